@@ -1,1 +1,7 @@
-export {}
+export * as Backoff from "./Backoff.ts"
+export * as Deadline from "./Deadline.ts"
+export * as Jitter from "./Jitter.ts"
+export * as Policy from "./Policy.ts"
+export * as PolicyError from "./PolicyError.ts"
+export * as PolicyEvent from "./PolicyEvent.ts"
+export * as Retry from "./Retry.ts"

@@ -1,0 +1,190 @@
+/**
+ * Delay sequences for retries, as plain `Schedule`s: each works in `Effect.retry`, in {@link Retry} and in anything else
+ * that takes a `Schedule`. They never end by themselves, so give the retry a limit.
+ *
+ * Every sequence is capped after jitter and finite for any attempt number, so that the fortieth delay is `max` and not
+ * six million days. Backoff is the answer to a dependency that is overloaded or restarting. It hurts where a person
+ * waits for the answer and the failure is not one of load: there, retry once at once, or hedge.
+ *
+ * Chance is drawn from Effect's `Random`, so a seed repeats a sequence.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { hasProperty } from "effect/Predicate"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import { millis, positiveMillis } from "./internal/argument.ts"
+import * as Jitter from "./Jitter.ts"
+
+const TypeId = "~@holdfast/core/Backoff"
+
+/**
+ * A `Schedule` that never ends, whose output is the delay, and which can also say its delay without being stepped.
+ */
+export interface Backoff extends Schedule.Schedule<Duration.Duration> {
+  readonly [TypeId]: typeof TypeId
+
+  /**
+   * The delay in milliseconds before retry number `retry` (1 is the first). `previous` is the delay before the last
+   * retry, 0 for the first; `random` is drawn from `[0, 1)`. Pure.
+   */
+  readonly delay: (retry: number, previous: number, random: number) => number
+}
+
+/**
+ * Tells a `Backoff` from any other value.
+ *
+ * ```ts import.meta.vitest
+ * import { Backoff } from "@holdfast/core"
+ * import { Schedule } from "effect"
+ *
+ * Backoff.isBackoff(Backoff.exponential()) // => true
+ * Backoff.isBackoff(Schedule.forever) // => false
+ * ```
+ */
+export const isBackoff = (u: unknown): u is Backoff => hasProperty(u, TypeId)
+
+const make = (delay: Backoff["delay"]): Backoff =>
+  Object.assign(
+    Schedule.fromStep(Random.Random.useSync((random) => {
+      let retry = 0
+      let previous = 0
+      return () => {
+        previous = delay(++retry, previous, random.nextDoubleUnsafe())
+        const duration = Duration.millis(previous)
+        return Effect.succeed<[Duration.Duration, Duration.Duration]>([duration, duration])
+      }
+    })),
+    { [TypeId]: TypeId, delay } as const
+  )
+
+/**
+ * The same delay every time.
+ *
+ * - `delay`: zero or more.
+ * - `jitter`: Defaults to `Jitter.none`.
+ *
+ * Jitter never lengthens the delay: the cap is `delay` itself.
+ *
+ * ```ts import.meta.vitest
+ * import { Backoff } from "@holdfast/core"
+ *
+ * Backoff.constant({ delay: "1 second" }).delay(7, 1000, 0.5) // => 1000
+ * ```
+ */
+export const constant = (options: {
+  readonly delay: Duration.Input
+  readonly jitter?: Jitter.Jitter | undefined
+}): Backoff => {
+  const delay = millis("Backoff.constant", "delay", options.delay)
+  return capped(() => delay, delay, options.jitter ?? Jitter.none)
+}
+
+/**
+ * A delay that grows by the same step: `initial + (n - 1) * increment` before retry `n`.
+ *
+ * - `initial`: Defaults to `"100 millis"`.
+ * - `increment`: Defaults to `initial`.
+ * - `max`: no delay is longer, jitter included. Defaults to `"20 seconds"`, or to `initial` if that is longer.
+ * - `jitter`: Defaults to `Jitter.full`.
+ *
+ * ```ts import.meta.vitest
+ * import { Backoff, Jitter } from "@holdfast/core"
+ *
+ * const backoff = Backoff.linear({ initial: "1 second", max: "5 seconds", jitter: Jitter.none })
+ * const delays = [1, 2, 3, 40].map((retry) => backoff.delay(retry, 0, 0))
+ * delays // => [1000, 2000, 3000, 5000]
+ * ```
+ */
+export const linear = (options?: {
+  readonly initial?: Duration.Input | undefined
+  readonly increment?: Duration.Input | undefined
+  readonly max?: Duration.Input | undefined
+  readonly jitter?: Jitter.Jitter | undefined
+}): Backoff => {
+  const initial = millis("Backoff.linear", "initial", options?.initial ?? defaultInitial)
+  const increment = millis("Backoff.linear", "increment", options?.increment ?? initial)
+  const max = cap("Backoff.linear", initial, options?.max)
+  return capped((retry) => initial + (retry - 1) * increment, max, options?.jitter ?? Jitter.full)
+}
+
+/**
+ * A delay that grows by the same factor: `initial * factor ** (n - 1)` before retry `n`.
+ *
+ * - `initial`: longer than zero. Defaults to `"100 millis"`.
+ * - `factor`: at least 1. Defaults to 2.
+ * - `max`: no delay is longer, jitter included. Defaults to `"20 seconds"`, or to `initial` if that is longer.
+ * - `jitter`: Defaults to `Jitter.full`.
+ *
+ * The defaults are those of the AWS SDKs' standard retry mode.
+ *
+ * ```ts import.meta.vitest
+ * import { Backoff, Jitter } from "@holdfast/core"
+ *
+ * const backoff = Backoff.exponential({ initial: "1 second", max: "16 seconds", jitter: Jitter.none })
+ * const delays = [1, 2, 3, 4, 5, 6, 1_000_000].map((retry) => backoff.delay(retry, 0, 0))
+ * delays // => [1000, 2000, 4000, 8000, 16000, 16000, 16000]
+ * ```
+ */
+export const exponential = (options?: {
+  readonly initial?: Duration.Input | undefined
+  readonly factor?: number | undefined
+  readonly max?: Duration.Input | undefined
+  readonly jitter?: Jitter.Jitter | undefined
+}): Backoff => {
+  const initial = positiveMillis("Backoff.exponential", "initial", options?.initial ?? defaultInitial)
+  const factor = options?.factor ?? 2
+  if (!(factor >= 1 && factor < Infinity)) {
+    throw new RangeError(`Backoff.exponential: factor must be 1 or more, got ${factor}`)
+  }
+  const max = cap("Backoff.exponential", initial, options?.max)
+  return capped((retry) => initial * factor ** (retry - 1), max, options?.jitter ?? Jitter.full)
+}
+
+/**
+ * A delay drawn between `initial` and three times the delay before it: `min(max, U(initial, previous * 3))`. It spreads
+ * callers as widely as full jitter does, and never comes back sooner than `initial`.
+ *
+ * - `initial`: longer than zero. Defaults to `"100 millis"`.
+ * - `max`: no delay is longer. Defaults to `"20 seconds"`, or to `initial` if that is longer.
+ *
+ * The formula is "Decorrelated Jitter" in Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015,
+ * where the delay before the first retry is drawn as if `initial` had gone before it.
+ *
+ * ```ts import.meta.vitest
+ * import { Backoff } from "@holdfast/core"
+ *
+ * const backoff = Backoff.decorrelated({ initial: "1 second", max: "10 seconds" })
+ * backoff.delay(1, 0, 0.5) // => 2000
+ * backoff.delay(2, 2000, 0.5) // => 3500
+ * backoff.delay(3, 8000, 0.9) // => 10000
+ * ```
+ */
+export const decorrelated = (options?: {
+  readonly initial?: Duration.Input | undefined
+  readonly max?: Duration.Input | undefined
+}): Backoff => {
+  const initial = positiveMillis("Backoff.decorrelated", "initial", options?.initial ?? defaultInitial)
+  const max = cap("Backoff.decorrelated", initial, options?.max)
+  return make((_, previous, random) => {
+    const last = Math.max(previous, initial)
+    return Math.min(max, initial + random * (last * 3 - initial))
+  })
+}
+
+const defaultInitial = 100
+const defaultMax = 20_000
+
+const cap = (where: string, initial: number, max: Duration.Input | undefined): number => {
+  if (max === undefined) return Math.max(initial, defaultMax)
+  const value = millis(where, "max", max)
+  if (value < initial) {
+    throw new RangeError(`${where}: max must be at least initial (${initial} millis), got ${value} millis`)
+  }
+  return value
+}
+
+// Jitter may lengthen a delay, so the cap comes last. An overflow to Infinity is capped before jitter, which would turn
+// it into NaN.
+const capped = (base: (retry: number) => number, max: number, jitter: Jitter.Jitter): Backoff =>
+  make((retry, _, random) => Math.min(max, Jitter.apply(jitter, Math.min(max, base(retry)), random)))

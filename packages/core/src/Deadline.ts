@@ -1,0 +1,86 @@
+/**
+ * The instant by which the whole call must end, known to everything below it.
+ *
+ * A timeout that each layer sets for itself adds up: three layers of 30 seconds wait for 90. A deadline is one instant
+ * that every layer sees: a policy neither waits in a queue nor sleeps before a retry past it, and a client can tell its
+ * server how long an answer is still of use (gRPC calls this deadline propagation).
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as Option from "effect/Option"
+import { positiveMillis } from "./internal/argument.ts"
+import { DeadlineExceeded, PolicyError } from "./PolicyError.ts"
+
+/**
+ * The deadline in force, in milliseconds since the epoch by the `Clock` in force. Defaults to `Infinity`, which is no
+ * deadline.
+ *
+ * Providing it by hand informs what runs below and stops nothing: {@link within} and a policy's `deadline` do both.
+ */
+export const Deadline: Context.Reference<number> = Context.Reference<number>("@holdfast/core/Deadline", {
+  defaultValue: () => Infinity
+})
+
+/**
+ * How much time is left, none when there is no deadline. A deadline that has passed leaves zero.
+ *
+ * ```ts import.meta.vitest
+ * import { Deadline } from "@holdfast/core"
+ * import { Duration, Effect, Option } from "effect"
+ * import { TestClock } from "effect/testing"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* TestClock.adjust("1 second")
+ *   return yield* Deadline.remaining
+ * }).pipe(Deadline.within("10 seconds"))
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(TestClock.layer()))) // => Option.some(Duration.seconds(9))
+ * await Effect.runPromise(Deadline.remaining) // => Option.none()
+ * ```
+ */
+export const remaining: Effect.Effect<Option.Option<Duration.Duration>> = Effect.gen(function*() {
+  const deadline = yield* Deadline
+  if (deadline === Infinity) return Option.none()
+  const now = yield* Clock.currentTimeMillis
+  return Option.some(Duration.millis(Math.max(0, deadline - now)))
+})
+
+/**
+ * Gives an effect a deadline `duration` from its start, or keeps the one in force if that is earlier. When it passes,
+ * the effect is interrupted and fails with `PolicyError` and the reason `DeadlineExceeded`.
+ *
+ * ```ts import.meta.vitest
+ * import { Deadline } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.never.pipe(Deadline.within("5 millis"), Effect.flip)
+ *
+ * const error = await Effect.runPromise(program)
+ * error.reason._tag // => "DeadlineExceeded"
+ * ```
+ */
+export const within: {
+  (duration: Duration.Input): <A, E, R>(
+    self: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | PolicyError<DeadlineExceeded>, R>
+  <A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    duration: Duration.Input
+  ): Effect.Effect<A, E | PolicyError<DeadlineExceeded>, R>
+} = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, duration: Duration.Input) => {
+  const millis = positiveMillis("Deadline.within", "duration", duration)
+  return Effect.withFiber<A, E | PolicyError<DeadlineExceeded>, R>((fiber) => {
+    const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    const at = Math.min(fiber.getRef(Deadline), now + millis)
+    return Effect.timeoutOrElse(Effect.provideService(self, Deadline, at), {
+      duration: Math.max(0, at - now),
+      orElse: () =>
+        Effect.fail(
+          new PolicyError({ reason: new DeadlineExceeded({ deadline: Duration.millis(millis), phase: "attempt" }) })
+        )
+    })
+  })
+})

@@ -1,0 +1,293 @@
+/**
+ * All that a call needs to survive a dependency, composed in one value: a policy.
+ *
+ * A policy is made once and protects many calls. Its parts apply in one order, outermost first: deadline, retry, attempt
+ * timeout. A part that is not configured does nothing, costs nothing and adds nothing to the error type.
+ *
+ * Give each dependency a policy of its own, at the one place of the program that calls it. A policy hurts where calls
+ * are not idempotent (a retry may do the work twice: refuse it with `while`) and where another policy already retries
+ * the same call.
+ *
+ * As a service, a policy can be swapped by a layer without touching the program: see {@link Service}.
+ */
+import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Schedule from "effect/Schedule"
+import { positiveMillis } from "./internal/argument.ts"
+import * as Call from "./internal/call.ts"
+import { compile } from "./internal/retry.ts"
+import type { AttemptTimeout, DeadlineExceeded, FromReason } from "./PolicyError.ts"
+import type * as Retry from "./Retry.ts"
+
+/**
+ * Protects calls that may fail with `E`. `X` is what the policy adds to their errors and `R` what it needs: both are
+ * `never` for parts that add and need nothing.
+ */
+export interface Policy<in E = unknown, out X = never, out R = never> {
+  /** Names the policy in events, logs and spans. */
+  readonly name: string
+
+  /**
+   * Runs an effect under the policy. `{ key }` says which of several dependencies is called (an origin, a tenant).
+   */
+  readonly protect: Protect<E, X, R>
+}
+
+/**
+ * `protect` of a policy: an effect gives that effect protected, and options give a function that protects an effect.
+ * One signature, and not two overloads, so that `effect.pipe(policy.protect)` keeps the effect's types.
+ */
+export type Protect<E, X, R> = <const S extends Effect.Effect<unknown, E, unknown> | CallOptions>(
+  self: S
+) => Protected<S, E, X, R>
+
+/** What `protect` makes of its argument. */
+export type Protected<S, E, X, R> = S extends Effect.Effect<infer A1, infer E1, infer R1> ?
+  Effect.Effect<A1, E1 | X, R | R1> :
+  <A1, E1 extends E, R1>(self: Effect.Effect<A1, E1, R1>) => Effect.Effect<A1, E1 | X, R | R1>
+
+/** What a single call says of itself. */
+export interface CallOptions {
+  /** The dependency that is called, where one policy serves several. Defaults to none. */
+  readonly key?: string | undefined
+}
+
+/**
+ * The parts of a policy. Leave out what is not wanted.
+ */
+export interface Options<in E = unknown, out SE = never, out SR = never> {
+  /** Names the policy in events, logs and spans. Defaults to `"policy"`. */
+  readonly name?: string | undefined
+
+  /**
+   * How long the whole call may take, with its waits, attempts and delays. Everything below sees it as
+   * {@link Deadline.Deadline}. Defaults to no deadline.
+   */
+  readonly deadline?: Duration.Input | undefined
+
+  /** What to do after a failure. Defaults to no retry. */
+  readonly retry?: Retry.Options<E, SE, SR> | undefined
+
+  /**
+   * How long one attempt may take before it is interrupted. Not longer than `deadline`. Defaults to no limit.
+   */
+  readonly attemptTimeout?: Duration.Input | undefined
+}
+
+/** Options for whatever errors: what {@link make} and {@link Service} infer from. */
+export type AnyOptions = Options<never, unknown, unknown>
+
+/** The reason that each part can fail with. */
+interface Reasons {
+  readonly deadline: DeadlineExceeded
+  readonly attemptTimeout: AttemptTimeout
+}
+
+/** Whether the options `O` configure the part `K`. */
+type Has<O, K extends PropertyKey> = K extends keyof O ? [NonNullable<O[K]>] extends [never] ? false : true : false
+
+/** The reasons that a policy with the options `O` can fail with. */
+export type ReasonOf<O> = { readonly [K in keyof Reasons]: Has<O, K> extends true ? Reasons[K] : never }[keyof Reasons]
+
+type RetryOf<O> = O extends { readonly retry: infer P } ? NonNullable<P> : {}
+type ScheduleOf<O> = RetryOf<O> extends { readonly backoff: infer S } ? NonNullable<S> : Schedule.Schedule<unknown>
+type AskedOf<O> = RetryOf<O> extends { readonly while: infer F }
+  ? NonNullable<F> extends (error: infer E) => unknown ? E : unknown
+  : unknown
+
+/** The policy that the options `O` describe: which errors it takes, what it adds to them, what it needs. */
+export type Of<O> = Policy<
+  AskedOf<O> & Schedule.Input<ScheduleOf<O>>,
+  FromReason<ReasonOf<O>> | Schedule.Error<ScheduleOf<O>>,
+  Schedule.Env<ScheduleOf<O>>
+>
+
+/** Refuses properties that no part has, which are typing errors. */
+type Exact<O> =
+  & { readonly [K in Exclude<keyof O, keyof Options>]: never }
+  & (O extends { readonly retry: infer P }
+    ? { readonly retry?: { readonly [K in Exclude<keyof NonNullable<P>, keyof Retry.Options>]: never } | undefined }
+    : unknown)
+
+const make_ = <E, X, R>(
+  name: string,
+  run: <A, E1 extends E, R1>(
+    self: Effect.Effect<A, E1, R1>,
+    key: string | undefined
+  ) => Effect.Effect<A, E1 | X, R | R1>
+): Policy<E, X, R> => {
+  const protect = (self: Effect.Effect<unknown, E, unknown> | CallOptions) =>
+    Effect.isEffect(self)
+      ? run(self, undefined)
+      : <A, E1 extends E, R1>(effect: Effect.Effect<A, E1, R1>) => run(effect, self.key)
+  return { name, protect: protect as Policy<E, X, R>["protect"] }
+}
+
+const compileParts = (options: AnyOptions): Call.Parts<never, unknown, unknown> => {
+  const where = "Policy.make"
+  const deadline = options.deadline === undefined ? undefined : positiveMillis(where, "deadline", options.deadline)
+  const attemptTimeout = options.attemptTimeout === undefined
+    ? undefined
+    : positiveMillis(where, "attemptTimeout", options.attemptTimeout)
+  if (deadline !== undefined && attemptTimeout !== undefined && attemptTimeout > deadline) {
+    throw new RangeError(
+      `${where}: attemptTimeout must not be longer than the deadline (${deadline} millis), got ${attemptTimeout} millis`
+    )
+  }
+  return {
+    name: options.name ?? "policy",
+    deadline,
+    attemptTimeout,
+    retry: options.retry === undefined ? undefined : compile(`${where}: retry`, options.retry, deadline !== undefined)
+  }
+}
+
+/**
+ * Makes a policy. Options that cannot be right are a `RangeError` that names the option.
+ *
+ * ```ts import.meta.vitest
+ * import { Backoff, Policy } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * let attempts = 0
+ * const fetchStock = Effect.suspend(() => ++attempts < 3 ? Effect.fail("connection reset") : Effect.succeed(12))
+ *
+ * const program = Effect.gen(function*() {
+ *   const policy = yield* Policy.make({
+ *     deadline: "30 seconds",
+ *     retry: { times: 3, backoff: Backoff.exponential({ initial: "1 millis" }) },
+ *     attemptTimeout: "10 seconds"
+ *   })
+ *   return yield* fetchStock.pipe(policy.protect)
+ * })
+ *
+ * await Effect.runPromise(program) // => 12
+ * attempts // => 3
+ * ```
+ */
+export const make = <const O extends AnyOptions>(options: O & Exact<O>): Effect.Effect<Of<O>> =>
+  // What the parts take, add and need is known to the types of the options alone.
+  Effect.sync(() => fromOptions(options) as Of<O>)
+
+const fromOptions = (options: AnyOptions): Policy<never, unknown, unknown> => {
+  const parts = compileParts(options)
+  if (parts.deadline === undefined && parts.retry === undefined && parts.attemptTimeout === undefined) return noop
+  return make_(parts.name, (self, key) => Call.run(parts, key, self))
+}
+
+/**
+ * The policy that does nothing: `protect` gives back the effect itself.
+ *
+ * ```ts import.meta.vitest
+ * import { Policy } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const effect = Effect.succeed(1)
+ * Policy.noop.protect(effect) === effect // => true
+ * ```
+ */
+export const noop: Policy = make_("noop", (self) => self)
+
+/**
+ * Runs `inner` within `outer`, for an order of parts other than the usual one. Associative, with {@link noop} as its
+ * identity.
+ *
+ * ```ts import.meta.vitest
+ * import { Policy } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   // One timeout around all attempts together, and a deadline around the rest of the program's work.
+ *   const retrying = yield* Policy.make({ retry: { times: 2 } })
+ *   const bounded = yield* Policy.make({ attemptTimeout: "1 second" })
+ *   return yield* Policy.wrap(bounded, retrying).protect(Effect.succeed("done"))
+ * })
+ *
+ * await Effect.runPromise(program) // => "done"
+ * ```
+ */
+export const wrap = <EO, XO, RO, EI, XI extends EO, RI>(
+  outer: Policy<EO, XO, RO>,
+  inner: Policy<EI, XI, RI>
+): Policy<EO & EI, XO | XI, RO | RI> =>
+  make_(`${outer.name}(${inner.name})`, (self, key) => outer.protect({ key })(inner.protect({ key })(self)))
+
+/**
+ * A policy as a service: the program says which policy protects a call, a layer says what that policy is.
+ */
+export interface ServiceClass<Self, Id extends string, O> extends Context.ServiceClass<Self, Id, Of<O>> {
+  /** `protect` of the policy in the context. */
+  readonly protect: Of<O> extends Policy<infer E, infer X, infer R> ? Protect<E, X, R | Self> : never
+
+  /** The policy that the class declares. */
+  readonly layer: Layer.Layer<Self>
+
+  /** For tests and for calls that must not be retried: the same types, and nothing is done. */
+  readonly layerNoop: Layer.Layer<Self>
+
+  /**
+   * Other options. They cannot have a part that the class does not declare: the program does not know its errors.
+   */
+  readonly layerWith: <const O2 extends AnyOptions>(
+    options: O2 & Exact<O2> & ([Of<O2>] extends [Of<O>] ? unknown : never)
+  ) => Layer.Layer<Self>
+
+  /** The options from `Config`. Values that cannot be right fail with a `ConfigError`. */
+  readonly layerConfig: <const O2 extends AnyOptions>(
+    config: Config.Config<O2> & ([Of<O2>] extends [Of<O>] ? unknown : never)
+  ) => Layer.Layer<Self, Config.ConfigError>
+}
+
+/**
+ * Declares a policy as a service. The policy's `name` is the identifier, unless the options have another.
+ *
+ * ```ts import.meta.vitest
+ * import { Policy } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * class InventoryPolicy extends Policy.Service<InventoryPolicy>()("app/InventoryPolicy", {
+ *   retry: { times: 3 },
+ *   attemptTimeout: "10 seconds"
+ * }) {}
+ *
+ * let attempts = 0
+ * const fetchStock = Effect.suspend(() => Effect.fail(`down ${++attempts}`))
+ * const program = Effect.flip(fetchStock.pipe(InventoryPolicy.protect))
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(InventoryPolicy.layerNoop))) // => "down 1"
+ * await Effect.runPromise(program.pipe(Effect.provide(InventoryPolicy.layerWith({ retry: { times: 1 } })))) // => "down 3"
+ * ```
+ */
+export const Service = <Self>() =>
+<const Id extends string, const O extends AnyOptions>(id: Id, options: O & Exact<O>): ServiceClass<Self, Id, O> => {
+  const Tag = Context.Service<Self, Of<O>>()(id)
+  // `layerWith` and `layerConfig` have checked that these options make a policy of the declared type.
+  const declared = (options: AnyOptions): Of<O> => fromOptions({ name: id, ...options }) as Of<O>
+  const { protect } = make_<never, unknown, unknown>(
+    id,
+    (self, key) => Effect.flatMap(Tag, (policy: Policy<never, unknown, unknown>) => policy.protect({ key })(self))
+  )
+  return Object.assign(Tag, {
+    protect: protect as ServiceClass<Self, Id, O>["protect"],
+    layer: Layer.sync(Tag, () => declared(options)),
+    layerNoop: Layer.succeed(Tag, noop),
+    layerWith: (options: AnyOptions) => Layer.sync(Tag, () => declared(options)),
+    layerConfig: (config: Config.Config<AnyOptions>) =>
+      Layer.effect(Tag, Effect.flatMap(config, (options) => orConfigError(() => declared(options))))
+  })
+}
+
+/** Turns the `RangeError` of options that cannot be right into the error of the `Config` that they came from. */
+const orConfigError = <A>(evaluate: () => A): Effect.Effect<A, Config.ConfigError> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(evaluate())
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      return Effect.fail(new Config.ConfigError(new ConfigProvider.SourceError({ message: error.message, cause: error })))
+    }
+  })

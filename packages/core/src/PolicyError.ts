@@ -1,0 +1,93 @@
+/**
+ * What a policy itself can fail with, beside the errors of the call that it protects: one error, with the reason as a
+ * tagged value, so that `Effect.catchReason("PolicyError", "CircuitOpen", ...)` picks one case and
+ * `Effect.catchTag("PolicyError", ...)` takes them all.
+ *
+ * The type parameter holds exactly the reasons that the policy's parts can give.
+ */
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import { hasProperty, isTagged } from "effect/Predicate"
+
+const TypeId = "~@holdfast/core/PolicyError"
+
+/**
+ * One attempt took longer than the policy's `attemptTimeout`, and was interrupted. A retry treats it as a transient
+ * failure.
+ */
+export class AttemptTimeout extends Data.TaggedError("AttemptTimeout")<{
+  readonly timeout: Duration.Duration
+}> {
+  readonly isRetryable = true
+  override get message(): string {
+    return `The attempt took longer than ${Duration.format(this.timeout)} and was interrupted`
+  }
+}
+
+/**
+ * The whole call did not end within the policy's `deadline`. `phase` says where it was: `queue` (nothing of the call
+ * had run) or `attempt` (the running attempt was interrupted).
+ */
+export class DeadlineExceeded extends Data.TaggedError("DeadlineExceeded")<{
+  readonly deadline: Duration.Duration
+  readonly phase: "queue" | "attempt"
+}> {
+  readonly isRetryable = false
+  override get message(): string {
+    const where = this.phase === "queue" ? "while it waited to start; nothing of it ran" : "while an attempt ran"
+    return `The call passed its deadline of ${Duration.format(this.deadline)} ${where}`
+  }
+}
+
+/** Every reason that a policy can fail with. */
+export type Reason = AttemptTimeout | DeadlineExceeded
+
+/**
+ * The error of a policy.
+ *
+ * ```ts import.meta.vitest
+ * import { Policy, PolicyError } from "@holdfast/core"
+ * import { Effect } from "effect"
+ * import { TestClock } from "effect/testing"
+ *
+ * const program = Effect.gen(function*() {
+ *   const policy = yield* Policy.make({ attemptTimeout: "1 second" })
+ *   const fiber = yield* Effect.forkChild(Effect.flip(policy.protect(Effect.never)), { startImmediately: true })
+ *   yield* TestClock.adjust("1 second")
+ *   return yield* Effect.fromFiber(fiber)
+ * })
+ *
+ * const error = await Effect.runPromise(program.pipe(Effect.provide(TestClock.layer())))
+ * PolicyError.isPolicyError(error) // => true
+ * error.reason._tag // => "AttemptTimeout"
+ * error.message // => "The attempt took longer than 1s and was interrupted"
+ * ```
+ */
+export class PolicyError<out R extends Reason = Reason> extends Data.TaggedError("PolicyError")<{
+  readonly reason: Reason
+  readonly cause?: unknown
+}> {
+  declare readonly reason: R
+  readonly [TypeId] = TypeId
+
+  constructor(options: { readonly reason: R }) {
+    super({ reason: options.reason, cause: options.reason })
+  }
+
+  override get message(): string {
+    return this.reason.message
+  }
+
+  /** Whether the same call may succeed later. */
+  get isRetryable(): boolean {
+    return this.reason.isRetryable
+  }
+}
+
+/** Tells a `PolicyError` from any other value. */
+export const isPolicyError = (u: unknown): u is PolicyError => hasProperty(u, TypeId) && isTagged(u, "PolicyError")
+
+/**
+ * The error type of a policy whose parts can give the reasons `R`: `never` when there are none.
+ */
+export type FromReason<R extends Reason> = [R] extends [never] ? never : PolicyError<R>

@@ -1,0 +1,116 @@
+/**
+ * Every decision of a policy, as data. What a policy shows of itself derives from these events: the warning that each
+ * retry logs, the events on the current span, and whatever an observer makes of them.
+ *
+ * Observers are plain synchronous functions that are called in the course of the call. An observer that throws is
+ * ignored; nothing is built when nobody observes.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+
+/** What every event says. */
+export interface Origin {
+  /** The policy's `name`. */
+  readonly policy: string
+  /** The key that the call was made with, if any. */
+  readonly key: string | undefined
+  /** Milliseconds since the epoch, by the `Clock` in force. */
+  readonly at: number
+  /** The attempt in hand: 1 is the first. 0 while none has started. */
+  readonly attempt: number
+}
+
+/** An attempt began. */
+export interface AttemptStarted extends Origin {
+  readonly _tag: "AttemptStarted"
+}
+
+/** An attempt succeeded after `duration` milliseconds. */
+export interface AttemptSucceeded extends Origin {
+  readonly _tag: "AttemptSucceeded"
+  readonly duration: number
+}
+
+/** An attempt failed after `duration` milliseconds. */
+export interface AttemptFailed extends Origin {
+  readonly _tag: "AttemptFailed"
+  readonly duration: number
+  readonly error: unknown
+}
+
+/** The call will be tried again, `delay` milliseconds from now. */
+export interface RetryScheduled extends Origin {
+  readonly _tag: "RetryScheduled"
+  readonly delay: number
+  /** How many attempts the call may take in all. */
+  readonly of: number
+  readonly error: unknown
+}
+
+/**
+ * Why a failed call is not tried again.
+ *
+ * - `times`: all retries are used up.
+ * - `notRetryable`: the policy's `while` refused, or the error says that it is not retryable.
+ * - `elapsed`: the next attempt would start after `maxElapsed`.
+ * - `deadline`: the delay would pass the deadline.
+ * - `retryAfter`: the other side asked for a longer pause than the policy allows.
+ * - `schedule`: the backoff schedule ended.
+ */
+export type StopReason = "times" | "notRetryable" | "elapsed" | "deadline" | "retryAfter" | "schedule"
+
+/** The call failed and will not be tried again. */
+export interface RetryStopped extends Origin {
+  readonly _tag: "RetryStopped"
+  readonly reason: StopReason
+  /** In words, where the policy's `while` gave them. */
+  readonly because: string | undefined
+  readonly error: unknown
+}
+
+/** The call passed its deadline and was interrupted. */
+export interface DeadlinePassed extends Origin {
+  readonly _tag: "DeadlinePassed"
+}
+
+/** An event of a policy. Durations are in milliseconds. */
+export type PolicyEvent =
+  | AttemptStarted
+  | AttemptSucceeded
+  | AttemptFailed
+  | RetryScheduled
+  | RetryStopped
+  | DeadlinePassed
+
+/** A function that is told of events. */
+export type Observer = (event: PolicyEvent) => void
+
+/** The observers in force, outermost first. Defaults to none. */
+export const Observers: Context.Reference<ReadonlyArray<Observer>> = Context.Reference<ReadonlyArray<Observer>>(
+  "@holdfast/core/PolicyEvent/Observers",
+  { defaultValue: () => [] }
+)
+
+/**
+ * Tells `observer` of every event of the policies that run within an effect.
+ *
+ * ```ts import.meta.vitest
+ * import { Policy, PolicyEvent } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const seen: Array<string> = []
+ * const program = Effect.gen(function*() {
+ *   const policy = yield* Policy.make({ retry: { times: 1 } })
+ *   return yield* policy.protect(Effect.succeed("answer"))
+ * }).pipe(PolicyEvent.observe((event) => seen.push(event._tag)))
+ *
+ * await Effect.runPromise(program) // => "answer"
+ * seen // => ["AttemptStarted", "AttemptSucceeded"]
+ * ```
+ */
+export const observe: {
+  (observer: Observer): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, observer: Observer): Effect.Effect<A, E, R>
+} = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, observer: Observer) =>
+  Effect.updateService(self, Observers, (observers) => [...observers, observer]))

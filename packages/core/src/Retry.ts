@@ -1,0 +1,170 @@
+/**
+ * What to do after a failure: try again after a delay, or stop and say why.
+ *
+ * The decision is one pure function, {@link Retry.decide}, and the loop that carries it out counts in one place, so a call is
+ * never executed more than `1 + times` times whatever mixture of errors it meets. What comes out after the last attempt
+ * is the last error itself, its cause untouched.
+ *
+ * Retrying hurts when the failure is not transient, when the call is not idempotent, and when the dependency is down
+ * because of load: there each retry adds to it. Retry at one level of a program only: three retries at each of three
+ * levels are 64 attempts.
+ */
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import type * as Schedule from "effect/Schedule"
+import { run } from "./internal/call.ts"
+import { compile } from "./internal/retry.ts"
+import type { StopReason } from "./PolicyEvent.ts"
+
+/**
+ * How to retry.
+ */
+export interface Options<in E = unknown, out SE = never, out SR = never> {
+  /**
+   * How many retries there may be after the first attempt: a whole number, or `Infinity` beside a `maxElapsed` or a
+   * deadline. Defaults to 3.
+   */
+  readonly times?: number | undefined
+
+  /**
+   * The delays between attempts: a {@link Backoff.Backoff} or any other `Schedule`, which is stepped with the error and
+   * may end the retries itself. Defaults to `Backoff.exponential()`.
+   */
+  readonly backoff?: Schedule.Schedule<unknown, E, SE, SR> | undefined
+
+  /**
+   * Whether an error is worth another attempt; {@link refuse} says no and why. It is not asked about the policy's own
+   * timeouts, which always are. Defaults to `error.isRetryable !== false`.
+   */
+  readonly while?: ((error: E) => boolean | Refusal) | undefined
+
+  /**
+   * No attempt starts later than this after the first one did. Defaults to no limit.
+   */
+  readonly maxElapsed?: Duration.Input | undefined
+
+  /**
+   * What to do when the error carries a `retryAfter` duration, as Effect's `AiError` and errors made from a
+   * `Retry-After` header do. The next attempt then waits for the longer of the hint and the backoff, plus up to a tenth
+   * of the hint by chance, because all who were told the same second would otherwise return in it.
+   *
+   * - `clamp`: a hint above `max` counts as `max`.
+   * - `giveUp`: a hint above `max` ends the retries.
+   * - `wait`: `max` is ignored.
+   *
+   * Defaults to `{ mode: "clamp", max: "60 seconds" }`.
+   */
+  readonly retryAfter?: {
+    readonly mode?: "clamp" | "giveUp" | "wait" | undefined
+    readonly max?: Duration.Input | undefined
+  } | undefined
+}
+
+/** What comes after a failure. */
+export type Decision =
+  | { readonly _tag: "Retry"; readonly delay: number }
+  | { readonly _tag: "Stop"; readonly reason: StopReason; readonly because: string | undefined }
+
+/** A no to another attempt, and why. See {@link refuse}. */
+export class Refusal {
+  readonly because: string
+  constructor(because: string) {
+    this.because = because
+  }
+}
+
+/**
+ * Says no to another attempt, and why, in words that the `RetryStopped` event carries.
+ *
+ * ```ts import.meta.vitest
+ * import { Retry } from "@holdfast/core"
+ *
+ * const retry = Retry.make({ while: () => Retry.refuse("a payment is never sent twice") })
+ * const decision = retry.decide({ error: "timeout", attempt: 1, elapsed: 0, remaining: Infinity, delay: 100, random: 0 })
+ * decision // => { _tag: "Stop", reason: "notRetryable", because: "a payment is never sent twice" }
+ * ```
+ */
+export const refuse = (because: string): Refusal => new Refusal(because)
+
+/** A failed attempt, as {@link Retry.decide} wants to know it. Times are in milliseconds. */
+export interface Failure<out E> {
+  readonly error: E
+  /** The attempt that failed: 1 is the first. */
+  readonly attempt: number
+  /** Since the first attempt started. */
+  readonly elapsed: number
+  /** Until the deadline; `Infinity` when there is none. */
+  readonly remaining: number
+  /** What the backoff says. */
+  readonly delay: number
+  /** Drawn from `[0, 1)`. */
+  readonly random: number
+}
+
+/**
+ * A retry that can be asked for its decisions. Pure: time and chance come in as arguments.
+ */
+export interface Retry<in E = unknown, out SE = never, out SR = never> {
+  readonly times: number
+  readonly backoff: Schedule.Schedule<unknown, E, SE, SR>
+
+  /** What comes after a failure: {@link Retry.verdict}, and when that allows another attempt, {@link Retry.timing}. */
+  readonly decide: (failure: Failure<E>) => Decision
+
+  /** Whether another attempt may be made at all, before there is a delay: `undefined` says yes. */
+  readonly verdict: (error: E, attempt: number) => Decision | undefined
+
+  /** When another attempt is made, if there is time for it. */
+  readonly timing: (failure: Failure<unknown>) => Decision
+}
+
+/**
+ * Checks the options and compiles them into a {@link Retry}. Throws a `RangeError` that names the option at fault.
+ *
+ * ```ts import.meta.vitest
+ * import { Retry } from "@holdfast/core"
+ *
+ * const retry = Retry.make({ times: 3 })
+ * const failure = { error: new Error("reset"), elapsed: 0, remaining: Infinity, delay: 200, random: 0 }
+ *
+ * retry.decide({ ...failure, attempt: 1 }) // => { _tag: "Retry", delay: 200 }
+ * retry.decide({ ...failure, attempt: 4 }) // => { _tag: "Stop", reason: "times", because: undefined }
+ * retry.decide({ ...failure, attempt: 1, remaining: 150 }) // => { _tag: "Stop", reason: "deadline", because: undefined }
+ * ```
+ */
+export const make = <E = unknown, SE = never, SR = never>(options?: Options<E, SE, SR>): Retry<E, SE, SR> =>
+  compile("Retry.make", options, false)
+
+/**
+ * Retries an effect while its failures are worth it. Defects and interruption are never retried. See {@link Options} for
+ * the defaults.
+ *
+ * ```ts import.meta.vitest
+ * import { Backoff, Retry } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * let attempts = 0
+ * const flaky = Effect.suspend(() => ++attempts < 3 ? Effect.fail("down") : Effect.succeed(attempts))
+ *
+ * await Effect.runPromise(flaky.pipe(Retry.retry({ backoff: Backoff.constant({ delay: "1 millis" }) }))) // => 3
+ * ```
+ */
+export const retry: {
+  <E, SE = never, SR = never>(
+    options: Options<E, SE, SR>
+  ): <A, E1 extends E, R>(self: Effect.Effect<A, E1, R>) => Effect.Effect<A, E1 | SE, R | SR>
+  <A, E, R, SE = never, SR = never>(
+    self: Effect.Effect<A, E, R>,
+    options: Options<E, SE, SR>
+  ): Effect.Effect<A, E | SE, R | SR>
+} = dual(
+  2,
+  <A, E, R, SE, SR>(self: Effect.Effect<A, E, R>, options: Options<E, SE, SR>): Effect.Effect<A, E | SE, R | SR> =>
+    // Without a deadline and a timeout nothing is added to the errors.
+    run({ name: "retry", retry: compile("Retry.retry", options, false) }, undefined, self) as Effect.Effect<
+      A,
+      E | SE,
+      R | SR
+    >
+)

@@ -1,0 +1,64 @@
+import * as Duration from "effect/Duration"
+import { hasProperty } from "effect/Predicate"
+import * as Backoff from "../Backoff.ts"
+import type { StopReason } from "../PolicyEvent.ts"
+import type { Decision, Failure, Options, Refusal, Retry } from "../Retry.ts"
+import { integer, millis } from "./argument.ts"
+
+const stop = (reason: StopReason, because?: string): Decision => ({ _tag: "Stop", reason, because })
+const stopTimes = stop("times")
+const stopNotRetryable = stop("notRetryable")
+const stopElapsed = stop("elapsed")
+const stopDeadline = stop("deadline")
+
+const isRetryable = (error: unknown): boolean => !hasProperty(error, "isRetryable") || error.isRetryable !== false
+
+const hintOf = (error: unknown): number =>
+  hasProperty(error, "retryAfter") && Duration.isDuration(error.retryAfter) ? Duration.toMillis(error.retryAfter) : 0
+
+/** `bounded` says that something outside the retry ends it: a deadline. */
+export const compile = <E, SE, SR>(
+  where: string,
+  options: Options<E, SE, SR> | undefined,
+  bounded: boolean
+): Retry<E, SE, SR> => {
+  const times = options?.times ?? 3
+  const backoff = options?.backoff ?? Backoff.exponential()
+  const maxElapsed = options?.maxElapsed === undefined ? Infinity : millis(where, "maxElapsed", options.maxElapsed)
+  if (times !== Infinity) {
+    integer(where, "times", times, 0)
+  } else if (maxElapsed === Infinity && !bounded && Backoff.isBackoff(backoff)) {
+    throw new RangeError(`${where}: times must be finite unless maxElapsed, a deadline or the schedule ends the retries, got Infinity`)
+  }
+  const mode = options?.retryAfter?.mode ?? "clamp"
+  const maxHint = millis(where, "retryAfter.max", options?.retryAfter?.max ?? "60 seconds")
+  const ask: (error: E) => boolean | Refusal = options?.while ?? isRetryable
+
+  const verdict = (error: E, attempt: number): Decision | undefined => {
+    const answer = ask(error)
+    if (answer === true) return attempt > times ? stopTimes : undefined
+    return answer === false ? stopNotRetryable : stop("notRetryable", answer.because)
+  }
+
+  const timing = ({ delay, elapsed, error, random, remaining }: Failure<unknown>): Decision => {
+    const hint = hintOf(error)
+    let wait = delay
+    if (hint > 0) {
+      if (hint > maxHint && mode === "giveUp") {
+        return stop("retryAfter", `asked to wait ${Duration.format(Duration.millis(hint))}`)
+      }
+      wait = Math.max(delay, (mode === "clamp" ? Math.min(hint, maxHint) : hint) * (1 + random / 10))
+    }
+    if (elapsed + wait > maxElapsed) return stopElapsed
+    if (wait >= remaining) return stopDeadline
+    return { _tag: "Retry", delay: wait }
+  }
+
+  return {
+    times,
+    backoff,
+    verdict,
+    timing,
+    decide: (failure) => verdict(failure.error, failure.attempt) ?? timing(failure)
+  }
+}
