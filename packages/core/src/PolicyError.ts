@@ -39,8 +39,34 @@ export class DeadlineExceeded extends Data.TaggedError("DeadlineExceeded")<{
   }
 }
 
+/**
+ * All places of the bulkhead were taken, and its queue was full or the wait in it too long. Nothing of the call ran.
+ */
+export class BulkheadFull extends Data.TaggedError("BulkheadFull")<{
+  readonly limit: number
+  readonly queue: number
+}> {
+  readonly isRetryable = true
+  override get message(): string {
+    return `The bulkhead is full (${this.limit} running, room for ${this.queue} to wait); nothing of the call ran`
+  }
+}
+
+/**
+ * The circuit breaker was open, or half-open with all its probes under way. Nothing of the call ran. `retryAfter` is
+ * how long until a probe may be let through.
+ */
+export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
+  readonly retryAfter: Duration.Duration
+}> {
+  readonly isRetryable = true
+  override get message(): string {
+    return `The circuit breaker is open for another ${Duration.format(this.retryAfter)}; nothing of the call ran`
+  }
+}
+
 /** Every reason that a policy can fail with. */
-export type Reason = AttemptTimeout | DeadlineExceeded
+export type Reason = AttemptTimeout | DeadlineExceeded | BulkheadFull | CircuitOpen
 
 /**
  * The error of a policy.
@@ -76,6 +102,11 @@ export class PolicyError<out R extends Reason = Reason> extends Data.TaggedError
 
   override get message(): string {
     return this.reason.message
+  }
+
+  /** How long to wait before the call is worth another attempt, if the reason knows. */
+  get retryAfter(): Duration.Duration | undefined {
+    return this.reason._tag === "CircuitOpen" ? this.reason.retryAfter : undefined
   }
 
   /** Whether the same call may succeed later. */

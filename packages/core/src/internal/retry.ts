@@ -42,12 +42,13 @@ export const compile = <E, SE, SR>(
 
   const timing = ({ delay, elapsed, error, random, remaining }: Failure<unknown>): Decision => {
     const hint = hintOf(error)
-    let wait = delay
+    // Whole milliseconds, as timers have: never above the backoff's maximum, never below the hint.
+    let wait = Math.floor(delay)
     if (hint > 0) {
       if (hint > maxHint && mode === "giveUp") {
         return stop("retryAfter", `asked to wait ${Duration.format(Duration.millis(hint))}`)
       }
-      wait = Math.max(delay, (mode === "clamp" ? Math.min(hint, maxHint) : hint) * (1 + random / 10))
+      wait = Math.max(wait, Math.ceil((mode === "clamp" ? Math.min(hint, maxHint) : hint) * (1 + random / 10)))
     }
     if (elapsed + wait > maxElapsed) return stopElapsed
     if (wait >= remaining) return stopDeadline

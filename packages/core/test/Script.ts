@@ -1,0 +1,123 @@
+/**
+ * A call whose attempts follow a script: what the laws are tried on.
+ */
+import { it } from "@effect/vitest"
+import type { Policy } from "@holdfast/core/Policy"
+import * as PolicyEvent from "@holdfast/core/PolicyEvent"
+import type * as Arbitrary from "effect/Arbitrary"
+import * as Clock from "effect/Clock"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as Random from "effect/Random"
+import * as Schema from "effect/Schema"
+import * as TestClock from "effect/testing/TestClock"
+
+export class Down extends Data.TaggedError("Down")<{
+  readonly attempt: number
+  readonly retryAfter?: Duration.Duration | undefined
+  readonly isRetryable?: boolean
+}> {}
+
+/** One attempt: it takes `takes` milliseconds and then has its outcome. */
+export const Step = Schema.Struct({
+  takes: Schema.Literals([0, 0, 1, 50, 400, 2_000]),
+  outcome: Schema.Literals(["succeed", "fail", "fail", "fail", "hint", "refuse", "die", "interrupt", "hang", "deaf"])
+})
+
+export const Steps = Schema.Array(Step).check(Schema.isMaxLength(8))
+
+export interface Trace<A, E> {
+  readonly exit: Exit.Exit<A, E>
+  readonly executions: number
+  /** The most attempts that ran at the same time. */
+  readonly parallel: number
+  /** Milliseconds from start to end, by the `TestClock`. */
+  readonly took: number
+  /** With `at` in milliseconds from the start. */
+  readonly events: ReadonlyArray<PolicyEvent.PolicyEvent>
+}
+
+/** An exit in words, without the numbers of the fibers that were interrupted. */
+export const show = <A, E>(exit: Exit.Exit<A, E>): string => String(exit).replaceAll(/Interrupt\(\d+\)/g, "Interrupt")
+
+const outcome = (step: typeof Step.Type, attempt: number): Effect.Effect<number, Down> => {
+  switch (step.outcome) {
+    case "succeed":
+      return Effect.succeed(attempt)
+    case "fail":
+      return Effect.fail(new Down({ attempt }))
+    case "hint":
+      return Effect.fail(new Down({ attempt, retryAfter: Duration.seconds(attempt) }))
+    case "refuse":
+      return Effect.fail(new Down({ attempt, isRetryable: false }))
+    case "die":
+      return Effect.die(`defect ${attempt}`)
+    case "interrupt":
+      return Effect.interrupt
+    case "hang":
+      return Effect.never
+    case "deaf":
+      return Effect.uninterruptible(Effect.delay(Effect.succeed(attempt), "3 seconds"))
+  }
+}
+
+/** Plays a script under a policy and the `TestClock`, to its end. The attempt after the last step succeeds. */
+export const play = <X>(
+  steps: ReadonlyArray<typeof Step.Type>,
+  policy: Policy<Down, X>,
+  seed = 1
+): Effect.Effect<Trace<number, Down | X>> =>
+  Effect.gen(function*() {
+    let executions = 0
+    let running = 0
+    let parallel = 0
+    const events: Array<PolicyEvent.PolicyEvent> = []
+    const attempt = Effect.suspend(() => {
+      const step = steps[executions++]
+      parallel = Math.max(parallel, ++running)
+      const effect = step === undefined ? Effect.succeed(executions) : outcome(step, executions)
+      return (step === undefined || step.takes === 0 ? effect : Effect.delay(effect, step.takes)).pipe(
+        Effect.ensuring(Effect.sync(() => running--))
+      )
+    })
+    const startedAt = yield* Clock.currentTimeMillis
+    const fiber = yield* attempt.pipe(
+      policy.protect,
+      PolicyEvent.observe((event) => events.push({ ...event, at: event.at - startedAt })),
+      Effect.exit,
+      Effect.zip(Clock.currentTimeMillis),
+      Random.withSeed(seed),
+      Effect.provide(Logger.layer([])),
+      Effect.forkChild({ startImmediately: true })
+    )
+    // Longer than any script can take, so that what is still running after it hangs.
+    yield* TestClock.adjust("1 hour")
+    const ended = fiber.pollUnsafe()
+    const [exit, endedAt] = ended === undefined
+      ? yield* Fiber.interrupt(fiber).pipe(Effect.as([hung, yield* Clock.currentTimeMillis] as const))
+      : yield* Fiber.join(fiber)
+    return { exit, executions, parallel, took: endedAt - startedAt, events }
+  })
+
+const hung: Exit.Exit<never> = Effect.runSyncExit(Effect.die("still running after an hour"))
+
+/**
+ * A law as a test: the property holds for `cases` random inputs, and the run says how many were tried.
+ */
+export const law = <const Inputs extends Readonly<Record<string, Schema.Schema<unknown> | Arbitrary.Arbitrary<unknown>>>>(
+  name: string,
+  inputs: Inputs,
+  property: (input: { readonly [K in keyof Inputs]: Value<Inputs[K]> }) => Effect.Effect<void>,
+  cases = 1_000
+): void => {
+  it.effect.prop(`${name} (${cases.toLocaleString("en")} cases)`, inputs, property, {
+    arbitrary: { runs: cases },
+    timeout: 60_000
+  })
+}
+
+type Value<I> = I extends Schema.Schema<infer A> ? A : I extends Arbitrary.Arbitrary<infer A> ? A : never
