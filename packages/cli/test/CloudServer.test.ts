@@ -1,0 +1,179 @@
+import * as Act from "@holdfast/cli/demo/Act"
+import * as CloudServer from "@holdfast/cli/demo/CloudServer"
+import * as Question from "@holdfast/cli/demo/Question"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import OpenAI from "openai"
+
+const question = Question.all[0]!
+const messages = [{ role: "user" as const, content: question.text }]
+
+const act = (name: string): Act.Act => Act.all.find((act) => act.name === name)!
+
+const start = (actName: string, seed: string | number = 1) =>
+  Effect.gen(function*() {
+    const server = yield* CloudServer.make({ seed, pace: 0 })
+    yield* server.play(act(actName))
+    const client = new OpenAI({ apiKey: "demo", baseURL: server.baseUrl, maxRetries: 0 })
+    return { server, client }
+  })
+
+const whole = (client: OpenAI) =>
+  Effect.tryPromise({
+    try: () => client.chat.completions.create({ model: CloudServer.model, messages }),
+    catch: (error) => error
+  })
+
+const streamed = (client: OpenAI, onText: (text: string) => void = () => {}) =>
+  Effect.tryPromise({
+    try: async () => {
+      const stream = await client.chat.completions.create({
+        model: CloudServer.model,
+        messages,
+        stream: true,
+        stream_options: { include_usage: true }
+      })
+      let text = ""
+      let finish: string | null = null
+      let tokens: number | undefined
+      for await (const chunk of stream) {
+        const piece = chunk.choices[0]?.delta.content ?? ""
+        onText(piece)
+        text += piece
+        finish = chunk.choices[0]?.finish_reason ?? finish
+        tokens = chunk.usage?.total_tokens ?? tokens
+      }
+      return { text, finish, tokens }
+    },
+    catch: (error) => error
+  })
+
+const failureOf = <A>(effect: Effect.Effect<A, unknown>) =>
+  Effect.map(Effect.flip(effect), (error) => {
+    assert.instanceOf(error, OpenAI.APIError)
+    return error
+  })
+
+describe("the simulated cloud, asked by the openai client", () => {
+  it.live("answers whole", () =>
+    Effect.gen(function*() {
+      const { client, server } = yield* start("healthy")
+      const answer = yield* whole(client)
+      assert.strictEqual(answer.choices[0]?.message.content, question.cloud)
+      assert.strictEqual(answer.choices[0]?.finish_reason, "stop")
+      assert.strictEqual(answer.model, CloudServer.model)
+      assert.strictEqual(answer.usage?.prompt_tokens, Question.pieces(question.text).length)
+      assert.strictEqual(yield* server.requests, 1)
+    }))
+
+  it.live("streams the same answer, with its finish reason and its usage", () =>
+    Effect.gen(function*() {
+      const { client } = yield* start("healthy")
+      const pieces: Array<string> = []
+      const answer = yield* streamed(client, (text) => pieces.push(text))
+      assert.deepStrictEqual(answer, {
+        text: question.cloud,
+        finish: "stop",
+        tokens: Question.pieces(question.text).length + Question.pieces(question.cloud).length
+      })
+      assert.isAbove(pieces.filter((piece) => piece !== "").length, 10)
+    }))
+
+  it.live("lists its model", () =>
+    Effect.gen(function*() {
+      const { client } = yield* start("healthy")
+      const page = yield* Effect.promise(() => client.models.list())
+      assert.deepStrictEqual(page.data.map((model) => model.id), [CloudServer.model])
+    }))
+
+  it.live("wants a key", () =>
+    Effect.gen(function*() {
+      const server = yield* CloudServer.make({ seed: 1 })
+      const response = yield* Effect.promise(() => fetch(`${server.baseUrl}/models`))
+      assert.strictEqual(response.status, 401)
+    }))
+
+  it.live("answers 503 with Retry-After while overloaded", () =>
+    Effect.gen(function*() {
+      const { client } = yield* start("unavailable")
+      const error = yield* failureOf(whole(client))
+      assert.strictEqual(error.status, 503)
+      assert.strictEqual(error.headers?.get("retry-after"), "1")
+      assert.strictEqual((yield* whole(client)).choices[0]?.message.content, question.cloud)
+    }))
+
+  it.live("resets connections", () =>
+    Effect.gen(function*() {
+      const { client } = yield* start("resets")
+      const error = yield* failureOf(whole(client))
+      assert.instanceOf(error, OpenAI.APIConnectionError)
+    }))
+
+  it.live("is slower than a client's timeout", () =>
+    Effect.gen(function*() {
+      const { client } = yield* start("slow")
+      const error = yield* failureOf(Effect.tryPromise({
+        try: () => client.chat.completions.create({ model: CloudServer.model, messages }, { timeout: 100 }),
+        catch: (error) => error
+      }))
+      assert.instanceOf(error, OpenAI.APIConnectionTimeoutError)
+    }))
+
+  it.live("says that the quota is spent", () =>
+    Effect.gen(function*() {
+      const { client } = yield* start("quota")
+      for (let i = 0; i < 3; i++) {
+        const error = yield* failureOf(whole(client))
+        assert.strictEqual(error.status, 429)
+        assert.strictEqual(error.code, "insufficient_quota")
+      }
+    }))
+
+  it.live("cuts streams in both ways, never twice in a row, and leaves whole answers alone", () =>
+    Effect.gen(function*() {
+      const { client } = yield* start("cut")
+      const seen = new Set<string>()
+      for (let i = 0; i < 24; i++) {
+        assert.strictEqual((yield* whole(client)).choices[0]?.message.content, question.cloud)
+        let text = ""
+        const exit = yield* Effect.exit(streamed(client, (piece) => {
+          text += piece
+        }))
+        const how = Exit.isFailure(exit) ? "reset" : exit.value.finish === "stop" ? "whole" : "quiet"
+        seen.add(how)
+        if (how === "whole") {
+          assert.strictEqual(text, question.cloud)
+        } else {
+          assert.isTrue(question.cloud.startsWith(text))
+          assert.isBelow(text.length, question.cloud.length)
+          assert.strictEqual((yield* streamed(client)).text, question.cloud)
+        }
+      }
+      assert.deepStrictEqual([...seen].toSorted(), ["quiet", "reset", "whole"])
+    }))
+
+  it.live("refuses connections when gone, and comes back on the same port", () =>
+    Effect.gen(function*() {
+      const { client, server } = yield* start("gone")
+      const error = yield* failureOf(whole(client))
+      assert.strictEqual(((error.cause as Error).cause as NodeJS.ErrnoException).code, "ECONNREFUSED")
+      assert.strictEqual(yield* server.requests, 0)
+      yield* server.play(act("healthy"))
+      assert.strictEqual((yield* whole(client)).choices[0]?.message.content, question.cloud)
+    }))
+
+  it.live("lets go of its port, its connections and a slow answer's timer when its scope closes", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { client, server } = yield* start("slow").pipe(Scope.provide(scope))
+      const waiting = yield* Effect.forkChild(Effect.exit(whole(client)))
+      yield* Effect.repeat(server.requests, { until: (requests) => requests === 1 })
+      yield* Scope.close(scope, Exit.void)
+      assert.isTrue(Exit.isFailure(yield* Fiber.join(waiting)))
+      const error = yield* failureOf(whole(client))
+      assert.instanceOf(error, OpenAI.APIConnectionError)
+    }))
+})

@@ -1,0 +1,66 @@
+import * as OllamaServer from "@holdfast/cli/demo/OllamaServer"
+import * as Question from "@holdfast/cli/demo/Question"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { Ollama } from "ollama"
+
+const question = Question.all[1]!
+const messages = [{ role: "user", content: question.text }]
+const model = OllamaServer.model
+
+const start = Effect.map(OllamaServer.make({ pace: 0 }), (server) => ({
+  server,
+  client: new Ollama({ host: server.url })
+}))
+
+describe("the simulated Ollama, asked by the ollama client", () => {
+  it.live("answers whole", () =>
+    Effect.gen(function*() {
+      const { client, server } = yield* start
+      const answer = yield* Effect.promise(() => client.chat({ model, messages }))
+      assert.strictEqual(answer.message.content, question.ollama)
+      assert.isTrue(answer.done)
+      assert.strictEqual(answer.done_reason, "stop")
+      assert.strictEqual(answer.eval_count, Question.pieces(question.ollama).length)
+      assert.strictEqual(yield* server.requests, 1)
+    }))
+
+  it.live("streams the same answer to the end", () =>
+    Effect.gen(function*() {
+      const { client } = yield* start
+      const parts = yield* Effect.promise(async () =>
+        Array.fromAsync(await client.chat({ model, messages, stream: true }))
+      )
+      assert.strictEqual(parts.map((part) => part.message.content).join(""), question.ollama)
+      assert.isTrue(parts.at(-1)?.done)
+      assert.strictEqual(parts.at(-1)?.prompt_eval_count, Question.pieces(question.text).length)
+      assert.isTrue(parts.slice(0, -1).every((part) => !part.done))
+    }))
+
+  it.live("tells its version, its models and what they can do", () =>
+    Effect.gen(function*() {
+      const { client } = yield* start
+      assert.match((yield* Effect.promise(() => client.version())).version, /^\d+\.\d+\.\d+$/u)
+      assert.deepStrictEqual((yield* Effect.promise(() => client.list())).models.map((model) => model.name), [model])
+      assert.include((yield* Effect.promise(() => client.show({ model }))).capabilities, "completion")
+    }))
+
+  it.live("does not know a model that was not pulled", () =>
+    Effect.gen(function*() {
+      const { client } = yield* start
+      for (const ask of [() => client.chat({ model: "other", messages }), () => client.show({ model: "other" })]) {
+        const error = yield* Effect.flip(Effect.tryPromise({ try: ask as () => Promise<unknown>, catch: String }))
+        assert.match(error, /model 'other' not found/u)
+      }
+    }))
+
+  it.live("answers HEAD as it answers GET, without a body", () =>
+    Effect.gen(function*() {
+      const { server } = yield* start
+      for (const path of ["/", "/api/version", "/api/tags"]) {
+        const response = yield* Effect.promise(() => fetch(server.url + path, { method: "HEAD" }))
+        assert.strictEqual(response.status, 200)
+        assert.strictEqual(yield* Effect.promise(() => response.text()), "")
+      }
+    }))
+})
