@@ -21,41 +21,43 @@ const start = (actName: string, seed: string | number = 1) =>
     return { server, client }
   })
 
-const whole = (client: OpenAI) =>
-  Effect.tryPromise({
-    try: () => client.chat.completions.create({ model: CloudServer.model, messages }),
-    catch: (error) => error
-  })
+const complete = (client: OpenAI, timeout?: number) =>
+  client.chat.completions.create({ model: CloudServer.model, messages }, timeout === undefined ? {} : { timeout })
 
-const streamed = (client: OpenAI, onText: (text: string) => void = () => {}) =>
-  Effect.tryPromise({
-    try: async () => {
-      const stream = await client.chat.completions.create({
-        model: CloudServer.model,
-        messages,
-        stream: true,
-        stream_options: { include_usage: true }
-      })
-      let text = ""
-      let finish: string | null = null
-      let tokens: number | undefined
-      for await (const chunk of stream) {
-        const piece = chunk.choices[0]?.delta.content ?? ""
-        onText(piece)
-        text += piece
-        finish = chunk.choices[0]?.finish_reason ?? finish
-        tokens = chunk.usage?.total_tokens ?? tokens
+const whole = (client: OpenAI) => Effect.promise(() => complete(client))
+
+const stream = async (client: OpenAI, onText: (text: string) => void = () => {}) => {
+  const chunks = await client.chat.completions.create({
+    model: CloudServer.model,
+    messages,
+    stream: true,
+    stream_options: { include_usage: true }
+  })
+  let text = ""
+  let finish: string | null = null
+  let tokens: number | undefined
+  for await (const chunk of chunks) {
+    const piece = chunk.choices[0]?.delta.content ?? ""
+    onText(piece)
+    text += piece
+    finish = chunk.choices[0]?.finish_reason ?? finish
+    tokens = chunk.usage?.total_tokens ?? tokens
+  }
+  return { text, finish, tokens }
+}
+
+const streamed = (client: OpenAI, onText?: (text: string) => void) => Effect.promise(() => stream(client, onText))
+
+const failureOf = (ask: () => Promise<unknown>) =>
+  Effect.promise(() =>
+    ask().then(
+      () => assert.fail("expected the request to fail"),
+      (error: unknown) => {
+        assert.instanceOf(error, OpenAI.APIError)
+        return error
       }
-      return { text, finish, tokens }
-    },
-    catch: (error) => error
-  })
-
-const failureOf = <A>(effect: Effect.Effect<A, unknown>) =>
-  Effect.map(Effect.flip(effect), (error) => {
-    assert.instanceOf(error, OpenAI.APIError)
-    return error
-  })
+    )
+  )
 
 describe("the simulated cloud, asked by the openai client", () => {
   it.live("answers whole", () =>
@@ -99,7 +101,7 @@ describe("the simulated cloud, asked by the openai client", () => {
   it.live("answers 503 with Retry-After while overloaded", () =>
     Effect.gen(function*() {
       const { client } = yield* start("unavailable")
-      const error = yield* failureOf(whole(client))
+      const error = yield* failureOf(() => complete(client))
       assert.strictEqual(error.status, 503)
       assert.strictEqual(error.headers?.get("retry-after"), "1")
       assert.strictEqual((yield* whole(client)).choices[0]?.message.content, question.cloud)
@@ -108,17 +110,14 @@ describe("the simulated cloud, asked by the openai client", () => {
   it.live("resets connections", () =>
     Effect.gen(function*() {
       const { client } = yield* start("resets")
-      const error = yield* failureOf(whole(client))
+      const error = yield* failureOf(() => complete(client))
       assert.instanceOf(error, OpenAI.APIConnectionError)
     }))
 
   it.live("is slower than a client's timeout", () =>
     Effect.gen(function*() {
       const { client } = yield* start("slow")
-      const error = yield* failureOf(Effect.tryPromise({
-        try: () => client.chat.completions.create({ model: CloudServer.model, messages }, { timeout: 100 }),
-        catch: (error) => error
-      }))
+      const error = yield* failureOf(() => complete(client, 100))
       assert.instanceOf(error, OpenAI.APIConnectionTimeoutError)
     }))
 
@@ -126,7 +125,7 @@ describe("the simulated cloud, asked by the openai client", () => {
     Effect.gen(function*() {
       const { client } = yield* start("quota")
       for (let i = 0; i < 3; i++) {
-        const error = yield* failureOf(whole(client))
+        const error = yield* failureOf(() => complete(client))
         assert.strictEqual(error.status, 429)
         assert.strictEqual(error.code, "insufficient_quota")
       }
@@ -139,10 +138,12 @@ describe("the simulated cloud, asked by the openai client", () => {
       for (let i = 0; i < 24; i++) {
         assert.strictEqual((yield* whole(client)).choices[0]?.message.content, question.cloud)
         let text = ""
-        const exit = yield* Effect.exit(streamed(client, (piece) => {
+        const collect = (piece: string) => {
           text += piece
-        }))
-        const how = Exit.isFailure(exit) ? "reset" : exit.value.finish === "stop" ? "whole" : "quiet"
+        }
+        const how = yield* Effect.promise(() =>
+          stream(client, collect).then(({ finish }) => finish === "stop" ? "whole" : "quiet", () => "reset")
+        )
         seen.add(how)
         if (how === "whole") {
           assert.strictEqual(text, question.cloud)
@@ -158,7 +159,7 @@ describe("the simulated cloud, asked by the openai client", () => {
   it.live("refuses connections when gone, and comes back on the same port", () =>
     Effect.gen(function*() {
       const { client, server } = yield* start("gone")
-      const error = yield* failureOf(whole(client))
+      const error = yield* failureOf(() => complete(client))
       assert.strictEqual(((error.cause as Error).cause as NodeJS.ErrnoException).code, "ECONNREFUSED")
       assert.strictEqual(yield* server.requests, 0)
       yield* server.play(act("healthy"))
@@ -169,11 +170,11 @@ describe("the simulated cloud, asked by the openai client", () => {
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const { client, server } = yield* start("slow").pipe(Scope.provide(scope))
-      const waiting = yield* Effect.forkChild(Effect.exit(whole(client)))
+      const waiting = yield* Effect.forkChild(failureOf(() => complete(client)))
       yield* Effect.repeat(server.requests, { until: (requests) => requests === 1 })
       yield* Scope.close(scope, Exit.void)
-      assert.isTrue(Exit.isFailure(yield* Fiber.join(waiting)))
-      const error = yield* failureOf(whole(client))
+      assert.instanceOf(yield* Fiber.join(waiting), OpenAI.APIConnectionError)
+      const error = yield* failureOf(() => complete(client))
       assert.instanceOf(error, OpenAI.APIConnectionError)
     }))
 })

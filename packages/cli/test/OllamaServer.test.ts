@@ -2,6 +2,7 @@ import * as OllamaServer from "@holdfast/cli/demo/OllamaServer"
 import * as Question from "@holdfast/cli/demo/Question"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import type { ChatResponse } from "ollama"
 import { Ollama } from "ollama"
 
 const question = Question.all[1]!
@@ -28,9 +29,13 @@ describe("the simulated Ollama, asked by the ollama client", () => {
   it.live("streams the same answer to the end", () =>
     Effect.gen(function*() {
       const { client } = yield* start
-      const parts = yield* Effect.promise(async () =>
-        Array.fromAsync(await client.chat({ model, messages, stream: true }))
-      )
+      const parts = yield* Effect.promise(async () => {
+        const parts: Array<ChatResponse> = []
+        for await (const part of await client.chat({ model, messages, stream: true })) {
+          parts.push(part)
+        }
+        return parts
+      })
       assert.strictEqual(parts.map((part) => part.message.content).join(""), question.ollama)
       assert.isTrue(parts.at(-1)?.done)
       assert.strictEqual(parts.at(-1)?.prompt_eval_count, Question.pieces(question.text).length)
