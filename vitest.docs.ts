@@ -1,0 +1,59 @@
+/**
+ * Runs the examples in doc comments and Markdown. Each ` ```ts import.meta.vitest ` block becomes a module of its own, in
+ * which `expression // => value` asserts that the two are equal, by Effect's `Equal` and otherwise deeply. A block
+ * keeps its line numbers, so that a failure points into the file it was read from.
+ */
+import { fileURLToPath } from "node:url"
+import { parseAst, type Plugin } from "vitest/node"
+
+const cli = fileURLToPath(import.meta.resolve("./packages/cli/src/index.ts"))
+const fence = /^([ *]*)```ts import\.meta\.vitest\b.*\n([^]*?)^[ *]*```$/gm
+
+/** The runnable blocks of a text: the line of the fence, and the code padded with blank lines to where it stood. */
+export const blocks = (text: string): ReadonlyArray<{ readonly line: number; readonly code: string }> =>
+  Array.from(text.matchAll(fence), ({ 1: margin = "", 2: body = "", index }) => {
+    const line = text.slice(0, index).split("\n").length
+    const code = body.replace(/^.*$/gm, (row) => row.slice(margin.length).padStart(row.length))
+    return { line, code: "\n".repeat(line) + code }
+  })
+
+const withAssertions = (code: string): string => {
+  let out = "import { assertEquals as $assert } from \"@effect/vitest/utils\";"
+  let from = 0
+  for (const { end, start, type } of parseAst(code, { lang: "ts" }).body) {
+    const expected = type === "ExpressionStatement" ? /^\s*\/\/ => (.+)/.exec(code.slice(end))?.[1] : undefined
+    if (expected === undefined) continue
+    out += `${code.slice(from, start)};$assert(${code.slice(start, end)}, (${expected}))`
+    from = end
+  }
+  return out + code.slice(from)
+}
+
+export const docExamples = (): Plugin => ({
+  name: "holdfast:doc-examples",
+  enforce: "pre",
+  // Markdown has no package of its own: its imports resolve as the CLI's do, which depends on all the others.
+  resolveId: {
+    filter: { id: /^[^./]/ },
+    handler(id, importer) {
+      return importer?.includes(".md?example=") ? this.resolve(id, cli) : undefined
+    }
+  },
+  load: {
+    filter: { id: /\?example=\d+\.ts$/ },
+    async handler(id) {
+      const [file = "", line] = id.split(/\?example=|\.ts$/)
+      const block = blocks(await this.fs.readFile(file, { encoding: "utf8" })).find((block) => `${block.line}` === line)
+      return block && { code: withAssertions(block.code), map: null }
+    }
+  },
+  transform: {
+    filter: { id: /(\/src\/.*\.ts|\.md)$/, code: /```ts import\.meta\.vitest/ },
+    handler(text, id) {
+      const tests = blocks(text).map(({ line }) =>
+        `import.meta.vitest.test("line ${line}", () => import(${JSON.stringify(`${id}?example=${line}.ts`)}))`
+      )
+      return `${id.endsWith(".md") ? "" : text}\nif (import.meta.vitest) {\n${tests.join("\n")}\n}`
+    }
+  }
+})
