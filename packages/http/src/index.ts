@@ -1,1 +1,2 @@
-export {}
+export * as HttpFailure from "./HttpFailure.ts"
+export * as UndiciTransport from "./UndiciTransport.ts"

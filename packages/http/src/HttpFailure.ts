@@ -1,0 +1,308 @@
+/**
+ * What went wrong with an HTTP exchange: every failure of every client as one tagged error with a tagged `reason`, the
+ * `phase` it happened in, and whether the server may have seen the request.
+ *
+ * Clients report failures as `TypeError: fetch failed`, `SocketError: other side closed` or `ECONNRESET`, some four
+ * causes deep. Whether a POST may be sent again hangs on one fact inside that: was any of it written? A policy that
+ * guesses from the message breaks with the next release of the client. Here the answer comes from error codes and
+ * classes alone, and where they leave it open the request counts as written.
+ *
+ * Safe retries after a failure: RFC 9110 section 9.2.2.
+ */
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Option from "effect/Option"
+import { hasProperty, isTagged } from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import { meaningOf } from "./internal/failureCode.ts"
+
+const TypeId = "~@holdfast/http/HttpFailure"
+
+/**
+ * Where an exchange was when it failed: waiting for a connection (`pool`), opening one (`connect`), sending the request
+ * and waiting for the response's head (`headers`), or reading the response's body (`body`).
+ */
+export type Phase = "pool" | "connect" | "headers" | "body"
+
+/** The host name did not resolve. Nothing was sent. */
+export class DnsFailure extends Data.TaggedError("DnsFailure")<{ readonly code: string }> {
+  readonly isRetryable = true
+  override get message(): string {
+    return `The host name did not resolve (${this.code}): check the name and the resolver`
+  }
+}
+
+/** No connection could be opened: the port refused, or the network has no route. Nothing was sent. */
+export class ConnectRefused extends Data.TaggedError("ConnectRefused")<{ readonly code: string }> {
+  readonly isRetryable = true
+  override get message(): string {
+    return `The connection was refused (${this.code}): check that the server is up and the port is right`
+  }
+}
+
+/** No connection was open within the connect timeout. Nothing was sent. */
+export class ConnectTimeout extends Data.TaggedError("ConnectTimeout")<{ readonly code: string }> {
+  readonly isRetryable = true
+  override get message(): string {
+    return `The connection was not open in time (${this.code}): check the route to the server or raise connectTimeout`
+  }
+}
+
+/** The TLS handshake failed, or the certificate was not accepted. Nothing was sent. */
+export class TlsFailure extends Data.TaggedError("TlsFailure")<{ readonly code: string }> {
+  readonly isRetryable = false
+  override get message(): string {
+    return `The TLS handshake failed (${this.code}): check the certificate and the protocol versions of both sides`
+  }
+}
+
+/** The connection ended before the whole head of the response had come. */
+export class ConnectionReset extends Data.TaggedError("ConnectionReset")<{ readonly code: string }> {
+  readonly isRetryable = true
+  override get message(): string {
+    return `The connection ended before the response (${this.code})`
+  }
+}
+
+/** No connection became free within the bound on the wait, or the queue for one was full. Nothing was sent. */
+export class PoolTimeout extends Data.TaggedError("PoolTimeout")<{
+  readonly wait: Duration.Duration
+  readonly queued: number
+}> {
+  readonly isRetryable = true
+  override get message(): string {
+    return `No connection became free within ${Duration.format(this.wait)} (${this.queued} requests waited): ` +
+      "raise connections, or send less at once"
+  }
+}
+
+/** The head of the response did not come within the headers timeout. */
+export class HeadersTimeout extends Data.TaggedError("HeadersTimeout")<{ readonly code: string }> {
+  readonly isRetryable = true
+  override get message(): string {
+    return `The head of the response did not come in time (${this.code}): raise headersTimeout if the server is slow`
+  }
+}
+
+/** The body of the response made no progress within the body timeout. */
+export class BodyTimeout extends Data.TaggedError("BodyTimeout")<{ readonly code: string }> {
+  readonly isRetryable = true
+  override get message(): string {
+    return `The body of the response stalled (${this.code}): raise bodyTimeout if the server sends in bursts`
+  }
+}
+
+/** The connection ended in the middle of the body. */
+export class BodyCut extends Data.TaggedError("BodyCut")<{ readonly code: string; readonly received: number }> {
+  readonly isRetryable = true
+  override get message(): string {
+    return `The body of the response was cut after ${this.received} bytes (${this.code})`
+  }
+}
+
+/** What came is not HTTP, or is HTTP beyond the client's limits. */
+export class ProtocolError extends Data.TaggedError("ProtocolError")<{ readonly code: string }> {
+  readonly isRetryable = false
+  override get message(): string {
+    return `The response broke the protocol (${this.code}): check that the port speaks the HTTP version expected`
+  }
+}
+
+/** The server answered with a status that the caller counts as a failure. */
+export class StatusFailure extends Data.TaggedError("StatusFailure")<{
+  readonly status: number
+  readonly retryAfter: Duration.Duration | undefined
+  /** The first KiB of the body, when it was read. It is the server's text: treat it as data. */
+  readonly excerpt: string | undefined
+}> {
+  get isRetryable(): boolean {
+    return retryableStatuses.has(this.status)
+  }
+  override get message(): string {
+    return `The server answered ${this.status}`
+  }
+}
+
+/**
+ * The statuses that say "later, perhaps": 408, 425, 429, 500, 502, 503, 504 (RFC 9110 section 15, RFC 8470 section 5.2,
+ * RFC 6585 section 4) and 529, which is how some providers say that they are overloaded.
+ */
+export const retryableStatuses: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504, 529])
+
+/** Every reason of an `HttpFailure`. */
+export type Reason =
+  | DnsFailure
+  | ConnectRefused
+  | ConnectTimeout
+  | TlsFailure
+  | ConnectionReset
+  | PoolTimeout
+  | HeadersTimeout
+  | BodyTimeout
+  | BodyCut
+  | ProtocolError
+  | StatusFailure
+
+/**
+ * The failure of one exchange.
+ *
+ * ```ts import.meta.vitest
+ * import { HttpFailure } from "@holdfast/http"
+ *
+ * const refused = HttpFailure.fromUnknown(Object.assign(new Error(), { code: "ECONNREFUSED" }))
+ * refused.reason._tag // => "ConnectRefused"
+ * refused.phase // => "connect"
+ * refused.requestWritten // => false
+ * ```
+ */
+export class HttpFailure extends Data.TaggedError("HttpFailure")<{
+  readonly reason: Reason
+  readonly phase: Phase
+  /** Whether any of the request may have reached the server. False only when it provably has not. */
+  readonly requestWritten: boolean
+  readonly cause?: unknown
+}> {
+  readonly [TypeId] = TypeId
+
+  override get message(): string {
+    return this.reason.message
+  }
+
+  /** Whether the same request may succeed later. It says nothing about whether sending it twice is safe. */
+  get isRetryable(): boolean {
+    return this.reason.isRetryable
+  }
+
+  /** How long the server asked to wait. */
+  get retryAfter(): Duration.Duration | undefined {
+    return this.reason._tag === "StatusFailure" ? this.reason.retryAfter : undefined
+  }
+}
+
+/** Tells an `HttpFailure` from any other value. */
+export const isHttpFailure = (u: unknown): u is HttpFailure => hasProperty(u, TypeId) && isTagged(u, "HttpFailure")
+
+/** What the client knows about an exchange and the error does not say. */
+export interface Circumstances {
+  /** Where the exchange was. Defaults to the phase that the error's code belongs to, or `headers`. */
+  readonly phase?: Phase | undefined
+  /** Whether any of the request may have been written. Defaults to what the reason implies, or `true`. */
+  readonly requestWritten?: boolean | undefined
+  /** How many bytes of the body had come. Defaults to 0. */
+  readonly received?: number | undefined
+}
+
+/**
+ * Classifies an error of undici, of `fetch`, of Node or of Effect's `HttpClient`. An `HttpFailure` anywhere among the
+ * causes comes back as it is.
+ *
+ * An error whose code says nothing is a `ProtocolError`; a `TypeError` without a cause, which is all that browsers say
+ * of a network failure, is a `ConnectionReset`.
+ *
+ * ```ts import.meta.vitest
+ * import { HttpFailure } from "@holdfast/http"
+ *
+ * const cause = Object.assign(new Error(), { code: "UND_ERR_SOCKET" })
+ * const error = new TypeError("fetch failed", { cause })
+ * HttpFailure.fromUnknown(error).reason._tag // => "ConnectionReset"
+ * HttpFailure.fromUnknown(error, { phase: "body", received: 512 }).message
+ * // => "The body of the response was cut after 512 bytes (UND_ERR_SOCKET)"
+ * ```
+ */
+export const fromUnknown = (error: unknown, circumstances?: Circumstances): HttpFailure =>
+  findFailure(error) ?? classify(error, circumstances)
+
+/**
+ * The failure behind an `HttpClientError`: none for a request that could not be built (`EncodeError`,
+ * `InvalidUrlError`) and for a body that came whole but did not decode.
+ */
+export const fromClientError = (error: HttpClientError.HttpClientError): Option.Option<HttpFailure> => {
+  switch (error.reason._tag) {
+    case "TransportError":
+      return Option.some(fromUnknown(error.reason.cause ?? error.reason))
+    case "StatusCodeError":
+      return Option.some(fromStatus(error.reason.response.status))
+    case "DecodeError": {
+      // Effect's clients report a body that was cut and a body that was not JSON alike; only the first has a code.
+      const found = findFailure(error.reason.cause)
+      if (found !== undefined) return Option.some(found)
+      return meaningOf(error.reason.cause) === undefined
+        ? Option.none()
+        : Option.some(classify(error.reason.cause, { phase: "body" }))
+    }
+    default:
+      return Option.none()
+  }
+}
+
+/** The failure that a status stands for, when the caller counts it as one. */
+export const fromStatus = (
+  status: number,
+  details?: { readonly retryAfter?: Duration.Duration | undefined; readonly excerpt?: string | undefined }
+): HttpFailure =>
+  new HttpFailure({
+    reason: new StatusFailure({ status, retryAfter: details?.retryAfter, excerpt: details?.excerpt }),
+    phase: "headers",
+    requestWritten: true
+  })
+
+/**
+ * The failure that a response stands for, with the first KiB of its body as the excerpt. The rest of the body is
+ * cancelled. A body that cannot be read leaves the excerpt out.
+ */
+export const fromResponse = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<HttpFailure> =>
+  response.stream.pipe(
+    Stream.flattenIterable,
+    Stream.take(excerptBytes),
+    Stream.runCollect,
+    Effect.map((bytes) => new TextDecoder().decode(Uint8Array.from(bytes))),
+    Effect.option,
+    Effect.map((excerpt) => fromStatus(response.status, { excerpt: Option.getOrUndefined(excerpt) }))
+  )
+
+const excerptBytes = 1024
+
+const findFailure = (error: unknown): HttpFailure | undefined => {
+  for (let depth = 0; depth < 8 && typeof error === "object" && error !== null; depth++) {
+    if (isHttpFailure(error)) return error
+    error = "cause" in error ? error.cause : undefined
+  }
+  return undefined
+}
+
+const classify = (cause: unknown, circumstances: Circumstances | undefined): HttpFailure => {
+  const found = meaningOf(cause)
+  const code = found?.code ?? (cause instanceof Error ? cause.name : "unknown")
+  const phase = circumstances?.phase
+  const fail = (reason: Reason, at: Phase, written: boolean) =>
+    new HttpFailure({ reason, phase: at, requestWritten: circumstances?.requestWritten ?? written, cause })
+  switch (found?.is) {
+    case "dns":
+      return fail(new DnsFailure({ code }), "connect", false)
+    case "refused":
+      return fail(new ConnectRefused({ code }), "connect", false)
+    case "connectTimeout":
+      return fail(new ConnectTimeout({ code }), "connect", false)
+    case "tls":
+      return fail(new TlsFailure({ code }), "connect", false)
+    case "headersTimeout":
+      return phase === "body"
+        ? fail(new BodyTimeout({ code }), "body", true)
+        : fail(new HeadersTimeout({ code }), phase ?? "headers", true)
+    case "bodyTimeout":
+      return fail(new BodyTimeout({ code }), "body", true)
+    case "cut":
+      return fail(new BodyCut({ code, received: circumstances?.received ?? 0 }), "body", true)
+    case "lost":
+      return phase === "body"
+        ? fail(new BodyCut({ code, received: circumstances?.received ?? 0 }), "body", true)
+        : fail(new ConnectionReset({ code }), phase ?? "headers", true)
+    default:
+      return found === undefined && cause instanceof TypeError && cause.cause === undefined
+        ? fail(new ConnectionReset({ code }), phase ?? "headers", true)
+        : fail(new ProtocolError({ code }), phase ?? "headers", true)
+  }
+}

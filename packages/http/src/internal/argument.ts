@@ -1,0 +1,17 @@
+/** Arguments that cannot be right fail where they are given, and say which one and what was expected. */
+import * as Duration from "effect/Duration"
+
+/** A duration of at least a millisecond and at most Node's longest timer, in whole milliseconds. */
+export const positiveMillis = (where: string, name: string, input: Duration.Input): number => {
+  const millis = Duration.toMillis(Duration.fromInputUnsafe(input))
+  if (millis >= 1 && millis <= longestTimer) return Math.round(millis)
+  throw new RangeError(`${where}: ${name} must be a duration from 1 millisecond to 24 days, got ${String(input)}`)
+}
+
+/** A whole number that is `least` or more. */
+export const atLeast = (where: string, name: string, least: number, value: number): number => {
+  if (Number.isInteger(value) && value >= least) return value
+  throw new RangeError(`${where}: ${name} must be a whole number >= ${least}, got ${value}`)
+}
+
+const longestTimer = 2 ** 31 - 1

@@ -1,0 +1,168 @@
+/**
+ * A response whose body is read at most once, whatever is asked of it: the base of the transport's own responses, of
+ * scripted ones, and of the ones that a policy wraps. A subclass says how bytes come; text, JSON, forms and bytes are
+ * built on that here.
+ */
+import * as Effect from "effect/Effect"
+import * as Cookies from "effect/http/Cookies"
+import type * as Headers from "effect/http/Headers"
+import * as HttpClientError from "effect/http/HttpClientError"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import * as UrlParams from "effect/http/UrlParams"
+import * as Inspectable from "effect/Inspectable"
+import * as Option from "effect/Option"
+import { pipeArguments } from "effect/Pipeable"
+import type * as Schema from "effect/Schema"
+import type * as Socket from "effect/socket/Socket"
+import type * as Stream from "effect/Stream"
+
+type Failure = HttpClientError.HttpClientError
+
+export abstract class BodyResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
+  readonly request: HttpClientRequest.HttpClientRequest
+  readonly status: number
+
+  constructor(request: HttpClientRequest.HttpClientRequest, status: number) {
+    super()
+    this.request = request
+    this.status = status
+  }
+
+  get [HttpClientResponse.TypeId](): typeof HttpClientResponse.TypeId {
+    return HttpClientResponse.TypeId
+  }
+
+  get [HttpIncomingMessage.TypeId](): typeof HttpIncomingMessage.TypeId {
+    return HttpIncomingMessage.TypeId
+  }
+
+  abstract get url(): string
+  abstract get headers(): Headers.Headers
+  abstract get setCookie(): ReadonlyArray<string>
+
+  /** The whole body. Reading it again gives the same bytes. */
+  abstract get bytes(): Effect.Effect<Uint8Array, Failure>
+
+  /** The body as it comes, with back-pressure; ending the stream early cancels the rest. */
+  abstract get stream(): Stream.Stream<Uint8Array, Failure>
+
+  /** Waits until there is something to read, or nothing more will come; consumes nothing. */
+  abstract get firstByte(): Effect.Effect<void, Failure>
+
+  /** Whether the body has come whole, so that reading it waits for nothing. */
+  abstract get isComplete(): boolean
+
+  /** Gives the connection up without reading the rest of the body. */
+  abstract get cancel(): Effect.Effect<void>
+
+  private cachedCookies: Cookies.Cookies | undefined
+  get cookies(): Cookies.Cookies {
+    return this.cachedCookies ??= Cookies.fromSetCookie(this.setCookie)
+  }
+
+  get remoteAddress(): Option.Option<string> {
+    return Option.none()
+  }
+
+  get arrayBuffer(): Effect.Effect<ArrayBuffer, Failure> {
+    return Effect.map(this.bytes, toArrayBuffer)
+  }
+
+  get text(): Effect.Effect<string, Failure> {
+    return Effect.map(this.bytes, decode)
+  }
+
+  get json(): Effect.Effect<Schema.Json, Failure> {
+    return Effect.flatMap(this.bytes, (bytes) => {
+      try {
+        return Effect.succeed(bytes.length === 0 ? null : JSON.parse(decode(bytes)) as Schema.Json)
+      } catch (cause) {
+        return this.decodeError(cause)
+      }
+    })
+  }
+
+  get urlParamsBody(): Effect.Effect<UrlParams.UrlParams, Failure> {
+    // A leading "?" belongs to the form; URLSearchParams would take it for the start of a query.
+    return Effect.map(
+      this.bytes,
+      (bytes) => UrlParams.fromInput(new URLSearchParams(formDecoder.decode(bytes).replace(/^\?/, "%3F")))
+    )
+  }
+
+  get formData(): Effect.Effect<FormData, Failure> {
+    return Effect.flatMap(this.arrayBuffer, (body) =>
+      Effect.catch(
+        Effect.tryPromise(() => new Response(body, { headers: { ...this.headers } }).formData()),
+        (error) => this.decodeError(error.cause)
+      ))
+  }
+
+  get upgrade(): Effect.Effect<Socket.Socket, Failure> {
+    return Effect.fail(
+      new HttpClientError.HttpClientError({
+        reason: new HttpClientError.StatusCodeError({
+          request: this.request,
+          response: this,
+          description: "this transport does not hand over upgraded connections"
+        })
+      })
+    )
+  }
+
+  toJSON(): unknown {
+    return HttpIncomingMessage.inspect(this, {
+      _id: "HttpClientResponse",
+      request: this.request.toJSON(),
+      status: this.status
+    })
+  }
+
+  pipe() {
+    return pipeArguments(this, arguments)
+  }
+
+  protected decodeError(cause: unknown, description?: string): Effect.Effect<never, Failure> {
+    return Effect.fail(
+      new HttpClientError.HttpClientError({
+        reason: new HttpClientError.DecodeError({
+          request: this.request,
+          response: this,
+          cause,
+          ...(description === undefined ? undefined : { description })
+        })
+      })
+    )
+  }
+}
+
+/** A failure of the transport, as Effect's clients report it. */
+export const transportError = (request: HttpClientRequest.HttpClientRequest, cause: Error): Failure =>
+  new HttpClientError.HttpClientError({
+    reason: new HttpClientError.TransportError({ request, cause, description: cause.message })
+  })
+
+/** One array out of many, without a copy when there is one. */
+export const concat = (chunks: ReadonlyArray<Uint8Array>, length: number): Uint8Array => {
+  if (chunks.length === 1) return chunks[0]!
+  const bytes = new Uint8Array(length)
+  let offset = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset)
+    offset += chunk.length
+  }
+  return bytes
+}
+
+const decoder = new TextDecoder()
+const formDecoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
+const decode = (bytes: Uint8Array): string => decoder.decode(bytes)
+
+// A chunk is a window on a larger buffer; `Buffer.slice` would hand that out, with what else is in it.
+const toArrayBuffer = (bytes: Uint8Array): ArrayBuffer =>
+  bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
+    ? bytes.buffer
+    : new Uint8Array(bytes).buffer

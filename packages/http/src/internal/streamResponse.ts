@@ -1,0 +1,153 @@
+/**
+ * A response over a stream of bytes: what a script plays, and how a response of a client that is not ours is read,
+ * waited for and given up in the same way as one of ours.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Headers from "effect/http/Headers"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Pull from "effect/Pull"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { BodyResponse, concat, transportError } from "./bodyResponse.ts"
+
+type Failure = HttpClientError.HttpClientError
+type Bytes = Pull.Pull<readonly [Uint8Array, ...Array<Uint8Array>], Failure>
+
+export interface Head {
+  readonly request: HttpClientRequest.HttpClientRequest
+  readonly status: number
+  readonly url: string
+  readonly headers: Headers.Headers
+  readonly setCookie: ReadonlyArray<string>
+}
+
+export class StreamResponse extends BodyResponse {
+  readonly url: string
+  readonly headers: Headers.Headers
+  readonly setCookie: ReadonlyArray<string>
+
+  private readonly scope = Scope.makeUnsafe()
+  private readonly open: Effect.Effect<Bytes>
+  private source: Bytes | undefined = undefined
+  private chunks: Array<Uint8Array> = []
+  private size = 0
+  private done: Effect.Effect<void, Failure> | undefined = undefined
+  private streamed = false
+
+  constructor(head: Head, body: Stream.Stream<Uint8Array, Failure>) {
+    super(head.request, head.status)
+    this.url = head.url
+    this.headers = head.headers
+    this.setCookie = head.setCookie
+    this.open = Effect.map(Scope.provide(Stream.toPull(body), this.scope), (pull) => this.source = pull)
+  }
+
+  /** The same response, with its body in the hands of this class. */
+  static wrap(response: HttpClientResponse.HttpClientResponse): BodyResponse {
+    return response instanceof BodyResponse ? response : new WrappedResponse(response)
+  }
+
+  get isComplete(): boolean {
+    return this.done !== undefined
+  }
+
+  get cancel(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.done !== undefined) return Effect.void
+      const close = this.close(
+        Effect.fail(transportError(this.request, new Error("The body was cancelled by the caller")))
+      )
+      // A stream that was never begun has nothing to close yet, and the connection under it is held all the same.
+      return Effect.uninterruptible(this.source === undefined ? Effect.andThen(this.open, close) : close)
+    })
+  }
+
+  get firstByte(): Effect.Effect<void, Failure> {
+    return Effect.suspend(() => this.size > 0 ? Effect.void : this.done ?? this.next)
+  }
+
+  get bytes(): Effect.Effect<Uint8Array, Failure> {
+    return Effect.suspend(() => {
+      if (this.streamed) {
+        return Effect.fail(
+          transportError(this.request, new Error("The body was read as a stream already, and can be read once"))
+        )
+      }
+      if (this.done === undefined) return Effect.flatMap(this.next, () => this.bytes)
+      return Effect.map(this.done, () => {
+        if (this.chunks.length !== 1) this.chunks = [concat(this.chunks, this.size)]
+        return this.chunks[0]!
+      })
+    })
+  }
+
+  get stream(): Stream.Stream<Uint8Array, Failure> {
+    return Stream.ensuring(
+      Stream.fromPull(Effect.sync(() => {
+        this.streamed = true
+        return Effect.suspend(() => this.pull())
+      })),
+      this.cancel
+    )
+  }
+
+  private pull(): Bytes {
+    const [first, ...rest] = this.chunks
+    if (first !== undefined) {
+      this.chunks = []
+      return Effect.succeed([first, ...rest])
+    }
+    return this.done === undefined
+      ? Effect.flatMap(this.next, () => this.pull())
+      : Effect.flatMap(this.done, () => Cause.done())
+  }
+
+  /** Takes what comes next into the buffer. Interrupting it gives the body up. */
+  private get next(): Effect.Effect<void, Failure> {
+    return Pull.matchEffect(this.source ?? Effect.flatten(this.open), {
+      onSuccess: (chunks) =>
+        Effect.sync(() => {
+          for (const chunk of chunks) {
+            this.chunks.push(chunk)
+            this.size += chunk.length
+          }
+        }),
+      onFailure: (cause) => Effect.andThen(this.close(Effect.failCause(cause)), Effect.failCause(cause)),
+      onDone: () => this.close(Effect.void)
+    }).pipe(Effect.onInterrupt(() => this.cancel))
+  }
+
+  private close(done: Effect.Effect<void, Failure>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.done !== undefined) return Effect.void
+      this.done = done
+      return Scope.close(this.scope, Exit.void)
+    })
+  }
+}
+
+class WrappedResponse extends StreamResponse {
+  private readonly response: HttpClientResponse.HttpClientResponse
+
+  constructor(response: HttpClientResponse.HttpClientResponse) {
+    const { headers, request, status, url } = response
+    super({ request, status, url, headers, setCookie: [] }, response.stream)
+    this.response = response
+  }
+
+  override get cookies() {
+    return this.response.cookies
+  }
+
+  override get remoteAddress() {
+    return this.response.remoteAddress
+  }
+
+  override get upgrade() {
+    return this.response.upgrade
+  }
+}
