@@ -1,1 +1,5 @@
-export {}
+export * as FallbackDecision from "./FallbackDecision.ts"
+export * as OllamaProvider from "./OllamaProvider.ts"
+export * as OpenAiProvider from "./OpenAiProvider.ts"
+export * as Provider from "./Provider.ts"
+export * as ProviderFailure from "./ProviderFailure.ts"

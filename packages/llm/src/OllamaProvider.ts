@@ -1,0 +1,306 @@
+/**
+ * A model on one's own machine or network, by Ollama's native `/api/chat`.
+ *
+ * Not by its `/v1`: there an error in the middle of a stream becomes an empty chunk and an end without a terminator, and
+ * neither the context size nor how long the model stays loaded can be set.
+ *
+ * The first answer may wait for the model to be loaded, which takes minutes; a chain's clocks know that. Ollama drops the
+ * oldest messages of a prompt that does not fit its context, without a word: set `numCtx` where prompts are long.
+ *
+ * Source: Ollama `docs/api.md` and `docs/faq.md`.
+ */
+import * as AiError from "effect/ai/AiError"
+import type { IdGenerator } from "effect/ai/IdGenerator"
+import type * as LanguageModel from "effect/ai/LanguageModel"
+import type * as Response from "effect/ai/Response"
+import * as Clock from "effect/Clock"
+import type * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Headers from "effect/http/Headers"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Answer from "./internal/answer.ts"
+import * as Exchange from "./internal/exchange.ts"
+import { newIds } from "./internal/newIds.ts"
+import * as OllamaRequest from "./internal/ollamaRequest.ts"
+import * as OllamaResponse from "./internal/ollamaResponse.ts"
+import type { Errors } from "./internal/openAiResponse.ts"
+import * as Setting from "./internal/setting.ts"
+import * as Provider from "./Provider.ts"
+
+/** Where Ollama runs, and which model to ask. */
+export interface Options {
+  /** A URL or, as in `OLLAMA_HOST`, `host`, `host:port` or `:port`. Defaults to `"http://127.0.0.1:11434"`. */
+  readonly host?: string | undefined
+  /** The model's name and tag. Defaults to `"llama3.2"`. */
+  readonly model?: string | undefined
+  /** The context's size in tokens. Defaults to what the server chooses by its memory. */
+  readonly numCtx?: number | undefined
+  /** How long the model stays loaded after an answer; `Infinity` for ever. Defaults to the server's 5 minutes. */
+  readonly keepAlive?: Duration.Input | undefined
+  /** Whether a model that can think does. Defaults to the model's own habit. */
+  readonly think?: boolean | undefined
+  /** Names the provider in events, errors and priorities. Defaults to `"ollama"`. */
+  readonly name?: string | undefined
+  /**
+   * What the model can do, where that differs from {@link Provider.defaultCapabilities}; {@link OllamaProvider.inspect}
+   * asks the server. Defaults to `{}`, with `numCtx` as the context window.
+   */
+  readonly capabilities?: Partial<Provider.Capabilities> | undefined
+  /** Headers of every request, for a proxy in front. Defaults to none. */
+  readonly headers?: Headers.Input | undefined
+  /** Model options of every request: `{ temperature: 0 }`. Defaults to `{}`. */
+  readonly parameters?: Readonly<Record<string, Schema.Json>> | undefined
+}
+
+/** What the server says about itself and the model. */
+export interface Inspection {
+  readonly version: string
+  /** The names of all models that are installed. */
+  readonly models: ReadonlyArray<string>
+  readonly capabilities: Provider.Capabilities
+  /** Whether the model can think. */
+  readonly thinking: boolean
+}
+
+/** A provider that can be looked into. */
+export interface OllamaProvider extends Provider.Provider {
+  readonly location: "local"
+  /** The server's URL. */
+  readonly host: string
+  /**
+   * Looks whether the server runs, whether the model is there and what it can do, without loading it. The error says
+   * which command helps.
+   */
+  readonly inspect: Effect.Effect<Inspection, AiError.AiError>
+}
+
+/** The model that is asked when none is named. */
+export const defaultModel = "llama3.2"
+
+/** Where Ollama listens when nobody said otherwise. */
+export const defaultHost = "http://127.0.0.1:11434"
+
+/**
+ * Reads a host as Ollama's own client reads `OLLAMA_HOST`: the port is 11434 unless there is a scheme, and an address to
+ * listen on is reached on this machine. Throws a `RangeError` when it is none.
+ *
+ * ```ts import.meta.vitest
+ * import { OllamaProvider } from "@holdfast/llm"
+ *
+ * OllamaProvider.parseHost("192.168.1.7") // => "http://192.168.1.7:11434"
+ * OllamaProvider.parseHost("0.0.0.0:8080") // => "http://127.0.0.1:8080"
+ * OllamaProvider.parseHost("https://ollama.example.com/") // => "https://ollama.example.com"
+ * ```
+ */
+export const parseHost = (host: string): string => {
+  const trimmed = host.trim()
+  const hasScheme = /^[a-z]+:\/\//i.test(trimmed)
+  const rooted = trimmed.startsWith(":") ? `127.0.0.1${trimmed}` : trimmed
+  const url = URL.parse(hasScheme ? rooted : `http://${rooted}`)
+  if (trimmed === "" || url === null || !/^https?:$/.test(url.protocol)) {
+    throw new RangeError(`OllamaProvider: host must be a URL or host:port, got ${JSON.stringify(host)}`)
+  }
+  if (url.hostname === "0.0.0.0" || url.hostname === "[::]") url.hostname = "127.0.0.1"
+  if (!hasScheme && url.port === "" && !/:80(\/|$)/.test(rooted)) url.port = "11434"
+  return url.href.replace(/\/+$/, "")
+}
+
+/**
+ * Makes a provider over the `HttpClient` in context. Nothing is sent before the first request; `inspect` and `preflight`
+ * look whether it would be answered.
+ *
+ * ```ts import.meta.vitest
+ * import { OllamaProvider } from "@holdfast/llm"
+ * import { Effect } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const program = OllamaProvider.make({ model: "qwen3:8b", numCtx: 16_384 })
+ *
+ * const provider = await Effect.runPromise(program.pipe(Effect.provide(FetchHttpClient.layer)))
+ * provider.host // => "http://127.0.0.1:11434"
+ * provider.capabilities.contextWindow // => 16_384
+ * ```
+ */
+export const make = (options?: Options): Effect.Effect<OllamaProvider, never, HttpClient.HttpClient> =>
+  Effect.map(HttpClient.HttpClient, makeWith(options ?? {}))
+
+/**
+ * Makes a provider from `OLLAMA_HOST` and `OLLAMA_MODEL`; `options` are for the rest.
+ *
+ * ```ts import.meta.vitest
+ * import { OllamaProvider } from "@holdfast/llm"
+ * import { ConfigProvider, Effect } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const env = ConfigProvider.fromUnknown({ OLLAMA_HOST: "gpu.local", OLLAMA_MODEL: "qwen3:8b" })
+ * const program = OllamaProvider.makeConfig().pipe(
+ *   Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(env)])
+ * )
+ *
+ * const provider = await Effect.runPromise(program)
+ * provider.host // => "http://gpu.local:11434"
+ * ```
+ */
+export const makeConfig = Effect.fnUntraced(function*(
+  options?: Omit<Options, "host" | "model">
+): Effect.fn.Return<OllamaProvider, Config.ConfigError, HttpClient.HttpClient> {
+  const host = Option.getOrUndefined(yield* Setting.text("OLLAMA_HOST"))
+  const model = Option.getOrUndefined(yield* Setting.text("OLLAMA_MODEL"))
+  return yield* Effect.flatten(Setting.check(() => make({ ...options, host, model })))
+})
+
+const Version = Schema.Struct({ version: Schema.String })
+const Tags = Schema.Struct({ models: Schema.Array(Schema.Struct({ name: Schema.String })) })
+const Show = Schema.Struct({
+  capabilities: Schema.optional(Schema.NullOr(Schema.Array(Schema.String))),
+  model_info: Schema.optional(Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown)))
+})
+
+const contextLength = (info: Readonly<Record<string, unknown>>): number | undefined => {
+  const entry = Object.entries(info).find(([key]) => key.endsWith(".context_length"))
+  return typeof entry?.[1] === "number" ? entry[1] : undefined
+}
+
+const sameModel = (installed: string, wanted: string): boolean =>
+  installed === wanted || installed === `${wanted}:latest`
+
+const checkNumCtx = (numCtx: number | undefined): number | undefined => {
+  if (numCtx !== undefined && (!Number.isInteger(numCtx) || numCtx < 1)) {
+    throw new RangeError(`OllamaProvider.make: numCtx must be a whole number of 1 or more, got ${numCtx}`)
+  }
+  return numCtx
+}
+
+/** Seconds, or -1 for ever. */
+const keepAliveSeconds = (keepAlive: Duration.Input): number => {
+  const seconds = Duration.toSeconds(Duration.fromInputUnsafe(keepAlive))
+  return Number.isFinite(seconds) ? seconds : -1
+}
+
+const makeWith = (options: Options) => {
+  const name = options.name ?? "ollama"
+  const model = options.model ?? defaultModel
+  const host = parseHost(options.host ?? defaultHost)
+  const url = `${host}/api/chat`
+  const numCtx = checkNumCtx(options.numCtx)
+  const parameters = numCtx === undefined ? options.parameters : { ...options.parameters, num_ctx: numCtx }
+
+  return (client: HttpClient.HttpClient): OllamaProvider => {
+  const exchangeOf = (method: string): Exchange.Exchange => ({
+    module: "OllamaProvider",
+    method,
+    client,
+    secrets: [],
+    advice: (kind) => {
+      if (kind === "unknownModel") return `Run \`ollama pull ${model}\``
+      if (kind === "unsupported") return `Choose a model that can: \`ollama show ${model}\` lists what this one can do`
+      if (kind === "overloaded") return "Raise OLLAMA_NUM_PARALLEL or OLLAMA_MAX_QUEUE on the server"
+      return undefined
+    },
+    unreachable: () => `Ollama does not answer at ${host}. Start it with \`ollama serve\`, or set OLLAMA_HOST`
+  })
+
+  const errorsOf = (exchange: Exchange.Exchange): Errors => ({
+    inBand: (body, now) => Exchange.inBand(exchange, body, now),
+    cut: (terminator) => Exchange.cut(exchange, url, terminator),
+    unreadable: (what) => Exchange.unreadable(exchange, what)
+  })
+
+  const prepare = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest =>
+    options.headers === undefined ? request : HttpClientRequest.setHeaders(request, options.headers)
+
+  const post = Effect.fnUntraced(function*(
+    exchange: Exchange.Exchange,
+    request: LanguageModel.ProviderOptions,
+    stream: boolean
+  ): Effect.fn.Return<HttpClientRequest.HttpClientRequest, AiError.AiError> {
+    const body = yield* Effect.mapError(OllamaRequest.make(request), (reason) => Exchange.failure(exchange, reason))
+    return prepare(HttpClientRequest.post(url)).pipe(
+      HttpClientRequest.bodyJsonUnsafe({
+        model,
+        ...body,
+        stream,
+        ...(parameters === undefined ? {} : { options: parameters }),
+        ...(options.keepAlive === undefined ? {} : { keep_alive: keepAliveSeconds(options.keepAlive) }),
+        ...(options.think === undefined ? {} : { think: options.think })
+      })
+    )
+  })
+
+  const generateText = Effect.fnUntraced(function*(
+    request: LanguageModel.ProviderOptions
+  ): Effect.fn.Return<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> {
+    const exchange = exchangeOf("generateText")
+    const line = yield* Exchange.json(exchange, yield* post(exchange, request, false), OllamaResponse.Line)
+    const newId = yield* newIds
+    const now = yield* Clock.currentTimeMillis
+    return yield* Effect.fromResult(OllamaResponse.fromLine(line, errorsOf(exchange), newId, now))
+  })
+
+  const streamText = (
+    request: LanguageModel.ProviderOptions
+  ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator> =>
+    Stream.unwrap(Effect.gen(function*() {
+      const exchange = exchangeOf("streamText")
+      const response = yield* Exchange.open(exchange, yield* post(exchange, request, true))
+      const newId = yield* newIds
+      const text = response.stream.pipe(
+        Stream.mapError((error) => Exchange.transportFailure(exchange, error)),
+        Stream.decodeText
+      )
+      return Answer.run(text, OllamaResponse.machine(errorsOf(exchange), newId))
+    }))
+
+  const inspect = Effect.gen(function*() {
+    const exchange = exchangeOf("inspect")
+    const { version } = yield* Exchange.json(exchange, prepare(HttpClientRequest.get(`${host}/api/version`)), Version)
+    const tags = yield* Exchange.json(exchange, prepare(HttpClientRequest.get(`${host}/api/tags`)), Tags)
+    const models = tags.models.map((model) => model.name)
+    if (!models.some((installed) => sameModel(installed, model))) {
+      const installed = models.length === 0 ? "No model is installed" : `Installed: ${models.join(", ")}`
+      return yield* Exchange.failure(
+        exchange,
+        new AiError.InvalidRequestError({
+          parameter: "model",
+          description: `Ollama at ${host} has no model "${model}". Run \`ollama pull ${model}\`. ${installed}`,
+          metadata: { holdfast: { kind: "unknownModel" } }
+        })
+      )
+    }
+    const show = yield* Exchange.json(
+      exchange,
+      prepare(HttpClientRequest.post(`${host}/api/show`)).pipe(HttpClientRequest.bodyJsonUnsafe({ model })),
+      Show
+    )
+    const can = show.capabilities ?? []
+    return {
+      version,
+      models,
+      thinking: can.includes("thinking"),
+      capabilities: {
+        tools: can.includes("tools"),
+        images: can.includes("vision"),
+        structuredOutput: true,
+        contextWindow: numCtx ?? contextLength(show.model_info ?? {})
+      }
+    }
+  })
+
+  return {
+    name,
+    model,
+    host,
+    location: "local",
+    capabilities: { ...Provider.defaultCapabilities, contextWindow: numCtx, ...options.capabilities },
+    generateText,
+    streamText,
+    inspect,
+    preflight: Effect.asVoid(inspect)
+  }
+}
+}

@@ -1,0 +1,95 @@
+/**
+ * One provider of a language model, as the chain sees it: what it is, what it can do, and the two calls of Effect's
+ * provider contract.
+ *
+ * A provider is honest about its end. `streamText` ends in success only after the provider's own terminator, with exactly
+ * one `finish` part; a stream that stops in any other way fails. It never emits `error` parts, never retries and never
+ * runs a tool: retries and fallback belong to the chain, tools to `LanguageModel`. Give it an `HttpClient` that does not
+ * retry either, because attempts multiply: three here and three below are sixteen requests.
+ */
+import type * as AiError from "effect/ai/AiError"
+import type * as IdGenerator from "effect/ai/IdGenerator"
+import type * as LanguageModel from "effect/ai/LanguageModel"
+import * as OpenAiStructuredOutput from "effect/ai/OpenAiStructuredOutput"
+import type * as Prompt from "effect/ai/Prompt"
+import type * as Response from "effect/ai/Response"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+
+/** Where the model runs: behind somebody's API, or on this machine or network, where it costs nothing to ask. */
+export type Location = "cloud" | "local"
+
+/** What a request may ask of a model beyond text. */
+export type Feature = "tools" | "images" | "structuredOutput"
+
+/** What a provider's model can do. */
+export interface Capabilities {
+  /** Calls tools. */
+  readonly tools: boolean
+  /** Reads images. */
+  readonly images: boolean
+  /** Answers in JSON that follows a schema. */
+  readonly structuredOutput: boolean
+  /** How many tokens a prompt and its answer may have together; `undefined` when nobody said. */
+  readonly contextWindow: number | undefined
+}
+
+/** What is assumed of a provider that was not told: that it can do everything, with a context of unknown size. */
+export const defaultCapabilities: Capabilities = {
+  tools: true,
+  images: true,
+  structuredOutput: true,
+  contextWindow: undefined
+}
+
+/**
+ * One provider of a language model.
+ */
+export interface Provider {
+  /** Names the provider in events, errors and `PROVIDER_PRIORITY`: `"openai"`. Unique in a chain. */
+  readonly name: string
+  /** The model that is asked for: `"gpt-5-mini"`. */
+  readonly model: string
+  readonly location: Location
+  readonly capabilities: Capabilities
+
+  /** The whole answer at once. Its parts hold exactly one `finish`. */
+  readonly generateText: (
+    options: LanguageModel.ProviderOptions
+  ) => Effect.Effect<Array<Response.PartEncoded>, AiError.AiError, IdGenerator.IdGenerator>
+
+  /** The answer as it comes. A stream that ends in success has given exactly one `finish`, as its last part. */
+  readonly streamText: (
+    options: LanguageModel.ProviderOptions
+  ) => Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator.IdGenerator>
+
+  /**
+   * Asks the provider whether it would answer: reachable, credentials accepted, model known. Costs no tokens. The error
+   * says what to do.
+   */
+  readonly preflight: Effect.Effect<void, AiError.AiError>
+}
+
+/**
+ * How the schema of a structured answer is written for every provider: OpenAI's strict subset of JSON Schema, which the
+ * others read as well. It is one for all, because the answer is decoded by one codec whoever gave it.
+ */
+export const codecTransformer: LanguageModel.CodecTransformer = OpenAiStructuredOutput.toCodecOpenAI
+
+const hasImage = (message: Prompt.Message): boolean =>
+  message.role === "user" && message.content.some((part) => part.type === "file" && part.mediaType.startsWith("image/"))
+
+/** What a request asks of a model beyond text. */
+export const featuresOf = (
+  options: Pick<LanguageModel.ProviderOptions, "prompt" | "tools" | "responseFormat" | "toolChoice">
+): ReadonlySet<Feature> => {
+  const features = new Set<Feature>()
+  if (options.tools.length > 0 && options.toolChoice !== "none") features.add("tools")
+  if (options.responseFormat.type === "json") features.add("structuredOutput")
+  if (options.prompt.content.some(hasImage)) features.add("images")
+  return features
+}
+
+/** The features of a request that a provider's model lacks. Empty means that it qualifies. */
+export const missing = (capabilities: Capabilities, features: ReadonlySet<Feature>): ReadonlyArray<Feature> =>
+  Array.from(features).filter((feature) => !capabilities[feature])

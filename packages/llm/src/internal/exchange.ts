@@ -1,0 +1,102 @@
+/**
+ * One request to a provider: the response when it is a success, and otherwise an `AiError` that says what the refusal
+ * means. Whatever was opened is closed with the scope.
+ */
+import * as AiError from "effect/ai/AiError"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type { Kind } from "../ProviderFailure.ts"
+import * as ProviderFailure from "../ProviderFailure.ts"
+
+/** What a provider says about itself and its errors. */
+export interface Exchange {
+  readonly module: string
+  readonly method: string
+  readonly client: HttpClient.HttpClient
+  readonly secrets: ReadonlyArray<Redacted.Redacted>
+  /** What to do about a refusal. */
+  readonly advice: (kind: Kind | undefined, status: number | undefined) => string | undefined
+  /** What to say when there is no connection. */
+  readonly unreachable: (error: HttpClientError.HttpClientError) => string | undefined
+}
+
+export const failure = (exchange: Pick<Exchange, "module" | "method">, reason: AiError.AiErrorReason): AiError.AiError =>
+  AiError.make({ module: exchange.module, method: exchange.method, reason })
+
+/** An error inside a body that came under status 200. */
+export const inBand = (exchange: Exchange, body: unknown, now: number): AiError.AiError =>
+  failure(
+    exchange,
+    ProviderFailure.toReason({ status: undefined, body, now, secrets: exchange.secrets, advice: exchange.advice })
+  )
+
+/** A failure of the transport. */
+export const transportFailure = (exchange: Exchange, error: HttpClientError.HttpClientError): AiError.AiError =>
+  failure(
+    exchange,
+    ProviderFailure.fromHttpClientError(
+      error,
+      error.reason._tag === "TransportError" ? exchange.unreachable(error) : undefined
+    )
+  )
+
+export const open = Effect.fnUntraced(function*(
+  exchange: Exchange,
+  request: HttpClientRequest.HttpClientRequest
+): Effect.fn.Return<HttpClientResponse.HttpClientResponse, AiError.AiError, Scope.Scope> {
+  const response = yield* HttpClient.withScope(exchange.client).execute(request).pipe(
+    Effect.mapError((error) => transportFailure(exchange, error))
+  )
+  if (response.status >= 200 && response.status < 300) return response
+  const now = yield* Clock.currentTimeMillis
+  const body = yield* Effect.orElseSucceed(response.text, () => "")
+  return yield* failure(
+    exchange,
+    ProviderFailure.toReason({
+      status: response.status,
+      headers: response.headers,
+      body,
+      now,
+      secrets: exchange.secrets,
+      advice: exchange.advice
+    })
+  )
+})
+
+/** An answer that stopped without the provider's own terminator. */
+export const cut = (exchange: Exchange, url: string, terminator: string): AiError.AiError =>
+  failure(exchange, ProviderFailure.cut({ url, terminator }))
+
+/** An answer that is not what the protocol says. */
+export const unreadable = (exchange: Exchange, what: string): AiError.AiError =>
+  failure(
+    exchange,
+    new AiError.InvalidResponseError({
+      description: `the answer is not what ${exchange.module} expects (${what}). Check that the URL is the provider's API`
+    })
+  )
+
+/** Opens a request and decodes its whole body. */
+export const json = Effect.fnUntraced(function*<A, RD>(
+  exchange: Exchange,
+  request: HttpClientRequest.HttpClientRequest,
+  schema: Schema.ConstraintDecoder<A, RD>
+) {
+  const response = yield* open(exchange, request)
+  const text = yield* Effect.mapError(response.text, (error) => transportFailure(exchange, error))
+  const body = yield* Effect.mapError(
+    Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))(text),
+    () => unreadable(exchange, "it is not JSON")
+  )
+  return yield* Effect.mapError(
+    Schema.decodeUnknownEffect(schema)(body),
+    (error) => unreadable(exchange, error.message)
+  )
+}, Effect.scoped)

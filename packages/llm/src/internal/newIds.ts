@@ -1,0 +1,10 @@
+import { IdGenerator } from "effect/ai/IdGenerator"
+import * as Effect from "effect/Effect"
+
+/** Ids for tool calls that came without one: unique within the answer and, by their prefix, beyond it. */
+export const newIds: Effect.Effect<() => string, never, IdGenerator> = Effect.gen(function*() {
+  const generator = yield* IdGenerator
+  const prefix = yield* generator.generateId()
+  let count = 0
+  return () => `${prefix}_${count++}`
+})
