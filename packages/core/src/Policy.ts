@@ -142,7 +142,8 @@ const compileParts = (options: AnyOptions): Call.Parts<never, unknown, unknown> 
     name: options.name ?? "policy",
     deadline,
     attemptTimeout,
-    retry: options.retry === undefined ? undefined : compile(`${where}: retry`, options.retry, deadline !== undefined)
+    retry: options.retry === undefined ? undefined : compile(`${where}: retry`, options.retry, deadline !== undefined),
+    timed: deadline !== undefined || options.retry?.maxElapsed !== undefined
   }
 }
 

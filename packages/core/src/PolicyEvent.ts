@@ -5,9 +5,9 @@
  * Observers are plain synchronous functions that are called in the course of the call. An observer that throws is
  * ignored; nothing is built when nobody observes.
  */
-import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
+import * as observers from "./internal/observers.ts"
 
 /** What every event says. */
 export interface Origin {
@@ -86,12 +86,6 @@ export type PolicyEvent =
 /** A function that is told of events. */
 export type Observer = (event: PolicyEvent) => void
 
-/** The observers in force, outermost first. Defaults to none. */
-export const Observers: Context.Reference<ReadonlyArray<Observer>> = Context.Reference<ReadonlyArray<Observer>>(
-  "@holdfast/core/PolicyEvent/Observers",
-  { defaultValue: () => [] }
-)
-
 /**
  * Tells `observer` of every event of the policies that run within an effect.
  *
@@ -113,4 +107,4 @@ export const observe: {
   (observer: Observer): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   <A, E, R>(self: Effect.Effect<A, E, R>, observer: Observer): Effect.Effect<A, E, R>
 } = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, observer: Observer) =>
-  Effect.updateService(self, Observers, (observers) => [...observers, observer]))
+  observers.add(self, observer))

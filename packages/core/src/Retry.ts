@@ -162,7 +162,7 @@ export const retry: {
   2,
   <A, E, R, SE, SR>(self: Effect.Effect<A, E, R>, options: Options<E, SE, SR>): Effect.Effect<A, E | SE, R | SR> =>
     // Without a deadline and a timeout nothing is added to the errors.
-    run({ name: "retry", retry: compile("Retry.retry", options, false) }, undefined, self) as Effect.Effect<
+    run({ name: "retry", retry: compile("Retry.retry", options, false), timed: true }, undefined, self) as Effect.Effect<
       A,
       E | SE,
       R | SR

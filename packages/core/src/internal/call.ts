@@ -1,6 +1,9 @@
 /**
- * Runs one call under the parts of a policy. The parts decide; this file carries out what they decide, in the order
- * deadline, retry, attempt timeout.
+ * Runs one call under the parts of a policy. The parts decide; this file carries out what they decide.
+ *
+ * A call is one suspension of the caller's fiber, however many attempts, waits and delays it takes: each attempt runs in a
+ * fiber of its own, so that a timeout can interrupt it and nothing else, and all that happens between attempts is plain
+ * functions. The order is deadline, retry, attempt timeout.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -15,10 +18,12 @@ import * as Schedule from "effect/Schedule"
 import { isBackoff } from "../Backoff.ts"
 import { Deadline } from "../Deadline.ts"
 import { AttemptTimeout, DeadlineExceeded, PolicyError } from "../PolicyError.ts"
-import { Observers, type PolicyEvent } from "../PolicyEvent.ts"
+import type { Observer, PolicyEvent } from "../PolicyEvent.ts"
 import type { Decision, Retry } from "../Retry.ts"
+import * as Alarm from "./alarm.ts"
+import * as Observers from "./observers.ts"
 import { logRetry } from "./report.ts"
-import { schedule as scheduleTimer } from "./timer.ts"
+import { stopSchedule, stopTimes } from "./retry.ts"
 
 /** The compiled parts of a policy. Durations are in milliseconds; a part that is absent costs nothing. */
 export interface Parts<in E, out SE, out SR> {
@@ -26,6 +31,8 @@ export interface Parts<in E, out SE, out SR> {
   readonly deadline?: number | undefined
   readonly retry?: Retry<E, SE, SR> | undefined
   readonly attemptTimeout?: number | undefined
+  /** Whether a part needs to know when the call started. */
+  readonly timed: boolean
 }
 
 /** What the parts may add to a call's errors. A part that is absent adds none: the callers' types say which are there. */
@@ -37,159 +44,190 @@ export const run = <A, E, R, SE, SR>(
   key: string | undefined,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | SE | Added, R | SR> =>
-  Effect.withFiber((fiber) => new Call<A, E, R, SE, SR>(parts, key, self, fiber).start())
+  Effect.callback((resume) => {
+    // A callback is registered by the fiber that runs it.
+    const fiber = Fiber.getCurrent() as Fiber.Fiber<unknown, unknown>
+    return new Call<A, E, R, SE, SR>(parts, key, self, fiber, resume).start()
+  })
 
 type Step<E, SE, SR> = (now: number, error: E) => Pull.Pull<[unknown, Duration.Duration], SE, unknown, SR>
 
-class Call<A, E, R, SE, SR> {
+class Call<A, E, R, SE, SR> extends Alarm.Alarm {
   readonly parts: Parts<E, SE, SR>
   readonly key: string | undefined
   readonly self: Effect.Effect<A, E, R>
   readonly fiber: Fiber.Fiber<unknown, unknown>
-  readonly clock: Clock.Clock
+  readonly resume: (effect: Effect.Effect<A, E | SE | Added, R | SR>) => void
+  readonly context: Context.Context<R | SR>
+  readonly observers: ReadonlyArray<Observer>
   readonly startedAt: number
+  /** The instant by which the policy's own deadline ends the call. */
   readonly deadlineAt: number
-  readonly context: Context.Context<R>
   attempt = 0
   attemptStartedAt = 0
+  /** The delay before the attempt in hand. */
   delay = 0
-  // The policy's own error of the attempt that just ended, to tell it from the same kind of error of a policy within.
-  own: Added | undefined = undefined
+  /** What runs for the call: an attempt, or a step of a schedule. */
+  child: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** The time of the attempt in hand is up. */
+  expired = false
+  /** The call has its result, or nobody waits for it. */
+  ended = false
   step: Step<E, SE, SR> | undefined = undefined
 
   constructor(
     parts: Parts<E, SE, SR>,
     key: string | undefined,
     self: Effect.Effect<A, E, R>,
-    fiber: Fiber.Fiber<unknown, unknown>
+    fiber: Fiber.Fiber<unknown, unknown>,
+    resume: (effect: Effect.Effect<A, E | SE | Added, R | SR>) => void
   ) {
+    super()
     this.parts = parts
     this.key = key
     this.self = self
     this.fiber = fiber
-    this.clock = fiber.getRef(Clock.Clock)
-    this.startedAt = this.clock.currentTimeMillisUnsafe()
-    const outer = fiber.getRef(Deadline)
-    const context = fiber.context as Context.Context<R>
+    this.resume = resume
+    this.observers = Observers.of(fiber)
+    this.startedAt = parts.timed || this.observers.length > 0 ? this.now() : 0
+    // The caller's fiber has what the effect needs: the types of `run` say so.
+    const context = fiber.context as Context.Context<R | SR>
     if (parts.deadline === undefined) {
-      this.deadlineAt = outer
+      this.deadlineAt = Infinity
       this.context = context
     } else {
-      this.deadlineAt = Math.min(outer, this.startedAt + parts.deadline)
+      this.deadlineAt = Math.min(fiber.getRef(Deadline), this.startedAt + parts.deadline)
       this.context = Context.add(context, Deadline, this.deadlineAt)
     }
   }
 
-  start(): Effect.Effect<A, E | SE | Added, R | SR> {
+  /** Begins the call and returns what interrupts it, unless it has ended already. */
+  start(): Effect.Effect<void> | undefined {
     if (this.parts.deadline !== undefined && this.deadlineAt <= this.startedAt) {
-      return Effect.fail(this.deadlineExceeded("queue"))
+      this.end(Exit.fail(this.deadlineExceeded("queue")))
+    } else {
+      this.next(this.startedAt)
     }
-    return this.next()
+    return this.ended ? undefined : Effect.suspend(() => this.interrupt())
   }
 
-  next(): Effect.Effect<A, E | SE | Added, R | SR> {
-    const now = this.clock.currentTimeMillisUnsafe()
+  next(now: number): void {
     this.attempt++
     this.attemptStartedAt = now
-    this.own = undefined
-    this.emit({ _tag: "AttemptStarted" })
-    return Effect.matchCauseEffect(this.limited(now), {
-      onSuccess: (value) => this.succeeded(value),
-      onFailure: (cause) => this.failed(cause)
-    })
+    this.expired = false
+    if (this.observers.length > 0) this.emit({ _tag: "AttemptStarted" })
+    const child = Effect.runForkWith(this.context)(this.self)
+    const exit = child.pollUnsafe()
+    if (exit !== undefined) return this.settle(exit)
+    this.child = child
+    const limit = this.limit(now)
+    if (limit < Infinity) Alarm.set(this, this.fiber, limit)
+    child.addObserver((exit) => this.settle(exit))
   }
 
-  /** The attempt, interrupted when its time is up. */
-  limited(now: number): Effect.Effect<A, E | Added, R> {
-    const { attemptTimeout = Infinity, deadline } = this.parts
-    const left = deadline === undefined ? Infinity : this.deadlineAt - now
-    const limit = Math.min(attemptTimeout, left)
-    if (limit === Infinity) return this.self
-    return Effect.callback<A, E | Added>((resume) => {
-      const child = Effect.runForkWith(this.context)(this.self)
-      const done = child.pollUnsafe()
-      if (done !== undefined) return resume(done)
-      let expired = false
-      const cancel = scheduleTimer(this.context, limit, () => {
-        expired = true
-        child.interruptUnsafe(this.fiber.id)
-      })
-      child.addObserver((exit) => {
-        cancel()
-        resume(expired ? this.expired(exit, left <= attemptTimeout) : exit)
-      })
-      return Effect.suspend(() => {
-        cancel()
-        return Fiber.interrupt(child)
-      })
-    })
+  /** How long the attempt in hand may take. */
+  limit(now: number): number {
+    const { attemptTimeout, deadline } = this.parts
+    const left = deadline === undefined ? Infinity : Math.max(0, this.deadlineAt - now)
+    return attemptTimeout === undefined || left < attemptTimeout ? left : attemptTimeout
   }
 
-  /**
-   * What an attempt is worth that ended after its time was up. One that could not be interrupted and has an answer or a
-   * failure of its own keeps it: to throw an answer away and ask again would be to do the work twice.
-   */
-  expired(exit: Exit.Exit<A, E>, byDeadline: boolean): Exit.Exit<A, E | Added> {
-    if (Exit.isSuccess(exit) || !Cause.hasInterrupts(exit.cause)) return exit
-    this.own = byDeadline ? this.deadlineExceeded("attempt") : new PolicyError({
-      reason: new AttemptTimeout({ timeout: Duration.millis(this.parts.attemptTimeout ?? 0) })
-    })
-    return Exit.failCause(Cause.fromReasons<E | Added>([
-      Cause.makeFailReason(this.own),
-      ...exit.cause.reasons.filter((reason) => !Cause.isInterruptReason(reason))
-    ]))
+  /** The delay is over, or the time of the attempt is up. */
+  override ring(): void {
+    if (this.child === undefined) {
+      this.next(this.now())
+    } else {
+      this.expired = true
+      this.child.interruptUnsafe(this.fiber.id)
+    }
+  }
+
+  /** Takes the end of an attempt. */
+  settle(exit: Exit.Exit<A, E>): void {
+    if (this.child !== undefined) {
+      Alarm.clear(this)
+      this.child = undefined
+    }
+    if (this.ended) return
+    if (Exit.isSuccess(exit)) {
+      if (this.observers.length > 0) {
+        this.emit({ _tag: "AttemptSucceeded", duration: this.now() - this.attemptStartedAt })
+      }
+      return this.end(exit)
+    }
+    // An attempt that could not be interrupted and failed by itself keeps its failure, as one that succeeded keeps its
+    // answer: to throw an answer away and ask again would be to do the work twice.
+    if (!this.expired || !Cause.hasInterrupts(exit.cause)) return this.failed(exit.cause, undefined)
+    const own = this.timeout()
+    this.failed(
+      Cause.fromReasons<E | Added>([
+        Cause.makeFailReason(own),
+        ...exit.cause.reasons.filter((reason) => !Cause.isInterruptReason(reason))
+      ]),
+      own
+    )
+  }
+
+  /** The error of an attempt that was interrupted because its time was up. */
+  timeout(): Added {
+    const { attemptTimeout } = this.parts
+    return attemptTimeout === undefined || this.limit(this.attemptStartedAt) < attemptTimeout
+      ? this.deadlineExceeded("attempt")
+      : new PolicyError({ reason: new AttemptTimeout({ timeout: Duration.millis(attemptTimeout) }) })
   }
 
   deadlineExceeded(phase: "queue" | "attempt"): PolicyError<DeadlineExceeded> {
-    this.emit({ _tag: "DeadlinePassed" })
-    return new PolicyError({
-      reason: new DeadlineExceeded({ deadline: Duration.millis(this.deadlineAt - this.startedAt), phase })
-    })
+    if (this.observers.length > 0) this.emit({ _tag: "DeadlinePassed" })
+    const deadline = Duration.millis(Math.max(0, this.deadlineAt - this.startedAt))
+    return new PolicyError({ reason: new DeadlineExceeded({ deadline, phase }) })
   }
 
-  succeeded(value: A): Effect.Effect<A> {
-    this.emit({ _tag: "AttemptSucceeded", duration: this.clock.currentTimeMillisUnsafe() - this.attemptStartedAt })
-    return Effect.succeed(value)
-  }
-
-  failed(cause: Cause.Cause<E | Added>): Effect.Effect<A, E | SE | Added, R | SR> {
+  /** Decides what comes after a failed attempt. `own` is the policy's own error, if the failure is that. */
+  failed(cause: Cause.Cause<E | Added>, own: Added | undefined): void {
     const failure = onlyFailure(cause)
-    if (failure === undefined) return Effect.failCause(cause)
+    if (failure === undefined) return this.end(Exit.failCause(cause))
+    const now = this.now()
     const { error } = failure
-    const now = this.clock.currentTimeMillisUnsafe()
-    this.emit({ _tag: "AttemptFailed", duration: now - this.attemptStartedAt, error })
-    const retry = this.parts.retry
-    if (retry === undefined || this.own?.reason._tag === "DeadlineExceeded") return Effect.failCause(cause)
+    if (this.observers.length > 0) this.emit({ _tag: "AttemptFailed", duration: now - this.attemptStartedAt, error })
+    const { retry } = this.parts
+    if (retry === undefined || own?.reason._tag === "DeadlineExceeded") return this.end(Exit.failCause(cause))
     // The policy's own timeout is always worth another attempt, so `while` is asked about the caller's errors alone.
-    const verdict = this.own === error
-      ? this.attempt > retry.times ? stopTimes : undefined
-      : retry.verdict(error as E, this.attempt)
+    const verdict = own === undefined
+      ? retry.verdict(error as E, this.attempt)
+      : this.attempt > retry.times ? stopTimes : undefined
     if (verdict !== undefined) return this.follow(verdict, cause, error)
     if (isBackoff(retry.backoff)) {
       const delay = retry.backoff.delay(this.attempt, this.delay, this.random())
-      return this.follow(this.timing(retry, error, delay, now), cause, error)
+      this.follow(this.timing(retry, error, delay, now), cause, error)
+    } else {
+      this.backoff(retry, retry.backoff, cause, error as E, now)
     }
-    return this.backoff(retry.backoff, retry, cause, error as E, now)
   }
 
   /** Asks a schedule that only an effect can step. */
   backoff(
-    schedule: Schedule.Schedule<unknown, E, SE, SR>,
     retry: Retry<E, SE, SR>,
+    schedule: Schedule.Schedule<unknown, E, SE, SR>,
     cause: Cause.Cause<E | Added>,
     error: E,
     now: number
-  ): Effect.Effect<A, E | SE | Added, R | SR> {
-    if (this.step === undefined) {
-      return Effect.flatMap(Schedule.toStep(schedule), (step) => {
-        this.step = step
-        return this.backoff(schedule, retry, cause, error, now)
+  ): void {
+    const { step } = this
+    if (step === undefined) {
+      return this.fork(Schedule.toStep(schedule), (exit) => {
+        if (Exit.isFailure(exit)) return this.end(Exit.failCause(exit.cause))
+        this.step = exit.value
+        this.backoff(retry, schedule, cause, error, now)
       })
     }
-    return Pull.matchEffect(this.step(now, error), {
-      onSuccess: ([, delay]) => this.follow(this.timing(retry, error, Duration.toMillis(delay), now), cause, error),
-      onFailure: (cause) => Effect.failCause(cause),
-      onDone: () => this.follow(stopSchedule, cause, error)
+    const delay = Pull.matchEffect(step(now, error), {
+      onSuccess: ([, delay]) => Effect.succeed<number | undefined>(Duration.toMillis(delay)),
+      onFailure: Effect.failCause,
+      onDone: () => Effect.undefined
+    })
+    this.fork(delay, (exit) => {
+      if (Exit.isFailure(exit)) return this.end(Exit.failCause(exit.cause))
+      this.follow(exit.value === undefined ? stopSchedule : this.timing(retry, error, exit.value, now), cause, error)
     })
   }
 
@@ -198,28 +236,54 @@ class Call<A, E, R, SE, SR> {
       error,
       attempt: this.attempt,
       elapsed: now - this.startedAt,
-      remaining: this.deadlineAt - now,
+      // A deadline from outside ends the call by itself, but no delay is slept that passes it.
+      remaining: (this.parts.deadline === undefined ? this.fiber.getRef(Deadline) : this.deadlineAt) - now,
       delay,
       random: this.random()
     })
   }
 
-  follow(
-    decision: Decision,
-    cause: Cause.Cause<E | Added>,
-    error: unknown
-  ): Effect.Effect<A, E | SE | Added, R | SR> {
+  follow(decision: Decision, cause: Cause.Cause<E | Added>, error: unknown): void {
     if (decision._tag === "Stop") {
-      this.emit({ _tag: "RetryStopped", reason: decision.reason, because: decision.because, error })
-      return Effect.failCause(cause)
+      const { because, reason } = decision
+      if (this.observers.length > 0) this.emit({ _tag: "RetryStopped", reason, because, error })
+      return this.end(Exit.failCause(cause))
     }
-    this.delay = decision.delay
-    const event = { _tag: "RetryScheduled", delay: decision.delay, of: (this.parts.retry?.times ?? 0) + 1, error } as const
-    this.emit(event)
-    return logRetry({ ...this.origin(), ...event }).pipe(
-      Effect.andThen(this.clock.sleep(Duration.millis(decision.delay))),
-      Effect.andThen(Effect.suspend(() => this.next()))
-    )
+    const { delay } = decision
+    const of = (this.parts.retry?.times ?? 0) + 1
+    this.delay = delay
+    if (this.observers.length > 0) this.emit({ _tag: "RetryScheduled", delay, of, error })
+    this.fork(logRetry({ _tag: "RetryScheduled", ...this.origin(), delay, of, error }), () =>
+      Alarm.set(this, this.fiber, delay))
+  }
+
+  /** Runs an effect of the policy's own between attempts. */
+  fork<B, E2>(effect: Effect.Effect<B, E2, R | SR>, then: (exit: Exit.Exit<B, E2>) => void): void {
+    const child = Effect.runForkWith(this.context)(effect)
+    const exit = child.pollUnsafe()
+    if (exit !== undefined) return then(exit)
+    this.child = child
+    child.addObserver((exit) => {
+      this.child = undefined
+      if (!this.ended) then(exit)
+    })
+  }
+
+  end(exit: Exit.Exit<A, E | SE | Added>): void {
+    this.ended = true
+    this.resume(exit)
+  }
+
+  /** Ends a call whose caller was interrupted: when this is done, nothing of it is left. */
+  interrupt(): Effect.Effect<void> {
+    if (this.ended) return Effect.void
+    this.ended = true
+    Alarm.clear(this)
+    return this.child === undefined ? Effect.void : Fiber.interrupt(this.child)
+  }
+
+  now(): number {
+    return this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
   }
 
   random(): number {
@@ -230,29 +294,18 @@ class Call<A, E, R, SE, SR> {
     return {
       policy: this.parts.name,
       key: this.key,
-      at: this.clock.currentTimeMillisUnsafe(),
+      at: this.now(),
       attempt: this.attempt
     }
   }
 
   emit(event: Event): void {
-    const observers = this.fiber.getRef(Observers)
-    if (observers.length === 0) return
-    const whole = { ...this.origin(), ...event }
-    for (const observer of observers) {
-      // An observer must not be able to break the call that it watches.
-      try {
-        observer(whole)
-      } catch {}
-    }
+    Observers.tell(this.observers, { ...this.origin(), ...event })
   }
 }
 
 type Event = PolicyEvent extends infer E ? E extends PolicyEvent ? Omit<E, "policy" | "key" | "at" | "attempt"> : never
   : never
-
-const stopTimes: Decision = { _tag: "Stop", reason: "times", because: undefined }
-const stopSchedule: Decision = { _tag: "Stop", reason: "schedule", because: undefined }
 
 /** The failure of a cause that holds neither defects nor interruption, which are never retried. */
 const onlyFailure = <E>(cause: Cause.Cause<E>): Cause.Fail<E> | undefined => {

@@ -6,10 +6,11 @@ import type { Decision, Failure, Options, Refusal, Retry } from "../Retry.ts"
 import { integer, millis } from "./argument.ts"
 
 const stop = (reason: StopReason, because?: string): Decision => ({ _tag: "Stop", reason, because })
-const stopTimes = stop("times")
+export const stopTimes = stop("times")
 const stopNotRetryable = stop("notRetryable")
 const stopElapsed = stop("elapsed")
 const stopDeadline = stop("deadline")
+export const stopSchedule = stop("schedule")
 
 const isRetryable = (error: unknown): boolean => !hasProperty(error, "isRetryable") || error.isRetryable !== false
 
