@@ -85,20 +85,20 @@ export const all: ReadonlyArray<Act> = [
     inARow: 3
   },
   {
-    name: "cut",
-    title: "Streams are cut in the middle of a sentence",
-    listening: true,
-    fault: { _tag: "Cut", share: [0.3, 0.7] },
-    share: 0.75,
-    inARow: 1
-  },
-  {
     name: "quota",
     title: "The bill was not paid: 429, quota spent",
     listening: true,
     fault: { _tag: "QuotaSpent" },
     share: 1,
     inARow: Number.POSITIVE_INFINITY
+  },
+  {
+    name: "cut",
+    title: "Streams are cut in the middle of a sentence",
+    listening: true,
+    fault: { _tag: "Cut", share: [0.3, 0.7] },
+    share: 0.75,
+    inARow: 1
   },
   {
     name: "gone",

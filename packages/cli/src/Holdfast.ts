@@ -1,0 +1,68 @@
+/**
+ * The program `holdfast`: its command tree, how it reports wrong usage, and how a run ends.
+ *
+ * Errors are for people: one line on stderr that says what is wrong and what to do, never a stack trace. Exit codes are
+ * for scripts: 0 done, 1 it did not work, 2 it was called or configured wrongly, 130 and 143 interrupted.
+ */
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Runtime from "effect/Runtime"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliError from "effect/cli/CliError"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Command from "effect/cli/Command"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import * as ChatCommand from "./ChatCommand.ts"
+import * as DemoCommand from "./DemoCommand.ts"
+
+export const command = Command.make("holdfast").pipe(
+  Command.withDescription(
+    "Calls that survive timeouts, dropped connections, rate limits and outages, for Effect.\n\n" +
+      "Start with `holdfast demo`: it needs no key and no network."
+  ),
+  Command.withSubcommands([DemoCommand.command, ChatCommand.command]),
+  Command.withExamples([
+    { command: "holdfast demo", description: "See a chain of providers at work while its cloud fails" },
+    { command: "holdfast chat \"Why is the sky blue?\"", description: "Ask your own providers, Ollama last" },
+    { command: "holdfast chat --help", description: "Read which environment variables say who is asked" }
+  ])
+)
+
+/** Says what is wrong in one line on stderr, and keeps help for those who ask for it. */
+const presenter: CliOutput.Presenter = {
+  present: (event) =>
+    event._tag === "InvalidInvocation"
+      ? Console.error(
+        `holdfast: ${event.errors.map((error) => error.message.split("\n", 1)[0]).join("; ")} ` +
+          `(see ${event.commandPath.join(" ")} --help)`
+      )
+      : CliOutput.defaultPresenter.present(event)
+}
+
+/** The built-in flags, without those that help nobody here. */
+const settings = Layer.mergeAll(
+  CliOutput.layerPresenter(presenter),
+  CliConfig.layer({
+    builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions]
+  })
+)
+
+/** Runs the program with the arguments of `Stdio`. */
+export const run = (version: string) =>
+  Command.run(command, { version }).pipe(
+    Effect.mapError((error) =>
+      CliError.isCliError(error) && error._tag === "ShowHelp" && error.errors.length > 0
+        ? Object.assign(error, { [Runtime.errorExitCode]: 2 })
+        : error
+    ),
+    Effect.tapCause((cause) => {
+      const error = Cause.squash(cause)
+      return Cause.hasInterruptsOnly(cause) || !Runtime.getErrorReported(error)
+        ? Effect.void
+        : Console.error(`holdfast: ${Predicate.isError(error) ? error.message : String(error)}`)
+    }),
+    Effect.provide(settings)
+  )

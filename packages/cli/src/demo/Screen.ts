@@ -1,0 +1,264 @@
+/**
+ * What a person sees of a demo: pure functions from its events to lines of text.
+ *
+ * A `Style` says how: `plain` puts no escape into any line, for files, pipes and `NO_COLOR`; `coloured` does.
+ */
+import Table from "cli-table3"
+import { styleText } from "node:util"
+import { plot } from "simple-ascii-chart"
+import type {
+  ActEnded,
+  ActStarted,
+  AskedAgain,
+  AskEnded,
+  AttemptEnded,
+  DemoEnded,
+  DemoStarted,
+  Tally
+} from "./DemoEvent.ts"
+
+/** What a piece of text is, for a style to show. */
+export type Role = "title" | "good" | "bad" | "warning" | "quiet" | "strong"
+
+export interface Style {
+  readonly colour: boolean
+  readonly paint: (role: Role, text: string) => string
+}
+
+/** No escapes. */
+export const plain: Style = { colour: false, paint: (_, text) => text }
+
+const formats = {
+  title: ["bold", "cyan"],
+  good: "green",
+  bad: "red",
+  warning: "yellow",
+  quiet: "dim",
+  strong: "bold"
+} as const
+
+/** Colours, whatever the environment says: whoever picks this style has asked it. */
+export const coloured: Style = {
+  colour: true,
+  paint: (role, text) => styleText(formats[role] as Parameters<typeof styleText>[0], text, { validateStream: false })
+}
+
+/** A time as a person reads it. */
+export const seconds = (millis: number): string => `${(millis / 1000).toFixed(millis < 9995 ? 2 : 1)} s`
+
+const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`
+
+const providerName = (provider: string | undefined) =>
+  provider === undefined ? "nobody" : provider === "ollama" ? "Ollama" : provider
+
+/** What will happen, and the policy in force. */
+export const header = (event: DemoStarted, style: Style): ReadonlyArray<string> => [
+  `${style.paint("title", "Holdfast demo")}${style.paint("quiet", `  seed ${event.seed}`)}`,
+  `A program asks a language model ${plural(event.questions.length * 2, "question")} in each of ${event.acts} acts, ` +
+  "while its cloud fails in ever new ways.",
+  "Holdfast asks the cloud first and a local Ollama last; plain fetch asks the same cloud, to compare.",
+  style.paint("quiet", "Cloud and Ollama are simulated on this machine, over real sockets: no key, no network, no bill."),
+  "",
+  `${style.paint("strong", "The policy in force")} ${style.paint("quiet", "(times are short for the demo)")}`,
+  ...event.policy.map((sentence) => `  ${sentence}`)
+]
+
+export const actTitle = (event: ActStarted, style: Style): ReadonlyArray<string> => [
+  "",
+  `${style.paint("quiet", `Act ${event.number} of ${event.of}`)}  ${style.paint("title", event.title)}`
+]
+
+/** Whose request failed, and why. */
+export const failure = (attempt: AttemptEnded): string =>
+  `${providerName(attempt.provider)}: ${attempt.because ?? "failed"}`
+
+/** Equal neighbours become one, with how often. */
+const grouped = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const groups: Array<{ readonly word: string; times: number }> = []
+  for (const word of words) {
+    const last = groups.at(-1)
+    if (last?.word === word) {
+      last.times++
+    } else {
+      groups.push({ word, times: 1 })
+    }
+  }
+  return groups.map(({ times, word }) => times === 1 ? word : `${word} (${times} times)`)
+}
+
+/** Why an answer took the way it took, in one sentence. `undefined` when there is nothing to tell. */
+export const story = (events: ReadonlyArray<AttemptEnded | AskedAgain>): string | undefined => {
+  const words = grouped(events.flatMap((event, index) => {
+    if (event._tag === "AskedAgain") {
+      return [`the stream was cut after ${plural(event.words, "word")}, so the program asked again`]
+    }
+    // The request that was cut says the same as the event after it.
+    if (event.outcome === "answered" || events[index + 1]?._tag === "AskedAgain") {
+      return []
+    }
+    return [failure(event)]
+  }))
+  if (words.length === 0) {
+    return undefined
+  }
+  const moved = events.some((event) => event._tag === "AttemptEnded" && event.next === "fallback")
+  return moved ? `${words.join(", ")}; so on to Ollama` : words.join(", ")
+}
+
+const verdictMark = (ask: AskEnded, style: Style): string => {
+  switch (ask.verdict) {
+    case "whole":
+      return style.paint("good", "✓")
+    case "failed":
+      return style.paint("bad", "✗")
+    case "cut":
+    case "wrong":
+      return style.paint("warning", "!")
+  }
+}
+
+/** One answered question, and below it why it took the way it took. */
+export const answer = (
+  ask: AskEnded,
+  events: ReadonlyArray<AttemptEnded | AskedAgain>,
+  style: Style
+): ReadonlyArray<string> => {
+  const name = providerName(ask.provider)
+  const why = ask.because ?? story(events)
+  return [
+    `  ${verdictMark(ask, style)} ${ask.question.padEnd(36)}  ${style.paint("quiet", ask.mode.padEnd(6))}  ` +
+    `${style.paint(name === "Ollama" ? "warning" : "good", name.padEnd(6))}  ` +
+    `${plural(ask.requests, "request").padEnd(10)}  ${seconds(ask.millis).padStart(7)}`,
+    ...(why === undefined ? [] : [`      ${style.paint("quiet", why)}`])
+  ]
+}
+
+/** What a tally says of the answers, in words. */
+export const tallyWords = (tally: Tally): string =>
+  [
+    `${tally.whole} of ${tally.asked} answered whole`,
+    tally.cut > 0 ? `${tally.cut} cut and taken for whole` : undefined,
+    tally.wrong > 0 ? `${tally.wrong} wrong` : undefined,
+    tally.failed > 0 ? `${tally.failed} failed` : undefined
+  ].filter((words) => words !== undefined).join(", ")
+
+/** What plain `fetch` made of the same act. */
+export const compared = (event: ActEnded, asks: ReadonlyArray<AskEnded>, style: Style): ReadonlyArray<string> => {
+  const reasons = grouped(asks.flatMap((ask) => ask.because === undefined ? [] : [ask.because]).toSorted())
+  const good = event.fetch.whole === event.fetch.asked
+  return [
+    `  ${style.paint(good ? "quiet" : "bad", `plain fetch: ${tallyWords(event.fetch)}`)}` +
+    style.paint("quiet", ` in ${seconds(event.fetch.millis)}${reasons.length === 0 ? "" : `  ${reasons.join(", ")}`}`)
+  ]
+}
+
+/** All acts, Holdfast beside plain `fetch`. */
+export const table = (acts: ReadonlyArray<ActEnded>, end: DemoEnded, style: Style): ReadonlyArray<string> => {
+  const head = (text: string) => style.paint("strong", text)
+  const rows = new Table({
+    style: { head: [], border: [], compact: true },
+    colAligns: ["left", ...Array.from({ length: 8 }, () => "right" as const)],
+    chars: {
+      ...Object.fromEntries(
+        ["top", "bottom", "left", "right"].flatMap((side) => [side, `${side}-mid`, `${side}-left`, `${side}-right`])
+          .map((edge) => [edge, ""])
+      ),
+      "mid": "",
+      "mid-mid": "",
+      "middle": ""
+    }
+  })
+  const cells = (name: string, holdfast: Tally, fetch: Tally, paint: (text: string) => string) => {
+    const whole = (tally: Tally) =>
+      style.paint(tally.whole === tally.asked ? "good" : "bad", `${tally.whole} of ${tally.asked}`)
+    const worry = (count: number) => count === 0 ? style.paint("quiet", "0") : style.paint("bad", String(count))
+    return [
+      paint(name),
+      whole(holdfast),
+      String(holdfast.requests),
+      seconds(holdfast.millis),
+      whole(fetch),
+      worry(fetch.cut + fetch.wrong),
+      worry(fetch.failed),
+      String(fetch.requests),
+      seconds(fetch.millis)
+    ]
+  }
+  rows.push([
+    "",
+    { content: head("Holdfast"), colSpan: 3, hAlign: "center" },
+    { content: head("plain fetch"), colSpan: 5, hAlign: "center" }
+  ])
+  rows.push(["", "whole", "requests", "time", "whole", "cut*", "failed", "requests", "time"].map((text) =>
+    style.paint("quiet", text)
+  ))
+  for (const act of acts) {
+    rows.push(cells(act.act, act.holdfast, act.fetch, (text) => text))
+  }
+  rows.push(cells("all", end.holdfast, end.fetch, head))
+  return [
+    ...rows.toString().split("\n").map((line) => line.trimEnd()),
+    style.paint("quiet", "  * cut short or wrong, and taken for the whole answer; seconds are spent waiting for answers")
+  ]
+}
+
+/** Questions answered whole as the demo goes on: one line for Holdfast, one for plain `fetch`. */
+export const chart = (asks: ReadonlyArray<AskEnded>, style: Style): ReadonlyArray<string> => {
+  const line = (client: AskEnded["client"]): Array<[number, number]> => {
+    let whole = 0
+    const points = asks.filter((ask) => ask.client === client).map((ask): [number, number] => {
+      whole += ask.verdict === "whole" ? 1 : 0
+      return [ask.ask, whole]
+    })
+    return [[0, 0], ...points]
+  }
+  const ends = [...new Map(asks.map((ask) => [ask.act, ask.ask])).values()]
+  const lines = plot([line("fetch"), line("holdfast")], {
+    width: 64,
+    height: 12,
+    yRange: [0, Math.max(...ends)],
+    customXAxisTicks: [0, ...ends],
+    customYAxisTicks: [0, ...ends],
+    ...(style.colour ? { color: ["ansiRed", "ansiGreen"] } : {})
+  }).split("\n").filter((line) => line.trim() !== "").map((line) => `  ${line}`.trimEnd())
+  return [
+    `  ${style.paint("strong", "Answered whole, by questions asked")}  ` +
+    `${style.paint("good", "upper line: Holdfast")}, ${style.paint("bad", "lower line: plain fetch")}`,
+    ...lines
+  ]
+}
+
+/** What to take from it, and where to read on. */
+export const ending = (end: DemoEnded, style: Style): ReadonlyArray<string> => {
+  const more = end.holdfast.requests - end.holdfast.asked
+  const verdict = end.ok
+    ? style.paint("good", `Holdfast answered all ${end.holdfast.asked} questions, to the letter`)
+    : style.paint("bad", `Holdfast answered ${end.holdfast.whole} of ${end.holdfast.asked} questions`)
+  return [
+    `${verdict}, for ${plural(more, "request")} more than there were questions.`,
+    `Plain fetch: ${tallyWords(end.fetch)}.`,
+    "",
+    style.paint("strong", "What to take from it"),
+    "  An outage need not be an error: wait a little, try again, then ask someone else.",
+    "  A cut answer must not pass for a whole one. Nothing is retried behind the back of a reader who saw words.",
+    "  And none of it hammers a service that is down: every retry has a count, a pause and a deadline.",
+    "",
+    style.paint("strong", "Read on"),
+    "  README.md                        how to put this around your own calls",
+    "  npm start -- --seed 7            other faults, just as repeatable",
+    "  npm start -- --json              the same as data, one event a line",
+    "  holdfast chat \"your question\"    the same chain with your own keys and your own Ollama"
+  ]
+}
+
+/** A line that is drawn over and over while a question waits for its answer. */
+export const waiting = (
+  options: { readonly question: string; readonly mode: string; readonly said: string },
+  columns: number,
+  style: Style
+): string => {
+  const room = Math.max(10, columns - 6)
+  const line = options.said === "" ? options.question : `${options.question} ${options.said}`
+  const shown = line.length <= room ? line : `…${line.slice(line.length - room + 1)}`
+  return `  ${style.paint("quiet", `… ${shown}`)}`
+}

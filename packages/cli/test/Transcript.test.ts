@@ -1,0 +1,138 @@
+import * as Act from "@holdfast/cli/demo/Act"
+import * as Demo from "@holdfast/cli/demo/Demo"
+import type { DemoEvent } from "@holdfast/cli/demo/DemoEvent"
+import * as Question from "@holdfast/cli/demo/Question"
+import * as Screen from "@holdfast/cli/demo/Screen"
+import * as Transcript from "@holdfast/cli/demo/Transcript"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+
+/** A program whose first request of every question fails, and whose streams break off once. */
+const asker = (): Demo.Asker => {
+  const cut = new Set<string>()
+  return {
+    ask: ({ mode, onAttempt, onText, question }) =>
+      Effect.suspend(() => {
+        const answer = Question.answerTo(question, "ollama")
+        onAttempt({
+          provider: "cloud",
+          model: "m",
+          outcome: "failed",
+          because: "the connection failed",
+          next: "fallback",
+          millis: 3
+        })
+        if (mode === "stream" && !cut.has(question)) {
+          cut.add(question)
+          onText(answer.slice(0, 20))
+          onAttempt({ provider: "ollama", model: "m", outcome: "failed", because: "cut", next: "fail", millis: 3 })
+          return Effect.fail(new Demo.AskFailed({ because: "cut", partial: answer.slice(0, 20) }))
+        }
+        onText(answer)
+        onAttempt({ provider: "ollama", model: "m", outcome: "answered", millis: 3 })
+        return Effect.succeed({ text: answer, provider: "ollama" })
+      })
+  }
+}
+
+const acts = Act.all.filter((act) => act.name === "cut" || act.name === "gone")
+
+const record = (asked: Demo.Asker = asker()) =>
+  Demo.run({ seed: 3, policy: ["Up to 2 retries."], connect: () => Effect.succeed(asked), acts }).pipe(
+    Stream.runCollect,
+    Effect.map((events) => events.filter((event): event is DemoEvent => event._tag !== "Said"))
+  )
+
+const transcript = (events: ReadonlyArray<DemoEvent>, style: Screen.Style): string => {
+  let state = Transcript.initial
+  return events.flatMap((event) => {
+    const [next, lines] = Transcript.step(state, event, style)
+    state = next
+    return lines
+  }).join("\n")
+}
+
+const untimed = (events: ReadonlyArray<DemoEvent>) =>
+  JSON.parse(JSON.stringify(events), (key, value: unknown) => /^(millis|.*Url)$/u.test(key) ? 0 : value) as unknown
+
+describe("Demo.run", () => {
+  it.live("asks again once when a stream was cut, and says so", () =>
+    Effect.gen(function*() {
+      const events = yield* record()
+      const tags = events.filter((event) => "ask" in event && event.ask === 2).map((event) => event._tag)
+      assert.deepStrictEqual(tags, [
+        "AskStarted",
+        "AttemptEnded",
+        "AttemptEnded",
+        "AskedAgain",
+        "AttemptEnded",
+        "AttemptEnded",
+        "AskEnded",
+        "AskEnded"
+      ])
+      const end = events.at(-1)
+      assert.isTrue(end?._tag === "DemoEnded" && end.ok)
+    }))
+
+  it.live("gives the same events for the same seed, apart from times and places", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(untimed(yield* record()), untimed(yield* record()))
+    }))
+
+  it.live("calls a cut answer cut and another one wrong, and is then not ok", () =>
+    Effect.gen(function*() {
+      for (const [text, verdict] of [["Because a ser", "cut"], ["Yes.", "wrong"]] as const) {
+        const events = yield* record({ ask: () => Effect.succeed({ text, provider: "cloud" }) })
+        const first = events.find((event) => event._tag === "AskEnded")
+        assert.strictEqual(first?._tag === "AskEnded" ? first.verdict : undefined, verdict)
+        const end = events.at(-1)
+        assert.isTrue(end?._tag === "DemoEnded" && !end.ok)
+      }
+    }))
+
+  it.live("shows that plain fetch takes a quiet cut for a whole answer and fails when the cloud is gone", () =>
+    Effect.gen(function*() {
+      const events = yield* record()
+      const ended = events.filter((event) => event._tag === "ActEnded")
+      assert.deepStrictEqual(ended.map(({ fetch }) => fetch.whole + fetch.cut + fetch.failed), [4, 4])
+      assert.isAtLeast(ended[0]?.fetch.cut ?? 0, 1)
+      assert.strictEqual(ended[1]?.fetch.failed, 4)
+      assert.isTrue(events.some((event) =>
+        event._tag === "AskEnded" && event.because === "fetch failed (ECONNREFUSED)"
+      ))
+    }))
+})
+
+describe("Transcript", () => {
+  it.live("tells the demo in plain lines", () =>
+    Effect.gen(function*() {
+      const text = transcript(yield* record(), Screen.plain)
+      assert.notMatch(text, /\u001b/u)
+      assert.include(text, "seed 3")
+      assert.include(text, "Up to 2 retries.")
+      assert.include(text, "Act 1 of 2  Streams are cut in the middle of a sentence")
+      assert.include(text, "cloud: the connection failed; so on to Ollama")
+      assert.match(text, /the stream was cut after \d+ words, so the program asked again/u)
+      assert.include(text, "plain fetch: 0 of 4 answered whole, 4 failed")
+      assert.include(text, "Holdfast answered all 8 questions, to the letter")
+      assert.isTrue(text.split("\n").every((line) => line === line.trimEnd()), "no line ends in white space")
+    }))
+
+  it.live("says the same in colour", () =>
+    Effect.gen(function*() {
+      const events = yield* record()
+      const coloured = transcript(events, Screen.coloured)
+      assert.match(coloured, /\u001b\[/u)
+      assert.strictEqual(
+        coloured.replaceAll(/\u001b\[[\d;]*m/gu, "").replaceAll(/[ \n]+/gu, " "),
+        transcript(events, Screen.plain).replaceAll(/[ \n]+/gu, " ")
+      )
+    }))
+
+  it("keeps the waiting line within the columns of the terminal", () => {
+    const line = Screen.waiting({ question: "Why?", mode: "stream", said: "word ".repeat(100) }, 60, Screen.plain)
+    assert.isAtMost(line.length, 60)
+    assert.isTrue(line.endsWith("word "))
+  })
+})
