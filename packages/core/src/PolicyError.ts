@@ -65,8 +65,21 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
   }
 }
 
+/**
+ * The rate limit was reached, and the wait for the next permission too long. Nothing of the call ran. `retryAfter` is
+ * how long until one may be had.
+ */
+export class RateLimited extends Data.TaggedError("RateLimited")<{
+  readonly retryAfter: Duration.Duration
+}> {
+  readonly isRetryable = true
+  override get message(): string {
+    return `The rate limit is reached for another ${Duration.format(this.retryAfter)}; nothing of the call ran`
+  }
+}
+
 /** Every reason that a policy can fail with. */
-export type Reason = AttemptTimeout | DeadlineExceeded | BulkheadFull | CircuitOpen
+export type Reason = AttemptTimeout | DeadlineExceeded | BulkheadFull | CircuitOpen | RateLimited
 
 /**
  * The error of a policy.
@@ -106,7 +119,7 @@ export class PolicyError<out R extends Reason = Reason> extends Data.TaggedError
 
   /** How long to wait before the call is worth another attempt, if the reason knows. */
   get retryAfter(): Duration.Duration | undefined {
-    return this.reason._tag === "CircuitOpen" ? this.reason.retryAfter : undefined
+    return "retryAfter" in this.reason ? this.reason.retryAfter : undefined
   }
 
   /** Whether the same call may succeed later. */
