@@ -86,14 +86,14 @@ export type Reason = AttemptTimeout | DeadlineExceeded | BulkheadFull | CircuitO
  *
  * ```ts import.meta.vitest
  * import { Policy, PolicyError } from "@holdfast/core"
- * import { Effect } from "effect"
+ * import { Effect, Fiber } from "effect"
  * import { TestClock } from "effect/testing"
  *
  * const program = Effect.gen(function*() {
  *   const policy = yield* Policy.make({ attemptTimeout: "1 second" })
  *   const fiber = yield* Effect.forkChild(Effect.flip(policy.protect(Effect.never)), { startImmediately: true })
  *   yield* TestClock.adjust("1 second")
- *   return yield* Effect.fromFiber(fiber)
+ *   return yield* Fiber.join(fiber)
  * })
  *
  * const error = await Effect.runPromise(program.pipe(Effect.provide(TestClock.layer())))
