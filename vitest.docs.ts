@@ -4,7 +4,7 @@
  * keeps its line numbers, so that a failure points into the file it was read from.
  */
 import { fileURLToPath } from "node:url"
-import { parseAst, type Plugin } from "vitest/node"
+import { parseAst, type Vite } from "vitest/node"
 
 const cli = fileURLToPath(import.meta.resolve("./packages/cli/src/index.ts"))
 const fence = /^([ *]*)```ts import\.meta\.vitest\b.*\n([^]*?)^[ *]*```$/gm
@@ -29,7 +29,7 @@ const withAssertions = (code: string): string => {
   return out + code.slice(from)
 }
 
-export const docExamples = (): Plugin => ({
+export const docExamples = (): Vite.Plugin => ({
   name: "holdfast:doc-examples",
   enforce: "pre",
   // Markdown has no package of its own: its imports resolve as the CLI's do, which depends on all the others.
@@ -43,7 +43,7 @@ export const docExamples = (): Plugin => ({
     filter: { id: /\?example=\d+\.ts$/ },
     async handler(id) {
       const [file = "", line] = id.split(/\?example=|\.ts$/)
-      const block = blocks(await this.fs.readFile(file, { encoding: "utf8" })).find((block) => `${block.line}` === line)
+      const block = blocks(await this.fs.readFile(file, { encoding: "utf8" })).find((one) => `${one.line}` === line)
       return block && { code: withAssertions(block.code), map: null }
     }
   },

@@ -3,12 +3,20 @@ import { docExamples } from "./vitest.docs.ts"
 
 export default defineConfig({
   test: {
+    allowOnly: false,
+    // What a passing test logs is of no interest; what a failing one logs is printed.
     silent: "passed-only",
+    reporters: process.env["CI"] === undefined ? ["default"] : ["default", "json"],
+    outputFile: { json: "node_modules/.cache/reports/vitest.json" },
     projects: [
       { test: { name: "unit", include: ["packages/*/test/**/*.test.ts"] } },
       {
         plugins: [docExamples()],
-        test: { name: "docs", include: [], includeSource: ["packages/*/src/**/*.ts", "README.md", "docs/**/*.md"] }
+        test: {
+          name: "docs",
+          include: [],
+          includeSource: ["packages/*/src/**/*.ts", "README.md", "docs/**/*.md", "packages/*/README.md"]
+        }
       }
     ]
   }

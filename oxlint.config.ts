@@ -1,0 +1,77 @@
+import { defineConfig, type OxlintOverride } from "oxlint"
+
+const packages = ["core", "http", "llm", "cli"]
+
+const relative = {
+  regex: `^(\\.\\./)+(packages/)?(${packages.join("|")})/`,
+  message: "Import another package by its name: a relative path goes around its exports."
+}
+const barrel = {
+  regex: `^(effect|@holdfast/[a-z]+|(\\.\\.?/)+(src/)?index\\.ts)$`,
+  message: "Import the module itself (\"effect/Effect\", \"@holdfast/core/Policy\", \"./Policy.ts\"), not the barrel."
+}
+
+/** `core <- http <- llm <- cli`: a package may import those before it in the list, in tests too. */
+const direction = packages.slice(0, -1).map((name, index): OxlintOverride => ({
+  files: [`packages/${name}/**`],
+  rules: {
+    "no-restricted-imports": ["error", {
+      patterns: [relative, barrel, {
+        regex: `^@holdfast/(${packages.slice(index + 1).join("|")})(/|$)`,
+        message: "Dependencies point one way: core <- http <- llm <- cli."
+      }]
+    }]
+  }
+}))
+
+export default defineConfig({
+  plugins: ["typescript", "unicorn", "oxc", "import", "vitest"],
+  categories: { correctness: "error", suspicious: "error", perf: "error" },
+  rules: {
+    "import/no-cycle": "error",
+    "typescript/ban-ts-comment": "error",
+    "typescript/no-explicit-any": "error",
+    "vitest/no-disabled-tests": "error",
+    "vitest/no-focused-tests": "error",
+    "no-warning-comments": "error",
+    "no-restricted-imports": ["error", { patterns: [relative, barrel] }],
+    // `_tag` is how Effect tells variants apart.
+    "no-underscore-dangle": "off",
+    // A layer and its config twin, or the two forms of a dual, name their arguments alike on purpose.
+    "no-shadow": "off",
+    // A function stands beside its only use.
+    "unicorn/consistent-function-scoping": "off",
+    // `OpenAI.APIError` is how the vendor's own documentation writes it.
+    "import/no-named-as-default-member": "off"
+  },
+  overrides: [
+    ...direction,
+    {
+      files: ["packages/{core,http,llm}/src/**"],
+      rules: {
+        "no-console": "error",
+        "no-restricted-properties": [
+          "error",
+          { object: "Date", property: "now", message: "Time comes from Clock." },
+          { object: "Math", property: "random", message: "Chance comes from Random." },
+          { object: "process", property: "env", message: "Settings come from Config." }
+        ]
+      }
+    },
+    {
+      files: ["packages/*/{test,typetest,benchmark}/**", "scripts/**"],
+      rules: {
+        // The steps of a test or a job follow each other.
+        "no-await-in-loop": "off",
+        "no-restricted-properties": [
+          "error",
+          ...["only", "skip", "skipIf", "runIf", "todo", "fails"].map((property) => ({
+            property,
+            message: "Every test runs, and passes."
+          }))
+        ]
+      }
+    }
+  ],
+  ignorePatterns: ["**/node_modules/**", "**/dist/**"]
+})
