@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as HttpFailure from "@holdfast/http/HttpFailure"
+import * as TestTransport from "@holdfast/http/testing/TestTransport"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
@@ -6,8 +8,6 @@ import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
 import { errors } from "undici"
-import * as HttpFailure from "@holdfast/http/HttpFailure"
-import * as TestTransport from "@holdfast/http/testing/TestTransport"
 import * as Server from "./server.ts"
 
 const coded = (code: string, more?: object) => Object.assign(new Error("the message says nothing"), { code, ...more })

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as HttpFailure from "@holdfast/http/HttpFailure"
+import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as Cause from "effect/Cause"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -17,8 +19,6 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
 import type * as Net from "node:net"
-import * as HttpFailure from "@holdfast/http/HttpFailure"
-import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as Server from "./server.ts"
 
 const one = UndiciTransport.layer({ connections: 1 })
@@ -387,8 +387,7 @@ describe("UndiciTransport", () => {
           if (request.url === "/1") Deferred.doneUnsafe(held, Effect.succeed(() => response.end()))
           else response.end()
         })
-        const get = (path: string) =>
-          Effect.forkChild(HttpClient.get(server.url + path), { startImmediately: true })
+        const get = (path: string) => Effect.forkChild(HttpClient.get(server.url + path), { startImmediately: true })
         const first = yield* get("/1")
         const second = yield* get("/2")
         const third = yield* get("/3")

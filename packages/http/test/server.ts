@@ -1,10 +1,10 @@
 /** Servers on 127.0.0.1 and free ports, which end with the scope that they are made in. */
+import { UndiciTransport } from "@holdfast/http/UndiciTransport"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as Scope from "effect/Scope"
 import * as Http from "node:http"
 import * as Net from "node:net"
-import { UndiciTransport } from "@holdfast/http/UndiciTransport"
 
 export interface Server {
   readonly url: string
@@ -42,22 +42,26 @@ const listen = (make: () => Net.Server): Effect.Effect<Server, never, Scope.Scop
 /** A server that answers each request head with what `answer` writes. `request` counts from 1 over all connections. */
 export const raw = (answer: (socket: Net.Socket, request: number, head: string) => void) => {
   let requests = 0
-  return listen(() => Net.createServer((socket) => {
-    let text = ""
-    socket.on("data", (data) => {
-      text += data.toString("latin1")
-      let end: number
-      while ((end = text.indexOf("\r\n\r\n")) !== -1) {
-        const head = text.slice(0, end)
-        text = text.slice(end + 4)
-        answer(socket, ++requests, head)
-      }
+  return listen(() =>
+    Net.createServer((socket) => {
+      let text = ""
+      socket.on("data", (data) => {
+        text += data.toString("latin1")
+        let end: number
+        while ((end = text.indexOf("\r\n\r\n")) !== -1) {
+          const head = text.slice(0, end)
+          text = text.slice(end + 4)
+          answer(socket, ++requests, head)
+        }
+      })
     })
-  }))
+  )
 }
 
 /** A server as Node's own `http` module makes one. */
-export const http = (handler: (request: Http.IncomingMessage, response: Http.ServerResponse, count: number) => void) => {
+export const http = (
+  handler: (request: Http.IncomingMessage, response: Http.ServerResponse, count: number) => void
+) => {
   let requests = 0
   return listen(() => Http.createServer((request, response) => handler(request, response, ++requests)))
 }

@@ -48,14 +48,29 @@ export abstract class BodyResponse extends Inspectable.Class implements HttpClie
   /** The body as it comes, with back-pressure; ending the stream early cancels the rest. */
   abstract get stream(): Stream.Stream<Uint8Array, Failure>
 
-  /** Waits until there is something to read, or nothing more will come; consumes nothing. */
-  abstract get firstByte(): Effect.Effect<void, Failure>
+  /** Waits until `bytes` of the body (64 KiB at most) can be read without waiting, or it is whole; consumes nothing. */
+  abstract buffered(bytes: number): Effect.Effect<void, Failure>
 
   /** Whether the body has come whole, so that reading it waits for nothing. */
   abstract get isComplete(): boolean
 
   /** Gives the connection up without reading the rest of the body. */
   abstract get cancel(): Effect.Effect<void>
+
+  /**
+   * Makes the connection free for the next request: takes what is left of a small body, and cancels a large one or one
+   * that does not come within a second.
+   */
+  get discard(): Effect.Effect<void> {
+    if (this.isComplete) return Effect.void
+    const rest = contentLength(this.headers) ?? 0
+    if (rest > highWater) return this.cancel
+    return this.buffered(highWater).pipe(
+      Effect.timeoutOrElse({ duration: "1 second", orElse: () => Effect.void }),
+      Effect.ignore,
+      Effect.andThen(this.cancel)
+    )
+  }
 
   private cachedCookies: Cookies.Cookies | undefined
   get cookies(): Cookies.Cookies {
@@ -136,6 +151,15 @@ export abstract class BodyResponse extends Inspectable.Class implements HttpClie
       })
     )
   }
+}
+
+/** How many bytes of an unread body are taken off the socket: 64 KiB. */
+export const highWater = 64 * 1024
+
+/** The length that a response announces for its body. */
+export const contentLength = (headers: Headers.Headers): number | undefined => {
+  const value = headers["content-length"]
+  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined
 }
 
 /** A failure of the transport, as Effect's clients report it. */

@@ -2,7 +2,7 @@
  * One request and its response on an undici connection: the handler that undici calls, which is also the buffer that
  * the response reads from.
  *
- * Up to {@link highWater} bytes are taken off the socket before anyone asks for them. A body that fits in there never
+ * Up to 64 KiB are taken off the socket before anyone asks for them. A body that fits in there never
  * holds its connection, read or not, which is what lets a pool of one connection go on after a response that nobody
  * reads; above it the socket is paused, and TCP makes the server wait.
  *
@@ -21,14 +21,11 @@ import type { IncomingHttpHeaders } from "node:http"
 import { Readable } from "node:stream"
 import type { Dispatcher } from "undici"
 import * as HttpFailure from "../HttpFailure.ts"
-import { concat, transportError } from "./bodyResponse.ts"
+import { concat, highWater, transportError } from "./bodyResponse.ts"
 import { meaningOf } from "./failureCode.ts"
 import { UploadFailure } from "./requestBody.ts"
 
 type Failure = HttpClientError.HttpClientError
-
-/** How many bytes of an unread body are taken off the socket: 64 KiB. */
-export const highWater = 64 * 1024
 
 const waiting = 0
 const reading = 1
@@ -138,6 +135,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
           })
         )
       )
+      this.chunks = []
+      this.buffered = 0
     }
     this.state = failed
     // A request that undici still queues has no controller; onRequestStart ends it.
@@ -154,10 +153,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return this.state >= ended
   }
 
-  get hasFirstByte(): boolean {
-    return this.received > 0 || this.state >= ended
-  }
-
   /** The whole body, now or when it has come. */
   collect(): Effect.Effect<Uint8Array, Failure> {
     this.isRead = true
@@ -167,10 +162,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return Effect.flatMap(this.arrival(), () => this.collect())
   }
 
-  /** Waits for the first byte or the end. */
-  awaitFirstByte(): Effect.Effect<void, Failure> {
+  /** Waits until that much is here, or all of it. */
+  buffer(bytes: number): Effect.Effect<void, Failure> {
     if (this.state === failed) return Effect.fail(this.failure!)
-    return this.hasFirstByte ? Effect.void : Effect.flatMap(this.arrival(), () => this.awaitFirstByte())
+    return this.state === ended || this.buffered >= bytes
+      ? Effect.void
+      : Effect.flatMap(this.arrival(), () => this.buffer(bytes))
   }
 
   /** The body as it comes. */
@@ -233,10 +230,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   private fail(failure: Failure): void {
+    // What came before the failure can still be read: it is what a stream hands on before it fails.
     this.state = failed
     this.failure = failure
-    this.chunks = []
-    this.buffered = 0
     this.notify()
   }
 

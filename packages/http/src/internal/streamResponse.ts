@@ -66,8 +66,11 @@ export class StreamResponse extends BodyResponse {
     })
   }
 
-  get firstByte(): Effect.Effect<void, Failure> {
-    return Effect.suspend(() => this.size > 0 ? Effect.void : this.done ?? this.next)
+  buffered(bytes: number): Effect.Effect<void, Failure> {
+    return Effect.suspend(() => {
+      if (this.done !== undefined) return this.done
+      return this.size >= bytes ? Effect.void : Effect.flatMap(this.next, () => this.buffered(bytes))
+    })
   }
 
   get bytes(): Effect.Effect<Uint8Array, Failure> {
@@ -135,7 +138,13 @@ class WrappedResponse extends StreamResponse {
 
   constructor(response: HttpClientResponse.HttpClientResponse) {
     const { headers, request, status, url } = response
-    super({ request, status, url, headers, setCookie: [] }, response.stream)
+    // fetch has no body for a HEAD or a 204, and Effect fails the stream of a body that is not there.
+    const body = Stream.catchIf(
+      response.stream,
+      (error) => error.reason._tag === "EmptyBodyError",
+      () => Stream.empty
+    )
+    super({ request, status, url, headers, setCookie: [] }, body)
     this.response = response
   }
 

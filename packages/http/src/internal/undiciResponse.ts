@@ -47,9 +47,9 @@ export class UndiciResponse extends BodyResponse {
     return Stream.suspend(() => exchange.stream())
   }
 
-  get firstByte(): Effect.Effect<void, Failure> {
+  buffered(bytes: number): Effect.Effect<void, Failure> {
     const exchange = this.exchange
-    return Effect.suspend(() => exchange.awaitFirstByte())
+    return Effect.suspend(() => exchange.buffer(bytes))
   }
 
   get isComplete(): boolean {

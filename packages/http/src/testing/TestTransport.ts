@@ -165,9 +165,7 @@ export const make = (script: ReadonlyArray<Step>): Effect.Effect<TestTransport["
           case "Respond": {
             const { headers, setCookie, status } = step
             const body = Stream.ensuring(streamOf(request, step.body), Effect.sync(() => inUse--))
-            const response = Effect.sync(() =>
-              new StreamResponse({ request, status, url, headers, setCookie }, body)
-            )
+            const response = Effect.sync(() => new StreamResponse({ request, status, url, headers, setCookie }, body))
             return Effect.delay(response, step.delay)
           }
         }
@@ -214,8 +212,10 @@ export const make = (script: ReadonlyArray<Step>): Effect.Effect<TestTransport["
  */
 export const layer = (script: ReadonlyArray<Step>): Layer.Layer<HttpClient.HttpClient | TestTransport> =>
   Layer.effectContext(
-    Effect.map(make(script), (transport) =>
-      Context.add(Context.make(TestTransport, transport), HttpClient.HttpClient, transport.client))
+    Effect.map(
+      make(script),
+      (transport) => Context.add(Context.make(TestTransport, transport), HttpClient.HttpClient, transport.client)
+    )
   )
 
 const encode = (chunk: string | Uint8Array): Uint8Array =>

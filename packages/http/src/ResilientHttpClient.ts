@@ -1,0 +1,247 @@
+/**
+ * An `HttpClient` that retries correctly, over any other `HttpClient`: undici, fetch, or a script in a test.
+ *
+ * Effect's `retryTransient` counts errors and responses each by itself (9 requests for `times: 2`), leaves the body of a
+ * failed attempt on the connection that the next one waits for, repeats POSTs, and sleeps as long as a `Retry-After`
+ * says. Here an attempt is one effect that fails for both, under one policy of `@holdfast/core`; what a server, a method
+ * and a body say about another attempt is `HttpPolicy`.
+ *
+ * A status is not an error: when the retries end, the last response comes out as it is, with its body to read, and the
+ * last transport error as itself. What the policy adds is `PolicyError`: under the standard `HttpClient` tag it arrives
+ * as the cause of an `HttpClientError`, under {@link ResilientHttpClient} as itself.
+ *
+ * When it hurts: two retries around one another multiply. Take out `retryTransient` of the caller, and `maxRetries` of
+ * an SDK, when this layer is below.
+ */
+import * as Deadline from "@holdfast/core/Deadline"
+import * as Policy from "@holdfast/core/Policy"
+import type { AttemptTimeout, DeadlineExceeded } from "@holdfast/core/PolicyError"
+import { isPolicyError, type PolicyError } from "@holdfast/core/PolicyError"
+import * as PolicyEvent from "@holdfast/core/PolicyEvent"
+import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Headers from "effect/http/Headers"
+import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as HttpPolicy from "./HttpPolicy.ts"
+import { positiveMillis } from "./internal/argument.ts"
+import { AttemptFailure, Call, freeOnRetry } from "./internal/attempt.ts"
+import { type BodyResponse, transportError } from "./internal/bodyResponse.ts"
+import { DeadlineResponse } from "./internal/deadlineResponse.ts"
+import { uuid } from "./internal/uuid.ts"
+
+type Request = HttpClientRequest.HttpClientRequest
+type Response = HttpClientResponse.HttpClientResponse
+type Failure = HttpClientError.HttpClientError
+
+/** What the policy itself can fail with. */
+export type PolicyFailure = PolicyError<AttemptTimeout | DeadlineExceeded>
+
+/** The client with its exact error type. */
+export class ResilientHttpClient extends Context.Service<
+  ResilientHttpClient,
+  HttpClient.HttpClient.With<Failure | PolicyFailure>
+>()("@holdfast/http/ResilientHttpClient") {}
+
+/**
+ * Makes the client over the `HttpClient` in the context. Options that cannot be right are a `RangeError` that names the
+ * option.
+ */
+export const make = (
+  options?: HttpPolicy.Options
+): Effect.Effect<ResilientHttpClient["Service"], never, HttpClient.HttpClient> => Effect.map(parts(options), exact)
+
+interface Parts {
+  readonly prepare: HttpClient.HttpClient.Preprocess<never, never>
+  readonly run: Run
+}
+
+type Run = (request: Request) => Effect.Effect<Response, Failure | PolicyFailure>
+
+const parts = (options: HttpPolicy.Options = {}): Effect.Effect<Parts, never, HttpClient.HttpClient> =>
+  Effect.gen(function*() {
+    const inner = yield* HttpClient.HttpClient
+    const total = millis("timeouts.total", options.timeouts?.total)
+    const attempt = millis("timeouts.attempt", options.timeouts?.attempt)
+    const shared = {
+      name: options.name ?? "http",
+      deadline: total,
+      retry: {
+        ...(options.retry === false ? { times: 0 } : options.retry),
+        while: (failure: AttemptFailure) => HttpPolicy.decide(failure.attempt, options)
+      }
+    }
+    // The core retries an attempt that timed out without asking: right for what may be repeated, and only for that.
+    const repeatable = yield* Policy.make({ ...shared, attemptTimeout: attempt })
+    const careful = yield* Policy.make(shared)
+
+    const run: Run = (request) =>
+      Effect.withFiber((fiber) => {
+        const startedAt = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+        const call = new Call(inner, options, fiber.context, request)
+        const key = originOf(request.url)
+        const answer: Effect.Effect<BodyResponse, AttemptFailure | PolicyFailure> = call.isRepeatable
+          ? repeatable.protect({ key })(call.attempt)
+          : careful.protect({ key })(attempt === undefined ? call.attempt : call.bounded(attempt))
+        return Effect.matchEffect(
+          Effect.onInterrupt(PolicyEvent.observe(answer, freeOnRetry), () => call.abandon),
+          {
+            onSuccess: (response) => Effect.succeed(within(response, total, startedAt, fiber)),
+            onFailure: (failure): Effect.Effect<Response, Failure | PolicyFailure> => {
+              if (!(failure instanceof AttemptFailure)) return Effect.fail(failure)
+              const { outcome } = failure
+              return outcome._tag === "Response"
+                ? Effect.succeed(within(outcome.response, total, startedAt, fiber))
+                : Effect.fail(outcome.error)
+            }
+          }
+        )
+      })
+
+    return { prepare: prepare(options), run: keepSecrets(options, run) }
+  })
+
+const exact = ({ prepare, run }: Parts): ResilientHttpClient["Service"] =>
+  HttpClient.makeWith<never, never, Failure | PolicyFailure, never>(Effect.flatMap(run), prepare)
+
+/** The same client with the error type that everyone expects. */
+const standard = ({ prepare, run }: Parts): HttpClient.HttpClient =>
+  HttpClient.makeWith<never, never, Failure, never>(
+    Effect.flatMap((request) =>
+      Effect.mapError(run(request), (error) => isPolicyError(error) ? transportError(request, error) : error)
+    ),
+    prepare
+  )
+
+const provides = (parts: Parts): Context.Context<HttpClient.HttpClient | ResilientHttpClient> =>
+  Context.add(Context.make(ResilientHttpClient, exact(parts)), HttpClient.HttpClient, standard(parts))
+
+/**
+ * Provides the standard `HttpClient`, so that every library that asks for one is protected, and
+ * {@link ResilientHttpClient}. Needs an `HttpClient` below: `UndiciTransport.layer`, `FetchHttpClient.layer`, or
+ * `TestTransport.layer` in tests.
+ *
+ * ```ts import.meta.vitest
+ * import { ResilientHttpClient } from "@holdfast/http"
+ * import * as TestTransport from "@holdfast/http/testing/TestTransport"
+ * import { Backoff } from "@holdfast/core"
+ * import { Effect, Layer } from "effect"
+ * import { HttpClient } from "effect/http"
+ *
+ * const HttpLive = ResilientHttpClient.layer({
+ *   baseUrl: "https://api.example.com",
+ *   retry: { times: 3, backoff: Backoff.constant({ delay: "1 millis" }) },
+ *   timeouts: { attempt: "10 seconds", total: "30 seconds" }
+ * }).pipe(
+ *   Layer.provide(TestTransport.layer([
+ *     TestTransport.fail("ConnectionReset"),
+ *     TestTransport.respond(503),
+ *     TestTransport.json(200, { left: 3 })
+ *   ]))
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   const response = yield* HttpClient.get("/stock")
+ *   return yield* response.json
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(HttpLive))) // => { left: 3 }
+ * ```
+ */
+export const layer = (
+  options?: HttpPolicy.Options
+): Layer.Layer<HttpClient.HttpClient | ResilientHttpClient, never, HttpClient.HttpClient> =>
+  Layer.effectContext(Effect.map(parts(options), provides))
+
+/** The options that can come from `Config`: all that are data. */
+export interface ConfigOptions {
+  readonly baseUrl?: string | undefined
+  readonly retry?: {
+    readonly times?: number | undefined
+    readonly maxElapsed?: Duration.Duration | undefined
+  } | undefined
+  readonly timeouts?: {
+    readonly attempt?: Duration.Duration | undefined
+    readonly total?: Duration.Duration | undefined
+  } | undefined
+  readonly idempotencyKey?: "auto" | "none" | undefined
+}
+
+/** {@link layer} with options from `Config`, over `options` for what is not data. */
+export const layerConfig = (
+  config: Config.Wrap<ConfigOptions>,
+  options?: HttpPolicy.Options
+): Layer.Layer<HttpClient.HttpClient | ResilientHttpClient, Config.ConfigError, HttpClient.HttpClient> =>
+  Layer.effectContext(
+    Effect.flatMap(Config.unwrap(config), (config) => {
+      const retry = options?.retry === false ? false : { ...options?.retry, ...config.retry }
+      const timeouts = { ...options?.timeouts, ...config.timeouts }
+      return Effect.map(parts({ ...options, ...config, retry, timeouts }), provides)
+    })
+  )
+
+const millis = (name: string, input: Duration.Input | undefined): number | undefined =>
+  input === undefined ? undefined : positiveMillis("ResilientHttpClient.make", name, input)
+
+/** What is done to a request once, before its first attempt and before any redirect. */
+const prepare = (options: HttpPolicy.Options): HttpClient.HttpClient.Preprocess<never, never> => {
+  const { baseUrl, idempotencyKey } = options
+  const defaults = Headers.fromInput(
+    Object.entries(options.headers ?? {}).map(([name, value]): [string, string] => [
+      name,
+      typeof value === "string" ? value : Redacted.value(value)
+    ])
+  )
+  const hasDefaults = Object.keys(defaults).length > 0
+  return (request) => {
+    let prepared = request
+    if (baseUrl !== undefined && originOf(request.url) === undefined) {
+      prepared = HttpClientRequest.prependUrl(prepared, baseUrl)
+    }
+    if (hasDefaults) {
+      prepared = HttpClientRequest.updateHeaders(prepared, (headers) => Headers.merge(defaults, headers))
+    }
+    return idempotencyKey === "auto" && needsKey(prepared)
+      ? Effect.map(uuid, (key) => HttpClientRequest.setHeader(prepared, "idempotency-key", key))
+      : Effect.succeed(prepared)
+  }
+}
+
+const needsKey = (request: Request): boolean =>
+  (request.method === "POST" || request.method === "PATCH") && !("idempotency-key" in request.headers)
+
+/**
+ * Keeps configured secrets to the origin that they are for. A redirect comes through here once more with the headers of
+ * the first request: Effect's `followRedirects` drops `authorization` and `cookie` by name, and knows no others.
+ */
+const keepSecrets = (options: HttpPolicy.Options, run: Run): Run => {
+  const secrets = HttpPolicy.secretHeaders(options.headers)
+  if (secrets.length === 0) return run
+  const home = options.baseUrl === undefined ? undefined : originOf(options.baseUrl)
+  return (request) => {
+    const foreign = home !== undefined && originOf(request.url) !== home
+    const kept = foreign ? HttpClientRequest.updateHeaders(request, Headers.removeMany(secrets)) : request
+    return Effect.updateService(run(kept), Headers.CurrentRedactedNames, (names) => [...names, ...secrets])
+  }
+}
+
+const originOf = (url: string): string | undefined => /^https?:\/\/[^/?#]*/i.exec(url)?.[0].toLowerCase()
+
+/** Holds the body to the deadline of the call that it belongs to. */
+const within = (
+  response: BodyResponse,
+  total: number | undefined,
+  startedAt: number,
+  fiber: Fiber.Fiber<unknown, unknown>
+): Response =>
+  total === undefined || response.isComplete
+    ? response
+    : new DeadlineResponse(response, total, Math.min(startedAt + total, fiber.getRef(Deadline.Deadline)))

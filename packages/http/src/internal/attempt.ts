@@ -1,0 +1,192 @@
+/**
+ * One attempt of a call as one effect: it fails for a transport failure and for a response to try again after alike, so
+ * that one loop with one counter sees both.
+ */
+import { AttemptTimeout, PolicyError } from "@holdfast/core/PolicyError"
+import type { PolicyEvent } from "@holdfast/core/PolicyEvent"
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as HttpBody from "effect/http/HttpBody"
+import type * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as HttpFailure from "../HttpFailure.ts"
+import * as HttpPolicy from "../HttpPolicy.ts"
+import { type BodyResponse, contentLength, highWater } from "./bodyResponse.ts"
+import { shouldRetry } from "./retryHints.ts"
+import { StreamResponse } from "./streamResponse.ts"
+
+type Failure = HttpClientError.HttpClientError
+type Request = HttpClientRequest.HttpClientRequest
+
+/** What an attempt ended with, if that was no success: what the caller gets when it was the last. */
+type Outcome =
+  | { readonly _tag: "Response"; readonly response: BodyResponse }
+  | { readonly _tag: "Error"; readonly error: Failure }
+  | { readonly _tag: "Timeout"; readonly error: PolicyError<AttemptTimeout> }
+
+/** The failure of an attempt, as the policy and its observers see it. */
+export class AttemptFailure extends HttpFailure.HttpFailure {
+  declare readonly outcome: Outcome
+  declare readonly attempt: HttpPolicy.Attempt
+  declare readonly call: Call
+
+  static make(failure: HttpFailure.HttpFailure, call: Call, outcome: Outcome): AttemptFailure {
+    const self = new AttemptFailure({
+      reason: failure.reason,
+      phase: failure.phase,
+      requestWritten: failure.requestWritten,
+      cause: failure.cause
+    })
+    const response = outcome._tag === "Response" ? outcome.response : undefined
+    const attempt: HttpPolicy.Attempt = {
+      request: call.request,
+      failure,
+      transientResponse: response !== undefined,
+      invited: response !== undefined && shouldRetry(response.headers) === true,
+      bodySpent: call.bodySpent
+    }
+    // Not enumerable: what is logged of the failure must not hold the request and the response.
+    Object.defineProperties(self, { outcome: { value: outcome }, attempt: { value: attempt }, call: { value: call } })
+    return self
+  }
+}
+
+/** Frees the connection of an attempt as soon as it is certain that another follows. */
+export const freeOnRetry = (event: PolicyEvent): void => {
+  if (event._tag !== "RetryScheduled" || !(event.error instanceof AttemptFailure)) return
+  const { call, outcome } = event.error
+  if (outcome._tag === "Response") call.discard(outcome.response)
+}
+
+/** One request of the caller, with all its attempts. */
+export class Call {
+  readonly request: Request
+  /** Whether every attempt may be repeated, whatever became of it. */
+  readonly isRepeatable: boolean
+  /** Whether something of a body that can be read once was read. */
+  bodySpent = false
+
+  private readonly inner: HttpClient.HttpClient
+  private readonly options: HttpPolicy.Options
+  private readonly context: Context.Context<never>
+  private readonly sent: Request
+  private discarding: Fiber.Fiber<void> | undefined = undefined
+
+  constructor(
+    inner: HttpClient.HttpClient,
+    options: HttpPolicy.Options,
+    context: Context.Context<never>,
+    request: Request
+  ) {
+    this.inner = inner
+    this.options = options
+    this.context = context
+    this.request = request
+    const replayable = options.streamBody === "replayable" || HttpPolicy.isReplayable(request.body)
+    this.isRepeatable = replayable && HttpPolicy.refusal(request, options) === undefined
+    this.sent = replayable ? request : this.watched(request)
+  }
+
+  readonly attempt: Effect.Effect<BodyResponse, AttemptFailure> = Effect.suspend(() => {
+    const before = this.discarding
+    if (before === undefined) return this.send()
+    this.discarding = undefined
+    return Effect.andThen(Fiber.await(before), this.send())
+  })
+
+  /** {@link attempt} within a bound on its time, where only this call knows whether it may be repeated after that. */
+  readonly bounded = (millis: number): Effect.Effect<BodyResponse, AttemptFailure> =>
+    Effect.timeoutOrElse(this.attempt, {
+      duration: millis,
+      orElse: () => {
+        const error = new PolicyError({ reason: new AttemptTimeout({ timeout: Duration.millis(millis) }) })
+        const failure = new HttpFailure.HttpFailure({
+          reason: new HttpFailure.HeadersTimeout({ code: "ATTEMPT_TIMEOUT" }),
+          phase: "headers",
+          requestWritten: true,
+          cause: error
+        })
+        return Effect.fail(AttemptFailure.make(failure, this, { _tag: "Timeout", error }))
+      }
+    })
+
+  /** Ends what an interrupted call left to do between two attempts. */
+  readonly abandon: Effect.Effect<void> = Effect.suspend(() =>
+    this.discarding === undefined ? Effect.void : Fiber.interrupt(this.discarding)
+  )
+
+  discard(response: BodyResponse): void {
+    if (!response.isComplete) this.discarding = Effect.runForkWith(this.context)(response.discard)
+  }
+
+  private send(): Effect.Effect<BodyResponse, AttemptFailure> {
+    return Effect.matchEffect(this.inner.execute(this.sent), {
+      onSuccess: (inner) => {
+        const response = StreamResponse.wrap(inner)
+        if (HttpPolicy.isTransient(response, this.options)) return this.transient(response)
+        return response.isComplete || this.options.commit === "head"
+          ? Effect.succeed(response)
+          : this.committed(response)
+      },
+      onFailure: (error) => this.failed(error)
+    })
+  }
+
+  /** Waits until a failure of the body would be the caller's to see. */
+  private committed(response: BodyResponse): Effect.Effect<BodyResponse, AttemptFailure> {
+    const length = contentLength(response.headers)
+    const wanted = length !== undefined && length <= highWater ? highWater : 1
+    return Effect.matchEffect(response.buffered(wanted), {
+      onSuccess: () => Effect.succeed(response),
+      onFailure: (error) => this.failed(error)
+    })
+  }
+
+  private transient(response: BodyResponse): Effect.Effect<never, AttemptFailure> {
+    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const retryAfter = HttpPolicy.retryAfter(response.headers, now)
+      const failure = HttpFailure.fromStatus(response.status, { retryAfter })
+      return Effect.fail(AttemptFailure.make(failure, this, { _tag: "Response", response }))
+    })
+  }
+
+  private failed(error: Failure): Effect.Effect<never, AttemptFailure> {
+    const failure = Option.getOrElse(HttpFailure.fromClientError(error), () =>
+      // The request could not be built: the same request never can.
+      new HttpFailure.HttpFailure({
+        reason: new HttpFailure.ProtocolError({ code: error.reason._tag }),
+        phase: "headers",
+        requestWritten: false,
+        cause: error
+      }))
+    return Effect.fail(AttemptFailure.make(failure, this, { _tag: "Error", error }))
+  }
+
+  /** The request, with a body that tells when something is read from it. */
+  private watched(request: Request): Request {
+    const { body } = request
+    if (body._tag !== "Stream") {
+      // What a raw body is made of only the transport knows: once handed over it counts as read.
+      this.bodySpent = true
+      return request
+    }
+    const stream = Stream.suspend(() => {
+      this.bodySpent = true
+      return body.stream
+    })
+    return HttpClientRequest.makeWith(
+      request.method,
+      request.url,
+      request.urlParams,
+      request.hash,
+      request.headers,
+      HttpBody.stream(stream, body.contentType, body.contentLength)
+    )
+  }
+}

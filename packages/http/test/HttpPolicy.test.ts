@@ -1,0 +1,103 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Retry from "@holdfast/core/Retry"
+import * as HttpFailure from "@holdfast/http/HttpFailure"
+import * as HttpPolicy from "@holdfast/http/HttpPolicy"
+import * as Duration from "effect/Duration"
+import * as Headers from "effect/http/Headers"
+import * as HttpBody from "effect/http/HttpBody"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Stream from "effect/Stream"
+
+const now = Date.UTC(2026, 10, 23, 12, 0, 0)
+
+const response = (status: number, headers: Record<string, string> = {}) =>
+  HttpClientResponse.fromWeb(HttpClientRequest.get("/"), new Response(null, { status, headers }))
+
+const wait = (headers: Record<string, string>) => {
+  const hint = HttpPolicy.retryAfter(Headers.fromInput(headers), now)
+  return hint === undefined ? undefined : Duration.toMillis(hint)
+}
+
+const written = HttpFailure.fromUnknown(Object.assign(new Error(), { code: "ECONNRESET" }))
+const unwritten = HttpFailure.fromUnknown(Object.assign(new Error(), { code: "ECONNREFUSED" }))
+
+const attempt = (request: HttpClientRequest.HttpClientRequest, failure = written): HttpPolicy.Attempt => ({
+  request,
+  failure,
+  transientResponse: false,
+  invited: false,
+  bodySpent: false
+})
+
+describe("HttpPolicy", () => {
+  it.each([408, 425, 429, 500, 502, 503, 504, 529])("counts %i as transient", (status) => {
+    assert.isTrue(HttpPolicy.isTransient(response(status), {}))
+  })
+
+  it.each([200, 201, 301, 304, 400, 401, 403, 404, 409, 410, 413, 422, 501, 505])("counts %i as final", (status) => {
+    assert.isFalse(HttpPolicy.isTransient(response(status), {}))
+  })
+
+  it("believes x-should-retry before the status, and retryOn before the list", () => {
+    assert.isTrue(HttpPolicy.isTransient(response(409, { "x-should-retry": "true" }), {}))
+    assert.isFalse(HttpPolicy.isTransient(response(503, { "x-should-retry": "false" }), {}))
+    assert.isFalse(HttpPolicy.isTransient(response(200, { "x-should-retry": "true" }), {}))
+    const retryOn = (response: HttpClientResponse.HttpClientResponse) => response.status === 202
+    assert.isTrue(HttpPolicy.isTransient(response(202), { retryOn }))
+    assert.isFalse(HttpPolicy.isTransient(response(503), { retryOn }))
+  })
+
+  it.each<[headers: Record<string, string>, millis: number | undefined]>([
+    [{}, undefined],
+    [{ "retry-after": "3" }, 3000],
+    [{ "retry-after": "0" }, 0],
+    [{ "retry-after": "Mon, 23 Nov 2026 12:00:30 GMT" }, 30_000],
+    [{ "retry-after": "Mon, 23 Nov 2026 11:00:00 GMT" }, 0],
+    [{ "retry-after": "soon" }, undefined],
+    [{ "retry-after": "-5" }, undefined],
+    [{ "retry-after-ms": "250", "retry-after": "3" }, 250],
+    [{ "retry-after-ms": "never", "retry-after": "3" }, 3000],
+    [{ "ratelimit-reset": "12" }, 12_000],
+    [{ "ratelimit-reset": "12", "ratelimit-remaining": "0" }, 12_000],
+    [{ "ratelimit-reset": "12", "ratelimit-remaining": "4" }, undefined],
+    [{ "ratelimit-reset": String(now / 1000 + 7) }, 7000],
+    [{ "ratelimit-reset": "12", "retry-after": "1" }, 1000]
+  ])("reads %j as a wait of %s ms", (headers, millis) => {
+    assert.strictEqual(wait(headers), millis)
+  })
+
+  it.each(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY"] as const)("repeats %s", (method) => {
+    assert.isTrue(HttpPolicy.decide(attempt(HttpClientRequest.make(method)("/")), {}))
+  })
+
+  it.each(["POST", "PATCH"] as const)("repeats %s only with a key, a word for it, or proof", (method) => {
+    const request = HttpClientRequest.make(method)("/")
+    const decision = HttpPolicy.decide(attempt(request), {})
+    assert.isTrue(decision instanceof Retry.Refusal && decision.because.startsWith(method))
+    assert.isTrue(HttpPolicy.decide(attempt(HttpClientRequest.setHeader(request, "Idempotency-Key", "k")), {}))
+    assert.isTrue(HttpPolicy.decide(attempt(request), { idempotent: true }))
+    assert.isTrue(HttpPolicy.decide(attempt(request), { idempotent: (request) => request.url === "/" }))
+    assert.isTrue(HttpPolicy.decide(attempt(request, unwritten), {}))
+    assert.isTrue(HttpPolicy.decide({ ...attempt(request), invited: true }, {}))
+  })
+
+  it("never sends a spent body again, whatever else speaks for it", () => {
+    const decision = HttpPolicy.decide({ ...attempt(HttpClientRequest.put("/"), unwritten), bodySpent: true }, {
+      idempotent: true
+    })
+    assert.isTrue(decision instanceof Retry.Refusal && decision.because.includes("stream"))
+  })
+
+  it("does not repeat what cannot succeed later", () => {
+    const tls = HttpFailure.fromUnknown(Object.assign(new Error(), { code: "CERT_HAS_EXPIRED" }))
+    assert.isFalse(HttpPolicy.decide(attempt(HttpClientRequest.get("/"), tls), {}))
+  })
+
+  it("knows which bodies can be sent twice", () => {
+    const yes = [HttpBody.empty, HttpBody.text("a"), HttpBody.formDataRecord({ a: "b" }), HttpBody.raw("a")]
+    const no = [HttpBody.stream(Stream.empty), HttpBody.raw(new ReadableStream())]
+    assert.deepStrictEqual(yes.map(HttpPolicy.isReplayable), yes.map(() => true))
+    assert.deepStrictEqual(no.map(HttpPolicy.isReplayable), no.map(() => false))
+  })
+})

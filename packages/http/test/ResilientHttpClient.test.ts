@@ -1,0 +1,470 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Backoff from "@holdfast/core/Backoff"
+import { isPolicyError } from "@holdfast/core/PolicyError"
+import * as PolicyEvent from "@holdfast/core/PolicyEvent"
+import * as HttpFailure from "@holdfast/http/HttpFailure"
+import type * as HttpPolicy from "@holdfast/http/HttpPolicy"
+import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
+import * as TestTransport from "@holdfast/http/testing/TestTransport"
+import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as HttpBody from "effect/http/HttpBody"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
+
+const { chunked, cut, fail, respond, stalled } = TestTransport
+
+const everySecond = Backoff.constant({ delay: "1 second" })
+
+/** The client over a script. The script is part of the context, so that a test can look at what was sent. */
+const over = (script: ReadonlyArray<TestTransport.Step>, options: HttpPolicy.Options = {}) =>
+  Layer.provideMerge(
+    ResilientHttpClient.layer({
+      ...options,
+      retry: options.retry === false ? false : { times: 3, backoff: everySecond, ...options.retry }
+    }),
+    TestTransport.layer(script)
+  )
+
+const sent = Effect.flatMap(TestTransport.TestTransport, (transport) => transport.sent)
+const inUse = Effect.flatMap(TestTransport.TestTransport, (transport) => transport.inUse)
+
+/** Runs an effect while time passes, and says what came of it and which events it had. */
+const play = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  passes: string & `${number} ${"seconds" | "hours"}` = "60 seconds"
+) =>
+  Effect.gen(function*() {
+    const events: Array<PolicyEvent.PolicyEvent> = []
+    const fiber = yield* Effect.forkChild(
+      PolicyEvent.observe(Effect.exit(effect), (event) => {
+        events.push(event)
+      }),
+      { startImmediately: true }
+    )
+    yield* TestClock.adjust(passes)
+    return { exit: yield* Fiber.join(fiber), events }
+  })
+
+const stopOf = (events: ReadonlyArray<PolicyEvent.PolicyEvent>) => {
+  const event = events.find((event) => event._tag === "RetryStopped")
+  return event === undefined ? undefined : [event.reason, event.because]
+}
+
+const delaysOf = (events: ReadonlyArray<PolicyEvent.PolicyEvent>) =>
+  events.flatMap((event) => event._tag === "RetryScheduled" ? [event.delay] : [])
+
+const get = Effect.flatMap(
+  HttpClient.get("http://localhost/"),
+  (response) => Effect.map(response.text, (text) => [response.status, text] as const)
+)
+
+const post = HttpClient.post("http://localhost/", { body: HttpBody.text("pay") })
+
+describe("ResilientHttpClient", () => {
+  describe("H1: one counter over errors and responses", () => {
+    it.effect("sends 1 + times requests, whatever mixture of failures they meet", () =>
+      Effect.gen(function*() {
+        const { events, exit } = yield* play(get)
+        assert.deepStrictEqual(exit, Exit.succeed([503, "last"]))
+        assert.strictEqual((yield* sent).length, 4)
+        assert.deepStrictEqual(delaysOf(events), [1000, 1000, 1000])
+        assert.deepStrictEqual(stopOf(events), ["times", undefined])
+        assert.strictEqual(yield* inUse, 0)
+      }).pipe(Effect.provide(over([
+        respond(503, { body: "first" }),
+        fail("ConnectionReset"),
+        respond(500),
+        respond(503, { body: "last" })
+      ]))))
+
+    it.effect("gives the last transport error as itself", () =>
+      Effect.gen(function*() {
+        const { exit } = yield* play(Effect.flip(HttpClient.get("http://localhost/")))
+        const error = Exit.isSuccess(exit) ? exit.value : undefined
+        assert.strictEqual(error?._tag, "HttpClientError")
+        assert.isTrue(HttpFailure.isHttpFailure(error?.cause) && error.cause.reason._tag === "HeadersTimeout")
+      }).pipe(Effect.provide(over([respond(503), fail("HeadersTimeout")], { retry: { times: 1 } }))))
+
+    it.effect("gives what is not worth a retry at once", () =>
+      Effect.gen(function*() {
+        const { events, exit } = yield* play(get)
+        assert.deepStrictEqual(exit, Exit.succeed([404, "no"]))
+        assert.deepStrictEqual(events.map((event) => event._tag), ["AttemptStarted", "AttemptSucceeded"])
+      }).pipe(Effect.provide(over([respond(404, { body: "no" })]))))
+
+    it.effect("takes what is left of a small discarded body, and cancels a large or a stalled one, before the delay", () =>
+      Effect.gen(function*() {
+        const fiber = yield* Effect.forkChild(get, { startImmediately: true })
+        assert.strictEqual(yield* inUse, 1)
+        yield* TestClock.adjust("200 millis")
+        assert.strictEqual(yield* inUse, 0)
+        // The large body of the second response goes at once, the stalled one of the third within a second.
+        yield* TestClock.adjust("800 millis")
+        assert.strictEqual((yield* sent).length, 2)
+        assert.strictEqual(yield* inUse, 0)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* inUse, 1)
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(yield* Fiber.join(fiber), [200, "ok"])
+        assert.strictEqual(yield* inUse, 0)
+      }).pipe(Effect.provide(over([
+        respond(503, { body: chunked(["a", "b"], { every: "100 millis" }) }),
+        respond(503, { headers: { "content-length": "5000000" }, body: stalled("x") }),
+        respond(503, { body: stalled("x") }),
+        respond(200, { body: "ok" })
+      ]))))
+
+    it.effect("leaves nothing behind when it is interrupted: in an attempt, in a delay, in a body", () =>
+      Effect.gen(function*() {
+        for (const millis of [0, 500, 1500]) {
+          const fiber = yield* Effect.forkChild(get, { startImmediately: true })
+          yield* TestClock.adjust(millis)
+          yield* Fiber.interrupt(fiber)
+          assert.strictEqual(yield* inUse, 0)
+        }
+        assert.strictEqual((yield* sent).length, 4)
+      }).pipe(Effect.provide(over([
+        TestTransport.hang,
+        respond(503, { body: stalled("x") }),
+        respond(503),
+        respond(200, { body: stalled("x") })
+      ]))))
+
+    it.effect("retries nothing with retry: false", () =>
+      Effect.gen(function*() {
+        const { exit } = yield* play(get)
+        assert.deepStrictEqual(exit, Exit.succeed([503, "down"]))
+      }).pipe(Effect.provide(over([respond(503, { body: "down" })], { retry: false }))))
+  })
+
+  describe("H2: only what may be repeated is", () => {
+    it.effect("does not repeat a POST that the server may have seen, and says why", () =>
+      Effect.gen(function*() {
+        const response = yield* play(post)
+        assert.deepStrictEqual(Exit.isSuccess(response.exit) && response.exit.value.status, 503)
+        assert.deepStrictEqual(stopOf(response.events), [
+          "notRetryable",
+          "POST without an Idempotency-Key may have been carried out"
+        ])
+        const { events } = yield* play(post)
+        assert.strictEqual(stopOf(events)?.[0], "notRetryable")
+        assert.strictEqual((yield* sent).length, 2)
+      }).pipe(Effect.provide(over([respond(503), fail("ConnectionReset")]))))
+
+    it.effect("repeats a POST that was provably never written", () =>
+      Effect.gen(function*() {
+        const { exit } = yield* play(post)
+        assert.isTrue(Exit.isSuccess(exit) && exit.value.status === 201)
+        assert.deepStrictEqual((yield* sent).map((sent) => sent.body), ["pay", "pay", "pay", "pay"])
+      }).pipe(Effect.provide(over([
+        fail("ConnectRefused"),
+        fail("DnsFailure"),
+        fail("PoolTimeout"),
+        respond(201)
+      ]))))
+
+    it.effect("adds an Idempotency-Key of its own when told to: one a call, the same on every attempt", () =>
+      Effect.gen(function*() {
+        yield* play(post)
+        yield* play(post)
+        yield* play(get)
+        const keys = (yield* sent).map((sent) => sent.request.headers["idempotency-key"])
+        assert.match(keys[0] ?? "", /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+        assert.strictEqual(keys[1], keys[0])
+        assert.notStrictEqual(keys[2], keys[0])
+        assert.strictEqual(keys[3], undefined)
+      }).pipe(Effect.provide(over([
+        respond(503),
+        respond(200),
+        respond(200),
+        respond(200)
+      ], { idempotencyKey: "auto" }))))
+
+    it.effect("keeps the caller's own Idempotency-Key", () =>
+      Effect.gen(function*() {
+        const request = HttpClientRequest.post("http://localhost/", { headers: { "Idempotency-Key": "mine" } })
+        yield* play(HttpClient.execute(request))
+        assert.deepStrictEqual((yield* sent).map((sent) => sent.request.headers["idempotency-key"]), ["mine", "mine"])
+      }).pipe(Effect.provide(over([respond(503), respond(200)], { idempotencyKey: "auto" }))))
+
+    it.effect("does not repeat a POST whose attempt timed out, and fails with that", () =>
+      Effect.gen(function*() {
+        const { events, exit } = yield* play(Effect.flip(post))
+        const error = Exit.isSuccess(exit) ? exit.value : undefined
+        assert.isTrue(isPolicyError(error?.cause) && error.cause.reason._tag === "AttemptTimeout")
+        assert.strictEqual(stopOf(events)?.[0], "notRetryable")
+        assert.strictEqual((yield* sent).length, 1)
+      }).pipe(Effect.provide(over([TestTransport.hang], { timeouts: { attempt: "2 seconds" } }))))
+
+    it.effect("never sends a body that is a stream twice", () =>
+      Effect.gen(function*() {
+        let rest = ["only", " once"]
+        const once = Stream.unfold(undefined, () => {
+          const [head, ...tail] = rest
+          rest = tail
+          return Effect.succeed(head === undefined ? undefined : [new TextEncoder().encode(head), undefined] as const)
+        })
+        const { events, exit } = yield* play(HttpClient.put("http://localhost/", { body: HttpBody.stream(once) }))
+        assert.isTrue(Exit.isSuccess(exit) && exit.value.status === 503)
+        assert.deepStrictEqual((yield* sent).map((sent) => sent.body), ["only once"])
+        assert.include(stopOf(events)?.[1], "stream")
+      }).pipe(Effect.provide(over([respond(503)]))))
+
+    it.effect("sends a stream again that is said to give the same bytes each time", () =>
+      Effect.gen(function*() {
+        const body = HttpBody.stream(Stream.make(new TextEncoder().encode("file")))
+        yield* play(HttpClient.put("http://localhost/", { body }))
+        assert.deepStrictEqual((yield* sent).map((sent) => sent.body), ["file", "file"])
+      }).pipe(Effect.provide(over([respond(503), respond(200)], { streamBody: "replayable" }))))
+  })
+
+  describe("H3: what the server says about when", () => {
+    it.effect("waits as long as Retry-After says, and at most a tenth longer", () =>
+      Effect.gen(function*() {
+        const { events } = yield* play(get)
+        const [first = 0, second = 0] = delaysOf(events)
+        assert.isTrue(first >= 5000 && first <= 5500)
+        assert.isTrue(second >= 2500 && second <= 2750)
+        assert.strictEqual((yield* sent).length, 3)
+      }).pipe(Effect.provide(over([
+        respond(429, { headers: { "retry-after": "5" } }),
+        respond(503, { headers: { "retry-after-ms": "2500" } }),
+        respond(200)
+      ]))))
+
+    it.effect("counts a date against the Clock", () =>
+      Effect.gen(function*() {
+        yield* TestClock.setTime(Date.UTC(2026, 10, 23, 12, 0, 0))
+        const { events } = yield* play(get)
+        const [delay = 0] = delaysOf(events)
+        assert.isTrue(delay >= 10_000 && delay <= 11_000)
+      }).pipe(Effect.provide(over([
+        respond(503, { headers: { "retry-after": "Mon, 23 Nov 2026 12:00:10 GMT" } }),
+        respond(200)
+      ]))))
+
+    it.effect("clamps a day to a minute", () =>
+      Effect.gen(function*() {
+        const { events, exit } = yield* play(get, "66 seconds")
+        const [delay = 0] = delaysOf(events)
+        assert.isTrue(delay >= 60_000 && delay <= 66_000)
+        assert.deepStrictEqual(exit, Exit.succeed([200, ""]))
+      }).pipe(Effect.provide(over([respond(503, { headers: { "retry-after": "86400" } }), respond(200)]))))
+
+    it.effect("gives up on a day when told to, with the response as it came", () =>
+      Effect.gen(function*() {
+        const { events, exit } = yield* play(get)
+        assert.deepStrictEqual(exit, Exit.succeed([503, "tomorrow"]))
+        assert.strictEqual(stopOf(events)?.[0], "retryAfter")
+        assert.strictEqual(yield* inUse, 0)
+      }).pipe(Effect.provide(over([respond(503, { headers: { "retry-after": "86400" }, body: "tomorrow" })], {
+        retry: { retryAfter: { mode: "giveUp" } }
+      }))))
+
+    it.effect("waits the day when told to", () =>
+      Effect.gen(function*() {
+        const { exit } = yield* play(get, "27 hours")
+        assert.deepStrictEqual(exit, Exit.succeed([200, ""]))
+      }).pipe(Effect.provide(over([respond(503, { headers: { "retry-after": "86400" } }), respond(200)], {
+        retry: { retryAfter: { mode: "wait" } }
+      }))))
+
+    it.effect("does as x-should-retry says", () =>
+      Effect.gen(function*() {
+        const no = yield* play(get)
+        assert.deepStrictEqual(no.exit, Exit.succeed([503, ""]))
+        const yes = yield* play(post)
+        assert.isTrue(Exit.isSuccess(yes.exit) && yes.exit.value.status === 200)
+        assert.strictEqual((yield* sent).length, 3)
+      }).pipe(Effect.provide(over([
+        respond(503, { headers: { "x-should-retry": "false" } }),
+        respond(409, { headers: { "x-should-retry": "true" } }),
+        respond(200)
+      ]))))
+  })
+
+  describe("H4: timeouts", () => {
+    it.effect("retries an attempt that takes too long", () =>
+      Effect.gen(function*() {
+        const { exit } = yield* play(get)
+        assert.deepStrictEqual(exit, Exit.succeed([200, "ok"]))
+        assert.deepStrictEqual((yield* sent).map((sent) => sent.at), [0, 3000])
+        assert.strictEqual(yield* inUse, 0)
+      }).pipe(Effect.provide(over([
+        respond(200, { delay: "1 hours" }),
+        respond(200, { body: "ok" })
+      ], { timeouts: { attempt: "2 seconds" } }))))
+
+    it.effect("ends all attempts and delays with the total, and says so", () =>
+      Effect.gen(function*() {
+        const { exit } = yield* play(Effect.flip(HttpClient.get("http://localhost/")))
+        const error = Exit.isSuccess(exit) ? exit.value : undefined
+        assert.strictEqual(error?._tag === "HttpClientError" && error.reason._tag, "TransportError")
+        assert.isTrue(isPolicyError(error?.cause) && error.cause.reason._tag === "DeadlineExceeded")
+        assert.strictEqual(yield* inUse, 0)
+      }).pipe(
+        Effect.provide(over([fail("ConnectionReset"), TestTransport.hang], { timeouts: { total: "5 seconds" } }))
+      ))
+
+    it.effect("gives the failure at once when the delay would pass the total", () =>
+      Effect.gen(function*() {
+        const { events, exit } = yield* play(get)
+        assert.deepStrictEqual(exit, Exit.succeed([503, "busy"]))
+        assert.strictEqual(stopOf(events)?.[0], "deadline")
+      }).pipe(Effect.provide(over([respond(503, { headers: { "retry-after": "30" }, body: "busy" })], {
+        timeouts: { total: "5 seconds" }
+      }))))
+
+    it.effect("holds the body to the total, and gives its connection up", () =>
+      Effect.gen(function*() {
+        const { exit } = yield* play(Effect.flip(get))
+        const error = Exit.isSuccess(exit) ? exit.value : undefined
+        assert.isTrue(isPolicyError(error?.cause) && error.cause.reason._tag === "DeadlineExceeded")
+        assert.strictEqual(yield* inUse, 0)
+        const client = yield* HttpClient.HttpClient
+        const stream = Stream.unwrap(Effect.map(client.get("http://localhost/"), (response) => response.stream))
+        const seen: Array<string> = []
+        const read = Stream.runForEach(Stream.decodeText(stream), (text) => Effect.sync(() => seen.push(text)))
+        const streamed = yield* play(Effect.flip(read))
+        assert.isTrue(Exit.isSuccess(streamed.exit) && isPolicyError(streamed.exit.value.cause))
+        assert.deepStrictEqual(seen, ["a", "b"])
+        assert.strictEqual(yield* inUse, 0)
+      }).pipe(Effect.provide(over([
+        respond(200, { body: stalled("x") }),
+        respond(200, { body: chunked(["a", "b", "c"], { every: "2 seconds" }) })
+      ], { timeouts: { total: "5 seconds" } }))))
+
+    it.effect("fails under its own tag with the PolicyError itself", () =>
+      Effect.gen(function*() {
+        const client = yield* ResilientHttpClient.ResilientHttpClient
+        const { exit } = yield* play(Effect.flip(client.get("http://localhost/")))
+        const error = Exit.isSuccess(exit) ? exit.value : undefined
+        assert.isTrue(error?._tag === "PolicyError" && error.reason._tag === "DeadlineExceeded")
+      }).pipe(Effect.provide(over([TestTransport.hang], { timeouts: { total: "5 seconds" } }))))
+  })
+
+  describe("H7: secrets", () => {
+    const secret = "sk-very-secret"
+    const options: HttpPolicy.Options = {
+      baseUrl: "https://api.example.com/v1",
+      headers: { "x-goog-api-key": Redacted.make(secret), "x-app": "holdfast" }
+    }
+
+    it.effect("adds the base URL and the headers, and keeps the caller's", () =>
+      Effect.gen(function*() {
+        yield* HttpClient.get("/models", { headers: { "X-App": "mine" } })
+        const [one] = yield* sent
+        assert.strictEqual(one?.url, "https://api.example.com/v1/models")
+        assert.strictEqual(one?.request.headers["x-goog-api-key"], secret)
+        assert.strictEqual(one?.request.headers["x-app"], "mine")
+      }).pipe(Effect.provide(over([respond(200)], options))))
+
+    it.effect("sends secrets to the origin of the base URL alone, through a redirect too", () =>
+      Effect.gen(function*() {
+        const client = HttpClient.followRedirects(yield* HttpClient.HttpClient)
+        const response = yield* client.get("/models", { headers: { authorization: `Bearer ${secret}` } })
+        assert.strictEqual(response.status, 200)
+        yield* client.get("https://elsewhere.example.com/")
+        const seen = (yield* sent).map((sent) => [new URL(sent.url).host, JSON.stringify({ ...sent.request.headers })])
+        assert.deepStrictEqual(seen.map(([host, headers]) => [host, headers?.includes(secret)]), [
+          ["api.example.com", true],
+          ["evil.example.com", false],
+          ["elsewhere.example.com", false]
+        ])
+      }).pipe(Effect.provide(over([
+        respond(302, { headers: { location: "https://evil.example.com/" } }),
+        respond(200),
+        respond(200)
+      ], options))))
+
+    it.effect("shows no secret in the error, the events and the log", () =>
+      Effect.gen(function*() {
+        const lines: Array<string> = []
+        const logger = Logger.layer([Logger.make(({ message }) => void lines.push(JSON.stringify(message)))])
+        const { events, exit } = yield* play(Effect.flip(HttpClient.get("/models")).pipe(Effect.provide(logger)))
+        const shown = JSON.stringify([exit, events, lines])
+        assert.include(shown, "ConnectionReset")
+        assert.strictEqual(lines.length, 1)
+        assert.notInclude(shown, secret)
+      }).pipe(Effect.provide(over([fail("ConnectionReset"), fail("ConnectionReset")], {
+        ...options,
+        retry: { times: 1 }
+      }))))
+  })
+
+  describe("H8: a streamed response retries until the first byte, never after", () => {
+    it.effect("retries a body that fails before its first byte", () =>
+      Effect.gen(function*() {
+        const { exit } = yield* play(get)
+        assert.deepStrictEqual(exit, Exit.succeed([200, "whole"]))
+        assert.strictEqual((yield* sent).length, 2)
+      }).pipe(Effect.provide(over([respond(200, { body: cut("") }), respond(200, { body: "whole" })]))))
+
+    it.effect("retries a short body of known length that is cut anywhere", () =>
+      Effect.gen(function*() {
+        const { exit } = yield* play(get)
+        assert.deepStrictEqual(exit, Exit.succeed([200, "whole"]))
+      }).pipe(Effect.provide(over([
+        respond(200, { headers: { "content-length": "5" }, body: cut("wh") }),
+        respond(200, { headers: { "content-length": "5" }, body: "whole" })
+      ]))))
+
+    it.effect("hands on what came and then the failure when a stream is cut after its first byte", () =>
+      Effect.gen(function*() {
+        const client = yield* HttpClient.HttpClient
+        const seen: Array<string> = []
+        const read = Effect.flatMap(
+          client.get("http://localhost/"),
+          (response) =>
+            Stream.runForEach(Stream.decodeText(response.stream), (text) => Effect.sync(() => seen.push(text)))
+        )
+        const { exit } = yield* play(Effect.flip(read))
+        assert.isTrue(Exit.isSuccess(exit) && HttpFailure.isHttpFailure(exit.value.cause))
+        assert.deepStrictEqual(seen, ["half"])
+        assert.strictEqual((yield* sent).length, 1)
+        assert.strictEqual(yield* inUse, 0)
+      }).pipe(Effect.provide(over([respond(200, { body: cut(chunked(["half"], { every: "1 seconds" })) })]))))
+
+    it.effect("gives the response at its head when told to", () =>
+      Effect.gen(function*() {
+        const response = yield* HttpClient.get("http://localhost/")
+        assert.strictEqual(response.headers["x-first"], "yes")
+        yield* Effect.scoped(
+          Effect.flip(Effect.timeout(response.text, "1 millis")).pipe(
+            Effect.forkChild({ startImmediately: true }),
+            Effect.tap(() => TestClock.adjust("1 millis")),
+            Effect.flatMap(Fiber.join)
+          )
+        )
+        assert.strictEqual(yield* inUse, 0)
+      }).pipe(
+        Effect.provide(over([respond(200, { headers: { "x-first": "yes" }, body: stalled("") })], { commit: "head" }))
+      ))
+  })
+
+  describe("options", () => {
+    it.effect("come from Config", () =>
+      Effect.gen(function*() {
+        const { exit } = yield* play(get)
+        assert.deepStrictEqual(exit, Exit.succeed([503, ""]))
+        assert.strictEqual((yield* sent).length, 2)
+      }).pipe(Effect.provide(
+        ResilientHttpClient.layerConfig(
+          { retry: { times: Config.Int("RETRIES") } },
+          { retry: { backoff: everySecond } }
+        ).pipe(
+          Layer.provideMerge(TestTransport.layer([TestTransport.always(respond(503))])),
+          Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ RETRIES: 1 })))
+        )
+      )))
+  })
+})
