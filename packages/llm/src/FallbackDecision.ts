@@ -18,18 +18,24 @@
 import type * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"
 import { hasProperty, isTagged } from "effect/Predicate"
+import * as Schema from "effect/Schema"
 import type { Capabilities, Feature } from "./Provider.ts"
 import { missing } from "./Provider.ts"
 import { detail } from "./ProviderFailure.ts"
 
-/** What to do, and why in words for events and logs. */
-export type Decision =
-  /** The same provider again; `after` is its own hint, if it gave one. */
-  | { readonly _tag: "Retry"; readonly because: string; readonly after: Duration.Duration | undefined }
-  /** The candidate now; with `cooldown` the failed provider is left alone for a while. */
-  | { readonly _tag: "Fallback"; readonly because: string; readonly cooldown: boolean }
-  /** No provider. */
-  | { readonly _tag: "Fail"; readonly because: string }
+/**
+ * What to do, and why in words for events and logs.
+ *
+ * - `Retry`: the same provider again; `after` is its own hint, if it gave one.
+ * - `Fallback`: the candidate now; with `cooldown` the failed provider is left alone for a while.
+ * - `Fail`: no provider.
+ */
+export const Decision = Schema.Union([
+  Schema.TaggedStruct("Retry", { because: Schema.String, after: Schema.UndefinedOr(Schema.Duration) }),
+  Schema.TaggedStruct("Fallback", { because: Schema.String, cooldown: Schema.Boolean }),
+  Schema.TaggedStruct("Fail", { because: Schema.String })
+])
+export type Decision = typeof Decision.Type
 
 /** A failure in its circumstances. */
 export interface Failure {

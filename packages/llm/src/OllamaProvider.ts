@@ -191,116 +191,118 @@ const makeWith = (options: Options) => {
   const parameters = numCtx === undefined ? options.parameters : { ...options.parameters, num_ctx: numCtx }
 
   return (client: HttpClient.HttpClient): OllamaProvider => {
-  const exchangeOf = (method: string): Exchange.Exchange => ({
-    module: "OllamaProvider",
-    method,
-    client,
-    secrets: [],
-    advice: (kind) => {
-      if (kind === "unknownModel") return `Run \`ollama pull ${model}\``
-      if (kind === "unsupported") return `Choose a model that can: \`ollama show ${model}\` lists what this one can do`
-      if (kind === "overloaded") return "Raise OLLAMA_NUM_PARALLEL or OLLAMA_MAX_QUEUE on the server"
-      return undefined
-    },
-    unreachable: () => `Ollama does not answer at ${host}. Start it with \`ollama serve\`, or set OLLAMA_HOST`
-  })
+    const exchangeOf = (method: string): Exchange.Exchange => ({
+      module: "OllamaProvider",
+      method,
+      client,
+      secrets: [],
+      advice: (kind) => {
+        if (kind === "unknownModel") return `Run \`ollama pull ${model}\``
+        if (kind === "unsupported") {
+          return `Choose a model that can: \`ollama show ${model}\` lists what this one can do`
+        }
+        if (kind === "overloaded") return "Raise OLLAMA_NUM_PARALLEL or OLLAMA_MAX_QUEUE on the server"
+        return undefined
+      },
+      unreachable: () => `Ollama does not answer at ${host}. Start it with \`ollama serve\`, or set OLLAMA_HOST`
+    })
 
-  const errorsOf = (exchange: Exchange.Exchange): Errors => ({
-    inBand: (body, now) => Exchange.inBand(exchange, body, now),
-    cut: (terminator) => Exchange.cut(exchange, url, terminator),
-    unreadable: (what) => Exchange.unreadable(exchange, what)
-  })
+    const errorsOf = (exchange: Exchange.Exchange): Errors => ({
+      inBand: (body, now) => Exchange.inBand(exchange, body, now),
+      cut: (terminator) => Exchange.cut(exchange, url, terminator),
+      unreadable: (what) => Exchange.unreadable(exchange, what)
+    })
 
-  const prepare = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest =>
-    options.headers === undefined ? request : HttpClientRequest.setHeaders(request, options.headers)
+    const prepare = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest =>
+      options.headers === undefined ? request : HttpClientRequest.setHeaders(request, options.headers)
 
-  const post = Effect.fnUntraced(function*(
-    exchange: Exchange.Exchange,
-    request: LanguageModel.ProviderOptions,
-    stream: boolean
-  ): Effect.fn.Return<HttpClientRequest.HttpClientRequest, AiError.AiError> {
-    const body = yield* Effect.mapError(OllamaRequest.make(request), (reason) => Exchange.failure(exchange, reason))
-    return prepare(HttpClientRequest.post(url)).pipe(
-      HttpClientRequest.bodyJsonUnsafe({
-        model,
-        ...body,
-        stream,
-        ...(parameters === undefined ? {} : { options: parameters }),
-        ...(options.keepAlive === undefined ? {} : { keep_alive: keepAliveSeconds(options.keepAlive) }),
-        ...(options.think === undefined ? {} : { think: options.think })
-      })
-    )
-  })
-
-  const generateText = Effect.fnUntraced(function*(
-    request: LanguageModel.ProviderOptions
-  ): Effect.fn.Return<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> {
-    const exchange = exchangeOf("generateText")
-    const line = yield* Exchange.json(exchange, yield* post(exchange, request, false), OllamaResponse.Line)
-    const newId = yield* newIds
-    const now = yield* Clock.currentTimeMillis
-    return yield* Effect.fromResult(OllamaResponse.fromLine(line, errorsOf(exchange), newId, now))
-  })
-
-  const streamText = (
-    request: LanguageModel.ProviderOptions
-  ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator> =>
-    Stream.unwrap(Effect.gen(function*() {
-      const exchange = exchangeOf("streamText")
-      const response = yield* Exchange.open(exchange, yield* post(exchange, request, true))
-      const newId = yield* newIds
-      const text = response.stream.pipe(
-        Stream.mapError((error) => Exchange.transportFailure(exchange, error)),
-        Stream.decodeText
-      )
-      return Answer.run(text, OllamaResponse.machine(errorsOf(exchange), newId))
-    }))
-
-  const inspect = Effect.gen(function*() {
-    const exchange = exchangeOf("inspect")
-    const { version } = yield* Exchange.json(exchange, prepare(HttpClientRequest.get(`${host}/api/version`)), Version)
-    const tags = yield* Exchange.json(exchange, prepare(HttpClientRequest.get(`${host}/api/tags`)), Tags)
-    const models = tags.models.map((model) => model.name)
-    if (!models.some((installed) => sameModel(installed, model))) {
-      const installed = models.length === 0 ? "No model is installed" : `Installed: ${models.join(", ")}`
-      return yield* Exchange.failure(
-        exchange,
-        new AiError.InvalidRequestError({
-          parameter: "model",
-          description: `Ollama at ${host} has no model "${model}". Run \`ollama pull ${model}\`. ${installed}`,
-          metadata: { holdfast: { kind: "unknownModel" } }
+    const post = Effect.fnUntraced(function*(
+      exchange: Exchange.Exchange,
+      request: LanguageModel.ProviderOptions,
+      stream: boolean
+    ): Effect.fn.Return<HttpClientRequest.HttpClientRequest, AiError.AiError> {
+      const body = yield* Effect.mapError(OllamaRequest.make(request), (reason) => Exchange.failure(exchange, reason))
+      return prepare(HttpClientRequest.post(url)).pipe(
+        HttpClientRequest.bodyJsonUnsafe({
+          model,
+          ...body,
+          stream,
+          ...(parameters === undefined ? {} : { options: parameters }),
+          ...(options.keepAlive === undefined ? {} : { keep_alive: keepAliveSeconds(options.keepAlive) }),
+          ...(options.think === undefined ? {} : { think: options.think })
         })
       )
-    }
-    const show = yield* Exchange.json(
-      exchange,
-      prepare(HttpClientRequest.post(`${host}/api/show`)).pipe(HttpClientRequest.bodyJsonUnsafe({ model })),
-      Show
-    )
-    const can = show.capabilities ?? []
-    return {
-      version,
-      models,
-      thinking: can.includes("thinking"),
-      capabilities: {
-        tools: can.includes("tools"),
-        images: can.includes("vision"),
-        structuredOutput: true,
-        contextWindow: numCtx ?? contextLength(show.model_info ?? {})
-      }
-    }
-  })
+    })
 
-  return {
-    name,
-    model,
-    host,
-    location: "local",
-    capabilities: { ...Provider.defaultCapabilities, contextWindow: numCtx, ...options.capabilities },
-    generateText,
-    streamText,
-    inspect,
-    preflight: Effect.asVoid(inspect)
+    const generateText = Effect.fnUntraced(function*(
+      request: LanguageModel.ProviderOptions
+    ): Effect.fn.Return<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> {
+      const exchange = exchangeOf("generateText")
+      const line = yield* Exchange.json(exchange, yield* post(exchange, request, false), OllamaResponse.Line)
+      const newId = yield* newIds
+      const now = yield* Clock.currentTimeMillis
+      return yield* Effect.fromResult(OllamaResponse.fromLine(line, errorsOf(exchange), newId, now))
+    })
+
+    const streamText = (
+      request: LanguageModel.ProviderOptions
+    ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator> =>
+      Stream.unwrap(Effect.gen(function*() {
+        const exchange = exchangeOf("streamText")
+        const response = yield* Exchange.open(exchange, yield* post(exchange, request, true))
+        const newId = yield* newIds
+        const text = response.stream.pipe(
+          Stream.mapError((error) => Exchange.transportFailure(exchange, error)),
+          Stream.decodeText
+        )
+        return Answer.run(text, OllamaResponse.machine(errorsOf(exchange), newId))
+      }))
+
+    const inspect = Effect.gen(function*() {
+      const exchange = exchangeOf("inspect")
+      const { version } = yield* Exchange.json(exchange, prepare(HttpClientRequest.get(`${host}/api/version`)), Version)
+      const tags = yield* Exchange.json(exchange, prepare(HttpClientRequest.get(`${host}/api/tags`)), Tags)
+      const models = tags.models.map((model) => model.name)
+      if (!models.some((installed) => sameModel(installed, model))) {
+        const installed = models.length === 0 ? "No model is installed" : `Installed: ${models.join(", ")}`
+        return yield* Exchange.failure(
+          exchange,
+          new AiError.InvalidRequestError({
+            parameter: "model",
+            description: `Ollama at ${host} has no model "${model}". Run \`ollama pull ${model}\`. ${installed}`,
+            metadata: { holdfast: { kind: "unknownModel" } }
+          })
+        )
+      }
+      const show = yield* Exchange.json(
+        exchange,
+        prepare(HttpClientRequest.post(`${host}/api/show`)).pipe(HttpClientRequest.bodyJsonUnsafe({ model })),
+        Show
+      )
+      const can = show.capabilities ?? []
+      return {
+        version,
+        models,
+        thinking: can.includes("thinking"),
+        capabilities: {
+          tools: can.includes("tools"),
+          images: can.includes("vision"),
+          structuredOutput: true,
+          contextWindow: numCtx ?? contextLength(show.model_info ?? {})
+        }
+      }
+    })
+
+    return {
+      name,
+      model,
+      host,
+      location: "local",
+      capabilities: { ...Provider.defaultCapabilities, contextWindow: numCtx, ...options.capabilities },
+      generateText,
+      streamText,
+      inspect,
+      preflight: Effect.asVoid(inspect)
+    }
   }
-}
 }

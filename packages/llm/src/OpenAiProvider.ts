@@ -123,83 +123,87 @@ const makeWith = (options: Options) => {
   const secrets = options.apiKey === undefined ? [] : [options.apiKey]
 
   return (client: HttpClient.HttpClient): Provider.Provider => {
-  const exchangeOf = (method: string): Exchange.Exchange => ({
-    module: "OpenAiProvider",
-    method,
-    client,
-    secrets,
-    advice: (kind, status) => {
-      if (kind === "unknownModel") return `Check that ${baseUrl} serves the model "${model}"`
-      if (status === 401) return "Set OPENAI_API_KEY to a valid key"
-      return undefined
-    },
-    unreachable: () => `no connection to ${name} at ${baseUrl}`
-  })
+    const exchangeOf = (method: string): Exchange.Exchange => ({
+      module: "OpenAiProvider",
+      method,
+      client,
+      secrets,
+      advice: (kind, status) => {
+        if (kind === "unknownModel") return `Check that ${baseUrl} serves the model "${model}"`
+        if (status === 401) return "Set OPENAI_API_KEY to a valid key"
+        return undefined
+      },
+      unreachable: () => `no connection to ${name} at ${baseUrl}`
+    })
 
-  const errorsOf = (exchange: Exchange.Exchange): OpenAiResponse.Errors => ({
-    inBand: (body, now) => Exchange.inBand(exchange, body, now),
-    cut: (terminator) => Exchange.cut(exchange, url, terminator),
-    unreadable: (what) => Exchange.unreadable(exchange, what)
-  })
+    const errorsOf = (exchange: Exchange.Exchange): OpenAiResponse.Errors => ({
+      inBand: (body, now) => Exchange.inBand(exchange, body, now),
+      cut: (terminator) => Exchange.cut(exchange, url, terminator),
+      unreadable: (what) => Exchange.unreadable(exchange, what)
+    })
 
-  const prepare = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest => {
-    const withHeaders = options.headers === undefined
-      ? request
-      : HttpClientRequest.setHeaders(request, options.headers)
-    return options.apiKey === undefined ? withHeaders : HttpClientRequest.bearerToken(withHeaders, options.apiKey)
-  }
+    const prepare = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest => {
+      const withHeaders = options.headers === undefined
+        ? request
+        : HttpClientRequest.setHeaders(request, options.headers)
+      return options.apiKey === undefined ? withHeaders : HttpClientRequest.bearerToken(withHeaders, options.apiKey)
+    }
 
-  const post = Effect.fnUntraced(function*(
-    exchange: Exchange.Exchange,
-    request: LanguageModel.ProviderOptions,
-    stream: boolean
-  ): Effect.fn.Return<HttpClientRequest.HttpClientRequest, AiError.AiError> {
-    const body = yield* Effect.mapError(OpenAiRequest.make(request), (reason) => Exchange.failure(exchange, reason))
-    return prepare(HttpClientRequest.post(url)).pipe(
-      HttpClientRequest.accept(stream ? "text/event-stream" : "application/json"),
-      HttpClientRequest.bodyJsonUnsafe({
-        ...options.parameters,
-        model,
-        ...body,
-        ...(stream ? { stream: true, stream_options: { include_usage: true } } : {})
-      })
-    )
-  })
-
-  const generateText = Effect.fnUntraced(function*(
-    request: LanguageModel.ProviderOptions
-  ): Effect.fn.Return<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> {
-    const exchange = exchangeOf("generateText")
-    const completion = yield* Exchange.json(exchange, yield* post(exchange, request, false), OpenAiResponse.Completion)
-    const newId = yield* newIds
-    const now = yield* Clock.currentTimeMillis
-    return yield* Effect.fromResult(OpenAiResponse.fromCompletion(completion, errorsOf(exchange), newId, now))
-  })
-
-  const streamText = (
-    request: LanguageModel.ProviderOptions
-  ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator> =>
-    Stream.unwrap(Effect.gen(function*() {
-      const exchange = exchangeOf("streamText")
-      const response = yield* Exchange.open(exchange, yield* post(exchange, request, true))
-      const newId = yield* newIds
-      const text = response.stream.pipe(
-        Stream.mapError((error) => Exchange.transportFailure(exchange, error)),
-        Stream.decodeText
+    const post = Effect.fnUntraced(function*(
+      exchange: Exchange.Exchange,
+      request: LanguageModel.ProviderOptions,
+      stream: boolean
+    ): Effect.fn.Return<HttpClientRequest.HttpClientRequest, AiError.AiError> {
+      const body = yield* Effect.mapError(OpenAiRequest.make(request), (reason) => Exchange.failure(exchange, reason))
+      return prepare(HttpClientRequest.post(url)).pipe(
+        HttpClientRequest.accept(stream ? "text/event-stream" : "application/json"),
+        HttpClientRequest.bodyJsonUnsafe({
+          ...options.parameters,
+          model,
+          ...body,
+          ...(stream ? { stream: true, stream_options: { include_usage: true } } : {})
+        })
       )
-      return Answer.run(text, OpenAiResponse.machine(errorsOf(exchange), newId))
-    }))
+    })
 
-  return {
-    name,
-    model,
-    location: options.location ?? "cloud",
-    capabilities: { ...Provider.defaultCapabilities, ...options.capabilities },
-    generateText,
-    streamText,
-    preflight: Effect.scoped(
-      Exchange.open(exchangeOf("preflight"), prepare(HttpClientRequest.get(`${baseUrl}/models`)))
-    ).pipe(Effect.asVoid)
+    const generateText = Effect.fnUntraced(function*(
+      request: LanguageModel.ProviderOptions
+    ): Effect.fn.Return<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> {
+      const exchange = exchangeOf("generateText")
+      const completion = yield* Exchange.json(
+        exchange,
+        yield* post(exchange, request, false),
+        OpenAiResponse.Completion
+      )
+      const newId = yield* newIds
+      const now = yield* Clock.currentTimeMillis
+      return yield* Effect.fromResult(OpenAiResponse.fromCompletion(completion, errorsOf(exchange), newId, now))
+    })
+
+    const streamText = (
+      request: LanguageModel.ProviderOptions
+    ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator> =>
+      Stream.unwrap(Effect.gen(function*() {
+        const exchange = exchangeOf("streamText")
+        const response = yield* Exchange.open(exchange, yield* post(exchange, request, true))
+        const newId = yield* newIds
+        const text = response.stream.pipe(
+          Stream.mapError((error) => Exchange.transportFailure(exchange, error)),
+          Stream.decodeText
+        )
+        return Answer.run(text, OpenAiResponse.machine(errorsOf(exchange), newId))
+      }))
+
+    return {
+      name,
+      model,
+      location: options.location ?? "cloud",
+      capabilities: { ...Provider.defaultCapabilities, ...options.capabilities },
+      generateText,
+      streamText,
+      preflight: Effect.scoped(
+        Exchange.open(exchangeOf("preflight"), prepare(HttpClientRequest.get(`${baseUrl}/models`)))
+      ).pipe(Effect.asVoid)
+    }
   }
-}
 }

@@ -140,7 +140,8 @@ const statusByType: Readonly<Record<string, number>> = {
 // Classification
 // -----------------------------------------------------------------------------
 
-const quotaCode = /^(insufficient_quota|credit_balance_exhausted|billing_error|billing_hard_limit_reached|quota_exceeded|.*_spend_limit_exceeded|.*_usage_limit_exceeded)$/
+const quotaCode =
+  /^(insufficient_quota|credit_balance_exhausted|billing_error|billing_hard_limit_reached|quota_exceeded|.*_spend_limit_exceeded|.*_usage_limit_exceeded)$/
 const quotaMessage = /exceeded your current quota|credit balance is too low|insufficient (credits|balance|funds)/i
 const overflowCode = /^(context_length_exceeded|exceed_context_size_error|request_too_large|string_above_max_length)$/
 const overflowMessage =
@@ -171,7 +172,10 @@ const isQuota = (error: ProviderError, status: number | undefined): boolean =>
   ((status === undefined || status === 429 || status === 403 || status === 400) &&
     quotaMessage.test(error.message ?? ""))
 
-const authenticationKind = (error: ProviderError, status: number): "InvalidKey" | "ExpiredKey" | "MissingKey" | "InsufficientPermissions" => {
+const authenticationKind = (
+  error: ProviderError,
+  status: number
+): "InvalidKey" | "ExpiredKey" | "MissingKey" | "InsufficientPermissions" => {
   if (status === 403) return "InsufficientPermissions"
   const message = error.message ?? ""
   if (/expired/i.test(message)) return "ExpiredKey"
@@ -214,7 +218,8 @@ const shouldRetry = (headers: Headers.Headers): boolean | undefined => {
 }
 
 /** Headers that help to understand a failure and hold no secret. */
-const tellingHeader = /^(content-type|date|request-id|x-request-id|retry-after|retry-after-ms|x-should-retry|x-ratelimit-.*|ratelimit.*|anthropic-ratelimit-.*|openai-processing-ms|server)$/
+const tellingHeader =
+  /^(content-type|date|request-id|x-request-id|retry-after|retry-after-ms|x-should-retry|x-ratelimit-.*|ratelimit.*|anthropic-ratelimit-.*|openai-processing-ms|server)$/
 
 const tellingHeaders = (headers: Headers.Headers): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => tellingHeader.test(name)))
@@ -282,7 +287,11 @@ export const toReason = (refusal: Refusal): AiError.AiErrorReason => {
   }
   if (kind === "contextOverflow" || kind === "unknownModel" || kind === "unsupported") {
     const parameter = kind === "unknownModel" ? "model" : kind === "contextOverflow" ? "messages" : error.param
-    return new AiError.InvalidRequestError({ ...common, description, ...(parameter === undefined ? {} : { parameter }) })
+    return new AiError.InvalidRequestError({
+      ...common,
+      description,
+      ...(parameter === undefined ? {} : { parameter })
+    })
   }
   if (policyCode.test(error.code ?? "") || policyCode.test(error.type ?? "")) {
     return new AiError.ContentPolicyError({ ...common, description })
@@ -326,7 +335,11 @@ export const fromHttpClientError = (
     case "EncodeError":
     case "InvalidUrlError":
     case "TransportError":
-      return new AiError.NetworkError({ ...common, reason: reason._tag, description: description ?? reason.description })
+      return new AiError.NetworkError({
+        ...common,
+        reason: reason._tag,
+        description: description ?? reason.description
+      })
     case "DecodeError":
     case "EmptyBodyError":
       return new AiError.NetworkError({
@@ -354,7 +367,9 @@ export const cut = (options: { readonly url: string; readonly terminator: string
 
 const DetailMetadata = Schema.Struct({
   holdfast: Schema.Struct({
-    kind: Schema.optional(Schema.Literals(["contextOverflow", "unknownModel", "unsupported", "overloaded", "transient"])),
+    kind: Schema.optional(
+      Schema.Literals(["contextOverflow", "unknownModel", "unsupported", "overloaded", "transient"])
+    ),
     status: Schema.optional(Schema.Finite),
     retryAfter: Schema.optional(Schema.Finite),
     shouldRetry: Schema.optional(Schema.Boolean)
@@ -372,7 +387,9 @@ export const detail = (reason: AiError.AiErrorReason): Detail => {
   const status = own?.status ?? ("http" in reason ? reason.http?.response?.status : undefined)
   const retryAfter = "retryAfter" in reason && reason.retryAfter !== undefined
     ? reason.retryAfter
-    : own?.retryAfter === undefined ? undefined : Duration.millis(own.retryAfter)
+    : own?.retryAfter === undefined
+    ? undefined
+    : Duration.millis(own.retryAfter)
   return {
     kind: own === undefined && status !== undefined ? kindOf(noError, status) : own?.kind,
     status,

@@ -1,5 +1,8 @@
+export * as ChainError from "./ChainError.ts"
+export * as ChainEvent from "./ChainEvent.ts"
 export * as FallbackDecision from "./FallbackDecision.ts"
 export * as OllamaProvider from "./OllamaProvider.ts"
 export * as OpenAiProvider from "./OpenAiProvider.ts"
 export * as Provider from "./Provider.ts"
+export * as ProviderChain from "./ProviderChain.ts"
 export * as ProviderFailure from "./ProviderFailure.ts"

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as AiError from "effect/ai/AiError"
-import * as Duration from "effect/Duration"
-import * as Headers from "effect/http/Headers"
 import * as FallbackDecision from "@holdfast/llm/FallbackDecision"
 import * as Provider from "@holdfast/llm/Provider"
 import * as ProviderFailure from "@holdfast/llm/ProviderFailure"
+import * as AiError from "effect/ai/AiError"
+import * as Duration from "effect/Duration"
+import * as Headers from "effect/http/Headers"
 
 const usual: Omit<FallbackDecision.Failure, "reason"> = {
   committed: false,
@@ -23,11 +23,19 @@ const transport = (cause?: unknown): AiError.AiErrorReason =>
   new AiError.NetworkError({ reason: "TransportError", method: "POST", url: "http://x", cause })
 
 /** Every reason, and what follows it where another attempt and another provider are at hand. */
-const table: { readonly [Tag in AiError.AiErrorReason["_tag"]]: ReadonlyArray<[string, AiError.AiErrorReason, FallbackDecision.Decision["_tag"]]> } = {
+const table: {
+  readonly [Tag in AiError.AiErrorReason["_tag"]]: ReadonlyArray<
+    [string, AiError.AiErrorReason, FallbackDecision.Decision["_tag"]]
+  >
+} = {
   NetworkError: [
     ["no connection", transport(), "Retry"],
     ["an open breaker", transport({ cause: { reason: { _tag: "CircuitOpen" } } }), "Fallback"],
-    ["a request that cannot be encoded", new AiError.NetworkError({ reason: "EncodeError", method: "POST", url: "" }), "Fail"],
+    [
+      "a request that cannot be encoded",
+      new AiError.NetworkError({ reason: "EncodeError", method: "POST", url: "" }),
+      "Fail"
+    ],
     ["a URL that is none", new AiError.NetworkError({ reason: "InvalidUrlError", method: "POST", url: "" }), "Fail"]
   ],
   RateLimitError: [
@@ -43,11 +51,19 @@ const table: { readonly [Tag in AiError.AiErrorReason["_tag"]]: ReadonlyArray<[s
     ["503", status(503), "Retry"],
     ["504", status(504), "Retry"],
     ["529", status(529), "Retry"],
-    ["overloaded in-band", ProviderFailure.toReason({ status: undefined, body: { error: { type: "overloaded_error" } }, now: 0 }), "Retry"],
+    [
+      "overloaded in-band",
+      ProviderFailure.toReason({ status: undefined, body: { error: { type: "overloaded_error" } }, now: 0 }),
+      "Retry"
+    ],
     ["503 with a hint that does not fit", status(503, "", { "retry-after": "3600" }), "Fallback"],
     ["500 that must not be retried", status(500, "", { "x-should-retry": "false" }), "Fallback"]
   ],
-  QuotaExhaustedError: [["402", status(402), "Fallback"], ["insufficient_quota", status(429, { error: { code: "insufficient_quota" } }), "Fallback"]],
+  QuotaExhaustedError: [["402", status(402), "Fallback"], [
+    "insufficient_quota",
+    status(429, { error: { code: "insufficient_quota" } }),
+    "Fallback"
+  ]],
   AuthenticationError: [["401", status(401), "Fallback"], ["403", status(403), "Fallback"]],
   ContentPolicyError: [["a filter", new AiError.ContentPolicyError({ description: "no" }), "Fail"]],
   InvalidRequestError: [
@@ -57,20 +73,48 @@ const table: { readonly [Tag in AiError.AiErrorReason["_tag"]]: ReadonlyArray<[s
     ["413 and a context that is not larger", status(413), "Fail"],
     ["tools that the model lacks", status(400, { error: "m does not support tools" }), "Fallback"]
   ],
-  InvalidResponseError: [["an answer that cannot be read", new AiError.InvalidResponseError({ description: "?" }), "Fallback"]],
+  InvalidResponseError: [[
+    "an answer that cannot be read",
+    new AiError.InvalidResponseError({ description: "?" }),
+    "Fallback"
+  ]],
   UnsupportedSchemaError: [["a schema", new AiError.UnsupportedSchemaError({ description: "?" }), "Fail"]],
   UnknownError: [
     ["nothing known", new AiError.UnknownError({}), "Fallback"],
-    ["another library's 404", new AiError.UnknownError({ http: { response: { status: 404, headers: {} } } }), "Fallback"],
+    [
+      "another library's 404",
+      new AiError.UnknownError({ http: { response: { status: 404, headers: {} } } }),
+      "Fallback"
+    ],
     ["another library's 409", new AiError.UnknownError({ http: { response: { status: 409, headers: {} } } }), "Retry"],
     ["another library's 422", new AiError.UnknownError({ http: { response: { status: 422, headers: {} } } }), "Fail"]
   ],
   InvalidOutputError: [["output", new AiError.InvalidOutputError({ description: "?" }), "Fail"]],
-  StructuredOutputError: [["output", new AiError.StructuredOutputError({ description: "?", responseText: "" }), "Fail"]],
-  ToolNotFoundError: [["an undeclared tool", new AiError.ToolNotFoundError({ toolName: "t", availableTools: [] }), "Fail"]],
-  ToolParameterValidationError: [["parameters", new AiError.ToolParameterValidationError({ toolName: "t", description: "?" }), "Fail"]],
-  InvalidToolResultError: [["a result", new AiError.InvalidToolResultError({ toolName: "t", description: "?" }), "Fail"]],
-  ToolResultEncodingError: [["a result", new AiError.ToolResultEncodingError({ toolName: "t", toolResult: 1, description: "?" }), "Fail"]],
+  StructuredOutputError: [[
+    "output",
+    new AiError.StructuredOutputError({ description: "?", responseText: "" }),
+    "Fail"
+  ]],
+  ToolNotFoundError: [[
+    "an undeclared tool",
+    new AiError.ToolNotFoundError({ toolName: "t", availableTools: [] }),
+    "Fail"
+  ]],
+  ToolParameterValidationError: [[
+    "parameters",
+    new AiError.ToolParameterValidationError({ toolName: "t", description: "?" }),
+    "Fail"
+  ]],
+  InvalidToolResultError: [[
+    "a result",
+    new AiError.InvalidToolResultError({ toolName: "t", description: "?" }),
+    "Fail"
+  ]],
+  ToolResultEncodingError: [[
+    "a result",
+    new AiError.ToolResultEncodingError({ toolName: "t", toolResult: 1, description: "?" }),
+    "Fail"
+  ]],
   ToolConfigurationError: [["a tool", new AiError.ToolConfigurationError({ toolName: "t", description: "?" }), "Fail"]],
   ToolkitRequiredError: [["no toolkit", new AiError.ToolkitRequiredError({ pendingApprovals: [] }), "Fail"]],
   InvalidUserInputError: [["input", new AiError.InvalidUserInputError({ description: "?" }), "Fail"]]
@@ -102,7 +146,10 @@ describe("FallbackDecision", () => {
     const decide = (remaining: Duration.Duration) => FallbackDecision.decide({ ...usual, reason, remaining })._tag
     assert.strictEqual(decide(Duration.seconds(6)), "Retry")
     assert.strictEqual(decide(Duration.seconds(5)), "Fallback")
-    assert.strictEqual(FallbackDecision.decide({ ...usual, reason: status(500), remaining: Duration.zero })._tag, "Fallback")
+    assert.strictEqual(
+      FallbackDecision.decide({ ...usual, reason: status(500), remaining: Duration.zero })._tag,
+      "Fallback"
+    )
   })
 
   it("hands a prompt that is too long to a larger context only", () => {

@@ -3,8 +3,8 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { once } from "node:events"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 
 export interface Received {
   readonly method: string

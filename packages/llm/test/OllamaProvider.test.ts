@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
+import { detail } from "@holdfast/llm/ProviderFailure"
 import type * as AiError from "effect/ai/AiError"
 import * as Prompt from "effect/ai/Prompt"
 import type * as Response from "effect/ai/Response"
@@ -9,8 +11,6 @@ import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
-import { detail } from "@holdfast/llm/ProviderFailure"
 import * as LoopbackServer from "./LoopbackServer.ts"
 import { collect, generate, stream } from "./providerOptions.ts"
 
@@ -22,9 +22,18 @@ const over = (reply: LoopbackServer.Reply, options?: OllamaProvider.Options) =>
   }).pipe(Effect.provide(FetchHttpClient.layer))
 
 const line = (value: object): string => `${JSON.stringify(value)}\n`
-const say = (message: object): string => line({ model: "m:latest", message: { role: "assistant", ...message }, done: false })
+const say = (message: object): string =>
+  line({ model: "m:latest", message: { role: "assistant", ...message }, done: false })
 const end = (rest?: object): string =>
-  line({ model: "m:latest", message: { role: "assistant", content: "" }, done: true, done_reason: "stop", prompt_eval_count: 11, eval_count: 3, ...rest })
+  line({
+    model: "m:latest",
+    message: { role: "assistant", content: "" },
+    done: true,
+    done_reason: "stop",
+    prompt_eval_count: 11,
+    eval_count: 3,
+    ...rest
+  })
 
 const answer = say({ content: "", thinking: "Hm." }) + say({ content: "Grüße, " }) + say({ content: "Welt 🌍" }) + end()
 
@@ -42,7 +51,11 @@ describe("OllamaProvider", () => {
   describe("streamText", () => {
     it.live("gives thinking, text, usage and one finish", () =>
       Effect.gen(function*() {
-        const { provider, server } = yield* over({ pieces: [answer] }, { numCtx: 8192, keepAlive: "10 minutes", think: true })
+        const { provider, server } = yield* over({ pieces: [answer] }, {
+          numCtx: 8192,
+          keepAlive: "10 minutes",
+          think: true
+        })
         assert.deepStrictEqual(yield* collect(provider), [
           { type: "response-metadata", modelId: "m:latest" },
           { type: "reasoning-start", id: "reasoning-0" },
@@ -132,7 +145,10 @@ describe("OllamaProvider", () => {
         const { provider, server } = yield* over({
           pieces: [
             say({ content: "", tool_calls: [{ function: { name: "weather", arguments: { city: "Oslo" } } }] }),
-            say({ content: "", tool_calls: [{ id: "call_7", function: { name: "weather", arguments: { city: "Rome" } } }] }),
+            say({
+              content: "",
+              tool_calls: [{ id: "call_7", function: { name: "weather", arguments: { city: "Rome" } } }]
+            }),
             end()
           ]
         })
@@ -141,7 +157,9 @@ describe("OllamaProvider", () => {
         assert.deepInclude(calls[0], { type: "tool-call", name: "weather", params: { city: "Oslo" } })
         assert.deepInclude(calls[1], { type: "tool-call", id: "call_7", params: { city: "Rome" } })
         assert.deepInclude(calls[2], { type: "finish", reason: "tool-calls" })
-        const offered = (server.received[0]?.body as { readonly tools: ReadonlyArray<{ readonly function: { readonly name: string } }> }).tools
+        const offered = (server.received[0]?.body as {
+          readonly tools: ReadonlyArray<{ readonly function: { readonly name: string } }>
+        }).tools
         assert.deepStrictEqual(offered.map((tool) => tool.function.name), ["weather"])
       }).pipe(Effect.scoped))
 
@@ -191,16 +209,30 @@ describe("OllamaProvider", () => {
       Effect.gen(function*() {
         const { provider, server } = yield* over({ body: { message: { content: "{}" }, done: true } })
         const prompt = Prompt.make([
-          { role: "user", content: [{ type: "text", text: "Look" }, { type: "file", mediaType: "image/png", data: "data:image/png;base64,AQID" }] },
+          {
+            role: "user",
+            content: [{ type: "text", text: "Look" }, {
+              type: "file",
+              mediaType: "image/png",
+              data: "data:image/png;base64,AQID"
+            }]
+          },
           { role: "assistant", content: [{ type: "tool-call", id: "c1", name: "weather", params: { city: "Oslo" } }] },
-          { role: "tool", content: [{ type: "tool-result", id: "c1", name: "weather", isFailure: false, result: "clear" }] }
+          {
+            role: "tool",
+            content: [{ type: "tool-result", id: "c1", name: "weather", isFailure: false, result: "clear" }]
+          }
         ])
         const schema = Schema.Struct({ city: Schema.String })
         yield* generate(provider, { prompt, responseFormat: { type: "json", objectName: "place", schema } })
         const body = server.received[0]?.body as Record<string, unknown>
         assert.deepStrictEqual(body["messages"], [
           { role: "user", content: "Look", images: ["AQID"] },
-          { role: "assistant", content: "", tool_calls: [{ function: { name: "weather", arguments: { city: "Oslo" } } }] },
+          {
+            role: "assistant",
+            content: "",
+            tool_calls: [{ function: { name: "weather", arguments: { city: "Oslo" } } }]
+          },
           { role: "tool", tool_name: "weather", content: "clear" }
         ])
         assert.deepInclude(body["format"] as object, { type: "object", required: ["city"] })
@@ -209,7 +241,12 @@ describe("OllamaProvider", () => {
     const refusals: ReadonlyArray<[number, string, AiError.AiErrorReason["_tag"], string]> = [
       [404, "model \"m\" not found, try pulling it first", "InvalidRequestError", "ollama pull m"],
       [400, "registry.ollama.ai/library/m does not support tools", "InvalidRequestError", "ollama show m"],
-      [503, "server busy, please try again. maximum pending requests exceeded", "InternalProviderError", "OLLAMA_MAX_QUEUE"],
+      [
+        503,
+        "server busy, please try again. maximum pending requests exceeded",
+        "InternalProviderError",
+        "OLLAMA_MAX_QUEUE"
+      ],
       [500, "model requires more system memory (9 GiB) than is available (4 GiB)", "InternalProviderError", "memory"]
     ]
     it.live.each(refusals)("says what to do about %s %s", ([status, message, tag, advice]) =>
@@ -239,7 +276,12 @@ describe("OllamaProvider", () => {
           case "/api/tags":
             return { body: { models: names.map((name) => ({ name })) } }
           default:
-            return { body: { capabilities: ["completion", "tools", "thinking"], model_info: { "llama.context_length": 131_072 } } }
+            return {
+              body: {
+                capabilities: ["completion", "tools", "thinking"],
+                model_info: { "llama.context_length": 131_072 }
+              }
+            }
         }
       })
 

@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
+import * as ProviderFailure from "@holdfast/llm/ProviderFailure"
 import * as AiError from "effect/ai/AiError"
 import * as Prompt from "effect/ai/Prompt"
 import type * as Response from "effect/ai/Response"
@@ -12,8 +14,6 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { inspect } from "node:util"
-import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
-import * as ProviderFailure from "@holdfast/llm/ProviderFailure"
 import * as LoopbackServer from "./LoopbackServer.ts"
 import { collect, generate, stream } from "./providerOptions.ts"
 
@@ -34,8 +34,12 @@ const over = (reply: LoopbackServer.Reply, options?: OpenAiProvider.Options) =>
 const event = (data: unknown): string => `data: ${typeof data === "string" ? data : JSON.stringify(data)}\n\n`
 const delta = (delta: object, rest?: object): string =>
   event({ id: "chat-1", model: "m-2026", created: 1_700_000_000, choices: [{ index: 0, delta, ...rest }] })
-const finish = (reason: string): string => event({ id: "chat-1", choices: [{ index: 0, delta: {}, finish_reason: reason }] })
-const usage = event({ choices: [], usage: { prompt_tokens: 9, completion_tokens: 4, prompt_tokens_details: { cached_tokens: 2 } } })
+const finish = (reason: string): string =>
+  event({ id: "chat-1", choices: [{ index: 0, delta: {}, finish_reason: reason }] })
+const usage = event({
+  choices: [],
+  usage: { prompt_tokens: 9, completion_tokens: 4, prompt_tokens_details: { cached_tokens: 2 } }
+})
 const DONE = event("[DONE]")
 
 const answer = [
@@ -163,7 +167,14 @@ describe("OpenAiProvider", () => {
     it.live("puts tool calls together from deltas with late and empty ids and names, and gives them with the finish", () =>
       Effect.gen(function*() {
         const call = (index: number, id: string | undefined, name: string | undefined, args: string) =>
-          delta({ tool_calls: [{ index, ...(id === undefined ? {} : { id }), type: "function", function: { name, arguments: args } }] })
+          delta({
+            tool_calls: [{
+              index,
+              ...(id === undefined ? {} : { id }),
+              type: "function",
+              function: { name, arguments: args }
+            }]
+          })
         const { provider } = yield* over({
           pieces: [
             delta({ content: "Let me look. " }),
@@ -216,10 +227,18 @@ describe("OpenAiProvider", () => {
     const inStream: ReadonlyArray<[string, string, AiError.AiErrorReason["_tag"]]> = [
       ["OpenRouter", event({ error: { code: 502, message: "Provider disconnected" } }), "InternalProviderError"],
       ["OpenRouter's choice", event({ choices: [{ error: { code: 429, message: "slow down" } }] }), "RateLimitError"],
-      ["OpenAI", event({ error: { message: "overloaded", type: "server_error", code: null } }), "InternalProviderError"],
+      [
+        "OpenAI",
+        event({ error: { message: "overloaded", type: "server_error", code: null } }),
+        "InternalProviderError"
+      ],
       ["LM Studio", `event: error\ndata: {"error":{"message":"Model crashed"}}\n\n`, "InternalProviderError"],
       ["a plain text", "event: error\ndata: boom\n\n", "InternalProviderError"],
-      ["vLLM", event({ object: "error", message: "engine died", type: "internal_server_error", code: 500 }), "InternalProviderError"],
+      [
+        "vLLM",
+        event({ object: "error", message: "engine died", type: "internal_server_error", code: 500 }),
+        "InternalProviderError"
+      ],
       ["a spent quota", event({ error: { message: "no money", code: "insufficient_quota" } }), "QuotaExhaustedError"],
       ["a finish_reason", finish("error") + DONE, "InternalProviderError"]
     ]
@@ -242,7 +261,11 @@ describe("OpenAiProvider", () => {
               message: {
                 content: null,
                 reasoning: "I should look.",
-                tool_calls: [{ id: "call_1", type: "function", function: { name: "weather", arguments: "{\"city\":\"Oslo\"}" } }]
+                tool_calls: [{
+                  id: "call_1",
+                  type: "function",
+                  function: { name: "weather", arguments: "{\"city\":\"Oslo\"}" }
+                }]
               },
               finish_reason: "tool_calls"
             }],
@@ -290,8 +313,19 @@ describe("OpenAiProvider", () => {
               { type: "file", mediaType: "image/png", data: new Uint8Array([1, 2, 3]) }
             ]
           },
-          { role: "assistant", content: [{ type: "reasoning", text: "secret thoughts" }, { type: "tool-call", id: "c1", name: "weather", params: { city: "Oslo" } }] },
-          { role: "tool", content: [{ type: "tool-result", id: "c1", name: "weather", isFailure: false, result: { sky: "clear" } }] }
+          {
+            role: "assistant",
+            content: [{ type: "reasoning", text: "secret thoughts" }, {
+              type: "tool-call",
+              id: "c1",
+              name: "weather",
+              params: { city: "Oslo" }
+            }]
+          },
+          {
+            role: "tool",
+            content: [{ type: "tool-result", id: "c1", name: "weather", isFailure: false, result: { sky: "clear" } }]
+          }
         ])
         yield* generate(provider, { prompt })
         assert.deepStrictEqual((server.received[0]?.body as Record<string, unknown>)["messages"], [
@@ -306,7 +340,11 @@ describe("OpenAiProvider", () => {
           {
             role: "assistant",
             content: null,
-            tool_calls: [{ id: "c1", type: "function", function: { name: "weather", arguments: "{\"city\":\"Oslo\"}" } }]
+            tool_calls: [{
+              id: "c1",
+              type: "function",
+              function: { name: "weather", arguments: "{\"city\":\"Oslo\"}" }
+            }]
           },
           { role: "tool", tool_call_id: "c1", content: "{\"sky\":\"clear\"}" }
         ])
@@ -326,7 +364,9 @@ describe("OpenAiProvider", () => {
 
     it.live("refuses an answer without a finish_reason, and one that is no completion", () =>
       Effect.gen(function*() {
-        for (const body of [{ choices: [{ message: { content: "half" } }] }, { choices: [] }, "<html>login</html>", {}]) {
+        for (
+          const body of [{ choices: [{ message: { content: "half" } }] }, { choices: [] }, "<html>login</html>", {}]
+        ) {
           const { provider } = yield* over({ body })
           const error = yield* Effect.flip(generate(provider))
           assert.strictEqual(error.reason._tag, "InvalidResponseError")
@@ -341,7 +381,11 @@ describe("OpenAiProvider", () => {
 
     it.live("reads how long to wait from the refusal", () =>
       Effect.gen(function*() {
-        const { provider } = yield* over({ status: 429, headers: { "retry-after": "7" }, body: { error: { message: "rate" } } })
+        const { provider } = yield* over({
+          status: 429,
+          headers: { "retry-after": "7" },
+          body: { error: { message: "rate" } }
+        })
         const error = yield* Effect.flip(generate(provider))
         assert.deepStrictEqual(error.retryAfter, Duration.seconds(7))
         const busy = yield* over({ status: 503, headers: { "retry-after-ms": "1500" }, body: {} })
@@ -367,9 +411,16 @@ describe("OpenAiProvider", () => {
         })
         const error = yield* Effect.flip(generate(provider))
         assert.strictEqual(error.reason._tag, "AuthenticationError")
-        const closed = yield* OpenAiProvider.make({ baseUrl: yield* LoopbackServer.closedPort, apiKey: Redacted.make(secret) })
+        const closed = yield* OpenAiProvider.make({
+          baseUrl: yield* LoopbackServer.closedPort,
+          apiKey: Redacted.make(secret)
+        })
         const refused = yield* Effect.flip(generate(closed))
-        for (const shown of [error, refused].flatMap((e) => [e.message, String(e), inspect(e, { depth: 20 }), JSON.stringify(e)])) {
+        for (
+          const shown of [error, refused].flatMap((
+            e
+          ) => [e.message, String(e), inspect(e, { depth: 20 }), JSON.stringify(e)])
+        ) {
           assert.notInclude(shown, secret)
           assert.notInclude(shown, "session=abc")
         }

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as ProviderFailure from "@holdfast/llm/ProviderFailure"
 import * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"
 import * as Headers from "effect/http/Headers"
-import * as ProviderFailure from "@holdfast/llm/ProviderFailure"
 
 type Tag = AiError.AiErrorReason["_tag"]
 
@@ -13,36 +13,165 @@ const cases: ReadonlyArray<{
   readonly tag: Tag
   readonly kind?: ProviderFailure.Kind
 }> = [
-  { name: "OpenAI's invalid request", status: 400, body: { error: { message: "bad", type: "invalid_request_error", param: "top_p" } }, tag: "InvalidRequestError" },
-  { name: "OpenAI's long prompt", status: 400, body: { error: { message: "too long", code: "context_length_exceeded" } }, tag: "InvalidRequestError", kind: "contextOverflow" },
-  { name: "vLLM's long prompt", status: 400, body: { object: "error", message: "This model's maximum context length is 4096 tokens", type: "BadRequestError", code: 400 }, tag: "InvalidRequestError", kind: "contextOverflow" },
-  { name: "llama.cpp's long prompt", status: 400, body: { error: { code: 400, message: "the request exceeds the available context size", type: "exceed_context_size_error" } }, tag: "InvalidRequestError", kind: "contextOverflow" },
-  { name: "llama.cpp's long prompt, as 500", status: 500, body: { error: { code: 500, message: "the request exceeds the available context size", type: "server_error" } }, tag: "InvalidRequestError", kind: "contextOverflow" },
-  { name: "llama.cpp while it loads", status: 503, body: { error: { code: 503, message: "Loading model", type: "unavailable_error" } }, tag: "InternalProviderError", kind: "overloaded" },
-  { name: "a wrong key", status: 401, body: { error: { message: "Incorrect API key", code: "invalid_api_key" } }, tag: "AuthenticationError" },
-  { name: "an account without money", status: 402, body: { error: { message: "Insufficient credits" } }, tag: "QuotaExhaustedError" },
-  { name: "Anthropic's billing", status: 402, body: { type: "error", error: { type: "billing_error", message: "pay" } }, tag: "QuotaExhaustedError" },
+  {
+    name: "OpenAI's invalid request",
+    status: 400,
+    body: { error: { message: "bad", type: "invalid_request_error", param: "top_p" } },
+    tag: "InvalidRequestError"
+  },
+  {
+    name: "OpenAI's long prompt",
+    status: 400,
+    body: { error: { message: "too long", code: "context_length_exceeded" } },
+    tag: "InvalidRequestError",
+    kind: "contextOverflow"
+  },
+  {
+    name: "vLLM's long prompt",
+    status: 400,
+    body: {
+      object: "error",
+      message: "This model's maximum context length is 4096 tokens",
+      type: "BadRequestError",
+      code: 400
+    },
+    tag: "InvalidRequestError",
+    kind: "contextOverflow"
+  },
+  {
+    name: "llama.cpp's long prompt",
+    status: 400,
+    body: {
+      error: { code: 400, message: "the request exceeds the available context size", type: "exceed_context_size_error" }
+    },
+    tag: "InvalidRequestError",
+    kind: "contextOverflow"
+  },
+  {
+    name: "llama.cpp's long prompt, as 500",
+    status: 500,
+    body: { error: { code: 500, message: "the request exceeds the available context size", type: "server_error" } },
+    tag: "InvalidRequestError",
+    kind: "contextOverflow"
+  },
+  {
+    name: "llama.cpp while it loads",
+    status: 503,
+    body: { error: { code: 503, message: "Loading model", type: "unavailable_error" } },
+    tag: "InternalProviderError",
+    kind: "overloaded"
+  },
+  {
+    name: "a wrong key",
+    status: 401,
+    body: { error: { message: "Incorrect API key", code: "invalid_api_key" } },
+    tag: "AuthenticationError"
+  },
+  {
+    name: "an account without money",
+    status: 402,
+    body: { error: { message: "Insufficient credits" } },
+    tag: "QuotaExhaustedError"
+  },
+  {
+    name: "Anthropic's billing",
+    status: 402,
+    body: { type: "error", error: { type: "billing_error", message: "pay" } },
+    tag: "QuotaExhaustedError"
+  },
   { name: "a region that is refused", status: 403, body: "Forbidden", tag: "AuthenticationError" },
-  { name: "a model that is not there", status: 404, body: { error: { message: "The model `x` does not exist", code: "model_not_found" } }, tag: "InvalidRequestError", kind: "unknownModel" },
-  { name: "a URL that is not there", status: 404, body: "<html>404</html>", tag: "InvalidRequestError", kind: "unknownModel" },
+  {
+    name: "a model that is not there",
+    status: 404,
+    body: { error: { message: "The model `x` does not exist", code: "model_not_found" } },
+    tag: "InvalidRequestError",
+    kind: "unknownModel"
+  },
+  {
+    name: "a URL that is not there",
+    status: 404,
+    body: "<html>404</html>",
+    tag: "InvalidRequestError",
+    kind: "unknownModel"
+  },
   { name: "a timeout of the provider's", status: 408, body: "", tag: "InternalProviderError", kind: "transient" },
   { name: "a conflict", status: 409, body: "", tag: "InternalProviderError", kind: "transient" },
-  { name: "a large request", status: 413, body: { error: { type: "request_too_large", message: "big" } }, tag: "InvalidRequestError", kind: "contextOverflow" },
+  {
+    name: "a large request",
+    status: 413,
+    body: { error: { type: "request_too_large", message: "big" } },
+    tag: "InvalidRequestError",
+    kind: "contextOverflow"
+  },
   { name: "an unprocessable request", status: 422, body: { detail: "field required" }, tag: "InvalidRequestError" },
-  { name: "a rate limit", status: 429, body: { error: { message: "Rate limit reached", code: "rate_limit_exceeded" } }, tag: "RateLimitError" },
-  { name: "OpenAI's spent quota", status: 429, body: { error: { message: "You exceeded your current quota", code: "insufficient_quota" } }, tag: "QuotaExhaustedError" },
-  { name: "a spend limit", status: 429, body: { error: { message: "limit", code: "project_spend_limit_exceeded" } }, tag: "QuotaExhaustedError" },
-  { name: "an organization's limit", status: 429, body: { error: { type: "organization_usage_limit_exceeded" } }, tag: "QuotaExhaustedError" },
+  {
+    name: "a rate limit",
+    status: 429,
+    body: { error: { message: "Rate limit reached", code: "rate_limit_exceeded" } },
+    tag: "RateLimitError"
+  },
+  {
+    name: "OpenAI's spent quota",
+    status: 429,
+    body: { error: { message: "You exceeded your current quota", code: "insufficient_quota" } },
+    tag: "QuotaExhaustedError"
+  },
+  {
+    name: "a spend limit",
+    status: 429,
+    body: { error: { message: "limit", code: "project_spend_limit_exceeded" } },
+    tag: "QuotaExhaustedError"
+  },
+  {
+    name: "an organization's limit",
+    status: 429,
+    body: { error: { type: "organization_usage_limit_exceeded" } },
+    tag: "QuotaExhaustedError"
+  },
   { name: "a broken server", status: 500, body: "", tag: "InternalProviderError" },
   { name: "a broken gateway", status: 502, body: "<html>", tag: "InternalProviderError" },
   { name: "a slow gateway", status: 504, body: "", tag: "InternalProviderError" },
-  { name: "Anthropic's overload", status: 529, body: { type: "error", error: { type: "overloaded_error", message: "Overloaded" } }, tag: "InternalProviderError", kind: "overloaded" },
-  { name: "an overload in a stream", status: undefined, body: { type: "error", error: { type: "overloaded_error", message: "Overloaded" } }, tag: "InternalProviderError", kind: "overloaded" },
-  { name: "a rate limit in a stream", status: undefined, body: { error: { code: 429, message: "later" } }, tag: "RateLimitError" },
+  {
+    name: "Anthropic's overload",
+    status: 529,
+    body: { type: "error", error: { type: "overloaded_error", message: "Overloaded" } },
+    tag: "InternalProviderError",
+    kind: "overloaded"
+  },
+  {
+    name: "an overload in a stream",
+    status: undefined,
+    body: { type: "error", error: { type: "overloaded_error", message: "Overloaded" } },
+    tag: "InternalProviderError",
+    kind: "overloaded"
+  },
+  {
+    name: "a rate limit in a stream",
+    status: undefined,
+    body: { error: { code: 429, message: "later" } },
+    tag: "RateLimitError"
+  },
   { name: "a bare word in a stream", status: undefined, body: "boom", tag: "InternalProviderError" },
-  { name: "Ollama without tools", status: 400, body: { error: "registry.ollama.ai/library/gemma does not support tools" }, tag: "InvalidRequestError", kind: "unsupported" },
-  { name: "a model without sight", status: 400, body: { error: { message: "image input is not supported by this model" } }, tag: "InvalidRequestError", kind: "unsupported" },
-  { name: "a filter", status: 400, body: { error: { message: "filtered", code: "content_filter" } }, tag: "ContentPolicyError" },
+  {
+    name: "Ollama without tools",
+    status: 400,
+    body: { error: "registry.ollama.ai/library/gemma does not support tools" },
+    tag: "InvalidRequestError",
+    kind: "unsupported"
+  },
+  {
+    name: "a model without sight",
+    status: 400,
+    body: { error: { message: "image input is not supported by this model" } },
+    tag: "InvalidRequestError",
+    kind: "unsupported"
+  },
+  {
+    name: "a filter",
+    status: 400,
+    body: { error: { message: "filtered", code: "content_filter" } },
+    tag: "ContentPolicyError"
+  },
   { name: "a teapot", status: 418, body: "", tag: "UnknownError" }
 ]
 
@@ -51,7 +180,11 @@ describe("ProviderFailure", () => {
     const reason = ProviderFailure.toReason({ status, body, now: 0 })
     assert.strictEqual(reason._tag, tag)
     assert.strictEqual(ProviderFailure.detail(reason).kind, kind)
-    const asText = ProviderFailure.toReason({ status, body: typeof body === "string" ? body : JSON.stringify(body), now: 0 })
+    const asText = ProviderFailure.toReason({
+      status,
+      body: typeof body === "string" ? body : JSON.stringify(body),
+      now: 0
+    })
     assert.strictEqual(asText._tag, tag)
   })
 
@@ -72,14 +205,22 @@ describe("ProviderFailure", () => {
 
   it("ignores hints that are none", () => {
     for (const value of ["soon", "-3", "", "1e3"]) {
-      assert.isUndefined(ProviderFailure.retryAfter(Headers.fromInput({ "retry-after": value, "retry-after-ms": value }), 0))
+      assert.isUndefined(
+        ProviderFailure.retryAfter(Headers.fromInput({ "retry-after": value, "retry-after-ms": value }), 0)
+      )
     }
-    assert.deepStrictEqual(ProviderFailure.retryAfter(Headers.fromInput({ "retry-after": "0.5" }), 0), Duration.millis(500))
+    assert.deepStrictEqual(
+      ProviderFailure.retryAfter(Headers.fromInput({ "retry-after": "0.5" }), 0),
+      Duration.millis(500)
+    )
   })
 
   it("reads status and hint of a reason that another library made", () => {
     const http = { response: { status: 413, headers: {} } }
-    assert.deepInclude(ProviderFailure.detail(new AiError.UnknownError({ http })), { status: 413, kind: "contextOverflow" })
+    assert.deepInclude(ProviderFailure.detail(new AiError.UnknownError({ http })), {
+      status: 413,
+      kind: "contextOverflow"
+    })
     const limited = new AiError.RateLimitError({ retryAfter: Duration.seconds(2) })
     assert.deepStrictEqual(ProviderFailure.detail(limited).retryAfter, Duration.seconds(2))
   })

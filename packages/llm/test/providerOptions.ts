@@ -1,10 +1,10 @@
 /** Requests as `LanguageModel` hands them to a provider. */
+import type { Provider } from "@holdfast/llm/Provider"
 import * as IdGenerator from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { Provider } from "@holdfast/llm/Provider"
 
 export const request = (
   options?: Partial<Omit<LanguageModel.ProviderOptions, "prompt">> & { readonly prompt?: Prompt.RawInput }

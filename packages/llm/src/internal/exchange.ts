@@ -27,8 +27,10 @@ export interface Exchange {
   readonly unreachable: (error: HttpClientError.HttpClientError) => string | undefined
 }
 
-export const failure = (exchange: Pick<Exchange, "module" | "method">, reason: AiError.AiErrorReason): AiError.AiError =>
-  AiError.make({ module: exchange.module, method: exchange.method, reason })
+export const failure = (
+  exchange: Pick<Exchange, "module" | "method">,
+  reason: AiError.AiErrorReason
+): AiError.AiError => AiError.make({ module: exchange.module, method: exchange.method, reason })
 
 /** An error inside a body that came under status 200. */
 export const inBand = (exchange: Exchange, body: unknown, now: number): AiError.AiError =>
@@ -79,7 +81,8 @@ export const unreadable = (exchange: Exchange, what: string): AiError.AiError =>
   failure(
     exchange,
     new AiError.InvalidResponseError({
-      description: `the answer is not what ${exchange.module} expects (${what}). Check that the URL is the provider's API`
+      description:
+        `the answer is not what ${exchange.module} expects (${what}). Check that the URL is the provider's API`
     })
   )
 

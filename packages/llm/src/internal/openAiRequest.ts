@@ -108,11 +108,13 @@ const toMessages = (message: Prompt.Message): Effect.Effect<ReadonlyArray<Messag
     case "assistant":
       return Effect.succeed([assistantMessage(message)])
     case "tool":
-      return Effect.succeed(message.content.flatMap((part): ReadonlyArray<Message> =>
-        part.type === "tool-result" && !part.providerExecuted
-          ? [{ role: "tool", tool_call_id: part.id, content: resultText(part) }]
-          : []
-      ))
+      return Effect.succeed(
+        message.content.flatMap((part): ReadonlyArray<Message> =>
+          part.type === "tool-result" && !part.providerExecuted
+            ? [{ role: "tool", tool_call_id: part.id, content: resultText(part) }]
+            : []
+        )
+      )
   }
 }
 

@@ -7,13 +7,17 @@ import * as Redacted from "effect/Redacted"
 
 /** A text, none when it is not set. */
 export const text = (name: string): Config.Config<Option.Option<string>> =>
-  Config.map(Config.option(Config.String(name)), (value) =>
-    Option.filter(Option.map(value, (text) => text.trim()), (text) => text !== ""))
+  Config.map(
+    Config.option(Config.String(name)),
+    (value) => Option.filter(Option.map(value, (text) => text.trim()), (text) => text !== "")
+  )
 
 /** A secret, none when it is not set. */
 export const secret = (name: string): Config.Config<Option.Option<Redacted.Redacted>> =>
-  Config.map(Config.option(Config.Redacted(name)), (value) =>
-    Option.filter(value, (secret) => Redacted.value(secret).trim() !== ""))
+  Config.map(
+    Config.option(Config.Redacted(name)),
+    (value) => Option.filter(value, (secret) => Redacted.value(secret).trim() !== "")
+  )
 
 /** Why the settings cannot be used. */
 export const fail = (message: string, cause?: unknown): Config.ConfigError =>

@@ -1,0 +1,107 @@
+/**
+ * How a chain fails: as an `AiError`, because that is what `LanguageModel` fails with, so that `Effect.catchTag("AiError")`
+ * and `Effect.catchReason("AiError", "RateLimitError", ...)` keep working whoever the model is. The `reason` is that of the
+ * last attempt; the rest of the story is on the two classes here, which {@link isAllProvidersFailed} and
+ * {@link isStreamInterrupted} tell apart.
+ *
+ * Neither is retryable: the chain has already done what could be done, and a retry around a retry multiplies.
+ */
+import * as AiError from "effect/ai/AiError"
+import * as Response from "effect/ai/Response"
+import * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
+import { Decision } from "./FallbackDecision.ts"
+
+/** One attempt that failed. */
+export const Attempt = Schema.Struct({
+  provider: Schema.String,
+  model: Schema.String,
+  location: Schema.Literals(["cloud", "local"]),
+  /** Which attempt at this provider: 1 is the first, 0 when it was not asked. */
+  attempt: Schema.Int,
+  reason: AiError.AiErrorReason,
+  /** What followed. */
+  decision: Decision,
+  duration: Schema.Duration,
+  /** What the provider reported before it failed. */
+  usage: Schema.UndefinedOr(Response.Usage)
+})
+export type Attempt = typeof Attempt.Type
+
+const firstLine = (text: string): string => text.split("\n", 1)[0] ?? ""
+
+const describe = (attempt: Attempt): string =>
+  `${attempt.provider}/${attempt.model} #${attempt.attempt} after ${Duration.format(attempt.duration)}: ` +
+  `${firstLine(attempt.reason.message)} -> ${attempt.decision._tag}, ${attempt.decision.because}`
+
+/**
+ * No provider gave an answer, and nothing of one has been seen. Also when there was no use in asking the others: the last
+ * attempt's decision says why it ended there.
+ */
+export class AllProvidersFailed extends AiError.AiError.extend<AllProvidersFailed>("@holdfast/llm/AllProvidersFailed")({
+  /** Every attempt, in order. */
+  attempts: Schema.NonEmptyArray(Attempt)
+}) {
+  override get isRetryable(): boolean {
+    return false
+  }
+
+  override get message(): string {
+    const providers = new Set(this.attempts.map((attempt) => attempt.provider)).size
+    const count = `${this.attempts.length} ${this.attempts.length === 1 ? "attempt" : "attempts"}`
+    const story = this.attempts.map((attempt) => `\n- ${describe(attempt)}`).join("")
+    return `No answer from ${providers} ${providers === 1 ? "provider" : "providers"} in ${count}: ` +
+      `${firstLine(this.reason.message)}${story}`
+  }
+}
+
+/**
+ * The answer broke off after a part of it was seen. Another provider's answer is not glued to it: whether to show the
+ * part, to discard it or to ask again is the caller's choice.
+ */
+export class StreamInterrupted extends AiError.AiError.extend<StreamInterrupted>("@holdfast/llm/StreamInterrupted")({
+  /** The provider whose answer it was. */
+  provider: Schema.String,
+  model: Schema.String,
+  /** What of the answer was seen. */
+  partial: Schema.Struct({ text: Schema.String, reasoning: Schema.String }),
+  /** What the provider reported before it failed. */
+  usage: Schema.UndefinedOr(Response.Usage),
+  /** Every attempt, in order; the last one is the one that broke off. */
+  attempts: Schema.NonEmptyArray(Attempt)
+}) {
+  override get isRetryable(): boolean {
+    return false
+  }
+
+  override get message(): string {
+    return `The answer of ${this.provider}/${this.model} broke off after ${this.partial.text.length} characters: ` +
+      firstLine(this.reason.message)
+  }
+}
+
+/**
+ * Tells a chain's failure before any output from every other error.
+ *
+ * ```ts import.meta.vitest
+ * import { ChainError, ProviderChain } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Effect } from "effect"
+ * import { AiError, LanguageModel } from "effect/ai"
+ *
+ * const badKey = TestProvider.failure(new AiError.AuthenticationError({ kind: "InvalidKey" }))
+ * const providers = [TestProvider.script("cloud", [badKey]), TestProvider.script("spare", [badKey])] as const
+ * const program = LanguageModel.generateText({ prompt: "Hello?" }).pipe(
+ *   Effect.map((response) => response.text),
+ *   Effect.catchIf(ChainError.isAllProvidersFailed, (error) =>
+ *     Effect.succeed(error.attempts.map((attempt) => attempt.provider).join(" and ") + " are down")),
+ *   Effect.provide(ProviderChain.layer({ providers }))
+ * )
+ *
+ * await Effect.runPromise(program) // => "cloud and spare are down"
+ * ```
+ */
+export const isAllProvidersFailed = (u: unknown): u is AllProvidersFailed => u instanceof AllProvidersFailed
+
+/** Tells an answer that broke off from every other error. */
+export const isStreamInterrupted = (u: unknown): u is StreamInterrupted => u instanceof StreamInterrupted

@@ -1,0 +1,348 @@
+/**
+ * Providers in, one `LanguageModel` out: the first that answers is the model, and the last is the local one that always
+ * can.
+ *
+ * There is one `LanguageModel.make`, whose hooks walk the providers. Retry and fallback therefore sit below the resolution
+ * of tools: a tool handler runs once for a call of the model's, whatever happened before the answer was whole, and a
+ * tool's failure is never a provider's.
+ *
+ * - **Nothing is seen before the commit.** The first text, reasoning or tool parameters commit the request to a provider.
+ *   Before that an attempt may be repeated or handed on; after it a failure is `StreamInterrupted`, with what was seen.
+ * - **An end needs a proof.** A stream that ends without the provider's own terminator has failed. Tool calls are held
+ *   back until the proof has come, so that none runs of an answer that is not whole.
+ * - **One answer is one provider's.** Its name is in the response: see {@link answeredBy}.
+ * - **A failure is an `AiError`**, with the whole story on it: see `ChainError.AllProvidersFailed` and
+ *   `ChainError.StreamInterrupted`. `ChainEvent.observe` tells it while it happens.
+ *
+ * The chain is the one place that retries. Give its providers a transport that does not: attempts multiply, and an HTTP
+ * client cannot know what `FallbackDecision` knows. Each provider's attempts run under a `Policy` of `@holdfast/core` named
+ * `llm.<provider>`, whose events and warnings are there as well.
+ */
+import * as Policy from "@holdfast/core/Policy"
+import * as Retry from "@holdfast/core/Retry"
+import type * as AiError from "effect/ai/AiError"
+import * as LanguageModel from "effect/ai/LanguageModel"
+import type * as Response from "effect/ai/Response"
+import type * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Answers from "./internal/chainAnswer.ts"
+import * as Setting from "./internal/setting.ts"
+import type { AttemptFailure, AttemptPolicy, Entry, Settings } from "./internal/walk.ts"
+import * as OllamaProvider from "./OllamaProvider.ts"
+import * as OpenAiProvider from "./OpenAiProvider.ts"
+import type { Location, Provider } from "./Provider.ts"
+import { codecTransformer } from "./Provider.ts"
+
+/** How attempts at one provider are repeated, before the next one is asked. */
+export interface RetryOptions {
+  /** How many retries there may be at each provider after its first attempt. Defaults to 2. */
+  readonly times?: number | undefined
+  /** The delays between attempts. Defaults to `Backoff.exponential()` of `@holdfast/core`. */
+  readonly backoff?: Schedule.Schedule<unknown, AiError.AiError> | undefined
+  /** No attempt at a provider starts later than this after the first one there. Defaults to no limit. */
+  readonly maxElapsed?: Duration.Input | undefined
+  /** The longest pause that a provider may ask for; for a longer one the next is asked at once. Defaults to 60 seconds. */
+  readonly maxWait?: Duration.Input | undefined
+}
+
+/** How long a provider may be silent. The clock for connecting is the transport's. */
+export interface Timeouts {
+  /** Until the first text, reasoning or tool parameters of a stream. Defaults to 30 seconds, locally to 5 minutes. */
+  readonly firstContent?: Duration.Input | undefined
+  /** Between two pieces of a stream. Defaults to 60 seconds. */
+  readonly betweenChunks?: Duration.Input | undefined
+  /** Until a whole answer that is not streamed. Defaults to 2 minutes, locally to 10 minutes. */
+  readonly answer?: Duration.Input | undefined
+}
+
+/** A provider, or how to make one. */
+export type Source<E = never, R = never> = Provider | Effect.Effect<Provider, E, R>
+
+/** What a chain is made of. */
+export interface Options<E = never, R = never> {
+  /** Who is asked, in this order. Names are unique. */
+  readonly providers: readonly [Source<E, R>, ...ReadonlyArray<Source<E, R>>]
+  /** How attempts at one provider are repeated; `false` for not at all. Defaults to `{}`. */
+  readonly retry?: RetryOptions | false | undefined
+  /** The clocks of providers in the cloud; `false` for none. Defaults to `{}`. */
+  readonly timeouts?: Timeouts | false | undefined
+  /** The clocks of local providers, which may have to load a model first; `false` for none. Defaults to `{}`. */
+  readonly localTimeouts?: Timeouts | false | undefined
+  /** How long a whole request may take, with all providers, pauses and the stream to its end. Defaults to no limit. */
+  readonly deadline?: Duration.Input | undefined
+  /**
+   * How long a provider is left alone that had to be given up: credentials refused, quota spent, retries used up. A longer
+   * hint of its own counts. Defaults to 30 seconds; zero for not at all.
+   */
+  readonly cooldown?: Duration.Input | undefined
+  /** Whether another provider may be asked what one refused for its content policy. Defaults to `false`. */
+  readonly fallbackOnContentPolicy?: boolean | undefined
+}
+
+const defaultTimeouts: { readonly [L in Location]: Required<{ readonly [K in keyof Timeouts]: string }> } = {
+  cloud: { firstContent: "30 seconds", betweenChunks: "60 seconds", answer: "2 minutes" },
+  local: { firstContent: "5 minutes", betweenChunks: "60 seconds", answer: "10 minutes" }
+}
+
+// -----------------------------------------------------------------------------
+// Constructors
+// -----------------------------------------------------------------------------
+
+const positive = (name: string, input: Duration.Input): Duration.Duration => {
+  const duration = Option.getOrUndefined(Duration.fromInput(input))
+  if (duration === undefined || !(Duration.toMillis(duration) > 0)) {
+    throw new RangeError(`ProviderChain: ${name} must be a duration above zero, got ${String(input)}`)
+  }
+  return duration
+}
+
+const clocksOf = (options: Options<unknown, unknown>, location: Location) => {
+  const chosen = location === "cloud" ? options.timeouts : options.localTimeouts
+  if (chosen === false) return undefined
+  const clock = (name: keyof Timeouts) =>
+    positive(name, chosen?.[name] ?? defaultTimeouts[location][name] as Duration.Input)
+  return { firstContent: clock("firstContent"), betweenChunks: clock("betweenChunks"), answer: clock("answer") }
+}
+
+/** The policy of one provider's attempts: repeat while the decision says so. */
+const attemptPolicy = (
+  name: string,
+  retry: RetryOptions | false | undefined,
+  attemptTimeout: Duration.Duration | undefined
+): Effect.Effect<AttemptPolicy> =>
+  Policy.make({
+    name: `llm.${name}`,
+    retry: retry === false ? undefined : {
+      times: retry?.times ?? 2,
+      backoff: retry?.backoff,
+      maxElapsed: retry?.maxElapsed,
+      while: (error: AttemptFailure) => error.decision._tag === "Retry" ? true : Retry.refuse(error.decision.because),
+      // The decision has refused every hint that is too long.
+      retryAfter: { mode: "wait" }
+    },
+    attemptTimeout
+  })
+
+const makeEntry = Effect.fnUntraced(function*(options: Options<unknown, unknown>, provider: Provider) {
+  const clocks = clocksOf(options, provider.location)
+  const entry: Entry = {
+    provider,
+    generate: yield* attemptPolicy(provider.name, options.retry, clocks?.answer),
+    stream: yield* attemptPolicy(provider.name, options.retry, clocks?.firstContent),
+    betweenChunks: clocks?.betweenChunks,
+    cooledUntil: 0
+  }
+  return entry
+})
+
+const checkNames = (providers: ReadonlyArray<Provider>): void => {
+  const seen = new Set<string>()
+  for (const { name } of providers) {
+    if (seen.has(name)) {
+      throw new RangeError(`ProviderChain: the names of providers must be unique, got "${name}" twice`)
+    }
+    seen.add(name)
+  }
+}
+
+const settingsOf = (options: Options<unknown, unknown>): Settings => ({
+  maxWait: options.retry === false ? Duration.zero : positive("retry.maxWait", options.retry?.maxWait ?? "60 seconds"),
+  cooldown: Duration.toMillis(Duration.fromInputUnsafe(options.cooldown ?? "30 seconds")),
+  deadline: options.deadline === undefined ? undefined : Duration.toMillis(positive("deadline", options.deadline)),
+  fallbackOnContentPolicy: options.fallbackOnContentPolicy ?? false
+})
+
+/**
+ * Makes a `LanguageModel` of providers. Options that cannot be right are a `RangeError` that names the option.
+ */
+export const make = <E = never, R = never>(
+  options: Options<E, R>
+): Effect.Effect<LanguageModel.LanguageModel, E, R> =>
+  Effect.gen(function*() {
+    const settings = settingsOf(options)
+    const providers = yield* Effect.forEach(
+      options.providers,
+      (source) => Effect.isEffect(source) ? source : Effect.succeed(source)
+    )
+    checkNames(providers)
+    const entries = yield* Effect.forEach(providers, (provider) => makeEntry(options, provider))
+    return yield* LanguageModel.make({
+      codecTransformer,
+      generateText: (request) => Answers.generateText(entries, settings, request),
+      streamText: (request) => Answers.streamText(entries, settings, request)
+    })
+  })
+
+/**
+ * The layer of a `LanguageModel` made of providers.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderChain } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Effect } from "effect"
+ * import { AiError, LanguageModel } from "effect/ai"
+ *
+ * const cloud = TestProvider.script("cloud", [TestProvider.failure(new AiError.QuotaExhaustedError({}))])
+ * const ollama = TestProvider.script("ollama", [TestProvider.text("Hello from here")], { location: "local" })
+ *
+ * const program = LanguageModel.generateText({ prompt: "Hello?" }).pipe(
+ *   Effect.provide(ProviderChain.layer({ providers: [cloud, ollama] }))
+ * )
+ *
+ * const response = await Effect.runPromise(program)
+ * response.text // => "Hello from here"
+ * ```
+ */
+export const layer = <E = never, R = never>(
+  options: Options<E, R>
+): Layer.Layer<LanguageModel.LanguageModel, E, R> => Layer.effect(LanguageModel.LanguageModel, make(options))
+
+/**
+ * One provider alone: no retry, no clock, no other provider. For tests, and to see what a policy does by its absence.
+ */
+export const layerNoop = <E = never, R = never>(
+  provider: Source<E, R>
+): Layer.Layer<LanguageModel.LanguageModel, E, R> =>
+  layer({ providers: [provider], retry: false, timeouts: false, localTimeouts: false, cooldown: 0 })
+
+// -----------------------------------------------------------------------------
+// Configuration
+// -----------------------------------------------------------------------------
+
+type ConfiguredProvider = Effect.Effect<Provider, Config.ConfigError, HttpClient.HttpClient>
+
+const known: Readonly<Record<string, { readonly needs: string; readonly make: ConfiguredProvider }>> = {
+  openai: { needs: "OPENAI_API_KEY", make: OpenAiProvider.makeConfig() },
+  ollama: { needs: "OLLAMA_MODEL", make: OllamaProvider.makeConfig() }
+}
+
+const isConfigured = Effect.fnUntraced(function*(name: string) {
+  switch (name) {
+    case "openai":
+      return Option.isSome(yield* Setting.secret("OPENAI_API_KEY")) ||
+        Option.isSome(yield* Setting.text("OPENAI_BASE_URL"))
+    default:
+      // Ollama needs no key: whoever names it has it.
+      return true
+  }
+})
+
+const nothingConfigured = Setting.fail(
+  "No provider is configured. Set OPENAI_API_KEY to a key of OpenAI's, or OPENAI_BASE_URL to a server that speaks its API, " +
+    "or OLLAMA_MODEL to a model that `ollama pull` has fetched (and OLLAMA_HOST, if Ollama is not on this machine)"
+)
+
+/** The names of the providers that the environment configures, in order. */
+const priority = Effect.gen(function*() {
+  const listed = yield* Setting.text("PROVIDER_PRIORITY")
+  if (Option.isSome(listed)) {
+    const names = listed.value.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== "")
+    const unknown = names.find((name) => known[name] === undefined)
+    if (unknown !== undefined) {
+      return yield* Effect.fail(
+        Setting.fail(
+          `PROVIDER_PRIORITY names "${unknown}", which is no provider. Known are ${Object.keys(known).join(", ")}`
+        )
+      )
+    }
+    return yield* Effect.filter(
+      [...new Set(names)],
+      (name) =>
+        Effect.tap(isConfigured(name), (is) =>
+          is ? Effect.void : Effect.logWarning(
+            `PROVIDER_PRIORITY names "${name}", which is left out: set ${known[name]?.needs ?? "its key"} to use it`
+          ))
+    )
+  }
+  const openai = yield* isConfigured("openai")
+  const local = openai ||
+    Option.isSome(yield* Setting.text("OLLAMA_HOST")) || Option.isSome(yield* Setting.text("OLLAMA_MODEL"))
+  return [...(openai ? ["openai"] : []), ...(local ? ["ollama"] : [])]
+})
+
+/**
+ * The layer of a `LanguageModel` that the environment describes: OpenAI first where `OPENAI_API_KEY` (or `OPENAI_BASE_URL`)
+ * is set, Ollama last. `PROVIDER_PRIORITY=ollama,openai` is another order, or fewer. The providers' own settings are those
+ * of {@link OpenAiProvider.makeConfig} and {@link OllamaProvider.makeConfig}.
+ *
+ * Fails with a `ConfigError` that says what to set when nothing is configured.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderChain } from "@holdfast/llm"
+ * import { ConfigProvider, Effect } from "effect"
+ * import { LanguageModel } from "effect/ai"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const program = LanguageModel.generateText({ prompt: "Hello?" }).pipe(
+ *   Effect.provide(ProviderChain.layerConfig()),
+ *   Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(ConfigProvider.fromUnknown({}))]),
+ *   Effect.flip
+ * )
+ *
+ * const error = await Effect.runPromise(program)
+ * error.message.includes("Set OPENAI_API_KEY") // => true
+ * ```
+ */
+export const layerConfig = (
+  options?: Omit<Options, "providers">
+): Layer.Layer<LanguageModel.LanguageModel, Config.ConfigError, HttpClient.HttpClient> =>
+  Layer.effect(
+    LanguageModel.LanguageModel,
+    Effect.gen(function*() {
+      const names = yield* priority
+      const [first, ...rest] = names.flatMap((name) => known[name] === undefined ? [] : [known[name].make])
+      if (first === undefined) return yield* Effect.fail(nothingConfigured)
+      return yield* make({ ...options, providers: [first, ...rest] })
+    })
+  )
+
+// -----------------------------------------------------------------------------
+// Responses
+// -----------------------------------------------------------------------------
+
+/** Whose answer a response is. */
+export const AnsweredBy = Schema.Struct({
+  provider: Schema.String,
+  model: Schema.String,
+  location: Schema.Literals(["cloud", "local"]),
+  /** How many attempts the request took, at all providers. */
+  attempts: Schema.Int
+})
+export type AnsweredBy = typeof AnsweredBy.Type
+
+const decodeAnsweredBy = Schema.decodeUnknownOption(Schema.Struct({ holdfast: AnsweredBy }))
+
+/**
+ * Says whose answer a response is, from the metadata that the chain puts on its `response-metadata` and `finish` parts.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderChain } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Effect, Option } from "effect"
+ * import { LanguageModel } from "effect/ai"
+ *
+ * const providers = [TestProvider.script("cloud", [TestProvider.text("Hi")], { model: "large" })] as const
+ * const program = LanguageModel.generateText({ prompt: "Hello?" }).pipe(
+ *   Effect.provide(ProviderChain.layer({ providers }))
+ * )
+ *
+ * const response = await Effect.runPromise(program)
+ * ProviderChain.answeredBy(response.content) // => Option.some({ provider: "cloud", model: "large", location: "cloud", attempts: 1 })
+ * ```
+ */
+export const answeredBy = (
+  parts: Iterable<{ readonly type: string; readonly metadata?: Response.ProviderMetadata | undefined }>
+): Option.Option<AnsweredBy> => {
+  for (const part of parts) {
+    if (part.type !== "response-metadata" && part.type !== "finish") continue
+    const found = decodeAnsweredBy(part.metadata)
+    if (Option.isSome(found)) return Option.some(found.value.holdfast)
+  }
+  return Option.none()
+}

@@ -1,0 +1,255 @@
+/**
+ * A provider that plays a script: answers, failures, cuts at any part, delays and stalls, all by the `Clock` in force, so
+ * that an hour of outage takes milliseconds under `TestClock`. It keeps every request that it was sent.
+ *
+ * An answer is a list of steps. The streaming call plays them as they are; the other one plays them to the end and gives
+ * the whole.
+ */
+import * as AiError from "effect/ai/AiError"
+import type * as LanguageModel from "effect/ai/LanguageModel"
+import type * as Response from "effect/ai/Response"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as Stream from "effect/Stream"
+import * as Provider from "../Provider.ts"
+
+/** What a provider does next. */
+export type Step =
+  | { readonly _tag: "Part"; readonly part: Response.StreamPartEncoded }
+  | { readonly _tag: "Delay"; readonly duration: Duration.Duration }
+  | { readonly _tag: "Stall" }
+  | { readonly _tag: "Fail"; readonly reason: AiError.AiErrorReason }
+
+/** How a provider answers one request. */
+export type Answer = ReadonlyArray<Step>
+
+/** What a provider is, besides its script. */
+export interface Options {
+  /** Defaults to `"test"`. */
+  readonly model?: string | undefined
+  /** Defaults to `"cloud"`. */
+  readonly location?: Provider.Location | undefined
+  /** Where they differ from {@link Provider.defaultCapabilities}. Defaults to `{}`. */
+  readonly capabilities?: Partial<Provider.Capabilities> | undefined
+}
+
+/** A provider that remembers. */
+export interface TestProvider extends Provider.Provider {
+  /** The requests that it was sent, in order. */
+  readonly requests: ReadonlyArray<LanguageModel.ProviderOptions>
+  /** How many of its answers have been closed: read to the end, failed or let go. */
+  readonly closed: () => number
+}
+
+// -----------------------------------------------------------------------------
+// Answers
+// -----------------------------------------------------------------------------
+
+/** An answer of these stream parts, as they are: whoever leaves out the `finish` plays a stream without its terminator. */
+export const parts = (parts: ReadonlyArray<Response.StreamPartEncoded>): Answer =>
+  parts.map((part) => ({ _tag: "Part", part }))
+
+const finish = (reason: Response.FinishReason, tokens: number): Response.StreamPartEncoded => ({
+  type: "finish",
+  reason,
+  usage: { inputTokens: { total: 10 }, outputTokens: { total: tokens } }
+})
+
+/**
+ * A whole answer of text, a word a part. It costs 10 tokens in and a token a word out.
+ *
+ * ```ts import.meta.vitest
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ *
+ * TestProvider.text("Hello there").length // => 5
+ * ```
+ */
+export const text = (text: string): Answer => {
+  const words = text.match(/\S*\s*/g)?.filter((word) => word !== "") ?? []
+  return parts([
+    { type: "text-start", id: "text" },
+    ...words.map((delta): Response.StreamPartEncoded => ({ type: "text-delta", id: "text", delta })),
+    { type: "text-end", id: "text" },
+    finish("stop", words.length)
+  ])
+}
+
+/** A whole answer that calls a tool. */
+export const toolCall = (name: string, params: unknown, options?: { readonly id?: string | undefined }): Answer => {
+  const id = options?.id ?? `call-${name}`
+  return parts([
+    { type: "tool-params-start", id, name },
+    { type: "tool-params-delta", id, delta: JSON.stringify(params) },
+    { type: "tool-params-end", id },
+    { type: "tool-call", id, name, params },
+    finish("tool-calls", 1)
+  ])
+}
+
+/** A failure before any part. */
+export const failure = (reason: AiError.AiErrorReason): Answer => [{ _tag: "Fail", reason }]
+
+/** What a broken connection looks like. */
+export const disconnected: AiError.AiErrorReason = new AiError.NetworkError({
+  reason: "TransportError",
+  method: "POST",
+  url: "http://test",
+  description: "the connection was reset"
+})
+
+/** An answer that fails after its first `count` steps. Defaults to a broken connection. */
+export const cut = (answer: Answer, count: number, reason?: AiError.AiErrorReason): Answer => [
+  ...answer.slice(0, count),
+  { _tag: "Fail", reason: reason ?? disconnected }
+]
+
+/** An answer that ends in order after its first `count` steps, as a proxy cuts it: without the terminator. */
+export const truncate: {
+  (count: number): (answer: Answer) => Answer
+  (answer: Answer, count: number): Answer
+} = dual(2, (answer: Answer, count: number): Answer => answer.slice(0, count))
+
+/** An answer that says nothing more after its first `count` steps. */
+export const stall: {
+  (count: number): (answer: Answer) => Answer
+  (answer: Answer, count: number): Answer
+} = dual(2, (answer: Answer, count: number): Answer => [...answer.slice(0, count), { _tag: "Stall" }])
+
+/** An answer that comes later. */
+export const delay: {
+  (duration: Duration.Input): (answer: Answer) => Answer
+  (answer: Answer, duration: Duration.Input): Answer
+} = dual(2, (answer: Answer, duration: Duration.Input): Answer => [
+  { _tag: "Delay", duration: Duration.fromInputUnsafe(duration) },
+  ...answer
+])
+
+/** An answer with a pause before each step. */
+export const pace: {
+  (duration: Duration.Input): (answer: Answer) => Answer
+  (answer: Answer, duration: Duration.Input): Answer
+} = dual(
+  2,
+  (answer: Answer, duration: Duration.Input): Answer =>
+    answer.flatMap((step) => [{ _tag: "Delay" as const, duration: Duration.fromInputUnsafe(duration) }, step])
+)
+
+// -----------------------------------------------------------------------------
+// Constructors
+// -----------------------------------------------------------------------------
+
+const collectParts = (seen: ReadonlyArray<Response.StreamPartEncoded>): Array<Response.PartEncoded> => {
+  const whole: Array<Response.PartEncoded> = []
+  const said = (type: "text" | "reasoning") =>
+    seen.flatMap((part) => part.type === `${type}-delta` && "delta" in part ? [part.delta] : []).join("")
+  for (const part of seen) {
+    switch (part.type) {
+      case "text-start":
+        whole.push({ type: "text", text: said("text") })
+        break
+      case "reasoning-start":
+        whole.push({ type: "reasoning", text: said("reasoning") })
+        break
+      case "response-metadata":
+      case "tool-call":
+      case "tool-result":
+      case "finish":
+        whole.push(part)
+        break
+      default:
+    }
+  }
+  return whole
+}
+
+/**
+ * A provider whose answer to each request is up to a function: of the request, and of how many came before it.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderChain } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Effect } from "effect"
+ * import { LanguageModel } from "effect/ai"
+ *
+ * const counting = TestProvider.make("cloud", (_, index) => Effect.succeed(TestProvider.text(`Answer ${index + 1}`)))
+ * const ask = Effect.map(LanguageModel.generateText({ prompt: "Well?" }), (response) => response.text)
+ * const program = Effect.all([ask, ask]).pipe(Effect.provide(ProviderChain.layerNoop(counting)))
+ *
+ * await Effect.runPromise(program) // => ["Answer 1", "Answer 2"]
+ * ```
+ */
+export const make = (
+  name: string,
+  answer: (request: LanguageModel.ProviderOptions, index: number) => Effect.Effect<Answer>,
+  options?: Options
+): TestProvider => {
+  const requests: Array<LanguageModel.ProviderOptions> = []
+  let closed = 0
+
+  const play = (method: string) => (step: Step): Stream.Stream<Response.StreamPartEncoded, AiError.AiError> => {
+    switch (step._tag) {
+      case "Part":
+        return Stream.succeed(step.part)
+      case "Delay":
+        return Stream.drain(Stream.fromEffect(Effect.sleep(step.duration)))
+      case "Stall":
+        return Stream.never
+      case "Fail":
+        return Stream.fail(AiError.make({ module: "TestProvider", method, reason: step.reason }))
+    }
+  }
+
+  const respond = (
+    request: LanguageModel.ProviderOptions,
+    method: string
+  ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError> =>
+    Stream.unwrap(Effect.suspend(() => {
+      const index = requests.push(request) - 1
+      return Effect.map(answer(request, index), (steps) => Stream.flatMap(Stream.fromIterable(steps), play(method)))
+    })).pipe(
+      Stream.ensuring(Effect.sync(() => {
+        closed++
+      }))
+    )
+
+  return {
+    name,
+    model: options?.model ?? "test",
+    location: options?.location ?? "cloud",
+    capabilities: { ...Provider.defaultCapabilities, ...options?.capabilities },
+    requests,
+    closed: () => closed,
+    generateText: (request) => Effect.map(Stream.runCollect(respond(request, "generateText")), collectParts),
+    streamText: (request) => respond(request, "streamText"),
+    preflight: Effect.void
+  }
+}
+
+/**
+ * A provider that gives these answers, one a request. Another request than these is a defect: a test that sends it has
+ * found something.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderChain } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Effect } from "effect"
+ * import { LanguageModel } from "effect/ai"
+ *
+ * const ollama = TestProvider.script("ollama", [TestProvider.text("Hi")], { location: "local" })
+ * const program = LanguageModel.generateText({ prompt: "Hello?" }).pipe(Effect.provide(ProviderChain.layerNoop(ollama)))
+ *
+ * const response = await Effect.runPromise(program)
+ * response.text // => "Hi"
+ * ollama.requests.length // => 1
+ * ```
+ */
+export const script = (name: string, answers: ReadonlyArray<Answer>, options?: Options): TestProvider =>
+  make(name, (_, index) => {
+    const answer = answers[index]
+    return answer === undefined
+      ? Effect.die(
+        new Error(`TestProvider "${name}" was sent request ${index + 1}, and its script has ${answers.length}`)
+      )
+      : Effect.succeed(answer)
+  }, options)
