@@ -69,7 +69,8 @@ const play = Effect.fnUntraced(function*(input: { readonly seed: number; readonl
   const draw = input.json ? toJson : makeTranscriber({
     style: can.canColor ? Screen.coloured : Screen.plain,
     animate,
-    columns: can.canAnimate ? yield* terminal.columns : 80
+    // A terminal that does not know its width says 0.
+    columns: (yield* terminal.columns) || 80
   })
   let ok = false
   const playing = Stream.runForEach(
@@ -106,12 +107,17 @@ export const command = Command.make("demo", {
 }, play).pipe(
   Command.withShortDescription("Shows what a chain of providers does while its cloud fails"),
   Command.withDescription(
-    "Starts a simulated cloud and a simulated Ollama on this machine, makes the cloud fail in seven acts (overload, " +
-      "resets, slowness, cut streams, spent quota, gone for good), and asks the same questions through Holdfast and " +
-      "through plain fetch.\n\n" +
-      "Needs no key and no network, and takes about a quarter of a minute. Colours and live lines appear on a terminal " +
-      "only; NO_COLOR switches colours off.\n\n" +
-      "Exit codes: 0 every question was answered whole, 1 one was not, 2 wrong usage, 130 or 143 interrupted."
+    [
+      "Starts a simulated cloud and a simulated Ollama on this machine, makes the cloud fail in",
+      "seven acts (overload, resets, slowness, spent quota, cut streams, gone for good), and asks",
+      "the same questions through Holdfast and through plain fetch.",
+      "",
+      "Needs no key and no network, and takes about a quarter of a minute. Colours and live lines",
+      "appear on a terminal only; NO_COLOR switches colours off.",
+      "",
+      "Exit codes: 0 every question was answered whole, 1 one was not, 2 wrong usage,",
+      "130 or 143 interrupted."
+    ].join("\n  ")
   ),
   Command.withExamples([
     { command: "holdfast demo", description: "Play the demo" },

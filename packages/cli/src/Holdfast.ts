@@ -7,6 +7,7 @@
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliError from "effect/cli/CliError"
@@ -14,13 +15,14 @@ import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Predicate from "effect/Predicate"
 import * as ChatCommand from "./ChatCommand.ts"
 import * as DemoCommand from "./DemoCommand.ts"
 
 export const command = Command.make("holdfast").pipe(
   Command.withDescription(
-    "Calls that survive timeouts, dropped connections, rate limits and outages, for Effect.\n\n" +
+    "Calls that survive timeouts, dropped connections, rate limits and outages, for Effect.\n\n  " +
       "Start with `holdfast demo`: it needs no key and no network."
   ),
   Command.withSubcommands([DemoCommand.command, ChatCommand.command]),
@@ -42,12 +44,14 @@ const presenter: CliOutput.Presenter = {
       : CliOutput.defaultPresenter.present(event)
 }
 
-/** The built-in flags, without those that help nobody here. */
+/** Flags that every command has. Logs are for those who ask for them, and go to stderr. */
 const settings = Layer.mergeAll(
   CliOutput.layerPresenter(presenter),
   CliConfig.layer({
-    builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions]
-  })
+    builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions, GlobalFlag.LogLevel]
+  }),
+  Layer.succeed(References.MinimumLogLevel, "None"),
+  Layer.succeed(Logger.LogToStderr, true)
 )
 
 /** Runs the program with the arguments of `Stdio`. */

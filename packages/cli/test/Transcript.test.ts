@@ -99,7 +99,7 @@ describe("Demo.run", () => {
       assert.isAtLeast(ended[0]?.fetch.cut ?? 0, 1)
       assert.strictEqual(ended[1]?.fetch.failed, 4)
       assert.isTrue(events.some((event) =>
-        event._tag === "AskEnded" && event.because === "fetch failed (ECONNREFUSED)"
+        event._tag === "AskEnded" && event.because === "fetch failed: ECONNREFUSED"
       ))
     }))
 })
@@ -115,7 +115,7 @@ describe("Transcript", () => {
       assert.include(text, "cloud: the connection failed; so on to Ollama")
       assert.match(text, /the stream was cut after \d+ words, so the program asked again/u)
       assert.include(text, "plain fetch: 0 of 4 answered whole, 4 failed")
-      assert.include(text, "Holdfast answered all 8 questions, to the letter")
+      assert.include(text, "Holdfast answered all 8 questions to the letter")
       assert.isTrue(text.split("\n").every((line) => line === line.trimEnd()), "no line ends in white space")
     }))
 

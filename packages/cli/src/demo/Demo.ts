@@ -51,6 +51,8 @@ export interface Asker {
     readonly question: string
     readonly mode: Mode
     readonly onAttempt: (attempt: Attempt) => void
+    /** A provider that was not asked, because it had failed before. */
+    readonly onSkipped: (provider: string) => void
     readonly onText: (text: string) => void
   }) => Effect.Effect<Answer, AskFailed>
 }
@@ -131,6 +133,7 @@ const askHoldfast = Effect.fnUntraced(function*(
         requests++
         emit({ _tag: "AttemptEnded", ...at, attempt: requests, ...attempt })
       },
+      onSkipped: (provider) => emit({ _tag: "ProviderSkipped", ...at, provider }),
       onText: (text) => emit({ _tag: "Said", text })
     })
   )

@@ -76,6 +76,17 @@ export interface AttemptEnded {
   readonly millis: number
 }
 
+/** A provider was not asked, because it had failed before and is left alone for a while. */
+export interface ProviderSkipped {
+  readonly _tag: "ProviderSkipped"
+  readonly act: string
+  readonly ask: number
+  readonly provider: string
+}
+
+/** What happened on the way to an answer. */
+export type Step = AttemptEnded | ProviderSkipped | AskedAgain
+
 /** A stream broke off after its first words, which only the program can mend: it asks the question again. */
 export interface AskedAgain {
   readonly _tag: "AskedAgain"
@@ -126,8 +137,7 @@ export type DemoEvent =
   | DemoStarted
   | ActStarted
   | AskStarted
-  | AttemptEnded
-  | AskedAgain
+  | Step
   | AskEnded
   | ActEnded
   | DemoEnded

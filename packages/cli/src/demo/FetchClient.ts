@@ -14,7 +14,7 @@ export class FetchFailed extends Data.TaggedError("FetchFailed")<{ readonly mess
     const cause = Predicate.isError(error) ? error.cause : undefined
     const code = Predicate.hasProperty(cause, "code") ? String(cause.code) : undefined
     const message = Predicate.isError(error) ? error.message : String(error)
-    return new FetchFailed({ message: code === undefined ? message : `${message} (${code})` })
+    return new FetchFailed({ message: code === undefined ? message : `${message}: ${code}` })
   }
 }
 

@@ -9,11 +9,11 @@ import { plot } from "simple-ascii-chart"
 import type {
   ActEnded,
   ActStarted,
-  AskedAgain,
   AskEnded,
   AttemptEnded,
   DemoEnded,
   DemoStarted,
+  Step,
   Tally
 } from "./DemoEvent.ts"
 
@@ -53,13 +53,13 @@ const providerName = (provider: string | undefined) =>
 
 /** What will happen, and the policy in force. */
 export const header = (event: DemoStarted, style: Style): ReadonlyArray<string> => [
-  `${style.paint("title", "Holdfast demo")}${style.paint("quiet", `  seed ${event.seed}`)}`,
-  `A program asks a language model ${plural(event.questions.length * 2, "question")} in each of ${event.acts} acts, ` +
-  "while its cloud fails in ever new ways.",
-  "Holdfast asks the cloud first and a local Ollama last; plain fetch asks the same cloud, to compare.",
-  style.paint("quiet", "Cloud and Ollama are simulated on this machine, over real sockets: no key, no network, no bill."),
+  `${style.paint("title", "Holdfast demo")}  ${style.paint("quiet", `seed ${event.seed}`)}`,
+  `In ${event.acts} acts a program asks a language model ${plural(event.questions.length * 2, "question")}, ` +
+  "and its cloud goes wrong.",
+  "Holdfast asks the cloud, then a local Ollama; plain fetch asks the cloud alone.",
+  style.paint("quiet", "Both are simulated on this machine, over real sockets: no key, no bill."),
   "",
-  `${style.paint("strong", "The policy in force")} ${style.paint("quiet", "(times are short for the demo)")}`,
+  `${style.paint("strong", "The policy in force")}  ${style.paint("quiet", "with times that are short for the demo")}`,
   ...event.policy.map((sentence) => `  ${sentence}`)
 ]
 
@@ -87,10 +87,13 @@ const grouped = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
 }
 
 /** Why an answer took the way it took, in one sentence. `undefined` when there is nothing to tell. */
-export const story = (events: ReadonlyArray<AttemptEnded | AskedAgain>): string | undefined => {
+export const story = (events: ReadonlyArray<Step>): string | undefined => {
   const words = grouped(events.flatMap((event, index) => {
     if (event._tag === "AskedAgain") {
       return [`the stream was cut after ${plural(event.words, "word")}, so the program asked again`]
+    }
+    if (event._tag === "ProviderSkipped") {
+      return [`${providerName(event.provider)}: left alone for now`]
     }
     // The request that was cut says the same as the event after it.
     if (event.outcome === "answered" || events[index + 1]?._tag === "AskedAgain") {
@@ -101,7 +104,9 @@ export const story = (events: ReadonlyArray<AttemptEnded | AskedAgain>): string 
   if (words.length === 0) {
     return undefined
   }
-  const moved = events.some((event) => event._tag === "AttemptEnded" && event.next === "fallback")
+  const moved = events.some((event) =>
+    event._tag === "ProviderSkipped" || (event._tag === "AttemptEnded" && event.next === "fallback")
+  )
   return moved ? `${words.join(", ")}; so on to Ollama` : words.join(", ")
 }
 
@@ -120,7 +125,7 @@ const verdictMark = (ask: AskEnded, style: Style): string => {
 /** One answered question, and below it why it took the way it took. */
 export const answer = (
   ask: AskEnded,
-  events: ReadonlyArray<AttemptEnded | AskedAgain>,
+  events: ReadonlyArray<Step>,
   style: Style
 ): ReadonlyArray<string> => {
   const name = providerName(ask.provider)
@@ -144,11 +149,12 @@ export const tallyWords = (tally: Tally): string =>
 
 /** What plain `fetch` made of the same act. */
 export const compared = (event: ActEnded, asks: ReadonlyArray<AskEnded>, style: Style): ReadonlyArray<string> => {
-  const reasons = grouped(asks.flatMap((ask) => ask.because === undefined ? [] : [ask.because]).toSorted())
+  const reasons = [...new Set(asks.flatMap((ask) => ask.because === undefined ? [] : [ask.because]))].toSorted()
+  const words = `plain fetch: ${tallyWords(event.fetch)}`
   const good = event.fetch.whole === event.fetch.asked
   return [
-    `  ${style.paint(good ? "quiet" : "bad", `plain fetch: ${tallyWords(event.fetch)}`)}` +
-    style.paint("quiet", ` in ${seconds(event.fetch.millis)}${reasons.length === 0 ? "" : `  ${reasons.join(", ")}`}`)
+    `  ${style.paint(good ? "quiet" : "bad", words)}` +
+    (reasons.length === 0 ? "" : ` ${style.paint("quiet", `(${reasons.join(", ")})`)}`)
   ]
 }
 
@@ -198,7 +204,7 @@ export const table = (acts: ReadonlyArray<ActEnded>, end: DemoEnded, style: Styl
   rows.push(cells("all", end.holdfast, end.fetch, head))
   return [
     ...rows.toString().split("\n").map((line) => line.trimEnd()),
-    style.paint("quiet", "  * cut short or wrong, and taken for the whole answer; seconds are spent waiting for answers")
+    style.paint("quiet", "  * cut short or wrong, and taken for the whole answer")
   ]
 }
 
@@ -222,32 +228,31 @@ export const chart = (asks: ReadonlyArray<AskEnded>, style: Style): ReadonlyArra
     ...(style.colour ? { color: ["ansiRed", "ansiGreen"] } : {})
   }).split("\n").filter((line) => line.trim() !== "").map((line) => `  ${line}`.trimEnd())
   return [
-    `  ${style.paint("strong", "Answered whole, by questions asked")}  ` +
-    `${style.paint("good", "upper line: Holdfast")}, ${style.paint("bad", "lower line: plain fetch")}`,
+    `  ${style.paint("strong", "Questions answered whole")}  ` +
+    `${style.paint("good", "above: Holdfast")}, ${style.paint("bad", "below: plain fetch")}`,
     ...lines
   ]
 }
 
 /** What to take from it, and where to read on. */
 export const ending = (end: DemoEnded, style: Style): ReadonlyArray<string> => {
-  const more = end.holdfast.requests - end.holdfast.asked
   const verdict = end.ok
-    ? style.paint("good", `Holdfast answered all ${end.holdfast.asked} questions, to the letter`)
-    : style.paint("bad", `Holdfast answered ${end.holdfast.whole} of ${end.holdfast.asked} questions`)
+    ? style.paint("good", `Holdfast answered all ${end.holdfast.asked} questions to the letter`)
+    : style.paint("bad", `Holdfast answered ${end.holdfast.whole} of ${end.holdfast.asked} questions to the letter`)
   return [
-    `${verdict}, for ${plural(more, "request")} more than there were questions.`,
+    `${verdict}, with ${plural(end.holdfast.requests, "request")} in ${seconds(end.holdfast.millis)}.`,
     `Plain fetch: ${tallyWords(end.fetch)}.`,
     "",
     style.paint("strong", "What to take from it"),
-    "  An outage need not be an error: wait a little, try again, then ask someone else.",
-    "  A cut answer must not pass for a whole one. Nothing is retried behind the back of a reader who saw words.",
-    "  And none of it hammers a service that is down: every retry has a count, a pause and a deadline.",
+    "  An outage need not be an error: wait a little, try again, then ask another.",
+    "  A cut answer must not pass for a whole one: look for its end, and say so.",
+    "  And who is down must not be hammered: a retry has a count, a pause, an end.",
     "",
     style.paint("strong", "Read on"),
-    "  README.md                        how to put this around your own calls",
-    "  npm start -- --seed 7            other faults, just as repeatable",
-    "  npm start -- --json              the same as data, one event a line",
-    "  holdfast chat \"your question\"    the same chain with your own keys and your own Ollama"
+    "  README.md                      how to put this around your own calls",
+    "  npm start -- --seed 7          other faults, just as repeatable",
+    "  npm start -- --json            the same as data, one event a line",
+    "  holdfast chat \"a question\"    the same chain, with your keys and your Ollama"
   ]
 }
 

@@ -5,13 +5,13 @@
  * const [next, lines] = Transcript.step(state, event, Screen.plain)
  * ```
  */
-import type { ActEnded, AskedAgain, AskEnded, AttemptEnded, DemoEvent } from "./DemoEvent.ts"
+import type { ActEnded, AskEnded, DemoEvent, Step } from "./DemoEvent.ts"
 import * as Screen from "./Screen.ts"
 
 /** What later lines need of earlier events. */
 export interface State {
   /** What happened on the way to the answer of the question that is being asked. */
-  readonly way: ReadonlyArray<AttemptEnded | AskedAgain>
+  readonly way: ReadonlyArray<Step>
   readonly asks: ReadonlyArray<AskEnded>
   readonly acts: ReadonlyArray<ActEnded>
 }
@@ -32,6 +32,7 @@ export const step = (
     case "AskStarted":
       return [{ ...state, way: [] }, []]
     case "AttemptEnded":
+    case "ProviderSkipped":
     case "AskedAgain":
       return [{ ...state, way: [...state.way, event] }, []]
     case "AskEnded":

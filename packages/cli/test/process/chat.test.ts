@@ -1,0 +1,145 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Act from "@holdfast/cli/demo/Act"
+import * as CloudServer from "@holdfast/cli/demo/CloudServer"
+import * as OllamaServer from "@holdfast/cli/demo/OllamaServer"
+import * as Question from "@holdfast/cli/demo/Question"
+import * as Effect from "effect/Effect"
+import * as Holdfast from "./holdfast.ts"
+
+const question = Question.all[0]!
+
+const act = (name: string): Act.Act => Act.all.find((act) => act.name === name)!
+
+const key = "sk-secret-of-the-test"
+
+const providers = (actName: string) =>
+  Effect.gen(function*() {
+    const cloud = yield* CloudServer.make({ seed: 1, pace: 0 })
+    yield* cloud.play(act(actName))
+    const ollama = yield* OllamaServer.make({ pace: 0 })
+    return {
+      cloud,
+      ollama,
+      cloudEnv: { OPENAI_API_KEY: key, OPENAI_BASE_URL: cloud.baseUrl, OPENAI_MODEL: CloudServer.model },
+      ollamaEnv: { OLLAMA_HOST: ollama.url, OLLAMA_MODEL: OllamaServer.model }
+    }
+  })
+
+const isOneLine = (stderr: string) => {
+  assert.match(stderr, /^[^\n]+\n$/u)
+  assert.notMatch(stderr, /\bat .+:\d+:\d+/u, "no stack trace")
+  assert.notInclude(stderr, key)
+}
+
+describe("holdfast chat", () => {
+  it.live("streams the cloud's answer to stdout and its story to stderr", () =>
+    Effect.gen(function*() {
+      const { cloudEnv, ollama, ollamaEnv } = yield* providers("healthy")
+      const ended = yield* Holdfast.run(["chat", question.text], { ...cloudEnv, ...ollamaEnv })
+      assert.strictEqual(ended.stdout, `${question.cloud}\n`)
+      isOneLine(ended.stderr)
+      assert.match(ended.stderr, /^openai\/cloud-large, 1 attempt, 6 \+ 31 tokens, \d+\.\d\d s\n$/u)
+      assert.strictEqual(ended.code, 0)
+      assert.strictEqual(yield* ollama.requests, 0)
+    }))
+
+  it.live("ends at Ollama when the quota is spent", () =>
+    Effect.gen(function*() {
+      const { cloud, cloudEnv, ollamaEnv } = yield* providers("quota")
+      const ended = yield* Holdfast.run(["chat", question.text], { ...cloudEnv, ...ollamaEnv })
+      assert.strictEqual(ended.stdout, `${question.ollama}\n`)
+      isOneLine(ended.stderr)
+      assert.match(ended.stderr, /^ollama\/llama3\.2:3b, 2 attempts, /u)
+      assert.strictEqual(ended.code, 0)
+      assert.strictEqual(yield* cloud.requests, 1)
+    }))
+
+  it.live("asks Ollama alone without a key, and sends the cloud nothing", () =>
+    Effect.gen(function*() {
+      const { cloud, ollamaEnv } = yield* providers("healthy")
+      const ended = yield* Holdfast.run(["chat", question.text], ollamaEnv)
+      assert.strictEqual(ended.stdout, `${question.ollama}\n`)
+      assert.match(ended.stderr, /^ollama\/llama3\.2:3b, 1 attempt, /u)
+      assert.strictEqual(ended.code, 0)
+      assert.strictEqual(yield* cloud.requests, 0)
+    }))
+
+  it.live("says that an answer broke off, and does not pass it for a whole one", () =>
+    Effect.gen(function*() {
+      const { cloudEnv, ollamaEnv } = yield* providers("cut")
+      const ended = yield* Holdfast.run(["chat", question.text], { ...cloudEnv, ...ollamaEnv })
+      assert.strictEqual(ended.code, 1)
+      assert.isTrue(question.cloud.startsWith(ended.stdout.trimEnd()))
+      isOneLine(ended.stderr)
+      assert.match(ended.stderr, /broke off and is not whole/u)
+    }))
+
+  it.live("says in one line that a host cannot be reached", () =>
+    Effect.gen(function*() {
+      const { cloud } = yield* providers("gone")
+      const ended = yield* Holdfast.run(["chat", question.text], { OLLAMA_HOST: cloud.url, LLM_RETRY_ATTEMPTS: "1" })
+      assert.deepStrictEqual([ended.code, ended.stdout], [1, ""])
+      isOneLine(ended.stderr)
+      assert.include(ended.stderr, cloud.url)
+    }))
+
+  it.live("says what to set when there is nobody to ask", () =>
+    Effect.gen(function*() {
+      const ended = yield* Holdfast.run(["chat", question.text])
+      assert.deepStrictEqual([ended.code, ended.stdout], [2, ""])
+      isOneLine(ended.stderr)
+      assert.match(ended.stderr, /OPENAI_API_KEY/u)
+      assert.match(ended.stderr, /OLLAMA_HOST/u)
+    }))
+
+  it.live("takes wrong usage with one line and exit code 2", () =>
+    Effect.gen(function*() {
+      const cases = [
+        ["chat", "  "],
+        ["chat"],
+        ["chat", "--unknown", "question"],
+        ["demo", "--seed", "many"],
+        ["demos"]
+      ]
+      const all = yield* Effect.forEach(cases, (args) => Holdfast.run(args, { OLLAMA_HOST: "127.0.0.1:9" }), {
+        concurrency: 2
+      })
+      all.forEach((ended, index) => {
+        assert.deepStrictEqual([ended.code, ended.stdout], [2, ""], cases[index]!.join(" "))
+        isOneLine(ended.stderr)
+      })
+    }), 20_000)
+
+  it.live("is gone after SIGINT while it waits for an answer", () =>
+    Effect.gen(function*() {
+      const { cloud, cloudEnv } = yield* providers("slow")
+      const running = yield* Holdfast.start(["chat", question.text], cloudEnv)
+      yield* Effect.repeat(Effect.andThen(Effect.sleep(5), cloud.requests), { until: (requests) => requests === 1 })
+      yield* running.kill("SIGINT")
+      const ended = yield* running.ended
+      assert.deepStrictEqual([ended.code, ended.stdout, ended.stderr], [130, "", ""])
+      assert.isFalse(Holdfast.isAlive(running.pid))
+    }))
+})
+
+describe("holdfast --help", () => {
+  it.live("teaches: commands, examples, environment variables and exit codes", () =>
+    Effect.gen(function*() {
+      const [root, demo, chat] = yield* Effect.forEach(
+        [["--help"], ["demo", "--help"], ["chat", "--help"]],
+        (args) => Holdfast.run(args),
+        { concurrency: 2 }
+      )
+      assert.deepStrictEqual([root?.code, demo?.code, chat?.code], [0, 0, 0])
+      assert.match(root?.stdout ?? "", /holdfast demo[^]*holdfast chat "Why is the sky blue\?"/u)
+      assert.match(demo?.stdout ?? "", /--seed[^]*--json/u)
+      for (
+        const name of [
+          "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "OLLAMA_HOST", "OLLAMA_MODEL", "PROVIDER_PRIORITY", "Exit codes"
+        ]
+      ) {
+        assert.include(chat?.stdout ?? "", name)
+      }
+      assert.notMatch([root, demo, chat].map((ended) => ended?.stdout).join(""), /\u001b/u)
+    }))
+})
