@@ -1,1 +1,384 @@
-export {}
+/**
+ * Stops calling a dependency that is failing, and finds out by a few probes when it is back.
+ *
+ * A call to a dependency that is down costs a timeout's worth of fibers, sockets and patience, and adds to the load that
+ * keeps it down. A breaker turns that into an error at once. The pattern is from Michael T. Nygard, "Release It!", 2007.
+ *
+ * - Closed: calls run, and {@link Trip} decides by their outcomes when the circuit opens.
+ * - Open: calls fail with `CircuitOpen` until the open time is over. Nothing of them runs.
+ * - HalfOpen: at most `probes` calls run, and the others fail with `CircuitOpen`. When `probes` calls have succeeded the
+ *   circuit closes; the first that fails, or is slow, opens it again. An interrupted probe frees its slot.
+ * - Isolated: held open by hand.
+ *
+ * A success is a success, a failure or a defect is a failure. Ignored are interruption, which is the caller's doing, and
+ * a call that another policy within turned away before any of it ran. A call that ends in a later state than it began in
+ * changes nothing: half-open is decided by probes alone.
+ *
+ * One breaker keeps a circuit for each key, for the dependencies that it protects are up or down each on its own: give an
+ * origin, a tenant or a model as the key. Circuits are bounded in number and forgotten when they are idle.
+ *
+ * A breaker hurts where one circuit covers parts that fail apart, since it then turns away what would have worked; where
+ * there are so few calls that a window says nothing; and where a call may hang: a probe that never ends keeps its slot, so
+ * put a timeout inside the breaker. A retry belongs around the breaker if each attempt should count and be turned away,
+ * which is what {@link Policy} does, and within it if only the outcome of them all should.
+ *
+ * Windows, minimum and slow calls mean what they mean in resilience4j (resilience4j.readme.io/docs/circuitbreaker), and
+ * isolation what it means in Polly (www.pollydocs.org/strategies/circuit-breaker). Unlike in resilience4j all probes
+ * must succeed, and a time window ages without calls, by tenths.
+ *
+ * Metrics: `holdfast.circuit_breaker.transitions` by `from` and `to`, and `holdfast.circuit_breaker.rejections`.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { CircuitBreakerStore } from "effect/persistence/CircuitBreaker"
+import { hasProperty } from "effect/Predicate"
+import type * as Stream from "effect/Stream"
+import type { Backoff } from "./Backoff.ts"
+import { integer, positiveMillis } from "./internal/argument.ts"
+import { Breaker, defaultTrip } from "./internal/breaker.ts"
+import * as Shared from "./internal/sharedBreaker.ts"
+import type { CallOptions, Protect } from "./Policy.ts"
+import type { CircuitOpen, PolicyError } from "./PolicyError.ts"
+
+const TypeId = "~@holdfast/core/CircuitBreaker"
+
+/**
+ * Protects calls that may fail with `E`.
+ */
+export interface CircuitBreaker<in E = unknown> {
+  readonly [TypeId]: typeof TypeId
+
+  /** Names the breaker in metrics, and its circuits in a store. */
+  readonly name: string
+
+  /**
+   * Runs an effect through a circuit: of the breaker itself, or with `{ key }` the one of that key.
+   */
+  readonly protect: Protect<E, PolicyError<CircuitOpen>, never>
+
+  /** The state of a circuit. One that was never used, or not for long, is closed. */
+  readonly state: (key?: string) => Effect.Effect<State>
+
+  /**
+   * The transitions of all circuits from the subscription on. A subscriber that falls behind by more than 128 misses the
+   * oldest; no call ever waits for one.
+   */
+  readonly changes: Stream.Stream<Transition>
+
+  /** Holds a circuit open until {@link CircuitBreaker.close}, for as long as the breaker lives. */
+  readonly isolate: (key?: string) => Effect.Effect<void>
+
+  /** Closes a circuit and forgets all that it has seen. Calls under way no longer count. */
+  readonly close: (key?: string) => Effect.Effect<void>
+}
+
+/**
+ * How to break. All parts are optional.
+ */
+export interface Options<in E = unknown> {
+  /** Names the breaker in metrics. Defaults to `"circuit breaker"`. */
+  readonly name?: string | undefined
+
+  /** When a closed circuit opens: {@link consecutive} or {@link rate}. Defaults to `rate()`. */
+  readonly trip?: Trip | undefined
+
+  /**
+   * How long an open circuit stays open. With a {@link Backoff}, the n-th opening in a row lasts its n-th delay, and the
+   * count starts again when the circuit has stayed closed for as long as it was last open. Mind that the default jitter
+   * of a backoff is full, and may make an opening last next to nothing. Defaults to `"30 seconds"`.
+   */
+  readonly openFor?: Duration.Input | Backoff | undefined
+
+  /**
+   * How many probes may run at once in a half-open circuit, and how many must succeed to close it. Defaults to 1.
+   */
+  readonly probes?: number | undefined
+
+  /**
+   * Whether an error counts as a failure. One that does not counts as a success: a dependency that answers "not found" is
+   * up. Defaults to every error.
+   */
+  readonly isFailure?: ((error: E) => boolean) | undefined
+
+  /**
+   * The failure that opens a circuit lengthens the open time to its `retryAfter` duration if it has one, as `AiError` and
+   * errors made from a `Retry-After` header do, but to no more than this. Defaults to `"5 minutes"`, Envoy's limit for an
+   * ejection.
+   */
+  readonly maxRetryAfter?: Duration.Input | undefined
+
+  /**
+   * How many circuits are kept by key. A new key beyond gives up the one that was used least recently, a closed one
+   * if there is one among the oldest. Those isolated by hand are kept beside them. Defaults to 1,000.
+   */
+  readonly maxKeys?: number | undefined
+
+  /**
+   * A circuit that nobody has used for so long, its open time not counted, starts again as a new one. Not shorter than
+   * the window of `trip`. Defaults to `"10 minutes"`, or to the window if that is longer.
+   */
+  readonly idleTimeToLive?: Duration.Input | undefined
+}
+
+/** When a closed circuit opens. Durations are in milliseconds. */
+export type Trip =
+  | { readonly _tag: "Consecutive"; readonly failures: number }
+  | {
+    readonly _tag: "CountRate"
+    readonly threshold: number
+    readonly minimumCalls: number
+    readonly slow: Slow | undefined
+    readonly size: number
+  }
+  | {
+    readonly _tag: "TimeRate"
+    readonly threshold: number
+    readonly minimumCalls: number
+    readonly slow: Slow | undefined
+    readonly window: number
+  }
+
+/** Which calls are slow, and what share of them is too much. */
+export interface Slow {
+  /** In milliseconds. */
+  readonly longerThan: number
+  readonly threshold: number
+}
+
+/** The state of a circuit, in a word. */
+export type StateTag = State["_tag"]
+
+/**
+ * The state of a circuit. One whose open time is over is open, with no time left, until the next call.
+ */
+export type State =
+  | { readonly _tag: "Closed" }
+  | { readonly _tag: "Open"; readonly retryAfter: Duration.Duration }
+  | { readonly _tag: "HalfOpen"; readonly probing: number }
+  | { readonly _tag: "Isolated" }
+
+/** A change of state. */
+export interface Transition {
+  /** `undefined` is the circuit for calls without a key. */
+  readonly key: string | undefined
+  readonly from: StateTag
+  readonly to: StateTag
+  /** Milliseconds since the epoch, by the `Clock` in force. */
+  readonly at: number
+  /** How long the circuit will stay open, if it opened by itself. */
+  readonly openFor: Duration.Duration | undefined
+}
+
+/**
+ * Tells a `CircuitBreaker` from any other value.
+ *
+ * ```ts import.meta.vitest
+ * import { CircuitBreaker } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * CircuitBreaker.isCircuitBreaker(Effect.runSync(CircuitBreaker.make())) // => true
+ * CircuitBreaker.isCircuitBreaker({}) // => false
+ * ```
+ */
+export const isCircuitBreaker = (u: unknown): u is CircuitBreaker => hasProperty(u, TypeId)
+
+/**
+ * Opens after `failures` failures in a row, in the order in which calls end. For dependencies with few calls; where
+ * there are many, a row of failures is sooner or later bad luck, and {@link rate} says more.
+ *
+ * ```ts import.meta.vitest
+ * import { CircuitBreaker } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const breaker = yield* CircuitBreaker.make({ trip: CircuitBreaker.consecutive(2) })
+ *   const call = Effect.fail("down").pipe(breaker.protect, Effect.flip)
+ *   yield* call
+ *   const before = yield* breaker.state()
+ *   yield* call
+ *   const after = yield* breaker.state()
+ *   return [before._tag, after._tag]
+ * })
+ *
+ * await Effect.runPromise(program) // => ["Closed", "Open"]
+ * ```
+ */
+export const consecutive = (failures: number): Trip => ({
+  _tag: "Consecutive",
+  failures: integer("CircuitBreaker.consecutive", "failures", failures, 1)
+})
+
+/**
+ * Opens when the share of failures among the last calls reaches `threshold`, or the share of slow calls reaches that of
+ * `slow`. It is asked after every call that counts, a success included.
+ *
+ * - `threshold`: above 0, at most 1. Defaults to 0.5.
+ * - `window`: the calls of so long count. Ages by tenths. Defaults to `"30 seconds"`, unless there is a `size`.
+ * - `size`: so many calls count, however old. Not beside a `window`. Defaults to no limit.
+ * - `minimumCalls`: with fewer calls in the window it stays closed. Not above `size`. Defaults to 20, or to `size` if that
+ *   is smaller.
+ * - `slow.longerThan`: a call that takes longer is slow, whether it fails or not. Defaults to no call being slow.
+ * - `slow.threshold`: above 0, at most 1. Defaults to 1, which is all calls.
+ *
+ * ```ts import.meta.vitest
+ * import { CircuitBreaker } from "@holdfast/core"
+ *
+ * CircuitBreaker.rate({ size: 10 })
+ * // => { _tag: "CountRate", threshold: 0.5, minimumCalls: 10, slow: undefined, size: 10 }
+ *
+ * const trip = CircuitBreaker.rate({ window: "1 minute", slow: { longerThan: "2 seconds", threshold: 0.8 } })
+ * trip._tag === "TimeRate" && trip.window // => 60_000
+ * ```
+ */
+export const rate = (options?: {
+  readonly threshold?: number | undefined
+  readonly window?: Duration.Input | undefined
+  readonly size?: number | undefined
+  readonly minimumCalls?: number | undefined
+  readonly slow?: {
+    readonly longerThan: Duration.Input
+    readonly threshold?: number | undefined
+  } | undefined
+}): Trip => {
+  const where = "CircuitBreaker.rate"
+  const threshold = share(where, "threshold", options?.threshold ?? defaultTrip.threshold)
+  const slow = options?.slow && {
+    longerThan: positiveMillis(where, "slow.longerThan", options.slow.longerThan),
+    threshold: share(where, "slow.threshold", options.slow.threshold ?? 1)
+  }
+  const minimumCalls = integer(
+    where,
+    "minimumCalls",
+    options?.minimumCalls ?? Math.min(defaultTrip.minimumCalls, options?.size ?? Infinity),
+    1
+  )
+  if (options?.size === undefined) {
+    const window = positiveMillis(where, "window", options?.window ?? defaultTrip.window)
+    return { _tag: "TimeRate", threshold, minimumCalls, slow, window }
+  }
+  const size = integer(where, "size", options.size, 1)
+  if (options.window !== undefined) {
+    throw new RangeError(`${where}: size must not be given beside a window, got ${size}`)
+  }
+  if (minimumCalls > size) {
+    throw new RangeError(`${where}: minimumCalls must not be above the size (${size}), got ${minimumCalls}`)
+  }
+  return { _tag: "CountRate", threshold, minimumCalls, slow, size }
+}
+
+const share = (where: string, name: string, value: number): number => {
+  if (!(value > 0 && value <= 1)) {
+    throw new RangeError(`${where}: ${name} must be above 0 and at most 1, got ${value}`)
+  }
+  return value
+}
+
+/**
+ * Makes a breaker whose circuits live in this process. It needs no scope: nothing runs while no call does. Options that
+ * cannot be right are a `RangeError` that names the option.
+ *
+ * ```ts import.meta.vitest
+ * import { CircuitBreaker } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const breaker = yield* CircuitBreaker.make({ trip: CircuitBreaker.consecutive(1), openFor: "1 minute" })
+ *   yield* Effect.fail("down").pipe(breaker.protect({ key: "eu" }), Effect.ignore)
+ *
+ *   const eu = yield* Effect.succeed("stock").pipe(breaker.protect({ key: "eu" }), Effect.flip)
+ *   const us = yield* Effect.succeed("stock").pipe(breaker.protect({ key: "us" }))
+ *   return [eu.reason._tag, us]
+ * })
+ *
+ * await Effect.runPromise(program) // => ["CircuitOpen", "stock"]
+ * ```
+ */
+export const make = <E = unknown>(options?: Options<E>): Effect.Effect<CircuitBreaker<E>> =>
+  Effect.contextWith((context: Context.Context<never>) => {
+    const breaker = new Breaker<E>("CircuitBreaker.make", options ?? {}, context)
+    return Effect.succeed(fromBreaker(breaker, (self, key) => breaker.run(self, key), breaker))
+  })
+
+/**
+ * What {@link makeShared} takes: the options of a breaker of its own, but for `probes`, which is 1 in a store.
+ */
+export interface SharedOptions<in E = unknown> extends Omit<Options<E>, "name" | "probes"> {
+  /** Names the breaker in metrics, and its circuits in the store: breakers of the same name share them. */
+  readonly name: string
+
+  /**
+   * How long a call waits for the store before it goes on without it. Defaults to `"1 second"`.
+   */
+  readonly storeTimeout?: Duration.Input | undefined
+}
+
+/**
+ * Makes a breaker whose circuits live in Effect's `CircuitBreakerStore`: with a store in Redis, a fleet trips as one.
+ *
+ * It is a constructor of its own, because it needs a store, names its circuits, and asks over the network before
+ * and after each call; {@link make} does neither, also where a store happens to be in the context.
+ *
+ * What the store can it decides: `consecutive` and `rate` by `size` count the calls of all processes together. What it
+ * cannot, each process decides by its own calls, and the circuit then opens for all: `rate` by `window` or with `slow`.
+ * The store admits one probe at a time, and forgets an idle circuit by its own settings. `isolate` and `close`
+ * are of this process alone: the store has no word for them, so `close` does not close a circuit that is open in the store.
+ * `changes` has the transitions that this process made.
+ *
+ * When the store fails or is slow, calls go on with the state of this process, which has followed the store's until then.
+ * A warning says so once, and the store is asked again every five seconds.
+ *
+ * ```ts import.meta.vitest
+ * import { CircuitBreaker } from "@holdfast/core"
+ * import { Effect } from "effect"
+ * import { CircuitBreaker as Store } from "effect/persistence"
+ *
+ * const program = Effect.gen(function*() {
+ *   const one = yield* CircuitBreaker.makeShared({ name: "stock", trip: CircuitBreaker.consecutive(2) })
+ *   const other = yield* CircuitBreaker.makeShared({ name: "stock", trip: CircuitBreaker.consecutive(2) })
+ *   yield* Effect.fail("down").pipe(one.protect, Effect.ignore)
+ *   yield* Effect.fail("down").pipe(other.protect, Effect.ignore)
+ *   const state = yield* one.state()
+ *   return state._tag
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(Store.layerStoreMemory()))) // => "Open"
+ * ```
+ */
+export const makeShared = <E = unknown>(
+  options: SharedOptions<E>
+): Effect.Effect<CircuitBreaker<E>, never, CircuitBreakerStore> =>
+  Effect.contextWith((context: Context.Context<CircuitBreakerStore>) => {
+    const where = "CircuitBreaker.makeShared"
+    const breaker = new Breaker<E>(where, options, context)
+    const storeTimeout = positiveMillis(where, "storeTimeout", options.storeTimeout ?? "1 second")
+    const shared = Shared.make(breaker, Context.get(context, CircuitBreakerStore), storeTimeout)
+    return Effect.succeed(fromBreaker(breaker, shared.run, shared))
+  })
+
+const fromBreaker = <E>(
+  breaker: Breaker<E>,
+  run: <A, E1 extends E, R>(
+    self: Effect.Effect<A, E1, R>,
+    key: string | undefined
+  ) => Effect.Effect<A, E1 | PolicyError<CircuitOpen>, R>,
+  by: {
+    readonly state: (key: string | undefined) => Effect.Effect<State>
+    readonly close: (key: string | undefined, now: number) => void
+  }
+): CircuitBreaker<E> => {
+  const protect = (self: Effect.Effect<unknown, E, unknown> | CallOptions) =>
+    Effect.isEffect(self)
+      ? run(self, undefined)
+      : <A, E1 extends E, R>(effect: Effect.Effect<A, E1, R>) => run(effect, self.key)
+  return {
+    [TypeId]: TypeId,
+    name: breaker.name,
+    protect: protect as CircuitBreaker<E>["protect"],
+    state: (key) => by.state(key),
+    changes: breaker.changes,
+    isolate: (key) => Effect.map(Clock.currentTimeMillis, (now) => breaker.circuits.isolate(key, now)),
+    close: (key) => Effect.map(Clock.currentTimeMillis, (now) => by.close(key, now))
+  }
+}

@@ -1,0 +1,406 @@
+/**
+ * Circuits as small synchronous state machines. Time and chance come in as arguments, so that the breaker's own
+ * combinator, the fused policy and a simulator drive the same machine.
+ */
+import type { Backoff } from "../Backoff.ts"
+import type { StateTag, Trip } from "../CircuitBreaker.ts"
+
+/** How a call ended, as a circuit wants to know it. An ignored call says nothing of the dependency's health. */
+export type Outcome = typeof success | typeof failure | typeof ignored
+export const success = 0
+export const failure = 1
+export const ignored = 2
+
+/** Where a circuit draws chance from: asked only when it opens, and only by a backoff. */
+export interface Chance {
+  random(): number
+}
+
+/** What all circuits of a breaker share. Durations are in milliseconds. */
+export interface Rules {
+  readonly trip: Trip
+  readonly openFor: number | Backoff
+  readonly probes: number
+  readonly maxRetryAfter: number
+  readonly idleTimeToLive: number
+  readonly onTransition: (circuit: Circuit, from: StateTag, to: StateTag, now: number) => void
+}
+
+/** What a circuit remembers of the calls that ended while it was closed. */
+interface Memory {
+  /** Takes a call in and says whether the circuit opens. */
+  record(now: number, failed: boolean, slow: boolean): boolean
+  clear(): void
+}
+
+class Streak implements Memory {
+  readonly most: number
+  length = 0
+
+  constructor(most: number) {
+    this.most = most
+  }
+
+  record(_: number, failed: boolean): boolean {
+    if (!failed) {
+      this.length = 0
+      return false
+    }
+    return ++this.length >= this.most
+  }
+
+  clear(): void {
+    this.length = 0
+  }
+}
+
+type RateTrip = Extract<Trip, { readonly _tag: "CountRate" | "TimeRate" }>
+
+const trips = (trip: RateTrip, calls: number, failures: number, slow: number): boolean =>
+  calls >= trip.minimumCalls && (
+    (failures > 0 && failures / calls >= trip.threshold) ||
+    (trip.slow !== undefined && slow > 0 && slow / calls >= trip.slow.threshold)
+  )
+
+/** The last `size` calls, as a ring of bits: 1 for a failure, 2 for a slow call. */
+class CountWindow implements Memory {
+  readonly trip: RateTrip
+  readonly ring: Uint8Array
+  next = 0
+  calls = 0
+  failures = 0
+  slow = 0
+
+  constructor(trip: RateTrip, size: number) {
+    this.trip = trip
+    this.ring = new Uint8Array(size)
+  }
+
+  record(_: number, failed: boolean, slow: boolean): boolean {
+    const { ring } = this
+    const oldest = ring[this.next] ?? 0
+    if (this.calls < ring.length) this.calls++
+    this.failures += (failed ? 1 : 0) - (oldest & 1)
+    this.slow += (slow ? 1 : 0) - (oldest >> 1)
+    ring[this.next] = (failed ? 1 : 0) | (slow ? 2 : 0)
+    this.next = this.next + 1 === ring.length ? 0 : this.next + 1
+    return trips(this.trip, this.calls, this.failures, this.slow)
+  }
+
+  clear(): void {
+    this.ring.fill(0)
+    this.next =
+      this.calls =
+      this.failures =
+      this.slow =
+        0
+  }
+}
+
+/** A time window ages by tenths: a call is forgotten when it is between nine and ten tenths of the window old. */
+const slots = 10
+
+/** The calls of the last `window` milliseconds, counted by slots of a tenth of it. */
+class TimeWindow implements Memory {
+  readonly trip: RateTrip
+  readonly width: number
+  // Calls, failures and slow calls of each slot, side by side.
+  readonly counts = new Uint32Array(3 * slots)
+  newest = 0
+  calls = 0
+  failures = 0
+  slow = 0
+
+  constructor(trip: RateTrip, window: number) {
+    this.trip = trip
+    this.width = window / slots
+  }
+
+  record(now: number, failed: boolean, slow: boolean): boolean {
+    this.age(Math.floor(now / this.width))
+    const at = 3 * (this.newest % slots)
+    this.add(at, 1)
+    this.calls++
+    if (failed) {
+      this.add(at + 1, 1)
+      this.failures++
+    }
+    if (slow) {
+      this.add(at + 2, 1)
+      this.slow++
+    }
+    return trips(this.trip, this.calls, this.failures, this.slow)
+  }
+
+  age(slot: number): void {
+    const ahead = slot - this.newest
+    if (ahead >= slots || ahead <= -slots) {
+      this.clear()
+      this.newest = slot
+    }
+    // A clock that was set back a little counts on in the newest slot.
+    while (this.newest < slot) {
+      const at = 3 * (++this.newest % slots)
+      this.calls -= this.take(at)
+      this.failures -= this.take(at + 1)
+      this.slow -= this.take(at + 2)
+    }
+  }
+
+  add(at: number, by: number): void {
+    this.counts[at] = (this.counts[at] ?? 0) + by
+  }
+
+  take(at: number): number {
+    const count = this.counts[at] ?? 0
+    this.counts[at] = 0
+    return count
+  }
+
+  clear(): void {
+    this.counts.fill(0)
+    this.calls = this.failures = this.slow = 0
+  }
+}
+
+const remember = (trip: Trip): Memory => {
+  switch (trip._tag) {
+    case "Consecutive":
+      return new Streak(trip.failures)
+    case "CountRate":
+      return new CountWindow(trip, trip.size)
+    case "TimeRate":
+      return new TimeWindow(trip, trip.window)
+  }
+}
+
+/** The circuit of one key. */
+export class Circuit {
+  readonly rules: Rules
+  readonly key: string | undefined
+  readonly memory: Memory
+  readonly slowAfter: number
+  state: StateTag = "Closed"
+  // Always even. A ticket is the generation that the call was admitted in, plus one for a probe.
+  generation = 0
+  usedAt = -Infinity
+  openUntil = -Infinity
+  openedFor = 0
+  // Openings since the open time was last short, and what the backoff said last: a hint does not make it grow.
+  openings = 0
+  delay = 0
+  // When the circuit has been closed for as long as it was last open.
+  restedAt = -Infinity
+  // Probes under way, and probes of this half-open time that passed.
+  probing = 0
+  passed = 0
+
+  constructor(rules: Rules, key: string | undefined) {
+    this.rules = rules
+    this.key = key
+    this.memory = remember(rules.trip)
+    this.slowAfter = rules.trip._tag === "Consecutive" ? Infinity : rules.trip.slow?.longerThan ?? Infinity
+  }
+
+  /** A ticket for {@link settle}, or -1 when the call is rejected. */
+  admit(now: number): number {
+    if (this.expired(now)) this.forget(now)
+    switch (this.state) {
+      case "Closed":
+        this.usedAt = now
+        return this.generation
+      case "Isolated":
+        return -1
+      case "Open":
+        if (this.retryAfter(now) > 0) return -1
+        this.move("HalfOpen", now)
+    }
+    if (this.probing + this.passed >= this.rules.probes) return -1
+    this.probing++
+    this.usedAt = now
+    return this.generation + 1
+  }
+
+  /**
+   * Milliseconds until a probe may be admitted: zero when the open time is over, also while all probes are under way,
+   * and `Infinity` while the circuit is held open by hand.
+   */
+  retryAfter(now: number): number {
+    if (this.state === "Isolated") return Infinity
+    if (this.state !== "Open") return 0
+    // The clock was set back, which must not keep the circuit open for longer than it was to be.
+    if (this.openUntil - now > this.openedFor) this.openUntil = now + this.openedFor
+    return Math.max(0, this.openUntil - now)
+  }
+
+  /**
+   * Takes the end of an admitted call that took `duration` milliseconds. `retryAfter` is how long the failure asked to
+   * be left alone, in milliseconds, or 0. A ticket of an earlier state is ignored, and each ticket is settled once.
+   */
+  settle(ticket: number, now: number, outcome: Outcome, duration: number, retryAfter: number, chance: Chance): void {
+    const slow = duration > this.slowAfter
+    if (ticket === this.generation) {
+      if (outcome === ignored) return
+      this.usedAt = now
+      if (this.memory.record(now, outcome === failure, slow)) this.open(now, retryAfter, chance)
+    } else if (ticket === this.generation + 1) {
+      this.usedAt = now
+      this.probing--
+      if (outcome === ignored) return
+      if (outcome === failure || slow) {
+        this.open(now, retryAfter, chance)
+      } else if (++this.passed >= this.rules.probes) {
+        this.restedAt = now + this.openedFor
+        this.move("Closed", now)
+      }
+    }
+  }
+
+  /** Holds the circuit open until {@link close}. */
+  isolate(now: number): void {
+    if (this.state !== "Isolated") this.move("Isolated", now)
+  }
+
+  /** Closes the circuit and forgets all that it has seen, calls under way included. */
+  close(now: number): void {
+    this.openings = this.delay = 0
+    this.restedAt = this.openUntil = -Infinity
+    if (this.state !== "Closed") return this.move("Closed", now)
+    this.generation += 2
+    this.memory.clear()
+  }
+
+  /** Stays open for `openFor` from now on, because the circuit is open elsewhere. */
+  holdOpen(now: number, openFor: number): void {
+    this.usedAt = now
+    this.openedFor = openFor
+    this.openUntil = now + openFor
+    if (this.state !== "Open") this.move("Open", now)
+  }
+
+  /** Whether nobody has used the circuit for so long that what it knows is of no use. */
+  expired(now: number): boolean {
+    return now - this.usedAt >= this.rules.idleTimeToLive && this.probing === 0 && this.state !== "Isolated" &&
+      now - Math.max(this.openUntil, this.restedAt) >= this.rules.idleTimeToLive
+  }
+
+  /** Starts again as a new circuit would. Calls under way still count. */
+  forget(now: number): void {
+    if (this.state !== "Closed") return this.close(now)
+    this.memory.clear()
+    this.openings = this.delay = 0
+  }
+
+  private open(now: number, retryAfter: number, chance: Chance): void {
+    if (this.state === "Closed" && now >= this.restedAt) this.openings = this.delay = 0
+    this.openings++
+    const { maxRetryAfter, openFor } = this.rules
+    this.delay = typeof openFor === "number" ? openFor : openFor.delay(this.openings, this.delay, chance.random())
+    this.openedFor = Math.max(this.delay, Math.min(retryAfter, maxRetryAfter))
+    this.openUntil = now + this.openedFor
+    this.move("Open", now)
+  }
+
+  private move(to: StateTag, now: number): void {
+    const from = this.state
+    this.state = to
+    this.generation += 2
+    this.probing = this.passed = 0
+    this.memory.clear()
+    this.rules.onTransition(this, from, to, now)
+  }
+}
+
+/** How many of the least recently used circuits a new key looks at for one to give up. */
+const looks = 16
+
+/** The circuits of a breaker by key: at most `maxKeys`, and beside them those that were isolated by hand. */
+export class Circuits {
+  readonly rules: Rules
+  readonly maxKeys: number
+  // For calls without a key.
+  readonly sole: Circuit
+  // In order of last use.
+  readonly circuits = new Map<string, Circuit>()
+  readonly isolated = new Map<string, Circuit>()
+  recent: Circuit | undefined = undefined
+
+  constructor(rules: Rules, maxKeys: number) {
+    this.rules = rules
+    this.maxKeys = maxKeys
+    this.sole = new Circuit(rules, undefined)
+  }
+
+  /** The circuit that decides about a call, made if need be. A call keeps its circuit until it ends. */
+  get(key: string | undefined, now: number): Circuit {
+    if (key === undefined) return this.sole
+    const { recent } = this
+    if (recent !== undefined && recent.key === key) return recent
+    let circuit = this.circuits.get(key)
+    if (circuit !== undefined) {
+      this.circuits.delete(key)
+    } else {
+      const isolated = this.isolated.get(key)
+      if (isolated !== undefined) return isolated
+      this.makeRoom(now)
+      circuit = new Circuit(this.rules, key)
+    }
+    this.circuits.set(key, circuit)
+    this.recent = circuit
+    return circuit
+  }
+
+  /** The circuit of a key, if it has one. */
+  peek(key: string | undefined): Circuit | undefined {
+    return key === undefined ? this.sole : this.circuits.get(key) ?? this.isolated.get(key)
+  }
+
+  isolate(key: string | undefined, now: number): void {
+    const circuit = this.peek(key) ?? new Circuit(this.rules, key)
+    if (key !== undefined) {
+      this.drop(key)
+      this.isolated.set(key, circuit)
+    }
+    circuit.isolate(now)
+  }
+
+  close(key: string | undefined, now: number): void {
+    const circuit = this.peek(key)
+    if (key !== undefined) {
+      this.drop(key)
+      this.isolated.delete(key)
+    }
+    circuit?.close(now)
+  }
+
+  /**
+   * Gives up circuits that nobody has used for long, and if that is not enough the least recently used one, rather a
+   * closed one than one that still rejects.
+   */
+  private makeRoom(now: number): void {
+    let least: Circuit | undefined
+    let closed: Circuit | undefined
+    let left = looks
+    for (const circuit of this.circuits.values()) {
+      if (left-- === 0) break
+      if (circuit.expired(now)) {
+        this.giveUp(circuit, now)
+      } else {
+        least ??= circuit
+        if (closed === undefined && circuit.state === "Closed") closed = circuit
+      }
+    }
+    const last = closed ?? least
+    if (this.circuits.size >= this.maxKeys && last !== undefined) this.giveUp(last, now)
+  }
+
+  private giveUp(circuit: Circuit, now: number): void {
+    if (circuit.key !== undefined) this.drop(circuit.key)
+    circuit.close(now)
+  }
+
+  private drop(key: string): void {
+    this.circuits.delete(key)
+    if (this.recent?.key === key) this.recent = undefined
+  }
+}
