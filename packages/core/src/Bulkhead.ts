@@ -1,1 +1,420 @@
-export {}
+/**
+ * Bounded concurrency: so many calls run, so many wait, and the next one is turned away at once.
+ *
+ * A dependency that slows down does not fail; it holds on to its callers, and with them to sockets, memory and whatever
+ * they hold in turn, until a program that never needed the dependency stands still too. A bulkhead gives each dependency a
+ * compartment of its own (Michael Nygard, "Release It!", 2nd ed. 2018, ch. 5), so that one that floods sinks no other. The
+ * queue is bounded, because a queue without an end turns an overload into latency that outlives it.
+ *
+ * Choose the limit by Little's law: calls in flight = calls a second x seconds a call (John Little, Operations Research 9,
+ * 1961). 200 calls a second that take 50 ms each are 10 in flight; twice that leaves room for a slow minute. Where nobody
+ * knows the numbers or they change, {@link adaptive} finds the limit.
+ *
+ * A bulkhead hurts when its limit is guessed too low, since it then turns calls away from a healthy dependency; when a queue
+ * hides that; and when a call within it needs a permit of the same bulkhead, since each may then wait for the other.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Metric from "effect/Metric"
+import { hasProperty } from "effect/Predicate"
+import type * as Scope from "effect/Scope"
+import { Deadline } from "./Deadline.ts"
+import * as Alarm from "./internal/alarm.ts"
+import { integer, millis, positiveMillis } from "./internal/argument.ts"
+import * as Machine from "./internal/bulkhead.ts"
+import type { CallOptions, Protect } from "./Policy.ts"
+import { type BulkheadFull, isPolicyError, type PolicyError } from "./PolicyError.ts"
+
+const TypeId = "~@holdfast/core/Bulkhead"
+
+/**
+ * Lets so many calls through at the same time. Made by {@link make} or {@link adaptive}, and shared by all that call
+ * the same dependency.
+ */
+export interface Bulkhead {
+  readonly [TypeId]: typeof TypeId
+
+  /** Names the bulkhead in metrics. */
+  readonly name: string
+
+  /**
+   * Runs an effect with a permit: at once, or after a wait in the queue, or not at all. `{ key }` says which of several
+   * dependencies is called; each key has a limit and a queue of its own.
+   *
+   * Those who wait are served in the order in which they came. A wait ends with `maxWait`, or when the `Deadline` in force
+   * passes if that is sooner: how long a wait will be is known to nobody before, so a call is turned away before it
+   * waits only when no time is left at all. A call that is turned away fails with the reason `BulkheadFull`, and nothing of
+   * it has run. The permit is given back when the effect ends, however it ends.
+   */
+  readonly withPermit: Protect<unknown, PolicyError<BulkheadFull>, never>
+
+  /** What goes on right now, for calls without a key or with the given one. */
+  readonly stats: (options?: CallOptions) => Effect.Effect<Stats>
+
+  /** @internal What the policies drive. */
+  readonly machines: Machine.Bulkheads
+}
+
+/** What a bulkhead is doing. */
+export interface Stats {
+  /** Calls that hold a permit. Above `limit` only after an adaptive limit has shrunk. */
+  readonly running: number
+  /** Calls in the queue. */
+  readonly waiting: number
+  readonly limit: number
+  readonly queue: number
+  /** Calls that were turned away so far. */
+  readonly rejections: number
+}
+
+/** What both kinds of bulkhead can be told. */
+export interface CommonOptions {
+  /** Names the bulkhead in metrics. Defaults to `"bulkhead"`. */
+  readonly name?: string | undefined
+
+  /**
+   * How many calls may wait: a whole number. Each of them holds its caller, so a queue is for bursts, not for load.
+   * Defaults to 0: a call that finds no permit is turned away at once.
+   */
+  readonly queue?: number | undefined
+
+  /** How long a call may wait. Defaults to `"1 second"`. */
+  readonly maxWait?: Duration.Input | undefined
+
+  /**
+   * How many keys are remembered: a whole number of at least 1. To make room, keys without calls are forgotten; keys in
+   * use never are. Defaults to 1,000.
+   */
+  readonly maxKeys?: number | undefined
+
+  /** A key that was not asked for in this time and has no calls is forgotten. Defaults to `"10 minutes"`. */
+  readonly idleTimeToLive?: Duration.Input | undefined
+}
+
+/** A bulkhead with a fixed limit. */
+export interface Options extends CommonOptions {
+  /** How many calls may run at the same time: a whole number of at least 1. It has no default; see Little's law above. */
+  readonly limit: number
+}
+
+/** A bulkhead that finds its limit. */
+export interface AdaptiveOptions extends CommonOptions {
+  /** The limit never falls below this: a whole number of at least 1. Defaults to 1. */
+  readonly min?: number | undefined
+
+  /** The limit never rises above this: a whole number. Defaults to 200, or to `min` if that is more. */
+  readonly max?: number | undefined
+
+  /** The limit to begin with, between `min` and `max`. Defaults to 20, or to the bound that is nearest to it. */
+  readonly initial?: number | undefined
+
+  /**
+   * How much longer than without load a call may take before the limit shrinks: at least 1, below 2. Defaults to 1.5.
+   */
+  readonly tolerance?: number | undefined
+
+  /**
+   * How long calls are watched before the limit moves; never for less than ten calls or two latencies. Defaults to
+   * `"1 second"`.
+   */
+  readonly window?: Duration.Input | undefined
+
+  /**
+   * Whether an error says that the dependency has too much to do, which shrinks the limit. Other errors say nothing of its
+   * load and are left out. Defaults to timeouts: the reason `AttemptTimeout`, or Effect's `TimeoutError`.
+   */
+  readonly isOverload?: ((error: unknown) => boolean) | undefined
+}
+
+/**
+ * Makes a bulkhead with a fixed limit. Options that cannot be right are a `RangeError` that names the option.
+ *
+ * ```ts import.meta.vitest
+ * import { Bulkhead } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const bulkhead = yield* Bulkhead.make({ limit: 1 })
+ *   // While the outer call holds the only permit, the inner one is turned away.
+ *   return yield* Effect.succeed("stock").pipe(
+ *     bulkhead.withPermit,
+ *     Effect.catchReason("PolicyError", "BulkheadFull", () => Effect.succeed("full")),
+ *     bulkhead.withPermit
+ *   )
+ * })
+ *
+ * await Effect.runPromise(program) // => "full"
+ * ```
+ */
+export const make = (options: Options): Effect.Effect<Bulkhead> =>
+  Effect.sync(() => fromMachines(compile("Bulkhead.make", options)))
+
+/**
+ * Makes a bulkhead that finds its limit between `min` and `max` from the latency of the calls: it grows while calls are as
+ * fast as they ever were, and shrinks when they slow down or time out. Shrinking interrupts nothing that runs.
+ *
+ * In each window, with the average latency of its calls, the latency `base` without load, and the share of calls that
+ * were dropped:
+ *
+ * ```text
+ * gradient = min(1, tolerance * base / latency)
+ * next     = limit * max(0.5, gradient - dropped) + sqrt(limit) * (1 - dropped)
+ * ```
+ *
+ * and the limit becomes `next` if that is more, and goes a fifth of the way to it if it is less. It stays where it is
+ * while the callers leave room. A dependency that serves `n` calls in parallel thus ends near `tolerance * n + sqrt(limit)`.
+ *
+ * This is the `GradientLimit` of Netflix's concurrency-limits under its `WindowedLimit` (Eran Landau, William Thurston
+ * and Tim Bozarth, "Performance Under Load", Netflix TechBlog, 2018). How the base is found anew when the
+ * dependency has become slower for good is taken from BBR (Cardwell et al., ACM Queue 14(5), 2016): for one
+ * window the limit falls to a quarter.
+ *
+ * The bulkhead sees calls that succeed, and those whose error says overload. One that is interrupted from outside says
+ * nothing, so put a timeout inside.
+ *
+ * ```ts import.meta.vitest
+ * import { Bulkhead } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const bulkhead = yield* Bulkhead.adaptive({ min: 4, max: 100, queue: 50 })
+ *   yield* Effect.succeed("stock").pipe(Effect.timeout("1 second"), bulkhead.withPermit)
+ *   return yield* bulkhead.stats()
+ * })
+ *
+ * await Effect.runPromise(program) // => { running: 0, waiting: 0, limit: 20, queue: 50, rejections: 0 }
+ * ```
+ */
+export const adaptive = (options?: AdaptiveOptions): Effect.Effect<Bulkhead> =>
+  Effect.sync(() => fromMachines(compileAdaptive("Bulkhead.adaptive", options ?? {})))
+
+/**
+ * Tells a `Bulkhead` from any other value.
+ *
+ * ```ts import.meta.vitest
+ * import { Bulkhead } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * Bulkhead.isBulkhead(Effect.runSync(Bulkhead.make({ limit: 10 }))) // => true
+ * Bulkhead.isBulkhead({ limit: 10 }) // => false
+ * ```
+ */
+export const isBulkhead = (u: unknown): u is Bulkhead => hasProperty(u, TypeId)
+
+/**
+ * Shows a bulkhead in the metrics for as long as the scope is open: the gauges `holdfast.bulkhead.running`,
+ * `holdfast.bulkhead.waiting` and `holdfast.bulkhead.limit`, and the counter `holdfast.bulkhead.rejections`, each summed
+ * over all keys, with the bulkhead's name as the attribute `holdfast.bulkhead`. They are read when metrics are exported, and cost a
+ * call nothing. Bulkheads with the same name replace each other.
+ *
+ * ```ts import.meta.vitest
+ * import { Bulkhead } from "@holdfast/core"
+ * import { Effect, Metric } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const bulkhead = yield* Bulkhead.make({ name: "stock", limit: 8 })
+ *   yield* Bulkhead.metrics(bulkhead)
+ *   const series = yield* bulkhead.withPermit(Metric.snapshot)
+ *   return series.flatMap(({ id, state }) => "value" in state ? [[id, state.value]] : [])
+ * }).pipe(Effect.scoped, Effect.provideService(Metric.MetricRegistry, new Map()))
+ *
+ * await Effect.runPromise(program) // => [["holdfast.bulkhead.running", 1], ["holdfast.bulkhead.waiting", 0], ["holdfast.bulkhead.limit", 8]]
+ * ```
+ */
+export const metrics = (self: Bulkhead): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.contextWith((context) => {
+    const { machines } = self
+    const attributes = { "holdfast.bulkhead": self.name }
+    const gauge = (name: string, description: string, of: (machine: Machine.Bulkhead) => number) =>
+      Metric.registerUnsafe(Metric.gauge(`holdfast.bulkhead.${name}`, { description, attributes }), context, {
+        get: () => ({ value: machines.sum(of) }),
+        update: () => {},
+        modify: () => {}
+      })
+    const rejections = Metric.counter("holdfast.bulkhead.rejections", {
+      description: "Calls that were turned away",
+      attributes,
+      incremental: true
+    })
+    return Effect.asVoid(Effect.acquireRelease(
+      Effect.sync(() => [
+        gauge("running", "Calls that hold a permit", (machine) => machine.running),
+        gauge("waiting", "Calls in the queue", (machine) => machine.waiting),
+        gauge("limit", "Calls that may run at the same time", (machine) => machine.limit),
+        Metric.registerUnsafe(rejections, context, {
+          get: () => ({ count: machines.rejections, incremental: true }),
+          update: () => {},
+          modify: () => {}
+        })
+      ]),
+      (registrations) =>
+        Effect.sync(() => {
+          for (const registration of registrations) registration.remove()
+        })
+    ))
+  })
+
+const isTimeout = (error: unknown): boolean =>
+  isPolicyError(error) ? error.reason._tag === "AttemptTimeout" : Cause.isTimeoutError(error)
+
+/** @internal */
+export const compile = (where: string, options: Options): Machine.Bulkheads => {
+  const limit = integer(where, "limit", options.limit, 1)
+  const queue = integer(where, "queue", options.queue ?? 0, 0)
+  return common(where, options, () => new Machine.Bulkhead(limit, queue), isTimeout)
+}
+
+/** @internal */
+export const compileAdaptive = (where: string, options: AdaptiveOptions): Machine.Bulkheads => {
+  const min = integer(where, "min", options.min ?? 1, 1)
+  const max = integer(where, "max", options.max ?? Math.max(min, 200), 1)
+  if (max < min) throw new RangeError(`${where}: max must be at least min (${min}), got ${max}`)
+  const initial = options.initial ?? Math.min(max, Math.max(min, 20))
+  if (!Number.isInteger(initial) || initial < min || initial > max) {
+    throw new RangeError(
+      `${where}: initial must be a whole number between min and max (${min} to ${max}), got ${initial}`
+    )
+  }
+  const tolerance = options.tolerance ?? 1.5
+  if (!(tolerance >= 1 && tolerance < 2)) {
+    throw new RangeError(`${where}: tolerance must be at least 1 and below 2, got ${tolerance}`)
+  }
+  const window = positiveMillis(where, "window", options.window ?? "1 second")
+  const queue = integer(where, "queue", options.queue ?? 0, 0)
+  const bounds = { min, max, initial, tolerance, window }
+  return common(where, options, () => new Machine.AdaptiveBulkhead(bounds, queue), options.isOverload ?? isTimeout)
+}
+
+const common = (
+  where: string,
+  options: CommonOptions,
+  create: () => Machine.Bulkhead,
+  isOverload: (error: unknown) => boolean
+): Machine.Bulkheads =>
+  new Machine.Bulkheads({
+    name: options.name ?? "bulkhead",
+    create,
+    isOverload,
+    maxWait: millis(where, "maxWait", options.maxWait ?? "1 second"),
+    maxKeys: integer(where, "maxKeys", options.maxKeys ?? 1_000, 1),
+    idleTimeToLive: positiveMillis(where, "idleTimeToLive", options.idleTimeToLive ?? "10 minutes")
+  })
+
+/** @internal */
+export const fromMachines = (machines: Machine.Bulkheads): Bulkhead => {
+  const withPermit = (self: Effect.Effect<unknown, unknown, unknown> | CallOptions) =>
+    Effect.isEffect(self)
+      ? run(machines, undefined, self)
+      : <A, E, R>(effect: Effect.Effect<A, E, R>) => run(machines, self.key, effect)
+  return {
+    [TypeId]: TypeId,
+    name: machines.name,
+    machines,
+    withPermit: withPermit as Bulkhead["withPermit"],
+    stats: (options) =>
+      Effect.sync(() => {
+        const { limit, queue, rejections, running, waiting } = machines.peek(options?.key) ?? machines.fresh
+        return { running, waiting, limit, queue, rejections }
+      })
+  }
+}
+
+const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+
+const run = <A, E, R>(
+  machines: Machine.Bulkheads,
+  key: string | undefined,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | PolicyError<BulkheadFull>, R> =>
+  // Between a permit and the finalizer that gives it back no interruption may come.
+  Effect.uninterruptibleMask((restore) =>
+    Effect.withFiber((fiber) => {
+      const machine = key === undefined ? machines.only : machines.get(key, nowOf(fiber))
+      if (machine.tryAcquire()) return hold(machines, machine, restore(self), fiber)
+      if (machine.queue === 0) return machine.reject()
+      const place = new Place(machine)
+      return Effect.flatMap(
+        Effect.onExitPrimitive(restore(place.wait(machines.maxWait, fiber)), (exit) => {
+          if (Exit.isFailure(exit)) place.leave()
+          return undefined
+        }),
+        () => hold(machines, machine, restore(self), fiber)
+      )
+    })
+  )
+
+/** Runs an effect that has its permit, and gives the permit back. */
+const hold = <A, E, R>(
+  machines: Machine.Bulkheads,
+  machine: Machine.Bulkhead,
+  self: Effect.Effect<A, E, R>,
+  fiber: Fiber.Fiber<unknown, unknown>
+): Effect.Effect<A, E, R> => {
+  const startedAt = machine.adapts ? nowOf(fiber) : 0
+  return Effect.onExitPrimitive(self, (exit) => {
+    try {
+      if (machine.adapts) settle(machines, machine, startedAt, nowOf(fiber), exit)
+    } finally {
+      machine.release()
+    }
+    return undefined
+  })
+}
+
+const settle = (
+  machines: Machine.Bulkheads,
+  machine: Machine.Bulkhead,
+  startedAt: number,
+  now: number,
+  exit: Exit.Exit<unknown, unknown>
+): void => {
+  if (Exit.isSuccess(exit)) return machine.settle(now, now - startedAt, false)
+  const failure = exit.cause.reasons.find(Cause.isFailReason)
+  if (failure !== undefined && machines.isOverload(failure.error)) machine.settle(now, now - startedAt, true)
+}
+
+/** A place in the queue, with an alarm for the end of the wait. */
+class Place extends Alarm.Alarm implements Machine.Waiter {
+  before: Machine.Waiter | undefined = undefined
+  after: Machine.Waiter | undefined = undefined
+  private readonly machine: Machine.Bulkhead
+  private resume: ((effect: Effect.Effect<void, PolicyError<BulkheadFull>>) => void) | undefined = undefined
+  private granted = false
+
+  constructor(machine: Machine.Bulkhead) {
+    super()
+    this.machine = machine
+  }
+
+  /** Succeeds with a permit, or fails at the end of the wait. */
+  wait(maxWait: number, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void, PolicyError<BulkheadFull>> {
+    return Effect.callback((resume) => {
+      const deadline = fiber.getRef(Deadline)
+      const millis = deadline === Infinity ? maxWait : Math.min(maxWait, deadline - nowOf(fiber))
+      this.resume = resume
+      if (!(millis > 0) || !this.machine.enqueue(this)) return resume(this.machine.reject())
+      Alarm.set(this, fiber, millis)
+    })
+  }
+
+  grant(): void {
+    this.granted = true
+    Alarm.clear(this)
+    this.resume?.(Effect.void)
+  }
+
+  override ring(): void {
+    if (this.machine.cancel(this)) this.resume?.(this.machine.reject())
+  }
+
+  /** Leaves without having run: a trace is left neither in the queue nor among those that run. */
+  leave(): void {
+    if (this.granted) return this.machine.release()
+    Alarm.clear(this)
+    this.machine.cancel(this)
+  }
+}
