@@ -30,15 +30,12 @@ export const Step = Schema.Struct({
 
 export const Steps = Schema.Array(Step).check(Schema.isMaxLength(8))
 
-export interface Trace<A, E> {
-  readonly exit: Exit.Exit<A, E>
+export interface Trace<A, E> extends Story<A, E> {
   readonly executions: number
   /** The most attempts that ran at the same time. */
   readonly parallel: number
-  /** Milliseconds from start to end, by the `TestClock`. */
-  readonly took: number
-  /** With `at` in milliseconds from the start. */
-  readonly events: ReadonlyArray<PolicyEvent.PolicyEvent>
+  /** Attempts that still ran when the call had ended, or started after it. */
+  readonly left: number
 }
 
 /** An exit in words, without the numbers of the fibers that were interrupted. */
@@ -65,6 +62,43 @@ const outcome = (step: typeof Step.Type, attempt: number): Effect.Effect<number,
   }
 }
 
+/** What a call did, from its start to its end. */
+export interface Story<A, E> {
+  readonly exit: Exit.Exit<A, E>
+  /** Milliseconds from start to end, by the `TestClock`. */
+  readonly took: number
+  /** With `at` in milliseconds from the start. */
+  readonly events: ReadonlyArray<PolicyEvent.PolicyEvent>
+  /** What was logged, each entry as `LEVEL message`. */
+  readonly logs: ReadonlyArray<string>
+}
+
+/** Runs an effect under the `TestClock` to its end, or to the end of an hour. */
+export const watch = <A, E, R>(self: Effect.Effect<A, E, R>, seed = 1): Effect.Effect<Story<A, E>, never, R> =>
+  Effect.gen(function*() {
+    const events: Array<PolicyEvent.PolicyEvent> = []
+    const logs: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => void logs.push(`${logLevel.toUpperCase()} ${message}`))
+    const startedAt = yield* Clock.currentTimeMillis
+    const fiber = yield* self.pipe(
+      PolicyEvent.observe((event) => events.push({ ...event, at: event.at - startedAt })),
+      Effect.exit,
+      Effect.zip(Clock.currentTimeMillis),
+      Random.withSeed(seed),
+      Effect.provide(Logger.layer([logger])),
+      Effect.forkChild({ startImmediately: true })
+    )
+    // Longer than any script can take, so that what is still running after it hangs.
+    yield* TestClock.adjust("1 hour")
+    const ended = fiber.pollUnsafe()
+    const [exit, endedAt] = ended === undefined
+      ? yield* Fiber.interrupt(fiber).pipe(Effect.as([hung, yield* Clock.currentTimeMillis] as const))
+      : yield* Fiber.join(fiber)
+    return { exit, took: endedAt - startedAt, events, logs }
+  })
+
+const hung: Exit.Exit<never> = Effect.runSyncExit(Effect.die("still running after an hour"))
+
 /** Plays a script under a policy and the `TestClock`, to its end. The attempt after the last step succeeds. */
 export const play = <X>(
   steps: ReadonlyArray<typeof Step.Type>,
@@ -75,7 +109,6 @@ export const play = <X>(
     let executions = 0
     let running = 0
     let parallel = 0
-    const events: Array<PolicyEvent.PolicyEvent> = []
     const attempt = Effect.suspend(() => {
       const step = steps[executions++]
       parallel = Math.max(parallel, ++running)
@@ -84,31 +117,53 @@ export const play = <X>(
         Effect.ensuring(Effect.sync(() => running--))
       )
     })
-    const startedAt = yield* Clock.currentTimeMillis
-    const fiber = yield* attempt.pipe(
-      policy.protect,
-      PolicyEvent.observe((event) => events.push({ ...event, at: event.at - startedAt })),
-      Effect.exit,
-      Effect.zip(Clock.currentTimeMillis),
-      Random.withSeed(seed),
-      Effect.provide(Logger.layer([])),
-      Effect.forkChild({ startImmediately: true })
-    )
-    // Longer than any script can take, so that what is still running after it hangs.
+    const story = yield* watch(policy.protect(attempt), seed)
+    const ended = executions
+    // What a call leaves behind would show itself by now.
     yield* TestClock.adjust("1 hour")
-    const ended = fiber.pollUnsafe()
-    const [exit, endedAt] = ended === undefined
-      ? yield* Fiber.interrupt(fiber).pipe(Effect.as([hung, yield* Clock.currentTimeMillis] as const))
-      : yield* Fiber.join(fiber)
-    return { exit, executions, parallel, took: endedAt - startedAt, events }
+    return { ...story, executions, parallel, left: running + executions - ended }
   })
 
-const hung: Exit.Exit<never> = Effect.runSyncExit(Effect.die("still running after an hour"))
+/** An effect that fails `failures` times and then gives the number of the attempt, and when it ran, from its first run on. */
+export interface Flaky {
+  readonly at: Array<number>
+  readonly errors: Array<Down>
+  readonly effect: Effect.Effect<number, Down>
+}
+
+export const flaky = (failures: number): Flaky => {
+  const times: Array<number> = []
+  const at: Array<number> = []
+  const errors: Array<Down> = []
+  const effect = Effect.gen(function*() {
+    times.push(yield* Clock.currentTimeMillis)
+    const attempt = times.length
+    at.push((times[attempt - 1] ?? NaN) - (times[0] ?? NaN))
+    if (attempt > failures) return attempt
+    const error = new Down({ attempt })
+    errors.push(error)
+    return yield* error
+  })
+  return { at, errors, effect }
+}
+
+/** Runs a thunk that must throw a `RangeError`, and gives its message. */
+export const rangeError = (thunk: () => unknown): string => {
+  try {
+    thunk()
+  } catch (error) {
+    if (error instanceof RangeError) return error.message
+    throw error
+  }
+  throw new Error("expected a RangeError")
+}
 
 /**
  * A law as a test: the property holds for `cases` random inputs, and the run says how many were tried.
  */
-export const law = <const Inputs extends Readonly<Record<string, Schema.Schema<unknown> | Arbitrary.Arbitrary<unknown>>>>(
+export const law = <
+  const Inputs extends Readonly<Record<string, Schema.Schema<unknown> | Arbitrary.Arbitrary<unknown>>>
+>(
   name: string,
   inputs: Inputs,
   property: (input: { readonly [K in keyof Inputs]: Value<Inputs[K]> }) => Effect.Effect<void>,
