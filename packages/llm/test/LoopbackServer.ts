@@ -1,8 +1,6 @@
 /** A server on 127.0.0.1 that plays a script of replies, byte by byte, and keeps what it was sent. */
-import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import { once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 
@@ -19,7 +17,7 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
   readonly pieces?: ReadonlyArray<string | Uint8Array>
-  readonly then?: "end" | "cut" | "hang"
+  readonly after?: "end" | "cut" | "hang"
 }
 
 export interface LoopbackServer {
@@ -51,8 +49,8 @@ const play = async (response: ServerResponse, reply: Reply): Promise<void> => {
   response.flushHeaders()
   const body = reply.body === undefined ? "" : typeof reply.body === "string" ? reply.body : JSON.stringify(reply.body)
   for (const piece of reply.pieces ?? (body === "" ? [] : [body])) await write(response, piece)
-  if (reply.then === "cut") response.destroy()
-  else if (reply.then !== "hang") response.end()
+  if (reply.after === "cut") response.destroy()
+  else if (reply.after !== "hang") response.end()
 }
 
 /** Starts a server whose replies are made by `respond`; `index` counts the requests from 0. */
@@ -89,11 +87,12 @@ export const make = (respond: (request: Received, index: number) => Reply) =>
 /** A server that gives every request the same reply. */
 export const always = (reply: Reply) => make(() => reply)
 
+/** The body of the last request, which was JSON. */
+export const lastBody = (server: { readonly received: ReadonlyArray<Received> }): Readonly<Record<string, unknown>> => {
+  const body = server.received.at(-1)?.body
+  if (typeof body !== "object" || body === null) throw new Error("the server was sent no body")
+  return { ...body }
+}
+
 /** A port on which nothing listens. */
 export const closedPort = Effect.scoped(Effect.map(always({}), (server) => server.url))
-
-/** The same server as a layer. */
-export class Server extends Context.Service<Server, LoopbackServer>()("test/LoopbackServer") {
-  static readonly layer = (respond: (request: Received, index: number) => Reply) =>
-    Layer.effect(Server, Effect.map(make(respond), (server): LoopbackServer => server))
-}

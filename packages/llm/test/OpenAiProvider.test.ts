@@ -120,7 +120,7 @@ describe("OpenAiProvider", () => {
         const cuts = Array.from({ length: Math.ceil(Buffer.byteLength(answer.slice(0, end)) / 7) }, (_, i) => i * 7)
         const server = yield* LoopbackServer.make((_, index) => ({
           pieces: [bytes.subarray(0, cuts[index >> 1])],
-          then: index % 2 === 0 ? "cut" : "end"
+          after: index % 2 === 0 ? "cut" : "end"
         }))
         const provider = yield* OpenAiProvider.make({ baseUrl: server.url })
         for (const _ of [...cuts, ...cuts]) {
@@ -152,14 +152,14 @@ describe("OpenAiProvider", () => {
 
     it.live("ends at [DONE] although the server keeps the connection", () =>
       Effect.gen(function*() {
-        const { provider, server } = yield* over({ pieces: [answer], then: "hang" })
+        const { provider, server } = yield* over({ pieces: [answer], after: "hang" })
         assert.strictEqual(text(yield* collect(provider)), "Grüße, Welt 🌍")
         yield* Deferred.await(server.abandoned)
       }).pipe(Effect.scoped))
 
     it.live("lets go of the connection when the reader stops", () =>
       Effect.gen(function*() {
-        const { provider, server } = yield* over({ pieces: [delta({ content: "a" })], then: "hang" })
+        const { provider, server } = yield* over({ pieces: [delta({ content: "a" })], after: "hang" })
         yield* stream(provider).pipe(Stream.take(2), Stream.runDrain)
         yield* Deferred.await(server.abandoned)
       }).pipe(Effect.scoped))
@@ -286,7 +286,7 @@ describe("OpenAiProvider", () => {
             }
           }
         ])
-        const body = server.received[0]?.body as Record<string, unknown>
+        const body = LoopbackServer.lastBody(server)
         assert.strictEqual(body["temperature"], 0)
         assert.deepStrictEqual(body["tool_choice"], { type: "function", function: { name: "weather" } })
         assert.deepStrictEqual(body["tools"], [{
@@ -328,7 +328,7 @@ describe("OpenAiProvider", () => {
           }
         ])
         yield* generate(provider, { prompt })
-        assert.deepStrictEqual((server.received[0]?.body as Record<string, unknown>)["messages"], [
+        assert.deepStrictEqual(LoopbackServer.lastBody(server)["messages"], [
           { role: "system", content: "Be brief." },
           {
             role: "user",
@@ -357,7 +357,7 @@ describe("OpenAiProvider", () => {
         })
         const schema = Schema.Struct({ city: Schema.String, note: Schema.optional(Schema.String) })
         yield* generate(provider, { responseFormat: { type: "json", objectName: "place", schema } })
-        const format = (server.received[0]?.body as { readonly response_format: unknown }).response_format
+        const format = LoopbackServer.lastBody(server)["response_format"]
         assert.deepInclude(format as object, { type: "json_schema" })
         assert.deepStrictEqual(inspect(format, { depth: 9 }).includes("additionalProperties: false"), true)
       }).pipe(Effect.scoped))

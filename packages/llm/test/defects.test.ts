@@ -1,0 +1,194 @@
+/**
+ * The same outages on Effect's own `ExecutionPlan` and on a chain. The first half of each test holds on Effect 4.1.0 and
+ * is the reason for the second: should it ever fail, Effect has mended something that the documentation says it has not.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Backoff from "@holdfast/core/Backoff"
+import * as ChainError from "@holdfast/llm/ChainError"
+import type { Provider } from "@holdfast/llm/Provider"
+import * as ProviderChain from "@holdfast/llm/ProviderChain"
+import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+import * as AiError from "effect/ai/AiError"
+import * as LanguageModel from "effect/ai/LanguageModel"
+import * as Tool from "effect/ai/Tool"
+import * as Toolkit from "effect/ai/Toolkit"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as ExecutionPlan from "effect/ExecutionPlan"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Ref from "effect/Ref"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
+
+/** A provider as Effect's packages make one: a layer of its own. */
+const bare = (provider: Provider): Layer.Layer<LanguageModel.LanguageModel> =>
+  Layer.effect(
+    LanguageModel.LanguageModel,
+    LanguageModel.make({ generateText: provider.generateText, streamText: provider.streamText })
+  )
+
+const plan = (cloud: Provider, local: Provider, attempts = 1) =>
+  ExecutionPlan.make({ provide: bare(cloud), attempts }, { provide: bare(local) })
+
+const chain = (cloud: Provider, local: Provider) =>
+  ProviderChain.layer({
+    providers: [cloud, local],
+    retry: { times: 1, backoff: Backoff.constant({ delay: "1 second" }) }
+  })
+
+const elapse = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(self, { startImmediately: true })
+    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
+    return yield* Fiber.join(fiber)
+  })
+
+const streamed = (seen: Array<string>) =>
+  LanguageModel.streamText({ prompt: "hello" }).pipe(
+    Stream.map((part) => {
+      if (part.type === "text-delta") seen.push(part.delta)
+    })
+  )
+
+const answer = TestProvider.text("one two three four")
+/** Breaks off after "one two ". */
+const broken = TestProvider.cut(answer, 3)
+
+describe("defect 9: ExecutionPlan over a LanguageModel", () => {
+  describe("tool handlers run twice across a fallback", () => {
+    const tools = Toolkit.make(
+      Tool.make("charge", { parameters: Schema.Struct({ cents: Schema.Int }), success: Schema.String })
+    )
+    const call = TestProvider.toolCall("charge", { cents: 500 })
+    /** The call, something after it, and a connection that breaks: the handler starts when the stream moves on. */
+    const brokenCall: TestProvider.Answer = [
+      ...call.slice(0, -1),
+      ...TestProvider.delay(TestProvider.parts([{ type: "text-start", id: "t" }]), "1 second"),
+      ...TestProvider.delay(TestProvider.failure(TestProvider.disconnected), "1 second")
+    ]
+    const fixture = Effect.gen(function*() {
+      const charges = yield* Ref.make(0)
+      const toolkit = yield* Effect.provide(
+        tools,
+        tools.toLayer({
+          charge: () => Effect.as(Ref.update(charges, (n) => n + 1), "charged")
+        })
+      )
+      return {
+        charges: Ref.get(charges),
+        program: Stream.runDrain(LanguageModel.streamText({ prompt: "buy", toolkit })),
+        stream: LanguageModel.streamText({ prompt: "buy", toolkit }),
+        cloud: TestProvider.script("cloud", [brokenCall]),
+        local: TestProvider.script("local", [call])
+      }
+    })
+
+    it.effect("with a plan", () =>
+      Effect.gen(function*() {
+        const { charges, cloud, local, stream } = yield* fixture
+        yield* stream.pipe(Stream.withExecutionPlan(plan(cloud, local)), Stream.runDrain, elapse)
+        assert.strictEqual(yield* charges, 2)
+      }))
+
+    it.effect("and not with a chain", () =>
+      Effect.gen(function*() {
+        const { charges, cloud, local, program } = yield* fixture
+        const exit = yield* program.pipe(Effect.provide(chain(cloud, local)), elapse, Effect.exit)
+        assert.strictEqual(exit._tag, "Failure")
+        assert.strictEqual(yield* charges, 0)
+      }))
+  })
+
+  describe("a half-sent stream is tried again in the same step, and the two are glued together", () => {
+    it.effect("with a plan", () =>
+      Effect.gen(function*() {
+        const seen: Array<string> = []
+        const cloud = TestProvider.script("cloud", [broken, answer])
+        const local = TestProvider.script("local", [])
+        yield* streamed(seen).pipe(Stream.withExecutionPlan(plan(cloud, local, 2)), Stream.runDrain)
+        assert.strictEqual(seen.join(""), "one two one two three four")
+      }))
+
+    it.effect("and not with a chain", () =>
+      Effect.gen(function*() {
+        const seen: Array<string> = []
+        const cloud = TestProvider.script("cloud", [broken])
+        const local = TestProvider.script("local", [])
+        const error = yield* streamed(seen).pipe(Stream.runDrain, Effect.provide(chain(cloud, local)), Effect.flip)
+        assert.isTrue(ChainError.isStreamInterrupted(error))
+        assert.strictEqual(seen.join(""), "one two ")
+      }))
+  })
+
+  describe("a missing finish is a success", () => {
+    const cutOff = TestProvider.truncate(answer, 3)
+
+    it.effect("with a plan", () =>
+      Effect.gen(function*() {
+        const seen: Array<string> = []
+        const cloud = TestProvider.script("cloud", [cutOff])
+        const local = TestProvider.script("local", [])
+        yield* streamed(seen).pipe(Stream.withExecutionPlan(plan(cloud, local)), Stream.runDrain)
+        assert.strictEqual(seen.join(""), "one two ")
+      }))
+
+    it.effect("and not with a chain", () =>
+      Effect.gen(function*() {
+        const cloud = TestProvider.script("cloud", [cutOff])
+        const local = TestProvider.script("local", [])
+        const error = yield* streamed([]).pipe(Stream.runDrain, Effect.provide(chain(cloud, local)), Effect.flip)
+        assert.isTrue(ChainError.isStreamInterrupted(error))
+        assert.include(error.message, "ended without a finish")
+      }))
+  })
+
+  describe("a 400 falls through to the next provider", () => {
+    const refusal = TestProvider.failure(new AiError.InvalidRequestError({ description: "top_p must be at most 1" }))
+    const ask = LanguageModel.generateText({ prompt: "hello" })
+
+    it.effect("with a plan", () =>
+      Effect.gen(function*() {
+        const cloud = TestProvider.script("cloud", [refusal])
+        const local = TestProvider.script("local", [answer])
+        const response = yield* Effect.withExecutionPlan(ask, plan(cloud, local))
+        assert.strictEqual(response.text, "one two three four")
+      }))
+
+    it.effect("and not with a chain", () =>
+      Effect.gen(function*() {
+        const cloud = TestProvider.script("cloud", [refusal])
+        const local = TestProvider.script("local", [])
+        const error = yield* Effect.flip(Effect.provide(ask, chain(cloud, local)))
+        assert.strictEqual(error.reason._tag, "InvalidRequestError")
+        assert.strictEqual(local.requests.length, 0)
+      }))
+  })
+
+  describe("the provider's hint is ignored", () => {
+    const limited = TestProvider.failure(new AiError.RateLimitError({ retryAfter: Duration.seconds(20) }))
+    const ask = LanguageModel.generateText({ prompt: "hello" })
+
+    it.effect("with a plan", () =>
+      Effect.gen(function*() {
+        const cloud = TestProvider.script("cloud", [limited, answer])
+        yield* Effect.withExecutionPlan(ask, plan(cloud, TestProvider.script("local", []), 2))
+        // The clock has not moved: the second request came at once.
+        assert.strictEqual(cloud.requests.length, 2)
+      }))
+
+    it.effect("and not with a chain", () =>
+      Effect.gen(function*() {
+        const cloud = TestProvider.script("cloud", [limited, answer])
+        const fiber = yield* ask.pipe(
+          Effect.provide(chain(cloud, TestProvider.script("local", []))),
+          Effect.forkChild({ startImmediately: true })
+        )
+        yield* TestClock.adjust("19 seconds")
+        assert.strictEqual(cloud.requests.length, 1)
+        yield* TestClock.adjust("3 seconds")
+        assert.strictEqual((yield* Fiber.join(fiber)).text, "one two three four")
+      }))
+  })
+})
