@@ -1,8 +1,8 @@
 /**
  * All that a call needs to survive a dependency, composed in one value: a policy.
  *
- * A policy is made once and protects many calls. Its parts apply in one order, outermost first: deadline, retry, attempt
- * timeout. A part that is not configured does nothing, costs nothing and adds nothing to the error type.
+ * A policy is made once and protects many calls. Its parts apply in one order, outermost first: deadline, bulkhead,
+ * retry, circuit breaker, attempt timeout. A part that is not configured does nothing, costs nothing and adds nothing to the error type.
  *
  * Give each dependency a policy of its own, at the one place of the program that calls it. A policy hurts where calls
  * are not idempotent (a retry may do the work twice: refuse it with `while`) and where another policy already retries
@@ -17,10 +17,13 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
+import * as Bulkhead from "./Bulkhead.ts"
+import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import { positiveMillis } from "./internal/argument.ts"
+import { Breaker } from "./internal/breaker.ts"
 import * as Call from "./internal/call.ts"
 import { compile } from "./internal/retry.ts"
-import type { AttemptTimeout, DeadlineExceeded, FromReason } from "./PolicyError.ts"
+import type { AttemptTimeout, BulkheadFull, CircuitOpen, DeadlineExceeded, FromReason } from "./PolicyError.ts"
 import type * as Retry from "./Retry.ts"
 
 /**
@@ -69,8 +72,21 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
    */
   readonly deadline?: Duration.Input | undefined
 
+  /**
+   * How many calls may run at the same time, and how many may wait: options for a bulkhead of the policy's own, or a
+   * bulkhead that others share. A permit is held for the whole call, delays included. Defaults to no limit.
+   */
+  readonly bulkhead?: Bulkhead.Options | Bulkhead.Bulkhead | undefined
+
   /** What to do after a failure. Defaults to no retry. */
   readonly retry?: Retry.Options<E, SE, SR> | undefined
+
+  /**
+   * When to stop calling: options for a breaker of the policy's own, or a breaker that others share. It sees every
+   * attempt. A rejection ends the call, unless the policy has a deadline and the circuit may let a probe through before it:
+   * then the retry waits for that. Defaults to no breaker.
+   */
+  readonly circuitBreaker?: CircuitBreaker.Options<E> | undefined
 
   /**
    * How long one attempt may take before it is interrupted. Not longer than `deadline`. Defaults to no limit.
@@ -84,6 +100,8 @@ export type AnyOptions = Options<never, unknown, unknown>
 /** The reason that each part can fail with. */
 interface Reasons {
   readonly deadline: DeadlineExceeded
+  readonly bulkhead: BulkheadFull
+  readonly circuitBreaker: CircuitOpen
   readonly attemptTimeout: AttemptTimeout
 }
 
@@ -98,10 +116,16 @@ type ScheduleOf<O> = RetryOf<O> extends { readonly backoff: infer S } ? NonNulla
 type AskedOf<O> = RetryOf<O> extends { readonly while: infer F }
   ? NonNullable<F> extends (error: infer E) => unknown ? E : unknown
   : unknown
+type JudgedOf<O> = O extends { readonly circuitBreaker: infer B }
+  ? NonNullable<B> extends CircuitBreaker.CircuitBreaker<infer E> ? E
+  : NonNullable<B> extends { readonly isFailure: infer F }
+    ? NonNullable<F> extends (error: infer E) => unknown ? E : unknown
+  : unknown
+  : unknown
 
 /** The policy that the options `O` describe: which errors it takes, what it adds to them, what it needs. */
 export type Of<O> = Policy<
-  AskedOf<O> & Schedule.Input<ScheduleOf<O>>,
+  AskedOf<O> & JudgedOf<O> & Schedule.Input<ScheduleOf<O>>,
   FromReason<ReasonOf<O>> | Schedule.Error<ScheduleOf<O>>,
   Schedule.Env<ScheduleOf<O>>
 >
@@ -127,8 +151,12 @@ const make_ = <E, X, R>(
   return { name, protect: protect as Policy<E, X, R>["protect"] }
 }
 
-const compileParts = (options: AnyOptions): Call.Parts<never, unknown, unknown> => {
+const compileParts = (
+  options: AnyOptions,
+  context: Context.Context<never>
+): Call.Parts<never, unknown, unknown> => {
   const where = "Policy.make"
+  const name = options.name ?? "policy"
   const deadline = options.deadline === undefined ? undefined : positiveMillis(where, "deadline", options.deadline)
   const attemptTimeout = options.attemptTimeout === undefined
     ? undefined
@@ -138,12 +166,22 @@ const compileParts = (options: AnyOptions): Call.Parts<never, unknown, unknown> 
       `${where}: attemptTimeout must not be longer than the deadline (${deadline} millis), got ${attemptTimeout} millis`
     )
   }
+  const { bulkhead, circuitBreaker, retry } = options
   return {
-    name: options.name ?? "policy",
+    name,
     deadline,
     attemptTimeout,
-    retry: options.retry === undefined ? undefined : compile(`${where}: retry`, options.retry, deadline !== undefined),
-    timed: deadline !== undefined || options.retry?.maxElapsed !== undefined
+    bulkhead: bulkhead === undefined
+      ? undefined
+      : Bulkhead.isBulkhead(bulkhead)
+      ? bulkhead.machines
+      : Bulkhead.compile(`${where}: bulkhead`, { name, ...bulkhead }),
+    retry: retry === undefined ? undefined : compile(`${where}: retry`, retry, deadline !== undefined),
+    breaker: circuitBreaker === undefined
+      ? undefined
+      : new Breaker(`${where}: circuitBreaker`, { name, ...circuitBreaker }, context),
+    timed: deadline !== undefined || bulkhead !== undefined || circuitBreaker !== undefined ||
+      retry?.maxElapsed !== undefined
   }
 }
 
@@ -172,13 +210,15 @@ const compileParts = (options: AnyOptions): Call.Parts<never, unknown, unknown> 
  */
 export const make = <const O extends AnyOptions>(options: O & Exact<O>): Effect.Effect<Of<O>> =>
   // What the parts take, add and need is known to the types of the options alone.
-  Effect.sync(() => fromOptions(options) as Of<O>)
+  Effect.map(untyped(options), (policy) => policy as Of<O>)
 
-const fromOptions = (options: AnyOptions): Policy<never, unknown, unknown> => {
-  const parts = compileParts(options)
-  if (parts.deadline === undefined && parts.retry === undefined && parts.attemptTimeout === undefined) return noop
-  return make_(parts.name, (self, key) => Call.run(parts, key, self))
-}
+const untyped = (options: AnyOptions): Effect.Effect<Policy<never, unknown, unknown>> =>
+  Effect.contextWith((context: Context.Context<never>) => {
+    const parts = compileParts(options, context)
+    const { attemptTimeout, breaker, bulkhead, deadline, retry } = parts
+    if ((attemptTimeout ?? breaker ?? bulkhead ?? deadline ?? retry) === undefined) return Effect.succeed(noop)
+    return Effect.succeed(make_(parts.name, (self, key) => Call.run(parts, key, self)))
+  })
 
 /**
  * The policy that does nothing: `protect` gives back the effect itself.
@@ -267,28 +307,25 @@ export const Service = <Self>() =>
 <const Id extends string, const O extends AnyOptions>(id: Id, options: O & Exact<O>): ServiceClass<Self, Id, O> => {
   const Tag = Context.Service<Self, Of<O>>()(id)
   // `layerWith` and `layerConfig` have checked that these options make a policy of the declared type.
-  const declared = (options: AnyOptions): Of<O> => fromOptions({ name: id, ...options }) as Of<O>
+  const declared = (options: AnyOptions): Effect.Effect<Of<O>> =>
+    Effect.map(untyped({ name: id, ...options }), (policy) => policy as Of<O>)
   const { protect } = make_<never, unknown, unknown>(
     id,
     (self, key) => Effect.flatMap(Tag, (policy: Policy<never, unknown, unknown>) => policy.protect({ key })(self))
   )
   return Object.assign(Tag, {
     protect: protect as ServiceClass<Self, Id, O>["protect"],
-    layer: Layer.sync(Tag, () => declared(options)),
+    layer: Layer.effect(Tag, declared(options)),
     layerNoop: Layer.succeed(Tag, noop),
-    layerWith: (options: AnyOptions) => Layer.sync(Tag, () => declared(options)),
+    layerWith: (options: AnyOptions) => Layer.effect(Tag, declared(options)),
     layerConfig: (config: Config.Config<AnyOptions>) =>
-      Layer.effect(Tag, Effect.flatMap(config, (options) => orConfigError(() => declared(options))))
+      Layer.effect(Tag, Effect.flatMap(config, (options) => orConfigError(declared(options))))
   })
 }
 
 /** Turns the `RangeError` of options that cannot be right into the error of the `Config` that they came from. */
-const orConfigError = <A>(evaluate: () => A): Effect.Effect<A, Config.ConfigError> =>
-  Effect.suspend(() => {
-    try {
-      return Effect.succeed(evaluate())
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error
-      return Effect.fail(new Config.ConfigError(new ConfigProvider.SourceError({ message: error.message, cause: error })))
-    }
-  })
+const orConfigError = <A>(self: Effect.Effect<A>): Effect.Effect<A, Config.ConfigError> =>
+  Effect.catchDefect(self, (defect) =>
+    defect instanceof RangeError
+      ? Effect.fail(new Config.ConfigError(new ConfigProvider.SourceError({ message: defect.message, cause: defect })))
+      : Effect.die(defect))

@@ -7,6 +7,7 @@
  */
 import type * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
+import type { StateTag } from "./CircuitBreaker.ts"
 import * as observers from "./internal/observers.ts"
 
 /** What every event says. */
@@ -19,6 +20,26 @@ export interface Origin {
   readonly at: number
   /** The attempt in hand: 1 is the first. 0 while none has started. */
   readonly attempt: number
+}
+
+/** The call waits in the queue of the bulkhead, with `ahead` others before it. */
+export interface Queued extends Origin {
+  readonly _tag: "Queued"
+  readonly ahead: number
+}
+
+/** The call was not let in. Nothing ran. `retryAfter` is how many milliseconds to wait, if that is known. */
+export interface Rejected extends Origin {
+  readonly _tag: "Rejected"
+  readonly by: "bulkhead" | "circuitBreaker"
+  readonly retryAfter: number | undefined
+}
+
+/** The end of an attempt changed the state of the circuit that it went through. */
+export interface CircuitChanged extends Origin {
+  readonly _tag: "CircuitChanged"
+  readonly from: StateTag
+  readonly to: StateTag
 }
 
 /** An attempt began. */
@@ -76,6 +97,9 @@ export interface DeadlinePassed extends Origin {
 
 /** An event of a policy. Durations are in milliseconds. */
 export type PolicyEvent =
+  | Queued
+  | Rejected
+  | CircuitChanged
   | AttemptStarted
   | AttemptSucceeded
   | AttemptFailed

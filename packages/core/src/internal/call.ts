@@ -3,7 +3,7 @@
  *
  * A call is one suspension of the caller's fiber, however many attempts, waits and delays it takes: each attempt runs in a
  * fiber of its own, so that a timeout can interrupt it and nothing else, and all that happens between attempts is plain
- * functions. The order is deadline, retry, attempt timeout.
+ * functions. The order is deadline, bulkhead, retry, circuit breaker, attempt timeout.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -17,10 +17,13 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { isBackoff } from "../Backoff.ts"
 import { Deadline } from "../Deadline.ts"
-import { AttemptTimeout, DeadlineExceeded, PolicyError } from "../PolicyError.ts"
+import { AttemptTimeout, type BulkheadFull, type CircuitOpen, DeadlineExceeded, PolicyError } from "../PolicyError.ts"
 import type { Observer, PolicyEvent } from "../PolicyEvent.ts"
 import type { Decision, Retry } from "../Retry.ts"
 import * as Alarm from "./alarm.ts"
+import type { Breaker } from "./breaker.ts"
+import type { Bulkhead, Bulkheads, Waiter } from "./bulkhead.ts"
+import { type Circuit, failure } from "./circuitBreaker.ts"
 import * as Observers from "./observers.ts"
 import { logRetry } from "./report.ts"
 import { stopSchedule, stopTimes } from "./retry.ts"
@@ -29,14 +32,16 @@ import { stopSchedule, stopTimes } from "./retry.ts"
 export interface Parts<in E, out SE, out SR> {
   readonly name: string
   readonly deadline?: number | undefined
+  readonly bulkhead?: Bulkheads | undefined
   readonly retry?: Retry<E, SE, SR> | undefined
+  readonly breaker?: Breaker<E> | undefined
   readonly attemptTimeout?: number | undefined
   /** Whether a part needs to know when the call started. */
   readonly timed: boolean
 }
 
 /** What the parts may add to a call's errors. A part that is absent adds none: the callers' types say which are there. */
-export type Added = PolicyError<AttemptTimeout | DeadlineExceeded>
+export type Added = PolicyError<AttemptTimeout | BulkheadFull | CircuitOpen | DeadlineExceeded>
 
 /** Runs an effect once under `parts`. */
 export const run = <A, E, R, SE, SR>(
@@ -52,7 +57,7 @@ export const run = <A, E, R, SE, SR>(
 
 type Step<E, SE, SR> = (now: number, error: E) => Pull.Pull<[unknown, Duration.Duration], SE, unknown, SR>
 
-class Call<A, E, R, SE, SR> extends Alarm.Alarm {
+class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
   readonly parts: Parts<E, SE, SR>
   readonly key: string | undefined
   readonly self: Effect.Effect<A, E, R>
@@ -74,6 +79,15 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm {
   /** The call has its result, or nobody waits for it. */
   ended = false
   step: Step<E, SE, SR> | undefined = undefined
+  /** The bulkhead that has let the call in, and when; or the one that it waits for. */
+  permit: Bulkhead | undefined = undefined
+  permitAt = 0
+  queue: Bulkhead | undefined = undefined
+  before: Waiter | undefined = undefined
+  after: Waiter | undefined = undefined
+  /** The circuit that has let the attempt in hand through, and its ticket. */
+  circuit: Circuit | undefined = undefined
+  ticket = 0
 
   constructor(
     parts: Parts<E, SE, SR>,
@@ -105,16 +119,55 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm {
   start(): Effect.Effect<void> | undefined {
     if (this.parts.deadline !== undefined && this.deadlineAt <= this.startedAt) {
       this.end(Exit.fail(this.deadlineExceeded("queue")))
-    } else {
+    } else if (this.parts.bulkhead === undefined) {
       this.next(this.startedAt)
+    } else {
+      this.enter(this.parts.bulkhead)
     }
     return this.ended ? undefined : Effect.suspend(() => this.interrupt())
+  }
+
+  /** Takes a permit of the bulkhead or a place in its queue. */
+  enter(bulkhead: Bulkheads): void {
+    const now = this.startedAt
+    const machine = bulkhead.get(this.key, now)
+    if (machine.tryAcquire()) {
+      this.permit = machine
+      this.permitAt = now
+      return this.next(now)
+    }
+    if (bulkhead.maxWait <= 0 || !machine.enqueue(this)) return this.turnedAway(machine)
+    this.queue = machine
+    const wait = Math.min(bulkhead.maxWait, this.deadlineAt - now)
+    if (wait < Infinity) Alarm.set(this, this.fiber, wait)
+    if (this.observers.length > 0) this.emit({ _tag: "Queued", ahead: machine.waiting - 1 })
+  }
+
+  /** Called by the bulkhead, when it is the call's turn. */
+  grant(): void {
+    Alarm.clear(this)
+    this.permit = this.queue
+    this.queue = undefined
+    this.permitAt = this.now()
+    this.next(this.permitAt)
+  }
+
+  turnedAway(machine: Bulkhead): void {
+    if (this.observers.length > 0) this.emit({ _tag: "Rejected", by: "bulkhead", retryAfter: undefined })
+    this.end(machine.reject())
   }
 
   next(now: number): void {
     this.attempt++
     this.attemptStartedAt = now
     this.expired = false
+    const { breaker } = this.parts
+    if (breaker !== undefined) {
+      const circuit = breaker.circuits.get(this.key, now)
+      this.ticket = circuit.admit(now)
+      if (this.ticket < 0) return this.broken(breaker, circuit.retryAfter(now), now)
+      this.circuit = circuit
+    }
     if (this.observers.length > 0) this.emit({ _tag: "AttemptStarted" })
     const child = Effect.runForkWith(this.context)(this.self)
     const exit = child.pollUnsafe()
@@ -125,6 +178,19 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm {
     child.addObserver((exit) => this.settle(exit))
   }
 
+  /** The circuit is open. That ends the call, unless it has a deadline and the circuit may close before it. */
+  broken(breaker: Breaker<E>, retryAfter: number, now: number): void {
+    if (this.observers.length > 0) this.emit({ _tag: "Rejected", by: "circuitBreaker", retryAfter })
+    const rejection = breaker.reject(retryAfter)
+    const { deadline, retry } = this.parts
+    const closesInTime = deadline !== undefined && now + retryAfter < this.deadlineAt
+    if (retry === undefined || !closesInTime || this.attempt > retry.times || Exit.isSuccess(rejection)) {
+      return this.end(rejection)
+    }
+    const delay = Math.max(1, Math.ceil(retryAfter))
+    this.follow({ _tag: "Retry", delay }, rejection.cause, onlyFailure(rejection.cause)?.error)
+  }
+
   /** How long the attempt in hand may take. */
   limit(now: number): number {
     const { attemptTimeout, deadline } = this.parts
@@ -132,9 +198,15 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm {
     return attemptTimeout === undefined || left < attemptTimeout ? left : attemptTimeout
   }
 
-  /** The delay is over, or the time of the attempt is up. */
+  /** The wait in the queue took too long, the delay is over, or the time of the attempt is up. */
   override ring(): void {
-    if (this.child === undefined) {
+    if (this.queue !== undefined) {
+      const machine = this.queue
+      this.queue = undefined
+      machine.cancel(this)
+      if (this.now() >= this.deadlineAt) this.end(Exit.fail(this.deadlineExceeded("queue")))
+      else this.turnedAway(machine)
+    } else if (this.child === undefined) {
       this.next(this.now())
     } else {
       this.expired = true
@@ -148,24 +220,44 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm {
       Alarm.clear(this)
       this.child = undefined
     }
-    if (this.ended) return
-    if (Exit.isSuccess(exit)) {
-      if (this.observers.length > 0) {
-        this.emit({ _tag: "AttemptSucceeded", duration: this.now() - this.attemptStartedAt })
-      }
-      return this.end(exit)
-    }
     // An attempt that could not be interrupted and failed by itself keeps its failure, as one that succeeded keeps its
     // answer: to throw an answer away and ask again would be to do the work twice.
-    if (!this.expired || !Cause.hasInterrupts(exit.cause)) return this.failed(exit.cause, undefined)
+    if (this.expired && Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)) return this.timedOut(exit.cause)
+    if (this.circuit !== undefined) this.tell(this.circuit, exit)
+    if (this.ended) return
+    if (Exit.isFailure(exit)) return this.failed(exit.cause, undefined)
+    if (this.observers.length > 0) {
+      this.emit({ _tag: "AttemptSucceeded", duration: this.now() - this.attemptStartedAt })
+    }
+    this.end(exit)
+  }
+
+  /** Takes the end of an attempt that was interrupted because its time was up. */
+  timedOut(interrupted: Cause.Cause<E>): void {
     const own = this.timeout()
+    if (this.circuit !== undefined) this.tell(this.circuit, undefined)
+    if (this.ended) return
     this.failed(
       Cause.fromReasons<E | Added>([
         Cause.makeFailReason(own),
-        ...exit.cause.reasons.filter((reason) => !Cause.isInterruptReason(reason))
+        ...interrupted.reasons.filter((reason) => !Cause.isInterruptReason(reason))
       ]),
       own
     )
+  }
+
+  /** Tells the circuit how the attempt ended: `undefined` is a timeout. */
+  tell(circuit: Circuit, exit: Exit.Exit<A, E> | undefined): void {
+    const from = circuit.state
+    this.circuit = undefined
+    if (exit === undefined) {
+      const now = this.now()
+      circuit.settle(this.ticket, now, failure, now - this.attemptStartedAt, 0, this)
+    } else {
+      this.parts.breaker?.settle(circuit, this.ticket, this.attemptStartedAt, exit, this.fiber)
+    }
+    const to = circuit.state
+    if (from !== to && this.observers.length > 0) this.emit({ _tag: "CircuitChanged", from, to })
   }
 
   /** The error of an attempt that was interrupted because its time was up. */
@@ -271,7 +363,20 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm {
 
   end(exit: Exit.Exit<A, E | SE | Added>): void {
     this.ended = true
+    if (this.permit !== undefined) this.leave(this.permit, exit)
     this.resume(exit)
+  }
+
+  /** Gives the permit back. */
+  leave(permit: Bulkhead, exit: Exit.Exit<A, E | SE | Added> | undefined): void {
+    this.permit = undefined
+    if (permit.adapts && exit !== undefined) {
+      const error = Exit.isSuccess(exit) ? undefined : onlyFailure(exit.cause)?.error
+      const dropped = error !== undefined && this.parts.bulkhead?.isOverload(error) === true
+      const now = this.now()
+      if (dropped || Exit.isSuccess(exit)) permit.settle(now, now - this.permitAt, dropped)
+    }
+    permit.release()
   }
 
   /** Ends a call whose caller was interrupted: when this is done, nothing of it is left. */
@@ -279,7 +384,11 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm {
     if (this.ended) return Effect.void
     this.ended = true
     Alarm.clear(this)
-    return this.child === undefined ? Effect.void : Fiber.interrupt(this.child)
+    this.queue?.cancel(this)
+    const { child, permit } = this
+    if (permit === undefined) return child === undefined ? Effect.void : Fiber.interrupt(child)
+    const leave = Effect.sync(() => this.leave(permit, undefined))
+    return child === undefined ? leave : Effect.andThen(Fiber.interrupt(child), leave)
   }
 
   now(): number {
