@@ -9,10 +9,14 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
 import { inspect } from "node:util"
 import * as LoopbackServer from "./LoopbackServer.ts"
 import { collect, generate, stream } from "./providerOptions.ts"
@@ -392,6 +396,33 @@ describe("OpenAiProvider", () => {
         const overload = yield* Effect.flip(generate(busy.provider))
         assert.deepStrictEqual(ProviderFailure.detail(overload.reason).retryAfter, Duration.millis(1500))
       }).pipe(Effect.scoped))
+
+    it.live("lets go of the connection when it is interrupted over a refusal whose body does not end", () =>
+      Effect.gen(function*() {
+        const arrived = yield* Deferred.make<void>()
+        const server = yield* LoopbackServer.make(() => {
+          Deferred.doneUnsafe(arrived, Effect.void)
+          return { status: 503, pieces: ["{"], after: "hang" }
+        })
+        const provider = yield* OpenAiProvider.make({ baseUrl: server.url })
+        const fiber = yield* Effect.forkChild(generate(provider))
+        yield* Deferred.await(arrived)
+        yield* Fiber.interrupt(fiber)
+        yield* Deferred.await(server.abandoned)
+      }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer)))
+
+    it.effect("does not wait for the body of a refusal", () =>
+      Effect.gen(function*() {
+        const client = HttpClient.make((request) =>
+          Effect.succeed(
+            HttpClientResponse.fromWeb(request, new globalThis.Response(new ReadableStream(), { status: 401 }))
+          )
+        )
+        const provider = yield* Effect.provideService(OpenAiProvider.make(), HttpClient.HttpClient, client)
+        const fiber = yield* Effect.forkChild(Effect.flip(generate(provider)), { startImmediately: true })
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual((yield* Fiber.join(fiber)).reason._tag, "AuthenticationError")
+      }))
 
     it.live("says where nobody answered", () =>
       Effect.gen(function*() {

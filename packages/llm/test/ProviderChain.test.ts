@@ -299,6 +299,25 @@ describe("ProviderChain", () => {
         }
       }))
 
+    it.effect("has closed an attempt before it starts the next", () =>
+      Effect.gen(function*() {
+        const open: Array<number> = []
+        const answers = [
+          TestProvider.cut(cloudAnswer, 1),
+          TestProvider.stall(cloudAnswer, 1),
+          // Against the contract, as a provider of another library may do it: an error in a stream that goes on.
+          TestProvider.stall(TestProvider.parts([{ type: "error", error: "boom" }]), 1),
+          cloudAnswer
+        ]
+        const cloud: TestProvider.TestProvider = TestProvider.make("cloud", (_, index) =>
+          Effect.sync(() => {
+            open.push(index - cloud.closed())
+            return answers[index] ?? cloudAnswer
+          }))
+        yield* Effect.provide(ask, chain([cloud], { retry: { ...retry, times: 3 } }))
+        assert.deepStrictEqual(open, [0, 0, 0, 0])
+      }))
+
     it.effect("says whose answer it is, and leaves the rest of the metadata alone", () =>
       Effect.gen(function*() {
         const cloud = TestProvider.script("cloud", [TestProvider.failure(badKey)])

@@ -12,6 +12,7 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { Kind } from "../ProviderFailure.ts"
 import * as ProviderFailure from "../ProviderFailure.ts"
 
@@ -49,6 +50,25 @@ export const transportFailure = (exchange: Exchange, error: HttpClientError.Http
     )
   )
 
+/**
+ * The text of a refusal, as much of it as helps. A body that breaks off, is huge or does not come is no reason to wait:
+ * the status says enough.
+ */
+const refusalText = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> => {
+  let text = ""
+  return response.stream.pipe(
+    Stream.decodeText,
+    Stream.takeUntil((piece) => {
+      text += piece
+      return text.length >= 65_536
+    }),
+    Stream.runDrain,
+    Effect.timeout("5 seconds"),
+    Effect.ignore,
+    Effect.map(() => text)
+  )
+}
+
 export const open = Effect.fnUntraced(function*(
   exchange: Exchange,
   request: HttpClientRequest.HttpClientRequest
@@ -58,7 +78,7 @@ export const open = Effect.fnUntraced(function*(
   )
   if (response.status >= 200 && response.status < 300) return response
   const now = yield* Clock.currentTimeMillis
-  const body = yield* Effect.orElseSucceed(response.text, () => "")
+  const body = yield* refusalText(response)
   return yield* failure(
     exchange,
     ProviderFailure.toReason({
