@@ -23,6 +23,7 @@ import * as Stream from "effect/Stream"
 import * as Terminal from "effect/Terminal"
 import * as Screen from "./demo/Screen.ts"
 import * as FailureWords from "./FailureWords.ts"
+import { paragraph } from "./internal/paragraph.ts"
 
 /** There was no answer; `message` is the line for stderr. */
 export class ChatFailed extends Data.TaggedError("ChatFailed")<{
@@ -69,11 +70,7 @@ const tokens = (usage: Response.Usage | undefined): string => {
   return input === undefined || output === undefined ? "tokens unknown" : `${input} + ${output} tokens`
 }
 
-const ask = Effect.fnUntraced(function*(input: { readonly question: string }) {
-  const question = input.question.trim()
-  if (question === "") {
-    return yield* new ChatFailed({ message: "the question is empty; write holdfast chat \"your question\"", exitCode: 2 })
-  }
+const ask = Effect.fnUntraced(function*(question: string) {
   const terminal = yield* Terminal.Terminal
   const start = yield* Clock.monotonicTimeNanos
   const story: Story = { attempts: 0, provider: "", usage: undefined }
@@ -110,37 +107,45 @@ const ask = Effect.fnUntraced(function*(input: { readonly question: string }) {
 /** The chain that the environment describes. */
 const chain = ProviderChain.layerConfig().pipe(
   Layer.provide(UndiciTransport.layer()),
-  Layer.catchTag("ConfigError", (error) => Layer.effectContext(
-    Effect.fail(new ChatFailed({ message: error.message.split("\n", 1)[0] ?? "", exitCode: 2 }))
-  ))
+  Layer.catchTag(
+    "ConfigError",
+    ({ cause }) =>
+      Layer.effectContext(Effect.fail(new ChatFailed({ message: FailureWords.firstLine(cause.message), exitCode: 2 })))
+  )
 )
+
+const chat = ({ question }: { readonly question: string }) =>
+  question.trim() === ""
+    ? Effect.fail(new ChatFailed({ message: "the question is empty: holdfast chat \"a question\"", exitCode: 2 }))
+    : Effect.provide(ask(question), chain)
 
 export const command = Command.make("chat", {
   question: Argument.String("question").pipe(
     Argument.withDescription("What to ask. Quote it, so that the shell takes it for one argument")
   )
-}, (input) => Effect.provide(ask(input), chain)).pipe(
+}, chat).pipe(
   Command.withShortDescription("Asks your own providers, a local Ollama last"),
-  Command.withDescription(
-    [
-      "Asks the first provider that answers, and streams the answer to stdout. One line on stderr",
-      "then says who answered, in how many attempts, for how many tokens and in what time.",
-      "",
-      "Who is asked, by environment variable:",
-      "  OPENAI_API_KEY     a key of OpenAI's, or of whoever is at OPENAI_BASE_URL",
-      "  OPENAI_BASE_URL    whoever speaks OpenAI's API: OpenRouter, Groq, vLLM, LM Studio, llama.cpp",
-      "  OPENAI_MODEL       its model",
-      "  OLLAMA_HOST        where Ollama listens, such as 127.0.0.1:11434; it is asked last",
-      "  OLLAMA_MODEL       its model, which must have been pulled",
-      "  PROVIDER_PRIORITY  another order, such as ollama,openai",
-      "",
-      "Exit codes: 0 answered, 1 no whole answer, 2 wrong usage or nobody to ask,",
-      "130 or 143 interrupted."
-    ].join("\n  ")
-  ),
+  Command.withDescription(paragraph(
+    "Asks the first provider that answers, and streams the answer to stdout. One line on stderr",
+    "then says who answered, in how many attempts, for how many tokens and in what time.",
+    "",
+    "Who is asked, by environment variable:",
+    "  OPENAI_API_KEY     a key of OpenAI's, or of whoever is at OPENAI_BASE_URL",
+    "  OPENAI_BASE_URL    whoever speaks OpenAI's API: OpenRouter, Groq, vLLM, LM Studio, llama.cpp",
+    "  OPENAI_MODEL       its model",
+    "  OLLAMA_HOST        where Ollama listens, such as 127.0.0.1:11434; it is asked last",
+    "  OLLAMA_MODEL       its model, which must have been pulled",
+    "  PROVIDER_PRIORITY  another order, such as ollama,openai",
+    "",
+    "Exit codes: 0 answered, 1 no whole answer, 2 wrong usage or nobody to ask,",
+    "130 or 143 interrupted."
+  )),
   Command.withExamples([
     { command: "OPENAI_API_KEY=sk-... holdfast chat \"Why is the sky blue?\"", description: "Ask OpenAI" },
-    { command: "OLLAMA_HOST=127.0.0.1:11434 OLLAMA_MODEL=llama3.2 holdfast chat \"Why?\"", description: "Ask Ollama alone" },
+    {
+      command: "OLLAMA_HOST=127.0.0.1:11434 OLLAMA_MODEL=llama3.2 holdfast chat \"Why?\"",
+      description: "Ask Ollama alone"
+    },
     { command: "holdfast chat \"Write a haiku\" > haiku.txt", description: "Keep the answer, read the story" }
   ])
 )

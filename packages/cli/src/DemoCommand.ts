@@ -1,19 +1,20 @@
 /**
  * `holdfast demo`: plays the demo and draws it, live on a terminal, in plain lines anywhere else, as JSON when asked to.
  */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import * as Terminal from "effect/Terminal"
-import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
-import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
 import * as ChainAsker from "./demo/ChainAsker.ts"
 import * as Demo from "./demo/Demo.ts"
 import type { DemoEvent } from "./demo/DemoEvent.ts"
 import * as Screen from "./demo/Screen.ts"
 import * as Transcript from "./demo/Transcript.ts"
+import { paragraph } from "./internal/paragraph.ts"
 
 /** A question got no whole answer. The transcript has said which; the process exits with 1. */
 export class DemoIncomplete extends Data.TaggedError("DemoIncomplete") {
@@ -106,22 +107,23 @@ export const command = Command.make("demo", {
   )
 }, play).pipe(
   Command.withShortDescription("Shows what a chain of providers does while its cloud fails"),
-  Command.withDescription(
-    [
-      "Starts a simulated cloud and a simulated Ollama on this machine, makes the cloud fail in",
-      "seven acts (overload, resets, slowness, spent quota, cut streams, gone for good), and asks",
-      "the same questions through Holdfast and through plain fetch.",
-      "",
-      "Needs no key and no network, and takes about a quarter of a minute. Colours and live lines",
-      "appear on a terminal only; NO_COLOR switches colours off.",
-      "",
-      "Exit codes: 0 every question was answered whole, 1 one was not, 2 wrong usage,",
-      "130 or 143 interrupted."
-    ].join("\n  ")
-  ),
+  Command.withDescription(paragraph(
+    "Starts a simulated cloud and a simulated Ollama on this machine, makes the cloud fail in",
+    "seven acts (overload, resets, slowness, spent quota, cut streams, gone for good), and asks",
+    "the same questions through Holdfast and through plain fetch.",
+    "",
+    "Needs no key and no network, and takes about a quarter of a minute. Colours and live lines",
+    "appear on a terminal only; NO_COLOR switches colours off.",
+    "",
+    "Exit codes: 0 every question was answered whole, 1 one was not, 2 wrong usage,",
+    "130 or 143 interrupted."
+  )),
   Command.withExamples([
     { command: "holdfast demo", description: "Play the demo" },
     { command: "holdfast demo --seed 7", description: "Play it with other faults, repeatably" },
-    { command: "holdfast demo --json | jq -r 'select(._tag == \"AttemptEnded\").because'", description: "Read the record" }
+    {
+      command: "holdfast demo --json | jq -r 'select(._tag == \"AttemptEnded\").because'",
+      description: "Read the record"
+    }
   ])
 )

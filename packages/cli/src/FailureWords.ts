@@ -1,11 +1,11 @@
 /**
  * Why a provider did not answer, in the few words that a line of a terminal has room for.
  */
+import * as HttpFailure from "@holdfast/http/HttpFailure"
+import * as ProviderFailure from "@holdfast/llm/ProviderFailure"
 import type * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
-import * as HttpFailure from "@holdfast/http/HttpFailure"
-import * as ProviderFailure from "@holdfast/llm/ProviderFailure"
 
 const transportWords: { readonly [Tag in HttpFailure.Reason["_tag"]]: string } = {
   DnsFailure: "host name unknown",
@@ -38,7 +38,8 @@ const transportFailure = (reason: unknown): HttpFailure.HttpFailure | undefined 
   return undefined
 }
 
-const firstLine = (text: string): string => text.split("\n", 1)[0] ?? ""
+/** Messages of errors may be long. */
+export const firstLine = (text: string): string => text.split("\n", 1)[0] ?? ""
 
 /** Few words, the same for the same failure: no port, no id, no time that was measured. */
 export const brief = (reason: AiError.AiErrorReason): string => {
@@ -57,5 +58,10 @@ export const brief = (reason: AiError.AiErrorReason): string => {
 }
 
 /** What the provider said and what to do about it, in one line. */
-export const sentence = (reason: AiError.AiErrorReason): string =>
-  firstLine("description" in reason && reason.description !== undefined ? reason.description : reason.message)
+export const sentence = (reason: AiError.AiErrorReason): string => {
+  const said = firstLine(
+    "description" in reason && reason.description !== undefined ? reason.description : reason.message
+  )
+  const transport = transportFailure(reason)
+  return transport === undefined ? said : `${said} (${transportWords[transport.reason._tag]})`
+}

@@ -5,26 +5,30 @@
  * for scripts: 0 done, 1 it did not work, 2 it was called or configured wrongly, 130 and 143 interrupted.
  */
 import * as Cause from "effect/Cause"
-import * as Console from "effect/Console"
-import * as Effect from "effect/Effect"
-import * as References from "effect/References"
-import * as Runtime from "effect/Runtime"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliError from "effect/cli/CliError"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Predicate from "effect/Predicate"
+import * as References from "effect/References"
+import * as Runtime from "effect/Runtime"
 import * as ChatCommand from "./ChatCommand.ts"
 import * as DemoCommand from "./DemoCommand.ts"
+import { paragraph } from "./internal/paragraph.ts"
 
 export const command = Command.make("holdfast").pipe(
-  Command.withDescription(
-    "Calls that survive timeouts, dropped connections, rate limits and outages, for Effect.\n\n  " +
-      "Start with `holdfast demo`: it needs no key and no network."
-  ),
+  Command.withDescription(paragraph(
+    "Calls that survive timeouts, dropped connections, rate limits and outages, for Effect.",
+    "",
+    "Start with `holdfast demo`: it needs no key and no network.",
+    "",
+    "Exit codes: 0 done, 1 it did not work, 2 wrong usage or configuration, 130 or 143 interrupted."
+  )),
   Command.withSubcommands([DemoCommand.command, ChatCommand.command]),
   Command.withExamples([
     { command: "holdfast demo", description: "See a chain of providers at work while its cloud fails" },

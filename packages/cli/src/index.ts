@@ -1,1 +1,12 @@
-export {}
+export * as ChatCommand from "./ChatCommand.ts"
+export * as Act from "./demo/Act.ts"
+export * as CloudServer from "./demo/CloudServer.ts"
+export * as Demo from "./demo/Demo.ts"
+export * as DemoEvent from "./demo/DemoEvent.ts"
+export * as OllamaServer from "./demo/OllamaServer.ts"
+export * as Question from "./demo/Question.ts"
+export * as Screen from "./demo/Screen.ts"
+export * as Transcript from "./demo/Transcript.ts"
+export * as DemoCommand from "./DemoCommand.ts"
+export * as FailureWords from "./FailureWords.ts"
+export * as Holdfast from "./Holdfast.ts"

@@ -1,5 +1,5 @@
-import * as Act from "@holdfast/cli/demo/Act"
 import { assert, describe, it } from "@effect/vitest"
+import * as Act from "@holdfast/cli/demo/Act"
 import * as Effect from "effect/Effect"
 
 const play = (act: Act.Act, seed: string | number, requests: number) =>

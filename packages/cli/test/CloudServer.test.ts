@@ -1,7 +1,7 @@
+import { assert, describe, it } from "@effect/vitest"
 import * as Act from "@holdfast/cli/demo/Act"
 import * as CloudServer from "@holdfast/cli/demo/CloudServer"
 import * as Question from "@holdfast/cli/demo/Question"
-import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"

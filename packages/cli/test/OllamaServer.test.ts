@@ -1,6 +1,6 @@
+import { assert, describe, it } from "@effect/vitest"
 import * as OllamaServer from "@holdfast/cli/demo/OllamaServer"
 import * as Question from "@holdfast/cli/demo/Question"
-import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { ChatResponse } from "ollama"
 import { Ollama } from "ollama"

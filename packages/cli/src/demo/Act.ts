@@ -116,7 +116,10 @@ const none: Fault = { _tag: "None" }
  * Starts the draw of an act: each call of the result gives the fault of the next request. Only a streamed answer can be
  * cut; a request for a whole one passes a `Cut` act and takes no part in the draw.
  */
-export const draw = (act: Act, seed: string | number): Effect.Effect<(request: { readonly stream: boolean }) => Fault> =>
+export const draw = (
+  act: Act,
+  seed: string | number
+): Effect.Effect<(request: { readonly stream: boolean }) => Fault> =>
   Random.Random.useSync((random) => {
     const between = ([min, max]: readonly [number, number]) => min + (max - min) * random.nextDoubleUnsafe()
     let drawn = 0

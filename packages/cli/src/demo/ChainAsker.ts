@@ -28,7 +28,7 @@ const options = {
     times: 2,
     backoff: Backoff.exponential({ initial: "100 millis", factor: 2, max: "400 millis", jitter: Jitter.equal })
   },
-  timeouts: { firstContent: "0.6 seconds", betweenChunks: "0.6 seconds", answer: "0.6 seconds" },
+  timeouts: { firstContent: "0.8 seconds", betweenChunks: "0.8 seconds", answer: "0.8 seconds" },
   localTimeouts: { firstContent: "5 seconds", betweenChunks: "5 seconds", answer: "5 seconds" },
   deadline: "10 seconds",
   cooldown: "30 seconds"

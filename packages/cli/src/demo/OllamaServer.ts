@@ -94,7 +94,14 @@ export const make = Effect.fnUntraced(function*(options?: {
         return exchange.json(200, { version: "0.13.0" })
       case "GET /api/tags":
         return exchange.json(200, {
-          models: [{ name: model, model, modified_at: modifiedAt, size: 2_019_393_189, digest: "a80c4f17acd5", details }]
+          models: [{
+            name: model,
+            model,
+            modified_at: modifiedAt,
+            size: 2_019_393_189,
+            digest: "a80c4f17acd5",
+            details
+          }]
         })
       case "POST /api/show":
         return Option.match(decodeShow(exchange.body), {

@@ -22,7 +22,8 @@ export const all: ReadonlyArray<Question> = [
     text: "Why should retries have a budget?",
     cloud: "Because a service that is down gets more calls from retries than from users. A budget keeps retries to a " +
       "share of the traffic, so the service can get up again.",
-    ollama: "Retries multiply load when there is least room for it. A budget caps them at a share of all calls, and the " +
+    ollama:
+      "Retries multiply load when there is least room for it. A budget caps them at a share of all calls, and the " +
       "outage ends sooner."
   },
   {

@@ -6,16 +6,7 @@
 import Table from "cli-table3"
 import { styleText } from "node:util"
 import { plot } from "simple-ascii-chart"
-import type {
-  ActEnded,
-  ActStarted,
-  AskEnded,
-  AttemptEnded,
-  DemoEnded,
-  DemoStarted,
-  Step,
-  Tally
-} from "./DemoEvent.ts"
+import type { ActEnded, ActStarted, AskEnded, AttemptEnded, DemoEnded, DemoStarted, Step, Tally } from "./DemoEvent.ts"
 
 /** What a piece of text is, for a style to show. */
 export type Role = "title" | "good" | "bad" | "warning" | "quiet" | "strong"
@@ -195,9 +186,11 @@ export const table = (acts: ReadonlyArray<ActEnded>, end: DemoEnded, style: Styl
     { content: head("Holdfast"), colSpan: 3, hAlign: "center" },
     { content: head("plain fetch"), colSpan: 5, hAlign: "center" }
   ])
-  rows.push(["", "whole", "requests", "time", "whole", "cut*", "failed", "requests", "time"].map((text) =>
-    style.paint("quiet", text)
-  ))
+  rows.push(
+    ["", "whole", "requests", "time", "whole", "cut*", "failed", "requests", "time"].map((text) =>
+      style.paint("quiet", text)
+    )
+  )
   for (const act of acts) {
     rows.push(cells(act.act, act.holdfast, act.fetch, (text) => text))
   }

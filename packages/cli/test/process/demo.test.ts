@@ -10,42 +10,46 @@ const untimed = (events: ReadonlyArray<DemoEvent>) =>
   JSON.parse(JSON.stringify(events), (key, value: unknown) => /millis$|Url$/iu.test(key) ? 0 : value) as unknown
 
 describe("holdfast demo", () => {
-  it.live("answers every question, as JSON and in plain lines, and repeats a run by its seed", () =>
-    Effect.gen(function*() {
-      const [first, second, plain] = yield* Effect.all([
-        Holdfast.run(["demo", "--json", "--seed", "5"]),
-        Holdfast.run(["demo", "--json", "--seed", "5"]),
-        Holdfast.run(["demo", "--seed", "5"])
-      ], { concurrency: "unbounded" })
+  it.live(
+    "answers every question, as JSON and in plain lines, and repeats a run by its seed",
+    () =>
+      Effect.gen(function*() {
+        const [first, second, plain] = yield* Effect.all([
+          Holdfast.run(["demo", "--json", "--seed", "5"]),
+          Holdfast.run(["demo", "--json", "--seed", "5"]),
+          Holdfast.run(["demo", "--seed", "5"])
+        ], { concurrency: "unbounded" })
 
-      assert.deepStrictEqual([first.code, first.stderr], [0, ""])
-      assert.deepStrictEqual([second.code, plain.code, plain.stderr], [0, 0, ""])
-      const events = parse(first.stdout)
-      assert.deepStrictEqual(untimed(parse(second.stdout)), untimed(events))
+        assert.deepStrictEqual([first.code, first.stderr], [0, ""])
+        assert.deepStrictEqual([second.code, plain.code, plain.stderr], [0, 0, ""])
+        const events = parse(first.stdout)
+        assert.deepStrictEqual(untimed(parse(second.stdout)), untimed(events))
 
-      const end = events.at(-1)
-      assert.isTrue(end?._tag === "DemoEnded" && end.ok)
-      if (end?._tag === "DemoEnded") {
-        assert.strictEqual(end.holdfast.whole, 28)
-        assert.strictEqual(end.holdfast.asked, 28)
-        assert.strictEqual(end.fetch.asked, 28)
-        assert.isBelow(end.fetch.whole, 28)
-        assert.strictEqual(end.served.cloudOfFetch, 24, "the last act's cloud refuses connections")
-        assert.isBelow(end.millis, 30_000)
-        const answers = events.filter((event) => event._tag === "AttemptEnded")
-        assert.strictEqual(end.holdfast.requests, answers.length)
-        assert.strictEqual(
-          answers.filter((event) => event.provider === "cloud" && event.because !== "connection refused").length,
-          end.served.cloud,
-          "every request that the chain reports is one that the cloud counted"
-        )
-      }
+        const end = events.at(-1)
+        assert.isTrue(end?._tag === "DemoEnded" && end.ok)
+        if (end?._tag === "DemoEnded") {
+          assert.strictEqual(end.holdfast.whole, 28)
+          assert.strictEqual(end.holdfast.asked, 28)
+          assert.strictEqual(end.fetch.asked, 28)
+          assert.isBelow(end.fetch.whole, 28)
+          assert.strictEqual(end.served.cloudOfFetch, 24, "the last act's cloud refuses connections")
+          assert.isBelow(end.millis, 30_000)
+          const answers = events.filter((event) => event._tag === "AttemptEnded")
+          assert.strictEqual(end.holdfast.requests, answers.length)
+          assert.strictEqual(
+            answers.filter((event) => event.provider === "cloud" && event.because !== "connection refused").length,
+            end.served.cloud,
+            "every request that the chain reports is one that the cloud counted"
+          )
+        }
 
-      assert.notMatch(plain.stdout, /\u001b/u)
-      assert.notMatch(plain.stdout, /\r/u)
-      assert.include(plain.stdout, "Holdfast answered all 28 questions to the letter")
-      assert.strictEqual(plain.stdout.match(/^Act \d of 7 /gmu)?.length, 7)
-    }), 60_000)
+        assert.notInclude(plain.stdout, "\u001b")
+        assert.notInclude(plain.stdout, "\r")
+        assert.include(plain.stdout, "Holdfast answered all 28 questions to the letter")
+        assert.strictEqual(plain.stdout.match(/^Act \d of 7 /gmu)?.length, 7)
+      }),
+    60_000
+  )
 
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     it.live(`is gone after ${signal}, and its servers with it`, () =>
