@@ -31,6 +31,19 @@ export default defineConfig({
     "import/no-cycle": "error",
     "typescript/ban-ts-comment": "error",
     "typescript/no-explicit-any": "error",
+    "vitest/expect-expect": ["error", {
+      assertFunctionNames: [
+        "expect",
+        "assert*",
+        "strictEqual",
+        "deepStrictEqual",
+        "notDeepStrictEqual",
+        "throws*",
+        "doesNotThrow"
+      ]
+    }],
+    // The compiler knows a string when it sees one.
+    "vitest/valid-title": ["error", { ignoreTypeOfTestName: true }],
     "vitest/no-disabled-tests": "error",
     "vitest/no-focused-tests": "error",
     "no-warning-comments": "error",
@@ -59,13 +72,18 @@ export default defineConfig({
       }
     },
     {
+      // A terminal is driven by control characters.
+      files: ["packages/cli/**"],
+      rules: { "no-control-regex": "off" }
+    },
+    {
       files: ["packages/*/{test,typetest,benchmark}/**", "scripts/**"],
       rules: {
         // The steps of a test or a job follow each other.
         "no-await-in-loop": "off",
         "no-restricted-properties": [
           "error",
-          ...["only", "skip", "skipIf", "runIf", "todo", "fails"].map((property) => ({
+          ...["skip", "skipIf", "runIf", "todo"].map((property) => ({
             property,
             message: "Every test runs, and passes."
           }))
