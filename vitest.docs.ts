@@ -20,12 +20,15 @@ export const blocks = (text: string): ReadonlyArray<{ readonly line: number; rea
 const withAssertions = (code: string): string => {
   let out = "import { assertEquals as $assert } from \"@effect/vitest/utils\";"
   let from = 0
+  let asserted = 0
   for (const { end, start, type } of parseAst(code, { lang: "ts" }).body) {
     const expected = type === "ExpressionStatement" ? /^\s*\/\/ => (.+)/.exec(code.slice(end))?.[1] : undefined
     if (expected === undefined) continue
     out += `${code.slice(from, start)};$assert(${code.slice(start, end)}, (${expected}))`
     from = end
+    asserted++
   }
+  if (asserted < code.split("// =>").length - 1) throw new Error("`// => value` only follows an expression statement")
   return out + code.slice(from)
 }
 
