@@ -128,6 +128,8 @@ export const make = Effect.fnUntraced(function*(options: {
       yield* Effect.sleep(pace)
     }
     if (fault._tag === "Cut") {
+      // A moment of silence first: what was said has been read when the connection breaks, on a busy machine too.
+      yield* Effect.sleep(50)
       return yield* fault.how === "reset" ? exchange.reset : exchange.end
     }
     yield* delta({}, "stop")
