@@ -14,6 +14,8 @@ export default defineConfig({
         plugins: [docExamples()],
         test: {
           name: "docs",
+          // Examples import the whole of Effect, which is worth loading once.
+          isolate: false,
           include: [],
           includeSource: ["packages/*/src/**/*.ts", "README.md", "docs/**/*.md", "packages/*/README.md"]
         }
