@@ -132,8 +132,11 @@ export interface Bounds {
 // What a window needs before it says anything (WindowedLimit has the same ten).
 const enough = 10
 
-// How often in a row the limit is held down before the latency without load is measured again.
-const movesPerProbe = 60
+// After how many windows with all places taken the latency without load is measured again. The first time it was measured
+// under whatever load there was, so the next look comes soon, and the others twice as late each time. Once they are a minute of
+// windows apart, the latency is known, and is looked at only while it holds the limit down.
+const firstLook = 5
+const lastLook = 60
 
 /**
  * Netflix's gradient. The windows, the tolerance and the square root are theirs; three things differ:
@@ -141,8 +144,8 @@ const movesPerProbe = 60
  * - A window lasts for two latencies, so that each move sees what the last one did.
  * - A dropped call shrinks the limit by its share of the window. Theirs cuts at the first drop, so that a thousand calls a
  *   second of which one times out would end at the minimum.
- * - The latency without load is measured again only while it holds the limit down, at a quarter of the limit, which is
- *   restored after one window, as BBR does. Theirs is measured at intervals, and the limit climbs from the square root.
+ * - The latency without load is looked at for one window at a quarter of the limit, which is then restored, as BBR does;
+ *   after the first minutes only while it holds the limit down. Theirs is at intervals, and climbs from the square root.
  */
 export class AdaptiveBulkhead extends Bulkhead {
   override readonly adapts = true
@@ -153,8 +156,9 @@ export class AdaptiveBulkhead extends Bulkhead {
   private base = Infinity
   /** The latency in the last window. */
   private latency = 0
-  private movesToProbe = movesPerProbe
-  private probing = false
+  private interval = firstLook
+  private movesToLook = firstLook
+  private looking = false
   private startedAt = NaN
   private calls = 0
   private drops = 0
@@ -172,7 +176,7 @@ export class AdaptiveBulkhead extends Bulkhead {
     // The first call opens the first window, and a clock that was set back opens another.
     if (!(now >= this.startedAt)) this.open(startedAt)
     // What began under the full limit says nothing of the latency without load.
-    if (this.probing && startedAt < this.startedAt) return
+    if (this.looking && startedAt < this.startedAt) return
     this.calls++
     if (dropped) this.drops++
     else this.total += latency
@@ -195,11 +199,12 @@ export class AdaptiveBulkhead extends Bulkhead {
     if (answers > 0) {
       // The clock has no finer measure than a millisecond, and a queue that is shorter harms nobody.
       this.latency = Math.max(1, this.total / answers)
-      this.base = this.probing ? this.latency : Math.min(this.base, this.latency)
+      this.base = this.looking ? this.latency : Math.min(this.base, this.latency)
     }
-    if (this.probing) {
-      this.probing = false
-      this.movesToProbe = movesPerProbe
+    if (this.looking) {
+      this.looking = false
+      this.interval = Math.min(lastLook, this.interval * 2)
+      this.movesToLook = this.interval
       this.limit = Math.floor(this.estimate)
       return
     }
@@ -212,10 +217,10 @@ export class AdaptiveBulkhead extends Bulkhead {
     const smooth = next < this.estimate ? this.estimate * 0.8 + next * 0.2 : next
     this.estimate = Math.min(this.bounds.max, Math.max(this.bounds.min, smooth))
     this.limit = Math.floor(this.estimate)
-    if (gradient === 1) {
-      this.movesToProbe = movesPerProbe
-    } else if (--this.movesToProbe === 0) {
-      this.probing = true
+    if (gradient === 1 && this.interval === lastLook) {
+      this.movesToLook = this.interval
+    } else if (--this.movesToLook === 0) {
+      this.looking = true
       this.limit = Math.max(this.bounds.min, Math.floor(this.estimate / 4))
     }
   }
