@@ -80,8 +80,8 @@ export const all: ReadonlyArray<Act> = [
     name: "slow",
     title: "The cloud is far too slow",
     listening: true,
-    fault: { _tag: "Slow", delay: [1500, 2000] },
-    share: 0.75,
+    fault: { _tag: "Slow", delay: [2200, 2800] },
+    share: 0.6,
     inARow: 3
   },
   {

@@ -258,5 +258,5 @@ export const waiting = (
   const room = Math.max(10, columns - 6)
   const line = options.said === "" ? options.question : `${options.question} ${options.said}`
   const shown = line.length <= room ? line : `…${line.slice(line.length - room + 1)}`
-  return `  ${style.paint("quiet", `… ${shown}`)}`
+  return `  ${style.paint("quiet", `▸ ${shown}`)}`
 }
