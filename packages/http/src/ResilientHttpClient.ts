@@ -89,10 +89,10 @@ const parts = (options: HttpPolicy.Options = {}): Effect.Effect<Parts, never, Ht
         const call = new Call(inner, options, fiber.context, request)
         const key = originOf(request.url)
         const answer: Effect.Effect<BodyResponse, AttemptFailure | PolicyFailure> = call.isRepeatable
-          ? repeatable.protect({ key })(call.attempt)
-          : careful.protect({ key })(attempt === undefined ? call.attempt : call.bounded(attempt))
+          ? repeatable.protect({ key })(call.attempt())
+          : careful.protect({ key })(attempt === undefined ? call.attempt() : call.bounded(attempt))
         return Effect.matchEffect(
-          Effect.onInterrupt(PolicyEvent.observe(answer, freeOnRetry), () => call.abandon),
+          Effect.onInterrupt(PolicyEvent.observe(answer, freeOnRetry), () => call.abandon()),
           {
             onSuccess: (response) => Effect.succeed(within(response, total, startedAt, fiber)),
             onFailure: (failure): Effect.Effect<Response, Failure | PolicyFailure> => {

@@ -12,6 +12,7 @@ import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
@@ -19,6 +20,8 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
 import type * as Net from "node:net"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import * as Server from "./server.ts"
 
 const one = UndiciTransport.layer({ connections: 1 })
@@ -125,6 +128,33 @@ describe("UndiciTransport", () => {
         yield* Effect.scoped(HttpClient.withScope(yield* HttpClient.HttpClient).get(server.url))
         yield* Server.idle
         assert.strictEqual((yield* Server.text(server.url)).length, 1_000_000)
+      }).pipe(Effect.provide(one)))
+
+    it.live("cancels a large body whose response is garbage", () =>
+      Effect.gen(function*() {
+        const server = yield* Server.raw((socket) => socket.write(Server.response(200, "x".repeat(1_000_000))))
+        for (let i = 0; i < 3; i++) yield* Effect.asVoid(HttpClient.get(server.url))
+        setFlagsFromString("--expose-gc")
+        const collectGarbage: () => void = runInNewContext("gc")
+        while ((yield* stats).running > 0) {
+          collectGarbage()
+          yield* Server.turn
+        }
+      }).pipe(Effect.provide(UndiciTransport.layer({ connections: 3 }))))
+
+    it.live("reads a body that was read whole again, and one that was streamed once", () =>
+      Effect.gen(function*() {
+        const server = yield* Server.raw((socket) => socket.write(Server.response(200, "body")))
+        const whole = yield* HttpClient.get(server.url)
+        const streamed = (response: HttpClientResponse.HttpClientResponse) =>
+          Stream.mkString(Stream.decodeText(response.stream))
+        assert.strictEqual(yield* whole.text, "body")
+        assert.strictEqual(yield* streamed(whole), "body")
+        assert.strictEqual(yield* whole.text, "body")
+        const once = yield* HttpClient.get(server.url)
+        assert.strictEqual(yield* streamed(once), "body")
+        assert.include((yield* Effect.flip(streamed(once))).message, "can be read once")
+        assert.include((yield* Effect.flip(once.text)).message, "can be read once")
       }).pipe(Effect.provide(one)))
 
     it.live("cancels the rest of a stream that ends early", () =>
@@ -365,6 +395,23 @@ describe("UndiciTransport", () => {
         yield* Fiber.interrupt(holder)
         yield* Server.idle
         assert.strictEqual((yield* stats).pending, 0)
+      }).pipe(Effect.provide(UndiciTransport.layer({ connections: 1, poolWait: "2 seconds" }))))
+
+    it.effect("does not count the wait for the head as a wait for the pool", () =>
+      Effect.gen(function*() {
+        const held: Array<() => void> = []
+        const server = yield* Server.http((_, response) => held.push(() => response.end("ok")))
+        const fibers = yield* Effect.forEach(
+          [1, 2],
+          () => Effect.forkChild(Server.text(server.url), { startImmediately: true })
+        )
+        for (let i = 0; i < 2; i++) {
+          yield* Server.until(() => held.length === i + 1)
+          yield* TestClock.adjust("1 second")
+          if (i === 1) yield* TestClock.adjust("1 hour")
+          held[i]?.()
+        }
+        assert.deepStrictEqual(yield* Effect.forEach(fibers, Fiber.join), ["ok", "ok"])
       }).pipe(Effect.provide(UndiciTransport.layer({ connections: 1, poolWait: "2 seconds" }))))
 
     it.live("fails with PoolTimeout at once when the queue is full", () =>

@@ -36,7 +36,7 @@ const bareLayer = NodeHttpClient.layerUndiciOptions(oneConnection)
 const holdfast = (options: HttpPolicy.Options = {}, transport: UndiciTransport.Options = {}) =>
   ResilientHttpClient.layer({
     ...options,
-    retry: { times: 2, backoff: Backoff.constant({ delay: "1 millis" }), ...(options.retry || {}) }
+    retry: { times: 2, backoff: Backoff.constant({ delay: "1 millis" }), ...(options.retry || undefined) }
   }).pipe(
     Layer.provide(UndiciTransport.layer({ ...oneConnection, ...transport })),
     Layer.merge(Logger.layer([]))

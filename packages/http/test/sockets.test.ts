@@ -5,6 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Backoff from "@holdfast/core/Backoff"
 import { isPolicyError } from "@holdfast/core/PolicyError"
+import * as PolicyEvent from "@holdfast/core/PolicyEvent"
 import type * as HttpPolicy from "@holdfast/http/HttpPolicy"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
 import * as UndiciTransport from "@holdfast/http/UndiciTransport"
@@ -91,6 +92,22 @@ describe("ResilientHttpClient on sockets", () => {
       assert.strictEqual(yield* Server.text(server.url), "ok")
       assert.strictEqual(server.accepted(), 1)
     }).pipe(Effect.provide(one())))
+
+  it.live("waits with the next attempt until the connection of the one before is free", () =>
+    Effect.gen(function*() {
+      const server = yield* Server.raw((socket, request) => {
+        if (request === 2) return void socket.write(ok)
+        socket.write("HTTP/1.1 503 X\r\ncontent-length: 4\r\n\r\nha")
+        setTimeout(() => socket.write("lf"), 50)
+      })
+      const failures: Array<unknown> = []
+      const text = yield* PolicyEvent.observe(Server.text(server.url), (event) => {
+        if (event._tag === "AttemptFailed") failures.push(event.error)
+      })
+      assert.strictEqual(text, "ok")
+      assert.strictEqual(failures.length, 1)
+      assert.strictEqual(server.accepted(), 1)
+    }).pipe(Effect.provide(one({}, { poolQueue: 0 }))))
 
   it.live("retries a head that is slower than the attempt may be, on a new connection", () =>
     Effect.gen(function*() {

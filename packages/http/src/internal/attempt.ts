@@ -93,16 +93,21 @@ export class Call {
     this.sent = replayable ? request : this.watched(request)
   }
 
-  readonly attempt: Effect.Effect<BodyResponse, AttemptFailure> = Effect.suspend(() => {
-    const before = this.discarding
-    if (before === undefined) return this.send()
-    this.discarding = undefined
-    return Effect.andThen(Fiber.await(before), this.send())
-  })
+  /** One attempt: waits until the connection of the one before is free, and sends. */
+  attempt(): Effect.Effect<BodyResponse, AttemptFailure> {
+    return Effect.suspend(() => {
+      const before = this.discarding
+      if (before === undefined) return this.send()
+      return Effect.flatMap(Fiber.await(before), () => {
+        this.discarding = undefined
+        return this.send()
+      })
+    })
+  }
 
   /** {@link attempt} within a bound on its time, where only this call knows whether it may be repeated after that. */
-  readonly bounded = (millis: number): Effect.Effect<BodyResponse, AttemptFailure> =>
-    Effect.timeoutOrElse(this.attempt, {
+  bounded(millis: number): Effect.Effect<BodyResponse, AttemptFailure> {
+    return Effect.timeoutOrElse(this.attempt(), {
       duration: millis,
       orElse: () => {
         const error = new PolicyError({ reason: new AttemptTimeout({ timeout: Duration.millis(millis) }) })
@@ -115,11 +120,12 @@ export class Call {
         return Effect.fail(AttemptFailure.make(failure, this, { _tag: "Timeout", error }))
       }
     })
+  }
 
   /** Ends what an interrupted call left to do between two attempts. */
-  readonly abandon: Effect.Effect<void> = Effect.suspend(() =>
-    this.discarding === undefined ? Effect.void : Fiber.interrupt(this.discarding)
-  )
+  abandon(): Effect.Effect<void> {
+    return this.discarding === undefined ? Effect.void : Fiber.interrupt(this.discarding)
+  }
 
   discard(response: BodyResponse): void {
     if (!response.isComplete) this.discarding = Effect.runForkWith(this.context)(response.discard)

@@ -168,6 +168,10 @@ export const transportError = (request: HttpClientRequest.HttpClientRequest, cau
     reason: new HttpClientError.TransportError({ request, cause, description: cause.message })
   })
 
+/** A body that was taken chunk by chunk is gone. */
+export const alreadyRead = (request: HttpClientRequest.HttpClientRequest): Failure =>
+  transportError(request, new Error("The body was read as a stream already, and can be read once"))
+
 /** One array out of many, without a copy when there is one. */
 export const concat = (chunks: ReadonlyArray<Uint8Array>, length: number): Uint8Array => {
   if (chunks.length === 1) return chunks[0]!

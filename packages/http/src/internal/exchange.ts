@@ -18,14 +18,14 @@ import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { IncomingHttpHeaders } from "node:http"
-import { Readable } from "node:stream"
 import type { Dispatcher } from "undici"
 import * as HttpFailure from "../HttpFailure.ts"
-import { concat, highWater, transportError } from "./bodyResponse.ts"
+import { alreadyRead, concat, highWater, transportError } from "./bodyResponse.ts"
 import { meaningOf } from "./failureCode.ts"
 import { UploadFailure } from "./requestBody.ts"
 
 type Failure = HttpClientError.HttpClientError
+type Bytes = Pull.Pull<readonly [Uint8Array, ...Array<Uint8Array>], Failure>
 
 const waiting = 0
 const reading = 1
@@ -156,8 +156,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** The whole body, now or when it has come. */
   collect(): Effect.Effect<Uint8Array, Failure> {
     this.isRead = true
-    if (this.state !== reading) return this.collected()
+    if (this.streamed) return Effect.fail(alreadyRead(this.request))
     this.collecting = true
+    if (this.state !== reading) return this.collected()
     this.controller?.resume()
     return Effect.flatMap(this.arrival(), () => this.collect())
   }
@@ -170,24 +171,29 @@ export class Exchange implements Dispatcher.DispatchHandler {
       : Effect.flatMap(this.arrival(), () => this.buffer(bytes))
   }
 
-  /** The body as it comes. */
-  readonly stream = (): Stream.Stream<Uint8Array, Failure> =>
-    Stream.ensuring(
-      Stream.fromPull(Effect.sync(() => {
+  /** The body as it comes, or all at once if it was collected. Ending it early cancels the rest. */
+  stream(): Stream.Stream<Uint8Array, Failure> {
+    return Stream.ensuring(
+      Stream.fromPull(Effect.suspend(() => {
         this.isRead = true
+        if (this.streamed) return Effect.fail(alreadyRead(this.request))
         this.streamed = !this.collecting
-        let again = this.collecting
-        return Effect.suspend(() => {
-          if (this.streamed) return this.pull()
-          if (!again) return Cause.done()
-          again = false
-          return Effect.flatMap(this.collect(), (bytes) => bytes.length === 0 ? Cause.done() : Effect.succeed([bytes]))
-        })
+        return Effect.succeed(this.streamed ? Effect.suspend(() => this.pull()) : this.replay())
       })),
       Effect.sync(() => this.cancel())
     )
+  }
 
-  private pull(): Pull.Pull<readonly [Uint8Array, ...Array<Uint8Array>], Failure> {
+  private replay(): Bytes {
+    let told = false
+    return Effect.suspend(() => {
+      if (told) return Cause.done()
+      told = true
+      return Effect.flatMap(this.collect(), (bytes) => bytes.length === 0 ? Cause.done() : Effect.succeed([bytes]))
+    })
+  }
+
+  private pull(): Bytes {
     const [first, ...rest] = this.chunks
     if (first !== undefined) {
       this.chunks = []
@@ -201,11 +207,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   private collected(): Effect.Effect<Uint8Array, Failure> {
     if (this.state === failed) return Effect.fail(this.failure!)
-    if (this.streamed) {
-      return Effect.fail(
-        transportError(this.request, new Error("The body was read as a stream already, and can be read once"))
-      )
-    }
     if (this.chunks.length !== 1) this.chunks = [concat(this.chunks, this.buffered)]
     return Effect.succeed(this.chunks[0]!)
   }
@@ -239,8 +240,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private finish(): void {
     if (this.released) return
     this.released = true
-    const body = this.options.body
-    if (body instanceof Readable) body.destroy()
     // The exchange is over: closing its scope only takes it off the parent.
     if (this.scope !== undefined) Scope.closeUnsafe(this.scope, Exit.void)
     this.onRelease()

@@ -12,7 +12,7 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { BodyResponse, concat, transportError } from "./bodyResponse.ts"
+import { alreadyRead, BodyResponse, concat, transportError } from "./bodyResponse.ts"
 
 type Failure = HttpClientError.HttpClientError
 type Bytes = Pull.Pull<readonly [Uint8Array, ...Array<Uint8Array>], Failure>
@@ -74,28 +74,27 @@ export class StreamResponse extends BodyResponse {
   }
 
   get bytes(): Effect.Effect<Uint8Array, Failure> {
-    return Effect.suspend(() => {
-      if (this.streamed) {
-        return Effect.fail(
-          transportError(this.request, new Error("The body was read as a stream already, and can be read once"))
-        )
-      }
-      if (this.done === undefined) return Effect.flatMap(this.next, () => this.bytes)
-      return Effect.map(this.done, () => {
-        if (this.chunks.length !== 1) this.chunks = [concat(this.chunks, this.size)]
-        return this.chunks[0]!
-      })
-    })
+    return Effect.suspend(() => this.collect())
   }
 
   get stream(): Stream.Stream<Uint8Array, Failure> {
     return Stream.ensuring(
-      Stream.fromPull(Effect.sync(() => {
+      Stream.fromPull(Effect.suspend(() => {
+        if (this.streamed) return Effect.fail(alreadyRead(this.request))
         this.streamed = true
-        return Effect.suspend(() => this.pull())
+        return Effect.succeed(Effect.suspend(() => this.pull()))
       })),
       this.cancel
     )
+  }
+
+  private collect(): Effect.Effect<Uint8Array, Failure> {
+    if (this.streamed) return Effect.fail(alreadyRead(this.request))
+    if (this.done === undefined) return Effect.flatMap(this.next, () => this.collect())
+    return Effect.map(this.done, () => {
+      if (this.chunks.length !== 1) this.chunks = [concat(this.chunks, this.size)]
+      return this.chunks[0]!
+    })
   }
 
   private pull(): Bytes {
