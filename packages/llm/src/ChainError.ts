@@ -103,5 +103,24 @@ export class StreamInterrupted extends AiError.AiError.extend<StreamInterrupted>
  */
 export const isAllProvidersFailed = (u: unknown): u is AllProvidersFailed => u instanceof AllProvidersFailed
 
-/** Tells an answer that broke off from every other error. */
+/**
+ * Tells an answer that broke off from every other error.
+ *
+ * ```ts import.meta.vitest
+ * import { ChainError, ProviderChain } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Effect, Stream } from "effect"
+ * import { LanguageModel } from "effect/ai"
+ *
+ * const broken = TestProvider.script("cloud", [TestProvider.cut(TestProvider.text("Once upon a time"), 3)])
+ * const program = LanguageModel.streamText({ prompt: "Tell me a story" }).pipe(
+ *   Stream.runDrain,
+ *   Effect.as("the end"),
+ *   Effect.catchIf(ChainError.isStreamInterrupted, (error) => Effect.succeed(`${error.partial.text}...`)),
+ *   Effect.provide(ProviderChain.layer({ providers: [broken] }))
+ * )
+ *
+ * await Effect.runPromise(program) // => "Once upon ..."
+ * ```
+ */
 export const isStreamInterrupted = (u: unknown): u is StreamInterrupted => u instanceof StreamInterrupted

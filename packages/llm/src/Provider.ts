@@ -79,7 +79,17 @@ export const codecTransformer: LanguageModel.CodecTransformer = OpenAiStructured
 const hasImage = (message: Prompt.Message): boolean =>
   message.role === "user" && message.content.some((part) => part.type === "file" && part.mediaType.startsWith("image/"))
 
-/** What a request asks of a model beyond text. */
+/**
+ * What a request asks of a model beyond text.
+ *
+ * ```ts import.meta.vitest
+ * import { Provider } from "@holdfast/llm"
+ * import { Prompt } from "effect/ai"
+ *
+ * const request = { prompt: Prompt.make("Hi"), tools: [], toolChoice: "auto", responseFormat: { type: "text" } } as const
+ * Array.from(Provider.featuresOf(request)) // => []
+ * ```
+ */
 export const featuresOf = (
   options: Pick<LanguageModel.ProviderOptions, "prompt" | "tools" | "responseFormat" | "toolChoice">
 ): ReadonlySet<Feature> => {
@@ -90,6 +100,15 @@ export const featuresOf = (
   return features
 }
 
-/** The features of a request that a provider's model lacks. Empty means that it qualifies. */
+/**
+ * The features of a request that a provider's model lacks. Empty means that it qualifies.
+ *
+ * ```ts import.meta.vitest
+ * import { Provider } from "@holdfast/llm"
+ *
+ * const blind = { ...Provider.defaultCapabilities, images: false }
+ * Provider.missing(blind, new Set(["tools", "images"])) // => ["images"]
+ * ```
+ */
 export const missing = (capabilities: Capabilities, features: ReadonlySet<Feature>): ReadonlyArray<Feature> =>
   Array.from(features).filter((feature) => !capabilities[feature])

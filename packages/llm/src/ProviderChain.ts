@@ -205,6 +205,22 @@ export const layer = <E = never, R = never>(
 
 /**
  * One provider alone: no retry, no clock, no other provider. For tests, and to see what a policy does by its absence.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderChain } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Effect } from "effect"
+ * import { LanguageModel } from "effect/ai"
+ *
+ * const flaky = TestProvider.script("cloud", [TestProvider.failure(TestProvider.disconnected), TestProvider.text("Hi")])
+ * const program = LanguageModel.generateText({ prompt: "Hello?" }).pipe(
+ *   Effect.map((response) => response.text),
+ *   Effect.catchReason("AiError", "NetworkError", () => Effect.succeed("not even once more")),
+ *   Effect.provide(ProviderChain.layerNoop(flaky))
+ * )
+ *
+ * await Effect.runPromise(program) // => "not even once more"
+ * ```
  */
 export const layerNoop = <E = never, R = never>(
   provider: Source<E, R>

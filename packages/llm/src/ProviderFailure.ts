@@ -352,6 +352,10 @@ export const fromHttpClientError = (
   }
 }
 
+/** The reason of a request that this provider cannot take and another may: `parameter` says what of it. */
+export const unsupported = (parameter: string, description: string): AiError.AiErrorReason =>
+  new AiError.InvalidRequestError({ parameter, description, metadata: { holdfast: { kind: "unsupported" } } })
+
 /** The reason of an answer that stopped without the provider's own terminator: cut by a proxy or a dying server. */
 export const cut = (options: { readonly url: string; readonly terminator: string }): AiError.AiErrorReason =>
   new AiError.NetworkError({
@@ -380,6 +384,13 @@ const decodeDetail = Schema.decodeUnknownOption(DetailMetadata)
 /**
  * What is known of a failure beyond its reason's fields: from the metadata that {@link toReason} wrote, or, for a reason
  * that another library made, from its HTTP status and `retryAfter`.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderFailure } from "@holdfast/llm"
+ *
+ * const reason = ProviderFailure.toReason({ status: 404, body: { error: "model \"llama9\" not found" }, now: 0 })
+ * ProviderFailure.detail(reason).kind // => "unknownModel"
+ * ```
  */
 export const detail = (reason: AiError.AiErrorReason): Detail => {
   const metadata = "metadata" in reason ? reason.metadata : {}

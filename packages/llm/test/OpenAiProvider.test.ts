@@ -354,6 +354,35 @@ describe("OpenAiProvider", () => {
         ])
       }).pipe(Effect.scoped))
 
+    it.live("leaves what it cannot send to another provider", () =>
+      Effect.gen(function*() {
+        const { provider, server } = yield* over({})
+        const search = Tool.providerDefined({
+          id: "anthropic.web_search",
+          customName: "search",
+          providerName: "web_search",
+          args: Schema.Struct({})
+        })({})
+        const audio = Prompt.make([
+          { role: "user", content: [{ type: "file", mediaType: "audio/wav", data: new Uint8Array(1) }] }
+        ])
+        for (const options of [{ tools: [search] }, { prompt: audio }]) {
+          const error = yield* Effect.flip(generate(provider, options))
+          assert.strictEqual(ProviderFailure.detail(error.reason).kind, "unsupported")
+        }
+        assert.strictEqual(server.received.length, 0)
+      }).pipe(Effect.scoped))
+
+    it.live("takes a web page for no answer, whole or streamed", () =>
+      Effect.gen(function*() {
+        const { provider } = yield* over({ body: "<html>", headers: { "content-type": "text/html" } })
+        for (const ask of [Effect.asVoid(generate(provider)), Effect.asVoid(collect(provider))]) {
+          const error = yield* Effect.flip(ask)
+          assert.strictEqual(error.reason._tag, "InvalidResponseError")
+          assert.include(error.message, "Check that the URL is the provider's API")
+        }
+      }).pipe(Effect.scoped))
+
     it.live("asks for structured output with a strict schema", () =>
       Effect.gen(function*() {
         const { provider, server } = yield* over({

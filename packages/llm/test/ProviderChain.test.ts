@@ -224,7 +224,7 @@ describe("ProviderChain", () => {
         const cloud = TestProvider.script("cloud", [TestProvider.stall(cloudAnswer, 3)])
         const { error } = yield* Effect.provide(ask, chain([cloud], { timeouts: { betweenChunks: "5 seconds" } }))
         assert.isTrue(ChainError.isStreamInterrupted(error))
-        assert.include(error?.message, "cloud sent nothing for 5s")
+        assert.include(error?.message, "nothing came for 5s (POST cloud/test)")
       }))
 
     it.effect("ends a whole request at its deadline: before the first content", () =>

@@ -4,6 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Backoff from "@holdfast/core/Backoff"
+import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as ChainError from "@holdfast/llm/ChainError"
 import * as ChainEvent from "@holdfast/llm/ChainEvent"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
@@ -18,6 +19,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -113,18 +115,26 @@ const ollama = LoopbackServer.make((_, index): LoopbackServer.Reply => {
 
 const retry: ProviderChain.RetryOptions = { times: 1, backoff: Backoff.constant({ delay: "1 milli" }) }
 
-const live = (cloudUrl: string, localUrl: string) =>
+const live = (
+  cloudUrl: string,
+  localUrl: string,
+  transport: Layer.Layer<HttpClient.HttpClient> = FetchHttpClient.layer
+) =>
   ProviderChain.layer({
     providers: [OpenAiProvider.make({ baseUrl: cloudUrl }), OllamaProvider.make({ host: localUrl })],
     retry
-  }).pipe(Layer.provide(FetchHttpClient.layer))
+  }).pipe(Layer.provide(transport))
 
 describe("one program", () => {
-  it.live("runs on servers", () =>
+  const transports: ReadonlyArray<[string, Layer.Layer<HttpClient.HttpClient>]> = [
+    ["fetch", FetchHttpClient.layer],
+    ["UndiciTransport", UndiciTransport.layer()]
+  ]
+  it.live.each(transports)("runs on servers, by %s", ([, transport]) =>
     Effect.gen(function*() {
       const cloud = yield* openAi
       const local = yield* ollama
-      const result = yield* Effect.provide(program, live(cloud.url, local.url))
+      const result = yield* Effect.provide(program, live(cloud.url, local.url, transport))
       assert.deepStrictEqual(result, { ...expected, providers: ["openai", "openai"] })
       assert.strictEqual(local.received.length, 0)
     }).pipe(Effect.scoped))
@@ -133,7 +143,7 @@ describe("one program", () => {
     ["answers 503", { status: 503, body: { error: { message: "overloaded" } } }],
     ["cuts every answer", { pieces: ["data: {\"choi"], after: "cut" }],
     ["has no money", { status: 429, body: { error: { code: "insufficient_quota" } } }],
-    ["serves a login page", { body: "<html>" }]
+    ["serves a login page", { body: "<html>", headers: { "content-type": "text/html; charset=utf-8" } }]
   ]
   it.live.each(outages)("runs on a local server when the cloud %s", ([, reply]) =>
     Effect.gen(function*() {

@@ -20,7 +20,7 @@ import type { Decision } from "../FallbackDecision.ts"
 import type { Provider } from "../Provider.ts"
 import { featuresOf } from "../Provider.ts"
 import type { Entry, Running, Settings } from "./walk.ts"
-import { deadlinePassed, Walk } from "./walk.ts"
+import { deadlinePassed, silent, Walk } from "./walk.ts"
 
 type Part = Response.StreamPartEncoded
 type Chunk = Arr.NonEmptyReadonlyArray<Part>
@@ -90,17 +90,11 @@ const annotate = (
     usage: { inputTokens: finish.usage.inputTokens.total, outputTokens: finish.usage.outputTokens.total }
   })
 
+const broken = (method: string, reason: AiError.AiErrorReason): AiError.AiError =>
+  AiError.make({ module: "ProviderChain", method, reason })
+
 const noFinish = (provider: Provider, method: string): AiError.AiError =>
-  AiError.make({
-    module: "ProviderChain",
-    method,
-    reason: new AiError.NetworkError({
-      reason: "TransportError",
-      method: "POST",
-      url: "",
-      description: `the answer of ${provider.name} ended without a finish, so it may be incomplete`
-    })
-  })
+  broken(method, silent(provider, "the answer ended without a finish, so it may be incomplete"))
 
 /** A provider that puts an error into its answer, against the contract, has failed all the same. */
 const errorPart = (part: Response.ErrorPartEncoded, method: string): AiError.AiError =>
@@ -245,18 +239,6 @@ const open = (
     )
   })
 
-const silence = (provider: Provider, pause: Duration.Duration): AiError.AiError =>
-  AiError.make({
-    module: "ProviderChain",
-    method: "streamText",
-    reason: new AiError.NetworkError({
-      reason: "TransportError",
-      method: "POST",
-      url: "",
-      description: `${provider.name} sent nothing for ${Duration.format(pause)}`
-    })
-  })
-
 const seenAlready: Decision = { _tag: "Fail", because: "a part of the answer was already seen" }
 
 /** The answer from the commit on: as it comes, until the proof or an interruption. */
@@ -309,11 +291,12 @@ const follow = (
     return Effect.timeoutOrElse(self, {
       duration: Duration.millis(Math.max(0, limit)),
       orElse: () =>
-        Effect.fail(
+        Effect.fail(broken(
+          "streamText",
           left <= pause
-            ? AiError.make({ module: "ProviderChain", method: "streamText", reason: deadlinePassed() })
-            : silence(provider, Duration.millis(pause))
-        )
+            ? deadlinePassed(provider)
+            : silent(provider, `nothing came for ${Duration.format(Duration.millis(pause))}`)
+        ))
     })
   }
 

@@ -40,6 +40,16 @@ export const inBand = (exchange: Exchange, body: unknown, now: number): AiError.
     ProviderFailure.toReason({ status: undefined, body, now, secrets: exchange.secrets, advice: exchange.advice })
   )
 
+/** An answer that is not what the protocol says. */
+export const unreadable = (exchange: Exchange, what: string): AiError.AiError =>
+  failure(
+    exchange,
+    new AiError.InvalidResponseError({
+      description:
+        `the answer is not what ${exchange.module} expects (${what}). Check that the URL is the provider's API`
+    })
+  )
+
 /** A failure of the transport. */
 export const transportFailure = (exchange: Exchange, error: HttpClientError.HttpClientError): AiError.AiError =>
   failure(
@@ -76,7 +86,13 @@ export const open = Effect.fnUntraced(function*(
   const response = yield* HttpClient.withScope(exchange.client).execute(request).pipe(
     Effect.mapError((error) => transportFailure(exchange, error))
   )
-  if (response.status >= 200 && response.status < 300) return response
+  if (response.status >= 200 && response.status < 300) {
+    // A login page or a proxy's landing page: waiting for an answer's end in it would look like a cut.
+    if (/^text\/html\b/i.test(response.headers["content-type"] ?? "")) {
+      return yield* unreadable(exchange, "it is a web page")
+    }
+    return response
+  }
   const now = yield* Clock.currentTimeMillis
   const body = yield* refusalText(response)
   return yield* failure(
@@ -95,16 +111,6 @@ export const open = Effect.fnUntraced(function*(
 /** An answer that stopped without the provider's own terminator. */
 export const cut = (exchange: Exchange, url: string, terminator: string): AiError.AiError =>
   failure(exchange, ProviderFailure.cut({ url, terminator }))
-
-/** An answer that is not what the protocol says. */
-export const unreadable = (exchange: Exchange, what: string): AiError.AiError =>
-  failure(
-    exchange,
-    new AiError.InvalidResponseError({
-      description:
-        `the answer is not what ${exchange.module} expects (${what}). Check that the URL is the provider's API`
-    })
-  )
 
 /** Opens a request and decodes its whole body. */
 export const json = Effect.fnUntraced(function*<A, RD>(

@@ -1,12 +1,13 @@
 /** A request in the words of Ollama's `/api/chat` (`docs/api.md`, "Generate a chat completion"). */
-import * as AiError from "effect/ai/AiError"
+import type * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Prompt from "effect/ai/Prompt"
 import * as Tool from "effect/ai/Tool"
 import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
 import type * as JsonSchema from "effect/JsonSchema"
-import { jsonSchema } from "./openAiRequest.ts"
+import { unsupported } from "../ProviderFailure.ts"
+import { declarable, jsonSchema } from "./openAiRequest.ts"
 import { resultText } from "./toolResult.ts"
 
 export interface Message {
@@ -30,7 +31,7 @@ export interface Body {
   }>
 }
 
-const unusable = (description: string) => Effect.fail(new AiError.InvalidUserInputError({ description }))
+const unusable = (description: string) => Effect.fail(unsupported("messages", description))
 
 /** Ollama takes the bytes of images, in base 64, and fetches nothing. */
 const image = (part: Prompt.FilePart): Effect.Effect<string, AiError.AiErrorReason> => {
@@ -94,7 +95,7 @@ export const make = Effect.fnUntraced(function*(
   options: LanguageModel.ProviderOptions
 ): Effect.fn.Return<Body, AiError.AiErrorReason> {
   const messages = (yield* Effect.forEach(options.prompt.content, toMessages)).flat()
-  const tools = offered(options)
+  const tools = yield* declarable(offered(options))
   return {
     messages,
     ...(options.responseFormat.type === "text" ? {} : { format: yield* jsonSchema(options.responseFormat.schema) }),

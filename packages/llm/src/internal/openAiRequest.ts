@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
 import type * as JsonSchema from "effect/JsonSchema"
 import * as Provider from "../Provider.ts"
+import { unsupported } from "../ProviderFailure.ts"
 import { resultText } from "./toolResult.ts"
 
 type ContentPart =
@@ -50,9 +51,7 @@ export interface Body {
 }
 
 const unsupportedFile = (mediaType: string): AiError.AiErrorReason =>
-  new AiError.InvalidUserInputError({
-    description: `chat completions take images and PDF files, not ${mediaType}`
-  })
+  unsupported("messages", `chat completions take images and PDF files, not ${mediaType}`)
 
 const fileUrl = (part: Prompt.FilePart): string =>
   part.data instanceof URL
@@ -118,6 +117,16 @@ const toMessages = (message: Prompt.Message): Effect.Effect<ReadonlyArray<Messag
   }
 }
 
+/** Tools that a vendor runs itself mean nothing to another. */
+export const declarable = (
+  tools: ReadonlyArray<Tool.Any>
+): Effect.Effect<ReadonlyArray<Tool.Any>, AiError.AiErrorReason> => {
+  const foreign = tools.find(Tool.isProviderDefined)
+  return foreign === undefined
+    ? Effect.succeed(tools)
+    : Effect.fail(unsupported("tools", `the tool "${foreign.name}" is one that its own vendor's API runs`))
+}
+
 const toTool = (tool: Tool.Any): FunctionTool => {
   const description = Tool.getDescription(tool)
   const strict = Tool.getStrictMode(tool)
@@ -144,12 +153,13 @@ export const make = Effect.fnUntraced(function*(
   options: LanguageModel.ProviderOptions
 ): Effect.fn.Return<Body, AiError.AiErrorReason> {
   const messages = (yield* Effect.forEach(options.prompt.content, toMessages)).flat()
+  const tools = yield* declarable(options.tools)
   const format = options.responseFormat
   return {
     messages,
-    ...(options.tools.length === 0
+    ...(tools.length === 0
       ? {}
-      : { tools: options.tools.map(toTool), tool_choice: toToolChoice(options.toolChoice) }),
+      : { tools: tools.map(toTool), tool_choice: toToolChoice(options.toolChoice) }),
     ...(format.type === "text" ? {} : {
       response_format: {
         type: "json_schema",

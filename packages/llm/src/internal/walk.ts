@@ -21,7 +21,7 @@ import type { Failure } from "../FallbackDecision.ts"
 import { decide, Decision } from "../FallbackDecision.ts"
 import type { Feature, Provider } from "../Provider.ts"
 import { missing } from "../Provider.ts"
-import { detail } from "../ProviderFailure.ts"
+import { detail, unsupported } from "../ProviderFailure.ts"
 
 /** What a policy of the chain protects and adds. */
 export type AttemptPolicy = Policy.Policy<AttemptFailure, PolicyError.PolicyError<PolicyError.AttemptTimeout>>
@@ -60,22 +60,18 @@ interface Pending {
   readonly failure: AttemptFailure | undefined
 }
 
-const timedOut = (timeout: Duration.Duration): AiError.AiErrorReason =>
+/** The reason of an attempt that its clock or its end made a failure, rather than the provider's own word. */
+export const silent = (provider: Provider, description: string): AiError.AiErrorReason =>
   new AiError.NetworkError({
     reason: "TransportError",
     method: "POST",
-    url: "",
-    description: `no content within ${Duration.format(timeout)}`
+    url: `${provider.name}/${provider.model}`,
+    description
   })
 
 /** The reason of a request that its deadline ended. */
-export const deadlinePassed = (): AiError.AiErrorReason =>
-  new AiError.NetworkError({
-    reason: "TransportError",
-    method: "POST",
-    url: "",
-    description: "the request passed its deadline"
-  })
+export const deadlinePassed = (provider: Provider): AiError.AiErrorReason =>
+  silent(provider, "the request passed its deadline")
 
 /** One attempt in progress: the provider and its number. */
 export interface Running {
@@ -174,8 +170,8 @@ export class Walk {
     const [first] = entries
     const running = this.unsettled ?? (this.attempts.length > 0 || first === undefined ? undefined : this.begin(first))
     const decision: Decision = { _tag: "Fail", because: "the deadline has passed" }
-    if (running !== undefined) this.failed(running, deadlinePassed(), decision)
-    return this.failure(deadlinePassed())
+    if (running !== undefined) this.failed(running, deadlinePassed(running.entry.provider), decision)
+    return this.failure()
   }
 
   /** What has ended is tried again after `delay`. */
@@ -184,7 +180,7 @@ export class Walk {
     if (pending === undefined || unsettled?.entry !== entry) return
     const decision = pending.failure?.decision ??
       { _tag: "Retry" as const, because: "no content came in time", after: undefined }
-    this.failed(unsettled, reasonOf(pending, error), decision, { delay })
+    this.failed(unsettled, reasonOf(entry.provider, pending, error), decision, { delay })
   }
 
   private settle(): void {
@@ -192,13 +188,14 @@ export class Walk {
     this.pending = undefined
   }
 
-  private failure(reason: AiError.AiErrorReason): AllProvidersFailed {
+  /** The story so far as an error, with the reason of its last attempt. */
+  private failure(): AllProvidersFailed {
     const [first, ...rest] = this.attempts
     if (first === undefined) throw new RangeError("ProviderChain: a request cannot fail before its first attempt")
     return new AllProvidersFailed({
       module: "ProviderChain",
       method: this.method,
-      reason,
+      reason: (rest.at(-1) ?? first).reason,
       attempts: [first, ...rest]
     })
   }
@@ -313,12 +310,12 @@ export class Walk {
         Effect.result
       )
       if (Result.isSuccess(result)) return result.success
-      const reason = reasonOf(this.pending, result.failure)
+      const reason = reasonOf(entry.provider, this.pending, result.failure)
       const remaining = Option.getOrUndefined(yield* Deadline.remaining)
       const { decision, next } = this.consider(entry, rest, { reason, retriesLeft: false, remaining })
       const [candidate, ...others] = next
       if (this.unsettled !== undefined) this.failed(this.unsettled, reason, decision)
-      if (decision._tag !== "Fallback" || candidate === undefined) return yield* this.failure(reason)
+      if (decision._tag !== "Fallback" || candidate === undefined) return yield* this.failure()
       if (decision.cooldown) this.coolDown(entry, reason)
       return yield* this.visit(candidate, others, open)
     })
@@ -333,18 +330,14 @@ export class Walk {
   /** No provider's model can do what the request asks for: each is in the story with what it lacks. */
   private unable(entries: ReadonlyArray<Entry>): AllProvidersFailed {
     const decision: Decision = { _tag: "Fail", because: "no provider's model can do what was asked" }
-    const reasons = entries.map((entry) => {
-      const { capabilities, location, model, name } = entry.provider
-      const reason = new AiError.InvalidRequestError({
-        description: `${name}/${model} cannot do ${missing(capabilities, this.features).join(" and ")}. ` +
-          "Choose a model that can",
-        metadata: { holdfast: { kind: "unsupported" } }
-      })
+    for (const { provider } of entries) {
+      const { capabilities, location, model, name } = provider
+      const lacks = missing(capabilities, this.features).join(" and ")
+      const reason = unsupported("model", `${name}/${model} cannot do ${lacks}. Choose a model that can`)
       const duration = Duration.zero
       this.attempts.push({ provider: name, model, location, attempt: 0, reason, decision, duration, usage: undefined })
-      return reason
-    })
-    return this.failure(reasons.at(-1) ?? deadlinePassed())
+    }
+    return this.failure()
   }
 }
 
@@ -354,10 +347,10 @@ type Told = ChainEvent extends infer E ?
   : never
 
 /** Why an attempt ended: its own failure, or the clock that ended it. */
-const reasonOf = (pending: Pending | undefined, error: unknown): AiError.AiErrorReason => {
+const reasonOf = (provider: Provider, pending: Pending | undefined, error: unknown): AiError.AiErrorReason => {
   if (pending?.failure !== undefined) return pending.failure.reason
   if (AiError.isAiError(error)) return error.reason
   return PolicyError.isPolicyError(error) && error.reason._tag === "AttemptTimeout"
-    ? timedOut(error.reason.timeout)
-    : deadlinePassed()
+    ? silent(provider, `no content within ${Duration.format(error.reason.timeout)}`)
+    : deadlinePassed(provider)
 }

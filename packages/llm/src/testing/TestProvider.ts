@@ -46,7 +46,15 @@ export interface TestProvider extends Provider.Provider {
 // Answers
 // -----------------------------------------------------------------------------
 
-/** An answer of these stream parts, as they are: whoever leaves out the `finish` plays a stream without its terminator. */
+/**
+ * An answer of these stream parts, as they are: whoever leaves out the `finish` plays a stream without its terminator.
+ *
+ * ```ts import.meta.vitest
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ *
+ * TestProvider.parts([{ type: "text-start", id: "t" }]) // => [{ _tag: "Part", part: { type: "text-start", id: "t" } }]
+ * ```
+ */
 export const parts = (parts: ReadonlyArray<Response.StreamPartEncoded>): Answer =>
   parts.map((part) => ({ _tag: "Part", part }))
 
@@ -75,7 +83,15 @@ export const text = (text: string): Answer => {
   ])
 }
 
-/** A whole answer that calls a tool. */
+/**
+ * A whole answer that calls a tool. The call's id defaults to `call-` and the tool's name.
+ *
+ * ```ts import.meta.vitest
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ *
+ * TestProvider.toolCall("weather", { city: "Oslo" }).length // => 5
+ * ```
+ */
 export const toolCall = (name: string, params: unknown, options?: { readonly id?: string | undefined }): Answer => {
   const id = options?.id ?? `call-${name}`
   return parts([
@@ -87,7 +103,15 @@ export const toolCall = (name: string, params: unknown, options?: { readonly id?
   ])
 }
 
-/** A failure before any part. */
+/**
+ * A failure before any part.
+ *
+ * ```ts import.meta.vitest
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ *
+ * TestProvider.failure(TestProvider.disconnected) // => [{ _tag: "Fail", reason: TestProvider.disconnected }]
+ * ```
+ */
 export const failure = (reason: AiError.AiErrorReason): Answer => [{ _tag: "Fail", reason }]
 
 /** What a broken connection looks like. */
@@ -98,25 +122,68 @@ export const disconnected: AiError.AiErrorReason = new AiError.NetworkError({
   description: "the connection was reset"
 })
 
-/** An answer that fails after its first `count` steps. Defaults to a broken connection. */
-export const cut = (answer: Answer, count: number, reason?: AiError.AiErrorReason): Answer => [
-  ...answer.slice(0, count),
-  { _tag: "Fail", reason: reason ?? disconnected }
-]
+/**
+ * An answer that fails after its first `count` steps. The `reason` defaults to a broken connection.
+ *
+ * ```ts import.meta.vitest
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ *
+ * const broken = TestProvider.cut(TestProvider.text("one two"), 2)
+ * broken.map((step) => step._tag) // => ["Part", "Part", "Fail"]
+ * ```
+ */
+export const cut: {
+  (count: number, reason?: AiError.AiErrorReason): (answer: Answer) => Answer
+  (answer: Answer, count: number, reason?: AiError.AiErrorReason): Answer
+} = dual(
+  (args) => typeof args[0] !== "number",
+  (answer: Answer, count: number, reason?: AiError.AiErrorReason): Answer => [
+    ...answer.slice(0, count),
+    { _tag: "Fail", reason: reason ?? disconnected }
+  ]
+)
 
-/** An answer that ends in order after its first `count` steps, as a proxy cuts it: without the terminator. */
+/**
+ * An answer that ends in order after its first `count` steps, as a proxy cuts it: without the terminator.
+ *
+ * ```ts import.meta.vitest
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ *
+ * const proxied = TestProvider.truncate(TestProvider.text("one two"), 2)
+ * proxied.map((step) => step._tag) // => ["Part", "Part"]
+ * ```
+ */
 export const truncate: {
   (count: number): (answer: Answer) => Answer
   (answer: Answer, count: number): Answer
 } = dual(2, (answer: Answer, count: number): Answer => answer.slice(0, count))
 
-/** An answer that says nothing more after its first `count` steps. */
+/**
+ * An answer that says nothing more after its first `count` steps.
+ *
+ * ```ts import.meta.vitest
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ *
+ * const silent = TestProvider.stall(TestProvider.text("one two"), 1)
+ * silent.map((step) => step._tag) // => ["Part", "Stall"]
+ * ```
+ */
 export const stall: {
   (count: number): (answer: Answer) => Answer
   (answer: Answer, count: number): Answer
 } = dual(2, (answer: Answer, count: number): Answer => [...answer.slice(0, count), { _tag: "Stall" }])
 
-/** An answer that comes later. */
+/**
+ * An answer that comes later.
+ *
+ * ```ts import.meta.vitest
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Duration } from "effect"
+ *
+ * const late = TestProvider.delay(TestProvider.text("one"), "3 seconds")
+ * late[0] // => { _tag: "Delay", duration: Duration.seconds(3) }
+ * ```
+ */
 export const delay: {
   (duration: Duration.Input): (answer: Answer) => Answer
   (answer: Answer, duration: Duration.Input): Answer
@@ -125,7 +192,16 @@ export const delay: {
   ...answer
 ])
 
-/** An answer with a pause before each step. */
+/**
+ * An answer with a pause before each step.
+ *
+ * ```ts import.meta.vitest
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ *
+ * const slow = TestProvider.pace(TestProvider.failure(TestProvider.disconnected), "3 seconds")
+ * slow.map((step) => step._tag) // => ["Delay", "Fail"]
+ * ```
+ */
 export const pace: {
   (duration: Duration.Input): (answer: Answer) => Answer
   (answer: Answer, duration: Duration.Input): Answer

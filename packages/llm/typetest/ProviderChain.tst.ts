@@ -1,0 +1,59 @@
+import type { AttemptTimeout, PolicyError } from "@holdfast/core/PolicyError"
+import * as ChainError from "@holdfast/llm/ChainError"
+import type * as FallbackDecision from "@holdfast/llm/FallbackDecision"
+import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
+import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
+import * as ProviderChain from "@holdfast/llm/ProviderChain"
+import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+import type { AiError } from "effect/ai/AiError"
+import * as LanguageModel from "effect/ai/LanguageModel"
+import type { ConfigError } from "effect/Config"
+import type { Duration } from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { HttpClient } from "effect/http/HttpClient"
+import type { Layer } from "effect/Layer"
+import { describe, expect, test } from "tstyche"
+
+const scripted = TestProvider.script("cloud", [])
+
+describe("layer", () => {
+  test("needs nothing for providers that need nothing", () => {
+    expect(ProviderChain.layer({ providers: [scripted] })).type.toBe<Layer<LanguageModel.LanguageModel>>()
+    expect(ProviderChain.layerNoop(scripted)).type.toBe<Layer<LanguageModel.LanguageModel>>()
+  })
+
+  test("needs and fails with what making its providers does", () => {
+    expect(ProviderChain.layer({ providers: [scripted, OllamaProvider.make()] })).type.toBe<
+      Layer<LanguageModel.LanguageModel, never, HttpClient>
+    >()
+    expect(ProviderChain.layer({ providers: [OpenAiProvider.makeConfig(), OllamaProvider.make()] })).type.toBe<
+      Layer<LanguageModel.LanguageModel, ConfigError, HttpClient>
+    >()
+    expect(ProviderChain.layerConfig()).type.toBe<Layer<LanguageModel.LanguageModel, ConfigError, HttpClient>>()
+  })
+
+  test("takes one provider or more", () => {
+    expect(ProviderChain.layer).type.not.toBeCallableWith({ providers: [] })
+  })
+})
+
+describe("errors", () => {
+  test("are the AiError of LanguageModel, and are told apart by their guards", () => {
+    const asked = LanguageModel.generateText({ prompt: "hello" })
+    expect<Effect.Error<typeof asked>>().type.toBe<AiError>()
+    expect<ChainError.AllProvidersFailed>().type.toBeAssignableTo<AiError>()
+    expect<ChainError.StreamInterrupted>().type.toBeAssignableTo<AiError>()
+    const error = {} as AiError
+    if (ChainError.isStreamInterrupted(error)) {
+      expect(error.partial.text).type.toBe<string>()
+    }
+    if (ChainError.isAllProvidersFailed(error)) {
+      expect(error.attempts[0].decision).type.toBe<FallbackDecision.Decision>()
+      expect(error.attempts[0].duration).type.toBe<Duration>()
+    }
+  })
+
+  test("hold no reason of the policy below", () => {
+    expect<AiError>().type.not.toBeAssignableFrom<PolicyError<AttemptTimeout>>()
+  })
+})
