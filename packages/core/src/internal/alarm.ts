@@ -26,8 +26,12 @@ export abstract class Alarm {
 const liveClock = Context.get(Context.empty(), Clock.Clock)
 
 /** Rings `alarm` in `millis`, by the clock of `fiber`. */
-export const set = (alarm: Alarm, fiber: Fiber.Fiber<unknown, unknown>, millis: number): void => {
-  const clock = fiber.getRef(Clock.Clock)
+export const set = (
+  alarm: Alarm,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  millis: number,
+  clock: Clock.Clock = fiber.getRef(Clock.Clock)
+): void => {
   if (clock === liveClock && millis > 0) {
     alarm.due = performance.now() + millis
     push(alarm)

@@ -21,9 +21,9 @@ import { AttemptTimeout, type BulkheadFull, type CircuitOpen, DeadlineExceeded, 
 import type { Observer, PolicyEvent } from "../PolicyEvent.ts"
 import type { Decision, Retry } from "../Retry.ts"
 import * as Alarm from "./alarm.ts"
-import type { Breaker } from "./breaker.ts"
+import { type Breaker, hintOf } from "./breaker.ts"
 import type { Bulkhead, Bulkheads, Waiter } from "./bulkhead.ts"
-import { type Circuit, failure } from "./circuitBreaker.ts"
+import { type Circuit, failure, ignored, type Outcome } from "./circuitBreaker.ts"
 import * as Observers from "./observers.ts"
 import { logRetry } from "./report.ts"
 import { stopSchedule, stopTimes } from "./retry.ts"
@@ -65,6 +65,7 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
   readonly resume: (effect: Effect.Effect<A, E | SE | Added, R | SR>) => void
   readonly context: Context.Context<R | SR>
   readonly observers: ReadonlyArray<Observer>
+  clock: Clock.Clock | undefined = undefined
   readonly startedAt: number
   /** The instant by which the policy's own deadline ends the call. */
   readonly deadlineAt: number
@@ -139,7 +140,7 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     if (bulkhead.maxWait <= 0 || !machine.enqueue(this)) return this.turnedAway(machine)
     this.queue = machine
     const wait = Math.min(bulkhead.maxWait, this.deadlineAt - now)
-    if (wait < Infinity) Alarm.set(this, this.fiber, wait)
+    if (wait < Infinity) this.alarm(wait)
     if (this.observers.length > 0) this.emit({ _tag: "Queued", ahead: machine.waiting - 1 })
   }
 
@@ -174,7 +175,7 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     if (exit !== undefined) return this.settle(exit)
     this.child = child
     const limit = this.limit(now)
-    if (limit < Infinity) Alarm.set(this, this.fiber, limit)
+    if (limit < Infinity) this.alarm(limit)
     child.addObserver((exit) => this.settle(exit))
   }
 
@@ -214,8 +215,16 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     }
   }
 
-  /** Takes the end of an attempt. */
+  /** Takes the end of an attempt. What a predicate of the options throws is a defect of the call. */
   settle(exit: Exit.Exit<A, E>): void {
+    try {
+      this.take(exit)
+    } catch (defect) {
+      if (!this.ended) this.end(Exit.die(defect))
+    }
+  }
+
+  take(exit: Exit.Exit<A, E>): void {
     if (this.child !== undefined) {
       Alarm.clear(this)
       this.child = undefined
@@ -249,12 +258,14 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
   /** Tells the circuit how the attempt ended: `undefined` is a timeout. */
   tell(circuit: Circuit, exit: Exit.Exit<A, E> | undefined): void {
     const from = circuit.state
+    const now = this.now()
+    let outcome: Outcome = failure
     this.circuit = undefined
-    if (exit === undefined) {
-      const now = this.now()
-      circuit.settle(this.ticket, now, failure, now - this.attemptStartedAt, 0, this)
-    } else {
-      this.parts.breaker?.settle(circuit, this.ticket, this.attemptStartedAt, exit, this.fiber)
+    try {
+      if (exit !== undefined) outcome = this.parts.breaker?.outcome(exit) ?? ignored
+    } finally {
+      const hint = exit === undefined || outcome !== failure ? 0 : hintOf(exit)
+      circuit.settle(this.ticket, now, outcome, now - this.attemptStartedAt, hint, this)
     }
     const to = circuit.state
     if (from !== to && this.observers.length > 0) this.emit({ _tag: "CircuitChanged", from, to })
@@ -346,7 +357,7 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     this.delay = delay
     if (this.observers.length > 0) this.emit({ _tag: "RetryScheduled", delay, of, error })
     this.fork(logRetry({ _tag: "RetryScheduled", ...this.origin(), delay, of, error }), () =>
-      Alarm.set(this, this.fiber, delay))
+      this.alarm(delay))
   }
 
   /** Runs an effect of the policy's own between attempts. */
@@ -392,7 +403,12 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
   }
 
   now(): number {
-    return this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    return (this.clock ??= this.fiber.getRef(Clock.Clock)).currentTimeMillisUnsafe()
+  }
+
+  alarm(millis: number): void {
+    this.clock ??= this.fiber.getRef(Clock.Clock)
+    Alarm.set(this, this.fiber, millis, this.clock)
   }
 
   random(): number {
