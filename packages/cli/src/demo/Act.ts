@@ -80,7 +80,7 @@ export const all: ReadonlyArray<Act> = [
     name: "slow",
     title: "The cloud is far too slow",
     listening: true,
-    fault: { _tag: "Slow", delay: [2200, 2800] },
+    fault: { _tag: "Slow", delay: [1800, 2400] },
     share: 0.6,
     inARow: 3
   },
