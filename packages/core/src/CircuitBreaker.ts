@@ -248,18 +248,18 @@ export const rate = (options?: {
     longerThan: positiveMillis(where, "slow.longerThan", options.slow.longerThan),
     threshold: share(where, "slow.threshold", options.slow.threshold ?? 1)
   }
+  const size = options?.size === undefined ? Infinity : integer(where, "size", options.size, 1)
   const minimumCalls = integer(
     where,
     "minimumCalls",
-    options?.minimumCalls ?? Math.min(defaultTrip.minimumCalls, options?.size ?? Infinity),
+    options?.minimumCalls ?? Math.min(defaultTrip.minimumCalls, size),
     1
   )
-  if (options?.size === undefined) {
+  if (size === Infinity) {
     const window = positiveMillis(where, "window", options?.window ?? defaultTrip.window)
     return { _tag: "TimeRate", threshold, minimumCalls, slow, window }
   }
-  const size = integer(where, "size", options.size, 1)
-  if (options.window !== undefined) {
+  if (options?.window !== undefined) {
     throw new RangeError(`${where}: size must not be given beside a window, got ${size}`)
   }
   if (minimumCalls > size) {
