@@ -220,35 +220,34 @@ const send = (pools: Pools, request: Request): Effect.Effect<Response, Failure> 
     if (Result.isFailure(url)) return invalidUrl(request, url.failure)
     if (url.success.protocol !== "http:" && url.success.protocol !== "https:") return invalidUrl(request, undefined)
     return isTraced(fiber, request)
-      ? traced(fiber, request, url.success, (request) => exchange(pools, request, url.success, fiber))
-      : exchange(pools, request, url.success, fiber)
+      ? traced(fiber, request, url.success, (request) => exchange(pools, request, url.success, fiber.context))
+      : exchange(pools, request, url.success, fiber.context)
   })
 
 const exchange = (
   pools: Pools,
   request: Request,
   url: URL,
-  fiber: Fiber.Fiber<unknown, unknown>
+  context: Context.Context<never>
 ): Effect.Effect<Response, Failure> =>
   Effect.callback((resume) => {
-    const context = fiber.context
+    const scope = Context.getOrUndefined(context, Scope.Scope)
     const origin = pools.of(url.origin)
-    const one = new Exchange(
-      request,
-      {
-        method: request.method,
-        path: url.pathname + url.search,
-        headers: request.headers,
-        body: bodyOf(request, context)
-      },
-      (exchange, failure) => {
-        if (failure !== undefined) return resume(Effect.fail(failure))
-        const response = new UndiciResponse(exchange, url.href)
-        const scope = exchange.isComplete ? undefined : Context.getOrUndefined(context, Scope.Scope)
-        resume(scope === undefined ? Effect.succeed(response) : Effect.as(exchange.attach(scope), response))
-      },
-      () => origin.release()
-    )
+    const options = {
+      method: request.method,
+      path: url.pathname + url.search,
+      headers: request.headers,
+      body: bodyOf(request, context)
+    }
+    const one = new Exchange(request, options, origin, (exchange, failure) => {
+      if (failure !== undefined) return resume(Effect.fail(failure))
+      const response = new UndiciResponse(exchange, url.href)
+      resume(
+        scope === undefined || exchange.isComplete
+          ? Effect.succeed(response)
+          : Effect.as(exchange.attach(scope), response)
+      )
+    })
     origin.send(one, context, (reason) => {
       const failure = new HttpFailure.HttpFailure({ reason, phase: "pool", requestWritten: false })
       resume(Effect.fail(transportError(request, failure)))

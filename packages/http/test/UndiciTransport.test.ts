@@ -20,8 +20,6 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
 import type * as Net from "node:net"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
 import * as Server from "./server.ts"
 
 const one = UndiciTransport.layer({ connections: 1 })
@@ -134,12 +132,7 @@ describe("UndiciTransport", () => {
       Effect.gen(function*() {
         const server = yield* Server.raw((socket) => socket.write(Server.response(200, "x".repeat(1_000_000))))
         for (let i = 0; i < 3; i++) yield* Effect.asVoid(HttpClient.get(server.url))
-        setFlagsFromString("--expose-gc")
-        const collectGarbage: () => void = runInNewContext("gc")
-        while ((yield* stats).running > 0) {
-          collectGarbage()
-          yield* Server.turn
-        }
+        yield* Server.idleByCollection
       }).pipe(Effect.provide(UndiciTransport.layer({ connections: 3 }))))
 
     it.live("reads a body that was read whole again, and one that was streamed once", () =>

@@ -5,6 +5,8 @@ import * as HttpClient from "effect/http/HttpClient"
 import type * as Scope from "effect/Scope"
 import * as Http from "node:http"
 import * as Net from "node:net"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 
 export interface Server {
   readonly url: string
@@ -78,6 +80,17 @@ export const response = (status: number, body: string, headers: Record<string, s
 export const idle: Effect.Effect<void, never, UndiciTransport> = Effect.gen(function*() {
   const transport = yield* UndiciTransport
   while ((yield* transport.stats).running > 0) yield* turn
+})
+
+/** {@link idle}, while garbage is collected. */
+export const idleByCollection: Effect.Effect<void, never, UndiciTransport> = Effect.gen(function*() {
+  setFlagsFromString("--expose-gc")
+  const collectGarbage: () => void = runInNewContext("gc")
+  const transport = yield* UndiciTransport
+  while ((yield* transport.stats).running > 0) {
+    collectGarbage()
+    yield* turn
+  }
 })
 
 /** Lets the event loop go round once. */

@@ -86,6 +86,13 @@ describe("ResilientHttpClient on sockets", () => {
       yield* Server.idle
     }).pipe(Effect.provide(one())))
 
+  it.live("gives back the connection of a large body whose response is garbage", () =>
+    Effect.gen(function*() {
+      const server = yield* Server.raw((socket) => socket.write(Server.response(200, "x".repeat(1_000_000))))
+      for (let i = 0; i < 3; i++) yield* Effect.asVoid(HttpClient.get(server.url))
+      yield* Server.idleByCollection
+    }).pipe(Effect.provide(one({ timeouts: { attempt: "5 seconds" } }, { connections: 3 }))))
+
   it.live("keeps the connection of a small discarded body", () =>
     Effect.gen(function*() {
       const server = yield* failing(3, (socket) => socket.write(Server.response(503, "x".repeat(60_000))))

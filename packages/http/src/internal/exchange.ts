@@ -36,19 +36,24 @@ type State = typeof waiting | typeof reading | typeof ended | typeof failed
 // One object for every cancelled exchange: undici wants a reason, and nobody reads it.
 const cancelled = new Error("The exchange was cancelled by the caller")
 
+type OnHead = (exchange: Exchange, failure: Failure | undefined) => void
+
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly request: HttpClientRequest.HttpClientRequest
   readonly options: Dispatcher.DispatchOptions
-  /** Told once, with the head or the failure that came instead of it. */
-  readonly onHead: (exchange: Exchange, failure: Failure | undefined) => void
   /** Told once, when undici has done with the connection. */
-  readonly onRelease: () => void
+  readonly owner: { release(): void }
 
   status = 0
   headers: IncomingHttpHeaders | undefined = undefined
   /** Whether someone has begun to read the body. */
   isRead = false
 
+  /**
+   * Told once, with the head or the failure that came instead of it, and then forgotten: it leads to the fiber, which
+   * may lead to the response, and a response that its own exchange holds is never garbage.
+   */
+  private onHead: OnHead | undefined
   private state: State = waiting
   private controller: Dispatcher.DispatchController | undefined = undefined
   private written = false
@@ -65,13 +70,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
   constructor(
     request: HttpClientRequest.HttpClientRequest,
     options: Dispatcher.DispatchOptions,
-    onHead: (exchange: Exchange, failure: Failure | undefined) => void,
-    onRelease: () => void
+    owner: { release(): void },
+    onHead: OnHead
   ) {
     this.request = request
     this.options = options
+    this.owner = owner
     this.onHead = onHead
-    this.onRelease = onRelease
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -89,7 +94,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.status = status
     this.headers = headers
     this.state = reading
-    queueMicrotask(() => this.onHead(this, undefined))
+    queueMicrotask(() => this.deliver(undefined))
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
@@ -114,7 +119,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.state === waiting) {
       this.state = failed
       const failure = this.failureOf(error)
-      queueMicrotask(() => this.onHead(this, failure))
+      queueMicrotask(() => this.deliver(failure))
     } else if (this.state === reading) {
       this.fail(this.failureOf(error))
     }
@@ -221,6 +226,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     })
   }
 
+  private deliver(failure: Failure | undefined): void {
+    const { onHead } = this
+    this.onHead = undefined
+    onHead?.(this, failure)
+  }
+
   private notify(): void {
     const waiters = this.waiters
     if (waiters === undefined) return
@@ -242,7 +253,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.released = true
     // The exchange is over: closing its scope only takes it off the parent.
     if (this.scope !== undefined) Scope.closeUnsafe(this.scope, Exit.void)
-    this.onRelease()
+    this.owner.release()
   }
 
   private failureOf(error: Error): Failure {
