@@ -1,6 +1,7 @@
 /** A server on 127.0.0.1 that plays a script of replies, byte by byte, and keeps what it was sent. */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 
@@ -20,7 +21,7 @@ export interface Reply {
   readonly after?: "end" | "cut" | "hang"
 }
 
-export interface LoopbackServer {
+interface LoopbackServer {
   readonly url: string
   readonly received: Array<Received>
   /** Completes when a client has gone away before its answer was over. */
@@ -54,7 +55,9 @@ const play = async (response: ServerResponse, reply: Reply): Promise<void> => {
 }
 
 /** Starts a server whose replies are made by `respond`; `index` counts the requests from 0. */
-export const make = (respond: (request: Received, index: number) => Reply) =>
+export const make = (
+  respond: (request: Received, index: number) => Reply
+): Effect.Effect<LoopbackServer, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.gen(function*() {
       const received: Array<Received> = []
@@ -88,7 +91,7 @@ export const make = (respond: (request: Received, index: number) => Reply) =>
 export const always = (reply: Reply) => make(() => reply)
 
 /** The body of the last request, which was JSON. */
-export const lastBody = (server: { readonly received: ReadonlyArray<Received> }): Readonly<Record<string, unknown>> => {
+export const lastBody = (server: LoopbackServer): Readonly<Record<string, unknown>> => {
   const body = server.received.at(-1)?.body
   if (typeof body !== "object" || body === null) throw new Error("the server was sent no body")
   return { ...body }

@@ -6,7 +6,7 @@ import * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 
-export const request = (
+const request = (
   options?: Partial<Omit<LanguageModel.ProviderOptions, "prompt">> & { readonly prompt?: Prompt.RawInput }
 ): Effect.Effect<LanguageModel.ProviderOptions> =>
   Effect.scoped(Effect.map(Effect.makeSpanScoped("test"), (span) => ({

@@ -10,7 +10,7 @@ import { unsupported } from "../ProviderFailure.ts"
 import { declarable, jsonSchema } from "./openAiRequest.ts"
 import { resultText } from "./toolResult.ts"
 
-export interface Message {
+interface Message {
   readonly role: "system" | "user" | "assistant" | "tool"
   readonly content: string
   readonly images?: ReadonlyArray<string>

@@ -21,7 +21,7 @@ interface ToolCall {
   readonly function: { readonly name: string; readonly arguments: string }
 }
 
-export type Message =
+type Message =
   | { readonly role: "system"; readonly content: string }
   | { readonly role: "user"; readonly content: string | ReadonlyArray<ContentPart> }
   | { readonly role: "assistant"; readonly content: string | null; readonly tool_calls?: ReadonlyArray<ToolCall> }
