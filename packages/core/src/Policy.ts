@@ -181,7 +181,7 @@ const compileParts = (
       ? undefined
       : new Breaker(`${where}: circuitBreaker`, { name, ...circuitBreaker }, context),
     timed: deadline !== undefined || bulkhead !== undefined || circuitBreaker !== undefined ||
-      retry?.maxElapsed !== undefined
+      retry?.maxElapsed !== undefined || retry?.budget !== undefined
   }
 }
 
@@ -303,25 +303,26 @@ export interface ServiceClass<Self, Id extends string, O> extends Context.Servic
  * await Effect.runPromise(program.pipe(Effect.provide(InventoryPolicy.layerWith({ retry: { times: 1 } })))) // => "down 3"
  * ```
  */
-export const Service = <Self>() =>
-<const Id extends string, const O extends AnyOptions>(id: Id, options: O & Exact<O>): ServiceClass<Self, Id, O> => {
-  const Tag = Context.Service<Self, Of<O>>()(id)
-  // `layerWith` and `layerConfig` have checked that these options make a policy of the declared type.
-  const declared = (options: AnyOptions): Effect.Effect<Of<O>> =>
-    Effect.map(untyped({ name: id, ...options }), (policy) => policy as Of<O>)
-  const { protect } = make_<never, unknown, unknown>(
-    id,
-    (self, key) => Effect.flatMap(Tag, (policy: Policy<never, unknown, unknown>) => policy.protect({ key })(self))
-  )
-  return Object.assign(Tag, {
-    protect: protect as ServiceClass<Self, Id, O>["protect"],
-    layer: Layer.effect(Tag, declared(options)),
-    layerNoop: Layer.succeed(Tag, noop),
-    layerWith: (options: AnyOptions) => Layer.effect(Tag, declared(options)),
-    layerConfig: (config: Config.Config<AnyOptions>) =>
-      Layer.effect(Tag, Effect.flatMap(config, (options) => orConfigError(declared(options))))
-  })
-}
+export const Service =
+  <Self>() =>
+  <const Id extends string, const O extends AnyOptions>(id: Id, options: O & Exact<O>): ServiceClass<Self, Id, O> => {
+    const Tag = Context.Service<Self, Of<O>>()(id)
+    // `layerWith` and `layerConfig` have checked that these options make a policy of the declared type.
+    const declared = (options: AnyOptions): Effect.Effect<Of<O>> =>
+      Effect.map(untyped({ name: id, ...options }), (policy) => policy as Of<O>)
+    const { protect } = make_<never, unknown, unknown>(
+      id,
+      (self, key) => Effect.flatMap(Tag, (policy: Policy<never, unknown, unknown>) => policy.protect({ key })(self))
+    )
+    return Object.assign(Tag, {
+      protect: protect as ServiceClass<Self, Id, O>["protect"],
+      layer: Layer.effect(Tag, declared(options)),
+      layerNoop: Layer.succeed(Tag, noop),
+      layerWith: (options: AnyOptions) => Layer.effect(Tag, declared(options)),
+      layerConfig: (config: Config.Config<AnyOptions>) =>
+        Layer.effect(Tag, Effect.flatMap(config, (options) => orConfigError(declared(options))))
+    })
+  }
 
 /** Turns the `RangeError` of options that cannot be right into the error of the `Config` that they came from. */
 const orConfigError = <A>(self: Effect.Effect<A>): Effect.Effect<A, Config.ConfigError> =>

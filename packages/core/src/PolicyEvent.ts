@@ -78,8 +78,9 @@ export interface RetryScheduled extends Origin {
  * - `deadline`: the delay would pass the deadline.
  * - `retryAfter`: the other side asked for a longer pause than the policy allows.
  * - `schedule`: the backoff schedule ended.
+ * - `budget`: the retry budget is spent.
  */
-export type StopReason = "times" | "notRetryable" | "elapsed" | "deadline" | "retryAfter" | "schedule"
+export type StopReason = "times" | "notRetryable" | "elapsed" | "deadline" | "retryAfter" | "schedule" | "budget"
 
 /** The call failed and will not be tried again. */
 export interface RetryStopped extends Origin {
@@ -130,5 +131,4 @@ export type Observer = (event: PolicyEvent) => void
 export const observe: {
   (observer: Observer): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   <A, E, R>(self: Effect.Effect<A, E, R>, observer: Observer): Effect.Effect<A, E, R>
-} = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, observer: Observer) =>
-  observers.add(self, observer))
+} = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, observer: Observer) => observers.add(self, observer))

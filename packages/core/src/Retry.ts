@@ -16,6 +16,7 @@ import type * as Schedule from "effect/Schedule"
 import { run } from "./internal/call.ts"
 import { compile } from "./internal/retry.ts"
 import type { StopReason } from "./PolicyEvent.ts"
+import type * as RetryBudget from "./RetryBudget.ts"
 
 /**
  * How to retry.
@@ -59,6 +60,12 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
     readonly mode?: "clamp" | "giveUp" | "wait" | undefined
     readonly max?: Duration.Input | undefined
   } | undefined
+
+  /**
+   * Bounds the retries of all calls together: options for a budget of this retry's own, or a budget that others share. A
+   * spent budget ends the retries with the last error. Defaults to no budget.
+   */
+  readonly budget?: RetryBudget.Options | RetryBudget.RetryBudget | undefined
 }
 
 /** What comes after a failure. */
@@ -108,6 +115,9 @@ export interface Failure<out E> {
 export interface Retry<in E = unknown, out SE = never, out SR = never> {
   readonly times: number
   readonly backoff: Schedule.Schedule<unknown, E, SE, SR>
+
+  /** @internal Asked last, when all else allows another attempt. */
+  readonly budget: RetryBudget.Account | undefined
 
   /** What comes after a failure: {@link Retry.verdict}, and when that allows another attempt, {@link Retry.timing}. */
   readonly decide: (failure: Failure<E>) => Decision
@@ -162,7 +172,11 @@ export const retry: {
   2,
   <A, E, R, SE, SR>(self: Effect.Effect<A, E, R>, options: Options<E, SE, SR>): Effect.Effect<A, E | SE, R | SR> =>
     // Without a deadline and a timeout nothing is added to the errors.
-    run({ name: "retry", retry: compile("Retry.retry", options, false), timed: true }, undefined, self) as Effect.Effect<
+    run(
+      { name: "retry", retry: compile("Retry.retry", options, false), timed: true },
+      undefined,
+      self
+    ) as Effect.Effect<
       A,
       E | SE,
       R | SR

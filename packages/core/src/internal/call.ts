@@ -26,7 +26,7 @@ import type { Bulkhead, Bulkheads, Waiter } from "./bulkhead.ts"
 import { type Circuit, failure, ignored, type Outcome } from "./circuitBreaker.ts"
 import * as Observers from "./observers.ts"
 import { logRetry } from "./report.ts"
-import { stopSchedule, stopTimes } from "./retry.ts"
+import { stopBudget, stopSchedule, stopTimes } from "./retry.ts"
 
 /** The compiled parts of a policy. Durations are in milliseconds; a part that is absent costs nothing. */
 export interface Parts<in E, out SE, out SR> {
@@ -121,7 +121,7 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     if (this.parts.deadline !== undefined && this.deadlineAt <= this.startedAt) {
       this.end(Exit.fail(this.deadlineExceeded("queue")))
     } else if (this.parts.bulkhead === undefined) {
-      this.next(this.startedAt)
+      this.begin(this.startedAt)
     } else {
       this.enter(this.parts.bulkhead)
     }
@@ -135,7 +135,7 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     if (machine.tryAcquire()) {
       this.permit = machine
       this.permitAt = now
-      return this.next(now)
+      return this.begin(now)
     }
     if (bulkhead.maxWait <= 0 || !machine.enqueue(this)) return this.turnedAway(machine)
     this.queue = machine
@@ -150,12 +150,18 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     this.permit = this.queue
     this.queue = undefined
     this.permitAt = this.now()
-    this.next(this.permitAt)
+    this.begin(this.permitAt)
   }
 
   turnedAway(machine: Bulkhead): void {
     if (this.observers.length > 0) this.emit({ _tag: "Rejected", by: "bulkhead", retryAfter: undefined })
     this.end(machine.reject())
+  }
+
+  /** The call is let in: its attempts begin. */
+  begin(now: number): void {
+    this.parts.retry?.budget?.deposit(now)
+    this.next(now)
   }
 
   next(now: number): void {
@@ -297,7 +303,9 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     // The policy's own timeout is always worth another attempt, so `while` is asked about the caller's errors alone.
     const verdict = own === undefined
       ? retry.verdict(error as E, this.attempt)
-      : this.attempt > retry.times ? stopTimes : undefined
+      : this.attempt > retry.times
+      ? stopTimes
+      : undefined
     if (verdict !== undefined) return this.follow(verdict, cause, error)
     if (isBackoff(retry.backoff)) {
       const delay = retry.backoff.delay(this.attempt, this.delay, this.random())
@@ -352,12 +360,25 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
       if (this.observers.length > 0) this.emit({ _tag: "RetryStopped", reason, because, error })
       return this.end(Exit.failCause(cause))
     }
-    const { delay } = decision
+    const allowed = this.parts.retry?.budget?.tryWithdraw(this.now()) ?? true
+    if (allowed === true) {
+      this.wait(decision.delay, error)
+    } else if (allowed === false) {
+      this.follow(stopBudget, cause, error)
+    } else {
+      this.fork(allowed, (exit) => {
+        if (Exit.isSuccess(exit) && exit.value) this.wait(decision.delay, error)
+        else this.follow(stopBudget, cause, error)
+      })
+    }
+  }
+
+  /** Sleeps before the next attempt. */
+  wait(delay: number, error: unknown): void {
     const of = (this.parts.retry?.times ?? 0) + 1
     this.delay = delay
     if (this.observers.length > 0) this.emit({ _tag: "RetryScheduled", delay, of, error })
-    this.fork(logRetry({ _tag: "RetryScheduled", ...this.origin(), delay, of, error }), () =>
-      this.alarm(delay))
+    this.fork(logRetry({ _tag: "RetryScheduled", ...this.origin(), delay, of, error }), () => this.alarm(delay))
   }
 
   /** Runs an effect of the policy's own between attempts. */

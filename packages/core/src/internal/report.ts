@@ -6,8 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type { RetryScheduled } from "../PolicyEvent.ts"
 
-const text = (value: unknown): string | undefined =>
-  Predicate.isString(value) && value.length > 0 ? value : undefined
+const text = (value: unknown): string | undefined => Predicate.isString(value) && value.length > 0 ? value : undefined
 
 /** An error in a few words: its tag or name, and its message. */
 const describe = (error: unknown): string => {

@@ -3,6 +3,7 @@ import { hasProperty } from "effect/Predicate"
 import * as Backoff from "../Backoff.ts"
 import type { StopReason } from "../PolicyEvent.ts"
 import type { Decision, Failure, Options, Refusal, Retry } from "../Retry.ts"
+import * as RetryBudget from "../RetryBudget.ts"
 import { integer, millis } from "./argument.ts"
 
 const stop = (reason: StopReason, because?: string): Decision => ({ _tag: "Stop", reason, because })
@@ -11,6 +12,7 @@ const stopNotRetryable = stop("notRetryable")
 const stopElapsed = stop("elapsed")
 const stopDeadline = stop("deadline")
 export const stopSchedule = stop("schedule")
+export const stopBudget = stop("budget")
 
 const isRetryable = (error: unknown): boolean => !hasProperty(error, "isRetryable") || error.isRetryable !== false
 
@@ -29,7 +31,9 @@ export const compile = <E, SE, SR>(
   if (times !== Infinity) {
     integer(where, "times", times, 0)
   } else if (maxElapsed === Infinity && !bounded && Backoff.isBackoff(backoff)) {
-    throw new RangeError(`${where}: times must be finite unless maxElapsed, a deadline or the schedule ends the retries, got Infinity`)
+    throw new RangeError(
+      `${where}: times must be finite unless maxElapsed, a deadline or the schedule ends the retries, got Infinity`
+    )
   }
   const mode = options?.retryAfter?.mode ?? "clamp"
   const maxHint = millis(where, "retryAfter.max", options?.retryAfter?.max ?? "60 seconds")
@@ -56,9 +60,15 @@ export const compile = <E, SE, SR>(
     return { _tag: "Retry", delay: wait }
   }
 
+  const { budget } = options ?? {}
   return {
     times,
     backoff,
+    budget: budget === undefined
+      ? undefined
+      : RetryBudget.isRetryBudget(budget)
+      ? budget.account
+      : RetryBudget.compile(`${where}: budget`, budget),
     verdict,
     timing,
     decide: (failure) => verdict(failure.error, failure.attempt) ?? timing(failure)
