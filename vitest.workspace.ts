@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config"
 import { docExamples } from "./vitest.docs.ts"
 
+// Long enough for a busy machine: no test waits by guessing, so only one that hangs gets here.
+const patience = { testTimeout: 30_000, hookTimeout: 30_000 }
+
 export default defineConfig({
   test: {
     allowOnly: false,
@@ -9,10 +12,11 @@ export default defineConfig({
     reporters: process.env["CI"] === undefined ? ["default"] : ["default", "json"],
     outputFile: { json: "node_modules/.cache/reports/vitest.json" },
     projects: [
-      { test: { name: "unit", include: ["packages/*/test/**/*.test.ts"] } },
+      { test: { ...patience, name: "unit", include: ["packages/*/test/**/*.test.ts"] } },
       {
         plugins: [docExamples()],
         test: {
+          ...patience,
           name: "docs",
           // Examples import the whole of Effect, which is worth loading once.
           isolate: false,

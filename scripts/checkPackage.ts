@@ -17,6 +17,12 @@ import {
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 
+interface Manifest {
+  readonly version: string
+  readonly dependencies?: Record<string, string>
+  readonly peerDependencies?: Record<string, string>
+}
+
 const root = dirname(import.meta.dirname)
 const names = ["core", "http", "llm", "cli"]
 const outside = mkdtempSync(join(tmpdir(), "holdfast-"))
@@ -42,9 +48,8 @@ const unpack = (name: string): ReadonlyArray<string> => {
   const home = join(modules, "@holdfast", name)
   mkdirSync(home, { recursive: true })
   run(home, "tar", "-xzf", tarball, "--strip-components=1")
-  const { dependencies = {}, peerDependencies = {}, version } = JSON.parse(
-    readFileSync(join(home, "package.json"), "utf8")
-  )
+  const manifest: Manifest = JSON.parse(readFileSync(join(home, "package.json"), "utf8"))
+  const { dependencies = {}, peerDependencies = {}, version } = manifest
   for (const dependency of Object.keys({ ...dependencies, ...peerDependencies })) {
     if (!dependency.startsWith("@holdfast/")) link(dependency, workspace)
     else if (dependencies[dependency] !== `^${version}`) throw new Error(`${name}: ${dependency} is not ^${version}`)
