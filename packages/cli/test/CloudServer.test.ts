@@ -84,6 +84,26 @@ describe("the simulated cloud, asked by the openai client", () => {
       assert.isAbove(pieces.filter((piece) => piece !== "").length, 10)
     }))
 
+  it.live("ends a stream with the usage chunk, when it was asked for, and [DONE]", () =>
+    Effect.gen(function*() {
+      const { server } = yield* start("healthy")
+      for (const usage of [true, false]) {
+        const body = JSON.stringify({
+          model: CloudServer.model,
+          messages,
+          stream: true,
+          stream_options: { include_usage: usage }
+        })
+        const headers = { authorization: "Bearer demo" }
+        const response = yield* Effect.promise(() =>
+          fetch(`${server.baseUrl}/chat/completions`, { method: "POST", headers, body })
+        )
+        const events = (yield* Effect.promise(() => response.text())).split("\n\n")
+        assert.deepStrictEqual(events.slice(-2), ["data: [DONE]", ""])
+        assert.strictEqual(events.at(-3)?.includes("\"choices\":[],\"usage\""), usage)
+      }
+    }))
+
   it.live("lists its model", () =>
     Effect.gen(function*() {
       const { client } = yield* start("healthy")

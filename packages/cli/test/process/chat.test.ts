@@ -31,7 +31,7 @@ const isOneLine = (stderr: string) => {
   assert.notInclude(stderr, key)
 }
 
-describe("holdfast chat", () => {
+describe("holdfast chat", { timeout: 60_000 }, () => {
   it.live("streams the cloud's answer to stdout and its story to stderr", () =>
     Effect.gen(function*() {
       const { cloudEnv, ollama, ollamaEnv } = yield* providers("healthy")
@@ -108,7 +108,7 @@ describe("holdfast chat", () => {
         assert.deepStrictEqual([ended.code, ended.stdout], [2, ""], cases[index]!.join(" "))
         isOneLine(ended.stderr)
       })
-    }), 20_000)
+    }))
 
   it.live("is gone after SIGINT while it waits for an answer", () =>
     Effect.gen(function*() {
@@ -122,7 +122,7 @@ describe("holdfast chat", () => {
     }))
 })
 
-describe("holdfast --help", () => {
+describe("holdfast --help", { timeout: 60_000 }, () => {
   it.live("teaches: commands, examples, environment variables and exit codes", () =>
     Effect.gen(function*() {
       const [root, demo, chat] = yield* Effect.forEach(
