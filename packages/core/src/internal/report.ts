@@ -14,7 +14,9 @@ const describe = (error: unknown): string => {
   const kind = text(Predicate.hasProperty(error, "_tag") ? error._tag : undefined) ??
     text(Predicate.hasProperty(error, "name") ? error.name : undefined)
   const message = text(Predicate.hasProperty(error, "message") ? error.message : undefined)
-  return [kind, message].filter(Predicate.isNotUndefined).join(": ") || "an error without a message"
+  const words = [kind, message].filter(Predicate.isNotUndefined).join(": ")
+  // A warning is one line, whatever the error has to say.
+  return words.replaceAll(/\s+/g, " ") || "an error without a message"
 }
 
 /** Logs a retry and notes it on the current span, if there is one. */
