@@ -74,8 +74,10 @@ export class PoolTimeout extends Data.TaggedError("PoolTimeout")<{
 }> {
   readonly isRetryable = true
   override get message(): string {
-    return `No connection became free within ${Duration.format(this.wait)} (${this.queued} requests waited): ` +
-      "raise connections, or send less at once"
+    const what = Duration.isZero(this.wait)
+      ? `The queue for a connection is full (${this.queued} requests wait)`
+      : `No connection became free within ${Duration.format(this.wait)} (${this.queued} requests waited)`
+    return `${what}: raise connections, or send less at once`
   }
 }
 

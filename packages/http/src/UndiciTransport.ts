@@ -243,7 +243,7 @@ const exchange = (
       if (failure !== undefined) return resume(Effect.fail(failure))
       const response = new UndiciResponse(exchange, url.href)
       resume(
-        scope === undefined || exchange.isComplete
+        scope === undefined || exchange.isOver
           ? Effect.succeed(response)
           : Effect.as(exchange.attach(scope), response)
       )

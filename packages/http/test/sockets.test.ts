@@ -6,6 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Backoff from "@holdfast/core/Backoff"
 import { isPolicyError } from "@holdfast/core/PolicyError"
 import * as PolicyEvent from "@holdfast/core/PolicyEvent"
+import * as HttpFailure from "@holdfast/http/HttpFailure"
 import type * as HttpPolicy from "@holdfast/http/HttpPolicy"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
 import * as UndiciTransport from "@holdfast/http/UndiciTransport"
@@ -76,6 +77,16 @@ describe("ResilientHttpClient on sockets", () => {
       yield* Effect.exit(Effect.scoped(HttpClient.get(server.url)))
       yield* Server.idle
     }).pipe(Effect.provide(one({ retry: { ...soon, times: 1 } }))))
+
+  it.live("fails the attempt for a body that breaks the protocol in the packet of the head", () =>
+    Effect.gen(function*() {
+      const server = yield* failing(1, (socket) => {
+        socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nnot a length\r\n")
+      })
+      const error = yield* Effect.flip(HttpClient.get(server.url))
+      assert.isTrue(HttpFailure.isHttpFailure(error.cause) && error.cause.reason._tag === "ProtocolError")
+      yield* Server.idle
+    }).pipe(Effect.provide(one())))
 
   it.live("reads the body of the last response, however large", () =>
     Effect.gen(function*() {

@@ -51,7 +51,7 @@ export abstract class BodyResponse extends Inspectable.Class implements HttpClie
   /** Waits until `bytes` of the body (64 KiB at most) can be read without waiting, or it is whole; consumes nothing. */
   abstract buffered(bytes: number): Effect.Effect<void, Failure>
 
-  /** Whether the body has come whole, so that reading it waits for nothing. */
+  /** Whether the body has come whole, so that reading it neither waits nor fails. */
   abstract get isComplete(): boolean
 
   /** Gives the connection up without reading the rest of the body. */

@@ -2,9 +2,9 @@
  * One request and its response on an undici connection: the handler that undici calls, which is also the buffer that
  * the response reads from.
  *
- * Up to 64 KiB are taken off the socket before anyone asks for them. A body that fits in there never
- * holds its connection, read or not, which is what lets a pool of one connection go on after a response that nobody
- * reads; above it the socket is paused, and TCP makes the server wait.
+ * Up to 64 KiB are taken off the socket before anyone asks for them. A body that fits in there never holds its
+ * connection, read or not, which is what lets a pool of one connection go on after a response that nobody reads; above
+ * it the socket is paused, and TCP makes the server wait.
  *
  * Nothing here resumes a fiber from inside undici's parser: a fiber may send the next request at once, and the parser
  * is not re-entrant. What the parser found in one packet is told in one microtask.
@@ -103,7 +103,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.buffered += chunk.length
     this.received += chunk.length
     if (this.collecting) return
-    if (this.buffered >= highWater) controller.pause()
+    if (this.buffered > highWater) controller.pause()
     this.notify()
   }
 
@@ -154,7 +154,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return Scope.addFinalizer(this.scope, Effect.sync(() => this.cancel()))
   }
 
+  /** Whether the body has come whole. */
   get isComplete(): boolean {
+    return this.state === ended
+  }
+
+  /** Whether nothing more will come. */
+  get isOver(): boolean {
     return this.state >= ended
   }
 

@@ -17,6 +17,8 @@ import { alreadyRead, BodyResponse, concat, transportError } from "./bodyRespons
 type Failure = HttpClientError.HttpClientError
 type Bytes = Pull.Pull<readonly [Uint8Array, ...Array<Uint8Array>], Failure>
 
+const whole: Effect.Effect<void> = Effect.void
+
 export interface Head {
   readonly request: HttpClientRequest.HttpClientRequest
   readonly status: number
@@ -52,7 +54,7 @@ export class StreamResponse extends BodyResponse {
   }
 
   get isComplete(): boolean {
-    return this.done !== undefined
+    return this.done === whole
   }
 
   get cancel(): Effect.Effect<void> {
@@ -119,7 +121,7 @@ export class StreamResponse extends BodyResponse {
           }
         }),
       onFailure: (cause) => Effect.andThen(this.close(Effect.failCause(cause)), Effect.failCause(cause)),
-      onDone: () => this.close(Effect.void)
+      onDone: () => this.close(whole)
     }).pipe(Effect.onInterrupt(() => this.cancel))
   }
 

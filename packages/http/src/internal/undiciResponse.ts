@@ -20,7 +20,7 @@ export class UndiciResponse extends BodyResponse {
     super(exchange.request, exchange.status)
     this.exchange = exchange
     this.href = href
-    if (!exchange.isComplete) dropped.register(this, exchange)
+    if (!exchange.isOver) dropped.register(this, exchange)
   }
 
   get url(): string {
@@ -39,7 +39,7 @@ export class UndiciResponse extends BodyResponse {
 
   get bytes(): Effect.Effect<Uint8Array, Failure> {
     const exchange = this.exchange
-    return exchange.isComplete ? exchange.collect() : Effect.suspend(() => exchange.collect())
+    return exchange.isOver ? exchange.collect() : Effect.suspend(() => exchange.collect())
   }
 
   get stream(): Stream.Stream<Uint8Array, Failure> {
