@@ -9,14 +9,6 @@ import { parseAst, type Vite } from "vitest/node"
 const cli = fileURLToPath(import.meta.resolve("./packages/cli/src/index.ts"))
 const fence = /^([ *]*)```ts import\.meta\.vitest\b.*\n([^]*?)^[ *]*```$/gm
 
-/** The runnable blocks of a text: the line of the fence, and the code padded with blank lines to where it stood. */
-export const blocks = (text: string): ReadonlyArray<{ readonly line: number; readonly code: string }> =>
-  Array.from(text.matchAll(fence), ({ 1: margin = "", 2: body = "", index }) => {
-    const line = text.slice(0, index).split("\n").length
-    const code = body.replace(/^.*$/gm, (row) => row.slice(margin.length).padStart(row.length))
-    return { line, code: "\n".repeat(line) + code }
-  })
-
 const withAssertions = (code: string): string => {
   let out = "import { assertEquals as $assert } from \"@effect/vitest/utils\";"
   let from = 0
@@ -32,6 +24,14 @@ const withAssertions = (code: string): string => {
   return out + code.slice(from)
 }
 
+/** The line of each example's fence in a text, and its module, padded with blank lines to where it stood. */
+export const examples = (text: string): ReadonlyArray<{ readonly line: number; readonly module: () => string }> =>
+  Array.from(text.matchAll(fence), ({ 1: margin = "", 2: body = "", index }) => {
+    const line = text.slice(0, index).split("\n").length
+    const code = body.replace(/^.*$/gm, (row) => row.slice(margin.length).padStart(row.length))
+    return { line, module: () => withAssertions("\n".repeat(line) + code) }
+  })
+
 export const docExamples = (): Vite.Plugin => ({
   name: "holdfast:doc-examples",
   enforce: "pre",
@@ -46,14 +46,15 @@ export const docExamples = (): Vite.Plugin => ({
     filter: { id: /\?example=\d+\.ts$/ },
     async handler(id) {
       const [file = "", line] = id.split(/\?example=|\.ts$/)
-      const block = blocks(await this.fs.readFile(file, { encoding: "utf8" })).find((one) => `${one.line}` === line)
-      return block && { code: withAssertions(block.code), map: null }
+      const text = await this.fs.readFile(file, { encoding: "utf8" })
+      const example = examples(text).find((one) => `${one.line}` === line)
+      return example && { code: example.module(), map: null }
     }
   },
   transform: {
     filter: { id: /(\/src\/.*\.ts|\.md)$/, code: /```ts import\.meta\.vitest/ },
     handler(text, id) {
-      const tests = blocks(text).map(({ line }) =>
+      const tests = examples(text).map(({ line }) =>
         `import.meta.vitest.test("line ${line}", () => import(${JSON.stringify(`${id}?example=${line}.ts`)}))`
       )
       return `${id.endsWith(".md") ? "" : text}\nif (import.meta.vitest) {\n${tests.join("\n")}\n}`

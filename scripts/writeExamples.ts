@@ -4,7 +4,7 @@
  */
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
-import { blocks } from "../vitest.docs.ts"
+import { examples } from "../vitest.docs.ts"
 
 const root = dirname(import.meta.dirname)
 const home = (file: string) => join(root, "packages", /^packages\/(\w+)\//.exec(file)?.[1] ?? "cli", ".examples")
@@ -14,8 +14,8 @@ for (const stale of globSync("packages/*/.examples", { cwd: root })) rmSync(join
 for (
   const file of globSync(["packages/*/src/**/*.ts", "packages/*/README.md", "README.md", "docs/**/*.md"], { cwd: root })
 ) {
-  for (const { code, line } of blocks(readFileSync(join(root, file), "utf8"))) {
+  for (const { line, module } of examples(readFileSync(join(root, file), "utf8"))) {
     mkdirSync(home(file), { recursive: true })
-    writeFileSync(join(home(file), `${basename(file, ".ts")}.${line}.ts`), code)
+    writeFileSync(join(home(file), `${basename(file, ".ts")}.${line}.ts`), module())
   }
 }
