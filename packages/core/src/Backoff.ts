@@ -29,6 +29,12 @@ export interface Backoff extends Schedule.Schedule<Duration.Duration> {
    * retry, 0 for the first; `random` is drawn from `[0, 1)`. Pure.
    */
   readonly delay: (retry: number, previous: number, random: number) => number
+
+  /** The longest delay there can be, in milliseconds. */
+  readonly max: number
+
+  /** The sequence in words. */
+  readonly toString: () => string
 }
 
 /**
@@ -44,7 +50,7 @@ export interface Backoff extends Schedule.Schedule<Duration.Duration> {
  */
 export const isBackoff = (u: unknown): u is Backoff => hasProperty(u, TypeId)
 
-const make = (delay: Backoff["delay"]): Backoff =>
+const make = (words: string, max: number, delay: Backoff["delay"]): Backoff =>
   Object.assign(
     Schedule.fromStep(Random.Random.useSync((random) => {
       let retry = 0
@@ -55,8 +61,10 @@ const make = (delay: Backoff["delay"]): Backoff =>
         return Effect.succeed<[Duration.Duration, Duration.Duration]>([duration, duration])
       }
     })),
-    { [TypeId]: TypeId, delay } as const
+    { [TypeId]: TypeId, delay, max, toString: () => words } as const
   )
+
+const format = (millis: number): string => Duration.format(Duration.millis(millis))
 
 /**
  * The same delay every time.
@@ -77,7 +85,7 @@ export const constant = (options: {
   readonly jitter?: Jitter.Jitter | undefined
 }): Backoff => {
   const delay = millis("Backoff.constant", "delay", options.delay)
-  return capped(() => delay, delay, options.jitter ?? Jitter.none)
+  return capped(format(delay), () => delay, delay, options.jitter ?? Jitter.none)
 }
 
 /**
@@ -105,7 +113,8 @@ export const linear = (options?: {
   const initial = millis("Backoff.linear", "initial", options?.initial ?? defaultInitial)
   const increment = millis("Backoff.linear", "increment", options?.increment ?? initial)
   const max = cap("Backoff.linear", initial, options?.max)
-  return capped((retry) => initial + (retry - 1) * increment, max, options?.jitter ?? Jitter.full)
+  const words = `${format(initial)}, then ${format(increment)} more each time up to ${format(max)}`
+  return capped(words, (retry) => initial + (retry - 1) * increment, max, options?.jitter ?? Jitter.full)
 }
 
 /**
@@ -138,7 +147,8 @@ export const exponential = (options?: {
     throw new RangeError(`Backoff.exponential: factor must be 1 or more, got ${factor}`)
   }
   const max = cap("Backoff.exponential", initial, options?.max)
-  return capped((retry) => initial * factor ** (retry - 1), max, options?.jitter ?? Jitter.full)
+  const words = `${format(initial)}, then ${factor} times as long each time up to ${format(max)}`
+  return capped(words, (retry) => initial * factor ** (retry - 1), max, options?.jitter ?? Jitter.full)
 }
 
 /**
@@ -166,7 +176,8 @@ export const decorrelated = (options?: {
 }): Backoff => {
   const initial = positiveMillis("Backoff.decorrelated", "initial", options?.initial ?? defaultInitial)
   const max = cap("Backoff.decorrelated", initial, options?.max)
-  return make((_, previous, random) => {
+  const words = `between ${format(initial)} and three times the last delay up to ${format(max)}`
+  return make(words, max, (_, previous, random) => {
     const last = Math.max(previous, initial)
     return Math.min(max, initial + random * (last * 3 - initial))
   })
@@ -186,5 +197,22 @@ const cap = (where: string, initial: number, max: Duration.Input | undefined): n
 
 // Jitter may lengthen a delay, so the cap comes last. An overflow to Infinity is capped before jitter, which would turn
 // it into NaN.
-const capped = (base: (retry: number) => number, max: number, jitter: Jitter.Jitter): Backoff =>
-  make((retry, _, random) => Math.min(max, Jitter.apply(jitter, Math.min(max, base(retry)), random)))
+const capped = (words: string, base: (retry: number) => number, max: number, jitter: Jitter.Jitter): Backoff =>
+  make(
+    `${words}${jitterWords(jitter)}`,
+    max,
+    (retry, _, random) => Math.min(max, Jitter.apply(jitter, Math.min(max, base(retry)), random))
+  )
+
+const jitterWords = (jitter: Jitter.Jitter): string => {
+  switch (jitter._tag) {
+    case "None":
+      return ""
+    case "Full":
+      return ", with full jitter"
+    case "Equal":
+      return ", with equal jitter"
+    case "Proportional":
+      return `, with jitter of ${Math.round(jitter.factor * 100)} %`
+  }
+}

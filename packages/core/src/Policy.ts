@@ -13,16 +13,15 @@
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
-import * as Bulkhead from "./Bulkhead.ts"
+import type * as Bulkhead from "./Bulkhead.ts"
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
-import { positiveMillis } from "./internal/argument.ts"
-import { Breaker } from "./internal/breaker.ts"
 import * as Call from "./internal/call.ts"
-import { compile } from "./internal/retry.ts"
+import * as Describe from "./internal/describe.ts"
+import { compileParts } from "./internal/parts.ts"
 import type { AttemptTimeout, BulkheadFull, CircuitOpen, DeadlineExceeded, FromReason } from "./PolicyError.ts"
 import type * as Retry from "./Retry.ts"
 
@@ -38,6 +37,9 @@ export interface Policy<in E = unknown, out X = never, out R = never> {
    * Runs an effect under the policy. `{ key }` says which of several dependencies is called (an origin, a tenant).
    */
   readonly protect: Protect<E, X, R>
+
+  /** @internal The parts, outermost policy first. */
+  readonly layers: ReadonlyArray<Call.Parts<never, unknown, unknown>>
 }
 
 /**
@@ -139,6 +141,7 @@ type Exact<O> =
 
 const make_ = <E, X, R>(
   name: string,
+  layers: ReadonlyArray<Call.Parts<never, unknown, unknown>>,
   run: <A, E1 extends E, R1>(
     self: Effect.Effect<A, E1, R1>,
     key: string | undefined
@@ -148,41 +151,7 @@ const make_ = <E, X, R>(
     Effect.isEffect(self)
       ? run(self, undefined)
       : <A, E1 extends E, R1>(effect: Effect.Effect<A, E1, R1>) => run(effect, self.key)
-  return { name, protect: protect as Policy<E, X, R>["protect"] }
-}
-
-const compileParts = (
-  options: AnyOptions,
-  context: Context.Context<never>
-): Call.Parts<never, unknown, unknown> => {
-  const where = "Policy.make"
-  const name = options.name ?? "policy"
-  const deadline = options.deadline === undefined ? undefined : positiveMillis(where, "deadline", options.deadline)
-  const attemptTimeout = options.attemptTimeout === undefined
-    ? undefined
-    : positiveMillis(where, "attemptTimeout", options.attemptTimeout)
-  if (deadline !== undefined && attemptTimeout !== undefined && attemptTimeout > deadline) {
-    throw new RangeError(
-      `${where}: attemptTimeout must not be longer than the deadline (${deadline} millis), got ${attemptTimeout} millis`
-    )
-  }
-  const { bulkhead, circuitBreaker, retry } = options
-  return {
-    name,
-    deadline,
-    attemptTimeout,
-    bulkhead: bulkhead === undefined
-      ? undefined
-      : Bulkhead.isBulkhead(bulkhead)
-      ? bulkhead.machines
-      : Bulkhead.compile(`${where}: bulkhead`, { name, ...bulkhead }),
-    retry: retry === undefined ? undefined : compile(`${where}: retry`, retry, deadline !== undefined),
-    breaker: circuitBreaker === undefined
-      ? undefined
-      : new Breaker(`${where}: circuitBreaker`, { name, ...circuitBreaker }, context),
-    timed: deadline !== undefined || bulkhead !== undefined || circuitBreaker !== undefined ||
-      retry?.maxElapsed !== undefined || retry?.budget !== undefined
-  }
+  return { name, layers, protect: protect as Policy<E, X, R>["protect"] }
 }
 
 /**
@@ -217,7 +186,7 @@ const untyped = (options: AnyOptions): Effect.Effect<Policy<never, unknown, unkn
     const parts = compileParts(options, context)
     const { attemptTimeout, breaker, bulkhead, deadline, retry } = parts
     if ((attemptTimeout ?? breaker ?? bulkhead ?? deadline ?? retry) === undefined) return Effect.succeed(noop)
-    return Effect.succeed(make_(parts.name, (self, key) => Call.run(parts, key, self)))
+    return Effect.succeed(make_(parts.name, [parts], (self, key) => Call.run(parts, key, self)))
   })
 
 /**
@@ -231,7 +200,7 @@ const untyped = (options: AnyOptions): Effect.Effect<Policy<never, unknown, unkn
  * Policy.noop.protect(effect) === effect // => true
  * ```
  */
-export const noop: Policy = make_("noop", (self) => self)
+export const noop: Policy = make_("noop", [], (self) => self)
 
 /**
  * Runs `inner` within `outer`, for an order of parts other than the usual one. Associative, with {@link noop} as its
@@ -255,7 +224,68 @@ export const wrap = <EO, XO, RO, EI, XI extends EO, RI>(
   outer: Policy<EO, XO, RO>,
   inner: Policy<EI, XI, RI>
 ): Policy<EO & EI, XO | XI, RO | RI> =>
-  make_(`${outer.name}(${inner.name})`, (self, key) => outer.protect({ key })(inner.protect({ key })(self)))
+  make_(
+    `${outer.name}(${inner.name})`,
+    [...outer.layers, ...inner.layers],
+    (self, key) => outer.protect({ key })(inner.protect({ key })(self))
+  )
+
+/** What a policy will do, in words and as numbers. */
+export interface Description {
+  readonly name: string
+  /** Every part, outermost first. */
+  readonly parts: ReadonlyArray<Part>
+  /** How often a call may be executed at the most. */
+  readonly attempts: number
+  /** How long a call may take at the most; `Duration.infinity` when nothing bounds it. */
+  readonly duration: Duration.Duration
+  /** All of it in a few lines. */
+  readonly text: string
+}
+
+/** A part of a policy, in words. */
+export interface Part {
+  /** The policy that it is a part of. */
+  readonly policy: string
+  readonly part: "deadline" | "bulkhead" | "retry" | "circuitBreaker" | "attemptTimeout"
+  readonly text: string
+}
+
+/**
+ * Says what a policy will do, for people and for tests: the parts in their order, and the worst that a call can come to.
+ * Attempts that cannot be interrupted are not reckoned with.
+ *
+ * ```ts import.meta.vitest
+ * import { Backoff, Policy } from "@holdfast/core"
+ * import { Duration, Effect } from "effect"
+ *
+ * const policy = Effect.runSync(Policy.make({
+ *   name: "stock",
+ *   deadline: "30 seconds",
+ *   retry: { times: 2, backoff: Backoff.constant({ delay: "1 second" }), retryAfter: { max: "1 second" } },
+ *   attemptTimeout: "3 seconds"
+ * }))
+ *
+ * const description = Policy.describe(policy)
+ * description.attempts // => 3
+ * description.duration // => Duration.millis(11_200)
+ * description.parts.map(({ part }) => part) // => ["deadline", "retry", "attemptTimeout"]
+ * description.text.split("\n")[0] // => "stock: at most 3 attempts, in at most 11s 200ms"
+ * ```
+ */
+export const describe = <E, X, R>(policy: Policy<E, X, R>): Description => {
+  const parts = policy.layers.flatMap(Describe.words)
+  const { attempts, duration } = policy.layers.toReversed().reduce(
+    (within, layer) => Describe.worst(layer, within),
+    { attempts: 1, duration: Infinity }
+  )
+  const most = duration === Infinity
+    ? "with no bound on time"
+    : `in at most ${Duration.format(Duration.millis(Math.round(duration)))}`
+  const head = `${policy.name}: at most ${attempts} ${attempts === 1 ? "attempt" : "attempts"}, ${most}`
+  const text = [head, ...parts.map(({ part, text }) => `- ${part}: ${text}`)].join("\n")
+  return { name: policy.name, parts, attempts, duration: Duration.millis(duration), text }
+}
 
 /**
  * A policy as a service: the program says which policy protects a call, a layer says what that policy is.
@@ -312,6 +342,7 @@ export const Service =
       Effect.map(untyped({ name: id, ...options }), (policy) => policy as Of<O>)
     const { protect } = make_<never, unknown, unknown>(
       id,
+      [],
       (self, key) => Effect.flatMap(Tag, (policy: Policy<never, unknown, unknown>) => policy.protect({ key })(self))
     )
     return Object.assign(Tag, {

@@ -116,6 +116,9 @@ export interface Retry<in E = unknown, out SE = never, out SR = never> {
   readonly times: number
   readonly backoff: Schedule.Schedule<unknown, E, SE, SR>
 
+  /** How long a hint may be, in milliseconds, and what happens to a longer one. */
+  readonly retryAfter: { readonly mode: "clamp" | "giveUp" | "wait"; readonly max: number }
+
   /** @internal Asked last, when all else allows another attempt. */
   readonly budget: RetryBudget.Account | undefined
 

@@ -64,6 +64,7 @@ export const compile = <E, SE, SR>(
   return {
     times,
     backoff,
+    retryAfter: { mode, max: maxHint },
     budget: budget === undefined
       ? undefined
       : RetryBudget.isRetryBudget(budget)

@@ -1,0 +1,194 @@
+/**
+ * Policies as data: what a configuration file can say about a policy, as one schema.
+ *
+ * Durations are written as `"30 seconds"` or as a number of seconds. A key that no part has is refused with its path, and
+ * so is a policy that cannot be, with the reason that `Policy.make` would give. What is not data, a predicate say, comes from
+ * the program: spread the decoded options and add it.
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as Backoff from "./Backoff.ts"
+import * as CircuitBreaker from "./CircuitBreaker.ts"
+import { compileParts } from "./internal/parts.ts"
+import * as Jitter from "./Jitter.ts"
+import type * as Policy from "./Policy.ts"
+
+const Seconds = Schema.Finite.pipe(Schema.decodeTo(
+  Schema.Duration,
+  SchemaTransformation.transform({ decode: Duration.seconds, encode: Duration.toSeconds })
+))
+
+/** A duration: `"30 seconds"`, or a number of seconds. */
+const Time = Schema.Union([Schema.DurationFromString, Seconds])
+
+const JitterData = Schema.Union([
+  Schema.Literals(["none", "full", "equal"]),
+  Schema.Struct({ proportional: Schema.Finite })
+])
+
+const growing = {
+  initial: Schema.optionalKey(Time),
+  max: Schema.optionalKey(Time),
+  jitter: Schema.optionalKey(JitterData)
+}
+
+/** A delay sequence of `Backoff`, by its name. */
+export const BackoffData = Schema.Union([
+  Schema.Struct({ type: Schema.Literal("constant"), delay: Time, jitter: Schema.optionalKey(JitterData) }),
+  Schema.Struct({ type: Schema.Literal("linear"), ...growing, increment: Schema.optionalKey(Time) }),
+  Schema.Struct({ type: Schema.Literal("exponential"), ...growing, factor: Schema.optionalKey(Schema.Finite) }),
+  Schema.Struct({ type: Schema.Literal("decorrelated"), initial: growing.initial, max: growing.max })
+])
+export type BackoffData = typeof BackoffData.Type
+
+const RetryData = Schema.Struct({
+  times: Schema.optionalKey(Schema.Finite),
+  backoff: Schema.optionalKey(BackoffData),
+  maxElapsed: Schema.optionalKey(Time),
+  retryAfter: Schema.optionalKey(Schema.Struct({
+    mode: Schema.optionalKey(Schema.Literals(["clamp", "giveUp", "wait"])),
+    max: Schema.optionalKey(Time)
+  })),
+  budget: Schema.optionalKey(Schema.Struct({
+    ratio: Schema.optionalKey(Schema.Finite),
+    minPerSecond: Schema.optionalKey(Schema.Finite),
+    window: Schema.optionalKey(Time)
+  }))
+})
+
+const TripData = Schema.Union([
+  Schema.Struct({ type: Schema.Literal("consecutive"), failures: Schema.Finite }),
+  Schema.Struct({
+    type: Schema.Literal("rate"),
+    threshold: Schema.optionalKey(Schema.Finite),
+    window: Schema.optionalKey(Time),
+    size: Schema.optionalKey(Schema.Finite),
+    minimumCalls: Schema.optionalKey(Schema.Finite),
+    slow: Schema.optionalKey(Schema.Struct({ longerThan: Time, threshold: Schema.optionalKey(Schema.Finite) }))
+  })
+])
+
+const CircuitBreakerData = Schema.Struct({
+  trip: Schema.optionalKey(TripData),
+  openFor: Schema.optionalKey(Schema.Union([Time, BackoffData])),
+  probes: Schema.optionalKey(Schema.Finite),
+  maxRetryAfter: Schema.optionalKey(Time),
+  maxKeys: Schema.optionalKey(Schema.Finite),
+  idleTimeToLive: Schema.optionalKey(Time)
+})
+
+const BulkheadData = Schema.Struct({
+  limit: Schema.Finite,
+  queue: Schema.optionalKey(Schema.Finite),
+  maxWait: Schema.optionalKey(Time),
+  maxKeys: Schema.optionalKey(Schema.Finite),
+  idleTimeToLive: Schema.optionalKey(Time)
+})
+
+const Unchecked = Schema.Struct({
+  name: Schema.optionalKey(Schema.String),
+  deadline: Schema.optionalKey(Time),
+  bulkhead: Schema.optionalKey(BulkheadData),
+  retry: Schema.optionalKey(RetryData),
+  circuitBreaker: Schema.optionalKey(CircuitBreakerData),
+  attemptTimeout: Schema.optionalKey(Time)
+})
+
+/**
+ * The schema of a policy as data. The keys are those of `Policy.Options`, with delay sequences and trips by `type`.
+ *
+ * ```ts import.meta.vitest
+ * import { PolicyData } from "@holdfast/core"
+ * import { Duration, Schema } from "effect"
+ *
+ * const data = Schema.decodeUnknownSync(PolicyData.PolicyData)({
+ *   deadline: 30,
+ *   retry: { times: 3, backoff: { type: "exponential", initial: "1 second", max: "16 seconds" } },
+ *   attemptTimeout: "10 seconds"
+ * })
+ *
+ * data.deadline // => Duration.seconds(30)
+ * ```
+ */
+export const PolicyData = Unchecked.check(Schema.makeFilter((data) => {
+  try {
+    compileParts(toOptions(data), Context.empty())
+    return undefined
+  } catch (error) {
+    if (error instanceof RangeError) return error.message
+    throw error
+  }
+}, { expected: "a policy that can be" }))
+export type PolicyData = typeof PolicyData.Type
+
+/**
+ * Decodes what a file says, and refuses what it cannot mean: unknown keys, and policies that cannot be, with path and
+ * reason.
+ *
+ * ```ts import.meta.vitest
+ * import { PolicyData } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const refused = PolicyData.decode({ deadline: "1 second", attemptTimeout: "10 seconds" }).pipe(Effect.flip)
+ *
+ * const error = await Effect.runPromise(refused)
+ * error.message.includes("attemptTimeout must not be longer than the deadline") // => true
+ * ```
+ */
+export const decode = (input: unknown): Effect.Effect<PolicyData, Schema.SchemaError> =>
+  Schema.decodeUnknownEffect(PolicyData)(input, { onExcessProperty: "error", errors: "all" })
+
+/**
+ * Turns the data into the options of `Policy.make`.
+ *
+ * ```ts import.meta.vitest
+ * import { Policy, PolicyData } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const data = yield* PolicyData.decode({ retry: { times: 1, backoff: { type: "constant", delay: 0 } } })
+ *   const policy = yield* Policy.make(PolicyData.toOptions(data))
+ *   let attempts = 0
+ *   yield* Effect.suspend(() => Effect.fail(++attempts)).pipe(policy.protect, Effect.ignore)
+ *   return attempts
+ * })
+ *
+ * await Effect.runPromise(program) // => 2
+ * ```
+ */
+export const toOptions = (data: typeof Unchecked.Type): Policy.Options => ({
+  ...data,
+  retry: data.retry === undefined
+    ? undefined
+    : { ...data.retry, backoff: data.retry.backoff === undefined ? undefined : toBackoff(data.retry.backoff) },
+  circuitBreaker: data.circuitBreaker === undefined ? undefined : {
+    ...data.circuitBreaker,
+    trip: data.circuitBreaker.trip === undefined ? undefined : toTrip(data.circuitBreaker.trip),
+    openFor: data.circuitBreaker.openFor === undefined || Duration.isDuration(data.circuitBreaker.openFor)
+      ? data.circuitBreaker.openFor
+      : toBackoff(data.circuitBreaker.openFor)
+  }
+})
+
+/** Makes the delay sequence that the data names. */
+export const toBackoff = (data: BackoffData): Backoff.Backoff => {
+  switch (data.type) {
+    case "constant":
+      return Backoff.constant({ ...data, jitter: toJitter(data.jitter) })
+    case "linear":
+      return Backoff.linear({ ...data, jitter: toJitter(data.jitter) })
+    case "exponential":
+      return Backoff.exponential({ ...data, jitter: toJitter(data.jitter) })
+    case "decorrelated":
+      return Backoff.decorrelated(data)
+  }
+}
+
+const toJitter = (data: typeof JitterData.Type | undefined): Jitter.Jitter | undefined =>
+  data === undefined ? undefined : typeof data === "string" ? Jitter[data] : Jitter.proportional(data.proportional)
+
+const toTrip = (data: typeof TripData.Type): CircuitBreaker.Trip =>
+  data.type === "consecutive" ? CircuitBreaker.consecutive(data.failures) : CircuitBreaker.rate(data)

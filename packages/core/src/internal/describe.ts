@@ -1,0 +1,90 @@
+/**
+ * Says what a policy will do: its parts in words, and the worst that a call can come to.
+ */
+import * as Duration from "effect/Duration"
+import * as Backoff from "../Backoff.ts"
+import type { Trip } from "../CircuitBreaker.ts"
+import type { Part } from "../Policy.ts"
+import type { Parts } from "./call.ts"
+
+type AnyParts = Parts<never, unknown, unknown>
+
+const time = (millis: number): string =>
+  millis === Infinity ? "any time" : Duration.format(Duration.millis(Math.round(millis)))
+
+const percent = (share: number): string => `${Math.round(share * 100)} %`
+
+const count = (n: number, one: string, many: string): string => n === 1 ? `1 ${one}` : `${n} ${many}`
+
+const tripWords = (trip: Trip): string => {
+  if (trip._tag === "Consecutive") return `${count(trip.failures, "failure", "failures")} in a row`
+  const of = trip._tag === "TimeRate" ? `the calls of ${time(trip.window)}` : `the last ${trip.size} calls`
+  const slow = trip.slow === undefined
+    ? ""
+    : `, or when ${percent(trip.slow.threshold)} take longer than ${time(trip.slow.longerThan)}`
+  return `${percent(trip.threshold)} of ${of} failed, if they are ${trip.minimumCalls} or more${slow}`
+}
+
+/** The parts in words, outermost first. */
+export const words = (parts: AnyParts): ReadonlyArray<Part> => {
+  const { attemptTimeout, breaker, bulkhead, deadline, name, retry } = parts
+  const all: Array<Part> = []
+  const add = (part: Part["part"], text: string) => all.push({ policy: name, part, text })
+  if (deadline !== undefined) add("deadline", `the call ends within ${time(deadline)}, with its waits and delays`)
+  if (bulkhead !== undefined) {
+    const { limit, queue } = bulkhead.only
+    const wait = queue === 0 ? "none waits" : `${queue} wait for up to ${time(bulkhead.maxWait)}`
+    add("bulkhead", `${count(limit, "call runs", "calls run")} at the same time, ${wait}, the next is turned away`)
+  }
+  if (retry !== undefined) {
+    const { budget, retryAfter, times } = retry
+    const delays = Backoff.isBackoff(retry.backoff) ? `after ${retry.backoff}` : "after the delays of a schedule"
+    const hint = retryAfter.mode === "wait"
+      ? "as long as the other side asks"
+      : retryAfter.mode === "clamp"
+      ? `or as the other side asks, up to ${time(retryAfter.max)}`
+      : `or as the other side asks, unless that is more than ${time(retryAfter.max)}`
+    const bound = budget === undefined ? "" : "; a budget bounds the retries of all calls"
+    add(
+      "retry",
+      `${
+        times === Infinity ? "retries without end" : `up to ${count(times, "retry", "retries")}`
+      } ${delays}, ${hint}${bound}`
+    )
+  }
+  if (breaker !== undefined) {
+    const { openFor, probes, trip } = breaker.rules
+    const open = typeof openFor === "number" ? time(openFor) : String(openFor)
+    add(
+      "circuitBreaker",
+      `opens when ${tripWords(trip)}; for ${open}, then ${count(probes, "probe", "probes")} must succeed`
+    )
+  }
+  if (attemptTimeout !== undefined) add("attemptTimeout", `an attempt is interrupted after ${time(attemptTimeout)}`)
+  return all
+}
+
+/** The most executions of a call, and the longest that it can take in milliseconds, around what is within. */
+export const worst = (
+  parts: AnyParts,
+  within: { readonly attempts: number; readonly duration: number }
+): { readonly attempts: number; readonly duration: number } => {
+  const { attemptTimeout = Infinity, bulkhead, deadline = Infinity, retry } = parts
+  const times = retry?.times ?? 0
+  const queue = bulkhead === undefined || bulkhead.only.queue === 0 ? 0 : bulkhead.maxWait
+  return {
+    attempts: (1 + times) * within.attempts,
+    duration: Math.min(
+      deadline,
+      queue + (1 + times) * Math.min(attemptTimeout, within.duration) + (times === 0 ? 0 : times * longestDelay(retry))
+    )
+  }
+}
+
+const longestDelay = (retry: AnyParts["retry"]): number => {
+  if (retry === undefined) return 0
+  const backoff = Backoff.isBackoff(retry.backoff) ? retry.backoff.max : Infinity
+  // Up to a tenth is added to a hint by chance.
+  const hint = retry.retryAfter.mode === "wait" ? Infinity : 1.1 * retry.retryAfter.max
+  return Math.max(backoff, hint)
+}
