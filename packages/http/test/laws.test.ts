@@ -102,6 +102,6 @@ describe("ResilientHttpClient", () => {
           )
         ))
       ),
-    { arbitrary: { runs: 500, seed: 7 } }
+    { arbitrary: { runs: 3000 }, timeout: 60_000 }
   )
 })
