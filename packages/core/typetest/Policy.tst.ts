@@ -1,0 +1,250 @@
+import type * as Backoff from "@holdfast/core/Backoff"
+import * as Policy from "@holdfast/core/Policy"
+import type { AttemptTimeout, DeadlineExceeded, PolicyError } from "@holdfast/core/PolicyError"
+import * as Retry from "@holdfast/core/Retry"
+import type * as Config from "effect/Config"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import type * as Schedule from "effect/Schedule"
+import { describe, expect, it } from "tstyche"
+
+interface Down {
+  readonly _tag: "Down"
+}
+interface Refused {
+  readonly _tag: "Refused"
+}
+interface Broken {
+  readonly _tag: "Broken"
+}
+interface Store {
+  readonly _: "Store"
+}
+interface Patience {
+  readonly _: "Patience"
+}
+
+/** The call of each test: a number, two errors and a requirement. */
+declare const fetchStock: Effect.Effect<number, Down | Refused, Store>
+
+/** The value that an effect gives. */
+type Made<T> = T extends Effect.Effect<infer A, infer _E, infer _R> ? A : never
+declare const made: <T>(effect: T) => Made<T>
+
+type Protected<X, R = never> = Effect.Effect<number, Down | Refused | X, Store | R>
+
+declare const schedule: Schedule.Schedule<number, unknown, Broken, Patience>
+declare const scheduleOfDown: Schedule.Schedule<number, Down>
+declare const backoff: Backoff.Backoff
+declare const isTransient: (error: Down | Refused) => boolean
+
+describe("protect", () => {
+  it("adds nothing without parts, and needs nothing", () => {
+    expect(made(Policy.make({})).protect(fetchStock)).type.toBe<Protected<never>>()
+    expect(made(Policy.make({ name: "stock" })).protect(fetchStock)).type.toBe<Protected<never>>()
+    expect(Policy.noop.protect(fetchStock)).type.toBe<Protected<never>>()
+  })
+
+  it("adds nothing for a retry", () => {
+    expect(made(Policy.make({ retry: {} })).protect(fetchStock)).type.toBe<Protected<never>>()
+    expect(made(Policy.make({ retry: { times: 3, backoff } })).protect(fetchStock)).type.toBe<Protected<never>>()
+    expect(made(Policy.make({ retry: { while: isTransient } })).protect(fetchStock)).type.toBe<Protected<never>>()
+    expect(made(Policy.make({ retry: { while: () => Retry.refuse("no") } })).protect(fetchStock)).type.toBe<
+      Protected<never>
+    >()
+  })
+
+  it("adds the reason of each part that is configured", () => {
+    expect(made(Policy.make({ deadline: "1 second" })).protect(fetchStock)).type.toBe<
+      Protected<PolicyError<DeadlineExceeded>>
+    >()
+    expect(made(Policy.make({ attemptTimeout: 100 })).protect(fetchStock)).type.toBe<
+      Protected<PolicyError<AttemptTimeout>>
+    >()
+    expect(made(Policy.make({ deadline: "1 second", attemptTimeout: 100 })).protect(fetchStock)).type.toBe<
+      Protected<PolicyError<AttemptTimeout | DeadlineExceeded>>
+    >()
+    expect(made(Policy.make({ deadline: "1 second", retry: {} })).protect(fetchStock)).type.toBe<
+      Protected<PolicyError<DeadlineExceeded>>
+    >()
+    expect(made(Policy.make({ attemptTimeout: 100, retry: { while: isTransient } })).protect(fetchStock)).type.toBe<
+      Protected<PolicyError<AttemptTimeout>>
+    >()
+    expect(made(Policy.make({ deadline: "1 second", attemptTimeout: 100, retry: { backoff } })).protect(fetchStock))
+      .type
+      .toBe<Protected<PolicyError<AttemptTimeout | DeadlineExceeded>>>()
+  })
+
+  it("adds nothing for a part that is undefined", () => {
+    const policy = made(Policy.make({ deadline: undefined, attemptTimeout: undefined }))
+    expect(policy.protect(fetchStock)).type.toBe<Protected<never>>()
+    expect(made(Policy.make({ deadline: "1 second", attemptTimeout: undefined })).protect(fetchStock)).type.toBe<
+      Protected<PolicyError<DeadlineExceeded>>
+    >()
+  })
+
+  it("adds the reason of a part that may be undefined", () => {
+    const maybe = "1 second" as Duration.Input | undefined
+    expect(made(Policy.make({ deadline: maybe })).protect(fetchStock)).type.toBe<
+      Protected<PolicyError<DeadlineExceeded>>
+    >()
+  })
+
+  it("adds the error and the requirement of the schedule", () => {
+    expect(made(Policy.make({ retry: { backoff: schedule } })).protect(fetchStock)).type.toBe<
+      Protected<Broken, Patience>
+    >()
+    expect(made(Policy.make({ deadline: "1 second", retry: { backoff: schedule } })).protect(fetchStock)).type.toBe<
+      Protected<Broken | PolicyError<DeadlineExceeded>, Patience>
+    >()
+    expect(
+      made(Policy.make({ attemptTimeout: 100, retry: { backoff: schedule, while: isTransient } })).protect(fetchStock)
+    )
+      .type.toBe<Protected<Broken | PolicyError<AttemptTimeout>, Patience>>()
+    expect(
+      made(Policy.make({ deadline: "1 second", attemptTimeout: 100, retry: { backoff: schedule } })).protect(fetchStock)
+    ).type.toBe<Protected<Broken | PolicyError<AttemptTimeout | DeadlineExceeded>, Patience>>()
+  })
+
+  it("is the same with the effect first, piped, and with options first", () => {
+    const policy = made(Policy.make({ deadline: "1 second", attemptTimeout: 100, retry: { backoff: schedule } }))
+    type Expected = Protected<Broken | PolicyError<AttemptTimeout | DeadlineExceeded>, Patience>
+    expect(policy.protect(fetchStock)).type.toBe<Expected>()
+    expect(fetchStock.pipe(policy.protect)).type.toBe<Expected>()
+    expect(policy.protect({ key: "blue" })(fetchStock)).type.toBe<Expected>()
+    expect(fetchStock.pipe(policy.protect({ key: "blue" }))).type.toBe<Expected>()
+    expect(fetchStock.pipe(policy.protect({}))).type.toBe<Expected>()
+    expect(Effect.succeed("a" as const).pipe(policy.protect, Effect.map((a) => a))).type.toBe<
+      Effect.Effect<"a", Broken | PolicyError<AttemptTimeout | DeadlineExceeded>, Patience>
+    >()
+  })
+
+  it("takes only effects whose errors `while` can be asked about", () => {
+    const policy = made(Policy.make({ retry: { while: (error: Down) => error._tag === "Down" } }))
+    expect(policy.protect(Effect.fail<Down>({ _tag: "Down" }))).type.toBe<Effect.Effect<never, Down>>()
+    expect(policy.protect).type.not.toBeCallableWith(fetchStock)
+    expect(policy.protect({ key: "blue" })).type.not.toBeCallableWith(fetchStock)
+    expect(policy.protect).type.toBeCallableWith(Effect.succeed(1))
+  })
+
+  it("takes only effects whose errors the schedule can be stepped with", () => {
+    const policy = made(Policy.make({ retry: { backoff: scheduleOfDown } }))
+    expect(policy.protect(Effect.fail<Down>({ _tag: "Down" }))).type.toBe<Effect.Effect<never, Down>>()
+    expect(policy.protect).type.not.toBeCallableWith(fetchStock)
+  })
+
+  it("takes neither another value nor an unknown option", () => {
+    const policy = made(Policy.make({ retry: {} }))
+    expect(policy.protect).type.not.toBeCallableWith(1)
+    expect(policy.protect).type.not.toBeCallableWith({ key: 1 })
+  })
+})
+
+describe("make", () => {
+  it("gives the policy that its options describe", () => {
+    expect(Policy.make({ deadline: "1 second", retry: { backoff: schedule, while: isTransient } })).type.toBe<
+      Effect.Effect<Policy.Policy<Down | Refused, Broken | PolicyError<DeadlineExceeded>, Patience>>
+    >()
+    expect(Policy.make({})).type.toBe<Effect.Effect<Policy.Policy>>()
+  })
+
+  it("refuses an option that no part has", () => {
+    expect(Policy.make).type.not.toBeCallableWith({ deadlines: "1 second" })
+    expect(Policy.make).type.not.toBeCallableWith({ deadline: "1 second", atemptTimeout: 100 })
+    expect(Policy.make).type.not.toBeCallableWith({ retry: { time: 3 } })
+    expect(Policy.make).type.not.toBeCallableWith({ retry: { times: 3, jitter: true } })
+  })
+
+  it("refuses values of another type", () => {
+    expect(Policy.make).type.not.toBeCallableWith({ deadline: true })
+    expect(Policy.make).type.not.toBeCallableWith({ deadline: "soon" })
+    expect(Policy.make).type.not.toBeCallableWith({ retry: { times: "3" } })
+    expect(Policy.make).type.not.toBeCallableWith({ retry: { retryAfter: { mode: "never" } } })
+    expect(Policy.make).type.not.toBeCallableWith({ retry: { while: () => "yes" } })
+  })
+})
+
+describe("wrap", () => {
+  const bounded = made(Policy.make({ deadline: "1 second" }))
+  const retrying = made(Policy.make({ attemptTimeout: 100, retry: { backoff: schedule } }))
+
+  it("adds what both add, and needs what both need", () => {
+    expect(Policy.wrap(bounded, retrying)).type.toBe<
+      Policy.Policy<unknown, Broken | PolicyError<AttemptTimeout> | PolicyError<DeadlineExceeded>, Patience>
+    >()
+    expect(Policy.wrap(bounded, retrying).protect(fetchStock)).type.toBe<
+      Protected<Broken | PolicyError<AttemptTimeout> | PolicyError<DeadlineExceeded>, Patience>
+    >()
+  })
+
+  it("takes what both take", () => {
+    const down = made(Policy.make({ retry: { while: (_: Down | Broken) => true } }))
+    const refused = made(Policy.make({ retry: { while: (_: Refused | Broken) => true } }))
+    const both = Policy.wrap(down, refused)
+    expect(both.protect).type.toBeCallableWith(Effect.fail<Broken>({ _tag: "Broken" }))
+    expect(both.protect).type.not.toBeCallableWith(Effect.fail<Down>({ _tag: "Down" }))
+  })
+
+  it("refuses an outer policy that cannot take the errors of the inner one", () => {
+    const picky = made(Policy.make({ retry: { while: (error: Down) => error._tag === "Down" } }))
+    expect(Policy.wrap).type.not.toBeCallableWith(picky, bounded)
+    expect(Policy.wrap).type.toBeCallableWith(bounded, picky)
+  })
+
+  it("changes nothing around or within a policy that does nothing", () => {
+    expect(Policy.wrap(Policy.noop, retrying)).type.toBe<typeof retrying>()
+    expect(Policy.wrap(retrying, Policy.noop)).type.toBe<typeof retrying>()
+  })
+})
+
+describe("Service", () => {
+  class Inventory extends Policy.Service<Inventory>()("app/Inventory", {
+    attemptTimeout: "10 seconds",
+    retry: { times: 3, while: (error: Down | Refused) => error._tag === "Down" }
+  }) {}
+
+  class Patient extends Policy.Service<Patient>()("app/Patient", { retry: { backoff: schedule } }) {}
+
+  it("protects as the policy does, and needs the service", () => {
+    type Expected = Protected<PolicyError<AttemptTimeout>, Inventory>
+    expect(Inventory.protect(fetchStock)).type.toBe<Expected>()
+    expect(fetchStock.pipe(Inventory.protect)).type.toBe<Expected>()
+    expect(fetchStock.pipe(Inventory.protect({ key: "blue" }))).type.toBe<Expected>()
+    expect(fetchStock.pipe(Patient.protect)).type.toBe<Protected<Broken, Patience | Patient>>()
+    expect(Inventory.protect).type.not.toBeCallableWith(Effect.fail<Broken>({ _tag: "Broken" }))
+  })
+
+  it("is the policy in the context", () => {
+    expect(Effect.map(Inventory, (policy) => policy.protect(fetchStock))).type.toBe<
+      Effect.Effect<Protected<PolicyError<AttemptTimeout>>, never, Inventory>
+    >()
+  })
+
+  it("has layers that need nothing and cannot fail, but for those from a configuration", () => {
+    expect(Inventory.layer).type.toBe<Layer.Layer<Inventory>>()
+    expect(Inventory.layerNoop).type.toBe<Layer.Layer<Inventory>>()
+    expect(Inventory.layerWith({ retry: { times: 1 } })).type.toBe<Layer.Layer<Inventory>>()
+    const config = null as unknown as Config.Config<{ readonly retry: { readonly times: number } }>
+    expect(Inventory.layerConfig(config)).type.toBe<Layer.Layer<Inventory, Config.ConfigError>>()
+  })
+
+  it("can be given fewer parts or other values, and no part that it does not declare", () => {
+    expect(Inventory.layerWith).type.toBeCallableWith({})
+    expect(Inventory.layerWith).type.toBeCallableWith({ attemptTimeout: "1 second" })
+    expect(Inventory.layerWith).type.toBeCallableWith({ retry: { times: 1 }, attemptTimeout: "1 second" })
+    expect(Inventory.layerWith).type.not.toBeCallableWith({ deadline: "1 minute" })
+    expect(Inventory.layerWith).type.not.toBeCallableWith({ retry: { backoff: schedule } })
+    expect(Inventory.layerWith).type.not.toBeCallableWith({ retry: { while: (error: Down) => error._tag === "Down" } })
+    expect(Inventory.layerWith).type.not.toBeCallableWith({ retries: 1 })
+    expect(Inventory.layerConfig).type.not.toBeCallableWith(
+      null as unknown as Config.Config<{ readonly deadline: number }>
+    )
+    expect(Patient.layerWith).type.toBeCallableWith({ retry: { backoff: schedule } })
+  })
+
+  it("refuses an option that no part has", () => {
+    expect(Policy.Service<Inventory>()).type.not.toBeCallableWith("app/Other", { attemptTimeouts: 100 })
+    expect(Policy.Service<Inventory>()).type.not.toBeCallableWith("app/Other", { retry: { time: 3 } })
+  })
+})

@@ -1,0 +1,67 @@
+import type * as Backoff from "@holdfast/core/Backoff"
+import * as Retry from "@holdfast/core/Retry"
+import type * as Effect from "effect/Effect"
+import type * as Schedule from "effect/Schedule"
+import { describe, expect, it } from "tstyche"
+
+interface Down {
+  readonly _tag: "Down"
+}
+interface Refused {
+  readonly _tag: "Refused"
+}
+interface Broken {
+  readonly _tag: "Broken"
+}
+
+declare const fetchStock: Effect.Effect<number, Down, "store">
+declare const fetchPrice: Effect.Effect<number, Down | Refused>
+declare const backoff: Backoff.Backoff
+declare const schedule: Schedule.Schedule<number, Down, Broken, "patience">
+
+describe("retry", () => {
+  it("changes neither success nor error nor requirement", () => {
+    expect(Retry.retry(fetchStock, {})).type.toBe<Effect.Effect<number, Down, "store">>()
+    expect(Retry.retry(fetchStock, { backoff })).type.toBe<Effect.Effect<number, Down, "store">>()
+    expect(fetchStock.pipe(Retry.retry({ times: 3, backoff }))).type.toBe<Effect.Effect<number, Down, "store">>()
+    expect(fetchStock.pipe(Retry.retry({ while: (error: Down) => error._tag === "Down" }))).type.toBe<
+      Effect.Effect<number, Down, "store">
+    >()
+  })
+
+  it("adds the error and the requirement of its schedule", () => {
+    type Expected = Effect.Effect<number, Down | Broken, "store" | "patience">
+    expect(Retry.retry(fetchStock, { backoff: schedule })).type.toBe<Expected>()
+    expect(fetchStock.pipe(Retry.retry({ backoff: schedule }))).type.toBe<Expected>()
+  })
+
+  it("gives `while` the error of the effect", () => {
+    Retry.retry(fetchPrice, {
+      while: (error) => {
+        expect(error).type.toBe<Down | Refused>()
+        return true
+      }
+    })
+  })
+
+  it("takes no effect whose errors it cannot judge", () => {
+    expect(Retry.retry({ while: (error: Down) => error._tag === "Down" })).type.not.toBeCallableWith(fetchPrice)
+    expect(Retry.retry({ backoff: schedule })).type.not.toBeCallableWith(fetchPrice)
+    expect(Retry.retry({ backoff: schedule })).type.toBeCallableWith(fetchStock)
+  })
+})
+
+describe("make", () => {
+  it("decides about the errors that `while` knows", () => {
+    expect(Retry.make()).type.toBe<Retry.Retry>()
+    expect(Retry.make({ while: (error: Down) => error._tag === "Down" })).type.toBe<Retry.Retry<Down>>()
+    expect(Retry.make({ backoff: schedule })).type.toBe<Retry.Retry<Down, Broken, "patience">>()
+  })
+
+  it("takes a refusal or a yes or no as the answer of `while`", () => {
+    expect(Retry.make).type.toBeCallableWith({ while: () => Retry.refuse("no") })
+    expect(Retry.make).type.toBeCallableWith({ while: () => true })
+    expect(Retry.make).type.not.toBeCallableWith({ while: () => "no" })
+    expect(Retry.make).type.not.toBeCallableWith({ while: () => undefined })
+  })
+})
