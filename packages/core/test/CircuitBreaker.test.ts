@@ -255,8 +255,7 @@ describe("C5", () => {
                 breaker.protect,
                 Effect.exit,
                 Effect.andThen(compare),
-                Effect.uninterruptible,
-                Effect.forkChild({ startImmediately: true })
+                  Effect.forkChild({ startImmediately: true })
               )
               strictEqual(ran, admitted)
               calls.push(fiber)
