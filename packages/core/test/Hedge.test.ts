@@ -246,6 +246,14 @@ describe("hedge", () => {
       assertTrue(yield* Deferred.isDone(interrupted))
     }))
 
+  it.live("starts all attempts at once when there is no delay", () =>
+    Effect.gen(function*() {
+      const { effect, state } = inTurn<never, never>(Effect.never)
+      const fiber = yield* fork(Hedge.hedge(effect, { after: 0, max: 2 }))
+      strictEqual(state.attempts, 3)
+      yield* Fiber.interrupt(fiber)
+    }))
+
   it.effect("does not start a second attempt of a call that is fast", () =>
     Effect.gen(function*() {
       const { effect, state } = inTurn(Effect.delay(Effect.succeed("first"), 10))
@@ -405,9 +413,12 @@ describe("make", () => {
       yield* call("fast", 5)
       const afterOf = (key: string) => Effect.map(hedge.stats({ key }), ({ after }) => after)
       deepStrictEqual([yield* afterOf("slow"), yield* afterOf("fast"), yield* afterOf("none")], [20, 5, undefined])
-      for (let i = 0; i < 100; i++) yield* call(`${i}`, 1)
+      for (let i = 0; i < 100; i++) {
+        yield* call("fast", 5)
+        yield* call(`${i}`, 1)
+      }
       strictEqual(hedge.machine.size, 10)
-      strictEqual(yield* afterOf("slow"), undefined)
+      deepStrictEqual([yield* afterOf("slow"), yield* afterOf("fast")], [undefined, 5])
       yield* TestClock.adjust("2 minutes")
       yield* call("last", 1)
       strictEqual(hedge.machine.size, 1)
@@ -424,6 +435,17 @@ describe("make", () => {
         started.push(state.attempts)
       }
       deepStrictEqual(started, [3, 1, 1])
+    }))
+
+  it.effect("does not ask a budget again that has refused a hedge of the call", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      const hedge = yield* Hedge.make({ after: 10, max: 5, budget: { tryWithdraw: () => ++asked > 1 } })
+      const { effect, state } = inTurn(Effect.delay(Effect.fail("down"), 20))
+      const fiber = yield* fork(Effect.flip(hedge.protect(effect)))
+      yield* TestClock.adjust("1 second")
+      strictEqual(yield* Fiber.join(fiber), "down")
+      deepStrictEqual([asked, state.attempts], [1, 1])
     }))
 
   it("refuses options that cannot be right", () => {
