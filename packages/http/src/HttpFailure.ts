@@ -220,6 +220,19 @@ export const fromUnknown = (error: unknown, circumstances?: Circumstances): Http
 /**
  * The failure behind an `HttpClientError`: none for a request that could not be built (`EncodeError`,
  * `InvalidUrlError`) and for a body that came whole but did not decode.
+ *
+ * ```ts import.meta.vitest
+ * import { HttpFailure } from "@holdfast/http"
+ * import { Option } from "effect"
+ * import { HttpClientError, HttpClientRequest } from "effect/http"
+ *
+ * const request = HttpClientRequest.get("https://api.example.com")
+ * const cause = Object.assign(new Error(), { code: "ENOTFOUND" })
+ * const reason = new HttpClientError.TransportError({ request, cause })
+ * const failure = HttpFailure.fromClientError(new HttpClientError.HttpClientError({ reason }))
+ *
+ * Option.map(failure, ({ reason }) => reason._tag) // => Option.some("DnsFailure")
+ * ```
  */
 export const fromClientError = (error: HttpClientError.HttpClientError): Option.Option<HttpFailure> => {
   switch (error.reason._tag) {
@@ -240,7 +253,17 @@ export const fromClientError = (error: HttpClientError.HttpClientError): Option.
   }
 }
 
-/** The failure that a status stands for, when the caller counts it as one. */
+/**
+ * The failure that a status stands for, when the caller counts it as one.
+ *
+ * ```ts import.meta.vitest
+ * import { HttpFailure } from "@holdfast/http"
+ *
+ * HttpFailure.fromStatus(503).isRetryable // => true
+ * HttpFailure.fromStatus(404).isRetryable // => false
+ * HttpFailure.fromStatus(404).message // => "The server answered 404"
+ * ```
+ */
 export const fromStatus = (
   status: number,
   details?: { readonly retryAfter?: Duration.Duration | undefined; readonly excerpt?: string | undefined }

@@ -77,7 +77,7 @@ export interface Options {
   readonly commit?: "firstByte" | "head" | undefined
 }
 
-/** The methods that may be repeated: the idempotent ones of RFC 9110 section 9.2.2 and QUERY (RFC 10008). */
+/** The methods that may be repeated: the idempotent ones of RFC 9110 section 9.2.2 and QUERY (draft-ietf-httpbis-safe-method-w-body). */
 export const repeatableMethods: ReadonlySet<string> = new Set([
   "GET",
   "HEAD",
@@ -150,7 +150,24 @@ export interface Attempt {
   readonly bodySpent: boolean
 }
 
-/** Whether to send a request again: yes, no, or no with the reason that the `RetryStopped` event carries. */
+/**
+ * Whether to send a request again: yes, no, or no with the reason that the `RetryStopped` event carries.
+ *
+ * ```ts import.meta.vitest
+ * import { HttpFailure, HttpPolicy } from "@holdfast/http"
+ * import { HttpClientRequest } from "effect/http"
+ *
+ * const lost = HttpFailure.fromUnknown(Object.assign(new Error(), { code: "ECONNRESET" }))
+ * const refused = HttpFailure.fromUnknown(Object.assign(new Error(), { code: "ECONNREFUSED" }))
+ * const request = HttpClientRequest.post("/payments")
+ * const facts = { request, transientResponse: false, invited: false, bodySpent: false }
+ *
+ * HttpPolicy.decide({ ...facts, failure: refused }, {}) // => true
+ * HttpPolicy.decide({ ...facts, failure: lost }, { idempotent: true }) // => true
+ * HttpPolicy.decide({ ...facts, failure: lost }, {})
+ * // => { because: "POST without an Idempotency-Key may have been carried out" }
+ * ```
+ */
 export const decide = (attempt: Attempt, options: Options): boolean | Retry.Refusal => {
   const { failure, request } = attempt
   if (!(attempt.transientResponse || (failure.reason._tag !== "StatusFailure" && failure.isRetryable))) return false
@@ -178,10 +195,22 @@ const isValue = (body: unknown): boolean =>
   body === undefined || body === null || typeof body === "string" || ArrayBuffer.isView(body) ||
   body instanceof ArrayBuffer || body instanceof URLSearchParams || body instanceof Blob || body instanceof FormData
 
-/** The headers that carry what nobody else may see. */
-export const secretHeaders = (headers: Options["headers"]): ReadonlyArray<string> =>
-  Object.entries(headers ?? {}).flatMap(([name, value]) => typeof value === "string" ? [] : [name.toLowerCase()])
-
-/** The wait that a response asks for, by the instant `now`, in milliseconds since the epoch. */
+/**
+ * How long the headers of a response ask to wait, at the instant `now` in milliseconds since the epoch: `retry-after-ms`,
+ * `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), or `RateLimit-Reset`, the first that can be read.
+ *
+ * ```ts import.meta.vitest
+ * import { HttpPolicy } from "@holdfast/http"
+ * import { Duration } from "effect"
+ * import { Headers } from "effect/http"
+ *
+ * const noon = Date.UTC(2026, 10, 23, 12)
+ * const wait = (headers: Headers.Input) => HttpPolicy.retryAfter(Headers.fromInput(headers), noon)
+ *
+ * wait({ "retry-after": "5" }) // => Duration.seconds(5)
+ * wait({ "retry-after": "Mon, 23 Nov 2026 12:01:00 GMT" }) // => Duration.seconds(60)
+ * wait({ "retry-after": "soon" }) // => undefined
+ * ```
+ */
 export const retryAfter = (headers: Headers.Headers, now: number): Duration.Duration | undefined =>
   retryAfterOf(headers, now)

@@ -223,7 +223,9 @@ const needsKey = (request: Request): boolean =>
  * the first request: Effect's `followRedirects` drops `authorization` and `cookie` by name, and knows no others.
  */
 const keepSecrets = (options: HttpPolicy.Options, run: Run): Run => {
-  const secrets = HttpPolicy.secretHeaders(options.headers)
+  const secrets = Object.entries(options.headers ?? {}).flatMap(([name, value]) =>
+    typeof value === "string" ? [] : [name.toLowerCase()]
+  )
   if (secrets.length === 0) return run
   const home = options.baseUrl === undefined ? undefined : originOf(options.baseUrl)
   return (request) => {

@@ -30,23 +30,21 @@ type Outcome =
   | { readonly _tag: "Error"; readonly error: Failure }
   | { readonly _tag: "Timeout"; readonly error: PolicyError<AttemptTimeout> }
 
+type Facts = Pick<HttpFailure.HttpFailure, "reason" | "phase" | "requestWritten" | "cause">
+
 /** The failure of an attempt, as the policy and its observers see it. */
 export class AttemptFailure extends HttpFailure.HttpFailure {
   declare readonly outcome: Outcome
   declare readonly attempt: HttpPolicy.Attempt
   declare readonly call: Call
 
-  static make(failure: HttpFailure.HttpFailure, call: Call, outcome: Outcome): AttemptFailure {
-    const self = new AttemptFailure({
-      reason: failure.reason,
-      phase: failure.phase,
-      requestWritten: failure.requestWritten,
-      cause: failure.cause
-    })
+  static make(facts: Facts, call: Call, outcome: Outcome): AttemptFailure {
+    const { cause, phase, reason, requestWritten } = facts
+    const self = new AttemptFailure({ reason, phase, requestWritten, ...(cause === undefined ? undefined : { cause }) })
     const response = outcome._tag === "Response" ? outcome.response : undefined
     const attempt: HttpPolicy.Attempt = {
       request: call.request,
-      failure,
+      failure: self,
       transientResponse: response !== undefined,
       invited: response !== undefined && shouldRetry(response.headers) === true,
       bodySpent: call.bodySpent
@@ -111,13 +109,9 @@ export class Call {
       duration: millis,
       orElse: () => {
         const error = new PolicyError({ reason: new AttemptTimeout({ timeout: Duration.millis(millis) }) })
-        const failure = new HttpFailure.HttpFailure({
-          reason: new HttpFailure.HeadersTimeout({ code: "ATTEMPT_TIMEOUT" }),
-          phase: "headers",
-          requestWritten: true,
-          cause: error
-        })
-        return Effect.fail(AttemptFailure.make(failure, this, { _tag: "Timeout", error }))
+        const reason = new HttpFailure.HeadersTimeout({ code: "ATTEMPT_TIMEOUT" })
+        const facts = { reason, phase: "headers", requestWritten: true, cause: error } as const
+        return Effect.fail(AttemptFailure.make(facts, this, { _tag: "Timeout", error }))
       }
     })
   }
@@ -157,21 +151,21 @@ export class Call {
   private transient(response: BodyResponse): Effect.Effect<never, AttemptFailure> {
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const retryAfter = HttpPolicy.retryAfter(response.headers, now)
-      const failure = HttpFailure.fromStatus(response.status, { retryAfter })
-      return Effect.fail(AttemptFailure.make(failure, this, { _tag: "Response", response }))
+      const reason = new HttpFailure.StatusFailure({ status: response.status, retryAfter, excerpt: undefined })
+      const facts = { reason, phase: "headers", requestWritten: true, cause: undefined } as const
+      return Effect.fail(AttemptFailure.make(facts, this, { _tag: "Response", response }))
     })
   }
 
   private failed(error: Failure): Effect.Effect<never, AttemptFailure> {
-    const failure = Option.getOrElse(HttpFailure.fromClientError(error), () =>
+    const facts = Option.getOrElse(HttpFailure.fromClientError(error), (): Facts => ({
       // The request could not be built: the same request never can.
-      new HttpFailure.HttpFailure({
-        reason: new HttpFailure.ProtocolError({ code: error.reason._tag }),
-        phase: "headers",
-        requestWritten: false,
-        cause: error
-      }))
-    return Effect.fail(AttemptFailure.make(failure, this, { _tag: "Error", error }))
+      reason: new HttpFailure.ProtocolError({ code: error.reason._tag }),
+      phase: "headers",
+      requestWritten: false,
+      cause: error
+    }))
+    return Effect.fail(AttemptFailure.make(facts, this, { _tag: "Error", error }))
   }
 
   /** The request, with a body that tells when something is read from it. */

@@ -5,7 +5,7 @@
  */
 
 /** What a code says by itself, before the phase is looked at. */
-export type CodeMeaning =
+type CodeMeaning =
   | "dns"
   | "refused"
   | "connectTimeout"
