@@ -77,7 +77,10 @@ export interface Options {
   readonly commit?: "firstByte" | "head" | undefined
 }
 
-/** The methods that may be repeated: the idempotent ones of RFC 9110 section 9.2.2 and QUERY (draft-ietf-httpbis-safe-method-w-body). */
+/**
+ * The methods that may be repeated: the idempotent ones of RFC 9110 section 9.2.2, and QUERY
+ * (draft-ietf-httpbis-safe-method-w-body).
+ */
 export const repeatableMethods: ReadonlySet<string> = new Set([
   "GET",
   "HEAD",
