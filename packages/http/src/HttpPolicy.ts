@@ -58,8 +58,8 @@ export interface Options {
    */
   readonly retryOn?: ((response: HttpClientResponse.HttpClientResponse) => boolean) | undefined
   /**
-   * `"auto"` gives each POST and PATCH without an `Idempotency-Key` a random one, the same on every attempt, which makes
-   * it repeatable. Only for servers that honour the header. Defaults to `"none"`.
+   * `"auto"` gives each POST and PATCH without an `Idempotency-Key` a random one, the same on every attempt, which
+   * makes it repeatable. Only for servers that honour the header. Defaults to `"none"`.
    */
   readonly idempotencyKey?: "auto" | "none" | undefined
   /** Requests that may be repeated whatever their method. Defaults to none. */
@@ -199,8 +199,8 @@ const isValue = (body: unknown): boolean =>
   body instanceof ArrayBuffer || body instanceof URLSearchParams || body instanceof Blob || body instanceof FormData
 
 /**
- * How long the headers of a response ask to wait, at the instant `now` in milliseconds since the epoch: `retry-after-ms`,
- * `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), or `RateLimit-Reset`, the first that can be read.
+ * How long the headers of a response ask to wait, at the instant `now` in milliseconds since the epoch:
+ * `retry-after-ms`, `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), or `RateLimit-Reset`, the first that can be read.
  *
  * ```ts import.meta.vitest
  * import { HttpPolicy } from "@holdfast/http"

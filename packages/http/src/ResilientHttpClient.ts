@@ -1,10 +1,10 @@
 /**
  * An `HttpClient` that retries correctly, over any other `HttpClient`: undici, fetch, or a script in a test.
  *
- * Effect's `retryTransient` counts errors and responses each by itself (9 requests for `times: 2`), leaves the body of a
- * failed attempt on the connection that the next one waits for, repeats POSTs, and sleeps as long as a `Retry-After`
- * says. Here an attempt is one effect that fails for both, under one policy of `@holdfast/core`; what a server, a method
- * and a body say about another attempt is `HttpPolicy`.
+ * Effect's `retryTransient` counts errors and responses each by itself (9 requests for `times: 2`), leaves the body of
+ * a failed attempt on the connection that the next one waits for, repeats POSTs, and sleeps as long as a `Retry-After`
+ * says. Here an attempt is one effect that fails for both, under one policy of `@holdfast/core`; what a server, a
+ * method and a body say about another attempt is `HttpPolicy`.
  *
  * A status is not an error: when the retries end, the last response comes out as it is, with its body to read, and the
  * last transport error as itself. What the policy adds is `PolicyError`: under the standard `HttpClient` tag it arrives

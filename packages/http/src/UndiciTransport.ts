@@ -54,7 +54,7 @@ export interface Options {
   readonly keepAlive?: Duration.Input | undefined
   /** How long opening a connection may take, TLS included; then `ConnectTimeout`. Defaults to 10 seconds. */
   readonly connectTimeout?: Duration.Input | undefined
-  /** How long the head of a response may take once the request is sent; then `HeadersTimeout`. Defaults to 5 minutes. */
+  /** How long the head of a response may take after the request; then `HeadersTimeout`. Defaults to 5 minutes. */
   readonly headersTimeout?: Duration.Input | undefined
   /** How long the body may make no progress while it is read; then `BodyTimeout`. Defaults to 5 minutes. */
   readonly bodyTimeout?: Duration.Input | undefined

@@ -101,7 +101,7 @@ describe("ResilientHttpClient", () => {
         assert.deepStrictEqual(events.map((event) => event._tag), ["AttemptStarted", "AttemptSucceeded"])
       }).pipe(Effect.provide(over([respond(404, { body: "no" })]))))
 
-    it.effect("takes what is left of a small discarded body, and cancels a large or a stalled one, before the delay", () =>
+    it.effect("drains a small discarded body, and cancels a large or a stalled one, before the delay", () =>
       Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(get, { startImmediately: true })
         assert.strictEqual(yield* inUse, 1)

@@ -1,6 +1,6 @@
 /**
- * The laws of `ResilientHttpClient` on real sockets: what a server does to a connection, and that afterwards no socket is
- * in use.
+ * The laws of `ResilientHttpClient` on real sockets: what a server does to a connection, and that afterwards no socket
+ * is in use.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Backoff from "@holdfast/core/Backoff"

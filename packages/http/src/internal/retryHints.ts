@@ -6,8 +6,8 @@ import * as Headers from "effect/http/Headers"
 import * as Result from "effect/Result"
 
 /**
- * How long the server asks to wait: the first that is there of `retry-after-ms` (finer than the standard one; OpenAI and
- * Azure send it), `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), and, when the quota is spent or
+ * How long the server asks to wait: the first that is there of `retry-after-ms` (finer than the standard one; OpenAI
+ * and Azure send it), `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), and, when the quota is spent or
  * nothing says otherwise, `RateLimit-Reset` (draft-ietf-httpapi-ratelimit-headers). What cannot be read is absent.
  */
 export const retryAfterOf = (headers: Headers.Headers, now: number): Duration.Duration | undefined => {
