@@ -110,8 +110,9 @@ export interface Options<in E = unknown> {
   readonly maxRetryAfter?: Duration.Input | undefined
 
   /**
-   * How many circuits are kept by key. A new key beyond gives up the one that was used least recently, a closed one
-   * if there is one among the oldest. Those isolated by hand are kept beside them. Defaults to 1,000.
+   * How many circuits are kept by key. A new key beyond looks at eight in turn and gives up the one that was used least
+   * recently, rather a closed one than one that still rejects. Those isolated by hand are kept beside them. Defaults to
+   * 1,000.
    */
   readonly maxKeys?: number | undefined
 

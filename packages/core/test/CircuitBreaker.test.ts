@@ -255,7 +255,7 @@ describe("C5", () => {
                 breaker.protect,
                 Effect.exit,
                 Effect.andThen(compare),
-                  Effect.forkChild({ startImmediately: true })
+                Effect.forkChild({ startImmediately: true })
               )
               strictEqual(ran, admitted)
               calls.push(fiber)
@@ -396,16 +396,28 @@ describe("trip", () => {
       }
     }))
 
-  it.effect("forgets a call when it is as old as the window, without others", () =>
+  it.effect("forgets a call with its tenth of the window, without others", () =>
     Effect.gen(function*() {
-      const breaker = yield* CircuitBreaker.make({ trip: rate({ window: "10 seconds", minimumCalls: 2 }) })
-      yield* failing(breaker, 1)
-      yield* TestClock.adjust("10 seconds")
-      yield* failing(breaker, 1)
+      const cases = [[0, 9_999, "Open"], [0, 10_000, "Closed"], [950, 9_999, "Open"], [950, 10_000, "Closed"]] as const
+      for (const [first, second, tag] of cases) {
+        yield* TestClock.setTime(first)
+        const breaker = yield* CircuitBreaker.make({ trip: rate({ window: "10 seconds", minimumCalls: 2 }) })
+        yield* failing(breaker, 1)
+        yield* TestClock.setTime(second)
+        yield* failing(breaker, 1)
+        strictEqual(yield* tagOf(breaker), tag)
+      }
+    }))
+
+  it.effect("forgets that a call was slow with the call", () =>
+    Effect.gen(function*() {
+      const slow = { longerThan: "1 second", threshold: 0.5 } as const
+      const breaker = yield* CircuitBreaker.make({ trip: rate({ window: "10 seconds", minimumCalls: 4, slow }) })
+      const call = (millis: number) => breaker.protect(Effect.sleep(millis))
+      const calls = Effect.andThen(Effect.forEach([1_500, 0, 0, 0], call), Effect.sleep("12 seconds"))
+      yield* Effect.forkChild(Effect.repeat(calls, { times: 3 }), { startImmediately: true })
+      yield* TestClock.adjust("1 minute")
       strictEqual(yield* tagOf(breaker), "Closed")
-      yield* TestClock.adjust("9 seconds")
-      yield* failing(breaker, 1)
-      strictEqual(yield* tagOf(breaker), "Open")
     }))
 
   it.effect("counts on when the clock is set back a little, and anew when it is set back by the window", () =>
@@ -425,8 +437,13 @@ describe("trip", () => {
       const slow = { longerThan: "1 second", threshold: 0.5 } as const
       const breaker = yield* CircuitBreaker.make({ trip: rate({ size: 4, slow }) })
       const call = (millis: number) => breaker.protect(Effect.sleep(millis))
-      yield* Effect.forkChild(Effect.forEach([1_001, 1_000, 0, 1_001], call), { startImmediately: true })
-      yield* TestClock.adjust("4 seconds")
+      yield* Effect.forkChild(Effect.forEach([1_001, 1_000, 1_000, 1_000, 1_001, 1_001], call), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust(5_002)
+      // One of the last four is slow.
+      strictEqual(yield* tagOf(breaker), "Closed")
+      yield* TestClock.adjust(1_001)
       strictEqual(yield* tagOf(breaker), "Open")
       yield* TestClock.adjust("30 seconds")
       yield* Effect.forkChild(call(1_001), { startImmediately: true })

@@ -131,12 +131,15 @@ export class Breaker<in E> {
     self: Effect.Effect<A, E1, R>,
     key: string | undefined
   ): Effect.Effect<A, E1 | PolicyError<CircuitOpen>, R> {
-    return Effect.withFiber((fiber) =>
-      this.circuits.get(key, nowOf(fiber)).state === "Closed"
-        ? this.admit(self, key, fiber)
-        // Between the admission of a probe and the finalizer that frees its slot no interruption may come.
-        : Effect.uninterruptibleMask((restore) => Effect.suspend(() => this.admit(restore(self), key, fiber)))
-    )
+    return Effect.withFiber((fiber) => {
+      const now = nowOf(fiber)
+      const circuit = this.circuits.get(key, now)
+      if (circuit.state === "Closed") return this.admit(self, key, fiber)
+      const wait = circuit.retryAfter(now)
+      if (wait > 0) return this.reject(wait)
+      // Between the admission of a probe and the finalizer that frees its slot no interruption may come.
+      return Effect.uninterruptibleMask((restore) => Effect.suspend(() => this.admit(restore(self), key, fiber)))
+    })
   }
 
   private admit<A, E1 extends E, R>(

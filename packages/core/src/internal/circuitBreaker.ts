@@ -186,7 +186,7 @@ export class Circuit {
   usedAt = -Infinity
   openUntil = -Infinity
   openedFor = 0
-  // Openings since the open time was last short, and what the backoff said last: a hint does not make it grow.
+  // Openings in a row, counted anew after a rest, and what the backoff said last: a hint does not make it grow.
   openings = 0
   delay = 0
   // When the circuit has been closed for as long as it was last open.
@@ -263,7 +263,6 @@ export class Circuit {
 
   /** Closes the circuit and forgets all that it has seen, calls under way included. */
   close(now: number): void {
-    this.openings = this.delay = 0
     this.restedAt = this.openUntil = -Infinity
     if (this.state !== "Closed") return this.move("Closed", now)
     this.generation += 2
@@ -288,7 +287,6 @@ export class Circuit {
   forget(now: number): void {
     if (this.state !== "Closed") return this.close(now)
     this.memory.clear()
-    this.openings = this.delay = 0
   }
 
   private open(now: number, retryAfter: number, chance: Chance): void {
@@ -311,8 +309,8 @@ export class Circuit {
   }
 }
 
-/** How many of the least recently used circuits a new key looks at for one to give up. */
-const looks = 16
+/** How many circuits a new key looks at, in turn, for those to give up. */
+const looks = 8
 
 /** The circuits of a breaker by key: at most `maxKeys`, and beside them those that were isolated by hand. */
 export class Circuits {
@@ -320,7 +318,7 @@ export class Circuits {
   readonly maxKeys: number
   // For calls without a key.
   readonly sole: Circuit
-  // In order of last use.
+  // In the order in which they are looked at.
   readonly circuits = new Map<string, Circuit>()
   readonly isolated = new Map<string, Circuit>()
   recent: Circuit | undefined = undefined
@@ -336,16 +334,12 @@ export class Circuits {
     if (key === undefined) return this.sole
     const { recent } = this
     if (recent !== undefined && recent.key === key) return recent
-    let circuit = this.circuits.get(key)
-    if (circuit !== undefined) {
-      this.circuits.delete(key)
-    } else {
-      const isolated = this.isolated.get(key)
-      if (isolated !== undefined) return isolated
+    let circuit = this.peek(key)
+    if (circuit === undefined) {
       this.makeRoom(now)
       circuit = new Circuit(this.rules, key)
+      this.circuits.set(key, circuit)
     }
-    this.circuits.set(key, circuit)
     this.recent = circuit
     return circuit
   }
@@ -378,20 +372,20 @@ export class Circuits {
    * closed one than one that still rejects.
    */
   private makeRoom(now: number): void {
-    let least: Circuit | undefined
-    let closed: Circuit | undefined
-    let left = looks
-    for (const circuit of this.circuits.values()) {
-      if (left-- === 0) break
+    const looked = this.circuits.values().take(looks).toArray()
+    let last: Circuit | undefined
+    for (const circuit of looked) {
       if (circuit.expired(now)) {
         this.giveUp(circuit, now)
-      } else {
-        least ??= circuit
-        if (closed === undefined && circuit.state === "Closed") closed = circuit
+      } else if (last === undefined || before(circuit, last)) {
+        last = circuit
       }
     }
-    const last = closed ?? least
     if (this.circuits.size >= this.maxKeys && last !== undefined) this.giveUp(last, now)
+    // Those that stay go to the end, so that the next key looks at others.
+    for (const circuit of looked) {
+      if (circuit.key !== undefined && this.circuits.delete(circuit.key)) this.circuits.set(circuit.key, circuit)
+    }
   }
 
   private giveUp(circuit: Circuit, now: number): void {
@@ -403,4 +397,10 @@ export class Circuits {
     this.circuits.delete(key)
     if (this.recent?.key === key) this.recent = undefined
   }
+}
+
+/** Whether one circuit is to be given up before another. */
+const before = (one: Circuit, other: Circuit): boolean => {
+  const closed = one.state === "Closed"
+  return closed === (other.state === "Closed") ? one.usedAt < other.usedAt : closed
 }
