@@ -21,7 +21,7 @@ const Options = Schema.Struct({
   times: between(0, 5),
   deadline: Schema.Literals(["none", 1_000, 5_000, 20_000]),
   attemptTimeout: Schema.Literals(["none", 100, 1_000]),
-  backoff: Schema.Literals(["exponential", "decorrelated", "linear", "constant", "schedule"]),
+  backoff: Schema.Literals(["exponential", "decorrelated", "linear", "constant", "steady", "schedule"]),
   retryAfter: Schema.Literals(["clamp", "giveUp", "wait"])
 })
 
@@ -30,6 +30,8 @@ const backoffs = {
   decorrelated: Backoff.decorrelated({ initial: 100, max: 2_000 }),
   linear: Backoff.linear({ initial: 100, jitter: Jitter.equal, max: 2_000 }),
   constant: Backoff.constant({ delay: 300, jitter: Jitter.proportional(0.5) }),
+  // Adds up to exactly the deadlines above.
+  steady: Backoff.constant({ delay: 500 }),
   schedule: Schedule.max([Schedule.spaced(200), Schedule.recurs(2)])
 }
 
@@ -45,22 +47,31 @@ const make = (options: typeof Options.Type) =>
   })
 
 describe("C1", () => {
-  law("a call is executed at most 1 + times, one attempt at a time", { steps: Steps, options: Options }, (input) =>
-    Effect.gen(function*() {
-      const trace = yield* play(input.steps, yield* make(input.options))
-      assertTrue(trace.executions >= 1)
-      assertTrue(trace.executions <= 1 + input.options.times)
-      assertTrue(trace.parallel <= 1)
-    }))
+  law(
+    "a call is executed at most 1 + times, one attempt at a time",
+    { steps: Steps, options: Options },
+    (input) =>
+      Effect.gen(function*() {
+        const trace = yield* play(input.steps, yield* make(input.options))
+        assertTrue(trace.executions >= 1)
+        assertTrue(trace.executions <= 1 + input.options.times)
+        assertTrue(trace.parallel <= 1)
+        strictEqual(trace.left, 0)
+      })
+  )
 
-  law("a retry in a retry multiplies and does no more", { steps: Steps, outer: between(0, 3), inner: between(0, 3) }, (input) =>
-    Effect.gen(function*() {
-      const backoff = backoffs.constant
-      const outer = yield* Policy.make({ retry: { times: input.outer, backoff } })
-      const inner = yield* Policy.make({ retry: { times: input.inner, backoff } })
-      const trace = yield* play(input.steps, Policy.wrap(outer, inner))
-      assertTrue(trace.executions <= (1 + input.outer) * (1 + input.inner))
-    }))
+  law(
+    "a retry in a retry multiplies and does no more",
+    { steps: Steps, outer: between(0, 3), inner: between(0, 3) },
+    (input) =>
+      Effect.gen(function*() {
+        const backoff = backoffs.constant
+        const outer = yield* Policy.make({ retry: { times: input.outer, backoff } })
+        const inner = yield* Policy.make({ retry: { times: input.inner, backoff } })
+        const trace = yield* play(input.steps, Policy.wrap(outer, inner))
+        assertTrue(trace.executions <= (1 + input.outer) * (1 + input.inner))
+      })
+  )
 })
 
 describe("C2", () => {
@@ -92,29 +103,37 @@ describe("C2", () => {
 })
 
 describe("C3", () => {
-  law("a call ends by its deadline, and no delay is slept that passes it", { steps: Steps, options: Options }, (input) =>
-    Effect.gen(function*() {
-      const { deadline } = input.options
-      if (deadline === "none") return
-      // What cannot be interrupted is waited for, whatever the deadline: these scripts are another test's.
-      const steps = input.steps.filter((step) => step.outcome !== "deaf")
-      const trace = yield* play(steps, yield* make(input.options))
-      assertTrue(trace.took <= deadline)
-      for (const event of trace.events) {
-        if (event._tag === "RetryScheduled") assertTrue(event.at + event.delay < deadline)
-      }
-    }))
+  law(
+    "a call ends by its deadline, and no delay is slept that passes it",
+    { steps: Steps, options: Options },
+    (input) =>
+      Effect.gen(function*() {
+        const { deadline } = input.options
+        if (deadline === "none") return
+        // What cannot be interrupted is waited for, whatever the deadline: these scripts are another test's.
+        const steps = input.steps.filter((step) => step.outcome !== "deaf")
+        const trace = yield* play(steps, yield* make(input.options))
+        assertTrue(trace.took <= deadline)
+        for (const event of trace.events) {
+          if (event._tag === "RetryScheduled") assertTrue(event.at + event.delay < deadline)
+        }
+      })
+  )
 
-  law("a policy within another keeps to the outer deadline", { steps: Steps, options: Options }, (input) =>
-    Effect.gen(function*() {
-      const steps = input.steps.filter((step) => step.outcome !== "deaf")
-      const outer = yield* Policy.make({ deadline: 1_500 })
-      const trace = yield* play(steps, Policy.wrap(outer, yield* make(input.options)))
-      assertTrue(trace.took <= 1_500)
-      for (const event of trace.events) {
-        if (event._tag === "RetryScheduled") assertTrue(event.at + event.delay < 1_500)
-      }
-    }))
+  law(
+    "a policy within another keeps to the outer deadline",
+    { steps: Steps, options: Options },
+    (input) =>
+      Effect.gen(function*() {
+        const steps = input.steps.filter((step) => step.outcome !== "deaf")
+        const outer = yield* Policy.make({ deadline: 1_500 })
+        const trace = yield* play(steps, Policy.wrap(outer, yield* make(input.options)))
+        assertTrue(trace.took <= 1_500)
+        for (const event of trace.events) {
+          if (event._tag === "RetryScheduled") assertTrue(event.at + event.delay < 1_500)
+        }
+      })
+  )
 })
 
 describe("C8", () => {
@@ -126,40 +145,55 @@ describe("C8", () => {
       strictEqual(empty.executions, 1)
     }))
 
-  law("defects and interruption come out as they are, after one execution", { options: Options }, ({ options }) =>
-    Effect.gen(function*() {
-      const policy = yield* make(options)
-      const died = yield* play([{ takes: 0, outcome: "die" }], policy)
-      deepStrictEqual(died.exit, Exit.die("defect 1"))
-      strictEqual(died.executions, 1)
-      const interrupted = yield* play([{ takes: 0, outcome: "interrupt" }], policy)
-      assertTrue(Exit.isFailure(interrupted.exit) && Cause.hasInterruptsOnly(interrupted.exit.cause))
-      strictEqual(interrupted.executions, 1)
-    }), 200)
+  law(
+    "defects and interruption come out as they are, after one execution",
+    { options: Options },
+    ({ options }) =>
+      Effect.gen(function*() {
+        const policy = yield* make(options)
+        const died = yield* play([{ takes: 0, outcome: "die" }], policy)
+        deepStrictEqual(died.exit, Exit.die("defect 1"))
+        strictEqual(died.executions, 1)
+        const interrupted = yield* play([{ takes: 0, outcome: "interrupt" }], policy)
+        assertTrue(Exit.isFailure(interrupted.exit) && Cause.hasInterruptsOnly(interrupted.exit.cause))
+        strictEqual(interrupted.executions, 1)
+      }),
+    200
+  )
 
-  law("after the last retry the last error itself comes out", { times: between(0, 5) }, ({ times }) =>
-    Effect.gen(function*() {
-      const errors: Array<Down> = []
-      const self = Effect.suspend(() => {
-        const error = new Down({ attempt: errors.length + 1 })
-        errors.push(error)
-        return Effect.fail(error)
-      })
-      const retrying = Retry.retry(self, { times, backoff: Backoff.constant({ delay: 0 }) })
-      strictEqual(yield* Effect.flip(Effect.provide(retrying, Logger.layer([]))), errors[times])
-      strictEqual(errors.length, times + 1)
-    }), 200)
+  law(
+    "after the last retry the last error itself comes out",
+    { times: between(0, 5) },
+    ({ times }) =>
+      Effect.gen(function*() {
+        const errors: Array<Down> = []
+        const self = Effect.suspend(() => {
+          const error = new Down({ attempt: errors.length + 1 })
+          errors.push(error)
+          return Effect.fail(error)
+        })
+        const retrying = Retry.retry(self, { times, backoff: Backoff.constant({ delay: 0 }) })
+        strictEqual(yield* Effect.flip(Effect.provide(retrying, Logger.layer([]))), errors[times])
+        strictEqual(errors.length, times + 1)
+      }),
+    200
+  )
 })
 
 describe("C9", () => {
-  law("the same seed and clock give the same events", { steps: Steps, options: Options, seed: between(0, 1_000) }, (input) =>
-    Effect.gen(function*() {
-      const policy = yield* make(input.options)
-      const first = yield* play(input.steps, policy, input.seed)
-      const second = yield* play(input.steps, policy, input.seed)
-      deepStrictEqual(second.events, first.events)
-      deepStrictEqual(second.took, first.took)
-    }), 500)
+  law(
+    "the same seed and clock give the same events",
+    { steps: Steps, options: Options, seed: between(0, 1_000) },
+    (input) =>
+      Effect.gen(function*() {
+        const policy = yield* make(input.options)
+        const first = yield* play(input.steps, policy, input.seed)
+        const second = yield* play(input.steps, policy, input.seed)
+        deepStrictEqual(second.events, first.events)
+        deepStrictEqual(second.took, first.took)
+      }),
+    500
+  )
 })
 
 describe("C11", () => {
@@ -182,4 +216,3 @@ describe("C11", () => {
       deepStrictEqual(story(yield* play(steps, Policy.wrap(Policy.noop, policy))), alone)
     }), 500)
 })
-
