@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
+import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
 import { law } from "./Script.ts"
@@ -343,15 +344,47 @@ describe("make", () => {
       const bulkhead = yield* Bulkhead.make({ limit: 1, queue: 2, maxWait: "1 minute" })
       yield* fork(bulkhead.withPermit(Effect.never))
       const at = (yield* Clock.currentTimeMillis) + 5_000
-      const within = Effect.provideService(Effect.flip(bulkhead.withPermit(Effect.void)), Deadline.Deadline, at)
-      const waiting = yield* fork(within)
+      const waiting = yield* fork(
+        Effect.provideService(Effect.flip(bulkhead.withPermit(Effect.void)), Deadline.Deadline, at)
+      )
       yield* TestClock.adjust(4_999)
       strictEqual(waiting.pollUnsafe(), undefined)
       yield* TestClock.adjust(1)
       strictEqual((yield* Fiber.join(waiting)).reason._tag, "BulkheadFull")
-      // No time is left: the next one does not wait at all.
-      strictEqual((yield* within).reason._tag, "BulkheadFull")
-      strictEqual((yield* bulkhead.stats()).waiting, 0)
+    }))
+
+  it("does not wait at all when no time is left", () => {
+    const bulkhead = Effect.runSync(Bulkhead.make({ limit: 1, queue: 1 }))
+    const inner = Effect.flip(bulkhead.withPermit(Effect.void))
+    const error = Effect.runSync(bulkhead.withPermit(Effect.provideService(inner, Deadline.Deadline, 1)))
+    strictEqual(error.reason._tag, "BulkheadFull")
+  })
+
+  it.effect("gives back a permit that came too late, when its caller is interrupted before it runs", () =>
+    Effect.gen(function*() {
+      /** Stops one fiber at its next step. */
+      class Stopping extends Scheduler.MixedScheduler {
+        next: Fiber.Fiber<unknown, unknown> | undefined = undefined
+        override shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+          if (fiber !== this.next) return false
+          this.next = undefined
+          return true
+        }
+      }
+      const bulkhead = yield* Bulkhead.make({ limit: 1, queue: 1 })
+      const scheduler = new Stopping()
+      const holder = yield* fork(bulkhead.withPermit(Effect.never))
+      const waiting = yield* fork(
+        Effect.provideService(bulkhead.withPermit(Effect.void), Scheduler.Scheduler, scheduler)
+      )
+      strictEqual((yield* bulkhead.stats()).waiting, 1)
+      // Between the grant and the call.
+      scheduler.next = waiting
+      holder.interruptUnsafe()
+      strictEqual(scheduler.next, undefined)
+      strictEqual((yield* bulkhead.stats()).running, 1)
+      waiting.interruptUnsafe()
+      deepStrictEqual(yield* bulkhead.stats(), { running: 0, waiting: 0, limit: 1, queue: 1, rejections: 0 })
     }))
 
   it.effect("gives each key a limit of its own", () =>
@@ -390,6 +423,12 @@ describe("make", () => {
       yield* TestClock.adjust("2 minutes")
       yield* use("last")
       strictEqual(bulkhead.machines.size, 2)
+      // What a key had turned away is not lost with it.
+      yield* use("last").pipe(Effect.flip, bulkhead.withPermit({ key: "last" }))
+      yield* TestClock.adjust("2 minutes")
+      yield* use("another")
+      strictEqual(bulkhead.machines.size, 2)
+      strictEqual(bulkhead.machines.rejections, 2)
       strictEqual((yield* bulkhead.stats({ key: "busy" })).running, 1)
     }))
 
@@ -478,6 +517,7 @@ const simulate = (
     readonly windows: number
     readonly window: number
     readonly dependency: Dependency
+    readonly min?: number
   }
 ): ReadonlyArray<number> => {
   const { callers, dependency, window, windows } = options
@@ -498,6 +538,7 @@ const simulate = (
     now = at
     machine.settle(now, now - startedAt, false)
     machine.release()
+    assertTrue(machine.limit >= (options.min ?? 1))
     arrive()
     while (limits.length < Math.floor(now / window)) limits.push(machine.limit)
   }
@@ -582,6 +623,48 @@ describe("adaptive", () => {
     assertTrue((held[2] ?? 0) >= 40 && (held[2] ?? 0) <= 60, `${held}`)
   })
 
+  it("keeps to its minimum while it looks at the latency without load", () => {
+    const machine = machineOf(Bulkhead.adaptive({ min: 10, queue: 400 }))
+    const dependency = serving(8, 100)
+    const limits = simulate(machine, { callers: 250, windows: 500, window: 1_000, dependency, min: 10 })
+    assertTrue(limits.includes(10))
+  })
+
+  it("moves by the rule: up at once, down a fifth of the way", () => {
+    const machine = machineOf(Bulkhead.adaptive({ initial: 100 }))
+    let now = 1_000_000
+    const window = (latency: number) => {
+      while (machine.tryAcquire()) {}
+      for (let call = 1; call <= 10; call++) {
+        // Two latencies are over, whatever they were.
+        if (call === 10) now += 5_000
+        machine.settle(now, latency, false)
+        machine.release()
+      }
+      return machine.limit
+    }
+    // 100 + 10, then 0.8 * 110 + 0.2 * (110 * 0.5 + 10.5), then 101.1 + 10.05
+    deepStrictEqual([window(100), window(600), window(100)], [110, 101, 111])
+  })
+
+  it("goes on when the clock is set back", () => {
+    const machine = machineOf(Bulkhead.adaptive({ initial: 10 }))
+    let now = 1_000_000_000
+    const play = () => {
+      for (let call = 0; call < 100; call++) {
+        while (machine.tryAcquire()) {}
+        now += 100
+        machine.settle(now, 100, false)
+        machine.release()
+      }
+    }
+    play()
+    const { limit } = machine
+    now -= 3_600_000
+    play()
+    assertTrue(limit > 10 && machine.limit > limit, `${limit}, then ${machine.limit}`)
+  })
+
   it("leaves the limit alone while the callers leave room", () => {
     const machine = machineOf(Bulkhead.adaptive({ initial: 50, queue: 0 }))
     const limits = simulate(machine, { callers: 30, windows: 100, window: 1_000, dependency: serving(1_000, 100) })
@@ -605,43 +688,47 @@ describe("adaptive", () => {
     strictEqual(machine.limit, 2)
   })
 
-  it.effect("finds the limit of a dependency that slows down under load, and what runs is never interrupted", () =>
-    Effect.gen(function*() {
-      const capacity = 20
-      const bulkhead = yield* Bulkhead.adaptive({ min: 5, max: 100, initial: 100, queue: 200, maxWait: "1 minute" })
-      let inFlight = 0
-      let interrupted = 0
-      let served = 0
-      const call = Effect.suspend(() => {
-        inFlight++
-        return Effect.sleep(100 * Math.max(1, inFlight / capacity))
-      }).pipe(
-        Effect.onInterrupt(() => Effect.sync(() => interrupted++)),
-        Effect.ensuring(Effect.sync(() => inFlight--)),
-        bulkhead.withPermit,
-        Effect.tap(() => Effect.sync(() => served++))
-      )
-      const callers = yield* Effect.forEach(
-        Array.from({ length: 150 }),
-        () => Effect.forkChild(Effect.forever(call), { startImmediately: true })
-      )
-      const limits: Array<number> = []
-      for (let second = 0; second < 180; second++) {
-        yield* TestClock.adjust("1 second")
-        const { limit } = yield* bulkhead.stats()
-        limits.push(limit)
-        assertTrue(limit >= 5 && limit <= 100)
-        if (second === 159) served = 0
-      }
-      const held = median(limits.slice(-20))
-      assertTrue(held >= capacity && held <= 2 * capacity, limits.join(" "))
-      strictEqual(interrupted, 0)
-      // 20 seconds at 200 calls a second are all that the dependency can give.
-      assertTrue(served >= 0.9 * 4_000, `${served}`)
-      yield* Fiber.interruptAll(callers)
-      const { limit: _, rejections, ...after } = yield* bulkhead.stats()
-      deepStrictEqual({ ...after, rejections }, { running: 0, waiting: 0, queue: 200, rejections: 0 })
-    }))
+  it.effect(
+    "finds the limit of a dependency that slows down under load, and what runs is never interrupted",
+    () =>
+      Effect.gen(function*() {
+        const capacity = 20
+        const bulkhead = yield* Bulkhead.adaptive({ min: 5, max: 100, initial: 100, queue: 200, maxWait: "1 minute" })
+        let inFlight = 0
+        let interrupted = 0
+        let served = 0
+        const call = Effect.suspend(() => {
+          inFlight++
+          return Effect.sleep(100 * Math.max(1, inFlight / capacity))
+        }).pipe(
+          Effect.onInterrupt(() => Effect.sync(() => interrupted++)),
+          Effect.ensuring(Effect.sync(() => inFlight--)),
+          bulkhead.withPermit,
+          Effect.tap(() => Effect.sync(() => served++))
+        )
+        const callers = yield* Effect.forEach(
+          Array.from({ length: 150 }),
+          () => Effect.forkChild(Effect.forever(call), { startImmediately: true })
+        )
+        const limits: Array<number> = []
+        for (let second = 0; second < 180; second++) {
+          yield* TestClock.adjust("1 second")
+          const { limit } = yield* bulkhead.stats()
+          limits.push(limit)
+          assertTrue(limit >= 5 && limit <= 100)
+          if (second === 159) served = 0
+        }
+        const held = median(limits.slice(-20))
+        assertTrue(held >= capacity && held <= 2 * capacity, limits.join(" "))
+        strictEqual(interrupted, 0)
+        // 20 seconds at 200 calls a second are all that the dependency can give.
+        assertTrue(served >= 0.9 * 4_000, `${served}`)
+        yield* Fiber.interruptAll(callers)
+        const { limit: _, rejections, ...after } = yield* bulkhead.stats()
+        deepStrictEqual({ ...after, rejections }, { running: 0, waiting: 0, queue: 200, rejections: 0 })
+      }),
+    60_000
+  )
 
   it.effect("takes timeouts for overload, and leaves out what fails for other reasons", () =>
     Effect.gen(function*() {

@@ -155,6 +155,14 @@ describe("make", () => {
       strictEqual(yield* budget.tryWithdraw, false)
     }))
 
+  it.effect("counts whole retries where fractions do not add up", () =>
+    Effect.gen(function*() {
+      // 0.29 * 100 is 28.999999999999996.
+      const budget = yield* RetryBudget.make({ ratio: 0.29, minPerSecond: 0 })
+      for (let i = 0; i < 100; i++) yield* budget.deposit
+      strictEqual(yield* budget.balance, 29)
+    }))
+
   it("goes on when the clock is set back", () => {
     const { account } = Effect.runSync(RetryBudget.make({ ratio: 0, minPerSecond: 1, window: "1 second" }))
     const hour = 3_600_000
@@ -204,6 +212,7 @@ const storeContract = (name: string, layer: Layer.Layer<RetryBudget.RetryBudgetS
     it.effect("keeps keys apart", () =>
       Effect.gen(function*() {
         deepStrictEqual(yield* settle({ withdraw: true }), { granted: true, balance: 0 })
+        yield* TestClock.adjust("9 seconds")
         deepStrictEqual(yield* settle({ key: "prices", withdraw: true }), { granted: true, balance: 0 })
         deepStrictEqual(yield* settle({ withdraw: true }), { granted: false, balance: 0 })
       }).pipe(Effect.provide(layer)))
@@ -270,6 +279,19 @@ describe("makeShared", () => {
       }).pipe(Effect.scoped, Effect.provide(layer))
     })
   }
+
+  it.effect("goes on from what the store has granted when the store goes away", () => {
+    const { layer, state } = broken()
+    return Effect.gen(function*() {
+      const budget = yield* RetryBudget.makeShared(options)
+      strictEqual(yield* budget.balance, 2)
+      strictEqual(yield* budget.tryWithdraw, true)
+      strictEqual(yield* budget.balance, 1)
+      strictEqual(yield* budget.tryWithdraw, true)
+      state.mode = "fail"
+      strictEqual(yield* budget.tryWithdraw, false)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  })
 
   it.effect("does not ask a store that is away for every retry", () => {
     const { layer, state } = broken()
