@@ -1060,7 +1060,14 @@ describe("shared", () => {
       yield* TestClock.adjust("1 millis")
       strictEqual(yield* Fiber.join(first), 1)
       strictEqual(yield* call, 1)
-      strictEqual(lines.length, 1)
+      yield* TestClock.adjust("5 seconds")
+      const later = yield* Effect.forkChild(call, { startImmediately: true })
+      strictEqual(later.pollUnsafe(), undefined)
+      yield* TestClock.adjust("200 millis")
+      strictEqual(yield* Fiber.join(later), 1)
+      deepStrictEqual(lines, [
+        "stock: the circuit breaker's store did not answer in 200ms; calls go on with this process's own state"
+      ])
     })
   )
 })

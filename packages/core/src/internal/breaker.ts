@@ -35,7 +35,7 @@ const isRejection = (error: unknown): boolean => {
 }
 
 /** The chance of a fiber, drawn when it is asked for. */
-export class FiberChance implements Machine.Chance {
+class FiberChance implements Machine.Chance {
   readonly fiber: Fiber.Fiber<unknown, unknown>
   constructor(fiber: Fiber.Fiber<unknown, unknown>) {
     this.fiber = fiber
