@@ -1,0 +1,488 @@
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual, throws } from "@effect/vitest/utils"
+import * as Deadline from "@holdfast/core/Deadline"
+import type { PolicyError, RateLimited } from "@holdfast/core/PolicyError"
+import * as RateLimit from "@holdfast/core/RateLimit"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Store from "effect/persistence/RateLimiter"
+import * as Schema from "effect/Schema"
+import * as TestClock from "effect/testing/TestClock"
+import { law, watch } from "./Script.ts"
+
+const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
+
+const fork = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { startImmediately: true })
+
+const Algorithm = Schema.Literals(["fixed-window", "token-bucket"])
+type Algorithm = typeof Algorithm.Type
+
+const inMemory = Layer.provideMerge(Store.layer, Store.layerStoreMemory)
+
+const retryAfter = (error: PolicyError<RateLimited>) => Duration.toMillis(error.reason.retryAfter)
+
+describe("the count of a process", () => {
+  law(
+    "admits and refuses as Effect's own store does",
+    {
+      algorithm: Algorithm,
+      limit: between(1, 5),
+      window: between(1, 50),
+      gaps: Schema.Array(between(0, 30)).check(Schema.isMaxLength(30))
+    },
+    ({ algorithm, gaps, limit, window }) =>
+      Effect.gen(function*() {
+        const effects = yield* Store.RateLimiter
+        const ours = yield* RateLimit.make({ algorithm, limit, window })
+        for (const gap of gaps) {
+          yield* TestClock.adjust(gap)
+          const theirs = yield* effects.consume({ algorithm, limit, window, key: "key", onExceeded: "fail" }).pipe(
+            Effect.as(0),
+            Effect.catchReason("RateLimiterError", "RateLimitExceeded", (reason) =>
+              Effect.succeed(Duration.toMillis(reason.retryAfter))),
+            Effect.orDie
+          )
+          const wait = yield* Effect.match(ours.withLimit(Effect.void), {
+            onSuccess: () =>
+              0,
+            onFailure: retryAfter
+          })
+          // Ours are whole milliseconds.
+          strictEqual(wait, Math.max(0, Math.ceil(theirs - 1e-9)))
+        }
+      }).pipe(Effect.provide(inMemory))
+  )
+})
+
+const Call = Schema.Struct({
+  gap: between(0, 3),
+  interruptAfter: Schema.Literals(["never", "never", "never", 0, 1, 4]),
+  deadline: Schema.Literals(["none", "none", 0, 1, 3, 8])
+})
+
+const Script = Schema.Struct({
+  algorithm: Algorithm,
+  limit: between(1, 3),
+  refill: between(1, 3),
+  maxWait: between(0, 9),
+  queue: Schema.Literals(["any", "any", 0, 1, 2]),
+  calls: Schema.Array(Call).check(Schema.isMaxLength(8)),
+  /** Calls of other processes to the same store, or no store. */
+  others: Schema.Union([Schema.Literal("no store"), Schema.Array(between(0, 8)).check(Schema.isMaxLength(5))])
+})
+type Script = typeof Script.Type
+
+// Times of a script never coincide, so that there is one right order: each call adds bits of its own.
+const unit = 2 ** 26
+const timesOf = (script: Script) => {
+  let at = unit
+  return {
+    refill: script.refill * unit,
+    window: script.refill * unit * script.limit,
+    maxWait: script.maxWait === 0 ? 0 : script.maxWait * unit + 2 ** 20,
+    queue: script.queue === "any" ? Infinity : script.queue,
+    calls: script.calls.map(({ deadline, gap, interruptAfter }, call) => {
+      at += gap * unit
+      const arrival = at + 2 ** call
+      return {
+        arrival,
+        interrupt: interruptAfter === "never" ? Infinity : arrival + interruptAfter * unit + 2 ** 21,
+        deadline: deadline === "none" ? Infinity : arrival + deadline * unit + 2 ** 22
+      }
+    }),
+    others: script.others === "no store" ? [] : script.others.map((at, other) => (1 + at) * unit + 2 ** (10 + other))
+  }
+}
+
+type Story = readonly [how: "admitted" | "rejected" | "interrupted", at: number, retryAfter?: number]
+
+/** What should happen: the earliest of all that is due, again and again. */
+const naive = (script: Script): ReadonlyArray<Story | undefined> => {
+  const { calls, maxWait, others, queue, refill, window } = timesOf(script)
+  const { algorithm, limit } = script
+  const stories = calls.map((): Story | undefined => undefined)
+  let count = 0
+  let ends = 0
+  let tokens = limit
+  let since = 0
+  const take = (at: number): number => {
+    if (algorithm === "fixed-window") {
+      if (ends <= at) {
+        count = 0
+        ends = at
+      }
+      if (count === limit) return ends - at
+      count++
+      ends += refill
+      return 0
+    }
+    while (tokens < limit && since + refill <= at) {
+      tokens++
+      since += refill
+    }
+    if (tokens === limit) since = at
+    if (tokens === 0) return since + refill - at
+    tokens--
+    return 0
+  }
+  let nextAt = 0
+  const waiting: Array<{ readonly call: number; readonly until: number }> = []
+  const expected = () =>
+    nextAt + (algorithm === "fixed-window" ? Math.floor(waiting.length / limit) * window : waiting.length * refill)
+  const serve = (at: number) => {
+    for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
+      if (at >= nextAt) {
+        const wait = take(at)
+        if (wait === 0) {
+          waiting.shift()
+          stories[first.call] = ["admitted", at]
+          continue
+        }
+        nextAt = at + wait
+      }
+      if (nextAt <= first.until) return
+      waiting.shift()
+      stories[first.call] = ["rejected", at, expected() - at]
+    }
+  }
+  const arrive = (call: number, at: number, deadline: number) => {
+    if (waiting.length === 0 && at >= nextAt) {
+      const wait = take(at)
+      if (wait === 0) {
+        stories[call] = ["admitted", at]
+        return
+      }
+      nextAt = at + wait
+    }
+    const until = Math.min(at + maxWait, deadline - 1)
+    if (expected() > until || waiting.length >= queue) stories[call] = ["rejected", at, expected() - at]
+    else waiting.push({ call, until })
+  }
+  const leave = (call: number) => waiting.splice(waiting.findIndex((one) => one.call === call), 1)
+  const due: Array<readonly [at: number, act: () => void]> = [
+    ...calls.map(({ arrival, deadline }, call) => [arrival, () => arrive(call, arrival, deadline)] as const),
+    ...others.map((at) => [at, () => take(at)] as const)
+  ]
+  for (;;) {
+    const now = [...due]
+    if (waiting.length > 0) now.push([nextAt, () => serve(nextAt)])
+    for (const { call, until } of waiting) {
+      const { interrupt = Infinity } = calls[call] ?? {}
+      now.push([interrupt, () => {
+        leave(call)
+        stories[call] = ["interrupted", interrupt]
+        serve(interrupt)
+      }])
+      if (waiting[0]?.call !== call) {
+        now.push([until, () => {
+          leave(call)
+          stories[call] = ["rejected", until, Math.max(1, expected() - until)]
+        }])
+      }
+    }
+    const next = now.toSorted((a, b) => a[0] - b[0])[0]
+    if (next === undefined || next[0] === Infinity) return stories
+    const index = due.indexOf(next)
+    if (index >= 0) due.splice(index, 1)
+    next[1]()
+  }
+}
+
+describe("C6", () => {
+  law(
+    "admits, queues, rejects and forgets calls as a naive model does",
+    { script: Script },
+    ({ script }) =>
+      Effect.gen(function*() {
+        const { calls, maxWait, others, queue, window } = timesOf(script)
+        const { algorithm, limit } = script
+        const startedAt = yield* Clock.currentTimeMillis
+        const now = Effect.map(Clock.currentTimeMillis, (at) => at - startedAt)
+        const name = script.others === "no store" ? undefined : "limit"
+        const rateLimit = yield* RateLimit.make({ algorithm, limit, window, maxWait, queue, name })
+        const store = yield* Store.RateLimiter
+        for (const at of others) {
+          const other = store.consume({ algorithm, limit, window, key: "limit", onExceeded: "fail" })
+          yield* fork(Effect.delay(Effect.ignore(other), at))
+        }
+        const stories: Array<Story | undefined> = []
+        for (const [call, { arrival, deadline, interrupt }] of calls.entries()) {
+          const fiber = yield* rateLimit.withLimit(now).pipe(
+            Effect.provideService(Deadline.Deadline, startedAt + deadline),
+            Effect.delay(arrival),
+            Effect.onExit((exit) =>
+              Effect.map(now, (at) => {
+                if (Exit.isSuccess(exit)) {
+                  strictEqual(exit.value, at)
+                  stories[call] = ["admitted", at]
+                } else {
+                  const error = exit.cause.reasons.find(Cause.isFailReason)?.error
+                  stories[call] = error === undefined
+                    ? ["interrupted", at]
+                    : ["rejected", at, retryAfter(error)]
+                }
+              })
+            ),
+            fork
+          )
+          if (interrupt < Infinity) yield* fork(Effect.delay(Fiber.interrupt(fiber), interrupt))
+        }
+        for (let step = 0; step < 12; step++) {
+          yield* TestClock.adjust(10 * unit)
+          assertTrue((yield* rateLimit.stats()).waiting <= queue)
+        }
+        deepStrictEqual(Array.from(stories), naive(script))
+        strictEqual((yield* rateLimit.stats()).waiting, 0)
+        strictEqual((yield* rateLimit.stats()).rejections, stories.filter((story) => story?.[0] === "rejected").length)
+      }).pipe(Effect.provide(inMemory)),
+    2_000
+  )
+})
+
+/** A limiter that answers what it is told to, and counts how often it is asked. */
+const limiterOf = (answer: { effect: Effect.Effect<Store.ConsumeResult, Store.RateLimiterError> }) => {
+  const asked: Array<string> = []
+  const limiter = Store.RateLimiter.of({
+    [Store.TypeId]: Store.TypeId,
+    consume: ({ key }) => {
+      asked.push(key)
+      return answer.effect
+    },
+    adaptiveConsume: () => Effect.die("not asked for"),
+    adaptiveFeedback: () => Effect.die("not asked for")
+  })
+  return { asked, limiter }
+}
+
+const admitted = Effect.succeed({ delay: Duration.zero, limit: 1, remaining: 0, resetAfter: Duration.zero })
+const down = Effect.fail(
+  new Store.RateLimiterError({ reason: new Store.RateLimitStoreError({ message: "connection refused" }) })
+)
+
+describe("make", () => {
+  it.effect("rejects at once what exceeds the limit, says when to return, and runs nothing", () =>
+    Effect.gen(function*() {
+      const limit = yield* RateLimit.make({ limit: 2, window: "1 second" })
+      let runs = 0
+      const call = limit.withLimit(Effect.sync(() => ++runs))
+      deepStrictEqual([yield* call, yield* call], [1, 2])
+      yield* TestClock.adjust(300)
+      const error = yield* Effect.flip(call)
+      strictEqual(retryAfter(error), 700)
+      assertTrue(error.message.includes("nothing of the call ran"), error.message)
+      strictEqual(runs, 2)
+      // It has counted for nothing, however often it is tried.
+      for (let i = 0; i < 10; i++) yield* Effect.flip(call)
+      yield* TestClock.adjust(700)
+      deepStrictEqual([yield* call, yield* call], [3, 4])
+    }))
+
+  it.effect("lets those who wait through in order, one for each token", () =>
+    Effect.gen(function*() {
+      const limit = yield* RateLimit.make({
+        algorithm: "token-bucket",
+        limit: 2,
+        window: "1 second",
+        maxWait: "2 seconds"
+      })
+      const order: Array<readonly [number, number]> = []
+      const startedAt = yield* Clock.currentTimeMillis
+      for (let i = 0; i < 8; i++) {
+        yield* Effect.map(Clock.currentTimeMillis, (at) => order.push([i, at - startedAt])).pipe(
+          limit.withLimit,
+          Effect.ignore,
+          fork
+        )
+      }
+      strictEqual((yield* limit.stats()).waiting, 4)
+      strictEqual((yield* limit.stats()).rejections, 2)
+      yield* TestClock.adjust("1 minute")
+      deepStrictEqual(order, [[0, 0], [1, 0], [2, 500], [3, 1_000], [4, 1_500], [5, 2_000]])
+    }))
+
+  it.live("waits under the live clock too", () =>
+    Effect.gen(function*() {
+      const limit = yield* RateLimit.make({ limit: 1, window: "20 millis", maxWait: "1 minute" })
+      const call = limit.withLimit(Effect.void)
+      yield* Effect.all([call, call, call], { concurrency: "unbounded" })
+      strictEqual((yield* limit.stats()).waiting, 0)
+    }))
+
+  it.effect("gives each key a count and a queue of its own", () =>
+    Effect.gen(function*() {
+      const limit = yield* RateLimit.make({ limit: 1, window: "1 second", maxWait: "1 second" })
+      const call = (key: string) => Effect.succeed(key).pipe(limit.withLimit({ key }))
+      strictEqual(yield* call("a"), "a")
+      strictEqual(yield* call("b"), "b")
+      strictEqual(yield* limit.withLimit(Effect.succeed("none")), "none")
+      const waiting = yield* fork(call("a"))
+      strictEqual((yield* limit.stats({ key: "a" })).waiting, 1)
+      strictEqual((yield* limit.stats({ key: "b" })).waiting, 0)
+      yield* TestClock.adjust("1 second")
+      strictEqual(yield* Fiber.join(waiting), "a")
+    }))
+
+  it.effect("forgets keys that are fresh again, and others only to make room, never one that has a queue", () =>
+    Effect.gen(function*() {
+      const limit = yield* RateLimit.make({ limit: 1, window: "1 second", maxWait: "1 second", maxKeys: 10 })
+      const call = (key: string) => Effect.void.pipe(limit.withLimit({ key }))
+      yield* call("busy")
+      const waiting = yield* fork(call("busy"))
+      for (let i = 0; i < 100; i++) yield* call(`key ${i}`)
+      assertTrue(limit.machine.size <= 10)
+      strictEqual((yield* limit.stats({ key: "busy" })).waiting, 1)
+      const hurried = Effect.provideService(call("key 99"), Deadline.Deadline, (yield* Clock.currentTimeMillis) + 1_000)
+      strictEqual(retryAfter(yield* Effect.flip(hurried)), 1_000)
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(waiting)
+      yield* call("one")
+      yield* call("another")
+      strictEqual(limit.machine.size, 2)
+    }))
+
+  it.effect("shares its count with limits of the same name, where there is a store", () =>
+    Effect.gen(function*() {
+      const options = { limit: 2, window: "1 second" } as const
+      const one = yield* RateLimit.make({ ...options, name: "stock" })
+      const other = yield* RateLimit.make({ ...options, name: "stock" })
+      const alone = yield* RateLimit.make(options)
+      const call = (limit: RateLimit.RateLimit) => Effect.result(Effect.void.pipe(limit.withLimit({ key: "eu" })))
+      const results = [yield* call(one), yield* call(other), yield* call(one), yield* call(other), yield* call(alone)]
+      deepStrictEqual(results.map(({ _tag }) => _tag), ["Success", "Success", "Failure", "Failure", "Success"])
+    }).pipe(Effect.provide(Store.layerStoreMemory)))
+
+  it.effect("takes a limiter of the context before a store, and asks it by name and key", () =>
+    Effect.gen(function*() {
+      const { asked, limiter } = limiterOf({ effect: admitted })
+      const limit = yield* Effect.provideService(
+        RateLimit.make({ name: "stock", limit: 1, window: "1 second" }),
+        Store.RateLimiter,
+        limiter
+      )
+      for (let i = 0; i < 3; i++) yield* limit.withLimit(Effect.void)
+      yield* Effect.void.pipe(limit.withLimit({ key: "eu" }))
+      deepStrictEqual(asked, ["stock", "stock", "stock", "stock:eu"])
+    }).pipe(Effect.provide(Store.layerStoreMemory)))
+
+  it.effect("does not ask a store again for what it has refused until later", () =>
+    Effect.gen(function*() {
+      const reason = new Store.RateLimitExceeded({ key: "", limit: 1, remaining: 0, retryAfter: Duration.seconds(1) })
+      const refused = Effect.fail(new Store.RateLimiterError({ reason }))
+      const answer: Parameters<typeof limiterOf>[0] = { effect: refused }
+      const { asked, limiter } = limiterOf(answer)
+      const limit = yield* Effect.provideService(
+        RateLimit.make({ name: "stock", limit: 1, window: "1 second" }),
+        Store.RateLimiter,
+        limiter
+      )
+      strictEqual(retryAfter(yield* Effect.flip(limit.withLimit(Effect.void))), 1_000)
+      yield* TestClock.adjust(400)
+      answer.effect = admitted
+      strictEqual(retryAfter(yield* Effect.flip(limit.withLimit(Effect.void))), 600)
+      strictEqual(asked.length, 1)
+      yield* TestClock.adjust(600)
+      yield* limit.withLimit(Effect.void)
+      strictEqual(asked.length, 2)
+    }))
+
+  it.effect("goes on with its own count when the store fails, warns once, and asks again after a while", () =>
+    Effect.gen(function*() {
+      const answer: Parameters<typeof limiterOf>[0] = { effect: admitted }
+      const { asked, limiter } = limiterOf(answer)
+      const limit = yield* Effect.provideService(
+        RateLimit.make({ name: "stock", limit: 3, window: "1 minute" }),
+        Store.RateLimiter,
+        limiter
+      )
+      const call = Effect.map(Effect.result(limit.withLimit(Effect.void)), ({ _tag }) => _tag)
+      const { exit, logs } = yield* watch(Effect.gen(function*() {
+        const results = [yield* call]
+        answer.effect = down
+        // One call went through the store, so two are left.
+        results.push(yield* call, yield* call, yield* call)
+        strictEqual(asked.length, 2)
+        yield* Effect.sleep("5 seconds")
+        // The refusal is this process's own and stands until its window has moved on.
+        yield* Effect.sleep("1 minute")
+        results.push(yield* call)
+        strictEqual(asked.length, 3)
+        answer.effect = Effect.never
+        yield* Effect.sleep("5 seconds")
+        results.push(yield* call, yield* call)
+        strictEqual(asked.length, 4)
+        answer.effect = admitted
+        yield* Effect.sleep("5 seconds")
+        for (let i = 0; i < 5; i++) results.push(yield* call)
+        strictEqual(asked.length, 9)
+        return results
+      }))
+      const yes = "Success"
+      deepStrictEqual(exit, Exit.succeed([yes, yes, yes, "Failure", yes, yes, yes, yes, yes, yes, yes, yes]))
+      deepStrictEqual(logs, [
+        "WARN stock: the rate limit's store failed; calls go on with this process's own count"
+      ])
+    }))
+
+  it.effect("does not wait for a store that does not answer", () =>
+    Effect.gen(function*() {
+      const { asked, limiter } = limiterOf({ effect: Effect.never })
+      const limit = yield* Effect.provideService(
+        RateLimit.make({ name: "stock", limit: 3, window: "1 minute", storeTimeout: "200 millis" }),
+        Store.RateLimiter,
+        limiter
+      )
+      const story = yield* watch(Effect.andThen(limit.withLimit(Effect.void), limit.withLimit(Effect.void)))
+      strictEqual(story.took, 200)
+      strictEqual(asked.length, 1)
+      deepStrictEqual(story.logs, [
+        "WARN stock: the rate limit's store did not answer in 200ms; calls go on with this process's own count"
+      ])
+    }))
+
+  it.effect("is not held back by a clock that is set back", () =>
+    Effect.gen(function*() {
+      yield* TestClock.adjust("2 hours")
+      for (const algorithm of Algorithm.literals) {
+        const limit = yield* RateLimit.make({ algorithm, limit: 1, window: "1 second" })
+        yield* limit.withLimit(Effect.void)
+        yield* Effect.flip(limit.withLimit(Effect.void))
+        yield* TestClock.setTime((yield* Clock.currentTimeMillis) - 3_600_000)
+        yield* Effect.ignore(limit.withLimit(Effect.void))
+        yield* TestClock.adjust("1 second")
+        yield* limit.withLimit(Effect.void)
+      }
+    }))
+
+  it.effect("counts rejections in the metrics", () =>
+    Effect.gen(function*() {
+      const limit = yield* RateLimit.make({ name: "stock", limit: 1, window: "1 second" })
+      yield* limit.withLimit(Effect.void)
+      for (let i = 0; i < 3; i++) yield* Effect.flip(limit.withLimit(Effect.void))
+      deepStrictEqual(
+        (yield* Metric.snapshot).map(({ attributes, id, state }) => [id, attributes, state]),
+        [["holdfast.rate_limit.rejections", { "holdfast.policy": "stock" }, { count: 3, incremental: true }]]
+      )
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())))
+
+  it("refuses options that cannot be right", () => {
+    const make = (options: Partial<RateLimit.Options>) => () =>
+      Effect.runSync(RateLimit.make({ limit: 1, window: 1, ...options }))
+    const refused = (run: () => unknown, message: string) => throws(run, new RangeError(message))
+    refused(make({ limit: 0 }), "RateLimit.make: limit must be a whole number of 1 or more, got 0")
+    refused(make({ limit: 1.5 }), "RateLimit.make: limit must be a whole number of 1 or more, got 1.5")
+    refused(make({ window: 0 }), "RateLimit.make: window must be longer than zero, got 0")
+    refused(
+      make({ maxWait: Infinity }),
+      "RateLimit.make: maxWait must be a finite duration of zero or more, got Infinity"
+    )
+    refused(make({ queue: -1 }), "RateLimit.make: queue must be a whole number of 0 or more, got -1")
+    refused(make({ maxKeys: 0 }), "RateLimit.make: maxKeys must be a whole number of 1 or more, got 0")
+    refused(make({ storeTimeout: 0 }), "RateLimit.make: storeTimeout must be longer than zero, got 0")
+  })
+})
