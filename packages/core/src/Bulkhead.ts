@@ -18,7 +18,7 @@ import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import { hasProperty } from "effect/Predicate"
 import type * as Scope from "effect/Scope"
@@ -331,21 +331,21 @@ const run = <A, E, R>(
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | PolicyError<BulkheadFull>, R> =>
   // Between a permit and the finalizer that gives it back no interruption may come.
-  Effect.uninterruptibleMask((restore) =>
-    Effect.withFiber((fiber) => {
-      const machine = key === undefined ? machines.only : machines.get(key, nowOf(fiber))
-      if (machine.tryAcquire()) return hold(machines, machine, restore(self), fiber)
-      if (machine.queue === 0) return machine.reject()
-      const place = new Place(machine)
-      return Effect.flatMap(
-        Effect.onExitPrimitive(restore(place.wait(machines.maxWait, fiber)), (exit) => {
-          if (Exit.isFailure(exit)) place.leave()
-          return undefined
-        }),
-        () => hold(machines, machine, restore(self), fiber)
-      )
-    })
-  )
+  Effect.uninterruptibleMask((restore) => {
+    // The mask is made by the fiber that runs it.
+    const fiber = Fiber.getCurrent() as Fiber.Fiber<unknown, unknown>
+    const machine = key === undefined ? machines.only : machines.get(key, nowOf(fiber))
+    if (machine.tryAcquire()) return hold(machines, machine, restore(self), fiber)
+    if (machine.queue === 0) return machine.reject()
+    const place = new Place(machine)
+    return Effect.flatMap(
+      Effect.onExitPrimitive(restore(place.wait(machines.maxWait, fiber)), (exit) => {
+        if (Exit.isFailure(exit)) place.leave()
+        return undefined
+      }),
+      () => hold(machines, machine, restore(self), fiber)
+    )
+  })
 
 /** Runs an effect that has its permit, and gives the permit back. */
 const hold = <A, E, R>(

@@ -37,7 +37,8 @@ const TypeId = "~@holdfast/core/RetryBudget"
  *
  * A call deposits once, before its first attempt, however many attempts it takes. A retry withdraws when all else allows
  * it: a withdrawal that is not used is lost. A hedge withdraws as a retry does; one that is refused is not started, and the
- * attempt that runs goes on.
+ * attempt that runs goes on. It is decided here even where the budget is shared, since to ask would take the time that a
+ * hedge is to save; the store is told later.
  */
 export interface RetryBudget {
   readonly [TypeId]: typeof TypeId
@@ -60,6 +61,8 @@ export interface Account {
   deposit(now: number): void
   /** At once where the answer is in this process. */
   tryWithdraw(now: number): boolean | Effect.Effect<boolean>
+  /** By what this process knows: for a hedge, which has no time to ask. */
+  tryWithdrawHere(now: number): boolean
   balance(now: number): number
 }
 
@@ -177,8 +180,8 @@ export const isRetryBudget = (u: unknown): u is RetryBudget => hasProperty(u, Ty
  */
 export class RetryBudgetStore extends Context.Service<RetryBudgetStore, {
   /**
-   * Counts the calls of an entry, and if it asks for a retry, takes one when the balance has one. The time is the store's
-   * own.
+   * Counts the calls and retries of an entry, and if it asks for a retry, takes one when the balance has one. The time is the
+   * store's own.
    */
   readonly settle: (entry: Entry) => Effect.Effect<Settlement, RetryBudgetStoreError>
 }>()("@holdfast/core/RetryBudget/RetryBudgetStore") {}
@@ -192,6 +195,8 @@ export interface Entry {
   readonly window: Duration.Duration
   /** Calls since the last entry. */
   readonly calls: number
+  /** Retries and hedges since the last entry that were made without asking. */
+  readonly retries: number
   /** Whether a retry is asked for. */
   readonly withdraw: boolean
 }
@@ -218,7 +223,7 @@ export class RetryBudgetStoreError extends Data.TaggedError("RetryBudgetStoreErr
  * import { RetryBudget } from "@holdfast/core"
  * import { Duration, Effect } from "effect"
  *
- * const entry = { key: "stock", ratio: 0.5, reserve: 0, window: Duration.seconds(10) }
+ * const entry = { key: "stock", ratio: 0.5, reserve: 0, window: Duration.seconds(10), retries: 0 }
  * const program = Effect.gen(function*() {
  *   const store = yield* RetryBudget.RetryBudgetStore
  *   return yield* store.settle({ ...entry, calls: 4, withdraw: true })
@@ -247,6 +252,7 @@ export const layerStoreMemory: Layer.Layer<RetryBudgetStore> = Layer.sync(RetryB
       Effect.map(Clock.currentTimeMillis, (now) => {
         const machine = open(entry, now)
         machine.deposit(now, entry.calls)
+        machine.record(now, entry.retries)
         const granted = entry.withdraw && machine.tryWithdraw(now)
         return { granted, balance: machine.balance(now) }
       })
@@ -283,7 +289,9 @@ class SharedAccount implements Account {
   readonly local: Machine.RetryBudget
   readonly timeout: number
   /** Calls that the store has not been told of. */
-  private untold = 0
+  private calls = 0
+  /** Retries that the store has not been told of. */
+  private retries = 0
   /** While the store is away: when to ask it again. */
   private askAgainAt: number | undefined = undefined
 
@@ -296,7 +304,7 @@ class SharedAccount implements Account {
 
   deposit(now: number): void {
     this.local.deposit(now)
-    this.untold++
+    this.calls++
   }
 
   balance(now: number): number {
@@ -309,18 +317,24 @@ class SharedAccount implements Account {
       : this.settle(true)
   }
 
-  /** Tells the store of the calls that it does not know of. */
+  tryWithdrawHere(now: number): boolean {
+    const granted = this.local.tryWithdraw(now)
+    if (granted) this.retries++
+    return granted
+  }
+
+  /** Tells the store of what it does not know. */
   get tell(): Effect.Effect<void> {
-    return Effect.suspend(() => this.untold === 0 ? Effect.void : Effect.asVoid(this.settle(false)))
+    return Effect.suspend(() => this.calls + this.retries === 0 ? Effect.void : Effect.asVoid(this.settle(false)))
   }
 
   private settle(withdraw: boolean): Effect.Effect<boolean> {
     return Effect.suspend(() => {
-      const calls = this.untold
+      const { calls, key, local: { ratio, reserve, window }, retries } = this
       // Told or not: what a store that is away was not told of is too old when it is back.
-      this.untold = 0
-      const { ratio, reserve, window } = this.local
-      return this.store.settle({ key: this.key, ratio, reserve, window: Duration.millis(window), calls, withdraw })
+      this.calls = 0
+      this.retries = 0
+      return this.store.settle({ key, ratio, reserve, window: Duration.millis(window), calls, retries, withdraw })
     }).pipe(
       Effect.timeoutOrElse({
         duration: this.timeout,

@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual, throws } from "@effect/vitest/utils"
 import * as RetryBudget from "@holdfast/core/RetryBudget"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -195,6 +196,7 @@ const storeContract = (name: string, layer: Layer.Layer<RetryBudget.RetryBudgetS
       reserve: 1,
       window: Duration.seconds(10),
       calls: 0,
+      retries: 0,
       withdraw: false
     } satisfies RetryBudget.Entry
     const settle = (change: Partial<RetryBudget.Entry>) =>
@@ -207,6 +209,10 @@ const storeContract = (name: string, layer: Layer.Layer<RetryBudget.RetryBudgetS
         deepStrictEqual(yield* settle({ withdraw: true }), { granted: true, balance: 0 })
         deepStrictEqual(yield* settle({ withdraw: true }), { granted: false, balance: 0 })
         deepStrictEqual(yield* settle({ calls: 1 }), { granted: false, balance: 1 })
+        // What was not asked for is counted all the same, beyond the balance too.
+        deepStrictEqual(yield* settle({ retries: 2, withdraw: true }), { granted: false, balance: 0 })
+        deepStrictEqual(yield* settle({ calls: 2 }), { granted: false, balance: 0 })
+        deepStrictEqual(yield* settle({ calls: 2 }), { granted: false, balance: 1 })
       }).pipe(Effect.provide(layer)))
 
     it.effect("keeps keys apart", () =>
@@ -322,6 +328,16 @@ describe("makeShared", () => {
       strictEqual(state.asked, 2)
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
+
+  it.effect("decides on a hedge here, and tells the store later", () =>
+    Effect.gen(function*() {
+      const here = yield* RetryBudget.makeShared(options)
+      const there = yield* RetryBudget.makeShared(options)
+      const now = yield* Clock.currentTimeMillis
+      deepStrictEqual([1, 2, 3].map(() => here.account.tryWithdrawHere(now)), [true, true, false])
+      yield* TestClock.adjust(100)
+      strictEqual(yield* there.tryWithdraw, false)
+    }).pipe(Effect.scoped, Effect.provide(RetryBudget.layerStoreMemory)))
 
   it.effect("stops when its scope is closed", () => {
     const { layer, state } = broken()

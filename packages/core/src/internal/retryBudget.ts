@@ -47,11 +47,16 @@ export class RetryBudget {
     return true
   }
 
-  /** Counts a retry that was allowed elsewhere. */
-  record(now: number): void {
+  /** At once, as the machine always answers. */
+  tryWithdrawHere(now: number): boolean {
+    return this.tryWithdraw(now)
+  }
+
+  /** Counts retries that were allowed elsewhere. */
+  record(now: number, retries = 1): void {
     this.advance(now)
-    this.retries[this.newest] = (this.retries[this.newest] ?? 0) + 1
-    this.retriesCounted++
+    this.retries[this.newest] = (this.retries[this.newest] ?? 0) + retries
+    this.retriesCounted += retries
   }
 
   /** How many retries there may be now. */
