@@ -2,7 +2,7 @@
  * All that a call needs to survive a dependency, composed in one value: a policy.
  *
  * A policy is made once and protects many calls. Its parts apply in one order, outermost first: deadline, bulkhead,
- * retry, circuit breaker, attempt timeout. A part that is not configured does nothing, costs nothing and adds nothing to the error type.
+ * retry, circuit breaker, hedge, attempt timeout. A part that is not configured does nothing, costs nothing and adds nothing to the error type.
  *
  * Give each dependency a policy of its own, at the one place of the program that calls it. A policy hurts where calls
  * are not idempotent (a retry may do the work twice: refuse it with `while`) and where another policy already retries
@@ -19,41 +19,47 @@ import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
 import type * as Bulkhead from "./Bulkhead.ts"
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
+import type * as Hedge from "./Hedge.ts"
 import * as Call from "./internal/call.ts"
 import * as Describe from "./internal/describe.ts"
 import { compileParts } from "./internal/parts.ts"
 import type { AttemptTimeout, BulkheadFull, CircuitOpen, DeadlineExceeded, FromReason } from "./PolicyError.ts"
 import type * as Retry from "./Retry.ts"
+import type * as RetryBudget from "./RetryBudget.ts"
 
 /**
  * Protects calls that may fail with `E`. `X` is what the policy adds to their errors and `R` what it needs: both are
- * `never` for parts that add and need nothing.
+ * `never` for parts that add and need nothing. `M` is what an effect must be beside: a hedge takes effects that are declared
+ * idempotent, and no others.
  */
-export interface Policy<in E = unknown, out X = never, out R = never> {
+export interface Policy<in E = unknown, out X = never, out R = never, in M = unknown> {
   /** Names the policy in events, logs and spans. */
   readonly name: string
 
   /**
    * Runs an effect under the policy. `{ key }` says which of several dependencies is called (an origin, a tenant).
    */
-  readonly protect: Protect<E, X, R>
+  readonly protect: Protect<E, X, R, M>
 
   /** @internal The parts, outermost policy first. */
-  readonly layers: ReadonlyArray<Call.Parts<never, unknown, unknown>>
+  readonly layers: ReadonlyArray<Call.Parts<unknown, unknown, unknown>>
+
+  /** @internal `protect` as those use it who have checked the types. */
+  readonly run: Run<X, R>
 }
 
 /**
  * `protect` of a policy: an effect gives that effect protected, and options give a function that protects an effect.
  * One signature, and not two overloads, so that `effect.pipe(policy.protect)` keeps the effect's types.
  */
-export type Protect<E, X, R> = <const S extends Effect.Effect<unknown, E, unknown> | CallOptions>(
+export type Protect<E, X, R, M = unknown> = <const S extends (Effect.Effect<unknown, E, unknown> & M) | CallOptions>(
   self: S
-) => Protected<S, E, X, R>
+) => Protected<S, E, X, R, M>
 
 /** What `protect` makes of its argument. */
-export type Protected<S, E, X, R> = S extends Effect.Effect<infer A1, infer E1, infer R1> ?
+export type Protected<S, E, X, R, M = unknown> = S extends Effect.Effect<infer A1, infer E1, infer R1> ?
   Effect.Effect<A1, E1 | X, R | R1> :
-  <A1, E1 extends E, R1>(self: Effect.Effect<A1, E1, R1>) => Effect.Effect<A1, E1 | X, R | R1>
+  <A1, E1 extends E, R1>(self: Effect.Effect<A1, E1, R1> & M) => Effect.Effect<A1, E1 | X, R | R1>
 
 /** What a single call says of itself. */
 export interface CallOptions {
@@ -91,9 +97,21 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
   readonly circuitBreaker?: CircuitBreaker.Options<E> | undefined
 
   /**
+   * A second attempt beside one that is slow. The policy then takes only what `Hedge.idempotent` declares, and an attempt
+   * is a race: the circuit breaker sees its outcome, `attemptTimeout` is for each leg. Defaults to no hedge.
+   */
+  readonly hedge?: HedgeOptions<E> | undefined
+
+  /**
    * How long one attempt may take before it is interrupted. Not longer than `deadline`. Defaults to no limit.
    */
   readonly attemptTimeout?: Duration.Input | undefined
+}
+
+/** How a policy hedges: the options of `Hedge`, with a budget that may be the one of the retries. */
+export interface HedgeOptions<in E = unknown> extends Omit<Hedge.Options<E>, "budget"> {
+  /** Asked before each hedge. A budget in a store is asked for what this process knows. Defaults to no limit. */
+  readonly budget?: RetryBudget.RetryBudget | Hedge.Budget | undefined
 }
 
 /** Options for whatever errors: what {@link make} and {@link Service} infer from. */
@@ -124,12 +142,18 @@ type JudgedOf<O> = O extends { readonly circuitBreaker: infer B }
     ? NonNullable<F> extends (error: infer E) => unknown ? E : unknown
   : unknown
   : unknown
+type HedgedOf<O> = O extends { readonly hedge: infer H }
+  ? NonNullable<H> extends { readonly while: infer F } ?
+    NonNullable<F> extends (error: infer E) => unknown ? E : unknown
+  : unknown
+  : unknown
 
 /** The policy that the options `O` describe: which errors it takes, what it adds to them, what it needs. */
 export type Of<O> = Policy<
-  AskedOf<O> & JudgedOf<O> & Schedule.Input<ScheduleOf<O>>,
+  AskedOf<O> & JudgedOf<O> & HedgedOf<O> & Schedule.Input<ScheduleOf<O>>,
   FromReason<ReasonOf<O>> | Schedule.Error<ScheduleOf<O>>,
-  Schedule.Env<ScheduleOf<O>>
+  Schedule.Env<ScheduleOf<O>>,
+  Has<O, "hedge"> extends true ? Hedge.Idempotent<unknown, unknown, unknown> : unknown
 >
 
 /** Refuses properties that no part has, which are typing errors. */
@@ -139,19 +163,21 @@ type Exact<O> =
     ? { readonly retry?: { readonly [K in Exclude<keyof NonNullable<P>, keyof Retry.Options>]: never } | undefined }
     : unknown)
 
-const make_ = <E, X, R>(
+type Run<X, R> = <A, E1, R1>(
+  self: Effect.Effect<A, E1, R1>,
+  key: string | undefined
+) => Effect.Effect<A, E1 | X, R | R1>
+
+const fromRun = <E, X, R, M>(
   name: string,
-  layers: ReadonlyArray<Call.Parts<never, unknown, unknown>>,
-  run: <A, E1 extends E, R1>(
-    self: Effect.Effect<A, E1, R1>,
-    key: string | undefined
-  ) => Effect.Effect<A, E1 | X, R | R1>
-): Policy<E, X, R> => {
+  layers: ReadonlyArray<Call.Parts<unknown, unknown, unknown>>,
+  run: Run<X, R>
+): Policy<E, X, R, M> => {
   const protect = (self: Effect.Effect<unknown, E, unknown> | CallOptions) =>
     Effect.isEffect(self)
       ? run(self, undefined)
       : <A, E1 extends E, R1>(effect: Effect.Effect<A, E1, R1>) => run(effect, self.key)
-  return { name, layers, protect: protect as Policy<E, X, R>["protect"] }
+  return { name, layers, run, protect: protect as Policy<E, X, R, M>["protect"] }
 }
 
 /**
@@ -181,12 +207,12 @@ export const make = <const O extends AnyOptions>(options: O & Exact<O>): Effect.
   // What the parts take, add and need is known to the types of the options alone.
   Effect.map(untyped(options), (policy) => policy as Of<O>)
 
-const untyped = (options: AnyOptions): Effect.Effect<Policy<never, unknown, unknown>> =>
+const untyped = (options: AnyOptions): Effect.Effect<Policy<never, unknown, unknown, never>> =>
   Effect.contextWith((context: Context.Context<never>) => {
     const parts = compileParts(options, context)
-    const { attemptTimeout, breaker, bulkhead, deadline, retry } = parts
-    if ((attemptTimeout ?? breaker ?? bulkhead ?? deadline ?? retry) === undefined) return Effect.succeed(noop)
-    return Effect.succeed(make_(parts.name, [parts], (self, key) => Call.run(parts, key, self)))
+    const { attemptTimeout, breaker, bulkhead, deadline, hedge, retry } = parts
+    if ((attemptTimeout ?? breaker ?? bulkhead ?? deadline ?? hedge ?? retry) === undefined) return Effect.succeed(noop)
+    return Effect.succeed(fromRun(parts.name, [parts], (self, key) => Call.run(parts, key, self)))
   })
 
 /**
@@ -200,7 +226,7 @@ const untyped = (options: AnyOptions): Effect.Effect<Policy<never, unknown, unkn
  * Policy.noop.protect(effect) === effect // => true
  * ```
  */
-export const noop: Policy = make_("noop", [], (self) => self)
+export const noop: Policy = fromRun("noop", [], (self) => self)
 
 /**
  * Runs `inner` within `outer`, for an order of parts other than the usual one. Associative, with {@link noop} as its
@@ -220,14 +246,14 @@ export const noop: Policy = make_("noop", [], (self) => self)
  * await Effect.runPromise(program) // => "done"
  * ```
  */
-export const wrap = <EO, XO, RO, EI, XI extends EO, RI>(
-  outer: Policy<EO, XO, RO>,
-  inner: Policy<EI, XI, RI>
-): Policy<EO & EI, XO | XI, RO | RI> =>
-  make_(
+export const wrap = <EO, XO, RO, MO, EI, XI extends EO, RI, MI>(
+  outer: Policy<EO, XO, RO, MO>,
+  inner: Policy<EI, XI, RI, MI>
+): Policy<EO & EI, XO | XI, RO | RI, MO & MI> =>
+  fromRun(
     `${outer.name}(${inner.name})`,
     [...outer.layers, ...inner.layers],
-    (self, key) => outer.protect({ key })(inner.protect({ key })(self))
+    (self, key) => outer.run(inner.run(self, key), key)
   )
 
 /** What a policy will do, in words and as numbers. */
@@ -247,7 +273,7 @@ export interface Description {
 export interface Part {
   /** The policy that it is a part of. */
   readonly policy: string
-  readonly part: "deadline" | "bulkhead" | "retry" | "circuitBreaker" | "attemptTimeout"
+  readonly part: "deadline" | "bulkhead" | "retry" | "circuitBreaker" | "hedge" | "attemptTimeout"
   readonly text: string
 }
 
@@ -273,7 +299,7 @@ export interface Part {
  * description.text.split("\n")[0] // => "stock: at most 3 attempts, in at most 11s 200ms"
  * ```
  */
-export const describe = <E, X, R>(policy: Policy<E, X, R>): Description => {
+export const describe = <E, X, R, M>(policy: Policy<E, X, R, M>): Description => {
   const parts = policy.layers.flatMap(Describe.words)
   const { attempts, duration } = policy.layers.toReversed().reduce(
     (within, layer) => Describe.worst(layer, within),
@@ -292,7 +318,7 @@ export const describe = <E, X, R>(policy: Policy<E, X, R>): Description => {
  */
 export interface ServiceClass<Self, Id extends string, O> extends Context.ServiceClass<Self, Id, Of<O>> {
   /** `protect` of the policy in the context. */
-  readonly protect: Of<O> extends Policy<infer E, infer X, infer R> ? Protect<E, X, R | Self> : never
+  readonly protect: Of<O> extends Policy<infer E, infer X, infer R, infer M> ? Protect<E, X, R | Self, M> : never
 
   /** The policy that the class declares. */
   readonly layer: Layer.Layer<Self>
@@ -340,10 +366,10 @@ export const Service =
     // `layerWith` and `layerConfig` have checked that these options make a policy of the declared type.
     const declared = (options: AnyOptions): Effect.Effect<Of<O>> =>
       Effect.map(untyped({ name: id, ...options }), (policy) => policy as Of<O>)
-    const { protect } = make_<never, unknown, unknown>(
+    const { protect } = fromRun(
       id,
       [],
-      (self, key) => Effect.flatMap(Tag, (policy: Policy<never, unknown, unknown>) => policy.protect({ key })(self))
+      (self, key) => Effect.flatMap(Tag, (policy: Policy<never, unknown, unknown, never>) => policy.run(self, key))
     )
     return Object.assign(Tag, {
       protect: protect as ServiceClass<Self, Id, O>["protect"],

@@ -35,6 +35,14 @@ export interface Rejected extends Origin {
   readonly retryAfter: number | undefined
 }
 
+/** One more attempt was started beside those that run: `hedge` counts them, and 1 is the first. */
+export interface Hedged extends Origin {
+  readonly _tag: "Hedged"
+  readonly hedge: number
+  /** What runs is slow, or it has failed. */
+  readonly because: "slow" | "failed"
+}
+
 /** The end of an attempt changed the state of the circuit that it went through. */
 export interface CircuitChanged extends Origin {
   readonly _tag: "CircuitChanged"
@@ -101,6 +109,7 @@ export type PolicyEvent =
   | Queued
   | Rejected
   | CircuitChanged
+  | Hedged
   | AttemptStarted
   | AttemptSucceeded
   | AttemptFailed

@@ -15,7 +15,7 @@ import { dual } from "effect/Function"
 import type * as Schedule from "effect/Schedule"
 import { run } from "./internal/call.ts"
 import { compile } from "./internal/retry.ts"
-import type { StopReason } from "./PolicyEvent.ts"
+import type { RetryScheduled, StopReason } from "./PolicyEvent.ts"
 import type * as RetryBudget from "./RetryBudget.ts"
 
 /**
@@ -35,10 +35,22 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
   readonly backoff?: Schedule.Schedule<unknown, E, SE, SR> | undefined
 
   /**
-   * Whether an error is worth another attempt; {@link refuse} says no and why. It is not asked about the policy's own
-   * timeouts, which always are. Defaults to `error.isRetryable !== false`.
+   * Whether an error is worth another attempt; {@link refuse} says no and why. It is asked about the call's own errors;
+   * `onTimeout` answers for the policy's timeouts. Defaults to `error.isRetryable !== false`.
    */
   readonly while?: ((error: E) => boolean | Refusal) | undefined
+
+  /**
+   * Whether an attempt that the policy's own `attemptTimeout` ended is worth another: `stop` where the other side may
+   * have carried it out and must not do so twice. Defaults to `"retry"`.
+   */
+  readonly onTimeout?: "retry" | "stop" | undefined
+
+  /**
+   * Told when it is certain that another attempt follows, before the delay: the moment to free what the failed attempt
+   * still holds. What it throws is ignored. Defaults to nothing.
+   */
+  readonly onRetry?: ((event: RetryScheduled) => void) | undefined
 
   /**
    * No attempt starts later than this after the first one did. Defaults to no limit.
@@ -118,6 +130,9 @@ export interface Retry<in E = unknown, out SE = never, out SR = never> {
 
   /** How long a hint may be, in milliseconds, and what happens to a longer one. */
   readonly retryAfter: { readonly mode: "clamp" | "giveUp" | "wait"; readonly max: number }
+
+  readonly onTimeout: "retry" | "stop"
+  readonly onRetry: ((event: RetryScheduled) => void) | undefined
 
   /** @internal Asked last, when all else allows another attempt. */
   readonly budget: RetryBudget.Account | undefined

@@ -3,7 +3,7 @@
  *
  * A call is one suspension of the caller's fiber, however many attempts, waits and delays it takes: each attempt runs in a
  * fiber of its own, so that a timeout can interrupt it and nothing else, and all that happens between attempts is plain
- * functions. The order is deadline, bulkhead, retry, circuit breaker, attempt timeout.
+ * functions. The order is deadline, bulkhead, retry, circuit breaker, hedge, attempt timeout.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -17,16 +17,24 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { isBackoff } from "../Backoff.ts"
 import { Deadline } from "../Deadline.ts"
-import { AttemptTimeout, type BulkheadFull, type CircuitOpen, DeadlineExceeded, PolicyError } from "../PolicyError.ts"
-import type { Observer, PolicyEvent } from "../PolicyEvent.ts"
+import {
+  AttemptTimeout,
+  type BulkheadFull,
+  type CircuitOpen,
+  DeadlineExceeded,
+  isPolicyError,
+  PolicyError
+} from "../PolicyError.ts"
+import type { Observer, PolicyEvent, RetryScheduled } from "../PolicyEvent.ts"
 import type { Decision, Retry } from "../Retry.ts"
 import * as Alarm from "./alarm.ts"
 import { type Breaker, hintOf } from "./breaker.ts"
 import type { Bulkhead, Bulkheads, Waiter } from "./bulkhead.ts"
 import { type Circuit, failure, ignored, type Outcome } from "./circuitBreaker.ts"
+import type { Hedge } from "./hedge.ts"
 import * as Observers from "./observers.ts"
 import { logRetry } from "./report.ts"
-import { stopBudget, stopSchedule, stopTimes } from "./retry.ts"
+import { stopBudget, stopSchedule, stopTimeout, stopTimes } from "./retry.ts"
 
 /** The compiled parts of a policy. Durations are in milliseconds; a part that is absent costs nothing. */
 export interface Parts<in E, out SE, out SR> {
@@ -35,7 +43,12 @@ export interface Parts<in E, out SE, out SR> {
   readonly bulkhead?: Bulkheads | undefined
   readonly retry?: Retry<E, SE, SR> | undefined
   readonly breaker?: Breaker<E> | undefined
+  readonly hedge?: Hedge<E> | undefined
   readonly attemptTimeout?: number | undefined
+  /** The timeouts of the legs of a hedge, which are the policy's own errors too. */
+  readonly ownTimeouts?: WeakSet<PolicyError> | undefined
+  /** Whether observers are told nothing, because the call is a leg of another. */
+  readonly silent?: boolean | undefined
   /** Whether a part needs to know when the call started. */
   readonly timed: boolean
 }
@@ -100,10 +113,10 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     super()
     this.parts = parts
     this.key = key
-    this.self = self
+    this.self = parts.hedge === undefined ? self : this.hedged(parts, parts.hedge, self)
     this.fiber = fiber
     this.resume = resume
-    this.observers = Observers.of(fiber)
+    this.observers = parts.silent === true ? [] : Observers.of(fiber)
     this.startedAt = parts.timed || this.observers.length > 0 ? this.now() : 0
     // The caller's fiber has what the effect needs: the types of `run` say so.
     const context = fiber.context as Context.Context<R | SR>
@@ -198,9 +211,22 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     this.follow({ _tag: "Retry", delay }, rejection.cause, onlyFailure(rejection.cause)?.error)
   }
 
+  /** An attempt that is a race: the time of an attempt is then that of each of its legs. */
+  hedged(parts: Parts<E, SE, SR>, hedge: Hedge<E>, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    const { attemptTimeout, name, ownTimeouts } = parts
+    const leg = attemptTimeout === undefined
+      ? self
+      // What a leg adds to the errors is found again in `ownTimeouts`.
+      : run({ name, attemptTimeout, ownTimeouts, silent: true, timed: false }, this.key, self) as Effect.Effect<A, E, R>
+    return hedge.run(leg, this.key, (hedge, because) => {
+      if (this.observers.length > 0) this.emit({ _tag: "Hedged", hedge, because })
+    })
+  }
+
   /** How long the attempt in hand may take. */
   limit(now: number): number {
-    const { attemptTimeout, deadline } = this.parts
+    const { deadline, hedge } = this.parts
+    const attemptTimeout = hedge === undefined ? this.parts.attemptTimeout : undefined
     const left = deadline === undefined ? Infinity : Math.max(0, this.deadlineAt - now)
     return attemptTimeout === undefined || left < attemptTimeout ? left : attemptTimeout
   }
@@ -279,10 +305,13 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
 
   /** The error of an attempt that was interrupted because its time was up. */
   timeout(): Added {
-    const { attemptTimeout } = this.parts
-    return attemptTimeout === undefined || this.limit(this.attemptStartedAt) < attemptTimeout
-      ? this.deadlineExceeded("attempt")
-      : new PolicyError({ reason: new AttemptTimeout({ timeout: Duration.millis(attemptTimeout) }) })
+    const { attemptTimeout, ownTimeouts } = this.parts
+    if (attemptTimeout === undefined || this.limit(this.attemptStartedAt) < attemptTimeout) {
+      return this.deadlineExceeded("attempt")
+    }
+    const error = new PolicyError({ reason: new AttemptTimeout({ timeout: Duration.millis(attemptTimeout) }) })
+    ownTimeouts?.add(error)
+    return error
   }
 
   deadlineExceeded(phase: "queue" | "attempt"): PolicyError<DeadlineExceeded> {
@@ -300,12 +329,9 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     if (this.observers.length > 0) this.emit({ _tag: "AttemptFailed", duration: now - this.attemptStartedAt, error })
     const { retry } = this.parts
     if (retry === undefined || own?.reason._tag === "DeadlineExceeded") return this.end(Exit.failCause(cause))
-    // The policy's own timeout is always worth another attempt, so `while` is asked about the caller's errors alone.
-    const verdict = own === undefined
-      ? retry.verdict(error as E, this.attempt)
-      : this.attempt > retry.times
-      ? stopTimes
-      : undefined
+    // `while` is asked about the caller's errors alone.
+    const isOwn = own !== undefined || (isPolicyError(error) && this.parts.ownTimeouts?.has(error) === true)
+    const verdict = isOwn ? this.afterTimeout(retry) : retry.verdict(error as E, this.attempt)
     if (verdict !== undefined) return this.follow(verdict, cause, error)
     if (isBackoff(retry.backoff)) {
       const delay = retry.backoff.delay(this.attempt, this.delay, this.random())
@@ -313,6 +339,11 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     } else {
       this.backoff(retry, retry.backoff, cause, error as E, now)
     }
+  }
+
+  afterTimeout(retry: Retry<E, SE, SR>): Decision | undefined {
+    if (retry.onTimeout === "stop") return stopTimeout
+    return this.attempt > retry.times ? stopTimes : undefined
   }
 
   /** Asks a schedule that only an effect can step. */
@@ -375,10 +406,12 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
 
   /** Sleeps before the next attempt. */
   wait(delay: number, error: unknown): void {
-    const of = (this.parts.retry?.times ?? 0) + 1
+    const { retry } = this.parts
     this.delay = delay
-    if (this.observers.length > 0) this.emit({ _tag: "RetryScheduled", delay, of, error })
-    this.fork(logRetry({ _tag: "RetryScheduled", ...this.origin(), delay, of, error }), () => this.alarm(delay))
+    const event = { _tag: "RetryScheduled", ...this.origin(), delay, of: (retry?.times ?? 0) + 1, error } as const
+    Observers.tell(this.observers, event)
+    if (retry?.onRetry !== undefined) Observers.tell<RetryScheduled>([retry.onRetry], event)
+    this.fork(logRetry(event), () => this.alarm(delay))
   }
 
   /** Runs an effect of the policy's own between attempts. */

@@ -7,7 +7,7 @@ import type { Trip } from "../CircuitBreaker.ts"
 import type { Part } from "../Policy.ts"
 import type { Parts } from "./call.ts"
 
-type AnyParts = Parts<never, unknown, unknown>
+type AnyParts = Parts<unknown, unknown, unknown>
 
 const time = (millis: number): string =>
   millis === Infinity ? "any time" : Duration.format(Duration.millis(Math.round(millis)))
@@ -27,7 +27,7 @@ const tripWords = (trip: Trip): string => {
 
 /** The parts in words, outermost first. */
 export const words = (parts: AnyParts): ReadonlyArray<Part> => {
-  const { attemptTimeout, breaker, bulkhead, deadline, name, retry } = parts
+  const { attemptTimeout, breaker, bulkhead, deadline, hedge, name, retry } = parts
   const all: Array<Part> = []
   const add = (part: Part["part"], text: string) => all.push({ policy: name, part, text })
   if (deadline !== undefined) add("deadline", `the call ends within ${time(deadline)}, with its waits and delays`)
@@ -60,6 +60,9 @@ export const words = (parts: AnyParts): ReadonlyArray<Part> => {
       `opens when ${tripWords(trip)}; for ${open}, then ${count(probes, "probe", "probes")} must succeed`
     )
   }
+  if (hedge !== undefined) {
+    add("hedge", `up to ${count(hedge.max, "more attempt", "more attempts")} beside one that is slow`)
+  }
   if (attemptTimeout !== undefined) add("attemptTimeout", `an attempt is interrupted after ${time(attemptTimeout)}`)
   return all
 }
@@ -69,14 +72,16 @@ export const worst = (
   parts: AnyParts,
   within: { readonly attempts: number; readonly duration: number }
 ): { readonly attempts: number; readonly duration: number } => {
-  const { attemptTimeout = Infinity, bulkhead, deadline = Infinity, retry } = parts
+  const { attemptTimeout = Infinity, bulkhead, deadline = Infinity, hedge, retry } = parts
   const times = retry?.times ?? 0
   const queue = bulkhead === undefined || bulkhead.only.queue === 0 ? 0 : bulkhead.maxWait
+  // The last leg of a race starts when the one before it has failed at its end, at the latest.
+  const attempt = (1 + (hedge?.max ?? 0)) * Math.min(attemptTimeout, within.duration)
   return {
-    attempts: (1 + times) * within.attempts,
+    attempts: (1 + times) * (1 + (hedge?.max ?? 0)) * within.attempts,
     duration: Math.min(
       deadline,
-      queue + (1 + times) * Math.min(attemptTimeout, within.duration) + (times === 0 ? 0 : times * longestDelay(retry))
+      queue + (1 + times) * attempt + (times === 0 ? 0 : times * longestDelay(retry))
     )
   }
 }

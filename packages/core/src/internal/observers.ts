@@ -27,7 +27,10 @@ export const of = (fiber: Fiber.Fiber<unknown, unknown>): ReadonlyArray<Observer
   observed ? fiber.getRef(Observers) : none
 
 /** Tells observers of an event. One that throws must not be able to break the call that it watches. */
-export const tell = (observers: ReadonlyArray<Observer>, event: PolicyEvent): void => {
+export const tell = <Event extends PolicyEvent>(
+  observers: ReadonlyArray<(event: Event) => void>,
+  event: Event
+): void => {
   for (const observer of observers) {
     try {
       observer(event)

@@ -1,16 +1,22 @@
 import type * as Context from "effect/Context"
 import * as Bulkhead from "../Bulkhead.ts"
-import type { AnyOptions } from "../Policy.ts"
+import * as Hedge from "../Hedge.ts"
+import type { AnyOptions, HedgeOptions, Options } from "../Policy.ts"
+import { isPolicyError, type PolicyError } from "../PolicyError.ts"
+import * as RetryBudget from "../RetryBudget.ts"
 import { positiveMillis } from "./argument.ts"
 import { Breaker } from "./breaker.ts"
 import type { Parts } from "./call.ts"
+import type { Hedge as HedgeMachine } from "./hedge.ts"
 import { compile } from "./retry.ts"
 
 /** Checks the options of a policy and compiles them. Throws a `RangeError` that names the option at fault. */
 export const compileParts = (
-  options: AnyOptions,
+  typed: AnyOptions,
   context: Context.Context<never>
-): Parts<never, unknown, unknown> => {
+): Parts<unknown, unknown, unknown> => {
+  // The type of the policy keeps errors away that its predicates do not take.
+  const options = typed as Options<unknown, unknown, unknown>
   const where = "Policy.make"
   const name = options.name ?? "policy"
   const deadline = options.deadline === undefined ? undefined : positiveMillis(where, "deadline", options.deadline)
@@ -22,7 +28,8 @@ export const compileParts = (
       `${where}: attemptTimeout must not be longer than the deadline (${deadline} millis), got ${attemptTimeout} millis`
     )
   }
-  const { bulkhead, circuitBreaker, retry } = options
+  const { bulkhead, circuitBreaker, hedge, retry } = options
+  const ownTimeouts = hedge === undefined || attemptTimeout === undefined ? undefined : new WeakSet<PolicyError>()
   return {
     name,
     deadline,
@@ -36,7 +43,26 @@ export const compileParts = (
     breaker: circuitBreaker === undefined
       ? undefined
       : new Breaker(`${where}: circuitBreaker`, { name, ...circuitBreaker }, context),
+    hedge: hedge === undefined ? undefined : compileHedge(`${where}: hedge`, hedge, ownTimeouts),
+    ownTimeouts,
     timed: deadline !== undefined || bulkhead !== undefined || circuitBreaker !== undefined ||
       retry?.maxElapsed !== undefined || retry?.budget !== undefined
   }
 }
+
+const compileHedge = (
+  where: string,
+  { budget, while: ask, ...options }: HedgeOptions<unknown>,
+  ownTimeouts: WeakSet<PolicyError> | undefined
+): HedgeMachine<unknown> =>
+  Hedge.compile(where, {
+    ...options,
+    // A leg that timed out is worth another, as an attempt is to a retry.
+    while: ask === undefined
+      ? undefined
+      : (error) => (isPolicyError(error) && ownTimeouts?.has(error) === true) || ask(error),
+    budget: RetryBudget.isRetryBudget(budget)
+      // A race does not wait for a store: a hedge that this process cannot grant is not started.
+      ? { tryWithdraw: (now) => budget.account.tryWithdraw(now) === true }
+      : budget
+  })

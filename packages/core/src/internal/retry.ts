@@ -8,6 +8,7 @@ import { integer, millis } from "./argument.ts"
 
 const stop = (reason: StopReason, because?: string): Decision => ({ _tag: "Stop", reason, because })
 export const stopTimes = stop("times")
+export const stopTimeout = stop("notRetryable", "the attempt timed out and may have been carried out")
 const stopNotRetryable = stop("notRetryable")
 const stopElapsed = stop("elapsed")
 const stopDeadline = stop("deadline")
@@ -65,6 +66,8 @@ export const compile = <E, SE, SR>(
     times,
     backoff,
     retryAfter: { mode, max: maxHint },
+    onTimeout: options?.onTimeout ?? "retry",
+    onRetry: options?.onRetry,
     budget: budget === undefined
       ? undefined
       : RetryBudget.isRetryBudget(budget)
