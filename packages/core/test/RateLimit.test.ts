@@ -33,11 +33,12 @@ describe("the count of a process", () => {
     {
       algorithm: Algorithm,
       limit: between(1, 5),
-      window: between(1, 50),
+      refill: between(1, 20),
       gaps: Schema.Array(between(0, 30)).check(Schema.isMaxLength(30))
     },
-    ({ algorithm, gaps, limit, window }) =>
+    ({ algorithm, gaps, limit, refill }) =>
       Effect.gen(function*() {
+        const window = refill * limit
         const effects = yield* Store.RateLimiter
         const ours = yield* RateLimit.make({ algorithm, limit, window })
         for (const gap of gaps) {
@@ -53,10 +54,36 @@ describe("the count of a process", () => {
               0,
             onFailure: retryAfter
           })
-          // Ours are whole milliseconds.
-          strictEqual(wait, Math.max(0, Math.ceil(theirs - 1e-9)))
+          strictEqual(wait, theirs)
         }
       }).pipe(Effect.provide(inMemory))
+  )
+
+  law(
+    "lets the next one through when it has said, to the millisecond, however a window divides",
+    { algorithm: Algorithm, limit: between(1, 50), window: between(1, 200), gaps: Schema.Array(between(0, 20)) },
+    ({ algorithm, gaps, limit, window }) =>
+      Effect.gen(function*() {
+        const ours = yield* RateLimit.make({ algorithm, limit, window })
+        const admitted: Array<number> = []
+        const wait = Effect.match(
+          ours.withLimit(Effect.map(Clock.currentTimeMillis, (at) => admitted.push(at))),
+          { onSuccess: () => 0, onFailure: retryAfter }
+        )
+        for (const gap of gaps) {
+          yield* TestClock.adjust(gap)
+          const millis = yield* wait
+          if (millis === 0) continue
+          yield* TestClock.adjust(millis - 1)
+          strictEqual(yield* wait, 1)
+          yield* TestClock.adjust(1)
+          strictEqual(yield* wait, 0)
+        }
+        // Two windows may meet, and a full bucket flows on: twice the limit is the most that passes within a window.
+        for (const [i, at] of admitted.entries()) {
+          assertTrue((admitted[i + 2 * limit] ?? Infinity) - at >= window, `${admitted}`)
+        }
+      })
   )
 })
 

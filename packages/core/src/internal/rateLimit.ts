@@ -35,9 +35,9 @@ export class Limit {
   nextAt = 0
   waiting = 0
   private refusedAt = 0
-  // A fixed window: what it has let through, and when it ends. Each call adds its share of the window to the end.
+  // A fixed window: when it was opened, and what it has let through. Each call adds its share to the length of the window.
+  private openedAt = 0
   private count = 0
-  private endsAt = 0
   // A bucket: what is in it, and since when the next token flows.
   private tokens: number
   private refilledAt = -Infinity
@@ -55,23 +55,25 @@ export class Limit {
     return this.rules.algorithm === "fixed-window" ? this.takeOfWindow(now) : this.takeOfBucket(now)
   }
 
+  private get endsAt(): number {
+    return this.openedAt + this.count * this.rules.window / this.rules.limit
+  }
+
   private takeOfWindow(now: number): number {
-    const { limit, refill, window } = this.rules
-    // A window that ends later than it can was opened before the clock was set back.
-    if (this.endsAt <= now || this.endsAt > now + window + refill) {
+    // A window from before the clock was set back is over too.
+    if (this.endsAt <= now || now < this.openedAt) {
+      this.openedAt = now
       this.count = 0
-      this.endsAt = now
     }
-    if (this.count >= limit) return this.endsAt - now
+    if (this.count >= this.rules.limit) return this.endsAt - now
     this.count++
-    this.endsAt += refill
     return 0
   }
 
   private takeOfBucket(now: number): number {
     const { limit, refill } = this.rules
     if (now < this.refilledAt) this.refilledAt = now
-    const flowed = Math.floor((now - this.refilledAt) / refill)
+    const flowed = this.flowed(now)
     if (flowed > 0) {
       this.tokens = Math.min(limit, this.tokens + flowed)
       this.refilledAt += flowed * refill
@@ -82,13 +84,16 @@ export class Limit {
     return 0
   }
 
+  /** How many tokens have flowed. What is missing by less than a clock can tell has flowed as well. */
+  private flowed(now: number): number {
+    return Math.floor((now - this.refilledAt) / this.rules.refill + 1e-6)
+  }
+
   /** Whether a machine that was made now would do the same. */
   isFresh(now: number): boolean {
     if (this.waiting > 0 || this.isRefused(now)) return false
-    const { algorithm, limit, refill } = this.rules
-    return algorithm === "fixed-window"
-      ? this.endsAt <= now
-      : this.tokens + Math.floor((now - this.refilledAt) / refill) >= limit
+    const { algorithm, limit } = this.rules
+    return algorithm === "fixed-window" ? this.endsAt <= now : this.tokens + this.flowed(now) >= limit
   }
 
   /** Whether asking is in vain. A refusal from before the clock was set back says nothing. */
@@ -98,7 +103,7 @@ export class Limit {
 
   refuse(now: number, wait: number): void {
     this.refusedAt = now
-    this.nextAt = now + Math.max(1, Math.ceil(wait))
+    this.nextAt = now + Math.max(1, Math.ceil(wait - 1e-3))
   }
 
   /** When one who joins the queue now will be let through, if nobody leaves it before. */
