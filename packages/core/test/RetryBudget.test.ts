@@ -337,6 +337,9 @@ describe("makeShared", () => {
       deepStrictEqual([1, 2, 3].map(() => here.account.tryWithdrawHere(now)), [true, true, false])
       yield* TestClock.adjust(100)
       strictEqual(yield* there.tryWithdraw, false)
+      // Once: they expire as any other.
+      yield* TestClock.adjust("1200 millis")
+      strictEqual(yield* there.tryWithdraw, true)
     }).pipe(Effect.scoped, Effect.provide(RetryBudget.layerStoreMemory)))
 
   it.effect("stops when its scope is closed", () => {
