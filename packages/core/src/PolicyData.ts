@@ -187,8 +187,10 @@ export const toBackoff = (data: BackoffData): Backoff.Backoff => {
   }
 }
 
+const jitters = { none: Jitter.none, full: Jitter.full, equal: Jitter.equal }
+
 const toJitter = (data: typeof JitterData.Type | undefined): Jitter.Jitter | undefined =>
-  data === undefined ? undefined : typeof data === "string" ? Jitter[data] : Jitter.proportional(data.proportional)
+  data === undefined ? undefined : typeof data === "string" ? jitters[data] : Jitter.proportional(data.proportional)
 
 const toTrip = (data: typeof TripData.Type): CircuitBreaker.Trip =>
   data.type === "consecutive" ? CircuitBreaker.consecutive(data.failures) : CircuitBreaker.rate(data)

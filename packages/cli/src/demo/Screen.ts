@@ -242,10 +242,10 @@ export const ending = (end: DemoEnded, style: Style): ReadonlyArray<string> => {
     "  And who is down must not be hammered: a retry has a count, a pause, an end.",
     "",
     style.paint("strong", "Read on"),
-    "  README.md                      how to put this around your own calls",
-    "  npm start -- --seed 7          other faults, just as repeatable",
-    "  npm start -- --json            the same as data, one event a line",
-    "  holdfast chat \"a question\"    the same chain, with your keys and your Ollama"
+    "  README.md                            how to put this around your own calls",
+    "  npm start -- --seed 7                other faults, just as repeatable",
+    "  npm start -- --json                  the same as data, one event a line",
+    "  npm run holdfast chat \"a question\"    the same chain, with your keys and your Ollama"
   ]
 }
 
