@@ -414,7 +414,10 @@ describe("trip", () => {
       const slow = { longerThan: "1 second", threshold: 0.5 } as const
       const breaker = yield* CircuitBreaker.make({ trip: rate({ window: "10 seconds", minimumCalls: 4, slow }) })
       const call = (millis: number) => breaker.protect(Effect.sleep(millis))
-      const calls = Effect.andThen(Effect.forEach([1_500, 0, 0, 0], call), Effect.sleep("12 seconds"))
+      const calls = Effect.forEach(
+        [1_500, 0, 0, 0],
+        (millis) => Effect.andThen(call(millis), Effect.sleep("3 seconds"))
+      )
       yield* Effect.forkChild(Effect.repeat(calls, { times: 3 }), { startImmediately: true })
       yield* TestClock.adjust("1 minute")
       strictEqual(yield* tagOf(breaker), "Closed")
@@ -628,6 +631,18 @@ describe("by hand", () => {
       yield* breaker.close()
       strictEqual(yield* tagOf(breaker), "Closed")
     }))
+
+  it.effect("close starts the open time again", () =>
+    Effect.gen(function*() {
+      const openFor = Backoff.linear({ initial: "1 second", jitter: Jitter.none })
+      const breaker = yield* CircuitBreaker.make({ trip: consecutive(1), openFor })
+      yield* failing(breaker, 1)
+      yield* TestClock.adjust("1 second")
+      yield* breaker.protect(Effect.void)
+      yield* breaker.close()
+      yield* failing(breaker, 1)
+      deepStrictEqual(yield* breaker.state(), { _tag: "Open", retryAfter: Duration.seconds(1) })
+    }))
 })
 
 describe("keys", () => {
@@ -683,8 +698,10 @@ describe("keys", () => {
     Effect.gen(function*() {
       const breaker = yield* CircuitBreaker.make({ trip: consecutive(2), maxKeys: 3 })
       yield* failing(breaker, 2, "open")
-      yield* failing(breaker, 1, "older")
       yield* failing(breaker, 1, "newer")
+      yield* failing(breaker, 1, "older")
+      yield* TestClock.adjust(1)
+      yield* Effect.exit(breaker.protect({ key: "newer" })(Effect.interrupt))
       yield* failing(breaker, 1, "another")
       strictEqual(yield* tagOf(breaker, "open"), "Open")
       // One more failure opens the circuit that was kept, and not the one that starts again.
@@ -839,7 +856,7 @@ describe("arguments", () => {
 })
 
 describe("shared", () => {
-  class Lost extends Context.Service<Lost, { how: "answers" | "fails" | "hangs" }>()("test/Lost") {}
+  class Lost extends Context.Service<Lost, { how: "answers" | "dawdles" | "fails" | "hangs" }>()("test/Lost") {}
 
   /** The store in memory, which counts what it is asked and can be lost. */
   const layerLossy = Layer.effect(
@@ -850,6 +867,7 @@ describe("shared", () => {
       const through = <A, R>(self: Effect.Effect<A, Store.CircuitBreakerError, R>) =>
         Effect.suspend(() => {
           if (lost.how === "answers") return self
+          if (lost.how === "dawdles") return Effect.delay(self, "100 millis")
           if (lost.how === "hangs") return Effect.never
           const reason = new Store.CircuitBreakerStoreError({ message: "connection refused" })
           return Effect.fail(new Store.CircuitBreakerError({ reason }))
@@ -976,7 +994,12 @@ describe("shared", () => {
   shared(
     "isolate and close are of one process alone",
     Effect.gen(function*() {
-      const [one, other] = yield* pair({ trip: consecutive(1) })
+      const [one, other] = yield* pair({ trip: consecutive(1), openFor: "1 second" })
+      const changes: Array<string> = []
+      yield* one.changes.pipe(
+        Stream.runForEach(({ from, to }) => Effect.sync(() => changes.push(`${from} to ${to}`))),
+        Effect.forkChild({ startImmediately: true })
+      )
       yield* one.isolate()
       strictEqual(yield* tagOf(one), "Isolated")
       assertTrue(Exit.isFailure(yield* Effect.exit(one.protect(Effect.void))))
@@ -986,6 +1009,61 @@ describe("shared", () => {
       yield* failing(one, 1)
       yield* one.close()
       strictEqual(yield* tagOf(one), "Open")
+      // A call that is turned away by hand does not ask the store, and so is not its probe.
+      yield* one.isolate()
+      yield* TestClock.adjust("1 second")
+      assertTrue(Exit.isFailure(yield* Effect.exit(one.protect(Effect.void))))
+      strictEqual(yield* tagOf(other), "Open")
+      deepStrictEqual(changes, [
+        "Closed to Isolated",
+        "Isolated to Closed",
+        "Closed to Open",
+        "Closed to Isolated"
+      ])
+    })
+  )
+
+  shared(
+    "a call that is isolated while the store is asked does not run, and frees its slot",
+    Effect.gen(function*() {
+      const lost = yield* Lost
+      const [one, other] = yield* pair({ trip: consecutive(1), openFor: "1 second" })
+      yield* failing(other, 1)
+      yield* TestClock.adjust("1 second")
+      lost.how = "dawdles"
+      const late = yield* Effect.forkChild(Effect.flip(one.protect(Effect.void)), { startImmediately: true })
+      yield* one.isolate()
+      yield* TestClock.adjust("200 millis")
+      deepStrictEqual((yield* Fiber.join(late)).reason.retryAfter, Duration.infinity)
+      lost.how = "answers"
+      strictEqual(yield* other.protect(Effect.succeed(1)), 1)
+    })
+  )
+
+  shared(
+    "local state that saw more failures than the store follows the store",
+    Effect.gen(function*() {
+      const lost = yield* Lost
+      const [one, other] = yield* pair({ trip: consecutive(2), openFor: "1 minute" })
+      yield* failing(one, 1)
+      yield* other.protect(Effect.void)
+      yield* failing(one, 1)
+      strictEqual(yield* one.protect(Effect.succeed(1)), 1)
+      lost.how = "fails"
+      strictEqual(yield* one.protect(Effect.succeed(1)), 1)
+    })
+  )
+
+  shared(
+    "local state knows a circuit that a probe of this process has opened again",
+    Effect.gen(function*() {
+      const lost = yield* Lost
+      const [one, other] = yield* pair({ trip: consecutive(2), openFor: "1 minute" })
+      yield* failing(other, 2)
+      yield* TestClock.adjust("1 minute")
+      yield* failing(one, 1)
+      lost.how = "fails"
+      deepStrictEqual(yield* one.state(), { _tag: "Open", retryAfter: Duration.minutes(1) })
     })
   )
 
