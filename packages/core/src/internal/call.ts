@@ -34,7 +34,7 @@ import { type Circuit, failure, ignored, type Outcome } from "./circuitBreaker.t
 import type { Hedge } from "./hedge.ts"
 import * as Observers from "./observers.ts"
 import { logRetry } from "./report.ts"
-import { stopBudget, stopSchedule, stopTimeout, stopTimes } from "./retry.ts"
+import { stopBudget, stopDeadline, stopSchedule, stopTimeout, stopTimes } from "./retry.ts"
 
 /** The compiled parts of a policy. Durations are in milliseconds; a part that is absent costs nothing. */
 export interface Parts<in E, out SE, out SR> {
@@ -93,9 +93,8 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
   /** The call has its result, or nobody waits for it. */
   ended = false
   step: Step<E, SE, SR> | undefined = undefined
-  /** The bulkhead that has let the call in, and when; or the one that it waits for. */
+  /** The bulkhead that has let the call in, or the one that it waits for. */
   permit: Bulkhead | undefined = undefined
-  permitAt = 0
   queue: Bulkhead | undefined = undefined
   before: Waiter | undefined = undefined
   after: Waiter | undefined = undefined
@@ -147,7 +146,6 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     const machine = bulkhead.get(this.key, now)
     if (machine.tryAcquire()) {
       this.permit = machine
-      this.permitAt = now
       return this.begin(now)
     }
     if (bulkhead.maxWait <= 0 || !machine.enqueue(this)) return this.turnedAway(machine)
@@ -162,8 +160,7 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     Alarm.clear(this)
     this.permit = this.queue
     this.queue = undefined
-    this.permitAt = this.now()
-    this.begin(this.permitAt)
+    this.begin(this.now())
   }
 
   turnedAway(machine: Bulkhead): void {
@@ -373,13 +370,17 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     })
   }
 
+  /** The deadline in force. One from outside ends the call by itself, but no delay is slept that passes it. */
+  deadline(): number {
+    return this.parts.deadline === undefined ? this.fiber.getRef(Deadline) : this.deadlineAt
+  }
+
   timing(retry: Retry<E, SE, SR>, error: unknown, delay: number, now: number): Decision {
     return retry.timing({
       error,
       attempt: this.attempt,
       elapsed: now - this.startedAt,
-      // A deadline from outside ends the call by itself, but no delay is slept that passes it.
-      remaining: (this.parts.deadline === undefined ? this.fiber.getRef(Deadline) : this.deadlineAt) - now,
+      remaining: this.deadline() - now,
       delay,
       random: this.random()
     })
@@ -398,8 +399,10 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
       this.follow(stopBudget, cause, error)
     } else {
       this.fork(allowed, (exit) => {
-        if (Exit.isSuccess(exit) && exit.value) this.wait(decision.delay, error)
-        else this.follow(stopBudget, cause, error)
+        if (Exit.isFailure(exit) || !exit.value) this.follow(stopBudget, cause, error)
+        // The answer took time.
+        else if (this.now() + decision.delay >= this.deadline()) this.follow(stopDeadline, cause, error)
+        else this.wait(decision.delay, error)
       })
     }
   }
@@ -439,7 +442,8 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
       const error = Exit.isSuccess(exit) ? undefined : onlyFailure(exit.cause)?.error
       const dropped = error !== undefined && this.parts.bulkhead?.isOverload(error) === true
       const now = this.now()
-      if (dropped || Exit.isSuccess(exit)) permit.settle(now, now - this.permitAt, dropped)
+      // The limit follows the latency of the dependency, so the delays between attempts do not count.
+      if (dropped || Exit.isSuccess(exit)) permit.settle(now, now - this.attemptStartedAt, dropped)
     }
     permit.release()
   }

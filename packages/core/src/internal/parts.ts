@@ -63,6 +63,6 @@ const compileHedge = (
       : (error) => (isPolicyError(error) && ownTimeouts?.has(error) === true) || ask(error),
     budget: RetryBudget.isRetryBudget(budget)
       // A race does not wait for a store: a hedge that this process cannot grant is not started.
-      ? { tryWithdraw: (now) => budget.account.tryWithdraw(now) === true }
+      ? { tryWithdraw: (now) => budget.account.tryWithdrawHere(now) }
       : budget
   })

@@ -11,7 +11,7 @@ export const stopTimes = stop("times")
 export const stopTimeout = stop("notRetryable", "the attempt timed out and may have been carried out")
 const stopNotRetryable = stop("notRetryable")
 const stopElapsed = stop("elapsed")
-const stopDeadline = stop("deadline")
+export const stopDeadline = stop("deadline")
 export const stopSchedule = stop("schedule")
 export const stopBudget = stop("budget")
 
