@@ -333,6 +333,20 @@ describe("make", () => {
       deepStrictEqual(order, [[0, 0], [1, 0], [2, 500], [3, 1_000], [4, 1_500], [5, 2_000]])
     }))
 
+  it.effect("starts those who are let through together in the order in which they came", () =>
+    Effect.gen(function*() {
+      for (const name of [undefined, "stock"]) {
+        const limit = yield* RateLimit.make({ name, limit: 3, window: "1 second", maxWait: "1 minute" })
+        const order: Array<number> = []
+        for (let i = 0; i < 10; i++) yield* fork(limit.withLimit(Effect.sync(() => order.push(i))))
+        strictEqual(order.length, 3)
+        yield* TestClock.adjust("1 second")
+        strictEqual(order.length, 6)
+        yield* TestClock.adjust("1 minute")
+        deepStrictEqual(order, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+      }
+    }).pipe(Effect.provide(Store.layerStoreMemory)))
+
   it.live("waits under the live clock too", () =>
     Effect.gen(function*() {
       const limit = yield* RateLimit.make({ limit: 1, window: "20 millis", maxWait: "1 minute" })
@@ -371,6 +385,70 @@ describe("make", () => {
       yield* call("one")
       yield* call("another")
       strictEqual(limit.machine.size, 2)
+    }))
+
+  it.effect("lets nobody pass the one who waits, even as its time comes", () =>
+    Effect.gen(function*() {
+      for (const name of [undefined, "stock"]) {
+        const limit = yield* RateLimit.make({ name, limit: 1, window: "1 second", maxWait: "1 minute" })
+        const order: Array<string> = []
+        const call = (caller: string) => limit.withLimit(Effect.sync(() => order.push(caller)))
+        // Its sleep is older than that of the one who waits, so it wakes before it.
+        const newcomer = yield* fork(Effect.andThen(Effect.sleep("1 second"), call("newcomer")))
+        yield* call("first")
+        yield* fork(call("waiting"))
+        yield* TestClock.adjust("1 minute")
+        yield* Fiber.join(newcomer)
+        deepStrictEqual(order, ["first", "waiting", "newcomer"])
+      }
+    }).pipe(Effect.provide(Store.layerStoreMemory)))
+
+  it.effect("ends waits that have become too long, because others have used the limit", () =>
+    Effect.gen(function*() {
+      const refuse = (seconds: number) => {
+        const retryAfter = Duration.seconds(seconds)
+        const reason = new Store.RateLimitExceeded({ key: "", limit: 1, remaining: 0, retryAfter })
+        return Effect.fail(new Store.RateLimiterError({ reason }))
+      }
+      const answer: Parameters<typeof limiterOf>[0] = { effect: refuse(1) }
+      const { limiter } = limiterOf(answer)
+      const limit = yield* Effect.provideService(
+        RateLimit.make({
+          name: "stock",
+          algorithm: "token-bucket",
+          limit: 1,
+          window: "1 second",
+          maxWait: "3 seconds"
+        }),
+        Store.RateLimiter,
+        limiter
+      )
+      const startedAt = yield* Clock.currentTimeMillis
+      const ends: Array<readonly [call: string, at: number, retryAfter: number]> = []
+      const call = (name: string, deadline: number) =>
+        limit.withLimit(Effect.never).pipe(
+          Effect.catch((error) =>
+            Effect.map(Clock.currentTimeMillis, (at) => ends.push([name, at - startedAt, retryAfter(error)]))
+          ),
+          Effect.provideService(Deadline.Deadline, startedAt + deadline),
+          fork
+        )
+      yield* call("first", Infinity)
+      yield* call("hurried", 2_001)
+      yield* call("last", Infinity)
+      yield* call("late", Infinity)
+      answer.effect = refuse(1.5)
+      yield* TestClock.adjust("1 second")
+      yield* TestClock.adjust("1 second")
+      answer.effect = refuse(10)
+      yield* TestClock.adjust("1 second")
+      deepStrictEqual(ends, [
+        ["late", 0, 4_000],
+        ["hurried", 2_000, 2_500],
+        ["first", 2_500, 11_000],
+        ["last", 2_500, 10_000]
+      ])
+      strictEqual((yield* limit.stats()).waiting, 0)
     }))
 
   it.effect("shares its count with limits of the same name, where there is a store", () =>
@@ -470,6 +548,28 @@ describe("make", () => {
       deepStrictEqual(story.logs, [
         "WARN stock: the rate limit's store did not answer in 200ms; calls go on with this process's own count"
       ])
+    }))
+
+  it.effect("tries a store that has failed with one call, for which the others do not wait", () =>
+    Effect.gen(function*() {
+      const answer: Parameters<typeof limiterOf>[0] = { effect: down }
+      const { asked, limiter } = limiterOf(answer)
+      const limit = yield* Effect.provideService(
+        RateLimit.make({ name: "stock", limit: 9, window: "1 minute" }),
+        Store.RateLimiter,
+        limiter
+      )
+      const call = limit.withLimit(Effect.void)
+      const { took } = yield* watch(Effect.gen(function*() {
+        yield* call
+        yield* Effect.sleep("5 seconds")
+        answer.effect = Effect.never
+        yield* fork(call)
+        yield* call
+        yield* call
+      }))
+      strictEqual(took, 5_000)
+      strictEqual(asked.length, 2)
     }))
 
   it.effect("is not held back by a clock that is set back", () =>

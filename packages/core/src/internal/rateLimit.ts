@@ -103,7 +103,7 @@ export class Limit {
 
   refuse(now: number, wait: number): void {
     this.refusedAt = now
-    this.nextAt = now + Math.max(1, Math.ceil(wait - 1e-3))
+    this.nextAt = now + Math.max(1, Math.ceil(wait))
   }
 
   /** When one who joins the queue now will be let through, if nobody leaves it before. */
@@ -171,7 +171,8 @@ class Place extends Alarm.Alarm {
 
   advance(): void {
     Alarm.clear(this)
-    this.resume?.(Effect.void)
+    // A fiber goes on within `resume`: without the yield it would run before the one that was let through.
+    this.resume?.(Effect.yieldNow)
   }
 
   override ring(): void {
