@@ -275,6 +275,20 @@ describe("retry", () => {
     }))
 })
 
+describe("a predicate that throws", () => {
+  it.effect("is a defect of the call, at whatever time it is asked", () =>
+    Effect.gen(function*() {
+      for (const attempt of [Effect.fail("down"), Effect.delay(Effect.fail("down"), "1 second")]) {
+        const { exit } = yield* watch(Retry.retry(attempt, {
+          while: () => {
+            throw new TypeError("broken predicate")
+          }
+        }))
+        deepStrictEqual(exit, Exit.die(new TypeError("broken predicate")))
+      }
+    }))
+})
+
 describe("with a schedule", () => {
   it.effect("waits as it says and ends when it ends", () =>
     Effect.gen(function*() {

@@ -179,8 +179,8 @@ describe("wrap", () => {
   })
 
   it("takes what both take", () => {
-    const down = made(Policy.make({ retry: { while: (_: Down | Broken) => true } }))
-    const refused = made(Policy.make({ retry: { while: (_: Refused | Broken) => true } }))
+    const down = made(Policy.make({ retry: { while: (error: Down | Broken) => error._tag === "Down" } }))
+    const refused = made(Policy.make({ retry: { while: (error: Refused | Broken) => error._tag === "Refused" } }))
     const both = Policy.wrap(down, refused)
     expect(both.protect).type.toBeCallableWith(Effect.fail<Broken>({ _tag: "Broken" }))
     expect(both.protect).type.not.toBeCallableWith(Effect.fail<Down>({ _tag: "Down" }))
