@@ -58,6 +58,9 @@ export interface CircuitBreaker<in E = unknown> {
    */
   readonly protect: Protect<E, PolicyError<CircuitOpen>, never>
 
+  /** @internal What the policies drive, if no store has to be asked. */
+  readonly breaker: Breaker<E> | undefined
+
   /** The state of a circuit. One that was never used, or not for long, is closed. */
   readonly state: (key?: string) => Effect.Effect<State>
 
@@ -299,7 +302,7 @@ const share = (where: string, name: string, value: number): number => {
 export const make = <E = unknown>(options?: Options<E>): Effect.Effect<CircuitBreaker<E>> =>
   Effect.contextWith((context: Context.Context<never>) => {
     const breaker = new Breaker<E>("CircuitBreaker.make", options ?? {}, context)
-    return Effect.succeed(fromBreaker(breaker, (self, key) => breaker.run(self, key), breaker))
+    return Effect.succeed(fromBreaker(breaker, (self, key) => breaker.run(self, key), breaker, breaker))
   })
 
 /**
@@ -355,7 +358,7 @@ export const makeShared = <E = unknown>(
     const breaker = new Breaker<E>(where, options, context)
     const storeTimeout = positiveMillis(where, "storeTimeout", options.storeTimeout ?? "1 second")
     const shared = Shared.make(breaker, Context.get(context, CircuitBreakerStore), storeTimeout)
-    return Effect.succeed(fromBreaker(breaker, shared.run, shared))
+    return Effect.succeed(fromBreaker(breaker, shared.run, shared, undefined))
   })
 
 const fromBreaker = <E>(
@@ -367,7 +370,8 @@ const fromBreaker = <E>(
   by: {
     readonly state: (key: string | undefined) => Effect.Effect<State>
     readonly close: (key: string | undefined, now: number) => void
-  }
+  },
+  driven: Breaker<E> | undefined
 ): CircuitBreaker<E> => {
   const protect = (self: Effect.Effect<unknown, E, unknown> | CallOptions) =>
     Effect.isEffect(self)
@@ -377,6 +381,7 @@ const fromBreaker = <E>(
     [TypeId]: TypeId,
     name: breaker.name,
     protect: protect as CircuitBreaker<E>["protect"],
+    breaker: driven,
     state: (key) => by.state(key),
     changes: breaker.changes,
     isolate: (key) => Effect.map(Clock.currentTimeMillis, (now) => breaker.circuits.isolate(key, now)),

@@ -94,7 +94,7 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
    * attempt. A rejection ends the call, unless the policy has a deadline and the circuit may let a probe through before it:
    * then the retry waits for that. Defaults to no breaker.
    */
-  readonly circuitBreaker?: CircuitBreaker.Options<E> | undefined
+  readonly circuitBreaker?: CircuitBreaker.Options<E> | CircuitBreaker.CircuitBreaker<E> | undefined
 
   /**
    * A second attempt beside one that is slow. The policy then takes only what `Hedge.idempotent` declares, and an attempt
@@ -210,8 +210,7 @@ export const make = <const O extends AnyOptions>(options: O & Exact<O>): Effect.
 const untyped = (options: AnyOptions): Effect.Effect<Policy<never, unknown, unknown, never>> =>
   Effect.contextWith((context: Context.Context<never>) => {
     const parts = compileParts(options, context)
-    const { attemptTimeout, breaker, bulkhead, deadline, hedge, retry } = parts
-    if ((attemptTimeout ?? breaker ?? bulkhead ?? deadline ?? hedge ?? retry) === undefined) return Effect.succeed(noop)
+    if (Call.isEmpty(parts)) return Effect.succeed(noop)
     return Effect.succeed(fromRun(parts.name, [parts], (self, key) => Call.run(parts, key, self)))
   })
 

@@ -61,7 +61,10 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
 }> {
   readonly isRetryable = true
   override get message(): string {
-    return `The circuit breaker is open for another ${Duration.format(this.retryAfter)}; nothing of the call ran`
+    const until = Duration.isFinite(this.retryAfter)
+      ? `is open for another ${Duration.format(this.retryAfter)}`
+      : "was opened by hand, until it is closed by hand"
+    return `The circuit breaker ${until}; nothing of the call ran`
   }
 }
 

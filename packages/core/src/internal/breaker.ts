@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
-import { hasProperty } from "effect/Predicate"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
@@ -18,6 +17,7 @@ import type { Options, State, Transition, Trip } from "../CircuitBreaker.ts"
 import { CircuitOpen, isPolicyError, PolicyError } from "../PolicyError.ts"
 import { integer, millis, positiveMillis } from "./argument.ts"
 import * as Machine from "./circuitBreaker.ts"
+import { hintOfExit } from "./hint.ts"
 
 /** Whether a policy within turned the call away before any of it ran, which says nothing of the dependency. */
 const isRejection = (error: unknown): boolean => {
@@ -111,7 +111,7 @@ export class Breaker<in E> {
       outcome = this.outcome(exit)
     } finally {
       const now = nowOf(fiber)
-      circuit.settle(ticket, now, outcome, now - startedAt, hintOf(exit), new FiberChance(fiber))
+      circuit.settle(ticket, now, outcome, now - startedAt, hintOfExit(exit), new FiberChance(fiber))
     }
   }
 
@@ -204,15 +204,6 @@ const closed: State = { _tag: "Closed" }
 
 export const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): number =>
   fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-
-/** How long the failure asked to be left alone, in milliseconds, or 0. */
-export const hintOf = (exit: Exit.Exit<unknown, unknown>): number => {
-  if (Exit.isSuccess(exit)) return 0
-  const error = exit.cause.reasons.find(Cause.isFailReason)?.error
-  return hasProperty(error, "retryAfter") && Duration.isDuration(error.retryAfter)
-    ? Duration.toMillis(error.retryAfter)
-    : 0
-}
 
 /** What a breaker is that is told nothing else. Durations are in milliseconds. */
 export const defaultTrip = {

@@ -16,6 +16,7 @@ import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { isBackoff } from "../Backoff.ts"
+import type { CircuitBreaker } from "../CircuitBreaker.ts"
 import { Deadline } from "../Deadline.ts"
 import {
   AttemptTimeout,
@@ -28,10 +29,11 @@ import {
 import type { Observer, PolicyEvent, RetryScheduled } from "../PolicyEvent.ts"
 import type { Decision, Retry } from "../Retry.ts"
 import * as Alarm from "./alarm.ts"
-import { type Breaker, hintOf } from "./breaker.ts"
+import type { Breaker } from "./breaker.ts"
 import type { Bulkhead, Bulkheads, Waiter } from "./bulkhead.ts"
 import { type Circuit, failure, ignored, type Outcome } from "./circuitBreaker.ts"
 import type { Hedge } from "./hedge.ts"
+import { hintOfExit } from "./hint.ts"
 import * as Observers from "./observers.ts"
 import { logRetry } from "./report.ts"
 import { stopBudget, stopDeadline, stopSchedule, stopTimeout, stopTimes } from "./retry.ts"
@@ -43,6 +45,8 @@ export interface Parts<in E, out SE, out SR> {
   readonly bulkhead?: Bulkheads | undefined
   readonly retry?: Retry<E, SE, SR> | undefined
   readonly breaker?: Breaker<E> | undefined
+  /** A breaker that asks a store before and after each attempt, which only an effect can. */
+  readonly storedBreaker?: CircuitBreaker<E> | undefined
   readonly hedge?: Hedge<E> | undefined
   readonly attemptTimeout?: number | undefined
   /** The timeouts of the legs of a hedge, which are the policy's own errors too. */
@@ -52,6 +56,11 @@ export interface Parts<in E, out SE, out SR> {
   /** Whether a part needs to know when the call started. */
   readonly timed: boolean
 }
+
+/** Whether there is nothing to do. */
+export const isEmpty = <E, SE, SR>(parts: Parts<E, SE, SR>): boolean =>
+  (parts.attemptTimeout ?? parts.breaker ?? parts.bulkhead ?? parts.deadline ?? parts.hedge ?? parts.retry ??
+    parts.storedBreaker) === undefined
 
 /** What the parts may add to a call's errors. A part that is absent adds none: the callers' types say which are there. */
 export type Added = PolicyError<AttemptTimeout | BulkheadFull | CircuitOpen | DeadlineExceeded>
@@ -112,7 +121,8 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     super()
     this.parts = parts
     this.key = key
-    this.self = parts.hedge === undefined ? self : this.hedged(parts, parts.hedge, self)
+    const attempt = parts.hedge === undefined ? self : this.hedged(parts, parts.hedge, self)
+    this.self = parts.storedBreaker === undefined ? attempt : stored(parts.storedBreaker, key, attempt)
     this.fiber = fiber
     this.resume = resume
     this.observers = parts.silent === true ? [] : Observers.of(fiber)
@@ -195,16 +205,22 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     child.addObserver((exit) => this.settle(exit))
   }
 
-  /** The circuit is open. That ends the call, unless it has a deadline and the circuit may close before it. */
+  /** The circuit is open, or half-open with all its probes under way. */
   broken(breaker: Breaker<E>, retryAfter: number, now: number): void {
     if (this.observers.length > 0) this.emit({ _tag: "Rejected", by: "circuitBreaker", retryAfter })
-    const rejection = breaker.reject(retryAfter)
+    this.afterRejection(breaker.reject(retryAfter), retryAfter, now)
+  }
+
+  /** Ends the call, unless it has a deadline and the circuit may let a probe through before it. */
+  afterRejection(rejection: Exit.Exit<never, Added>, retryAfter: number, now: number): void {
     const { deadline, retry } = this.parts
-    const closesInTime = deadline !== undefined && now + retryAfter < this.deadlineAt
-    if (retry === undefined || !closesInTime || this.attempt > retry.times || Exit.isSuccess(rejection)) {
+    if (retry === undefined || deadline === undefined || this.attempt > retry.times || Exit.isSuccess(rejection)) {
       return this.end(rejection)
     }
-    const delay = Math.max(1, Math.ceil(retryAfter))
+    // With all probes under way nobody knows for how long: the backoff says when to look again.
+    const backoff = isBackoff(retry.backoff) ? retry.backoff.delay(this.attempt, this.delay, this.random()) : 0
+    const delay = Math.ceil(Math.max(1, retryAfter, backoff))
+    if (now + delay >= this.deadlineAt) return this.end(rejection)
     this.follow({ _tag: "Retry", delay }, rejection.cause, onlyFailure(rejection.cause)?.error)
   }
 
@@ -293,7 +309,7 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     try {
       if (exit !== undefined) outcome = this.parts.breaker?.outcome(exit) ?? ignored
     } finally {
-      const hint = exit === undefined || outcome !== failure ? 0 : hintOf(exit)
+      const hint = exit === undefined || outcome !== failure ? 0 : hintOfExit(exit)
       circuit.settle(this.ticket, now, outcome, now - this.attemptStartedAt, hint, this)
     }
     const to = circuit.state
@@ -324,7 +340,14 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     const now = this.now()
     const { error } = failure
     if (this.observers.length > 0) this.emit({ _tag: "AttemptFailed", duration: now - this.attemptStartedAt, error })
-    const { retry } = this.parts
+    const { retry, storedBreaker } = this.parts
+    if (storedBreaker !== undefined && isPolicyError(error) && error.reason._tag === "CircuitOpen") {
+      return this.afterRejection(
+        Exit.failCause(Cause.fail(error as Added)),
+        Duration.toMillis(error.reason.retryAfter),
+        now
+      )
+    }
     if (retry === undefined || own?.reason._tag === "DeadlineExceeded") return this.end(Exit.failCause(cause))
     // `while` is asked about the caller's errors alone.
     const isOwn = own !== undefined || (isPolicyError(error) && this.parts.ownTimeouts?.has(error) === true)
@@ -489,6 +512,13 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
 
 type Event = PolicyEvent extends infer E ? E extends PolicyEvent ? Omit<E, "policy" | "key" | "at" | "attempt"> : never
   : never
+
+/** An attempt through a circuit in a store. {@link Call.failed} knows the rejection again by its type. */
+const stored = <A, E, R>(
+  breaker: CircuitBreaker<E>,
+  key: string | undefined,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => breaker.protect({ key })(self) as Effect.Effect<A, E, R>
 
 /** The failure of a cause that holds neither defects nor interruption, which are never retried. */
 const onlyFailure = <E>(cause: Cause.Cause<E>): Cause.Fail<E> | undefined => {

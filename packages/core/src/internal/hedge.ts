@@ -14,7 +14,7 @@ import { hasProperty } from "effect/Predicate"
 import type { Budget, Options, Quantile } from "../Hedge.ts"
 import * as Alarm from "./alarm.ts"
 import { integer, millis, positiveMillis } from "./argument.ts"
-import { hintOf } from "./breaker.ts"
+import { hintOfExit } from "./hint.ts"
 
 /** Why a hedge started: what runs is slow, or it has failed. */
 export type Because = "slow" | "failed"
@@ -266,7 +266,7 @@ class Race<A, E, R> extends Alarm.Alarm {
         this.decide(final)
       } else {
         if (leg === 0) this.first = exit
-        if (hintOf(exit) > 0) this.held = true
+        if (hintOfExit(exit) > 0) this.held = true
         if (this.mayHedge("failed")) return true
         // With no leg left the first has ended too.
         if (this.legs.size + this.starting === 0) this.decide(this.first ?? exit)

@@ -1,5 +1,6 @@
 import type * as Context from "effect/Context"
 import * as Bulkhead from "../Bulkhead.ts"
+import * as CircuitBreaker from "../CircuitBreaker.ts"
 import * as Hedge from "../Hedge.ts"
 import type { AnyOptions, HedgeOptions, Options } from "../Policy.ts"
 import { isPolicyError, type PolicyError } from "../PolicyError.ts"
@@ -42,7 +43,12 @@ export const compileParts = (
     retry: retry === undefined ? undefined : compile(`${where}: retry`, retry, deadline !== undefined),
     breaker: circuitBreaker === undefined
       ? undefined
+      : CircuitBreaker.isCircuitBreaker(circuitBreaker)
+      ? circuitBreaker.breaker
       : new Breaker(`${where}: circuitBreaker`, { name, ...circuitBreaker }, context),
+    storedBreaker: CircuitBreaker.isCircuitBreaker(circuitBreaker) && circuitBreaker.breaker === undefined
+      ? circuitBreaker
+      : undefined,
     hedge: hedge === undefined ? undefined : compileHedge(`${where}: hedge`, hedge, ownTimeouts),
     ownTimeouts,
     timed: deadline !== undefined || bulkhead !== undefined || circuitBreaker !== undefined ||

@@ -5,6 +5,7 @@ import type { StopReason } from "../PolicyEvent.ts"
 import type { Decision, Failure, Options, Refusal, Retry } from "../Retry.ts"
 import * as RetryBudget from "../RetryBudget.ts"
 import { integer, millis } from "./argument.ts"
+import { hintOf } from "./hint.ts"
 
 const stop = (reason: StopReason, because?: string): Decision => ({ _tag: "Stop", reason, because })
 export const stopTimes = stop("times")
@@ -16,9 +17,6 @@ export const stopSchedule = stop("schedule")
 export const stopBudget = stop("budget")
 
 const isRetryable = (error: unknown): boolean => !hasProperty(error, "isRetryable") || error.isRetryable !== false
-
-const hintOf = (error: unknown): number =>
-  hasProperty(error, "retryAfter") && Duration.isDuration(error.retryAfter) ? Duration.toMillis(error.retryAfter) : 0
 
 /** `bounded` says that something outside the retry ends it: a deadline. */
 export const compile = <E, SE, SR>(

@@ -13,8 +13,9 @@ import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import type { State, Trip } from "../CircuitBreaker.ts"
 import type { CircuitOpen, PolicyError } from "../PolicyError.ts"
-import { type Breaker, hintOf } from "./breaker.ts"
+import type { Breaker } from "./breaker.ts"
 import * as Machine from "./circuitBreaker.ts"
+import { hintOfExit } from "./hint.ts"
 
 /** What came of asking the store. */
 type Answer<A> =
@@ -154,7 +155,7 @@ export const make = <E>(
     const ended = yield* Clock.currentTimeMillis
     const judged = yield* Effect.exit(Effect.sync(() => local.outcome(exit)))
     let outcome: Machine.Outcome = Exit.isSuccess(judged) ? judged.value : Machine.failure
-    const hint = hintOf(exit)
+    const hint = hintOfExit(exit)
     const wasClosed = circuit.state === "Closed"
     quietly(() => circuit.settle(ticket, ended, outcome, ended - startedAt, hint, chance))
     const tripped = wasClosed && circuit.state === "Open"
