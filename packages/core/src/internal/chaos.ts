@@ -1,0 +1,130 @@
+/**
+ * What becomes of a call under chaos: a decision made of a few random numbers, and the effect that carries it out.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import type * as Random from "effect/Random"
+import type { Kind, Options } from "../Chaos.ts"
+import * as Jitter from "../Jitter.ts"
+import { millis } from "./argument.ts"
+
+/** What becomes of a call in place of its running. */
+type Fate = "fault" | "outcome" | "hang"
+
+export interface Decision {
+  /** Whether the call is late, and how many milliseconds. */
+  readonly latency: number | undefined
+  readonly behaviour: boolean
+  readonly fate: Fate | undefined
+}
+
+const spared: Decision = { latency: undefined, behaviour: false, fate: undefined }
+
+/** Disturbs calls by chance of its own. */
+export class Chaos<out E, out A> {
+  private readonly id: string
+  private readonly random: Random.Random
+  private readonly rules: Rules<E, A>
+
+  constructor(id: string, rules: Rules<E, A>, random: Random.Random) {
+    this.id = id
+    this.rules = rules
+    this.random = random
+  }
+
+  /**
+   * Decides about the next call. Every call draws the same numbers, whatever is turned on: so the same calls are late with
+   * and without faults.
+   */
+  decide(): Decision {
+    const { behaviour, fault, hang, jitter, latency, late, outcome } = this.rules
+    const isLate = this.random.nextDoubleUnsafe() < late
+    const spread = this.random.nextDoubleUnsafe()
+    const behaves = this.random.nextDoubleUnsafe() < behaviour
+    const lot = this.random.nextDoubleUnsafe()
+    const fate = lot < fault
+      ? "fault"
+      : lot < fault + outcome
+      ? "outcome"
+      : lot < fault + outcome + hang
+      ? "hang"
+      : undefined
+    return isLate || behaves || fate !== undefined
+      ? { latency: isLate ? Jitter.apply(jitter, latency, spread) : undefined, behaviour: behaves, fate }
+      : spared
+  }
+
+  /** The effect as it is, or what becomes of it. */
+  disturb<A1, E1, R>(self: Effect.Effect<A1, E1, R>): Effect.Effect<A1 | A, E1 | E, R> {
+    const { behaviour, fate, latency } = this.decide()
+    let disturbed: Effect.Effect<A1 | A, E1 | E, R> = self
+    if (fate !== undefined) disturbed = this.note(fate, this.rules.fates[fate])
+    if (behaviour) disturbed = Effect.andThen(this.note("behaviour", this.rules.behave), disturbed)
+    if (latency !== undefined) disturbed = this.note("latency", Effect.delay(disturbed, Duration.millis(latency)))
+    return disturbed
+  }
+
+  /** Counts an injection and notes it on the current span, so that nobody takes it for a failure of its own. */
+  private note<A1, E1, R>(kind: Kind, self: Effect.Effect<A1, E1, R>): Effect.Effect<A1, E1, R> {
+    return Effect.withFiber((fiber) => {
+      Metric.counter("holdfast.chaos.injections", {
+        description: "Calls that were disturbed on purpose",
+        attributes: { "holdfast.chaos": this.id, kind },
+        incremental: true
+      }).updateUnsafe(1, fiber.context)
+      const span = fiber.cache.span
+      if (span === undefined || span._tag !== "Span") return self
+      return Effect.clockWith((clock) => {
+        span.event("holdfast.chaos", clock.currentTimeNanosUnsafe(), { "holdfast.chaos": this.id, kind })
+        return self
+      })
+    })
+  }
+}
+
+/** The compiled options: the rate of each kind, 0 for what is not configured, and what it does. */
+export interface Rules<out E, out A> {
+  readonly late: number
+  readonly behaviour: number
+  readonly fault: number
+  readonly outcome: number
+  readonly hang: number
+  readonly latency: number
+  readonly jitter: Jitter.Jitter
+  readonly behave: Effect.Effect<unknown, E>
+  readonly fates: { readonly [K in Fate]: Effect.Effect<A, E> }
+}
+
+export const compile = <E, A>(where: string, options: Options<E, A>): Rules<E, A> => {
+  const { behaviour, fault, hang, latency, outcome, rate } = options
+  const rateOf = (kind: Kind, isOn: boolean): number => {
+    const name = typeof rate === "object" ? `rate.${kind}` : "rate"
+    const share = (typeof rate === "object" ? rate[kind] : rate) ?? 0.001
+    if (!(share >= 0 && share <= 1)) throw new RangeError(`${where}: ${name} must be between 0 and 1, got ${share}`)
+    return isOn ? share : 0
+  }
+  const rates = {
+    late: rateOf("latency", latency !== undefined),
+    behaviour: rateOf("behaviour", behaviour !== undefined),
+    fault: rateOf("fault", fault !== undefined),
+    outcome: rateOf("outcome", outcome !== undefined),
+    hang: rateOf("hang", hang === true)
+  }
+  // One call has one fate, so the rates share what there is; half a billionth is what rounding makes of it.
+  const sum = rates.fault + rates.outcome + rates.hang
+  if (sum > 1 + 5e-10) {
+    throw new RangeError(`${where}: the rates of fault, outcome and hang must not be above 1 together, got ${sum}`)
+  }
+  return {
+    ...rates,
+    latency: latency === undefined ? 0 : millis(where, "latency.duration", latency.duration),
+    jitter: latency?.jitter ?? Jitter.none,
+    behave: behaviour ?? Effect.void,
+    fates: {
+      fault: fault === undefined ? Effect.never : Effect.suspend(() => Effect.fail(fault())),
+      outcome: outcome === undefined ? Effect.never : Effect.sync(outcome),
+      hang: Effect.never
+    }
+  }
+}
