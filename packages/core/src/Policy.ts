@@ -2,7 +2,7 @@
  * All that a call needs to survive a dependency, composed in one value: a policy.
  *
  * A policy is made once and protects many calls. Its parts apply in one order, outermost first: deadline, bulkhead,
- * retry, circuit breaker, hedge, attempt timeout. A part that is not configured does nothing, costs nothing and adds nothing to the error type.
+ * rate limit, retry, circuit breaker, hedge, attempt timeout. A part that is not configured does nothing, costs nothing and adds nothing to the error type.
  *
  * Give each dependency a policy of its own, at the one place of the program that calls it. A policy hurts where calls
  * are not idempotent (a retry may do the work twice: refuse it with `while`) and where another policy already retries
@@ -23,7 +23,15 @@ import type * as Hedge from "./Hedge.ts"
 import * as Call from "./internal/call.ts"
 import * as Describe from "./internal/describe.ts"
 import { compileParts } from "./internal/parts.ts"
-import type { AttemptTimeout, BulkheadFull, CircuitOpen, DeadlineExceeded, FromReason } from "./PolicyError.ts"
+import type {
+  AttemptTimeout,
+  BulkheadFull,
+  CircuitOpen,
+  DeadlineExceeded,
+  FromReason,
+  RateLimited
+} from "./PolicyError.ts"
+import type * as RateLimit from "./RateLimit.ts"
 import type * as Retry from "./Retry.ts"
 import type * as RetryBudget from "./RetryBudget.ts"
 
@@ -86,6 +94,13 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
    */
   readonly bulkhead?: Bulkhead.Options | Bulkhead.Bulkhead | undefined
 
+  /**
+   * How many calls may start in a window of time: options for a limit of the policy's own, or a limit that others share.
+   * Options with a `name` share their count through Effect's `RateLimiter` or its store, where one is in the context
+   * in which the policy is made. Retries are not counted. Defaults to no limit.
+   */
+  readonly rateLimit?: RateLimit.Options | RateLimit.RateLimit | undefined
+
   /** What to do after a failure. Defaults to no retry. */
   readonly retry?: Retry.Options<E, SE, SR> | undefined
 
@@ -121,6 +136,7 @@ export type AnyOptions = Options<never, unknown, unknown>
 interface Reasons {
   readonly deadline: DeadlineExceeded
   readonly bulkhead: BulkheadFull
+  readonly rateLimit: RateLimited
   readonly circuitBreaker: CircuitOpen
   readonly attemptTimeout: AttemptTimeout
 }
@@ -208,10 +224,11 @@ export const make = <const O extends AnyOptions>(options: O & Exact<O>): Effect.
   Effect.map(untyped(options), (policy) => policy as Of<O>)
 
 const untyped = (options: AnyOptions): Effect.Effect<Policy<never, unknown, unknown, never>> =>
-  Effect.contextWith((context: Context.Context<never>) => {
+  Effect.gen(function*() {
+    const context = yield* Effect.context<never>()
     const parts = compileParts(options, context)
-    if (Call.isEmpty(parts)) return Effect.succeed(noop)
-    return Effect.succeed(fromRun(parts.name, [parts], (self, key) => Call.run(parts, key, self)))
+    if (Call.isEmpty(parts)) return noop
+    return fromRun(parts.name, [parts], (self, key) => Call.run(parts, key, self))
   })
 
 /**
@@ -272,7 +289,7 @@ export interface Description {
 export interface Part {
   /** The policy that it is a part of. */
   readonly policy: string
-  readonly part: "deadline" | "bulkhead" | "retry" | "circuitBreaker" | "hedge" | "attemptTimeout"
+  readonly part: "deadline" | "bulkhead" | "rateLimit" | "retry" | "circuitBreaker" | "hedge" | "attemptTimeout"
   readonly text: string
 }
 

@@ -31,7 +31,7 @@ export interface Queued extends Origin {
 /** The call was not let in. Nothing ran. `retryAfter` is how many milliseconds to wait, if that is known. */
 export interface Rejected extends Origin {
   readonly _tag: "Rejected"
-  readonly by: "bulkhead" | "circuitBreaker"
+  readonly by: "bulkhead" | "rateLimit" | "circuitBreaker"
   readonly retryAfter: number | undefined
 }
 

@@ -17,7 +17,6 @@
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Store from "effect/persistence/RateLimiter"
 import { hasProperty } from "effect/Predicate"
 import * as Machine from "./internal/rateLimit.ts"
@@ -131,7 +130,9 @@ export interface Options {
  * ```
  */
 export const make = (options: Options): Effect.Effect<RateLimit> =>
-  Effect.contextWith((context: Context.Context<never>) => compile("RateLimit.make", options, context))
+  Effect.contextWith((context: Context.Context<never>) =>
+    Effect.sync(() => fromMachine(compile("RateLimit.make", options, context)))
+  )
 
 /**
  * Tells a `RateLimit` from any other value.
@@ -146,19 +147,17 @@ export const make = (options: Options): Effect.Effect<RateLimit> =>
  */
 export const isRateLimit = (u: unknown): u is RateLimit => hasProperty(u, TypeId)
 
-const compile = Effect.fnUntraced(function*(where: string, options: Options, context: Context.Context<never>) {
-  const limiter = options.name === undefined ? Option.none() : yield* limiterOf(context)
-  return fromMachine(new Machine.RateLimits(where, options, Option.getOrUndefined(limiter), context))
-})
+/** @internal */
+export const compile = (where: string, options: Options, context: Context.Context<never>): Machine.RateLimits =>
+  new Machine.RateLimits(where, options, options.name === undefined ? undefined : limiterOf(context), context)
 
 /** The limiter of a context: its own, or one over its store. */
-const limiterOf = (context: Context.Context<never>): Effect.Effect<Option.Option<Store.RateLimiter>> => {
-  const limiter = Context.getOption(context, Store.RateLimiter)
-  if (Option.isSome(limiter)) return Effect.succeed(limiter)
-  const store = Context.getOption(context, Store.RateLimiterStore)
-  return Option.isNone(store)
-    ? Effect.succeedNone
-    : Effect.asSome(Effect.provideService(Store.make, Store.RateLimiterStore, store.value))
+const limiterOf = (context: Context.Context<never>): Store.RateLimiter | undefined => {
+  const store = Context.getOrUndefined(context, Store.RateLimiterStore)
+  return Context.getOrUndefined(context, Store.RateLimiter) ?? (store === undefined
+    ? undefined
+    // A limiter is made of its store alone, without waiting for anything.
+    : Effect.runSync(Effect.provideService(Store.make, Store.RateLimiterStore, store)))
 }
 
 /** @internal */

@@ -3,7 +3,7 @@
  *
  * A call is one suspension of the caller's fiber, however many attempts, waits and delays it takes: each attempt runs in a
  * fiber of its own, so that a timeout can interrupt it and nothing else, and all that happens between attempts is plain
- * functions. The order is deadline, bulkhead, retry, circuit breaker, hedge, attempt timeout.
+ * functions. The order is deadline, bulkhead, rate limit, retry, circuit breaker, hedge, attempt timeout.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -24,7 +24,8 @@ import {
   type CircuitOpen,
   DeadlineExceeded,
   isPolicyError,
-  PolicyError
+  PolicyError,
+  type RateLimited
 } from "../PolicyError.ts"
 import type { Observer, PolicyEvent, RetryScheduled } from "../PolicyEvent.ts"
 import type { Decision, Retry } from "../Retry.ts"
@@ -35,6 +36,7 @@ import { type Circuit, failure, ignored, type Outcome } from "./circuitBreaker.t
 import type { Hedge } from "./hedge.ts"
 import { hintOfExit } from "./hint.ts"
 import * as Observers from "./observers.ts"
+import type { RateLimits } from "./rateLimit.ts"
 import { logRetry } from "./report.ts"
 import { stopBudget, stopDeadline, stopSchedule, stopTimeout, stopTimes } from "./retry.ts"
 
@@ -43,6 +45,7 @@ export interface Parts<in E, out SE, out SR> {
   readonly name: string
   readonly deadline?: number | undefined
   readonly bulkhead?: Bulkheads | undefined
+  readonly rateLimit?: RateLimits | undefined
   readonly retry?: Retry<E, SE, SR> | undefined
   readonly breaker?: Breaker<E> | undefined
   /** A breaker that asks a store before and after each attempt, which only an effect can. */
@@ -59,11 +62,12 @@ export interface Parts<in E, out SE, out SR> {
 
 /** Whether there is nothing to do. */
 export const isEmpty = <E, SE, SR>(parts: Parts<E, SE, SR>): boolean =>
-  (parts.attemptTimeout ?? parts.breaker ?? parts.bulkhead ?? parts.deadline ?? parts.hedge ?? parts.retry ??
+  (parts.attemptTimeout ?? parts.breaker ?? parts.bulkhead ?? parts.deadline ?? parts.hedge ?? parts.rateLimit ??
+    parts.retry ??
     parts.storedBreaker) === undefined
 
 /** What the parts may add to a call's errors. A part that is absent adds none: the callers' types say which are there. */
-export type Added = PolicyError<AttemptTimeout | BulkheadFull | CircuitOpen | DeadlineExceeded>
+export type Added = PolicyError<AttemptTimeout | BulkheadFull | CircuitOpen | DeadlineExceeded | RateLimited>
 
 /** Runs an effect once under `parts`. */
 export const run = <A, E, R, SE, SR>(
@@ -178,8 +182,18 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     this.end(machine.reject())
   }
 
-  /** The call is let in: its attempts begin. */
+  /** The bulkhead has let the call in: it asks the rate limit, and its attempts begin. */
   begin(now: number): void {
+    const { rateLimit } = this.parts
+    if (rateLimit === undefined || rateLimit.tryAdmit(this.key, now)) return this.first(now)
+    this.fork(rateLimit.admit(this.key), (exit) => {
+      if (Exit.isSuccess(exit)) return this.first(this.now())
+      if (this.observers.length > 0) this.emit({ _tag: "Rejected", by: "rateLimit", retryAfter: hintOfExit(exit) })
+      this.end(Exit.failCause(exit.cause))
+    })
+  }
+
+  first(now: number): void {
     this.parts.retry?.budget?.deposit(now)
     this.next(now)
   }

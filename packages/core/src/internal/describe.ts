@@ -27,7 +27,7 @@ const tripWords = (trip: Trip): string => {
 
 /** The parts in words, outermost first. */
 export const words = (parts: AnyParts): ReadonlyArray<Part> => {
-  const { attemptTimeout, breaker, bulkhead, deadline, hedge, name, retry } = parts
+  const { attemptTimeout, breaker, bulkhead, deadline, hedge, name, rateLimit, retry } = parts
   const all: Array<Part> = []
   const add = (part: Part["part"], text: string) => all.push({ policy: name, part, text })
   if (deadline !== undefined) add("deadline", `the call ends within ${time(deadline)}, with its waits and delays`)
@@ -35,6 +35,13 @@ export const words = (parts: AnyParts): ReadonlyArray<Part> => {
     const { limit, queue } = bulkhead.only
     const wait = queue === 0 ? "none waits" : `${queue} wait for up to ${time(bulkhead.maxWait)}`
     add("bulkhead", `${count(limit, "call runs", "calls run")} at the same time, ${wait}, the next is turned away`)
+  }
+  if (rateLimit !== undefined) {
+    const { limit, window } = rateLimit.rules
+    const wait = rateLimit.maxWait === 0
+      ? "the next is turned away"
+      : `the next waits for up to ${time(rateLimit.maxWait)}`
+    add("rateLimit", `${count(limit, "call starts", "calls start")} in ${time(window)}, ${wait}`)
   }
   if (retry !== undefined) {
     const { budget, retryAfter, times } = retry
@@ -72,7 +79,7 @@ export const worst = (
   parts: AnyParts,
   within: { readonly attempts: number; readonly duration: number }
 ): { readonly attempts: number; readonly duration: number } => {
-  const { attemptTimeout = Infinity, bulkhead, deadline = Infinity, hedge, retry } = parts
+  const { attemptTimeout = Infinity, bulkhead, deadline = Infinity, hedge, rateLimit, retry } = parts
   const times = retry?.times ?? 0
   const queue = bulkhead === undefined || bulkhead.only.queue === 0 ? 0 : bulkhead.maxWait
   // The last leg of a race starts when the one before it has failed at its end, at the latest.
@@ -81,7 +88,7 @@ export const worst = (
     attempts: (1 + times) * (1 + (hedge?.max ?? 0)) * within.attempts,
     duration: Math.min(
       deadline,
-      queue + (1 + times) * attempt + (times === 0 ? 0 : times * longestDelay(retry))
+      queue + (rateLimit?.maxWait ?? 0) + (1 + times) * attempt + (times === 0 ? 0 : times * longestDelay(retry))
     )
   }
 }

@@ -4,6 +4,7 @@ import * as CircuitBreaker from "../CircuitBreaker.ts"
 import * as Hedge from "../Hedge.ts"
 import type { AnyOptions, HedgeOptions, Options } from "../Policy.ts"
 import { isPolicyError, type PolicyError } from "../PolicyError.ts"
+import * as RateLimit from "../RateLimit.ts"
 import * as RetryBudget from "../RetryBudget.ts"
 import { positiveMillis } from "./argument.ts"
 import { Breaker } from "./breaker.ts"
@@ -29,7 +30,7 @@ export const compileParts = (
       `${where}: attemptTimeout must not be longer than the deadline (${deadline} millis), got ${attemptTimeout} millis`
     )
   }
-  const { bulkhead, circuitBreaker, hedge, retry } = options
+  const { bulkhead, circuitBreaker, hedge, rateLimit, retry } = options
   const ownTimeouts = hedge === undefined || attemptTimeout === undefined ? undefined : new WeakSet<PolicyError>()
   return {
     name,
@@ -40,6 +41,11 @@ export const compileParts = (
       : Bulkhead.isBulkhead(bulkhead)
       ? bulkhead.machines
       : Bulkhead.compile(`${where}: bulkhead`, { name, ...bulkhead }),
+    rateLimit: rateLimit === undefined
+      ? undefined
+      : RateLimit.isRateLimit(rateLimit)
+      ? rateLimit.machine
+      : RateLimit.compile(`${where}: rateLimit`, rateLimit, context),
     retry: retry === undefined ? undefined : compile(`${where}: retry`, retry, deadline !== undefined),
     breaker: circuitBreaker === undefined
       ? undefined
@@ -51,7 +57,8 @@ export const compileParts = (
       : undefined,
     hedge: hedge === undefined ? undefined : compileHedge(`${where}: hedge`, hedge, ownTimeouts),
     ownTimeouts,
-    timed: deadline !== undefined || bulkhead !== undefined || circuitBreaker !== undefined ||
+    timed: deadline !== undefined || bulkhead !== undefined || rateLimit !== undefined ||
+      circuitBreaker !== undefined ||
       retry?.maxElapsed !== undefined || retry?.budget !== undefined
   }
 }
