@@ -79,7 +79,9 @@ export const within: {
       duration: Math.max(0, at - now),
       orElse: () =>
         Effect.fail(
-          new PolicyError({ reason: new DeadlineExceeded({ deadline: Duration.millis(millis), phase: "attempt" }) })
+          new PolicyError({
+            reason: new DeadlineExceeded({ deadline: Duration.millis(Math.max(0, at - now)), phase: "attempt" })
+          })
         )
     })
   })

@@ -147,8 +147,11 @@ type Has<O, K extends PropertyKey> = K extends keyof O ? [NonNullable<O[K]>] ext
 /** The reasons that a policy with the options `O` can fail with. */
 export type ReasonOf<O> = { readonly [K in keyof Reasons]: Has<O, K> extends true ? Reasons[K] : never }[keyof Reasons]
 
-type RetryOf<O> = O extends { readonly retry: infer P } ? NonNullable<P> : {}
-type ScheduleOf<O> = RetryOf<O> extends { readonly backoff: infer S } ? NonNullable<S> : Schedule.Schedule<unknown>
+type Given<T> = [NonNullable<T>] extends [never] ? {} : NonNullable<T>
+type RetryOf<O> = O extends { readonly retry: infer P } ? Given<P> : {}
+type ScheduleOf<O> = RetryOf<O> extends { readonly backoff: infer S }
+  ? [NonNullable<S>] extends [never] ? Schedule.Schedule<unknown> : NonNullable<S>
+  : Schedule.Schedule<unknown>
 type AskedOf<O> = RetryOf<O> extends { readonly while: infer F }
   ? NonNullable<F> extends (error: infer E) => unknown ? E : unknown
   : unknown

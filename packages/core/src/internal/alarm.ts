@@ -36,17 +36,30 @@ export const set = (
     alarm.due = performance.now() + millis
     push(alarm)
   } else {
-    alarm.sleeper = Effect.runForkWith(fiber.context)(
-      Effect.andThen(
-        clock.sleep(Duration.millis(millis)),
-        Effect.sync(() => {
-          alarm.sleeper = undefined
-          alarm.ring()
-        })
-      )
-    )
+    const sleeper = Effect.runForkWith(fiber.context)(clock.sleep(Duration.millis(millis)))
+    alarm.sleeper = sleeper
+    const wake = () => {
+      if (alarm.sleeper !== sleeper) return
+      alarm.sleeper = undefined
+      alarm.ring()
+    }
+    if (sleeper.pollUnsafe() === undefined) {
+      sleeper.addObserver(wake)
+    } else if (waking.push(wake) === 1) {
+      // One that is set while another rings waits for its turn, so that no chain of them grows the stack.
+      for (let next = waking[0]; next !== undefined; next = waking[0]) {
+        try {
+          next()
+        } finally {
+          waking.shift()
+        }
+      }
+    }
   }
 }
+
+// Alarms without a delay, in the order in which they were set.
+const waking: Array<() => void> = []
 
 /** Clears what {@link set} set, if it has not rung. */
 export const clear = (alarm: Alarm): void => {
@@ -82,7 +95,7 @@ const ringDue = (): void => {
     top.ring()
   }
   const next = heap[0]
-  if (next !== undefined && timer === undefined) arm(next.due)
+  if (next !== undefined && (timer === undefined || next.due < timerDue)) arm(next.due)
 }
 
 const push = (alarm: Alarm): void => {

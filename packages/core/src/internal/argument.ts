@@ -4,7 +4,10 @@
  */
 import * as Duration from "effect/Duration"
 
-const show = (input: Duration.Input): string => typeof input === "string" ? JSON.stringify(input) : String(input)
+const show = (input: Duration.Input): string =>
+  typeof input === "string" || (typeof input === "object" && !Duration.isDuration(input))
+    ? JSON.stringify(input)
+    : String(input)
 
 /** Milliseconds of a finite duration that is at least zero. */
 export const millis = (where: string, name: string, input: Duration.Input): number => {

@@ -288,8 +288,8 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
       Alarm.clear(this)
       this.child = undefined
     }
-    // An attempt that could not be interrupted and failed by itself keeps its failure, as one that succeeded keeps its
-    // answer: to throw an answer away and ask again would be to do the work twice.
+    // An attempt that ended by itself in spite of the interruption keeps its end. (Effect fails a fiber that leaves an
+    // uninterruptible region after it was interrupted, so a late answer from there is lost all the same.)
     if (this.expired && Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)) return this.timedOut(exit.cause)
     if (this.circuit !== undefined) this.tell(this.circuit, exit)
     if (this.ended) return
@@ -396,14 +396,18 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
         this.backoff(retry, schedule, cause, error, now)
       })
     }
-    const delay = Pull.matchEffect(step(now, error), {
+    const delay = Pull.matchEffect(Effect.suspend(() => step(now, error)), {
       onSuccess: ([, delay]) => Effect.succeed<number | undefined>(Duration.toMillis(delay)),
       onFailure: Effect.failCause,
       onDone: () => Effect.undefined
     })
     this.fork(delay, (exit) => {
       if (Exit.isFailure(exit)) return this.end(Exit.failCause(exit.cause))
-      this.follow(exit.value === undefined ? stopSchedule : this.timing(retry, error, exit.value, now), cause, error)
+      this.follow(
+        exit.value === undefined ? stopSchedule : this.timing(retry, error, exit.value, this.now()),
+        cause,
+        error
+      )
     })
   }
 
@@ -454,15 +458,23 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     this.fork(logRetry(event), () => this.alarm(delay))
   }
 
-  /** Runs an effect of the policy's own between attempts. */
+  /** Runs an effect of the policy's own before or between attempts, within the deadline. */
   fork<B, E2>(effect: Effect.Effect<B, E2, R | SR>, then: (exit: Exit.Exit<B, E2>) => void): void {
     const child = Effect.runForkWith(this.context)(effect)
     const exit = child.pollUnsafe()
     if (exit !== undefined) return then(exit)
     this.child = child
+    this.expired = false
+    if (this.deadlineAt < Infinity) this.alarm(Math.max(0, this.deadlineAt - this.now()))
     child.addObserver((exit) => {
+      Alarm.clear(this)
       this.child = undefined
-      if (!this.ended) then(exit)
+      if (this.ended) return
+      if (this.expired && Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)) {
+        this.end(Exit.fail(this.deadlineExceeded(this.attempt === 0 ? "queue" : "attempt")))
+      } else {
+        then(exit)
+      }
     })
   }
 
