@@ -550,6 +550,22 @@ describe("make", () => {
       ])
     }))
 
+  it.effect("does not wait for a store past the deadline, and does not blame the store for it", () =>
+    Effect.gen(function*() {
+      const { asked, limiter } = limiterOf({ effect: Effect.never })
+      const limit = yield* Effect.provideService(
+        RateLimit.make({ name: "stock", limit: 3, window: "1 minute" }),
+        Store.RateLimiter,
+        limiter
+      )
+      const at = (yield* Clock.currentTimeMillis) + 100
+      const call = Effect.provideService(limit.withLimit(Effect.void), Deadline.Deadline, at)
+      const story = yield* watch(call)
+      deepStrictEqual([story.took, story.logs], [100, []])
+      yield* watch(limit.withLimit(Effect.void))
+      strictEqual(asked.length, 2)
+    }))
+
   it.effect("tries a store that has failed with one call, for which the others do not wait", () =>
     Effect.gen(function*() {
       const answer: Parameters<typeof limiterOf>[0] = { effect: down }

@@ -201,6 +201,8 @@ export class RateLimits {
   private storeFrom = -Infinity
   private readonly context: Context.Context<never>
   private readonly rejected: Metric.Counter<number>
+  private rejection: Exit.Exit<never, Rejection> | undefined = undefined
+  private rejectedFor = 0
 
   constructor(
     where: string,
@@ -331,6 +333,7 @@ export class RateLimits {
     limit: Limit
   ): Effect.fn.Return<number> {
     const { algorithm, limit: calls, window } = this.rules
+    const deadline = yield* Deadline
     const askedAt = yield* Clock.currentTimeMillis
     if (askedAt < this.storeFrom) return yield* this.askHere(limit)
     // One call tries a store that has failed; the others do not wait for what comes of it.
@@ -342,7 +345,10 @@ export class RateLimits {
       limit: calls,
       key: limit.key === undefined ? this.name : `${this.name}:${limit.key}`
     }).pipe(
-      Effect.timeoutOrElse({ duration: this.storeTimeout, orElse: () => Effect.fail(timedOut) }),
+      Effect.timeoutOrElse({
+        duration: Math.max(0, Math.min(this.storeTimeout, deadline - askedAt)),
+        orElse: () => Effect.fail(timedOut)
+      }),
       Effect.exit
     )
     const now = yield* Clock.currentTimeMillis
@@ -358,8 +364,11 @@ export class RateLimits {
       limit.take(now)
       return 0
     }
+    const late = Cause.squash(exit.cause) === timedOut
+    // A call in a hurry says nothing of the store.
+    if (late && now - askedAt < this.storeTimeout) return yield* this.askHere(limit)
     if (!this.storeFailed) {
-      const why = Cause.squash(exit.cause) === timedOut
+      const why = late
         ? `did not answer in ${Duration.format(Duration.millis(this.storeTimeout))}`
         : "failed"
       yield* Effect.logWarning(
@@ -371,11 +380,16 @@ export class RateLimits {
     return yield* this.askHere(limit)
   })
 
-  private reject(limit: Limit, now: number): Effect.Effect<never, Rejection> {
+  /** Counts a rejection and makes its error. Calls that are told of the same wait are told so by the same error. */
+  private reject(limit: Limit, now: number): Exit.Exit<never, Rejection> {
     this.rejections++
     this.rejected.updateUnsafe(1, this.context)
-    const retryAfter = Duration.millis(Math.max(1, Math.ceil(limit.expectedAt - now)))
-    return Effect.fail(new PolicyError({ reason: new RateLimited({ retryAfter }) }))
+    const wait = Math.max(1, Math.ceil(limit.expectedAt - now))
+    if (this.rejection === undefined || this.rejectedFor !== wait) {
+      this.rejectedFor = wait
+      this.rejection = Exit.fail(new PolicyError({ reason: new RateLimited({ retryAfter: Duration.millis(wait) }) }))
+    }
+    return this.rejection
   }
 
   /** The machine of a key. It has to be used before anything else runs, or it may be dropped. */
