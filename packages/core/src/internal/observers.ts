@@ -4,6 +4,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import type { Observer, PolicyEvent } from "../PolicyEvent.ts"
 
 const none: ReadonlyArray<Observer> = []
@@ -21,6 +22,16 @@ export const add = <A, E, R>(self: Effect.Effect<A, E, R>, observer: Observer): 
     observed = true
     return Effect.updateService(self, Observers, (observers) => [...observers, observer])
   })
+
+/** A layer that adds an observer to all that it is provided to. */
+export const layer = (observer: Effect.Effect<Observer>): Layer.Layer<never> =>
+  Layer.effect(
+    Observers,
+    Effect.map(Effect.all([Observers, observer]), ([observers, observer]) => {
+      observed = true
+      return [...observers, observer]
+    })
+  )
 
 /** The observers of a fiber, outermost first. */
 export const of = (fiber: Fiber.Fiber<unknown, unknown>): ReadonlyArray<Observer> =>
