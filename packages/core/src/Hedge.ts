@@ -120,6 +120,12 @@ export interface Options<in E = unknown> {
   readonly idleTimeToLive?: Duration.Input | undefined
 }
 
+/** How to hedge one effect. */
+export interface FixedOptions<in E = unknown> extends Pick<Options<E>, "max" | "while" | "budget"> {
+  /** How long to wait for an attempt before the next is started beside it. Zero starts all at once. It has no default. */
+  readonly after: Duration.Input
+}
+
 /**
  * Declares that an effect may run several times, also at the same time, with the outcome of one run. Nothing checks
  * it: reading is idempotent, and so is a write that the other side knows again by a key that is the same on every attempt.
@@ -234,12 +240,6 @@ export const hedge: {
   <A, E, R>(self: Idempotent<A, E, R>, options: FixedOptions<E>): Effect.Effect<A, E, R> =>
     compile("Hedge.hedge", options).run(self, undefined)
 )
-
-/** How to hedge one effect. */
-export interface FixedOptions<in E = unknown> extends Pick<Options<E>, "max" | "while" | "budget"> {
-  /** How long to wait for an attempt before the next is started beside it. Zero starts all at once. It has no default. */
-  readonly after: Duration.Input
-}
 
 /**
  * Tells a `Hedge` from any other value.

@@ -17,7 +17,7 @@ import { integer, millis, positiveMillis } from "./argument.ts"
 import { hintOfExit } from "./hint.ts"
 
 /** Why a hedge started: what runs is slow, or it has failed. */
-export type Because = "slow" | "failed"
+type Because = "slow" | "failed"
 
 /** Told of each hedge as it starts: 1 is the first. */
 export type OnHedge = (hedge: number, because: Because) => void
