@@ -1,8 +1,8 @@
 /**
  * Faults, latency and wrong answers on purpose, from a seed, to see whether the program holds.
  *
- * Retries, breakers and fallbacks are the code that runs least until the day on which all depends on it. Chaos makes that
- * day come when it suits: in tests the same way every time, on a game day at a rate that hurts nobody.
+ * Retries, breakers and fallbacks are the code that runs least until the day on which all depends on it. Chaos makes
+ * that day come when it suits: in tests the same way every time, on a game day at a rate that hurts nobody.
  *
  * The program marks where chaos may strike, with the error that it then has to expect, and runs as it is until a
  * layer says how often. Put the mark inside the policy, right around the call, since it is the policy that is tried.
@@ -10,9 +10,9 @@
  * It hurts where a test needs one certain sequence of failures: give that test a script and not a seed. Decisions
  * are dealt out in the order in which calls start, so calls that race each other may swap theirs.
  *
- * The kinds are those of Simmy, in Polly since 8.3 (fault, latency, outcome, behaviour), and so is the default rate of 0.001.
- * Polly stacks one strategy a kind; here one decision holds them all: first latency, then behaviour, then fault, outcome
- * or hang.
+ * The kinds are those of Simmy, in Polly since 8.3 (fault, latency, outcome, behaviour), and so is the default rate of
+ * 0.001. Polly stacks one strategy a kind; here one decision holds them all: first latency, then behaviour, then fault,
+ * outcome or hang.
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -33,8 +33,9 @@ export interface Options<out E, out A = never> {
   readonly seed: string | number
 
   /**
-   * The share of calls that each kind strikes, between 0 and 1: one number for all kinds that are configured, or one for
-   * each. A call has one fault, outcome or hang at most, so their rates must not be above 1 together. Defaults to 0.001.
+   * The share of calls that each kind strikes, between 0 and 1: one number for all kinds that are configured, or one
+   * for each. A call has one fault, outcome or hang at most, so their rates must not be above 1 together. Defaults to
+   * 0.001.
    */
   readonly rate?: number | { readonly [K in Kind]?: number | undefined } | undefined
 
@@ -48,23 +49,23 @@ export interface Options<out E, out A = never> {
   readonly hang?: boolean | undefined
 
   /**
-   * How long a late call waits before anything else becomes of it, and how that is spread. Defaults to no latency, and to
-   * `Jitter.none`.
+   * How long a late call waits before anything else becomes of it, and how that is spread. Defaults to no latency, and
+   * to `Jitter.none`.
    */
   readonly latency?: {
     readonly duration: Duration.Input
     readonly jitter?: Jitter.Jitter | undefined
   } | undefined
 
-  /** What runs before a call: to drop a connection, to empty a cache. If it fails, so does the call. Defaults to nothing. */
+  /** What runs before a call, to drop a connection or a cache. If it fails, so does the call. Defaults to nothing. */
   readonly behaviour?: Effect.Effect<unknown, E> | undefined
 }
 
 declare const SelfTypeId: unique symbol
 
 /**
- * A place of a program where chaos may strike with errors `E` and answers `A`. It is a reference that is off by default, so a
- * program that has one needs no layer.
+ * A place of a program where chaos may strike with errors `E` and answers `A`. It is a reference that is off by
+ * default, so a program that has one needs no layer.
  */
 export interface ServiceClass<in out Self, in out E, in out A>
   extends Context.Reference<Machine.Chaos<E, A> | undefined>
@@ -78,8 +79,8 @@ export interface ServiceClass<in out Self, in out E, in out A>
   readonly inject: <A1, E1, R>(self: Effect.Effect<A1, E1, R>) => Effect.Effect<A1 | A, E1 | E, R>
 
   /**
-   * Turns chaos on below. Each time it is built the seed begins anew. Options that cannot be right are a `RangeError` that
-   * names the option.
+   * Turns chaos on below. Each time it is built the seed begins anew. Options that cannot be right are a `RangeError`
+   * that names the option.
    */
   readonly layer: (options: Options<E, A>) => Layer.Layer<never>
 

@@ -2,14 +2,14 @@
  * A second attempt when the first is slow: whichever succeeds first is the answer, and the other is interrupted.
  *
  * Where one call in a hundred is slow because of the server that it met and not because of what it asks for, asking
- * again is faster than waiting: a second call is slow as well one time in ten thousand. Sent only after the first has taken longer
- * than 95 % of the calls do, it adds 5 % of load and takes away most of the tail (Jeffrey Dean and Luiz André Barroso,
- * "The Tail at Scale", CACM 56(2), 2013).
+ * again is faster than waiting: a second call is slow as well one time in ten thousand. Sent only after the first has
+ * taken longer than 95 % of the calls do, it adds 5 % of load and takes away most of the tail (Jeffrey Dean and Luiz
+ * André Barroso, "The Tail at Scale", CACM 56(2), 2013).
  *
  * Hedging hurts when calls are slow because the other side has too much to do, since it then has more: give the hedge a
- * budget and let the delay follow the latency. It must not be used where doing the work twice does harm, so it takes nothing
- * but what {@link idempotent} declares. The loser is interrupted, and its finalizers are waited for: an attempt that cannot be
- * interrupted makes the answer wait for it.
+ * budget and let the delay follow the latency. It must not be used where doing the work twice does harm, so it takes
+ * nothing but what {@link idempotent} declares. The loser is interrupted, and its finalizers are waited for: an attempt
+ * that cannot be interrupted makes the answer wait for it.
  *
  * The rules are those of gRPC's hedging policy (gRFC A6), and the delay by a quantile is that of Finagle's
  * `BackupRequestFilter` and tower's `hedge`.
@@ -28,14 +28,14 @@ declare const IdempotentTypeId: unique symbol
 
 /**
  * An effect that may run several times, also at the same time, with the outcome of one run. {@link idempotent} declares
- * it. The declaration is for this effect: one that is made from it, by `Effect.map` or any other way, has to be declared
- * again.
+ * it. The declaration is for this effect: one that is made from it, by `Effect.map` or any other way, has to be
+ * declared again.
  */
 export interface Idempotent<out A, out E = never, out R = never> extends Effect.Effect<A, E, R> {
   readonly [IdempotentTypeId]: typeof IdempotentTypeId
 }
 
-/** Starts a second attempt of calls that are slow. Made by {@link make} and shared by all that call the same dependency. */
+/** Starts a second attempt of calls that are slow. Made by {@link make}, shared by all that call one dependency. */
 export interface Hedge<in E = unknown> {
   readonly [TypeId]: typeof TypeId
 
@@ -53,8 +53,8 @@ export interface Hedge<in E = unknown> {
 }
 
 /**
- * `protect` of a hedge: an effect gives that effect protected, and options give a function that protects an effect. Either
- * way the effect has to be declared {@link Idempotent}.
+ * `protect` of a hedge: an effect gives that effect protected, and options give a function that protects an effect.
+ * Either way the effect has to be declared {@link Idempotent}.
  */
 export type Protect<E> = <const S extends Idempotent<unknown, E, unknown> | CallOptions>(self: S) => Protected<S, E>
 
@@ -107,12 +107,12 @@ export interface Options<in E = unknown> {
    */
   readonly while?: ((error: E) => boolean) | undefined
 
-  /** Asked before each hedge. One that is refused is not started, nor any later one of that call. Defaults to no limit. */
+  /** Asked before each hedge. After one that is refused the call has no more. Defaults to no limit. */
   readonly budget?: Budget | undefined
 
   /**
-   * How many keys are remembered, for a delay by {@link quantile}: a whole number of at least 1. The one that was not used for
-   * longest is forgotten. Defaults to 1,000.
+   * How many keys are remembered, for a delay by {@link quantile}: a whole number of at least 1. The one that was not
+   * used for longest is forgotten. Defaults to 1,000.
    */
   readonly maxKeys?: number | undefined
 
@@ -122,13 +122,13 @@ export interface Options<in E = unknown> {
 
 /** How to hedge one effect. */
 export interface FixedOptions<in E = unknown> extends Pick<Options<E>, "max" | "while" | "budget"> {
-  /** How long to wait for an attempt before the next is started beside it. Zero starts all at once. It has no default. */
+  /** How long to wait for an attempt before the next is started beside it: zero starts all at once. No default. */
   readonly after: Duration.Input
 }
 
 /**
- * Declares that an effect may run several times, also at the same time, with the outcome of one run. Nothing checks
- * it: reading is idempotent, and so is a write that the other side knows again by a key that is the same on every attempt.
+ * Declares that an effect may run several times, also at the same time, with the outcome of one run. Nothing checks it:
+ * reading is idempotent, and so is a write that the other side knows again by a key that is the same on every attempt.
  *
  * ```ts import.meta.vitest
  * import { Hedge } from "@holdfast/core"
@@ -144,10 +144,10 @@ export const idempotent = <A, E, R>(self: Effect.Effect<A, E, R>): Idempotent<A,
 /**
  * A delay that follows the latency: this quantile of it, over the calls of the last window.
  *
- * The time of a first attempt counts when it succeeds, and when it has taken longer than the delay: one that lost counts
- * as a little more than the delay at least, so that the delay rises while more calls are hedged than should be. Until there
- * are `minimumCalls` times no attempt counts as slow; one that fails starts the next all the same. Times are exact up to
- * 32 ms and to a sixteenth above.
+ * The time of a first attempt counts when it succeeds, and when it has taken longer than the delay: one that lost
+ * counts as a little more than the delay at least, so that the delay rises while more calls are hedged than should be.
+ * Until there are `minimumCalls` times no attempt counts as slow; one that fails starts the next all the same. Times
+ * are exact up to 32 ms and to a sixteenth above.
  *
  * - `quantile`: above 0 and below 1; `1 - quantile` is the share of calls that are hedged. Defaults to 0.95.
  * - `window`: the quantile is taken anew so often, and not before there are `minimumCalls`. Defaults to `"30 seconds"`.
@@ -191,8 +191,8 @@ export const quantile = (options?: {
  * Makes a hedge that many calls share. Options that cannot be right are a `RangeError` that names the option.
  *
  * - The first success is the answer. The other attempts are interrupted, and have ended when it is seen.
- * - An attempt that fails starts the next one without a delay, unless the error asks for time by a `retryAfter`: then no
- *   more are started.
+ * - An attempt that fails starts the next one without a delay, unless the error asks for time by a `retryAfter`: then
+ *   no more are started.
  * - When all fail, the failure of the first comes out, its cause untouched.
  * - A defect or an interruption within an attempt ends the call with it.
  *
@@ -216,7 +216,8 @@ export const make = <E = unknown>(options: Options<E>): Effect.Effect<Hedge<E>> 
   Effect.sync(() => fromMachine(compile("Hedge.make", options)))
 
 /**
- * Hedges one effect after a fixed delay. Latencies and a budget are of use over many calls: {@link make} a hedge for them.
+ * Hedges one effect after a fixed delay. Latencies and a budget are of use over many calls: {@link make} a hedge for
+ * them.
  *
  * ```ts import.meta.vitest
  * import { Hedge } from "@holdfast/core"

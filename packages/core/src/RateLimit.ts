@@ -1,16 +1,16 @@
 /**
  * So many calls in so much time: what exceeds it waits within a bound, or is rejected before it runs.
  *
- * Where the other side counts calls and answers 429 to the rest, the calls above the limit are lost work on both sides, and
- * some count against the next window too. A limit on the caller's side turns them into a short wait or an error
+ * Where the other side counts calls and answers 429 to the rest, the calls above the limit are lost work on both sides,
+ * and some count against the next window too. A limit on the caller's side turns them into a short wait or an error
  * that costs nothing and says when to come back.
  *
- * There is no debt: a call that is rejected counts for nothing, and one that waits counts when it is let through. Those who
- * wait are served in the order in which they came. With Effect's `RateLimiter` "delay" mode a call that gives up has taken its place in
- * the time to come all the same, and those after it wait for a call that is never made.
+ * There is no debt: a call that is rejected counts for nothing, and one that waits counts when it is let through. Those
+ * who wait are served in the order in which they came. With Effect's `RateLimiter` "delay" mode a call that gives up
+ * has taken its place in the time to come all the same, and those after it wait for a call that is never made.
  *
- * A rate limit hurts when it is guessed lower than the other side's. It bounds calls a second and not calls in flight: against
- * a dependency that slows down use a `Bulkhead`.
+ * A rate limit hurts when it is guessed lower than the other side's. It bounds calls a second and not calls in flight:
+ * against a dependency that slows down use a `Bulkhead`.
  *
  * The algorithms and the stores are those of Effect's `RateLimiter`.
  */
@@ -25,7 +25,7 @@ import type { PolicyError, RateLimited } from "./PolicyError.ts"
 
 const TypeId = "~@holdfast/core/RateLimit"
 
-/** Lets so many calls through in a window of time. Made by {@link make}, and shared by all that call the same dependency. */
+/** Lets so many calls through in a window of time. Made by {@link make}, shared by all that call one dependency. */
 export interface RateLimit {
   readonly [TypeId]: typeof TypeId
 
@@ -33,11 +33,12 @@ export interface RateLimit {
   readonly name: string
 
   /**
-   * Runs an effect when the limit lets it through: at once, or after a wait, or not at all. `{ key }` says whose limit it
-   * is (an origin, a tenant): each key has a count and a queue of its own.
+   * Runs an effect when the limit lets it through: at once, or after a wait, or not at all. `{ key }` says whose limit
+   * it is (an origin, a tenant): each key has a count and a queue of its own.
    *
-   * A wait that would be longer than `maxWait` or pass the `Deadline` in force is not begun. The call then fails with the reason
-   * `RateLimited`, whose `retryAfter` is how long a wait would have been; nothing of it has run, and it counts for nothing.
+   * A wait that would be longer than `maxWait` or pass the `Deadline` in force is not begun. The call then fails with
+   * the reason `RateLimited`, whose `retryAfter` is how long a wait would have been; nothing of it has run, and it
+   * counts for nothing.
    */
   readonly withLimit: Protect<unknown, PolicyError<RateLimited>, never>
 
@@ -59,8 +60,8 @@ export interface Stats {
 /** What is let through, and how long the rest may wait. */
 export interface Options {
   /**
-   * The name under which processes share the limit, and under which it is known in warnings and metrics. Limits of the same
-   * name share one count wherever there is a store, also within a process. Defaults to none: the count is then
+   * The name under which processes share the limit, and under which it is known in warnings and metrics. Limits of the
+   * same name share one count wherever there is a store, also within a process. Defaults to none: the count is then
    * this process's own, and known as `"rate limit"`.
    */
   readonly name?: string | undefined
@@ -74,8 +75,8 @@ export interface Options {
   /**
    * How calls are counted.
    *
-   * - `fixed-window`: up to `limit` calls at once; each adds `window / limit` to the window, and when that has passed the
-   *   count begins anew. Two windows may meet, so that twice the limit passes in a moment.
+   * - `fixed-window`: up to `limit` calls at once; each adds `window / limit` to the window, and when that has passed
+   *   the count begins anew. Two windows may meet, so that twice the limit passes in a moment.
    * - `token-bucket`: up to `limit` calls at once, and then one every `window / limit`.
    *
    * Defaults to `"fixed-window"`, as Effect's does.
@@ -92,8 +93,8 @@ export interface Options {
   readonly queue?: number | undefined
 
   /**
-   * How many keys are remembered: a whole number of at least 1. Keys that have not used any of their limit are forgotten
-   * first, and then the one that was not used for longest, with its count. Defaults to 1,000.
+   * How many keys are remembered: a whole number of at least 1. Keys that have not used any of their limit are
+   * forgotten first, and then the one that was not used for longest, with its count. Defaults to 1,000.
    */
   readonly maxKeys?: number | undefined
 
@@ -104,12 +105,12 @@ export interface Options {
 /**
  * Makes a rate limit. Options that cannot be right are a `RangeError` that names the option.
  *
- * With a `name`, the count is in Effect's `RateLimiter`, or its `RateLimiterStore`, if the context of `make` has one: with a
- * store in Redis, a fleet keeps the limit together. Otherwise the count is this process's own. The queue is always: it is
- * in order within a process, and takes turns with other processes as the store has it.
+ * With a `name`, the count is in Effect's `RateLimiter`, or its `RateLimiterStore`, if the context of `make` has one:
+ * with a store in Redis, a fleet keeps the limit together. Otherwise the count is this process's own. The queue is
+ * always: it is in order within a process, and takes turns with other processes as the store has it.
  *
- * When the store fails or is slow, calls go on with the count of this process, which has followed until then. A warning says
- * so once, and the store is asked again every five seconds.
+ * When the store fails or is slow, calls go on with the count of this process, which has followed until then. A warning
+ * says so once, and the store is asked again every five seconds.
  *
  * ```ts import.meta.vitest
  * import { RateLimit } from "@holdfast/core"

@@ -162,7 +162,8 @@ describe("C7", () => {
     { race: Race },
     ({ race }) =>
       Effect.gen(function*() {
-        // The first sleep under a `TestClock` can be interrupted even in a finalizer, unless time has been adjusted before.
+        // The first sleep under a `TestClock` can be interrupted even in a finalizer, unless time has been adjusted
+        // before.
         yield* TestClock.adjust(1)
         const times = timesOf(race)
         const startedAt = yield* Clock.currentTimeMillis

@@ -34,8 +34,8 @@ export class Chaos<out E, out A> {
   }
 
   /**
-   * Decides about the next call. Every call draws the same numbers, whatever is turned on: so the same calls are late with
-   * and without faults.
+   * Decides about the next call. Every call draws the same numbers, whatever is turned on: so the same calls are late
+   * with and without faults.
    */
   decide(): Decision {
     const { behaviour, fault, hang, jitter, latency, late, outcome } = this.rules

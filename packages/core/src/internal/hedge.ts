@@ -1,8 +1,8 @@
 /**
  * The race of a hedged call, and the latency that says when to hedge.
  *
- * A race is one suspension of the caller's fiber. Each leg runs in a fiber of its own, all that happens between them is plain
- * functions, and the caller goes on when the last leg has ended, with the result that was decided by then.
+ * A race is one suspension of the caller's fiber. Each leg runs in a fiber of its own, all that happens between them is
+ * plain functions, and the caller goes on when the last leg has ended, with the result that was decided by then.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -22,7 +22,8 @@ type Because = "slow" | "failed"
 /** Told of each hedge as it starts: 1 is the first. */
 export type OnHedge = (hedge: number, because: Because) => void
 
-// Exact up to 32 ms, then 16 buckets for each power of two, so that a latency is known to a sixteenth, up to 70 minutes.
+// Exact up to 32 ms, then 16 buckets for each power of two, so that a latency is known to a sixteenth, up to 70
+// minutes.
 const exact = 32
 const buckets = exact + 17 * 16
 const longest = 2 ** 22 - 1
@@ -42,8 +43,8 @@ const topOf = (bucket: number): number => {
 }
 
 /**
- * A quantile of the latencies of the last window. Tower keeps two histograms that change places; as the quantile is taken
- * only when they do, one histogram and its last answer say the same.
+ * A quantile of the latencies of the last window. Tower keeps two histograms that change places; as the quantile is
+ * taken only when they do, one histogram and its last answer say the same.
  */
 export class Latencies {
   /** The quantile, or `Infinity` until there is one. */
@@ -307,8 +308,8 @@ class Race<A, E, R> extends Alarm.Alarm {
 
   /**
    * Records the time of the first leg when it succeeds, and when it has taken longer than the delay, however it ends.
-   * One that lost would have taken longer still, so it counts as a little more than the delay at least: were it left out, or
-   * counted as what it took, the quantile could only sink, and with every hedge there would be more of them.
+   * One that lost would have taken longer still, so it counts as a little more than the delay at least: were it left
+   * out, or counted as what it took, the quantile could only sink, and with every hedge there would be more of them.
    */
   measure(succeeded: boolean): void {
     if (this.latencies === undefined) return

@@ -1,8 +1,8 @@
 /**
  * A rate limit as a part of a call: the counts of this process by key, the queues of those who wait, and the store.
  *
- * The counts are small synchronous machines, to which time comes in as an argument, in milliseconds. They count as Effect's
- * stores do, so that a process that goes on without its store goes on by the same rule.
+ * The counts are small synchronous machines, to which time comes in as an argument, in milliseconds. They count as
+ * Effect's stores do, so that a process that goes on without its store goes on by the same rule.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -35,7 +35,8 @@ export class Limit {
   nextAt = 0
   waiting = 0
   private refusedAt = 0
-  // A fixed window: when it was opened, and what it has let through. Each call adds its share to the length of the window.
+  // A fixed window: when it was opened, and what it has let through. Each call adds its share to the length of the
+  // window.
   private openedAt = 0
   private count = 0
   // A bucket: what is in it, and since when the next token flows.
@@ -406,8 +407,8 @@ export class RateLimits {
     return limit
   }
 
-  // Looks at a few machines, oldest first, so that a flood of new keys costs each call the same. Fresh ones go, which loses
-  // nothing; when there is no room those without a queue go too, and their counts with them.
+  // Looks at a few machines, oldest first, so that a flood of new keys costs each call the same. Fresh ones go, which
+  // loses nothing; when there is no room those without a queue go too, and their counts with them.
   private makeRoom(now: number): void {
     let looks = 8
     for (const [key, limit] of this.keyed) {
