@@ -17,7 +17,7 @@ import * as Deadline from "@holdfast/core/Deadline"
 import * as Policy from "@holdfast/core/Policy"
 import type { AttemptTimeout, DeadlineExceeded } from "@holdfast/core/PolicyError"
 import { isPolicyError, type PolicyError } from "@holdfast/core/PolicyError"
-import * as PolicyEvent from "@holdfast/core/PolicyEvent"
+import * as RetryBudget from "@holdfast/core/RetryBudget"
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -71,28 +71,38 @@ const parts = (options: HttpPolicy.Options = {}): Effect.Effect<Parts, never, Ht
     const inner = yield* HttpClient.HttpClient
     const total = millis("timeouts.total", options.timeouts?.total)
     const attempt = millis("timeouts.attempt", options.timeouts?.attempt)
-    const shared = {
-      name: options.name ?? "http",
-      deadline: total,
-      retry: {
-        ...(options.retry === false ? { times: 0 } : options.retry),
-        while: (failure: AttemptFailure) => HttpPolicy.decide(failure.attempt, options)
-      }
-    }
-    // The core retries an attempt that timed out without asking: right for what may be repeated, and only for that.
-    const repeatable = yield* Policy.make({ ...shared, attemptTimeout: attempt })
-    const careful = yield* Policy.make(shared)
+    const retry = options.retry === false ? { times: 0 } : { ...options.retry }
+    const { budget, onRetry, onTimeout } = retry
+    // One budget for both policies below.
+    const shared = budget === undefined || RetryBudget.isRetryBudget(budget) ? budget : yield* RetryBudget.make(budget)
+    const policyOf = (onTimeout: "retry" | "stop" | undefined) =>
+      Policy.make({
+        name: options.name ?? "http",
+        deadline: total,
+        attemptTimeout: attempt,
+        retry: {
+          ...retry,
+          budget: shared,
+          while: (failure: AttemptFailure) => HttpPolicy.decide(failure.attempt, options),
+          onTimeout,
+          onRetry: (event) => {
+            freeOnRetry(event)
+            onRetry?.(event)
+          }
+        }
+      })
+    const repeatable = yield* policyOf(onTimeout)
+    // Nobody knows whether the server carried out what timed out.
+    const careful = yield* policyOf("stop")
 
     const run: Run = (request) =>
       Effect.withFiber((fiber) => {
         const startedAt = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
         const call = new Call(inner, options, fiber.context, request)
-        const key = originOf(request.url)
-        const answer: Effect.Effect<BodyResponse, AttemptFailure | PolicyFailure> = call.isRepeatable
-          ? repeatable.protect({ key })(call.attempt())
-          : careful.protect({ key })(attempt === undefined ? call.attempt() : call.bounded(attempt))
+        const policy = call.isRepeatable ? repeatable : careful
+        const answer = policy.protect({ key: originOf(request.url) })(call.attempt())
         return Effect.matchEffect(
-          Effect.onInterrupt(PolicyEvent.observe(answer, freeOnRetry), () => call.abandon()),
+          Effect.onInterrupt(answer, () => call.abandon()),
           {
             onSuccess: (response) => Effect.succeed(within(response, total, startedAt, fiber)),
             onFailure: (failure): Effect.Effect<Response, Failure | PolicyFailure> => {

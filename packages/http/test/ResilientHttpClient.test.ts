@@ -139,6 +139,33 @@ describe("ResilientHttpClient", () => {
         respond(200, { body: stalled("x") })
       ]))))
 
+    it.effect("tells onRetry of each retry, before the delay", () => {
+      const told: Array<number> = []
+      return Effect.gen(function*() {
+        yield* Effect.forkChild(get, { startImmediately: true })
+        assert.deepStrictEqual(told, [1])
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(told, [1, 2])
+      }).pipe(Effect.provide(over([TestTransport.always(respond(503))], {
+        retry: { times: 2, onRetry: ({ attempt }) => told.push(attempt) }
+      })))
+    })
+
+    it.effect("has one budget, whatever the method", () =>
+      Effect.gen(function*() {
+        const first = yield* play(get)
+        const second = yield* play(post)
+        assert.strictEqual(stopOf(first.events)?.[0], "budget")
+        assert.strictEqual(stopOf(second.events)?.[0], "budget")
+        assert.strictEqual((yield* sent).length, 3)
+      }).pipe(
+        Effect.provide(
+          over([TestTransport.always(fail("ConnectRefused"))], {
+            retry: { budget: { ratio: 0, minPerSecond: 1 / 1000, window: "1000 seconds" } }
+          })
+        )
+      ))
+
     it.effect("retries nothing with retry: false", () =>
       Effect.gen(function*() {
         const { exit } = yield* play(get)

@@ -2,11 +2,9 @@
  * One attempt of a call as one effect: it fails for a transport failure and for a response to try again after alike, so
  * that one loop with one counter sees both.
  */
-import { AttemptTimeout, PolicyError } from "@holdfast/core/PolicyError"
-import type { PolicyEvent } from "@holdfast/core/PolicyEvent"
+import type { RetryScheduled } from "@holdfast/core/PolicyEvent"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as HttpBody from "effect/http/HttpBody"
@@ -28,7 +26,6 @@ type Request = HttpClientRequest.HttpClientRequest
 type Outcome =
   | { readonly _tag: "Response"; readonly response: BodyResponse }
   | { readonly _tag: "Error"; readonly error: Failure }
-  | { readonly _tag: "Timeout"; readonly error: PolicyError<AttemptTimeout> }
 
 type Facts = Pick<HttpFailure.HttpFailure, "reason" | "phase" | "requestWritten" | "cause">
 
@@ -56,9 +53,9 @@ export class AttemptFailure extends HttpFailure.HttpFailure {
 }
 
 /** Frees the connection of an attempt as soon as it is certain that another follows. */
-export const freeOnRetry = (event: PolicyEvent): void => {
-  if (event._tag !== "RetryScheduled" || !(event.error instanceof AttemptFailure)) return
-  const { call, outcome } = event.error
+export const freeOnRetry = ({ error }: RetryScheduled): void => {
+  if (!(error instanceof AttemptFailure)) return
+  const { call, outcome } = error
   if (outcome._tag === "Response") call.discard(outcome.response)
 }
 
@@ -100,19 +97,6 @@ export class Call {
         this.discarding = undefined
         return this.send()
       })
-    })
-  }
-
-  /** {@link attempt} within a bound on its time, where only this call knows whether it may be repeated after that. */
-  bounded(millis: number): Effect.Effect<BodyResponse, AttemptFailure> {
-    return Effect.timeoutOrElse(this.attempt(), {
-      duration: millis,
-      orElse: () => {
-        const error = new PolicyError({ reason: new AttemptTimeout({ timeout: Duration.millis(millis) }) })
-        const reason = new HttpFailure.HeadersTimeout({ code: "ATTEMPT_TIMEOUT" })
-        const facts = { reason, phase: "headers", requestWritten: true, cause: error } as const
-        return Effect.fail(AttemptFailure.make(facts, this, { _tag: "Timeout", error }))
-      }
     })
   }
 
