@@ -5,12 +5,10 @@
  */
 import * as Exit from "effect/Exit"
 import { BulkheadFull, PolicyError } from "../PolicyError.ts"
+import { Line, type Member } from "./line.ts"
 
-/** A call in the queue: a node of a doubly linked list, so that it can leave from the middle in one step. */
-export interface Waiter {
-  before: Waiter | undefined
-  after: Waiter | undefined
-
+/** A call in the queue. */
+export interface Waiter extends Member<Waiter> {
   /** Called once, when a permit is handed over. It may run the call to its end, and must not throw. */
   grant(): void
 }
@@ -20,15 +18,13 @@ export class Bulkhead {
   limit: number
   readonly queue: number
   running = 0
-  waiting = 0
   /** Calls turned away, since the machine was made. */
   rejections = 0
   /** Whether {@link settle} wants to be told how calls end. */
   readonly adapts: boolean = false
   /** @internal When a call last asked for it. */
   usedAt = 0
-  private head: Waiter | undefined = undefined
-  private tail: Waiter | undefined = undefined
+  private readonly line = new Line<Waiter>()
   private granting = false
   private rejection: Exit.Exit<never, PolicyError<BulkheadFull>> | undefined = undefined
   private rejectedAt = -1
@@ -38,6 +34,11 @@ export class Bulkhead {
     this.queue = queue
   }
 
+  /** How many calls are in the queue. */
+  get waiting(): number {
+    return this.line.length
+  }
+
   /** Neither runs nor keeps a call. */
   get idle(): boolean {
     return this.running === 0 && this.waiting === 0
@@ -45,7 +46,7 @@ export class Bulkhead {
 
   /** Takes a permit at once, never past those who wait. */
   tryAcquire(): boolean {
-    if (this.running >= this.limit || this.head !== undefined) return false
+    if (this.running >= this.limit || this.line.first !== undefined) return false
     this.running++
     return true
   }
@@ -54,15 +55,11 @@ export class Bulkhead {
   release(): void {
     this.running--
     // A call that ends within its `grant` gets here again: the loop below goes on, and the stack does not grow.
-    if (this.head === undefined || this.granting) return
+    if (this.line.first === undefined || this.granting) return
     this.granting = true
     try {
-      for (
-        let first: Waiter | undefined = this.head;
-        first !== undefined && this.running < this.limit;
-        first = this.head
-      ) {
-        this.unlink(first)
+      for (let first = this.line.first; first !== undefined && this.running < this.limit; first = this.line.first) {
+        this.line.leave(first)
         this.running++
         first.grant()
       }
@@ -74,19 +71,13 @@ export class Bulkhead {
   /** Puts a call at the end of the queue; `false` when the queue is full. */
   enqueue(waiter: Waiter): boolean {
     if (this.waiting >= this.queue) return false
-    waiter.before = this.tail
-    if (this.tail === undefined) this.head = waiter
-    else this.tail.after = waiter
-    this.tail = waiter
-    this.waiting++
+    this.line.join(waiter)
     return true
   }
 
   /** Takes a call out of the queue; `false` when it is not in it. */
   cancel(waiter: Waiter): boolean {
-    if (waiter !== this.head && waiter.before === undefined) return false
-    this.unlink(waiter)
-    return true
+    return this.line.leave(waiter)
   }
 
   /** Counts a rejection and gives its error, which is one and the same as long as the limit is. */
@@ -106,17 +97,6 @@ export class Bulkhead {
    * by a dependency that had too much to do. A call that was interrupted or failed for another reason is not settled.
    */
   settle(_now: number, _latency: number, _dropped: boolean): void {}
-
-  private unlink(waiter: Waiter): void {
-    const { after, before } = waiter
-    if (before === undefined) this.head = after
-    else before.after = after
-    if (after === undefined) this.tail = before
-    else after.before = before
-    waiter.before = undefined
-    waiter.after = undefined
-    this.waiting--
-  }
 }
 
 /** What an adaptive limit goes by. */

@@ -15,6 +15,7 @@ import type { Budget, Options, Quantile } from "../Hedge.ts"
 import * as Alarm from "./alarm.ts"
 import { integer, millis, positiveMillis } from "./argument.ts"
 import { hintOfExit } from "./hint.ts"
+import { isRetryable } from "./retry.ts"
 
 /** Why a hedge started: what runs is slow, or it has failed. */
 type Because = "slow" | "failed"
@@ -337,5 +338,3 @@ class Race<A, E, R> extends Alarm.Alarm {
 
 const isQuantile = (after: Options["after"]): after is Quantile =>
   hasProperty(after, "_tag") && after._tag === "Quantile"
-
-const isRetryable = (error: unknown): boolean => !hasProperty(error, "isRetryable") || error.isRetryable !== false

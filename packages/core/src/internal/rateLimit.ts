@@ -18,6 +18,7 @@ import { PolicyError, RateLimited } from "../PolicyError.ts"
 import type { Options } from "../RateLimit.ts"
 import * as Alarm from "./alarm.ts"
 import { integer, millis, positiveMillis } from "./argument.ts"
+import { Line, type Member } from "./line.ts"
 
 export interface Rules {
   readonly algorithm: "fixed-window" | "token-bucket"
@@ -33,7 +34,6 @@ export class Limit {
   readonly rules: Rules
   /** Before this nothing is to be had, as the last refusal has said. */
   nextAt = 0
-  waiting = 0
   private refusedAt = 0
   // A fixed window: when it was opened, and what it has let through. Each call adds its share to the length of the
   // window.
@@ -42,8 +42,7 @@ export class Limit {
   // A bucket: what is in it, and since when the next token flows.
   private tokens: number
   private refilledAt = -Infinity
-  private head: Place | undefined = undefined
-  private tail: Place | undefined = undefined
+  private readonly line = new Line<Place>()
 
   constructor(rules: Rules, key: string | undefined) {
     this.rules = rules
@@ -114,37 +113,30 @@ export class Limit {
       (algorithm === "fixed-window" ? Math.floor(this.waiting / limit) * window : this.waiting * refill)
   }
 
+  /** How many calls are in the queue. */
+  get waiting(): number {
+    return this.line.length
+  }
+
   isFirst(place: Place): boolean {
-    return this.head === place
+    return this.line.first === place
   }
 
   enqueue(place: Place): void {
-    place.before = this.tail
-    if (this.tail === undefined) this.head = place
-    else this.tail.after = place
-    this.tail = place
-    this.waiting++
+    this.line.join(place)
   }
 
   /** Takes a place out of the queue, if it is in it, and tells the one that becomes the first. */
   leave(place: Place): void {
-    const { after, before } = place
-    if (before === undefined && this.head !== place) return
-    if (before === undefined) this.head = after
-    else before.after = after
-    if (after === undefined) this.tail = before
-    else after.before = before
-    place.before = undefined
-    place.after = undefined
-    this.waiting--
-    if (before === undefined) after?.advance()
+    const wasFirst = this.isFirst(place)
+    if (this.line.leave(place) && wasFirst) this.line.first?.advance()
   }
 }
 
 type Rejection = PolicyError<RateLimited>
 
 /** A place in the queue, with an alarm for the end of the wait. Only the first in the queue asks for a permission. */
-class Place extends Alarm.Alarm {
+class Place extends Alarm.Alarm implements Member<Place> {
   before: Place | undefined = undefined
   after: Place | undefined = undefined
   /** When the wait ends. */

@@ -16,7 +16,9 @@ export const stopDeadline = stop("deadline")
 export const stopSchedule = stop("schedule")
 export const stopBudget = stop("budget")
 
-const isRetryable = (error: unknown): boolean => !hasProperty(error, "isRetryable") || error.isRetryable !== false
+/** Whether an error does not say that another attempt is in vain. */
+export const isRetryable = (error: unknown): boolean =>
+  !hasProperty(error, "isRetryable") || error.isRetryable !== false
 
 /** `bounded` says that something outside the retry ends it: a deadline. */
 export const compile = <E, SE, SR>(
