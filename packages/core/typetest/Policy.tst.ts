@@ -37,6 +37,11 @@ type Protected<X, R = never> = Effect.Effect<number, Down | Refused | X, Store |
 declare const schedule: Schedule.Schedule<number, unknown, Broken, Patience>
 declare const scheduleOfDown: Schedule.Schedule<number, Down>
 declare const backoff: Backoff.Backoff
+declare const maybeBackoff: Backoff.Backoff | undefined
+declare const maybeAsked: ((error: Down | Refused) => boolean) | undefined
+declare const maybeRetry: { readonly times: number } | undefined
+declare const retryOptions: Retry.Options<Down | Refused> | undefined
+declare const anyOptions: Policy.Options
 declare const isTransient: (error: Down | Refused) => boolean
 
 describe("protect", () => {
@@ -89,6 +94,21 @@ describe("protect", () => {
     expect(made(Policy.make({ deadline: maybe })).protect(fetchStock)).type.toBe<
       Protected<PolicyError<DeadlineExceeded>>
     >()
+  })
+
+  // Options that were written elsewhere have parts that may be undefined, and a retry of them is no reason to refuse a call.
+  it("takes every call where the retry, its schedule or its predicate may be undefined", () => {
+    expect(made(Policy.make({ retry: undefined })).protect(fetchStock)).type.toBe<Protected<never>>()
+    expect(made(Policy.make({ retry: maybeRetry })).protect(fetchStock)).type.toBe<Protected<never>>()
+    expect(made(Policy.make({ retry: retryOptions })).protect(fetchStock)).type.toBe<Protected<never>>()
+    expect(made(Policy.make({ retry: { backoff: undefined } })).protect(fetchStock)).type.toBe<Protected<never>>()
+    expect(made(Policy.make({ retry: { backoff: maybeBackoff } })).protect(fetchStock)).type.toBe<Protected<never>>()
+    expect(made(Policy.make({ retry: { while: undefined } })).protect(fetchStock)).type.toBe<Protected<never>>()
+    expect(made(Policy.make({ retry: { while: maybeAsked } })).protect(fetchStock)).type.toBe<Protected<never>>()
+    expect(made(Policy.make({ circuitBreaker: undefined, bulkhead: undefined })).protect(fetchStock)).type.toBe<
+      Protected<never>
+    >()
+    expect(Policy.make).type.toBeCallableWith(anyOptions)
   })
 
   it("adds the error and the requirement of the schedule", () => {
