@@ -14,7 +14,6 @@
  * hides that; and when a call within it needs a permit of the same bulkhead, since each may then wait for the other.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -26,6 +25,7 @@ import { Deadline } from "./Deadline.ts"
 import * as Alarm from "./internal/alarm.ts"
 import { integer, millis, positiveMillis } from "./internal/argument.ts"
 import * as Machine from "./internal/bulkhead.ts"
+import { nowOf } from "./internal/now.ts"
 import type { CallOptions, Protect } from "./Policy.ts"
 import { type BulkheadFull, isPolicyError, type PolicyError } from "./PolicyError.ts"
 
@@ -322,8 +322,6 @@ export const fromMachines = (machines: Machine.Bulkheads): Bulkhead => {
       })
   }
 }
-
-const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
 
 const run = <A, E, R>(
   machines: Machine.Bulkheads,

@@ -18,6 +18,7 @@ import { CircuitOpen, isPolicyError, PolicyError } from "../PolicyError.ts"
 import { integer, millis, positiveMillis } from "./argument.ts"
 import * as Machine from "./circuitBreaker.ts"
 import { hintOfExit } from "./hint.ts"
+import { nowOf } from "./now.ts"
 
 /** Whether a policy within turned the call away before any of it ran, which says nothing of the dependency. */
 const isRejection = (error: unknown): boolean => {
@@ -201,9 +202,6 @@ export class Breaker<in E> {
 }
 
 const closed: State = { _tag: "Closed" }
-
-export const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): number =>
-  fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
 
 /** What a breaker is that is told nothing else. Durations are in milliseconds. */
 export const defaultTrip = {
