@@ -1,0 +1,203 @@
+/**
+ * Policies as data: what a file can say, and what is said of a file that cannot be meant.
+ */
+import { describe, it } from "@effect/vitest"
+import { assertEquals, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import * as Policy from "@holdfast/core/Policy"
+import * as PolicyData from "@holdfast/core/PolicyData"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import { Down, flaky, watch } from "./Script.ts"
+
+/** What a YAML parser makes of a whole policy, with both forms of a duration. */
+const file = {
+  name: "stock",
+  deadline: 30,
+  bulkhead: { limit: 64, queue: 128, maxWait: "1 second" },
+  retry: {
+    times: 3,
+    backoff: {
+      type: "exponential",
+      initial: "1 second",
+      factor: 2.0,
+      max: "16 seconds",
+      jitter: { proportional: 0.1 }
+    },
+    maxElapsed: 20.5,
+    retryAfter: { mode: "giveUp", max: 60 },
+    budget: { ratio: 0.2, minPerSecond: 10, window: "10 seconds" }
+  },
+  circuitBreaker: {
+    trip: { type: "rate", threshold: 0.5, window: "30 seconds", minimumCalls: 20, slow: { longerThan: 2 } },
+    openFor: { type: "exponential", initial: 30, max: "5 minutes", jitter: "none" },
+    probes: 2
+  },
+  attemptTimeout: "10 seconds"
+}
+
+describe("decode", () => {
+  it.effect("takes durations in words and in seconds, and keeps all the rest as it is", () =>
+    Effect.gen(function*() {
+      const data = yield* PolicyData.decode(file)
+      assertEquals(data, {
+        name: "stock",
+        deadline: Duration.seconds(30),
+        bulkhead: { limit: 64, queue: 128, maxWait: Duration.seconds(1) },
+        retry: {
+          times: 3,
+          backoff: {
+            type: "exponential",
+            initial: Duration.seconds(1),
+            factor: 2,
+            max: Duration.seconds(16),
+            jitter: { proportional: 0.1 }
+          },
+          maxElapsed: Duration.millis(20_500),
+          retryAfter: { mode: "giveUp", max: Duration.minutes(1) },
+          budget: { ratio: 0.2, minPerSecond: 10, window: Duration.seconds(10) }
+        },
+        circuitBreaker: {
+          trip: {
+            type: "rate",
+            threshold: 0.5,
+            window: Duration.seconds(30),
+            minimumCalls: 20,
+            slow: { longerThan: Duration.seconds(2) }
+          },
+          openFor: { type: "exponential", initial: Duration.seconds(30), max: Duration.minutes(5), jitter: "none" },
+          probes: 2
+        },
+        attemptTimeout: Duration.seconds(10)
+      })
+    }))
+
+  it.effect("takes a file that says nothing for the policy that does nothing", () =>
+    Effect.gen(function*() {
+      const policy = yield* Policy.make(PolicyData.toOptions(yield* PolicyData.decode({})))
+      strictEqual(policy, Policy.noop)
+    }))
+
+  it.effect("refuses each file with the path of what is wrong", () =>
+    Effect.gen(function*() {
+      const refusals: ReadonlyArray<readonly [file: unknown, ...says: ReadonlyArray<string>]> = [
+        [null, "Expected object"],
+        ["retry", "Expected object"],
+        [{ retry: null }, "Expected object", "at [\"retry\"]"],
+        [{ retrie: {} }, "no excess property", "at [\"retrie\"]"],
+        [{ retry: { backof: {} } }, "no excess property", "at [\"retry\"][\"backof\"]"],
+        [{ retry: { retry: { times: 1 } } }, "no excess property", "at [\"retry\"][\"retry\"]"],
+        [{ retry: { times: "3" } }, "Expected number", "at [\"retry\"][\"times\"]"],
+        [{ retry: { times: Infinity } }, "finite", "at [\"retry\"][\"times\"]"],
+        [{ retry: { backoff: { type: "fibonacci" } } }, "exponential", "at [\"retry\"][\"backoff\"]"],
+        [
+          { retry: { backoff: { type: "constant", delay: 1, factor: 2 } } },
+          "no excess property",
+          "at [\"retry\"][\"backoff\"][\"factor\"]"
+        ],
+        [{ bulkhead: {} }, "Missing key", "at [\"bulkhead\"][\"limit\"]"],
+        [{ deadline: "soon" }, "Duration", "at [\"deadline\"]"],
+        [{ deadline: "30" }, "Duration", "at [\"deadline\"]"],
+        [{ deadline: NaN }, "finite", "at [\"deadline\"]"],
+        [{ circuitBreaker: { trip: { type: "consecutive" } } }, "at [\"circuitBreaker\"][\"trip\"]"]
+      ]
+      for (const [file, ...says] of refusals) {
+        const { message } = yield* Effect.flip(PolicyData.decode(file))
+        for (const part of says) assertTrue(message.includes(part), `${part} is not in: ${message}`)
+      }
+    }))
+
+  it.effect("says all that is wrong at once", () =>
+    Effect.gen(function*() {
+      const { message } = yield* Effect.flip(PolicyData.decode({ deadline: "soon", retry: { times: "3", tmes: 3 } }))
+      for (const path of ["[\"deadline\"]", "[\"retry\"][\"times\"]", "[\"retry\"][\"tmes\"]"]) {
+        assertTrue(message.includes(`at ${path}`), message)
+      }
+    }))
+
+  it.effect("refuses a policy that cannot be with the reason that its constructor gives", () =>
+    Effect.gen(function*() {
+      const refusals: ReadonlyArray<readonly [file: unknown, reason: string]> = [
+        [{ deadline: 0 }, "Policy.make: deadline must be longer than zero"],
+        [{ deadline: -1 }, "Policy.make: deadline must be a finite duration of zero or more, got -1000 millis"],
+        [{ deadline: "Infinity" }, "Policy.make: deadline must be a finite duration"],
+        [
+          { deadline: "1 second", attemptTimeout: 10 },
+          "attemptTimeout must not be longer than the deadline (1000 millis), got 10000 millis"
+        ],
+        [{ retry: { times: 1.5 } }, "Policy.make: retry: times must be a whole number of 0 or more, got 1.5"],
+        [{ retry: { budget: { ratio: 2 } } }, "Policy.make: retry: budget: ratio must be between 0 and 1, got 2"],
+        [
+          { retry: { backoff: { type: "exponential", initial: 5, max: 1 } } },
+          "Backoff.exponential: max must be at least initial (5000 millis), got 1000 millis"
+        ],
+        [
+          { retry: { backoff: { type: "linear", jitter: { proportional: 2 } } } },
+          "Jitter.proportional: factor must be between 0 and 1, got 2"
+        ],
+        [{ bulkhead: { limit: 0 } }, "Policy.make: bulkhead: limit must be a whole number of 1 or more, got 0"],
+        [
+          { circuitBreaker: { trip: { type: "rate", size: 10, window: 10 } } },
+          "CircuitBreaker.rate: size must not be given beside a window"
+        ],
+        [
+          { circuitBreaker: { idleTimeToLive: 1 } },
+          "Policy.make: circuitBreaker: idleTimeToLive must be at least the window (30000 millis), got 1000 millis"
+        ]
+      ]
+      for (const [file, reason] of refusals) {
+        const { message } = yield* Effect.flip(PolicyData.decode(file))
+        assertTrue(message.includes(reason), `${reason} is not: ${message}`)
+      }
+    }))
+
+  it.effect("has the path of a policy within a larger file before the reason", () =>
+    Effect.gen(function*() {
+      const Larger = Schema.Struct({ policies: Schema.Record(Schema.String, PolicyData.PolicyData) })
+      const file: unknown = { policies: { stock: { deadline: 1, attemptTimeout: 10 } } }
+      const { message } = yield* Effect.flip(Schema.decodeUnknownEffect(Larger)(file))
+      assertTrue(message.includes("attemptTimeout must not be longer than the deadline"), message)
+      assertTrue(message.includes("[\"policies\"][\"stock\"]"), message)
+    }))
+})
+
+describe("encoding", () => {
+  it.effect("gives durations in words, which decode to the same data", () =>
+    Effect.gen(function*() {
+      const data = yield* PolicyData.decode(file)
+      const encoded = yield* Schema.encodeEffect(PolicyData.PolicyData)(data)
+      deepStrictEqual(encoded.deadline, "30000 millis")
+      assertEquals(yield* PolicyData.decode(encoded), data)
+    }))
+})
+
+describe("toOptions", () => {
+  it.effect("makes the policy that the file describes", () =>
+    Effect.gen(function*() {
+      const policy = yield* Policy.make(PolicyData.toOptions(yield* PolicyData.decode(file)))
+      deepStrictEqual(Policy.describe(policy).text.split("\n"), [
+        "stock: at most 4 attempts, in at most 30s",
+        "- deadline: the call ends within 30s, with its waits and delays",
+        "- bulkhead: 64 calls run at the same time, 128 wait for up to 1s, the next is turned away",
+        "- retry: up to 3 retries after 1s, then 2 times as long each time up to 16s, with jitter of 10 %, or as the other " +
+        "side asks, unless that is more than 1m; a budget bounds the retries of all calls",
+        "- circuitBreaker: opens when 50 % of the calls of 30s failed, if they are 20 or more, or when 100 % take longer " +
+        "than 2s; for 30s, then 2 times as long each time up to 5m, then 2 probes must succeed",
+        "- attemptTimeout: an attempt is interrupted after 10s"
+      ])
+    }))
+
+  it.effect("leaves room for what is not data", () =>
+    Effect.gen(function*() {
+      const data = yield* PolicyData.decode({ retry: { times: 5, backoff: { type: "constant", delay: "2 seconds" } } })
+      const { retry } = PolicyData.toOptions(data)
+      const policy = yield* Policy.make({
+        retry: { ...retry, while: (error: { readonly attempt: number }) => error.attempt < 3 }
+      })
+      const down = flaky(Infinity)
+      const { exit } = yield* watch(policy.protect(down.effect))
+      deepStrictEqual(down.at, [0, 2_000, 4_000])
+      deepStrictEqual(exit, Exit.fail(new Down({ attempt: 3 })))
+    }))
+})
