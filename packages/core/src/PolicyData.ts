@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Backoff from "./Backoff.ts"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
+import * as Hedge from "./Hedge.ts"
 import { compileParts } from "./internal/parts.ts"
 import * as Jitter from "./Jitter.ts"
 import type * as Policy from "./Policy.ts"
@@ -88,12 +89,41 @@ const BulkheadData = Schema.Struct({
   idleTimeToLive: Schema.optionalKey(Time)
 })
 
+const RateLimitData = Schema.Struct({
+  name: Schema.optionalKey(Schema.String),
+  limit: Schema.Finite,
+  window: Time,
+  algorithm: Schema.optionalKey(Schema.Literals(["fixed-window", "token-bucket"])),
+  maxWait: Schema.optionalKey(Time),
+  queue: Schema.optionalKey(Schema.Finite),
+  maxKeys: Schema.optionalKey(Schema.Finite),
+  storeTimeout: Schema.optionalKey(Time)
+})
+
+const HedgeData = Schema.Struct({
+  after: Schema.Union([
+    Time,
+    Schema.Struct({
+      quantile: Schema.optionalKey(Schema.Finite),
+      window: Schema.optionalKey(Time),
+      minimumCalls: Schema.optionalKey(Schema.Finite),
+      min: Schema.optionalKey(Time),
+      max: Schema.optionalKey(Time)
+    })
+  ]),
+  max: Schema.optionalKey(Schema.Finite),
+  maxKeys: Schema.optionalKey(Schema.Finite),
+  idleTimeToLive: Schema.optionalKey(Time)
+})
+
 const Unchecked = Schema.Struct({
   name: Schema.optionalKey(Schema.String),
   deadline: Schema.optionalKey(Time),
   bulkhead: Schema.optionalKey(BulkheadData),
+  rateLimit: Schema.optionalKey(RateLimitData),
   retry: Schema.optionalKey(RetryData),
   circuitBreaker: Schema.optionalKey(CircuitBreakerData),
+  hedge: Schema.optionalKey(HedgeData),
   attemptTimeout: Schema.optionalKey(Time)
 })
 
@@ -170,6 +200,10 @@ export const toOptions = (data: typeof Unchecked.Type): Policy.Options => ({
     openFor: data.circuitBreaker.openFor === undefined || Duration.isDuration(data.circuitBreaker.openFor)
       ? data.circuitBreaker.openFor
       : toBackoff(data.circuitBreaker.openFor)
+  },
+  hedge: data.hedge === undefined ? undefined : {
+    ...data.hedge,
+    after: Duration.isDuration(data.hedge.after) ? data.hedge.after : Hedge.quantile(data.hedge.after)
   }
 })
 
