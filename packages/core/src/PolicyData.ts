@@ -2,8 +2,9 @@
  * Policies as data: what a configuration file can say about a policy, as one schema.
  *
  * Durations are written as `"30 seconds"` or as a number of seconds. A key that no part has is refused with its path, and
- * so is a policy that cannot be, with the reason that `Policy.make` would give. What is not data, a predicate say, comes from
- * the program: spread the decoded options and add it.
+ * so is a policy that cannot be, with the reason that `Policy.make` would give. What is not data comes from
+ * the program: spread the decoded options and add it. So does a hedge, since whether a call may run twice at the same time
+ * is for the program to say.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -12,7 +13,6 @@ import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Backoff from "./Backoff.ts"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
-import * as Hedge from "./Hedge.ts"
 import { compileParts } from "./internal/parts.ts"
 import * as Jitter from "./Jitter.ts"
 import type * as Policy from "./Policy.ts"
@@ -100,22 +100,6 @@ const RateLimitData = Schema.Struct({
   storeTimeout: Schema.optionalKey(Time)
 })
 
-const HedgeData = Schema.Struct({
-  after: Schema.Union([
-    Time,
-    Schema.Struct({
-      quantile: Schema.optionalKey(Schema.Finite),
-      window: Schema.optionalKey(Time),
-      minimumCalls: Schema.optionalKey(Schema.Finite),
-      min: Schema.optionalKey(Time),
-      max: Schema.optionalKey(Time)
-    })
-  ]),
-  max: Schema.optionalKey(Schema.Finite),
-  maxKeys: Schema.optionalKey(Schema.Finite),
-  idleTimeToLive: Schema.optionalKey(Time)
-})
-
 const Unchecked = Schema.Struct({
   name: Schema.optionalKey(Schema.String),
   deadline: Schema.optionalKey(Time),
@@ -123,7 +107,6 @@ const Unchecked = Schema.Struct({
   rateLimit: Schema.optionalKey(RateLimitData),
   retry: Schema.optionalKey(RetryData),
   circuitBreaker: Schema.optionalKey(CircuitBreakerData),
-  hedge: Schema.optionalKey(HedgeData),
   attemptTimeout: Schema.optionalKey(Time)
 })
 
@@ -189,7 +172,7 @@ export const decode = (input: unknown): Effect.Effect<PolicyData, Schema.SchemaE
  * await Effect.runPromise(program) // => 2
  * ```
  */
-export const toOptions = (data: typeof Unchecked.Type): Policy.Options => ({
+export const toOptions = (data: typeof Unchecked.Type): Omit<Policy.Options, "hedge"> => ({
   ...data,
   retry: data.retry === undefined
     ? undefined
@@ -200,10 +183,6 @@ export const toOptions = (data: typeof Unchecked.Type): Policy.Options => ({
     openFor: data.circuitBreaker.openFor === undefined || Duration.isDuration(data.circuitBreaker.openFor)
       ? data.circuitBreaker.openFor
       : toBackoff(data.circuitBreaker.openFor)
-  },
-  hedge: data.hedge === undefined ? undefined : {
-    ...data.hedge,
-    after: Duration.isDuration(data.hedge.after) ? data.hedge.after : Hedge.quantile(data.hedge.after)
   }
 })
 
