@@ -24,6 +24,7 @@ import type * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Answer from "./internal/answer.ts"
+import * as BaseUrl from "./internal/baseUrl.ts"
 import * as Exchange from "./internal/exchange.ts"
 import { newIds } from "./internal/newIds.ts"
 import * as OpenAiRequest from "./internal/openAiRequest.ts"
@@ -56,14 +57,6 @@ export const defaultModel = "gpt-5-mini"
 
 /** Where OpenAI's own API is. */
 export const defaultBaseUrl = "https://api.openai.com/v1"
-
-const httpUrl = (where: string, url: string): string => {
-  const parsed = URL.parse(url)
-  if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
-    throw new RangeError(`${where}: baseUrl must be an http or https URL, got ${JSON.stringify(url)}`)
-  }
-  return url.replace(/\/+$/, "")
-}
 
 /**
  * Makes a provider over the `HttpClient` in context.
@@ -118,7 +111,7 @@ export const makeConfig = Effect.fnUntraced(function*(
 const makeWith = (options: Options) => {
   const name = options.name ?? "openai"
   const model = options.model ?? defaultModel
-  const baseUrl = httpUrl("OpenAiProvider.make", options.baseUrl ?? defaultBaseUrl)
+  const baseUrl = BaseUrl.parse("OpenAiProvider.make", options.baseUrl ?? defaultBaseUrl)
   const url = `${baseUrl}/chat/completions`
   const secrets = options.apiKey === undefined ? [] : [options.apiKey]
 

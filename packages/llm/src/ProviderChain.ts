@@ -31,6 +31,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import * as AnthropicProvider from "./AnthropicProvider.ts"
 import * as Answers from "./internal/chainAnswer.ts"
 import * as Setting from "./internal/setting.ts"
 import type { AttemptFailure, AttemptPolicy, Entry, Settings } from "./internal/walk.ts"
@@ -235,6 +236,7 @@ type ConfiguredProvider = Effect.Effect<Provider, Config.ConfigError, HttpClient
 
 const known: Readonly<Record<string, { readonly needs: string; readonly make: ConfiguredProvider }>> = {
   openai: { needs: "OPENAI_API_KEY", make: OpenAiProvider.makeConfig() },
+  anthropic: { needs: "ANTHROPIC_API_KEY", make: AnthropicProvider.makeConfig() },
   ollama: { needs: "OLLAMA_MODEL", make: OllamaProvider.makeConfig() }
 }
 
@@ -243,6 +245,9 @@ const isConfigured = Effect.fnUntraced(function*(name: string) {
     case "openai":
       return Option.isSome(yield* Setting.secret("OPENAI_API_KEY")) ||
         Option.isSome(yield* Setting.text("OPENAI_BASE_URL"))
+    case "anthropic":
+      return Option.isSome(yield* Setting.secret("ANTHROPIC_API_KEY")) ||
+        Option.isSome(yield* Setting.text("ANTHROPIC_BASE_URL"))
     default:
       // Ollama needs no key: whoever names it has it.
       return true
@@ -251,6 +256,7 @@ const isConfigured = Effect.fnUntraced(function*(name: string) {
 
 const nothingConfigured = Setting.fail(
   "No provider is configured. Set OPENAI_API_KEY to a key of OpenAI's, or OPENAI_BASE_URL to a server that speaks its API, " +
+    "or ANTHROPIC_API_KEY to a key of Anthropic's, " +
     "or OLLAMA_MODEL to a model that `ollama pull` has fetched (and OLLAMA_HOST, if Ollama is not on this machine)"
 )
 
@@ -276,16 +282,17 @@ const priority = Effect.gen(function*() {
           ))
     )
   }
-  const openai = yield* isConfigured("openai")
-  const local = openai ||
+  const cloud = yield* Effect.filter(["openai", "anthropic"], isConfigured)
+  const local = cloud.length > 0 ||
     Option.isSome(yield* Setting.text("OLLAMA_HOST")) || Option.isSome(yield* Setting.text("OLLAMA_MODEL"))
-  return [...(openai ? ["openai"] : []), ...(local ? ["ollama"] : [])]
+  return local ? [...cloud, "ollama"] : []
 })
 
 /**
  * The layer of a `LanguageModel` that the environment describes: OpenAI first where `OPENAI_API_KEY` (or `OPENAI_BASE_URL`)
- * is set, Ollama last. `PROVIDER_PRIORITY=ollama,openai` is another order, or fewer. The providers' own settings are those
- * of {@link OpenAiProvider.makeConfig} and {@link OllamaProvider.makeConfig}.
+ * is set, then Anthropic where `ANTHROPIC_API_KEY` (or `ANTHROPIC_BASE_URL`) is, Ollama last.
+ * `PROVIDER_PRIORITY=ollama,openai` is another order, or fewer. The providers' own settings are those of
+ * {@link OpenAiProvider.makeConfig}, {@link AnthropicProvider.makeConfig} and {@link OllamaProvider.makeConfig}.
  *
  * Fails with a `ConfigError` that says what to set when nothing is configured.
  *

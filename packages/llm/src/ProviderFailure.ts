@@ -42,6 +42,8 @@ export interface Detail {
   readonly retryAfter: Duration.Duration | undefined
   /** The provider's own verdict (`x-should-retry`), which overrides the status. */
   readonly shouldRetry: boolean | undefined
+  /** The provider's id of the request, which its support asks for. */
+  readonly requestId: string | undefined
 }
 
 /** A provider's refusal as it came. */
@@ -67,14 +69,18 @@ const excerptLength = 2000
 
 const Text = Schema.optional(Schema.NullOr(Schema.String))
 const Code = Schema.optional(Schema.NullOr(Schema.Union([Schema.String, Schema.Finite])))
-const ErrorFields = { message: Text, type: Text, code: Code, param: Text }
+const ErrorFields = { message: Text, type: Text, code: Code, param: Text, details: Schema.optional(Schema.Unknown) }
 
 /** `{ error: {...} }`, `{ error: "..." }`, vLLM's `{ object: "error", message }`, FastAPI's `{ detail }`, or the inside. */
 const ErrorBody = Schema.Struct({
   ...ErrorFields,
   error: Schema.optional(Schema.NullOr(Schema.Union([Schema.String, Schema.Struct(ErrorFields)]))),
-  detail: Schema.optional(Schema.Unknown)
+  detail: Schema.optional(Schema.Unknown),
+  request_id: Text
 })
+
+/** Anthropic says in `details` which of its limits was met. */
+const decodeDetails = Schema.decodeUnknownOption(Schema.Struct({ error_code: Schema.String }))
 
 const decodeErrorBody = Schema.decodeUnknownOption(ErrorBody)
 const parseJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
@@ -85,6 +91,7 @@ interface ProviderError {
   readonly code: string | undefined
   readonly param: string | undefined
   readonly status: number | undefined
+  readonly requestId: string | undefined
 }
 
 const noError: ProviderError = {
@@ -92,7 +99,8 @@ const noError: ProviderError = {
   type: undefined,
   code: undefined,
   param: undefined,
-  status: undefined
+  status: undefined,
+  requestId: undefined
 }
 
 const statusOf = (code: string | number | null | undefined): number | undefined => {
@@ -109,12 +117,14 @@ const readError = (body: unknown): ProviderError => {
   if (typeof error === "string") return { ...noError, message: error }
   const fields = error ?? decoded.value
   const message = fields.message ?? (typeof detail === "string" ? detail : undefined)
+  const details = Option.getOrUndefined(decodeDetails(fields.details))?.error_code
   return {
     message,
     type: fields.type ?? undefined,
-    code: fields.code === undefined || fields.code === null ? undefined : String(fields.code),
+    code: fields.code === undefined || fields.code === null ? details : String(fields.code),
     param: fields.param ?? undefined,
-    status: statusOf(fields.code)
+    status: statusOf(fields.code),
+    requestId: decoded.value.request_id ?? undefined
   }
 }
 
@@ -141,11 +151,12 @@ const statusByType: Readonly<Record<string, number>> = {
 // -----------------------------------------------------------------------------
 
 const quotaCode =
-  /^(insufficient_quota|credit_balance_exhausted|billing_error|billing_hard_limit_reached|quota_exceeded|.*_spend_limit_exceeded|.*_usage_limit_exceeded)$/
-const quotaMessage = /exceeded your current quota|credit balance is too low|insufficient (credits|balance|funds)/i
+  /^(insufficient_quota|credit_balance_exhausted|billing_error|billing_hard_limit_reached|quota_exceeded|.*_spend_limit_(exceeded|reached)|.*_usage_limit_exceeded)$/
+const quotaMessage =
+  /exceeded your current quota|credit balance is too low|insufficient (credits|balance|funds)|reached your specified (workspace )?API usage limits/i
 const overflowCode = /^(context_length_exceeded|exceed_context_size_error|request_too_large|string_above_max_length)$/
 const overflowMessage =
-  /maximum context length|context (length|size|window)|prompt is too long|exceeds? the (available )?context|too many tokens/i
+  /maximum context length|context (length|size|window|limit)|prompt is too long|exceeds? the (available )?context|too many tokens/i
 const modelCode = /^(model_not_found|unknown_model|invalid_model)$/
 const modelMessage = /model .*(not found|does not exist|is not available)|no such model|try pulling it/i
 const policyCode = /^(content_filter|content_policy_violation|responsible_ai_policy_violation|moderation.*)$/
@@ -260,7 +271,7 @@ export const toReason = (refusal: Refusal): AiError.AiErrorReason => {
   const bodyText = typeof refusal.body === "string" ? refusal.body : JSON.stringify(refusal.body) ?? ""
   const said = error.message ?? (bodyText === "" ? undefined : bodyText.slice(0, 200))
   const advice = refusal.advice?.(kind, status)
-  const requestId = headers["x-request-id"] ?? headers["request-id"]
+  const requestId = headers["request-id"] ?? headers["x-request-id"] ?? error.requestId
   const words = [
     said ?? (status === undefined ? "the provider gave no reason" : `HTTP ${status}`),
     error.code === undefined || error.code === String(status) ? undefined : `[code: ${error.code}]`,
@@ -272,6 +283,7 @@ export const toReason = (refusal: Refusal): AiError.AiErrorReason => {
   if (status !== undefined) holdfast["status"] = status
   if (hint !== undefined) holdfast["retryAfter"] = Duration.toMillis(hint)
   if (verdict !== undefined) holdfast["shouldRetry"] = verdict
+  if (requestId !== undefined) holdfast["requestId"] = requestId
   const common = {
     metadata: { holdfast },
     http: {
@@ -376,7 +388,8 @@ const DetailMetadata = Schema.Struct({
     ),
     status: Schema.optional(Schema.Finite),
     retryAfter: Schema.optional(Schema.Finite),
-    shouldRetry: Schema.optional(Schema.Boolean)
+    shouldRetry: Schema.optional(Schema.Boolean),
+    requestId: Schema.optional(Schema.String)
   })
 })
 const decodeDetail = Schema.decodeUnknownOption(DetailMetadata)
@@ -405,6 +418,7 @@ export const detail = (reason: AiError.AiErrorReason): Detail => {
     kind: own === undefined && status !== undefined ? kindOf(noError, status) : own?.kind,
     status,
     retryAfter,
-    shouldRetry: own?.shouldRetry
+    shouldRetry: own?.shouldRetry,
+    requestId: own?.requestId
   }
 }

@@ -1,3 +1,4 @@
+export * as AnthropicProvider from "./AnthropicProvider.ts"
 export * as ChainError from "./ChainError.ts"
 export * as ChainEvent from "./ChainEvent.ts"
 export * as FallbackDecision from "./FallbackDecision.ts"

@@ -5,6 +5,7 @@ import * as ProviderFailure from "@holdfast/llm/ProviderFailure"
 import * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"
 import * as Headers from "effect/http/Headers"
+import { readFileSync } from "node:fs"
 
 const usual: Omit<FallbackDecision.Failure, "reason"> = {
   committed: false,
@@ -29,7 +30,7 @@ const table: {
   >
 } = {
   NetworkError: [
-    ["no connection", transport(), "Retry"],
+    ["no connection, or a cut one", transport(), "Retry"],
     ["an open breaker", transport({ cause: { reason: { _tag: "CircuitOpen" } } }), "Fallback"],
     [
       "a request that cannot be encoded",
@@ -52,35 +53,43 @@ const table: {
     ["504", status(504), "Retry"],
     ["529", status(529), "Retry"],
     [
-      "overloaded in-band",
+      "overloaded in the stream",
       ProviderFailure.toReason({ status: undefined, body: { error: { type: "overloaded_error" } }, now: 0 }),
       "Retry"
     ],
     ["503 with a hint that does not fit", status(503, "", { "retry-after": "3600" }), "Fallback"],
-    ["500 that must not be retried", status(500, "", { "x-should-retry": "false" }), "Fallback"]
+    ["`x-should-retry: false`", status(500, "", { "x-should-retry": "false" }), "Fallback"]
   ],
   QuotaExhaustedError: [["402", status(402), "Fallback"], [
-    "insufficient_quota",
+    "a spent quota",
     status(429, { error: { code: "insufficient_quota" } }),
     "Fallback"
   ]],
   AuthenticationError: [["401", status(401), "Fallback"], ["403", status(403), "Fallback"]],
-  ContentPolicyError: [["a filter", new AiError.ContentPolicyError({ description: "no" }), "Fail"]],
+  ContentPolicyError: [["the content policy", new AiError.ContentPolicyError({ description: "no" }), "Fail"]],
   InvalidRequestError: [
     ["400", status(400), "Fail"],
     ["422", status(422), "Fail"],
-    ["404", status(404), "Fallback"],
-    ["413 and a context that is not larger", status(413), "Fail"],
-    ["tools that the model lacks", status(400, { error: "m does not support tools" }), "Fallback"]
+    ["404 (no such model)", status(404), "Fallback"],
+    ["413 where the next context is not larger", status(413), "Fail"],
+    [
+      "tools, images or a schema that the model cannot do",
+      status(400, { error: "m does not support tools" }),
+      "Fallback"
+    ]
   ],
   InvalidResponseError: [[
     "an answer that cannot be read",
     new AiError.InvalidResponseError({ description: "?" }),
     "Fallback"
   ]],
-  UnsupportedSchemaError: [["a schema", new AiError.UnsupportedSchemaError({ description: "?" }), "Fail"]],
+  UnsupportedSchemaError: [[
+    "a schema that cannot be written",
+    new AiError.UnsupportedSchemaError({ description: "?" }),
+    "Fail"
+  ]],
   UnknownError: [
-    ["nothing known", new AiError.UnknownError({}), "Fallback"],
+    ["a failure of unknown kind", new AiError.UnknownError({}), "Fallback"],
     [
       "another library's 404",
       new AiError.UnknownError({ http: { response: { status: 404, headers: {} } } }),
@@ -89,9 +98,13 @@ const table: {
     ["another library's 409", new AiError.UnknownError({ http: { response: { status: 409, headers: {} } } }), "Retry"],
     ["another library's 422", new AiError.UnknownError({ http: { response: { status: 422, headers: {} } } }), "Fail"]
   ],
-  InvalidOutputError: [["output", new AiError.InvalidOutputError({ description: "?" }), "Fail"]],
+  InvalidOutputError: [[
+    "output that is not what was asked",
+    new AiError.InvalidOutputError({ description: "?" }),
+    "Fail"
+  ]],
   StructuredOutputError: [[
-    "output",
+    "output that does not follow its schema",
     new AiError.StructuredOutputError({ description: "?", responseText: "" }),
     "Fail"
   ]],
@@ -101,27 +114,55 @@ const table: {
     "Fail"
   ]],
   ToolParameterValidationError: [[
-    "parameters",
+    "a tool called with invalid parameters",
     new AiError.ToolParameterValidationError({ toolName: "t", description: "?" }),
     "Fail"
   ]],
   InvalidToolResultError: [[
-    "a result",
+    "a tool's failure",
     new AiError.InvalidToolResultError({ toolName: "t", description: "?" }),
     "Fail"
   ]],
   ToolResultEncodingError: [[
-    "a result",
+    "a tool's failure",
     new AiError.ToolResultEncodingError({ toolName: "t", toolResult: 1, description: "?" }),
     "Fail"
   ]],
-  ToolConfigurationError: [["a tool", new AiError.ToolConfigurationError({ toolName: "t", description: "?" }), "Fail"]],
-  ToolkitRequiredError: [["no toolkit", new AiError.ToolkitRequiredError({ pendingApprovals: [] }), "Fail"]],
-  InvalidUserInputError: [["input", new AiError.InvalidUserInputError({ description: "?" }), "Fail"]]
+  ToolConfigurationError: [[
+    "a misconfigured tool",
+    new AiError.ToolConfigurationError({ toolName: "t", description: "?" }),
+    "Fail"
+  ]],
+  ToolkitRequiredError: [["a missing toolkit", new AiError.ToolkitRequiredError({ pendingApprovals: [] }), "Fail"]],
+  InvalidUserInputError: [["invalid input", new AiError.InvalidUserInputError({ description: "?" }), "Fail"]]
 }
 const rows = Object.values(table).flat()
 
+/** The decisions as a table: failures with the same ones share a row. */
+const decisions = (): ReadonlyArray<string> => {
+  const groups = new Map<string, Array<string>>()
+  for (const [name, reason] of rows.filter(([name]) => !name.startsWith("another library's"))) {
+    const first = FallbackDecision.decide({ ...usual, reason })
+    const last = FallbackDecision.decide({ ...usual, reason, retriesLeft: false })
+    const cooled = last._tag === "Fallback" && last.cooldown
+    const key = [
+      { Retry: "try again here", Fallback: "the next provider", Fail: "fail" }[first._tag],
+      { Retry: "", Fallback: "the next provider", Fail: "fail" }[last._tag],
+      cooled ? "yes" : "no"
+    ].join(" | ")
+    groups.set(key, [...new Set([...groups.get(key) ?? [], name])])
+  }
+  return Array.from(groups, ([key, names]) => `| ${names.join(", ")} | ${key} |`)
+}
+
 describe("FallbackDecision", () => {
+  it("is told in the README as it is", () => {
+    const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
+    const lines = new Set(readme.split("\n").map((line) => line.replace(/\s+/g, " ").trim()))
+    const missing = decisions().filter((row) => !lines.has(row))
+    assert.deepStrictEqual(missing, [], "put these rows into the table of packages/llm/README.md")
+  })
+
   it.each(rows)("decides on %s", (_, reason, expected) => {
     assert.strictEqual(FallbackDecision.decide({ ...usual, reason })._tag, expected)
   })

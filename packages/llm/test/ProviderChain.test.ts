@@ -560,6 +560,8 @@ describe("ProviderChain", () => {
           urls.push(url.href)
           const body = url.pathname === "/api/chat"
             ? { message: { content: "local" }, done: true }
+            : url.pathname === "/v1/messages"
+            ? { content: [{ type: "text", text: "claude" }], stop_reason: "end_turn" }
             : { choices: [{ message: { content: "cloud" }, finish_reason: "stop" }] }
           return HttpClientResponse.fromWeb(request, globalThis.Response.json(body))
         })
@@ -586,11 +588,24 @@ describe("ProviderChain", () => {
         assert.deepStrictEqual(urls, ["https://api.openai.com/v1/chat/completions"])
       }))
 
+    it.effect("asks Anthropic where there is its key alone, after OpenAI and before Ollama", () =>
+      Effect.gen(function*() {
+        const alone = yield* answer({ ANTHROPIC_API_KEY: "sk-ant-x", OLLAMA_MODEL: "qwen3" })
+        assert.strictEqual(alone.text, "claude")
+        assert.deepStrictEqual(alone.urls, ["https://api.anthropic.com/v1/messages"])
+        const both = yield* answer({ ANTHROPIC_API_KEY: "sk-ant-x", OPENAI_API_KEY: "sk-x" })
+        assert.strictEqual(both.text, "cloud")
+        const turned = { OPENAI_API_KEY: "sk-x", PROVIDER_PRIORITY: "anthropic,openai" }
+        assert.strictEqual((yield* answer({ ...turned, ANTHROPIC_BASE_URL: "http://127.0.0.1:9" })).text, "claude")
+        assert.strictEqual((yield* answer(turned)).text, "cloud")
+      }))
+
     it.effect("sends nothing to the cloud without a key", () =>
       Effect.gen(function*() {
         for (
           const env of [{ OLLAMA_MODEL: "qwen3" }, { OLLAMA_HOST: "127.0.0.1", OPENAI_API_KEY: " " }, {
-            PROVIDER_PRIORITY: "openai,ollama"
+            PROVIDER_PRIORITY: "openai,anthropic,ollama",
+            ANTHROPIC_API_KEY: ""
           }]
         ) {
           const { text, urls } = yield* answer(env)
@@ -610,6 +625,7 @@ describe("ProviderChain", () => {
         const nothing = yield* Effect.flip(answer({}))
         assert.strictEqual(nothing._tag, "ConfigError")
         assert.include(nothing.message, "OPENAI_API_KEY")
+        assert.include(nothing.message, "ANTHROPIC_API_KEY")
         assert.include(nothing.message, "OLLAMA_MODEL")
         const onlyOpenAi = yield* Effect.flip(answer({ PROVIDER_PRIORITY: "openai" }))
         assert.include(onlyOpenAi.message, "OPENAI_API_KEY")

@@ -5,6 +5,7 @@
 import * as AiError from "effect/ai/AiError"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -34,10 +35,22 @@ export const failure = (
 ): AiError.AiError => AiError.make({ module: exchange.module, method: exchange.method, reason })
 
 /** An error inside a body that came under status 200. */
-export const inBand = (exchange: Exchange, body: unknown, now: number): AiError.AiError =>
+export const inBand = (
+  exchange: Exchange,
+  body: unknown,
+  now: number,
+  headers?: Headers.Headers
+): AiError.AiError =>
   failure(
     exchange,
-    ProviderFailure.toReason({ status: undefined, body, now, secrets: exchange.secrets, advice: exchange.advice })
+    ProviderFailure.toReason({
+      status: undefined,
+      headers,
+      body,
+      now,
+      secrets: exchange.secrets,
+      advice: exchange.advice
+    })
   )
 
 /** An answer that is not what the protocol says. */
@@ -112,13 +125,12 @@ export const open = Effect.fnUntraced(function*(
 export const cut = (exchange: Exchange, url: string, terminator: string): AiError.AiError =>
   failure(exchange, ProviderFailure.cut({ url, terminator }))
 
-/** Opens a request and decodes its whole body. */
-export const json = Effect.fnUntraced(function*<A, RD>(
+/** Decodes the whole body of a response. */
+export const decode = Effect.fnUntraced(function*<A, RD>(
   exchange: Exchange,
-  request: HttpClientRequest.HttpClientRequest,
+  response: HttpClientResponse.HttpClientResponse,
   schema: Schema.ConstraintDecoder<A, RD>
 ) {
-  const response = yield* open(exchange, request)
   const text = yield* Effect.mapError(response.text, (error) => transportFailure(exchange, error))
   const body = yield* Effect.mapError(
     Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))(text),
@@ -128,4 +140,13 @@ export const json = Effect.fnUntraced(function*<A, RD>(
     Schema.decodeUnknownEffect(schema)(body),
     (error) => unreadable(exchange, error.message)
   )
+})
+
+/** Opens a request and decodes its whole body. */
+export const json = Effect.fnUntraced(function*<A, RD>(
+  exchange: Exchange,
+  request: HttpClientRequest.HttpClientRequest,
+  schema: Schema.ConstraintDecoder<A, RD>
+) {
+  return yield* decode(exchange, yield* open(exchange, request), schema)
 }, Effect.scoped)

@@ -5,7 +5,6 @@
  */
 import type * as AiError from "effect/ai/AiError"
 import type * as Response from "effect/ai/Response"
-import * as Tool from "effect/ai/Tool"
 import * as DateTime from "effect/DateTime"
 import * as Sse from "effect/encoding/Sse"
 import * as Option from "effect/Option"
@@ -13,6 +12,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Machine, Step, Writer } from "./answer.ts"
 import { done, failed, more } from "./answer.ts"
+import { toParams } from "./toolParams.ts"
 
 // -----------------------------------------------------------------------------
 // Models: every field that some server leaves out or sends as null is optional
@@ -153,15 +153,6 @@ const toMetadata = (
 
 const argumentsText = (value: unknown): string =>
   isPresent(value) ? typeof value === "string" ? value : JSON.stringify(value) : ""
-
-/**
- * Arguments that are not JSON stay text: the toolkit then reports invalid parameters to whoever asked, and the model may
- * correct itself. They are not the provider's failure.
- */
-const toParams = (text: string): unknown =>
-  text.trim() === ""
-    ? {}
-    : Result.getOrElse(Result.try(() => Tool.unsafeSecureJsonParse(text)), () => text)
 
 // -----------------------------------------------------------------------------
 // Whole answers

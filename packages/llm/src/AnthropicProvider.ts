@@ -1,0 +1,242 @@
+/**
+ * The Messages API: Anthropic's Claude, and by `baseUrl` whoever speaks the same.
+ *
+ * A stream is whole when a `stop_reason` and `message_stop` have come. Errors in the middle of a stream become failures,
+ * and so does a second `message_start`, which would glue two answers together. A refusal without a word is a
+ * `ContentPolicyError`, so that a chain may be told to ask another provider; a refusal after some words ends the answer with
+ * the finish reason `content-filter`.
+ *
+ * Structured output uses `output_config.format`. A tool choice of `required`, or of one tool, is sent as it is; the
+ * vendor's newest models refuse it, which a chain takes for what another provider may be able to do.
+ *
+ * Thoughts keep their signatures and go back only to the model that signed them. The newest models think by default and
+ * show nothing of it: no content comes until they have thought, however long that takes. Where a chain's clock for the
+ * first content is too short for that, ask for a summary with `parameters: { thinking: { type: "adaptive", display:
+ * "summarized" } }`, or lengthen it.
+ *
+ * Give it an `HttpClient` without retries of its own: the chain is the place that retries.
+ *
+ * Source: Claude API reference, "Create a Message", "Streaming Messages", "Errors", "Structured outputs", "Thinking", "Stop
+ * reasons and fallback" and "What's new in Claude Sonnet 5.5".
+ */
+import * as AiError from "effect/ai/AiError"
+import type { IdGenerator } from "effect/ai/IdGenerator"
+import type * as LanguageModel from "effect/ai/LanguageModel"
+import type * as Response from "effect/ai/Response"
+import * as Clock from "effect/Clock"
+import type * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import type * as Headers from "effect/http/Headers"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
+import type * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Answer from "./internal/answer.ts"
+import * as AnthropicRequest from "./internal/anthropicRequest.ts"
+import * as AnthropicResponse from "./internal/anthropicResponse.ts"
+import * as BaseUrl from "./internal/baseUrl.ts"
+import * as Exchange from "./internal/exchange.ts"
+import { newIds } from "./internal/newIds.ts"
+import * as Setting from "./internal/setting.ts"
+import * as Provider from "./Provider.ts"
+
+/** How to reach the API, and which model to ask. */
+export interface Options {
+  /** Sent as `x-api-key`. Gateways on one's own network may need none. Defaults to none. */
+  readonly apiKey?: Redacted.Redacted | undefined
+  /** The model's id. Defaults to `"claude-sonnet-5-5"`. */
+  readonly model?: string | undefined
+  /** Where the API is, with or without `/v1`. Defaults to `"https://api.anthropic.com"`. */
+  readonly baseUrl?: string | undefined
+  /** How many tokens an answer may have, its thoughts included; the API wants to be told. Defaults to 16000. */
+  readonly maxTokens?: number | undefined
+  /** Names the provider in events, errors and priorities. Defaults to `"anthropic"`. */
+  readonly name?: string | undefined
+  /** Whether the server is on one's own machine or network. Defaults to `"cloud"`. */
+  readonly location?: Provider.Location | undefined
+  /** What the model can do, where that differs from {@link Provider.defaultCapabilities}. Defaults to `{}`. */
+  readonly capabilities?: Partial<Provider.Capabilities> | undefined
+  /** Headers of every request, `anthropic-beta` for one. Defaults to none. */
+  readonly headers?: Headers.Input | undefined
+  /** Fields of every request's body: `{ output_config: { effort: "low" } }`. Defaults to `{}`. */
+  readonly parameters?: Readonly<Record<string, Schema.Json>> | undefined
+}
+
+/** The model that is asked when none is named. */
+export const defaultModel = "claude-sonnet-5-5"
+
+/** Where Anthropic's own API is. */
+export const defaultBaseUrl = "https://api.anthropic.com"
+
+/** The version of the API that this module speaks, sent as `anthropic-version`. */
+export const apiVersion = "2023-06-01"
+
+/**
+ * Makes a provider over the `HttpClient` in context.
+ *
+ * ```ts import.meta.vitest
+ * import { AnthropicProvider } from "@holdfast/llm"
+ * import { Effect, Redacted } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const program = AnthropicProvider.make({ apiKey: Redacted.make("sk-ant-..."), model: "claude-opus-5-5" })
+ *
+ * const provider = await Effect.runPromise(program.pipe(Effect.provide(FetchHttpClient.layer)))
+ * const title = `${provider.name}/${provider.model}`
+ * title // => "anthropic/claude-opus-5-5"
+ * ```
+ */
+export const make = (options?: Options): Effect.Effect<Provider.Provider, never, HttpClient.HttpClient> =>
+  Effect.map(HttpClient.HttpClient, makeWith(options ?? {}))
+
+/**
+ * Makes a provider from `ANTHROPIC_API_KEY`, `ANTHROPIC_MODEL` and `ANTHROPIC_BASE_URL`; `options` are for the rest. Fails
+ * with a `ConfigError` when there is no key, unless a base URL says that the server is another.
+ *
+ * ```ts import.meta.vitest
+ * import { AnthropicProvider } from "@holdfast/llm"
+ * import { ConfigProvider, Effect } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const env = ConfigProvider.fromUnknown({ ANTHROPIC_API_KEY: "sk-ant-...", ANTHROPIC_MODEL: "claude-opus-5-5" })
+ * const program = AnthropicProvider.makeConfig().pipe(
+ *   Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(env)])
+ * )
+ *
+ * const provider = await Effect.runPromise(program)
+ * provider.model // => "claude-opus-5-5"
+ * ```
+ */
+export const makeConfig = Effect.fnUntraced(function*(
+  options?: Omit<Options, "apiKey" | "model" | "baseUrl">
+): Effect.fn.Return<Provider.Provider, Config.ConfigError, HttpClient.HttpClient> {
+  const apiKey = Option.getOrUndefined(yield* Setting.secret("ANTHROPIC_API_KEY"))
+  const model = Option.getOrUndefined(yield* Setting.text("ANTHROPIC_MODEL"))
+  const baseUrl = Option.getOrUndefined(yield* Setting.text("ANTHROPIC_BASE_URL"))
+  if (apiKey === undefined && baseUrl === undefined) {
+    return yield* Effect.fail(
+      Setting.fail("Set ANTHROPIC_API_KEY to a key of Anthropic's, or ANTHROPIC_BASE_URL to a server that needs none")
+    )
+  }
+  return yield* Effect.flatten(Setting.check(() => make({ ...options, apiKey, model, baseUrl })))
+})
+
+const checkMaxTokens = (maxTokens: number): number => {
+  if (!Number.isInteger(maxTokens) || maxTokens < 1) {
+    throw new RangeError(`AnthropicProvider.make: maxTokens must be a whole number of 1 or more, got ${maxTokens}`)
+  }
+  return maxTokens
+}
+
+const makeWith = (options: Options) => {
+  const name = options.name ?? "anthropic"
+  const model = options.model ?? defaultModel
+  const baseUrl = BaseUrl.parse("AnthropicProvider.make", options.baseUrl ?? defaultBaseUrl).replace(/\/v1$/, "")
+  const maxTokens = checkMaxTokens(options.maxTokens ?? 16_000)
+  const url = `${baseUrl}/v1/messages`
+  const secrets = options.apiKey === undefined ? [] : [options.apiKey]
+  const parameters = options.parameters ?? {}
+  const outputConfig: object = Predicate.isReadonlyObject(parameters["output_config"])
+    ? parameters["output_config"]
+    : {}
+
+  return (client: HttpClient.HttpClient): Provider.Provider => {
+    const exchangeOf = (method: string): Exchange.Exchange => ({
+      module: "AnthropicProvider",
+      method,
+      client,
+      secrets,
+      advice: (kind, status) => {
+        if (kind === "unknownModel") return `Check that ${baseUrl} serves the model "${model}"`
+        if (status === 401) return "Set ANTHROPIC_API_KEY to a valid key"
+        return undefined
+      },
+      unreachable: () => `no connection to ${name} at ${baseUrl}`
+    })
+
+    const errorsOf = (exchange: Exchange.Exchange, headers?: Headers.Headers): AnthropicResponse.Errors => ({
+      inBand: (body, now) => Exchange.inBand(exchange, body, now, headers),
+      cut: (terminator) => Exchange.cut(exchange, url, terminator),
+      unreadable: (what) => Exchange.unreadable(exchange, what),
+      refused: (explanation) => Exchange.failure(exchange, new AiError.ContentPolicyError({ description: explanation }))
+    })
+
+    const prepare = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest =>
+      request.pipe(
+        HttpClientRequest.setHeader("anthropic-version", apiVersion),
+        HttpClientRequest.setHeaders(options.headers ?? {}),
+        HttpClientRequest.setHeaders(
+          options.apiKey === undefined ? {} : { "x-api-key": Redacted.value(options.apiKey) }
+        )
+      )
+
+    const post = Effect.fnUntraced(function*(
+      exchange: Exchange.Exchange,
+      request: LanguageModel.ProviderOptions,
+      stream: boolean
+    ): Effect.fn.Return<HttpClientRequest.HttpClientRequest, AiError.AiError> {
+      const { format, ...body } = yield* Effect.mapError(
+        AnthropicRequest.make(request, model),
+        (reason) => Exchange.failure(exchange, reason)
+      )
+      return prepare(HttpClientRequest.post(url)).pipe(
+        HttpClientRequest.accept(stream ? "text/event-stream" : "application/json"),
+        HttpClientRequest.bodyJsonUnsafe({
+          max_tokens: maxTokens,
+          ...parameters,
+          model,
+          ...body,
+          ...(format === undefined ? {} : { output_config: { ...outputConfig, format } }),
+          ...(stream ? { stream: true } : {})
+        })
+      )
+    })
+
+    const generateText = Effect.fnUntraced(function*(
+      request: LanguageModel.ProviderOptions
+    ): Effect.fn.Return<Array<Response.PartEncoded>, AiError.AiError, IdGenerator | Scope.Scope> {
+      const exchange = exchangeOf("generateText")
+      const response = yield* Exchange.open(exchange, yield* post(exchange, request, false))
+      const message = yield* Exchange.decode(exchange, response, AnthropicResponse.Message)
+      const newId = yield* newIds
+      const now = yield* Clock.currentTimeMillis
+      const origin = { model, requestId: response.headers["request-id"] }
+      const errors = errorsOf(exchange, response.headers)
+      return yield* Effect.fromResult(AnthropicResponse.fromMessage(message, origin, errors, newId, now))
+    }, Effect.scoped)
+
+    const streamText = (
+      request: LanguageModel.ProviderOptions
+    ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator> =>
+      Stream.unwrap(Effect.gen(function*() {
+        const exchange = exchangeOf("streamText")
+        const response = yield* Exchange.open(exchange, yield* post(exchange, request, true))
+        const newId = yield* newIds
+        const text = response.stream.pipe(
+          Stream.mapError((error) => Exchange.transportFailure(exchange, error)),
+          Stream.decodeText
+        )
+        const origin = { model, requestId: response.headers["request-id"] }
+        return Answer.run(text, AnthropicResponse.machine(origin, errorsOf(exchange, response.headers), newId))
+      }))
+
+    return {
+      name,
+      model,
+      location: options.location ?? "cloud",
+      capabilities: { ...Provider.defaultCapabilities, ...options.capabilities },
+      generateText,
+      streamText,
+      preflight: Effect.scoped(
+        Exchange.open(
+          exchangeOf("preflight"),
+          prepare(HttpClientRequest.get(`${baseUrl}/v1/models/${encodeURIComponent(model)}`))
+        )
+      ).pipe(Effect.asVoid)
+    }
+  }
+}

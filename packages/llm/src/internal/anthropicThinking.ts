@@ -1,0 +1,31 @@
+/**
+ * What makes a thought of Claude's its own: the signature (or, where the thought is not shown, its encrypted form), which
+ * the API wants back unchanged and only from the model that wrote it ("Thinking", "Thinking blocks are tied to the model").
+ *
+ * It travels in the metadata of a reasoning part under `anthropic`, where Effect's own provider keeps it too.
+ */
+import type * as Prompt from "effect/ai/Prompt"
+import type * as Response from "effect/ai/Response"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+
+const Info = Schema.Union([
+  Schema.Struct({ type: Schema.Literal("thinking"), signature: Schema.String }),
+  Schema.Struct({ type: Schema.Literal("redacted_thinking"), redactedData: Schema.String })
+])
+export type Info = typeof Info.Type
+
+const decode = Schema.decodeUnknownOption(
+  Schema.Struct({ anthropic: Schema.Struct({ info: Info, model: Schema.String }) })
+)
+
+export const toMetadata = (info: Info, model: string): Response.ProviderMetadata => ({
+  anthropic: { info: { ...info }, model }
+})
+
+/** What `model` itself has signed, if anything. */
+export const fromOptions = (options: Prompt.ProviderOptions, model: string): Option.Option<Info> =>
+  Option.map(
+    Option.filter(decode(options), ({ anthropic }) => anthropic.model === model),
+    ({ anthropic }) => anthropic.info
+  )

@@ -1,0 +1,690 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
+import * as Provider from "@holdfast/llm/Provider"
+import * as ProviderFailure from "@holdfast/llm/ProviderFailure"
+import type * as AiError from "effect/ai/AiError"
+import * as Prompt from "effect/ai/Prompt"
+import * as Response from "effect/ai/Response"
+import * as Tool from "effect/ai/Tool"
+import * as Toolkit from "effect/ai/Toolkit"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { inspect } from "node:util"
+import * as LoopbackServer from "./LoopbackServer.ts"
+import * as PiecesClient from "./PiecesClient.ts"
+import { collect, generate, stream } from "./providerOptions.ts"
+
+const secret = "sk-ant-0123456789"
+
+const over = (reply: LoopbackServer.Reply, options?: AnthropicProvider.Options) =>
+  Effect.gen(function*() {
+    const server = yield* LoopbackServer.always(reply)
+    const provider = yield* AnthropicProvider.make({
+      baseUrl: server.url,
+      apiKey: Redacted.make(secret),
+      model: "m",
+      ...options
+    })
+    return { server, provider }
+  }).pipe(Effect.provide(FetchHttpClient.layer))
+
+// -----------------------------------------------------------------------------
+// The protocol
+// -----------------------------------------------------------------------------
+
+const event = (data: { readonly type: string; readonly [field: string]: unknown }): string =>
+  `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`
+const start = (usage: object = { input_tokens: 9, output_tokens: 1, cache_read_input_tokens: 2 }): string =>
+  event({ type: "message_start", message: { id: "msg_1", type: "message", model: "m-2026", content: [], usage } })
+const block = (index: number, content_block: object): string =>
+  event({ type: "content_block_start", index, content_block })
+const delta = (index: number, delta: object): string => event({ type: "content_block_delta", index, delta })
+const close = (index: number): string => event({ type: "content_block_stop", index })
+const end = (stop_reason: string, usage: object = { output_tokens: 12 }, rest?: object): string =>
+  event({ type: "message_delta", delta: { stop_reason, stop_sequence: null, ...rest }, usage })
+const ping = event({ type: "ping" })
+const stop = event({ type: "message_stop" })
+
+const say = (index: number, ...deltas: ReadonlyArray<string>): string =>
+  block(index, { type: "text", text: "" }) +
+  deltas.map((text) => delta(index, { type: "text_delta", text })).join("") + close(index)
+
+const think = (index: number, thinking: string, ...signature: ReadonlyArray<string>): string =>
+  block(index, { type: "thinking", thinking: "", signature: "" }) +
+  delta(index, { type: "thinking_delta", thinking }) +
+  signature.map((piece) => delta(index, { type: "signature_delta", signature: piece })).join("") + close(index)
+
+const call = (index: number, id: string, ...json: ReadonlyArray<string>): string =>
+  block(index, { type: "tool_use", id, name: "weather", input: {} }) +
+  json.map((partial_json) => delta(index, { type: "input_json_delta", partial_json })).join("") + close(index)
+
+const answer = [
+  start(),
+  ping,
+  think(0, "Hm. ", "sig", "nature"),
+  ping,
+  say(1, "Grüße, ", "Welt 🌍"),
+  event({ type: "an_event_of_tomorrow" }),
+  end("end_turn", { output_tokens: 5 }),
+  end("end_turn", { output_tokens: 12, output_tokens_details: { thinking_tokens: 4 } }),
+  stop
+].join("")
+
+const text = (parts: ReadonlyArray<Response.StreamPartEncoded>): string =>
+  parts.flatMap((part) => part.type === "text-delta" ? [part.delta] : []).join("")
+
+const types = (parts: ReadonlyArray<{ readonly type: string }>) => parts.map((part) => part.type)
+
+const signed = { anthropic: { info: { type: "thinking", signature: "signature" }, model: "m" } }
+
+const Weather = Tool.make("weather", {
+  description: "The weather in a city",
+  parameters: Schema.Struct({ city: Schema.String }),
+  success: Schema.String
+})
+
+const whole = (content: ReadonlyArray<object>, rest?: object): LoopbackServer.Reply => ({
+  body: { type: "message", id: "msg_2", model: "m-2026", content, stop_reason: "end_turn", usage: {}, ...rest }
+})
+
+describe("AnthropicProvider", () => {
+  describe("streamText", () => {
+    it.live("gives thoughts with their signature, text, cumulative usage and one finish", () =>
+      Effect.gen(function*() {
+        const { provider, server } = yield* over({ pieces: [answer], headers: { "request-id": "req_7" } })
+        assert.deepStrictEqual(yield* collect(provider), [
+          {
+            type: "response-metadata",
+            id: "msg_1",
+            modelId: "m-2026",
+            metadata: { anthropic: { requestId: "req_7" } }
+          },
+          { type: "reasoning-start", id: "reasoning-0" },
+          { type: "reasoning-delta", id: "reasoning-0", delta: "Hm. " },
+          { type: "reasoning-end", id: "reasoning-0", metadata: signed },
+          { type: "text-start", id: "text-1" },
+          { type: "text-delta", id: "text-1", delta: "Grüße, " },
+          { type: "text-delta", id: "text-1", delta: "Welt 🌍" },
+          { type: "text-end", id: "text-1" },
+          {
+            type: "finish",
+            reason: "stop",
+            usage: {
+              inputTokens: { total: 11, uncached: 9, cacheRead: 2, cacheWrite: undefined },
+              outputTokens: { total: 12, reasoning: 4, text: 8 }
+            }
+          }
+        ])
+        const [request] = server.received
+        assert.strictEqual(request?.url, "/v1/messages")
+        assert.strictEqual(request?.headers["x-api-key"], secret)
+        assert.strictEqual(request?.headers["anthropic-version"], "2023-06-01")
+        assert.deepStrictEqual(request?.body, {
+          model: "m",
+          max_tokens: 16_000,
+          messages: [{ role: "user", content: [{ type: "text", text: "hello" }] }],
+          stream: true
+        })
+      }).pipe(Effect.scoped))
+
+    it.effect("reads the same answer wherever its bytes are cut into pieces, and byte by byte", () =>
+      Effect.gen(function*() {
+        const bytes = new TextEncoder().encode(answer)
+        const pieces = (cut: number) =>
+          cut > bytes.length
+            ? Array.from(bytes, (byte) => Uint8Array.of(byte))
+            : [bytes.slice(0, cut), bytes.slice(cut)]
+        const provider = yield* Effect.provideService(
+          AnthropicProvider.make({ baseUrl: "http://pieces", model: "m" }),
+          HttpClient.HttpClient,
+          PiecesClient.make(pieces)
+        )
+        const parts = yield* collect(provider)
+        assert.strictEqual(text(parts), "Grüße, Welt 🌍")
+        for (let cut = 1; cut <= bytes.length + 1; cut++) {
+          assert.deepStrictEqual(yield* collect(provider), parts)
+        }
+      }))
+
+    it.effect("fails wherever the body ends before message_stop, and gives what came before as it came", () =>
+      Effect.gen(function*() {
+        const bytes = new TextEncoder().encode(answer)
+        const proof = new TextEncoder().encode(answer.slice(0, answer.lastIndexOf("}"))).length
+        const provider = yield* Effect.provideService(
+          AnthropicProvider.make({ baseUrl: "http://pieces", model: "m" }),
+          HttpClient.HttpClient,
+          PiecesClient.make((cut) => [bytes.slice(0, cut)])
+        )
+        for (let cut = 0; cut <= proof; cut++) {
+          const seen: Array<Response.StreamPartEncoded> = []
+          const error = yield* stream(provider).pipe(
+            Stream.runForEach((part) => Effect.sync(() => seen.push(part))),
+            Effect.flip
+          )
+          assert.strictEqual(error.reason._tag, "NetworkError", `cut at ${cut}`)
+          assert.include(error.message, "without a stop_reason and message_stop")
+          assert.isTrue("Grüße, Welt 🌍".startsWith(text(seen)))
+          assert.notInclude(types(seen), "finish")
+        }
+        // The terminator's own line is whole without its line ends.
+        assert.strictEqual(text(yield* collect(provider)), "Grüße, Welt 🌍")
+      }))
+
+    it.live("fails when the connection breaks off", () =>
+      Effect.gen(function*() {
+        const { provider } = yield* over({ pieces: [start(), say(0, "half")], after: "cut" })
+        const error = yield* Effect.flip(collect(provider))
+        assert.strictEqual(error.reason._tag, "NetworkError")
+      }).pipe(Effect.scoped))
+
+    it.live("ends at message_stop although the server keeps the connection", () =>
+      Effect.gen(function*() {
+        const { provider, server } = yield* over({ pieces: [answer], after: "hang" })
+        assert.strictEqual(text(yield* collect(provider)), "Grüße, Welt 🌍")
+        yield* Deferred.await(server.abandoned)
+      }).pipe(Effect.scoped))
+
+    it.live("lets go of the connection when the reader stops", () =>
+      Effect.gen(function*() {
+        const { provider, server } = yield* over({ pieces: [start(), say(0, "a")], after: "hang" })
+        yield* stream(provider).pipe(Stream.take(2), Stream.runDrain)
+        yield* Deferred.await(server.abandoned)
+      }).pipe(Effect.scoped))
+
+    it.live("takes message_stop for no proof without a start, a stop_reason, or the end of every block", () =>
+      Effect.gen(function*() {
+        const open = block(0, { type: "text", text: "a" })
+        for (
+          const pieces of [[start(), say(0, "a"), stop], [end("end_turn"), stop], [
+            start(),
+            open,
+            end("end_turn"),
+            stop
+          ]]
+        ) {
+          const { provider } = yield* over({ pieces })
+          assert.include((yield* Effect.flip(collect(provider))).message, "without a stop_reason and message_stop")
+        }
+      }).pipe(Effect.scoped))
+
+    it.live("takes a second message_start for a failure, even where everything else is in order", () =>
+      Effect.gen(function*() {
+        const { provider } = yield* over({
+          pieces: [start(), say(0, "one "), start(), say(0, "two"), end("end_turn"), stop]
+        })
+        const seen: Array<Response.StreamPartEncoded> = []
+        const error = yield* stream(provider).pipe(
+          Stream.runForEach((part) => Effect.sync(() => seen.push(part))),
+          Effect.flip
+        )
+        assert.strictEqual(error.reason._tag, "InternalProviderError")
+        assert.include(error.message, "began a second message")
+        assert.strictEqual(text(seen), "one ")
+      }).pipe(Effect.scoped))
+
+    it.live("puts tool calls together, and gives them with the finish", () =>
+      Effect.gen(function*() {
+        const { provider } = yield* over({
+          pieces: [
+            start(),
+            say(0, "Let me look. "),
+            call(1, "toolu_a", "", "{\"ci", "ty\":\"Oslo\"}"),
+            ping,
+            block(2, { type: "tool_use", id: "toolu_b", name: "weather", input: { city: "Rome" } }),
+            close(2),
+            call(3, "toolu_c"),
+            end("tool_use"),
+            stop
+          ]
+        })
+        const parts = yield* collect(provider, { tools: [Weather] })
+        assert.deepStrictEqual(parts.slice(-4, -1), [
+          { type: "tool-call", id: "toolu_a", name: "weather", params: { city: "Oslo" } },
+          { type: "tool-call", id: "toolu_b", name: "weather", params: { city: "Rome" } },
+          { type: "tool-call", id: "toolu_c", name: "weather", params: {} }
+        ])
+        assert.deepInclude(parts.at(-1), { type: "finish", reason: "tool-calls" })
+        const params = (id: string) =>
+          parts.flatMap((part) => part.type === "tool-params-delta" && part.id === id ? [part.delta] : []).join("")
+        assert.strictEqual(params("toolu_a"), "{\"city\":\"Oslo\"}")
+        assert.strictEqual(params("toolu_b"), "{\"city\":\"Rome\"}")
+      }).pipe(Effect.scoped))
+
+    const inStream: ReadonlyArray<[string, object, AiError.AiErrorReason["_tag"], ProviderFailure.Kind | undefined]> = [
+      ["overloaded_error", { type: "overloaded_error", message: "Overloaded" }, "InternalProviderError", "overloaded"],
+      ["api_error", { type: "api_error", message: "Internal server error" }, "InternalProviderError", undefined],
+      ["rate_limit_error", { type: "rate_limit_error", message: "slow down" }, "RateLimitError", undefined],
+      ["billing_error", { type: "billing_error", message: "no money" }, "QuotaExhaustedError", undefined],
+      ["invalid_request_error", { type: "invalid_request_error", message: "bad" }, "InvalidRequestError", undefined]
+    ]
+    it.live.each(inStream)(
+      "takes an error in the stream as a failure: %s",
+      ([, error, tag, kind]) =>
+        Effect.gen(function*() {
+          const body = { type: "error", error, request_id: "req_body" }
+          const { provider } = yield* over({ pieces: [start(), say(0, "Half an ans"), event(body)] })
+          const { reason } = yield* Effect.flip(collect(provider))
+          assert.strictEqual(reason._tag, tag)
+          const known = ProviderFailure.detail(reason)
+          assert.strictEqual(known.kind, kind)
+          assert.strictEqual(known.requestId, "req_body")
+          // Behind a proxy that drops the event's name.
+          const unnamed = yield* over({
+            pieces: [start(), `data: ${JSON.stringify(body)}\n\n`],
+            headers: { "request-id": "req_9" }
+          })
+          const other = (yield* Effect.flip(collect(unnamed.provider))).reason
+          assert.strictEqual(other._tag, tag)
+          assert.strictEqual(ProviderFailure.detail(other).requestId, "req_9")
+        }).pipe(Effect.scoped)
+    )
+
+    it.live("takes what is no event of the API for an answer that cannot be read", () =>
+      Effect.gen(function*() {
+        const { provider } = yield* over({ pieces: [start(), "data: {\n\n"] })
+        assert.strictEqual((yield* Effect.flip(collect(provider))).reason._tag, "InvalidResponseError")
+      }).pipe(Effect.scoped))
+
+    it.live("takes a refusal without a word for the content policy's, and one after some words for an end", () =>
+      Effect.gen(function*() {
+        const details = { stop_details: { type: "refusal", category: "cyber", explanation: "cannot help with that" } }
+        const none = yield* over({ pieces: [start(), think(0, "Hm", "s"), end("refusal", {}, details), stop] })
+        const { reason } = yield* Effect.flip(collect(none.provider))
+        assert.strictEqual(reason._tag, "ContentPolicyError")
+        assert.include(reason.message, "cannot help with that [cyber]")
+        const some = yield* over({ pieces: [start(), say(0, "Well, "), end("refusal"), stop] })
+        assert.deepInclude((yield* collect(some.provider)).at(-1), { type: "finish", reason: "content-filter" })
+      }).pipe(Effect.scoped))
+
+    const endings: ReadonlyArray<[string, Response.FinishReason]> = [
+      ["end_turn", "stop"],
+      ["stop_sequence", "stop"],
+      ["max_tokens", "length"],
+      ["model_context_window_exceeded", "length"],
+      ["tool_use", "tool-calls"],
+      ["pause_turn", "pause"],
+      ["something_new", "other"]
+    ]
+    it.live.each(endings)("knows the stop_reason %s", ([stopReason, reason]) =>
+      Effect.gen(function*() {
+        const { provider } = yield* over({ pieces: [start(), say(0, "a"), end(stopReason), stop] })
+        assert.deepInclude((yield* collect(provider)).at(-1), { type: "finish", reason })
+      }).pipe(Effect.scoped))
+  })
+
+  describe("generateText", () => {
+    it.live("gives thoughts, text, tool calls and usage", () =>
+      Effect.gen(function*() {
+        const { provider, server } = yield* over({
+          ...whole([
+            { type: "thinking", thinking: "I should look.", signature: "signature" },
+            { type: "redacted_thinking", data: "xyz" },
+            { type: "text", text: "Looking." },
+            { type: "server_tool_use", id: "srv", name: "web_search", input: {} },
+            { type: "tool_use", id: "toolu_1", name: "weather", input: { city: "Oslo" } }
+          ], {
+            stop_reason: "tool_use",
+            usage: {
+              input_tokens: 20,
+              output_tokens: 10,
+              cache_creation_input_tokens: 3,
+              cache_read_input_tokens: 0,
+              output_tokens_details: { thinking_tokens: 6 }
+            }
+          }),
+          headers: { "request-id": "req_8" }
+        }, { parameters: { output_config: { effort: "low" }, max_tokens: 99 } })
+        const parts = yield* generate(provider, { tools: [Weather], toolChoice: { tool: "weather" } })
+        assert.deepStrictEqual(parts, [
+          {
+            type: "response-metadata",
+            id: "msg_2",
+            modelId: "m-2026",
+            metadata: { anthropic: { requestId: "req_8" } }
+          },
+          { type: "reasoning", text: "I should look.", metadata: signed },
+          {
+            type: "reasoning",
+            text: "",
+            metadata: { anthropic: { info: { type: "redacted_thinking", redactedData: "xyz" }, model: "m" } }
+          },
+          { type: "text", text: "Looking." },
+          { type: "tool-call", id: "toolu_1", name: "weather", params: { city: "Oslo" } },
+          {
+            type: "finish",
+            reason: "tool-calls",
+            usage: {
+              inputTokens: { total: 23, uncached: 20, cacheRead: 0, cacheWrite: 3 },
+              outputTokens: { total: 10, reasoning: 6, text: 4 }
+            }
+          }
+        ])
+        const body = LoopbackServer.lastBody(server)
+        assert.strictEqual(body["max_tokens"], 99)
+        assert.deepStrictEqual(body["output_config"], { effort: "low" })
+        assert.deepStrictEqual(body["tool_choice"], { type: "tool", name: "weather" })
+        assert.deepStrictEqual(body["tools"], [{
+          name: "weather",
+          description: "The weather in a city",
+          input_schema: Tool.getJsonSchema(Weather)
+        }])
+      }).pipe(Effect.scoped))
+
+    it.live("names every choice of tools as the API does", () =>
+      Effect.gen(function*() {
+        const { provider, server } = yield* over(whole([{ type: "text", text: "ok" }]))
+        const choices = [
+          ["auto", { type: "auto" }],
+          ["none", { type: "none" }],
+          ["required", { type: "any" }],
+          [{ oneOf: ["weather"] }, { type: "auto" }],
+          [{ mode: "required", oneOf: ["weather"] }, { type: "any" }]
+        ] as const
+        for (const [toolChoice, expected] of choices) {
+          yield* generate(provider, { tools: [Weather], toolChoice })
+          assert.deepStrictEqual(LoopbackServer.lastBody(server)["tool_choice"], expected)
+        }
+      }).pipe(Effect.scoped))
+
+    it.live("sends a conversation with system, images, documents, tool calls and results", () =>
+      Effect.gen(function*() {
+        const { provider, server } = yield* over(whole([{ type: "text", text: "Sunny." }]))
+        const bytes = new Uint8Array([1, 2, 3])
+        const prompt = Prompt.make([
+          { role: "system", content: "Be brief." },
+          {
+            role: "user",
+            content: [
+              { type: "text", text: "What is this?" },
+              { type: "file", mediaType: "image/png", data: bytes },
+              { type: "file", mediaType: "image/png", data: new URL("https://example.com/a.png") },
+              { type: "file", mediaType: "image/png", data: "data:image/png;base64,AQID" },
+              { type: "file", mediaType: "application/pdf", fileName: "a.pdf", data: bytes },
+              { type: "file", mediaType: "text/plain", data: new TextEncoder().encode("plain") }
+            ]
+          },
+          {
+            role: "assistant",
+            content: [
+              { type: "text", text: " " },
+              { type: "tool-call", id: "c1", name: "weather", params: { city: "Oslo" } },
+              { type: "tool-call", id: "c2", name: "weather", params: { city: "Rome" } }
+            ]
+          },
+          {
+            role: "tool",
+            content: [{ type: "tool-result", id: "c1", name: "weather", isFailure: false, result: { sky: "clear" } }]
+          },
+          {
+            role: "tool",
+            content: [{ type: "tool-result", id: "c2", name: "weather", isFailure: true, result: "no sensor" }]
+          },
+          { role: "system", content: "Be kind." },
+          { role: "user", content: "And?" }
+        ])
+        yield* generate(provider, { prompt })
+        const body = LoopbackServer.lastBody(server)
+        assert.strictEqual(body["system"], "Be brief.\n\nBe kind.")
+        const png = { type: "base64", media_type: "image/png", data: "AQID" }
+        assert.deepStrictEqual(body["messages"], [
+          {
+            role: "user",
+            content: [
+              { type: "text", text: "What is this?" },
+              { type: "image", source: png },
+              { type: "image", source: { type: "url", url: "https://example.com/a.png" } },
+              { type: "image", source: png },
+              {
+                type: "document",
+                source: { type: "base64", media_type: "application/pdf", data: "AQID" },
+                title: "a.pdf"
+              },
+              { type: "document", source: { type: "text", media_type: "text/plain", data: "plain" } }
+            ]
+          },
+          {
+            role: "assistant",
+            content: [
+              { type: "tool_use", id: "c1", name: "weather", input: { city: "Oslo" } },
+              { type: "tool_use", id: "c2", name: "weather", input: { city: "Rome" } }
+            ]
+          },
+          {
+            role: "user",
+            content: [
+              { type: "tool_result", tool_use_id: "c1", content: "{\"sky\":\"clear\"}" },
+              { type: "tool_result", tool_use_id: "c2", content: "no sensor", is_error: true },
+              { type: "text", text: "And?" }
+            ]
+          }
+        ])
+      }).pipe(Effect.scoped))
+
+    it.live("gives thoughts back as they were signed, whole or streamed, and only to the model that signed them", () =>
+      Effect.gen(function*() {
+        const hidden = block(1, { type: "redacted_thinking", data: "xyz" }) + close(1)
+        const pieces = [
+          start(),
+          think(0, "Hm. ", "sig", "nature"),
+          hidden,
+          call(2, "t1", "{\"city\":\"Oslo\"}"),
+          end("tool_use"),
+          stop
+        ]
+        const streaming = yield* over({ pieces })
+        const parts = yield* Schema.decodeEffect(
+          Schema.Array(Response.StreamPart(Toolkit.make(Weather)))
+        )(yield* collect(streaming.provider, { tools: [Weather] }))
+        const history = Prompt.concat(Prompt.make("Weather?"), Prompt.fromResponseParts(parts))
+        const { provider, server } = yield* over(whole([{ type: "text", text: "ok" }]))
+        yield* generate(provider, { prompt: history })
+        assert.deepStrictEqual(LoopbackServer.lastBody(server)["messages"], [
+          { role: "user", content: [{ type: "text", text: "Weather?" }] },
+          {
+            role: "assistant",
+            content: [
+              { type: "thinking", thinking: "Hm. ", signature: "signature" },
+              { type: "redacted_thinking", data: "xyz" },
+              { type: "tool_use", id: "t1", name: "weather", input: { city: "Oslo" } }
+            ]
+          }
+        ])
+        const other = yield* over(whole([{ type: "text", text: "ok" }]), { model: "n" })
+        yield* generate(other.provider, { prompt: history })
+        assert.notInclude(JSON.stringify(LoopbackServer.lastBody(other.server)), "think")
+      }).pipe(Effect.scoped))
+
+    it.live("asks for structured output by the format of the answer, and it is read by the codec of all", () =>
+      Effect.gen(function*() {
+        const schema = Schema.Struct({ city: Schema.String, note: Schema.optional(Schema.String) })
+        const { provider, server } = yield* over(
+          whole([{ type: "text", text: "{\"city\":\"Oslo\",\"note\":null}" }]),
+          { parameters: { output_config: { effort: "low" } } }
+        )
+        const parts = yield* generate(provider, { responseFormat: { type: "json", objectName: "place", schema } })
+        const config = LoopbackServer.lastBody(server)["output_config"]
+        assert.deepInclude(config as object, { effort: "low" })
+        const format = JSON.stringify(config)
+        assert.include(format, "\"type\":\"json_schema\"")
+        assert.include(format, "\"additionalProperties\":false")
+        assert.isUndefined(LoopbackServer.lastBody(server)["tools"])
+        const said = parts.find((part) => part.type === "text")
+        const { codec } = Provider.codecTransformer(schema)
+        const value = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(codec))(said?.text)
+        assert.deepStrictEqual(value, { city: "Oslo" })
+      }).pipe(Effect.scoped))
+
+    it.live("leaves what it cannot send to another provider", () =>
+      Effect.gen(function*() {
+        const { provider, server } = yield* over({})
+        const search = Tool.providerDefined({
+          id: "openai.web_search",
+          customName: "search",
+          providerName: "web_search",
+          args: Schema.Struct({})
+        })({})
+        const file = (mediaType: string, data: Uint8Array | URL) =>
+          Prompt.make([{ role: "user", content: [{ type: "file", mediaType, data }] }])
+        for (
+          const options of [
+            { tools: [search] },
+            { prompt: file("audio/wav", new Uint8Array(1)) },
+            { prompt: file("text/plain", new URL("https://example.com/a.txt")) }
+          ]
+        ) {
+          const error = yield* Effect.flip(generate(provider, options))
+          assert.strictEqual(ProviderFailure.detail(error.reason).kind, "unsupported")
+        }
+        assert.strictEqual(server.received.length, 0)
+      }).pipe(Effect.scoped))
+
+    it.live("refuses an answer without a stop_reason, and one that is no message", () =>
+      Effect.gen(function*() {
+        for (const body of [{ content: [{ type: "text", text: "half" }] }, { stop_reason: "end_turn" }, "<html>", {}]) {
+          const { provider } = yield* over({ body })
+          assert.strictEqual((yield* Effect.flip(generate(provider))).reason._tag, "InvalidResponseError")
+        }
+      }).pipe(Effect.scoped))
+
+    it.live("takes an error or a refusal under status 200 as a failure", () =>
+      Effect.gen(function*() {
+        const error = yield* over({ body: { type: "error", error: { type: "overloaded_error", message: "later" } } })
+        assert.strictEqual((yield* Effect.flip(generate(error.provider))).reason._tag, "InternalProviderError")
+        const refusal = yield* over(whole([], { stop_reason: "refusal" }))
+        assert.strictEqual((yield* Effect.flip(generate(refusal.provider))).reason._tag, "ContentPolicyError")
+      }).pipe(Effect.scoped))
+
+    const refusals: ReadonlyArray<[number, object, AiError.AiErrorReason["_tag"], ProviderFailure.Kind | undefined]> = [
+      [400, { type: "invalid_request_error", message: "max_tokens: bad" }, "InvalidRequestError", undefined],
+      [
+        400,
+        { type: "invalid_request_error", message: "prompt is too long: 9 tokens > 8 maximum" },
+        "InvalidRequestError",
+        "contextOverflow"
+      ],
+      [
+        400,
+        { type: "invalid_request_error", message: "input length and `max_tokens` exceed context limit: 9 + 8 > 10" },
+        "InvalidRequestError",
+        "contextOverflow"
+      ],
+      [
+        400,
+        { type: "invalid_request_error", message: "You have reached your specified API usage limits." },
+        "QuotaExhaustedError",
+        undefined
+      ],
+      [401, { type: "authentication_error", message: "invalid x-api-key" }, "AuthenticationError", undefined],
+      [402, { type: "billing_error", message: "pay" }, "QuotaExhaustedError", undefined],
+      [403, { type: "permission_error", message: "no" }, "AuthenticationError", undefined],
+      [404, { type: "not_found_error", message: "model: m" }, "InvalidRequestError", "unknownModel"],
+      [413, { type: "request_too_large", message: "big" }, "InvalidRequestError", "contextOverflow"],
+      [429, { type: "rate_limit_error", message: "slow" }, "RateLimitError", undefined],
+      [
+        429,
+        { type: "rate_limit_error", message: "limit", details: { error_code: "enforced_spend_limit_reached" } },
+        "QuotaExhaustedError",
+        undefined
+      ],
+      [500, { type: "api_error", message: "oops" }, "InternalProviderError", undefined],
+      [504, { type: "timeout_error", message: "slow" }, "InternalProviderError", undefined],
+      [529, { type: "overloaded_error", message: "Overloaded" }, "InternalProviderError", "overloaded"]
+    ]
+    it.live.each(refusals)("knows a refusal: %s %j", ([status, error, tag, kind]) =>
+      Effect.gen(function*() {
+        const { provider } = yield* over({
+          status,
+          headers: { "request-id": "req_5", "retry-after": "7" },
+          body: { type: "error", error, request_id: "req_5" }
+        })
+        const failure = yield* Effect.flip(generate(provider))
+        assert.strictEqual(failure.reason._tag, tag)
+        assert.deepInclude(ProviderFailure.detail(failure.reason), {
+          kind,
+          status,
+          requestId: "req_5",
+          retryAfter: Duration.seconds(7)
+        })
+      }).pipe(Effect.scoped))
+
+    it.live("says where nobody answered", () =>
+      Effect.gen(function*() {
+        const url = yield* LoopbackServer.closedPort
+        const provider = yield* AnthropicProvider.make({ baseUrl: url, name: "gateway" })
+        const error = yield* Effect.flip(generate(provider))
+        assert.strictEqual(error.reason._tag, "NetworkError")
+        assert.include(error.message, `no connection to gateway at ${url}`)
+      }).pipe(Effect.provide(FetchHttpClient.layer)))
+
+    it.live("never shows the key, even where the server repeats it", () =>
+      Effect.gen(function*() {
+        const { provider } = yield* over({
+          status: 401,
+          body: { type: "error", error: { type: "authentication_error", message: `invalid x-api-key ${secret}` } }
+        })
+        const error = yield* Effect.flip(generate(provider))
+        const closed = yield* AnthropicProvider.make({
+          baseUrl: yield* LoopbackServer.closedPort,
+          apiKey: Redacted.make(secret)
+        })
+        const refused = yield* Effect.flip(generate(closed))
+        for (const e of [error, refused]) {
+          for (const shown of [e.message, String(e), inspect(e, { depth: 20 }), JSON.stringify(e)]) {
+            assert.notInclude(shown, secret)
+          }
+        }
+        assert.include(error.message, "Set ANTHROPIC_API_KEY to a valid key")
+      }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer)))
+  })
+
+  it.live("asks in preflight for the model alone", () =>
+    Effect.gen(function*() {
+      const { provider, server } = yield* over({ body: { id: "m" } })
+      yield* provider.preflight
+      assert.deepInclude(server.received[0], { method: "GET", url: "/v1/models/m" })
+      const missing = yield* over({ status: 404, body: { error: { type: "not_found_error", message: "model: m" } } })
+      const error = yield* Effect.flip(missing.provider.preflight)
+      assert.include(error.message, "serves the model \"m\"")
+    }).pipe(Effect.scoped))
+
+  it("refuses options that cannot be right", () => {
+    assert.throws(() => AnthropicProvider.make({ maxTokens: 0 }), RangeError, "maxTokens must be a whole number")
+    assert.throws(() => AnthropicProvider.make({ baseUrl: "localhost" }), RangeError, "http or https URL")
+  })
+
+  describe("makeConfig", () => {
+    const withEnv = (env: Record<string, string>) =>
+      AnthropicProvider.makeConfig().pipe(
+        Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(ConfigProvider.fromUnknown(env))])
+      )
+
+    it.live("takes key, model and URL, with or without its version", () =>
+      Effect.gen(function*() {
+        const provider = yield* withEnv({ ANTHROPIC_API_KEY: secret, ANTHROPIC_MODEL: "claude-opus-5-5" })
+        assert.deepInclude(provider, { name: "anthropic", model: "claude-opus-5-5", location: "cloud" })
+        const server = yield* LoopbackServer.always(whole([{ type: "text", text: "ok" }]))
+        for (const path of ["", "/", "/v1", "/v1/"]) {
+          const other = yield* withEnv({ ANTHROPIC_API_KEY: "", ANTHROPIC_BASE_URL: `${server.url}${path}` })
+          assert.strictEqual(other.model, AnthropicProvider.defaultModel)
+          yield* generate(other)
+          assert.strictEqual(server.received.at(-1)?.url, "/v1/messages")
+          assert.isUndefined(server.received.at(-1)?.headers["x-api-key"])
+        }
+      }).pipe(Effect.scoped))
+
+    it.effect("says what to set", () =>
+      Effect.gen(function*() {
+        const none = yield* Effect.flip(withEnv({}))
+        assert.include(none.message, "ANTHROPIC_API_KEY")
+        const bad = yield* Effect.flip(withEnv({ ANTHROPIC_BASE_URL: "localhost" }))
+        assert.include(bad.message, "http or https URL")
+      }))
+  })
+})
