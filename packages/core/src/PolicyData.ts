@@ -117,7 +117,7 @@ const Unchecked = Schema.Struct({
  * import { PolicyData } from "@holdfast/core"
  * import { Duration, Schema } from "effect"
  *
- * const data = Schema.decodeUnknownSync(PolicyData.PolicyData)({
+ * const data = Schema.decodeSync(PolicyData.PolicyData)({
  *   deadline: 30,
  *   retry: { times: 3, backoff: { type: "exponential", initial: "1 second", max: "16 seconds" } },
  *   attemptTimeout: "10 seconds"
