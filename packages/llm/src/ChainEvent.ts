@@ -68,6 +68,22 @@ export interface ProviderSkipped extends Origin {
   readonly because: string
 }
 
+/**
+ * The conversation holds what only another provider, or another model, can read, and goes to this one without it. Told
+ * once a request and provider, when something is left out or renamed.
+ */
+export interface PromptProjected extends Origin {
+  readonly _tag: "PromptProjected"
+  /** How many parts of reasoning were left out. */
+  readonly reasoning: number
+  /** From how many parts a signature, or what else their vendor keeps beside them, was left out. */
+  readonly vendorData: number
+  /** How many calls of tools that ran at their vendor's were left out, with their results. */
+  readonly hostedTools: number
+  /** How many tool calls go under another id, which is no loss: the same one every time, in the call and in its results. */
+  readonly renamedCalls: number
+}
+
 /** An event of a chain. */
 export type ChainEvent =
   | AttemptStarted
@@ -76,6 +92,7 @@ export type ChainEvent =
   | AttemptFailed
   | AttemptInterrupted
   | ProviderSkipped
+  | PromptProjected
 
 /** A function that is told of events. */
 export type Observer = (event: ChainEvent) => void

@@ -18,7 +18,7 @@ import { StreamInterrupted } from "../ChainError.ts"
 import { Observers } from "../ChainEvent.ts"
 import type { Decision } from "../FallbackDecision.ts"
 import type { Provider } from "../Provider.ts"
-import { featuresOf } from "../Provider.ts"
+import * as Projection from "./projection.ts"
 import type { Entry, Running, Settings } from "./walk.ts"
 import { deadlinePassed, silent, Walk } from "./walk.ts"
 
@@ -33,7 +33,7 @@ const startWalk = Effect.fnUntraced(function*(
   const clock = yield* Clock.Clock
   const outer = yield* Deadline
   const observers = yield* Observers
-  const walk = new Walk(settings, method, featuresOf(request), observers, () => clock.currentTimeMillisUnsafe())
+  const walk = new Walk(settings, method, request, observers, () => clock.currentTimeMillisUnsafe())
   const own = settings.deadline === undefined ? Infinity : clock.currentTimeMillisUnsafe() + settings.deadline
   return { walk, deadline: Math.min(outer, own) }
 })
@@ -116,7 +116,7 @@ export const generateText = Effect.fnUntraced(function*(
   const { deadline, walk } = yield* startWalk("generateText", settings, request)
   const open = Effect.fnUntraced(function*(running: Running) {
     const { provider } = running.entry
-    const parts = yield* provider.generateText(request)
+    const parts = yield* provider.generateText(walk.requestFor(running))
     const finish = parts.find((part) => part.type === "finish")
     return finish === undefined ? yield* noFinish(provider, "generateText") : { parts, finish, running }
   })
@@ -130,7 +130,11 @@ export const generateText = Effect.fnUntraced(function*(
     : [{ type: "response-metadata" as const, modelId: provider.model, metadata: holdfast }]
   return [
     ...metadata,
-    ...parts.map((part) => part.type === "response-metadata" || part.type === "finish" ? marked(part, holdfast) : part)
+    ...parts.map((part) =>
+      part.type === "response-metadata" || part.type === "finish"
+        ? marked(part, holdfast)
+        : Projection.mark(part, provider)
+    )
   ]
 })
 
@@ -214,30 +218,27 @@ interface Opened {
 }
 
 /** Opens a stream and reads until the first content or the end: what a policy may repeat. */
-const open = (
-  walk: Walk,
-  request: LanguageModel.ProviderOptions,
-  outer: Scope.Scope
-) =>
-(running: Running): Effect.Effect<Opened, AiError.AiError, IdGenerator.IdGenerator> =>
-  Effect.gen(function*() {
-    const { entry } = running
-    // A scope below the request's: whatever happens between the attempt and its reader, it is closed.
-    const scope = yield* Scope.fork(outer)
-    return yield* Effect.gen(function*() {
-      const pull = yield* Stream.toPull(entry.provider.streamText(request))
-      const incoming = new Incoming(pull)
-      while (!incoming.committed && !incoming.ended) yield* incoming.next(entry.provider)
-      if (incoming.committed) {
-        const duration = Duration.millis(walk.now() - running.startedAt)
-        walk.emit(entry, running.attempt, { _tag: "Committed", duration })
-      }
-      return { incoming, running }
-    }).pipe(
-      Scope.provide(scope),
-      Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))
-    )
-  })
+const open =
+  (walk: Walk, outer: Scope.Scope) =>
+  (running: Running): Effect.Effect<Opened, AiError.AiError, IdGenerator.IdGenerator> =>
+    Effect.gen(function*() {
+      const { entry } = running
+      // A scope below the request's: whatever happens between the attempt and its reader, it is closed.
+      const scope = yield* Scope.fork(outer)
+      return yield* Effect.gen(function*() {
+        const pull = yield* Stream.toPull(entry.provider.streamText(walk.requestFor(running)))
+        const incoming = new Incoming(pull)
+        while (!incoming.committed && !incoming.ended) yield* incoming.next(entry.provider)
+        if (incoming.committed) {
+          const duration = Duration.millis(walk.now() - running.startedAt)
+          walk.emit(entry, running.attempt, { _tag: "Committed", duration })
+        }
+        return { incoming, running }
+      }).pipe(
+        Scope.provide(scope),
+        Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))
+      )
+    })
 
 const seenAlready: Decision = { _tag: "Fail", because: "a part of the answer was already seen" }
 
@@ -262,9 +263,10 @@ const follow = (
       introduced = true
       return [marked(part, holdfast)]
     }
-    if (introduced) return [part]
+    const said = Projection.mark(part, provider)
+    if (introduced) return [said]
     introduced = true
-    return [{ type: "response-metadata", modelId: provider.model, metadata: holdfast }, part]
+    return [{ type: "response-metadata", modelId: provider.model, metadata: holdfast }, said]
   }
 
   const interrupted = (error: AiError.AiError): StreamInterrupted => {
@@ -329,6 +331,6 @@ export const streamText = (
     const { deadline, walk } = yield* startWalk("streamText", settings, request)
     // The reader may stop at any time: the attempt that it leaves behind was not a failure.
     yield* Scope.addFinalizer(scope, Effect.sync(() => walk.abandon()))
-    const opened = yield* bounded(walk.run(entries, open(walk, request, scope)), walk, entries, deadline)
+    const opened = yield* bounded(walk.run(entries, open(walk, scope)), walk, entries, deadline)
     return Stream.fromPull(Effect.succeed(follow(opened, walk, request, deadline)))
   }))

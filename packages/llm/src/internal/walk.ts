@@ -7,6 +7,7 @@ import type * as Policy from "@holdfast/core/Policy"
 import * as PolicyError from "@holdfast/core/PolicyError"
 import * as PolicyEvent from "@holdfast/core/PolicyEvent"
 import * as AiError from "effect/ai/AiError"
+import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -20,8 +21,9 @@ import type { ChainEvent, Observer } from "../ChainEvent.ts"
 import type { Failure } from "../FallbackDecision.ts"
 import { decide, Decision } from "../FallbackDecision.ts"
 import type { Feature, Provider } from "../Provider.ts"
-import { missing } from "../Provider.ts"
+import { featuresOf, missing } from "../Provider.ts"
 import { detail, unsupported } from "../ProviderFailure.ts"
+import * as Projection from "./projection.ts"
 
 /** What a policy of the chain protects and adds. */
 export type AttemptPolicy = Policy.Policy<AttemptFailure, PolicyError.PolicyError<PolicyError.AttemptTimeout>>
@@ -84,6 +86,7 @@ export interface Running {
 export class Walk {
   readonly settings: Settings
   readonly method: "generateText" | "streamText"
+  readonly request: LanguageModel.ProviderOptions
   readonly features: ReadonlySet<Feature>
   readonly observers: ReadonlyArray<Observer>
   readonly now: () => number
@@ -92,17 +95,19 @@ export class Walk {
   private unsettled: Running | undefined = undefined
   private pending: Pending | undefined = undefined
   private readonly started = new Map<Entry, number>()
+  private readonly projected = new Map<Entry, LanguageModel.ProviderOptions>()
 
   constructor(
     settings: Settings,
     method: "generateText" | "streamText",
-    features: ReadonlySet<Feature>,
+    request: LanguageModel.ProviderOptions,
     observers: ReadonlyArray<Observer>,
     now: () => number
   ) {
     this.settings = settings
     this.method = method
-    this.features = features
+    this.request = request
+    this.features = featuresOf(request)
     this.observers = observers
     this.now = now
   }
@@ -129,6 +134,17 @@ export class Walk {
     this.unsettled = running
     this.emit(entry, running.attempt, { _tag: "AttemptStarted" })
     return running
+  }
+
+  /** The request as this provider may read it, the same at every attempt. */
+  requestFor({ attempt, entry }: Running): LanguageModel.ProviderOptions {
+    const known = this.projected.get(entry)
+    if (known !== undefined) return known
+    const { losses, prompt } = Projection.project(this.request.prompt, entry.provider)
+    const request = losses === undefined ? this.request : { ...this.request, prompt }
+    this.projected.set(entry, request)
+    if (losses !== undefined) this.emit(entry, attempt, { _tag: "PromptProjected", ...losses })
+    return request
   }
 
   /** The attempt has failed, and what follows is known. */
