@@ -16,6 +16,7 @@ const file = {
   name: "stock",
   deadline: 30,
   bulkhead: { limit: 64, queue: 128, maxWait: "1 second" },
+  rateLimit: { limit: 100, window: 1, algorithm: "token-bucket", maxWait: "2 seconds" },
   retry: {
     times: 3,
     backoff: {
@@ -45,6 +46,7 @@ describe("decode", () => {
         name: "stock",
         deadline: Duration.seconds(30),
         bulkhead: { limit: 64, queue: 128, maxWait: Duration.seconds(1) },
+        rateLimit: { limit: 100, window: Duration.seconds(1), algorithm: "token-bucket", maxWait: Duration.seconds(2) },
         retry: {
           times: 3,
           backoff: {
@@ -96,6 +98,8 @@ describe("decode", () => {
           "no excess property",
           "at [\"retry\"][\"backoff\"][\"factor\"]"
         ],
+        // Whether a call may run twice at the same time is not for a file to say.
+        [{ hedge: { after: "50 millis" } }, "no excess property", "at [\"hedge\"]"],
         [{ bulkhead: {} }, "Missing key", "at [\"bulkhead\"][\"limit\"]"],
         [{ deadline: "soon" }, "Duration", "at [\"deadline\"]"],
         [{ deadline: "30" }, "Duration", "at [\"deadline\"]"],
@@ -135,6 +139,10 @@ describe("decode", () => {
         [
           { retry: { backoff: { type: "linear", jitter: { proportional: 2 } } } },
           "Jitter.proportional: factor must be between 0 and 1, got 2"
+        ],
+        [
+          { rateLimit: { limit: 1, window: 0 } },
+          "Policy.make: rateLimit: window must be longer than zero"
         ],
         [{ bulkhead: { limit: 0 } }, "Policy.make: bulkhead: limit must be a whole number of 1 or more, got 0"],
         [
@@ -180,6 +188,7 @@ describe("toOptions", () => {
         "stock: at most 4 attempts, in at most 30s",
         "- deadline: the call ends within 30s, with its waits and delays",
         "- bulkhead: 64 calls run at the same time, 128 wait for up to 1s, the next is turned away",
+        "- rateLimit: 100 calls start in 1s, the next waits for up to 2s",
         "- retry: up to 3 retries after 1s, then 2 times as long each time up to 16s, with jitter of 10 %, or as the other " +
         "side asks, unless that is more than 1m; a budget bounds the retries of all calls",
         "- circuitBreaker: opens when 50 % of the calls of 30s failed, if they are 20 or more, or when 100 % take longer " +
@@ -191,9 +200,10 @@ describe("toOptions", () => {
   it.effect("leaves room for what is not data", () =>
     Effect.gen(function*() {
       const data = yield* PolicyData.decode({ retry: { times: 5, backoff: { type: "constant", delay: "2 seconds" } } })
-      const { retry } = PolicyData.toOptions(data)
+      const options = PolicyData.toOptions(data)
       const policy = yield* Policy.make({
-        retry: { ...retry, while: (error: { readonly attempt: number }) => error.attempt < 3 }
+        ...options,
+        retry: { ...options.retry, while: (error: { readonly attempt: number }) => error.attempt < 3 }
       })
       const down = flaky(Infinity)
       const { exit } = yield* watch(policy.protect(down.effect))

@@ -53,6 +53,16 @@ const Plan = Schema.Struct({
     maxKeys: key(between(1, 1_000)),
     idleTimeToLive: key(Time)
   })),
+  rateLimit: key(Schema.Struct({
+    name: key(Schema.String),
+    limit: between(1, 1_000),
+    window: Time,
+    algorithm: key(Schema.Literals(["fixed-window", "token-bucket"])),
+    maxWait: key(Time),
+    queue: key(between(0, 1_000)),
+    maxKeys: key(between(1, 1_000)),
+    storeTimeout: key(Time)
+  })),
   retry: key(Schema.Struct({
     times: key(between(0, 100)),
     backoff: key(BackoffPlan),
@@ -265,7 +275,15 @@ describe("C10", () => {
       }).pipe(Effect.orDie)
   )
 
-  const Path = Schema.Literals(["", "retry", "retry.budget", "retry.retryAfter", "circuitBreaker", "bulkhead"])
+  const Path = Schema.Literals([
+    "",
+    "retry",
+    "retry.budget",
+    "retry.retryAfter",
+    "circuitBreaker",
+    "bulkhead",
+    "rateLimit"
+  ])
   law(
     "a key that no part has is refused with its path, beside whatever else there is",
     { key: Schema.String, path: Path, policy: policies },
