@@ -1,6 +1,6 @@
 /**
- * Compares candidates in one process: each round runs every candidate once, in an order that rotates, so that a machine that
- * gets slower or faster does so for all of them. What is told of a candidate is its median over the rounds.
+ * Compares candidates in one process: each round runs every candidate of every row once, in an order that rotates, so that a
+ * machine that gets slower or faster does so for all of them. What is told of a candidate is its median over the rounds.
  *
  * Bytes are all that was allocated, whether or not it was collected since: the growth of the used heap from each garbage
  * collection to the next, which V8 reports to its `GCProfiler`. They are taken in runs of their own, beside those that are
@@ -33,6 +33,7 @@ export interface Options {
   readonly rounds: number
   /** How long each timed run is to take. */
   readonly millis: number
+  readonly onRound: (round: number) => void
 }
 
 export const median = (values: ReadonlyArray<number>): number => {
@@ -43,21 +44,11 @@ export const median = (values: ReadonlyArray<number>): number => {
     : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2
 }
 
-/** Runs `task` for every candidate in every round, and gives what it gave, by candidate. */
-export const interleave = async <A, B>(
-  candidates: Readonly<Record<string, A>>,
-  rounds: number,
-  task: (candidate: A, name: string) => Promise<B>
-): Promise<Record<string, ReadonlyArray<B>>> => {
+/** The entries in another order each round, so that none always comes first. */
+export const rotate = <A>(candidates: Readonly<Record<string, A>>, round: number): ReadonlyArray<[string, A]> => {
   const entries = Object.entries(candidates)
-  const results = new Map<string, Array<B>>(entries.map(([name]) => [name, []]))
-  for (let round = 0; round < rounds; round++) {
-    const from = round % entries.length
-    for (const [name, candidate] of [...entries.slice(from), ...entries.slice(0, from)]) {
-      results.get(name)?.push(await task(candidate, name))
-    }
-  }
-  return Object.fromEntries(results)
+  const from = round % entries.length
+  return [...entries.slice(from), ...entries.slice(0, from)]
 }
 
 const timed = async (run: Run, calls: number): Promise<number> => {
@@ -88,23 +79,35 @@ const allocated = async (run: Run, calls: number): Promise<number> => {
   return bytes + to - from
 }
 
-/** Measures one row. */
-export const measure = async ({ name, runs }: Row, { millis, rounds }: Options): Promise<Result> => {
+/** Measures all rows. `onRound` is told of each round before it begins; 0 is the one that warms up. */
+export const measure = async (
+  rows: ReadonlyArray<Row>,
+  { millis, onRound, rounds }: Options
+): Promise<ReadonlyArray<Result>> => {
+  onRound(0)
   const calls = new Map<Run, number>()
-  for (const run of Object.values(runs)) calls.set(run, await callsFor(run, millis))
-  const samples = await interleave(runs, rounds, async (run): Promise<Cell> => {
-    const n = calls.get(run) ?? 1
-    return { ns: await timed(run, n) / n * 1e6, bytes: Math.max(0, await allocated(run, n) / n) }
-  })
-  return {
-    name,
-    cells: Object.fromEntries(
-      Object.entries(samples).map(([candidate, cells]) => [candidate, {
-        ns: median(cells.map(({ ns }) => ns)),
-        bytes: median(cells.map(({ bytes }) => bytes))
-      }])
-    )
+  const samples = new Map<Run, Array<Cell>>()
+  for (const run of rows.flatMap(({ runs }) => Object.values(runs))) {
+    calls.set(run, await callsFor(run, millis))
+    samples.set(run, [])
   }
+  for (let round = 1; round <= rounds; round++) {
+    onRound(round)
+    for (const { runs } of rows) {
+      for (const [, run] of rotate(runs, round)) {
+        const n = calls.get(run) ?? 1
+        samples.get(run)?.push({ ns: await timed(run, n) / n * 1e6, bytes: Math.max(0, await allocated(run, n) / n) })
+      }
+    }
+  }
+  const cellOf = (run: Run): Cell => {
+    const all = samples.get(run) ?? []
+    return { ns: median(all.map(({ ns }) => ns)), bytes: median(all.map(({ bytes }) => bytes)) }
+  }
+  return rows.map(({ name, runs }) => ({
+    name,
+    cells: Object.fromEntries(Object.entries(runs).map(([candidate, run]) => [candidate, cellOf(run)]))
+  }))
 }
 
 /** Lines of cells in columns: the first to the left, the others to the right. */

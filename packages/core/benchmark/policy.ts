@@ -326,21 +326,29 @@ void opossums.full.fire()
 
 // Measure and tell.
 
-const progress = (done: number, name: string) => void process.stderr.write(`[${done + 1}/${rows.length + 1}] ${name}\n`)
+const progress = (text: string) => void process.stderr.write(`${text}\n`)
 
-const results: Array<Harness.Result> = []
-for (const [index, row] of rows.entries()) {
-  progress(index, row.name)
-  results.push(await Harness.measure(row, { rounds, millis: flags.quick ? 5 : 20 }))
+const results = await Harness.measure(rows, {
+  rounds,
+  millis: flags.quick ? 5 : 20,
+  onRound: (round) => progress(round === 0 ? "warming up" : `round ${round} of ${rounds}`)
+})
+
+const naps = flags.quick ? 1 : Math.min(3, rounds)
+const samples: Array<{ readonly name: string } & Awaited<ReturnType<typeof measureCrowd>>> = []
+for (let round = 1; round <= naps; round++) {
+  progress(`sleeping retries, round ${round} of ${naps}`)
+  for (const [name, run] of Harness.rotate(crowds, round)) samples.push({ name, ...await measureCrowd(run) })
 }
-progress(rows.length, "sleeping retries")
-const samples = await Harness.interleave(crowds, flags.quick ? 1 : Math.min(3, rounds), measureCrowd)
-const sleepers = Object.entries(samples).map(([name, all]) => ({
-  name,
-  bytes: Harness.median(all.map(({ bytes }) => bytes)),
-  cpu: Harness.median(all.map(({ cpu }) => cpu)),
-  wall: Harness.median(all.map(({ wall }) => wall))
-}))
+const sleepers = Object.keys(crowds).map((name) => {
+  const all = samples.filter((sample) => sample.name === name)
+  return {
+    name,
+    bytes: Harness.median(all.map(({ bytes }) => bytes)),
+    cpu: Harness.median(all.map(({ cpu }) => cpu)),
+    wall: Harness.median(all.map(({ wall }) => wall))
+  }
+})
 
 const machine = `Node ${process.versions.node}, ${cpus()[0]?.model.trim() ?? "unknown CPU"}, ${cpus().length} cores`
 
