@@ -105,6 +105,8 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
   expired = false
   /** The call has its result, or nobody waits for it. */
   ended = false
+  /** A child is being started, and is not known yet. */
+  starting = false
   step: Step<E, SE, SR> | undefined = undefined
   /** The bulkhead that has let the call in, or the one that it waits for. */
   permit: Bulkhead | undefined = undefined
@@ -210,13 +212,23 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
       this.circuit = circuit
     }
     if (this.observers.length > 0) this.emit({ _tag: "AttemptStarted" })
-    const child = Effect.runForkWith(this.context)(this.self)
+    // An observer may have interrupted the caller.
+    if (this.ended) return this.settle(Exit.interrupt(this.fiber.id))
+    const child = this.run(this.self)
     const exit = child.pollUnsafe()
     if (exit !== undefined) return this.settle(exit)
     this.child = child
     const limit = this.limit(now)
-    if (limit < Infinity) this.alarm(limit)
+    if (this.ended) child.interruptUnsafe(this.fiber.id)
+    else if (limit < Infinity) this.alarm(limit)
     child.addObserver((exit) => this.settle(exit))
+  }
+
+  run<B, E2>(effect: Effect.Effect<B, E2, R | SR>): Fiber.Fiber<B, E2> {
+    this.starting = true
+    const child = Effect.runForkWith(this.context)(effect)
+    this.starting = false
+    return child
   }
 
   /** The circuit is open, or half-open with all its probes under way. */
@@ -354,6 +366,7 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     const now = this.now()
     const { error } = failure
     if (this.observers.length > 0) this.emit({ _tag: "AttemptFailed", duration: now - this.attemptStartedAt, error })
+    if (this.ended) return
     const { retry, storedBreaker } = this.parts
     if (storedBreaker !== undefined && isPolicyError(error) && error.reason._tag === "CircuitOpen") {
       return this.afterRejection(
@@ -455,13 +468,15 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     const event = { _tag: "RetryScheduled", ...this.origin(), delay, of: (retry?.times ?? 0) + 1, error } as const
     Observers.tell(this.observers, event)
     if (retry?.onRetry !== undefined) Observers.tell<RetryScheduled>([retry.onRetry], event)
+    if (this.ended) return
     this.fork(logRetry(event), () => this.alarm(delay))
   }
 
   /** Runs an effect of the policy's own before or between attempts, within the deadline. */
   fork<B, E2>(effect: Effect.Effect<B, E2, R | SR>, then: (exit: Exit.Exit<B, E2>) => void): void {
-    const child = Effect.runForkWith(this.context)(effect)
+    const child = this.run(effect)
     const exit = child.pollUnsafe()
+    if (this.ended) return child.interruptUnsafe(this.fiber.id)
     if (exit !== undefined) return then(exit)
     this.child = child
     this.expired = false
@@ -479,6 +494,7 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
   }
 
   end(exit: Exit.Exit<A, E | SE | Added>): void {
+    if (this.ended) return
     this.ended = true
     if (this.permit !== undefined) this.leave(this.permit, exit)
     this.resume(exit)
@@ -503,6 +519,11 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     this.ended = true
     Alarm.clear(this)
     this.queue?.cancel(this)
+    // What interrupts the caller may be a child that is being started.
+    return this.starting ? Effect.andThen(Effect.yieldNow, Effect.suspend(() => this.stop())) : this.stop()
+  }
+
+  stop(): Effect.Effect<void> {
     const { child, permit } = this
     if (permit === undefined) return child === undefined ? Effect.void : Fiber.interrupt(child)
     const leave = Effect.sync(() => this.leave(permit, undefined))
