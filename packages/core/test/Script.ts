@@ -2,6 +2,7 @@
  * A call whose attempts follow a script: what the laws are tried on.
  */
 import { it } from "@effect/vitest"
+import * as Hedge from "@holdfast/core/Hedge"
 import type { Policy } from "@holdfast/core/Policy"
 import * as PolicyEvent from "@holdfast/core/PolicyEvent"
 import type * as Arbitrary from "effect/Arbitrary"
@@ -40,6 +41,12 @@ export interface Trace<A, E> extends Story<A, E> {
 
 /** An exit in words, without the numbers of the fibers that were interrupted. */
 export const show = <A, E>(exit: Exit.Exit<A, E>): string => String(exit).replaceAll(/Interrupt\(\d+\)/g, "Interrupt")
+
+/** An attempt of a script. */
+export const attempt = (step: typeof Step.Type | undefined, attempt: number): Effect.Effect<number, Down> => {
+  const effect = step === undefined ? Effect.succeed(attempt) : outcome(step, attempt)
+  return step === undefined || step.takes === 0 ? effect : Effect.delay(effect, step.takes)
+}
 
 const outcome = (step: typeof Step.Type, attempt: number): Effect.Effect<number, Down> => {
   switch (step.outcome) {
@@ -99,25 +106,25 @@ export const watch = <A, E, R>(self: Effect.Effect<A, E, R>, seed = 1): Effect.E
 
 const hung: Exit.Exit<never> = Effect.runSyncExit(Effect.die("still running after an hour"))
 
+/** A policy that takes the scripts, with a hedge or without. */
+export type Playable<X> = Policy<Down, X, never, Hedge.Idempotent<unknown, unknown, unknown>>
+
 /** Plays a script under a policy and the `TestClock`, to its end. The attempt after the last step succeeds. */
 export const play = <X>(
   steps: ReadonlyArray<typeof Step.Type>,
-  policy: Policy<Down, X>,
+  policy: Playable<X>,
   seed = 1
 ): Effect.Effect<Trace<number, Down | X>> =>
   Effect.gen(function*() {
     let executions = 0
     let running = 0
     let parallel = 0
-    const attempt = Effect.suspend(() => {
+    const self = Effect.suspend(() => {
       const step = steps[executions++]
       parallel = Math.max(parallel, ++running)
-      const effect = step === undefined ? Effect.succeed(executions) : outcome(step, executions)
-      return (step === undefined || step.takes === 0 ? effect : Effect.delay(effect, step.takes)).pipe(
-        Effect.ensuring(Effect.sync(() => running--))
-      )
+      return Effect.ensuring(attempt(step, executions), Effect.sync(() => running--))
     })
-    const story = yield* watch(policy.protect(attempt), seed)
+    const story = yield* watch(policy.protect(Hedge.idempotent(self)), seed)
     const ended = executions
     // What a call leaves behind would show itself by now.
     yield* TestClock.adjust("1 hour")
@@ -170,7 +177,7 @@ export const law = <
   cases = 1_000
 ): void => {
   it.effect.prop(`${name} (${cases.toLocaleString("en")} cases)`, inputs, property, {
-    arbitrary: { runs: cases },
+    arbitrary: { runs: cases, seed: name },
     timeout: 60_000
   })
 }

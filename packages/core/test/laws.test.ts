@@ -4,6 +4,7 @@
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as Backoff from "@holdfast/core/Backoff"
+import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
 import * as Jitter from "@holdfast/core/Jitter"
 import * as Policy from "@holdfast/core/Policy"
 import * as Retry from "@holdfast/core/Retry"
@@ -11,51 +12,23 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import { backoffs, between, build, hedgesOf, Mixture } from "./AllParts.ts"
 import { Down, law, play, show, Steps, type Trace } from "./Script.ts"
 
-const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
-
-const Options = Schema.Struct({
-  times: between(0, 5),
-  deadline: Schema.Literals(["none", 1_000, 5_000, 20_000]),
-  attemptTimeout: Schema.Literals(["none", 100, 1_000]),
-  backoff: Schema.Literals(["exponential", "decorrelated", "linear", "constant", "steady", "schedule"]),
-  retryAfter: Schema.Literals(["clamp", "giveUp", "wait"])
-})
-
-const backoffs = {
-  exponential: Backoff.exponential({ initial: 100, max: 2_000 }),
-  decorrelated: Backoff.decorrelated({ initial: 100, max: 2_000 }),
-  linear: Backoff.linear({ initial: 100, jitter: Jitter.equal, max: 2_000 }),
-  constant: Backoff.constant({ delay: 300, jitter: Jitter.proportional(0.5) }),
-  // Adds up to exactly the deadlines above.
-  steady: Backoff.constant({ delay: 500 }),
-  schedule: Schedule.max([Schedule.spaced(200), Schedule.recurs(2)])
-}
-
-const make = (options: typeof Options.Type) =>
-  Policy.make({
-    deadline: options.deadline === "none" ? undefined : options.deadline,
-    attemptTimeout: options.attemptTimeout === "none" ? undefined : options.attemptTimeout,
-    retry: {
-      times: options.times,
-      backoff: backoffs[options.backoff],
-      retryAfter: { mode: options.retryAfter, max: "2 seconds" }
-    }
-  })
+const make = (mixture: Mixture) => Effect.map(build(mixture), ({ policy }) => policy)
 
 describe("C1", () => {
   law(
-    "a call is executed at most 1 + times, one attempt at a time",
-    { steps: Steps, options: Options },
+    "a call is executed at most (1 + times) x (1 + hedges), one attempt at a time and its hedges",
+    { steps: Steps, options: Mixture },
     (input) =>
       Effect.gen(function*() {
         const trace = yield* play(input.steps, yield* make(input.options))
+        const legs = 1 + hedgesOf(input.options)
         assertTrue(trace.executions >= 1)
-        assertTrue(trace.executions <= 1 + input.options.times)
-        assertTrue(trace.parallel <= 1)
+        assertTrue(trace.executions <= (1 + input.options.times) * legs)
+        assertTrue(trace.parallel <= legs)
         strictEqual(trace.left, 0)
       })
   )
@@ -65,7 +38,7 @@ describe("C1", () => {
     { steps: Steps, outer: between(0, 3), inner: between(0, 3) },
     (input) =>
       Effect.gen(function*() {
-        const backoff = backoffs.constant
+        const backoff = backoffs.none
         const outer = yield* Policy.make({ retry: { times: input.outer, backoff } })
         const inner = yield* Policy.make({ retry: { times: input.inner, backoff } })
         const trace = yield* play(input.steps, Policy.wrap(outer, inner))
@@ -105,7 +78,7 @@ describe("C2", () => {
 describe("C3", () => {
   law(
     "a call ends by its deadline, and no delay is slept that passes it",
-    { steps: Steps, options: Options },
+    { steps: Steps, options: Mixture },
     (input) =>
       Effect.gen(function*() {
         const { deadline } = input.options
@@ -122,7 +95,7 @@ describe("C3", () => {
 
   law(
     "a policy within another keeps to the outer deadline",
-    { steps: Steps, options: Options },
+    { steps: Steps, options: Mixture },
     (input) =>
       Effect.gen(function*() {
         const steps = input.steps.filter((step) => step.outcome !== "deaf")
@@ -146,19 +119,46 @@ describe("C8", () => {
     }))
 
   law(
-    "defects and interruption come out as they are, after one execution",
-    { options: Options },
-    ({ options }) =>
+    "parts that have nothing to do are the identity on every exit",
+    { steps: Steps },
+    ({ steps }) =>
       Effect.gen(function*() {
-        const policy = yield* make(options)
-        const died = yield* play([{ takes: 0, outcome: "die" }], policy)
-        deepStrictEqual(died.exit, Exit.die("defect 1"))
-        strictEqual(died.executions, 1)
-        const interrupted = yield* play([{ takes: 0, outcome: "interrupt" }], policy)
+        const bare = yield* play(steps, Policy.noop)
+        const policy = yield* Policy.make({
+          deadline: "3 hours",
+          bulkhead: { limit: 1 },
+          rateLimit: { limit: 1, window: 1 },
+          retry: { times: 3, while: () => false, budget: { ratio: 0 } },
+          circuitBreaker: { trip: CircuitBreaker.consecutive(2) },
+          hedge: { after: "2 hours", while: () => false },
+          attemptTimeout: "2 hours"
+        })
+        const idle = yield* play(steps, policy)
+        deepStrictEqual(
+          [show(idle.exit), idle.took, idle.executions, idle.left],
+          [show(bare.exit), bare.took, bare.executions, bare.left]
+        )
+      })
+  )
+
+  law(
+    "defects and interruption come out as they are, and are never retried",
+    { options: Mixture, takes: Schema.Literals([0, 1, 50]) },
+    ({ options, takes }) =>
+      Effect.gen(function*() {
+        // A hedge may come before the end, so that all of its legs have the same one.
+        const legs = 1 + hedgesOf(options)
+        const all = (outcome: "die" | "interrupt") => Array.from({ length: legs }, () => ({ takes, outcome }))
+        const died = yield* play(all("die"), yield* make(options))
+        const defect = Exit.isFailure(died.exit) ? Cause.squash(died.exit.cause) : died.exit
+        assertTrue(typeof defect === "string" && /^defect [123]$/.test(defect), show(died.exit))
+        const interrupted = yield* play(all("interrupt"), yield* make(options))
         assertTrue(Exit.isFailure(interrupted.exit) && Cause.hasInterruptsOnly(interrupted.exit.cause))
-        strictEqual(interrupted.executions, 1)
-      }),
-    200
+        for (const { events, executions } of [died, interrupted]) {
+          assertTrue(executions <= legs)
+          assertTrue(events.every(({ _tag, attempt }) => attempt === 1 && _tag !== "RetryScheduled"))
+        }
+      })
   )
 
   law(
@@ -183,36 +183,37 @@ describe("C8", () => {
 describe("C9", () => {
   law(
     "the same seed and clock give the same events",
-    { steps: Steps, options: Options, seed: between(0, 1_000) },
+    { steps: Steps, options: Mixture, seed: between(0, 1_000) },
     (input) =>
       Effect.gen(function*() {
-        const policy = yield* make(input.options)
-        const first = yield* play(input.steps, policy, input.seed)
-        const second = yield* play(input.steps, policy, input.seed)
+        const first = yield* play(input.steps, yield* make(input.options), input.seed)
+        const second = yield* play(input.steps, yield* make(input.options), input.seed)
         deepStrictEqual(second.events, first.events)
         deepStrictEqual(second.took, first.took)
-      }),
-    500
+      })
   )
 })
 
 describe("C11", () => {
-  const Three = Schema.Tuple([Options, Options, Options])
+  const Three = Schema.Tuple([Mixture, Mixture, Mixture])
   const story = <A, E>({ executions, exit, took }: Trace<A, E>) => ({ exit: show(exit), executions, took })
+
+  // Parts have state, so that each play has policies of its own.
+  const three = (options: typeof Three.Type) => Effect.all([make(options[0]), make(options[1]), make(options[2])])
 
   law("wrap is associative", { steps: Steps, options: Three }, ({ options, steps }) =>
     Effect.gen(function*() {
-      const [a, b, c] = yield* Effect.all([make(options[0]), make(options[1]), make(options[2])])
+      const [a, b, c] = yield* three(options)
       const left = yield* play(steps, Policy.wrap(Policy.wrap(a, b), c))
-      const right = yield* play(steps, Policy.wrap(a, Policy.wrap(b, c)))
+      const [d, e, f] = yield* three(options)
+      const right = yield* play(steps, Policy.wrap(d, Policy.wrap(e, f)))
       deepStrictEqual(story(left), story(right))
-    }), 500)
+    }))
 
-  law("noop is its identity", { steps: Steps, options: Options }, ({ options, steps }) =>
+  law("noop is its identity", { steps: Steps, options: Mixture }, ({ options, steps }) =>
     Effect.gen(function*() {
-      const policy = yield* make(options)
-      const alone = story(yield* play(steps, policy))
-      deepStrictEqual(story(yield* play(steps, Policy.wrap(policy, Policy.noop))), alone)
-      deepStrictEqual(story(yield* play(steps, Policy.wrap(Policy.noop, policy))), alone)
-    }), 500)
+      const alone = story(yield* play(steps, yield* make(options)))
+      deepStrictEqual(story(yield* play(steps, Policy.wrap(yield* make(options), Policy.noop))), alone)
+      deepStrictEqual(story(yield* play(steps, Policy.wrap(Policy.noop, yield* make(options)))), alone)
+    }))
 })

@@ -26,12 +26,12 @@ it.effect("what `while` throws is a defect of the call, at whatever time it is a
 
 it.effect("what a schedule throws is a defect of the call", () =>
   Effect.gen(function*() {
-    const step = () => {
+    const made = Effect.succeed((): Effect.Effect<never> => {
       throw "broken step"
-    }
-    for (const made of [Effect.succeed(step), Effect.delay(Effect.succeed(step), "1 second")]) {
+    })
+    for (const slow of [made, Effect.delay(made, "1 second")]) {
       for (const attempt of attempts) {
-        const { exit } = yield* watch(Retry.retry(attempt, { backoff: Schedule.fromStep(made) }))
+        const { exit } = yield* watch(Retry.retry(attempt, { backoff: Schedule.fromStep(slow) }))
         deepStrictEqual(exit, Exit.die("broken step"))
       }
     }

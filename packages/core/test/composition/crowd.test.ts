@@ -1,0 +1,291 @@
+/**
+ * The laws of policies that several callers share, with every mixture of parts, several keys, and callers who leave
+ * before their call has ended.
+ */
+import { describe } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import * as PolicyError from "@holdfast/core/PolicyError"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { between, breakers, budgets, build, bulkheads, deadlineOf, hedgesOf, Mixture, rateLimits } from "../AllParts.ts"
+import { type Call, Callers, crowd, type Moment } from "../Crowd.ts"
+import { law, show } from "../Script.ts"
+
+type AnyCall = Call<unknown, unknown>
+type AnyMoment = Moment<unknown, unknown>
+
+const tagOf = ({ what }: AnyMoment): string => typeof what === "string" ? what : what._tag
+
+/** Whether a moment shows that the call has been let in by the parts around its attempts. */
+const begins = ({ what }: AnyMoment): boolean => typeof what !== "string" && what.attempt > 0
+
+/** When each call that was let in began its first attempt. */
+const beginnings = (moments: ReadonlyArray<AnyMoment>): ReadonlyArray<AnyMoment> => {
+  const begun = new Set<AnyCall>()
+  return moments.filter((moment) => begins(moment) && !begun.has(moment.call) && begun.add(moment.call))
+}
+
+const reasonOf = <E>({ exit }: Call<unknown, E>): PolicyError.Reason | undefined => {
+  const error = exit === undefined || Exit.isSuccess(exit) ? undefined : Cause.squash(exit.cause)
+  return PolicyError.isPolicyError(error) ? error.reason : undefined
+}
+
+/** Scripts without attempts that nothing can interrupt: they are waited for, whatever the deadline. */
+const hearing = (callers: typeof Callers.Type): typeof Callers.Type =>
+  callers.map((caller) => ({ ...caller, steps: caller.steps.filter(({ outcome }) => outcome !== "deaf") }))
+
+const input = { callers: Callers, mixture: Mixture }
+
+describe("C1", () => {
+  law(
+    "a call is executed at most (1 + times) x (1 + hedges), whoever calls beside it",
+    input,
+    ({ callers, mixture }) =>
+      Effect.gen(function*() {
+        const { policy } = yield* build(mixture)
+        const { calls } = yield* crowd(callers, policy)
+        const legs = 1 + hedgesOf(mixture)
+        for (const call of calls) {
+          assertTrue(call.executions <= (1 + mixture.times) * legs)
+          assertTrue(call.parallel <= legs)
+        }
+      })
+  )
+})
+
+describe("C3", () => {
+  law(
+    "waits, attempts and delays together keep to the deadline",
+    input,
+    ({ callers, mixture }) =>
+      Effect.gen(function*() {
+        const deadline = deadlineOf(mixture)
+        const { policy } = yield* build(mixture)
+        const { calls } = yield* crowd(hearing(callers), policy)
+        for (const { endedAt, events, startedAt } of calls) {
+          assertTrue(deadline === Infinity || endedAt - startedAt <= deadline)
+          for (const event of events) {
+            if (event._tag === "RetryScheduled") assertTrue(event.at + event.delay < startedAt + deadline)
+          }
+        }
+      })
+  )
+})
+
+describe("C4", () => {
+  const { minPerSecond, ratio } = budgets.small
+  const window = 10_000
+
+  law(
+    "retries and hedges keep to the budget, in every window",
+    input,
+    ({ callers, mixture }) =>
+      Effect.gen(function*() {
+        const { policy } = yield* build({ ...mixture, budget: "small" })
+        const { moments } = yield* crowd(callers, policy)
+        const deposits = beginnings(moments)
+        const withdrawals = moments.filter((moment) => ["RetryScheduled", "Hedged"].includes(tagOf(moment)))
+        for (const { at } of withdrawals) {
+          const inWindow = (moment: AnyMoment) => moment.at > at - window && moment.at <= at
+          const allowed = minPerSecond * window / 1_000 + ratio * deposits.filter(inWindow).length
+          const made = withdrawals.filter(inWindow).length
+          assertTrue(made <= allowed, `${made} retries where ${allowed} are allowed`)
+        }
+      })
+  )
+})
+
+describe("C5", () => {
+  law(
+    "an open circuit admits none, a half-open one its probes, and who leaves makes room",
+    input,
+    ({ callers, mixture }) =>
+      Effect.gen(function*() {
+        const kind = mixture.circuitBreaker === "rate" ? "rate" : "consecutive"
+        const probes = kind === "rate" ? 2 : 1
+        const { held, policy } = yield* build({ ...mixture, circuitBreaker: kind })
+        const { moments } = yield* crowd(callers, policy)
+        for (const key of [undefined, "blue"]) {
+          let openUntil = -Infinity
+          let isOpen = false
+          // The attempts that were let through since, of which those count that still run.
+          let probing = new Set<AnyCall>()
+          const running = new Map<AnyCall, number>()
+          for (const moment of moments.filter(({ call }) => call.key === key)) {
+            const { at, call, what } = moment
+            if (what === "executed") running.set(call, (running.get(call) ?? 0) + 1)
+            if (what === "ran") running.set(call, (running.get(call) ?? 0) - 1)
+            if (typeof what !== "string" && what._tag === "CircuitChanged") {
+              isOpen = what.to === "Open"
+              probing = new Set()
+              if (isOpen) openUntil = at + breakers[kind].openFor
+            } else if (isOpen && tagOf(moment) === "AttemptStarted") {
+              assertTrue(at >= openUntil, `an attempt started ${openUntil - at} ms before the circuit was half-open`)
+              probing = new Set([...probing].filter((probe) => probe !== call && running.get(probe) !== 0)).add(call)
+              assertTrue(probing.size <= probes, `${probing.size} probes at the same time`)
+            }
+          }
+        }
+        deepStrictEqual(yield* held, [])
+      })
+  )
+
+  law("a circuit in a store admits none while it is open", input, ({ callers, mixture }) =>
+    Effect.gen(function*() {
+      const { circuitBreaker, held, policy } = yield* build({ ...mixture, circuitBreaker: "shared", hedge: "none" })
+      const runSync = Effect.runSyncWith(yield* Effect.context())
+      yield* crowd(callers, policy, {
+        onMoment: ({ call, what }) => {
+          if (what !== "executed" || circuitBreaker === undefined) return
+          const state = runSync(circuitBreaker.state(call.key))
+          assertTrue(state._tag === "Closed" || state._tag === "HalfOpen", state._tag)
+        }
+      })
+      deepStrictEqual(yield* held, [])
+    }))
+})
+
+describe("C6", () => {
+  law(
+    "so many run, so many wait, in order, and who leaves makes room",
+    input,
+    ({ callers, mixture }) =>
+      Effect.gen(function*() {
+        const kind = mixture.bulkhead === "none" ? "small" : mixture.bulkhead
+        const { limit, queue } = bulkheads[kind]
+        const { bulkhead, held, policy } = yield* build({ ...mixture, bulkhead: kind })
+        const runSync = Effect.runSyncWith(yield* Effect.context())
+        const { calls, moments } = yield* crowd(callers, policy, {
+          onMoment: ({ call: { key } }) => {
+            const stats = bulkhead === undefined ? undefined : runSync(bulkhead.stats({ key }))
+            assertTrue(stats !== undefined && stats.running <= limit && stats.waiting <= queue, JSON.stringify(stats))
+          }
+        })
+        for (const key of [undefined, "blue"]) {
+          // A call has a permit while an attempt runs, and during the delays between attempts.
+          const running = new Map<AnyCall, number>()
+          const delaying = new Set<AnyCall>()
+          const queued: Array<AnyCall> = []
+          for (const moment of moments.filter(({ call }) => call.key === key)) {
+            const { call, what } = moment
+            if (what === "executed") running.set(call, (running.get(call) ?? 0) + 1)
+            if (what === "ran") running.set(call, (running.get(call) ?? 0) - 1)
+            if (tagOf(moment) === "RetryScheduled") delaying.add(call)
+            else delaying.delete(call)
+            if (tagOf(moment) === "Queued") queued.push(call)
+            const holding = calls.filter((call) => (running.get(call) ?? 0) > 0 || delaying.has(call))
+            assertTrue(holding.filter((call) => call.key === key).length <= limit, "more calls run than may")
+          }
+          const served = beginnings(moments).map(({ call }) => call).filter((call) => queued.includes(call))
+          deepStrictEqual(served, queued.filter((call) => served.includes(call)))
+        }
+        deepStrictEqual(yield* held, [])
+      })
+  )
+
+  law(
+    "a rate limit lets so many in, in order, and who leaves makes room",
+    input,
+    ({ callers, mixture }) =>
+      Effect.gen(function*() {
+        const kind = mixture.rateLimit === "none" ? "bucket" : mixture.rateLimit
+        const { limit, window } = rateLimits[kind]
+        const { held, policy } = yield* build({ ...mixture, rateLimit: kind, bulkhead: "none" })
+        const { calls, moments } = yield* crowd(callers, policy)
+        for (const key of [undefined, "blue"]) {
+          const begun = beginnings(moments).filter(({ call }) => call.key === key)
+          for (const { at } of begun) {
+            // Two windows may meet, and a bucket that is full may fill again.
+            const inWindow = begun.filter((other) => other.at > at - window && other.at <= at)
+            assertTrue(inWindow.length <= 2 * limit, `${inWindow.length} calls in a window`)
+          }
+          const came = calls.filter((call) => begun.some((moment) => moment.call === call))
+          const inOrder = came.toSorted((one, other) => one.startedAt - other.startedAt)
+          deepStrictEqual(begun.map(({ call }) => call.startedAt), inOrder.map(({ startedAt }) => startedAt))
+        }
+        deepStrictEqual(yield* held, [])
+      })
+  )
+
+  law("a call that is rejected has not run, and says so", input, ({ callers, mixture }) =>
+    Effect.gen(function*() {
+      const { policy } = yield* build(mixture)
+      const { calls } = yield* crowd(callers, policy)
+      for (const call of calls) {
+        const reason = reasonOf(call)
+        switch (reason?._tag) {
+          case "BulkheadFull":
+          case "RateLimited":
+            strictEqual(call.executions, 0)
+            assertTrue(reason.message.endsWith("nothing of the call ran"))
+            break
+          case "DeadlineExceeded":
+            strictEqual(reason.phase === "queue", call.executions === 0)
+            break
+          case "CircuitOpen":
+            assertTrue(call.executions <= mixture.times * (1 + hedgesOf(mixture)))
+            assertTrue(reason.message.endsWith("nothing of the call ran"))
+        }
+      }
+    }))
+})
+
+describe("C7", () => {
+  law(
+    "hedges keep to their number, and the losers have ended when the answer is seen",
+    input,
+    ({ callers, mixture }) =>
+      Effect.gen(function*() {
+        const hedge = mixture.hedge === "none" ? "twice" : mixture.hedge
+        const { policy } = yield* build({ ...mixture, hedge })
+        const { calls, litter } = yield* crowd(callers, policy, { lingers: 70 })
+        for (const { events } of calls) {
+          for (const attempt of events.map((event) => event.attempt)) {
+            const hedged = events.filter((event) => event._tag === "Hedged" && event.attempt === attempt)
+            assertTrue(hedged.length <= hedgesOf({ ...mixture, hedge }))
+          }
+        }
+        deepStrictEqual(litter, [])
+      })
+  )
+})
+
+describe("C9", () => {
+  law(
+    "the same seed and clock give the same story",
+    { ...input, seed: between(0, 1_000) },
+    ({ callers, mixture, seed }) =>
+      Effect.gen(function*() {
+        const story = Effect.gen(function*() {
+          const { policy } = yield* build(mixture)
+          const { calls, moments } = yield* crowd(callers, policy, { seed })
+          return {
+            moments: moments.map(({ at, call, what }) => [at, calls.indexOf(call), what]),
+            exits: calls.map(({ exit }) => exit === undefined ? undefined : show(exit))
+          }
+        })
+        const first = yield* story
+        deepStrictEqual(yield* story, first)
+      })
+  )
+})
+
+describe("interruption", () => {
+  law(
+    "leaves no attempt, timer, permit, place or probe, whenever it comes",
+    input,
+    ({ callers, mixture }) =>
+      Effect.gen(function*() {
+        const { held, policy } = yield* build(mixture)
+        const { calls, litter } = yield* crowd(callers, policy)
+        deepStrictEqual(litter, [])
+        deepStrictEqual(yield* held, [])
+        for (const { exit, running, sleeping } of calls) {
+          assertTrue(exit !== undefined)
+          deepStrictEqual([running, sleeping], [0, 0])
+        }
+      }),
+    3_000
+  )
+})
