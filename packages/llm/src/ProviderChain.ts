@@ -32,6 +32,7 @@ import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as AnthropicProvider from "./AnthropicProvider.ts"
+import { Connectivity, makeConfig as connectivityConfig } from "./Connectivity.ts"
 import * as Answers from "./internal/chainAnswer.ts"
 import * as Setting from "./internal/setting.ts"
 import type { AttemptFailure, AttemptPolicy, Entry, Settings } from "./internal/walk.ts"
@@ -152,11 +153,15 @@ const checkNames = (providers: ReadonlyArray<Provider>): void => {
   }
 }
 
-const settingsOf = (options: Options<unknown, unknown>): Settings => ({
+const settingsOf = (
+  options: Options<unknown, unknown>,
+  connectivity: Connectivity["Service"] | undefined
+): Settings => ({
   maxWait: options.retry === false ? Duration.zero : positive("retry.maxWait", options.retry?.maxWait ?? "60 seconds"),
   cooldown: Duration.toMillis(Duration.fromInputUnsafe(options.cooldown ?? "30 seconds")),
   deadline: options.deadline === undefined ? undefined : Duration.toMillis(positive("deadline", options.deadline)),
-  fallbackOnContentPolicy: options.fallbackOnContentPolicy ?? false
+  fallbackOnContentPolicy: options.fallbackOnContentPolicy ?? false,
+  connectivity
 })
 
 /**
@@ -166,7 +171,7 @@ export const make = <E = never, R = never>(
   options: Options<E, R>
 ): Effect.Effect<LanguageModel.LanguageModel, E, R> =>
   Effect.gen(function*() {
-    const settings = settingsOf(options)
+    const settings = settingsOf(options, Option.getOrUndefined(yield* Effect.serviceOption(Connectivity)))
     const providers = yield* Effect.forEach(
       options.providers,
       (source) => Effect.isEffect(source) ? source : Effect.succeed(source)
@@ -294,6 +299,8 @@ const priority = Effect.gen(function*() {
  * `PROVIDER_PRIORITY=ollama,openai` is another order, or fewer. The providers' own settings are those of
  * {@link OpenAiProvider.makeConfig}, {@link AnthropicProvider.makeConfig} and {@link OllamaProvider.makeConfig}.
  *
+ * Where `CONNECTIVITY_CHECK_URL` is set, it is probed whether this machine is online, as {@link Connectivity} says.
+ *
  * Fails with a `ConfigError` that says what to set when nothing is configured.
  *
  * ```ts import.meta.vitest
@@ -321,7 +328,10 @@ export const layerConfig = (
       const names = yield* priority
       const [first, ...rest] = names.flatMap((name) => known[name] === undefined ? [] : [known[name].make])
       if (first === undefined) return yield* Effect.fail(nothingConfigured)
-      return yield* make({ ...options, providers: [first, ...rest] })
+      const chain = make({ ...options, providers: [first, ...rest] })
+      return Option.isSome(yield* Effect.serviceOption(Connectivity))
+        ? yield* chain
+        : yield* Effect.provideService(chain, Connectivity, yield* connectivityConfig())
     })
   )
 

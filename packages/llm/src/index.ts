@@ -1,6 +1,7 @@
 export * as AnthropicProvider from "./AnthropicProvider.ts"
 export * as ChainError from "./ChainError.ts"
 export * as ChainEvent from "./ChainEvent.ts"
+export * as Connectivity from "./Connectivity.ts"
 export * as FallbackDecision from "./FallbackDecision.ts"
 export * as OllamaProvider from "./OllamaProvider.ts"
 export * as OpenAiProvider from "./OpenAiProvider.ts"

@@ -11,11 +11,13 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { StreamInterrupted } from "../ChainError.ts"
 import { Observers } from "../ChainEvent.ts"
+import { Connectivity } from "../Connectivity.ts"
 import type { Decision } from "../FallbackDecision.ts"
 import type { Provider } from "../Provider.ts"
 import * as Projection from "./projection.ts"
@@ -36,6 +38,21 @@ const startWalk = Effect.fnUntraced(function*(
   const walk = new Walk(settings, method, request, observers, () => clock.currentTimeMillisUnsafe())
   const own = settings.deadline === undefined ? Infinity : clock.currentTimeMillisUnsafe() + settings.deadline
   return { walk, deadline: Math.min(outer, own) }
+})
+
+/**
+ * Walks the providers, without those in the cloud when this machine is offline. Nobody asks whether it is unless somebody
+ * is in the cloud.
+ */
+const walkAlong = Effect.fnUntraced(function*<A, R>(
+  walk: Walk,
+  entries: ReadonlyArray<Entry>,
+  open: (running: Running) => Effect.Effect<A, AiError.AiError, R>
+) {
+  const connectivity = Option.getOrUndefined(yield* Effect.serviceOption(Connectivity)) ?? walk.settings.connectivity
+  const asks = connectivity !== undefined && entries.some(({ provider }) => provider.location === "cloud")
+  const online = asks ? yield* connectivity.isOnline : true
+  return yield* walk.run(entries, online, open)
 })
 
 /** Ends the walk when the request's deadline passes, and keeps the story straight when the caller goes away. */
@@ -120,7 +137,7 @@ export const generateText = Effect.fnUntraced(function*(
     const finish = parts.find((part) => part.type === "finish")
     return finish === undefined ? yield* noFinish(provider, "generateText") : { parts, finish, running }
   })
-  const { finish, parts, running } = yield* bounded(walk.run(entries, open), walk, entries, deadline)
+  const { finish, parts, running } = yield* bounded(walkAlong(walk, entries, open), walk, entries, deadline)
   const { provider } = running.entry
   const holdfast = mark(provider, walk)
   walk.succeeded(running, usageOf(finish))
@@ -331,6 +348,6 @@ export const streamText = (
     const { deadline, walk } = yield* startWalk("streamText", settings, request)
     // The reader may stop at any time: the attempt that it leaves behind was not a failure.
     yield* Scope.addFinalizer(scope, Effect.sync(() => walk.abandon()))
-    const opened = yield* bounded(walk.run(entries, open(walk, scope)), walk, entries, deadline)
+    const opened = yield* bounded(walkAlong(walk, entries, open(walk, scope)), walk, entries, deadline)
     return Stream.fromPull(Effect.succeed(follow(opened, walk, request, deadline)))
   }))

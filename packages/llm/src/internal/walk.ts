@@ -18,6 +18,7 @@ import * as Result from "effect/Result"
 import type { Attempt } from "../ChainError.ts"
 import { AllProvidersFailed } from "../ChainError.ts"
 import type { ChainEvent, Observer } from "../ChainEvent.ts"
+import type { Connectivity } from "../Connectivity.ts"
 import type { Failure } from "../FallbackDecision.ts"
 import { decide, Decision } from "../FallbackDecision.ts"
 import type { Feature, Provider } from "../Provider.ts"
@@ -45,6 +46,8 @@ export interface Settings {
   readonly cooldown: number
   readonly deadline: number | undefined
   readonly fallbackOnContentPolicy: boolean
+  /** What the chain was made with. */
+  readonly connectivity: Connectivity["Service"] | undefined
 }
 
 /** A provider's failure as a policy sees it: with the decision that followed, and the hint wherever it came from. */
@@ -221,8 +224,12 @@ export class Walk {
   // ---------------------------------------------------------------------------
 
   /** The providers that may be asked, in order. Those that cool down are left out, unless they are all that there is. */
-  private order(entries: ReadonlyArray<Entry>): ReadonlyArray<Entry> {
+  private order(entries: ReadonlyArray<Entry>, online: boolean): ReadonlyArray<Entry> {
     const able = entries.filter((entry) => {
+      if (!online && entry.provider.location === "cloud") {
+        this.emit(entry, 0, { _tag: "ProviderSkipped", because: "this machine is offline" })
+        return false
+      }
       const lacks = missing(entry.provider.capabilities, this.features)
       if (lacks.length > 0) {
         this.emit(entry, 0, { _tag: "ProviderSkipped", because: `the model cannot do ${lacks.join(" and ")}` })
@@ -300,11 +307,12 @@ export class Walk {
   /** Walks the providers until one of them has opened an answer. */
   run<A, R>(
     entries: ReadonlyArray<Entry>,
+    online: boolean,
     open: (running: Running) => Effect.Effect<A, AiError.AiError, R>
   ): Effect.Effect<A, AllProvidersFailed, R> {
     return Effect.suspend(() => {
-      const [first, ...rest] = this.order(entries)
-      return first === undefined ? Effect.fail(this.unable(entries)) : this.visit(first, rest, open)
+      const [first, ...rest] = this.order(entries, online)
+      return first === undefined ? Effect.fail(this.unable(entries, online)) : this.visit(first, rest, open)
     })
   }
 
@@ -343,13 +351,15 @@ export class Walk {
     entry.cooledUntil = this.now() + pause
   }
 
-  /** No provider's model can do what the request asks for: each is in the story with what it lacks. */
-  private unable(entries: ReadonlyArray<Entry>): AllProvidersFailed {
-    const decision: Decision = { _tag: "Fail", because: "no provider's model can do what was asked" }
+  /** No provider can be asked: each is in the story with why. */
+  private unable(entries: ReadonlyArray<Entry>, online: boolean): AllProvidersFailed {
+    const decision: Decision = { _tag: "Fail", because: "no provider can be asked" }
     for (const { provider } of entries) {
       const { capabilities, location, model, name } = provider
       const lacks = missing(capabilities, this.features).join(" and ")
-      const reason = unsupported("model", `${name}/${model} cannot do ${lacks}. Choose a model that can`)
+      const reason = online || location === "local"
+        ? unsupported("model", `${name}/${model} cannot do ${lacks}. Choose a model that can`)
+        : silent(provider, "this machine is offline, so nothing was sent. Add a local provider, or check the network")
       const duration = Duration.zero
       this.attempts.push({ provider: name, model, location, attempt: 0, reason, decision, duration, usage: undefined })
     }
