@@ -56,10 +56,12 @@ export interface AttemptFailed extends Origin {
   readonly usage: Response.Usage | undefined
 }
 
-/** The caller went away. */
+/** The caller went away, or a defect ended the request. */
 export interface AttemptInterrupted extends Origin {
   readonly _tag: "AttemptInterrupted"
   readonly duration: Duration.Duration
+  /** What the provider reported before that. */
+  readonly usage: Response.Usage | undefined
 }
 
 /** A provider was not asked. */

@@ -40,6 +40,7 @@ import * as OllamaProvider from "./OllamaProvider.ts"
 import * as OpenAiProvider from "./OpenAiProvider.ts"
 import type { Location, Provider } from "./Provider.ts"
 import { codecTransformer } from "./Provider.ts"
+import { Ledger } from "./Usage.ts"
 
 /** How attempts at one provider are repeated, before the next one is asked. */
 export interface RetryOptions {
@@ -155,13 +156,15 @@ const checkNames = (providers: ReadonlyArray<Provider>): void => {
 
 const settingsOf = (
   options: Options<unknown, unknown>,
-  connectivity: Connectivity["Service"] | undefined
+  connectivity: Connectivity["Service"] | undefined,
+  ledger: Ledger["Service"] | undefined
 ): Settings => ({
   maxWait: options.retry === false ? Duration.zero : positive("retry.maxWait", options.retry?.maxWait ?? "60 seconds"),
   cooldown: Duration.toMillis(Duration.fromInputUnsafe(options.cooldown ?? "30 seconds")),
   deadline: options.deadline === undefined ? undefined : Duration.toMillis(positive("deadline", options.deadline)),
   fallbackOnContentPolicy: options.fallbackOnContentPolicy ?? false,
-  connectivity
+  connectivity,
+  ledger
 })
 
 /**
@@ -171,7 +174,11 @@ export const make = <E = never, R = never>(
   options: Options<E, R>
 ): Effect.Effect<LanguageModel.LanguageModel, E, R> =>
   Effect.gen(function*() {
-    const settings = settingsOf(options, Option.getOrUndefined(yield* Effect.serviceOption(Connectivity)))
+    const settings = settingsOf(
+      options,
+      Option.getOrUndefined(yield* Effect.serviceOption(Connectivity)),
+      Option.getOrUndefined(yield* Effect.serviceOption(Ledger))
+    )
     const providers = yield* Effect.forEach(
       options.providers,
       (source) => Effect.isEffect(source) ? source : Effect.succeed(source)

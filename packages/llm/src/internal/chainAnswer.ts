@@ -20,6 +20,7 @@ import { Observers } from "../ChainEvent.ts"
 import { Connectivity } from "../Connectivity.ts"
 import type { Decision } from "../FallbackDecision.ts"
 import type { Provider } from "../Provider.ts"
+import { Ledger } from "../Usage.ts"
 import * as Projection from "./projection.ts"
 import type { Entry, Running, Settings } from "./walk.ts"
 import { deadlinePassed, silent, Walk } from "./walk.ts"
@@ -34,7 +35,9 @@ const startWalk = Effect.fnUntraced(function*(
 ) {
   const clock = yield* Clock.Clock
   const outer = yield* Deadline
-  const observers = yield* Observers
+  const ledger = Option.getOrUndefined(yield* Effect.serviceOption(Ledger)) ?? settings.ledger
+  const around = yield* Observers
+  const observers = ledger === undefined ? around : [...around, ledger.observer]
   const walk = new Walk(settings, method, request, observers, () => clock.currentTimeMillisUnsafe())
   const own = settings.deadline === undefined ? Infinity : clock.currentTimeMillisUnsafe() + settings.deadline
   return { walk, deadline: Math.min(outer, own) }
@@ -68,7 +71,8 @@ const bounded = <A, E, R>(
       orElse: () => Effect.suspend(() => Effect.fail(walk.expire(entries)))
     })
   )
-  return Effect.onInterrupt(limited, () => Effect.sync(() => walk.abandon()))
+  // What has failed is settled by now; an interruption or a defect has left its attempt behind.
+  return Effect.onExit(limited, (exit) => Effect.sync(() => Exit.isFailure(exit) && walk.abandon()))
 }
 
 // -----------------------------------------------------------------------------
@@ -90,9 +94,6 @@ const marked = <P extends Marked>(part: P, holdfast: Response.ProviderMetadata):
   ...part,
   metadata: { ...part.metadata, ...holdfast }
 })
-
-const usageOf = (finish: Response.FinishPartEncoded | undefined): Response.Usage | undefined =>
-  finish === undefined ? undefined : new Response.Usage(finish.usage)
 
 const annotate = (
   request: LanguageModel.ProviderOptions,
@@ -135,12 +136,14 @@ export const generateText = Effect.fnUntraced(function*(
     const { provider } = running.entry
     const parts = yield* provider.generateText(walk.requestFor(running))
     const finish = parts.find((part) => part.type === "finish")
-    return finish === undefined ? yield* noFinish(provider, "generateText") : { parts, finish, running }
+    if (finish === undefined) return yield* noFinish(provider, "generateText")
+    walk.report(finish)
+    return { parts, finish, running }
   })
   const { finish, parts, running } = yield* bounded(walkAlong(walk, entries, open), walk, entries, deadline)
   const { provider } = running.entry
   const holdfast = mark(provider, walk)
-  walk.succeeded(running, usageOf(finish))
+  walk.succeeded(running)
   annotate(request, provider, finish)
   const metadata = parts.some((part) => part.type === "response-metadata")
     ? []
@@ -188,6 +191,7 @@ const commits = (part: Part): boolean => {
 /** An answer as it comes in: what may be shown now, and what waits for the proof that it is whole. */
 class Incoming {
   readonly pull: Pull.Pull<Chunk, AiError.AiError>
+  readonly walk: Walk
   ready: Array<Part> = []
   /** Tool calls and the finish, in order. */
   held: Array<Part> = []
@@ -195,14 +199,18 @@ class Incoming {
   committed = false
   ended = false
 
-  constructor(pull: Pull.Pull<Chunk, AiError.AiError>) {
+  constructor(pull: Pull.Pull<Chunk, AiError.AiError>, walk: Walk) {
     this.pull = pull
+    this.walk = walk
   }
 
   private take(chunk: Chunk): AiError.AiError | undefined {
     for (const part of chunk) {
       if (part.type === "error") return errorPart(part, "streamText")
-      if (part.type === "finish") this.finish = part
+      if (part.type === "finish") {
+        this.finish = part
+        this.walk.report(part)
+      }
       if (part.type === "finish" || part.type === "tool-call") this.held.push(part)
       else this.ready.push(part)
       if (commits(part)) this.committed = true
@@ -244,7 +252,7 @@ const open =
       const scope = yield* Scope.fork(outer)
       return yield* Effect.gen(function*() {
         const pull = yield* Stream.toPull(entry.provider.streamText(walk.requestFor(running)))
-        const incoming = new Incoming(pull)
+        const incoming = new Incoming(pull, walk)
         while (!incoming.committed && !incoming.ended) yield* incoming.next(entry.provider)
         if (incoming.committed) {
           const duration = Duration.millis(walk.now() - running.startedAt)
@@ -287,8 +295,7 @@ const follow = (
   }
 
   const interrupted = (error: AiError.AiError): StreamInterrupted => {
-    const usage = usageOf(incoming.finish)
-    const last = walk.failed(running, error.reason, seenAlready, { usage })
+    const last = walk.failed(running, error.reason, seenAlready)
     const [first = last, ...rest] = walk.attempts
     return new StreamInterrupted({
       module: "ProviderChain",
@@ -297,7 +304,7 @@ const follow = (
       provider: provider.name,
       model: provider.model,
       partial,
-      usage,
+      usage: last.usage,
       attempts: [first, ...rest]
     })
   }
@@ -326,7 +333,7 @@ const follow = (
     if (over) return Cause.done()
     if (incoming.ended) {
       over = true
-      walk.succeeded(running, usageOf(incoming.finish))
+      walk.succeeded(running)
       if (incoming.finish !== undefined) annotate(request, provider, incoming.finish)
       return Cause.done()
     }

@@ -8,7 +8,7 @@ import * as PolicyError from "@holdfast/core/PolicyError"
 import * as PolicyEvent from "@holdfast/core/PolicyEvent"
 import * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"
-import type * as Response from "effect/ai/Response"
+import * as Response from "effect/ai/Response"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -24,6 +24,7 @@ import { decide, Decision } from "../FallbackDecision.ts"
 import type { Feature, Provider } from "../Provider.ts"
 import { featuresOf, missing } from "../Provider.ts"
 import { detail, unsupported } from "../ProviderFailure.ts"
+import type { Ledger } from "../Usage.ts"
 import * as Projection from "./projection.ts"
 
 /** What a policy of the chain protects and adds. */
@@ -46,8 +47,9 @@ export interface Settings {
   readonly cooldown: number
   readonly deadline: number | undefined
   readonly fallbackOnContentPolicy: boolean
-  /** What the chain was made with. */
+  /** What the chain was made with, for requests that bring none along. */
   readonly connectivity: Connectivity["Service"] | undefined
+  readonly ledger: Ledger["Service"] | undefined
 }
 
 /** A provider's failure as a policy sees it: with the decision that followed, and the hint wherever it came from. */
@@ -97,6 +99,8 @@ export class Walk {
   /** The attempt that is running or has just ended, until the story has its outcome. */
   private unsettled: Running | undefined = undefined
   private pending: Pending | undefined = undefined
+  /** What the provider of the unsettled attempt has reported so far. */
+  private reported: Response.Usage | undefined = undefined
   private readonly started = new Map<Entry, number>()
   private readonly projected = new Map<Entry, LanguageModel.ProviderOptions>()
 
@@ -150,17 +154,21 @@ export class Walk {
     return request
   }
 
+  /** The provider has said what the attempt costs, whether it will succeed or not. */
+  report(finish: Response.FinishPartEncoded): void {
+    this.reported = new Response.Usage(finish.usage)
+  }
+
   /** The attempt has failed, and what follows is known. */
   failed(
     running: Running,
     reason: AiError.AiErrorReason,
     decision: Decision,
-    options?: { readonly usage?: Response.Usage | undefined; readonly delay?: Duration.Duration | undefined }
+    delay?: Duration.Duration
   ): Attempt {
     const { location, model, name } = running.entry.provider
     const duration = Duration.millis((this.pending?.endedAt ?? this.now()) - running.startedAt)
-    const usage = options?.usage
-    const delay = options?.delay
+    const usage = this.reported
     const attempt = { provider: name, model, location, attempt: running.attempt, reason, decision, duration, usage }
     this.settle()
     this.attempts.push(attempt)
@@ -168,7 +176,8 @@ export class Walk {
     return attempt
   }
 
-  succeeded(running: Running, usage: Response.Usage | undefined): void {
+  succeeded(running: Running): void {
+    const usage = this.reported
     this.settle()
     running.entry.cooledUntil = 0
     const duration = Duration.millis(this.now() - running.startedAt)
@@ -179,9 +188,10 @@ export class Walk {
   abandon(): void {
     const running = this.unsettled
     if (running === undefined) return
+    const usage = this.reported
     this.settle()
     const duration = Duration.millis(this.now() - running.startedAt)
-    this.emit(running.entry, running.attempt, { _tag: "AttemptInterrupted", duration })
+    this.emit(running.entry, running.attempt, { _tag: "AttemptInterrupted", duration, usage })
   }
 
   /** The request's deadline has passed: what was running is its last attempt. */
@@ -199,12 +209,13 @@ export class Walk {
     if (pending === undefined || unsettled?.entry !== entry) return
     const decision = pending.failure?.decision ??
       { _tag: "Retry" as const, because: "no content came in time", after: undefined }
-    this.failed(unsettled, reasonOf(entry.provider, pending, error), decision, { delay })
+    this.failed(unsettled, reasonOf(entry.provider, pending, error), decision, delay)
   }
 
   private settle(): void {
     this.unsettled = undefined
     this.pending = undefined
+    this.reported = undefined
   }
 
   /** The story so far as an error, with the reason of its last attempt. */

@@ -1,0 +1,331 @@
+/**
+ * What a chain's answers cost: a ledger with one entry for every attempt, because those that fail cost as well, and the
+ * bill does not leave them out.
+ *
+ * A chain writes into the `Ledger` in force where a request is made, or else into the one it was made with. The totals are
+ * kept for ever and are as many as there are models; of the entries the last ones are kept. What a provider reports is
+ * written down as it is: a stream that broke off before its usage came has an entry without tokens, and its bill may
+ * differ.
+ */
+import type * as Response from "effect/ai/Response"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { AttemptFailed, AttemptInterrupted, AttemptSucceeded, Observer } from "./ChainEvent.ts"
+
+/** One attempt at a provider. Tokens that were not reported are left out. */
+export const Entry = Schema.Struct({
+  /** When it ended, in milliseconds since the epoch. */
+  at: Schema.Finite,
+  provider: Schema.String,
+  model: Schema.String,
+  location: Schema.Literals(["cloud", "local"]),
+  /** Which attempt at this provider for one request: 1 is the first. */
+  attempt: Schema.Int,
+  outcome: Schema.Literals(["succeeded", "failed", "interrupted"]),
+  /** The tag of the reason of a failure: `"RateLimitError"`. */
+  reason: Schema.optionalKey(Schema.String),
+  durationMillis: Schema.Finite,
+  /** All input, that read from and written to a cache included. */
+  inputTokens: Schema.optionalKey(Schema.Int),
+  cacheReadTokens: Schema.optionalKey(Schema.Int),
+  cacheWriteTokens: Schema.optionalKey(Schema.Int),
+  /** All output, reasoning included. */
+  outputTokens: Schema.optionalKey(Schema.Int),
+  reasoningTokens: Schema.optionalKey(Schema.Int),
+  /** In the currency of the prices; left out where there is no price or no usage. */
+  cost: Schema.optionalKey(Schema.Finite)
+})
+export type Entry = typeof Entry.Type
+
+/** What a million tokens cost. */
+export interface Price {
+  readonly input: number
+  readonly output: number
+  /** Defaults to the price of input. */
+  readonly cacheRead?: number | undefined
+  /** Defaults to the price of input. */
+  readonly cacheWrite?: number | undefined
+}
+
+/** How a ledger is kept. */
+export interface Options {
+  /** Prices by model, or by `provider/model` where one model has several. Defaults to none. */
+  readonly prices?: Readonly<Record<string, Price>> | undefined
+  /**
+   * How many entries are kept, and how many a reader of the stream may lag behind before it misses the oldest. Defaults
+   * to 1000.
+   */
+  readonly capacity?: number | undefined
+}
+
+/** The sum of entries. */
+export interface Total {
+  readonly attempts: number
+  readonly succeeded: number
+  readonly failed: number
+  readonly interrupted: number
+  readonly inputTokens: number
+  readonly cacheReadTokens: number
+  readonly cacheWriteTokens: number
+  readonly outputTokens: number
+  readonly reasoningTokens: number
+  readonly cost: number
+  /** How many attempts reported usage that has no price, and are missing in `cost`. */
+  readonly unpriced: number
+}
+
+/** The sums of a ledger. */
+export interface Totals {
+  readonly all: Total
+  readonly byProvider: Readonly<Record<string, Total>>
+  /** By `provider/model`. */
+  readonly byModel: Readonly<Record<string, Total>>
+}
+
+/** The book that a chain writes its attempts into. */
+export class Ledger extends Context.Service<Ledger, {
+  /** The last entries, oldest first. */
+  readonly entries: Effect.Effect<ReadonlyArray<Entry>>
+  /** The sums of all entries, those that are no longer kept included. */
+  readonly totals: Effect.Effect<Totals>
+  /** The entries from now on, as they are written. It has no end. */
+  readonly stream: Stream.Stream<Entry>
+  /** Writes the attempts of events: for `ChainEvent.observe`, where a chain does not find the ledger by itself. */
+  readonly observer: Observer
+}>()("@holdfast/llm/Usage/Ledger") {}
+
+// -----------------------------------------------------------------------------
+// Sums
+// -----------------------------------------------------------------------------
+
+/** The sum of no entries. */
+export const zero: Total = {
+  attempts: 0,
+  succeeded: 0,
+  failed: 0,
+  interrupted: 0,
+  inputTokens: 0,
+  cacheReadTokens: 0,
+  cacheWriteTokens: 0,
+  outputTokens: 0,
+  reasoningTokens: 0,
+  cost: 0,
+  unpriced: 0
+}
+
+const hasTokens = (entry: Entry): boolean => entry.inputTokens !== undefined || entry.outputTokens !== undefined
+
+const plus = (total: Total, entry: Entry): Total => ({
+  attempts: total.attempts + 1,
+  succeeded: total.succeeded + (entry.outcome === "succeeded" ? 1 : 0),
+  failed: total.failed + (entry.outcome === "failed" ? 1 : 0),
+  interrupted: total.interrupted + (entry.outcome === "interrupted" ? 1 : 0),
+  inputTokens: total.inputTokens + (entry.inputTokens ?? 0),
+  cacheReadTokens: total.cacheReadTokens + (entry.cacheReadTokens ?? 0),
+  cacheWriteTokens: total.cacheWriteTokens + (entry.cacheWriteTokens ?? 0),
+  outputTokens: total.outputTokens + (entry.outputTokens ?? 0),
+  reasoningTokens: total.reasoningTokens + (entry.reasoningTokens ?? 0),
+  cost: total.cost + (entry.cost ?? 0),
+  unpriced: total.unpriced + (entry.cost === undefined && hasTokens(entry) ? 1 : 0)
+})
+
+/**
+ * Sums entries up.
+ *
+ * ```ts import.meta.vitest
+ * import { Usage } from "@holdfast/llm"
+ *
+ * Usage.sum([]) // => Usage.zero
+ * ```
+ */
+export const sum = (entries: Iterable<Entry>): Total => {
+  let total = zero
+  for (const entry of entries) total = plus(total, entry)
+  return total
+}
+
+// -----------------------------------------------------------------------------
+// Entries
+// -----------------------------------------------------------------------------
+
+const million = 1_000_000
+
+const costOf = (price: Price | undefined, usage: Response.Usage): number | undefined => {
+  const { inputTokens, outputTokens } = usage
+  if (price === undefined || (inputTokens.total === undefined && outputTokens.total === undefined)) return undefined
+  const read = inputTokens.cacheRead ?? 0
+  const written = inputTokens.cacheWrite ?? 0
+  const plain = Math.max(0, (inputTokens.total ?? 0) - read - written)
+  return (plain * price.input + read * (price.cacheRead ?? price.input) + written * (price.cacheWrite ?? price.input) +
+    (outputTokens.total ?? 0) * price.output) / million
+}
+
+type Ended = AttemptSucceeded | AttemptFailed | AttemptInterrupted
+
+const outcomes = { AttemptSucceeded: "succeeded", AttemptFailed: "failed", AttemptInterrupted: "interrupted" } as const
+
+const toEntry = (event: Ended, prices: Readonly<Record<string, Price>>): Entry => {
+  const { at, attempt, location, model, provider, usage } = event
+  const cost = usage === undefined ? undefined : costOf(prices[`${provider}/${model}`] ?? prices[model], usage)
+  const tokens = {
+    inputTokens: usage?.inputTokens.total,
+    cacheReadTokens: usage?.inputTokens.cacheRead,
+    cacheWriteTokens: usage?.inputTokens.cacheWrite,
+    outputTokens: usage?.outputTokens.total,
+    reasoningTokens: usage?.outputTokens.reasoning,
+    cost
+  }
+  const known: Partial<Record<keyof typeof tokens, number>> = Object.fromEntries(
+    Object.entries(tokens).filter(([, value]) => value !== undefined)
+  )
+  return {
+    at,
+    provider,
+    model,
+    location,
+    attempt,
+    outcome: outcomes[event._tag],
+    ...(event._tag === "AttemptFailed" ? { reason: event.reason._tag } : {}),
+    durationMillis: Duration.toMillis(event.duration),
+    ...known
+  }
+}
+
+/**
+ * Entries as lines of JSON, each with its line end, to be appended to a file. `Entry` reads them back:
+ * `Schema.fromJsonString(Usage.Entry)`.
+ *
+ * ```ts import.meta.vitest
+ * import { Usage } from "@holdfast/llm"
+ * import { Effect, Stream } from "effect"
+ *
+ * const entry: Usage.Entry = {
+ *   at: 0,
+ *   provider: "ollama",
+ *   model: "llama3.2",
+ *   location: "local",
+ *   attempt: 1,
+ *   outcome: "succeeded",
+ *   durationMillis: 12,
+ *   outputTokens: 3
+ * }
+ * const lines = await Effect.runPromise(Stream.runCollect(Usage.toJsonLines(Stream.make(entry))))
+ * lines[0].endsWith("\"durationMillis\":12,\"outputTokens\":3}\n") // => true
+ * ```
+ */
+export const toJsonLines = <E, R>(entries: Stream.Stream<Entry, E, R>): Stream.Stream<string, E, R> =>
+  Stream.map(entries, (entry) => `${JSON.stringify(entry)}\n`)
+
+// -----------------------------------------------------------------------------
+// Constructors
+// -----------------------------------------------------------------------------
+
+const checkOptions = (options: Options | undefined) => {
+  const capacity = options?.capacity ?? 1000
+  if (!Number.isInteger(capacity) || capacity < 1) {
+    throw new RangeError(`Usage.make: capacity must be a whole number of 1 or more, got ${capacity}`)
+  }
+  const prices = options?.prices ?? {}
+  for (const [model, price] of Object.entries(prices)) {
+    for (const [what, amount] of Object.entries(price)) {
+      if (amount !== undefined && !(amount >= 0 && amount < Infinity)) {
+        throw new RangeError(`Usage.make: prices["${model}"].${what} must be 0 or more, got ${amount}`)
+      }
+    }
+  }
+  return { capacity, prices }
+}
+
+/** Opens a ledger. Options that cannot be right are a `RangeError` that names the option. */
+export const make = (options?: Options): Effect.Effect<Ledger["Service"]> => {
+  const { capacity, prices } = checkOptions(options)
+  return Effect.gen(function*() {
+    const written = yield* PubSub.sliding<Entry>(capacity)
+    const byModel = new Map<string, { readonly provider: string; total: Total }>()
+    let all = zero
+    let last: Array<Entry> = []
+
+    const write = (entry: Entry) => {
+      const key = `${entry.provider}/${entry.model}`
+      const known = byModel.get(key)
+      if (known === undefined) byModel.set(key, { provider: entry.provider, total: plus(zero, entry) })
+      else known.total = plus(known.total, entry)
+      all = plus(all, entry)
+      last.push(entry)
+      // Cut in halves, so that a full ledger does not move all of its entries for each new one.
+      if (last.length >= 2 * capacity) last = last.slice(-capacity)
+      PubSub.publishUnsafe(written, entry)
+    }
+
+    return {
+      entries: Effect.sync(() => last.slice(-capacity)),
+      totals: Effect.sync(() => {
+        const byProvider: Record<string, Total> = {}
+        for (const { provider, total } of byModel.values()) {
+          byProvider[provider] = add(byProvider[provider] ?? zero, total)
+        }
+        return {
+          all,
+          byProvider,
+          byModel: Object.fromEntries(Array.from(byModel, ([key, { total }]) => [key, total]))
+        }
+      }),
+      stream: Stream.fromPubSub(written),
+      observer: (event) => {
+        if (
+          event._tag === "AttemptSucceeded" || event._tag === "AttemptFailed" || event._tag === "AttemptInterrupted"
+        ) {
+          write(toEntry(event, prices))
+        }
+      }
+    }
+  })
+}
+
+const add = (a: Total, b: Total): Total => ({
+  attempts: a.attempts + b.attempts,
+  succeeded: a.succeeded + b.succeeded,
+  failed: a.failed + b.failed,
+  interrupted: a.interrupted + b.interrupted,
+  inputTokens: a.inputTokens + b.inputTokens,
+  cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
+  cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
+  outputTokens: a.outputTokens + b.outputTokens,
+  reasoningTokens: a.reasoningTokens + b.reasoningTokens,
+  cost: a.cost + b.cost,
+  unpriced: a.unpriced + b.unpriced
+})
+
+/**
+ * A layer that opens a ledger.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderChain, Usage } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Effect } from "effect"
+ * import { AiError, LanguageModel } from "effect/ai"
+ *
+ * const cloud = TestProvider.script("cloud", [TestProvider.failure(new AiError.QuotaExhaustedError({}))])
+ * const spare = TestProvider.script("spare", [TestProvider.text("Hello there")], { model: "large" })
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* LanguageModel.generateText({ prompt: "Hello?" })
+ *   const ledger = yield* Usage.Ledger
+ *   return yield* ledger.totals
+ * }).pipe(Effect.provide([
+ *   ProviderChain.layer({ providers: [cloud, spare] }),
+ *   Usage.layer({ prices: { large: { input: 1, output: 5 } } })
+ * ]))
+ *
+ * const { all, byProvider } = await Effect.runPromise(program)
+ * all.attempts // => 2
+ * byProvider["spare"]?.inputTokens // => 10
+ * all.cost // => 0.00002
+ * ```
+ */
+export const layer = (options?: Options): Layer.Layer<Ledger> => Layer.effect(Ledger, make(options))
