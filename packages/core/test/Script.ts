@@ -80,8 +80,12 @@ export interface Story<A, E> {
   readonly logs: ReadonlyArray<string>
 }
 
-/** Runs an effect under the `TestClock` to its end, or to the end of an hour. */
-export const watch = <A, E, R>(self: Effect.Effect<A, E, R>, seed = 1): Effect.Effect<Story<A, E>, never, R> =>
+/** Runs an effect under the `TestClock` to its end, or to the end of our patience. */
+export const watch = <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  seed = 1,
+  patience: Duration.Input = "1 hour"
+): Effect.Effect<Story<A, E>, never, R> =>
   Effect.gen(function*() {
     const events: Array<PolicyEvent.PolicyEvent> = []
     const logs: Array<string> = []
@@ -95,8 +99,8 @@ export const watch = <A, E, R>(self: Effect.Effect<A, E, R>, seed = 1): Effect.E
       Effect.provide(Logger.layer([logger])),
       Effect.forkChild({ startImmediately: true })
     )
-    // Longer than any script can take, so that what is still running after it hangs.
-    yield* TestClock.adjust("1 hour")
+    // An hour is longer than any script can take, so that what is still running after it hangs.
+    yield* TestClock.adjust(patience)
     const ended = fiber.pollUnsafe()
     const [exit, endedAt] = ended === undefined
       ? yield* Fiber.interrupt(fiber).pipe(Effect.as([hung, yield* Clock.currentTimeMillis] as const))
