@@ -1,7 +1,19 @@
 import type * as Backoff from "@holdfast/core/Backoff"
+import type * as Bulkhead from "@holdfast/core/Bulkhead"
+import type * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
+import * as Hedge from "@holdfast/core/Hedge"
 import * as Policy from "@holdfast/core/Policy"
-import type { AttemptTimeout, DeadlineExceeded, PolicyError } from "@holdfast/core/PolicyError"
+import type {
+  AttemptTimeout,
+  BulkheadFull,
+  CircuitOpen,
+  DeadlineExceeded,
+  PolicyError,
+  RateLimited
+} from "@holdfast/core/PolicyError"
+import type * as RateLimit from "@holdfast/core/RateLimit"
 import * as Retry from "@holdfast/core/Retry"
+import type * as RetryBudget from "@holdfast/core/RetryBudget"
 import type * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -37,6 +49,13 @@ type Protected<X, R = never> = Effect.Effect<number, Down | Refused | X, Store |
 declare const schedule: Schedule.Schedule<number, unknown, Broken, Patience>
 declare const scheduleOfDown: Schedule.Schedule<number, Down>
 declare const backoff: Backoff.Backoff
+/** The same, declared idempotent. */
+declare const readStock: Hedge.Idempotent<number, Down | Refused, Store>
+declare const bulkhead: Bulkhead.Bulkhead
+declare const rateLimit: RateLimit.RateLimit
+declare const circuitBreaker: CircuitBreaker.CircuitBreaker
+declare const breakerOfDown: CircuitBreaker.CircuitBreaker<Down>
+declare const budget: RetryBudget.RetryBudget
 declare const maybeBackoff: Backoff.Backoff | undefined
 declare const maybeAsked: ((error: Down | Refused) => boolean) | undefined
 declare const maybeRetry: { readonly times: number } | undefined
@@ -266,5 +285,130 @@ describe("Service", () => {
   it("refuses an option that no part has", () => {
     expect(Policy.Service<Inventory>()).type.not.toBeCallableWith("app/Other", { attemptTimeouts: 100 })
     expect(Policy.Service<Inventory>()).type.not.toBeCallableWith("app/Other", { retry: { time: 3 } })
+  })
+})
+
+describe("all parts", () => {
+  const bulkheadOptions = { limit: 1 }
+  const limitOptions = { limit: 1, window: "1 second" } as const
+
+  it("each add their own reason and no other", () => {
+    expect(made(Policy.make({ bulkhead: bulkheadOptions })).protect(fetchStock)).type.toBe<
+      Protected<PolicyError<BulkheadFull>>
+    >()
+    expect(made(Policy.make({ bulkhead })).protect(fetchStock)).type.toBe<Protected<PolicyError<BulkheadFull>>>()
+    expect(made(Policy.make({ rateLimit: limitOptions })).protect(fetchStock)).type.toBe<
+      Protected<PolicyError<RateLimited>>
+    >()
+    expect(made(Policy.make({ rateLimit })).protect(fetchStock)).type.toBe<Protected<PolicyError<RateLimited>>>()
+    expect(made(Policy.make({ circuitBreaker: {} })).protect(fetchStock)).type.toBe<
+      Protected<PolicyError<CircuitOpen>>
+    >()
+    expect(made(Policy.make({ circuitBreaker })).protect(fetchStock)).type.toBe<Protected<PolicyError<CircuitOpen>>>()
+    expect(made(Policy.make({ retry: { budget } })).protect(fetchStock)).type.toBe<Protected<never>>()
+    expect(made(Policy.make({ retry: { budget: { ratio: 0.1 } } })).protect(fetchStock)).type.toBe<Protected<never>>()
+    expect(made(Policy.make({ hedge: { after: 100 } })).protect(readStock)).type.toBe<Protected<never>>()
+    expect(made(Policy.make({ hedge: { after: 100, budget } })).protect(readStock)).type.toBe<Protected<never>>()
+  })
+
+  it("together add exactly all reasons", () => {
+    type All = AttemptTimeout | BulkheadFull | CircuitOpen | DeadlineExceeded | RateLimited
+    const all = made(Policy.make({
+      name: "stock",
+      deadline: "1 minute",
+      bulkhead,
+      rateLimit: limitOptions,
+      retry: { times: 3, backoff, while: isTransient, budget },
+      circuitBreaker,
+      hedge: { after: 100, budget },
+      attemptTimeout: "1 second"
+    }))
+    expect(all.protect(readStock)).type.toBe<Protected<PolicyError<All>>>()
+    expect(readStock.pipe(all.protect({ key: "oak" }))).type.toBe<Protected<PolicyError<All>>>()
+    const most = made(Policy.make({ deadline: "1 minute", bulkhead, retry: {}, circuitBreaker }))
+    expect(most.protect(fetchStock)).type.toBe<Protected<PolicyError<BulkheadFull | CircuitOpen | DeadlineExceeded>>>()
+  })
+
+  it("take only effects whose errors each of them can judge", () => {
+    const picky = { isFailure: (error: Down) => error._tag === "Down" }
+    const judging = made(Policy.make({ circuitBreaker: picky }))
+    expect(judging.protect).type.toBeCallableWith(Effect.fail<Down>({ _tag: "Down" }))
+    expect(judging.protect).type.not.toBeCallableWith(fetchStock)
+    expect(made(Policy.make({ circuitBreaker: breakerOfDown })).protect).type.not.toBeCallableWith(fetchStock)
+    const hedging = made(Policy.make({ hedge: { after: 100, while: (error: Down) => error._tag === "Down" } }))
+    expect(hedging.protect).type.toBeCallableWith(Hedge.idempotent(Effect.fail<Down>({ _tag: "Down" })))
+    expect(hedging.protect).type.not.toBeCallableWith(readStock)
+    const both = made(
+      Policy.make({ retry: { while: (error: Down | Broken) => error._tag === "Down" }, circuitBreaker: picky })
+    )
+    expect(both.protect).type.toBeCallableWith(Effect.fail<Down>({ _tag: "Down" }))
+    expect(both.protect).type.not.toBeCallableWith(Effect.fail<Broken>({ _tag: "Broken" }))
+  })
+
+  it("refuse options that no part has, and values of another type", () => {
+    expect(Policy.make).type.not.toBeCallableWith({ bulkhead: { queue: 1 } })
+    expect(Policy.make).type.not.toBeCallableWith({ bulkhead: circuitBreaker })
+    expect(Policy.make).type.not.toBeCallableWith({ rateLimit: { limit: 1 } })
+    expect(Policy.make).type.not.toBeCallableWith({ circuitBreaker: { trip: "consecutive" } })
+    expect(Policy.make).type.not.toBeCallableWith({ hedge: {} })
+    expect(Policy.make).type.not.toBeCallableWith({ hedge: { after: "soon" } })
+  })
+})
+
+describe("a hedge", () => {
+  const hedging = made(Policy.make({ hedge: { after: 100 } }))
+  const plain = made(Policy.make({ attemptTimeout: 100 }))
+
+  it("makes `protect` refuse what is not declared idempotent, in every form", () => {
+    expect(hedging.protect).type.toBeCallableWith(readStock)
+    expect(hedging.protect).type.not.toBeCallableWith(fetchStock)
+    expect(hedging.protect({ key: "oak" })).type.toBeCallableWith(readStock)
+    expect(hedging.protect({ key: "oak" })).type.not.toBeCallableWith(fetchStock)
+    expect(readStock.pipe(hedging.protect)).type.toBe<Protected<never>>()
+    expect(readStock.pipe(hedging.protect({ key: "oak" }))).type.toBe<Protected<never>>()
+    expect(fetchStock.pipe).type.toBeCallableWith(plain.protect)
+    expect(fetchStock.pipe).type.not.toBeCallableWith(hedging.protect)
+    expect(fetchStock.pipe).type.toBeCallableWith(plain.protect({ key: "oak" }))
+    expect(fetchStock.pipe).type.not.toBeCallableWith(hedging.protect({ key: "oak" }))
+  })
+
+  it("has the declaration made anew for what is made of an effect", () => {
+    expect(hedging.protect).type.not.toBeCallableWith(Effect.map(readStock, (stock) => stock + 1))
+    expect(hedging.protect).type.toBeCallableWith(Hedge.idempotent(Effect.map(readStock, (stock) => stock + 1)))
+  })
+
+  it("asks for it through `wrap`, on either side", () => {
+    for (const wrapped of [Policy.wrap(hedging, plain), Policy.wrap(plain, hedging)]) {
+      expect(wrapped.protect).type.toBeCallableWith(readStock)
+      expect(wrapped.protect).type.not.toBeCallableWith(fetchStock)
+      expect(wrapped.protect({ key: "oak" })).type.not.toBeCallableWith(fetchStock)
+      expect(readStock.pipe(wrapped.protect)).type.toBe<Protected<PolicyError<AttemptTimeout>>>()
+    }
+    expect(Policy.wrap(hedging, Policy.noop).protect).type.not.toBeCallableWith(fetchStock)
+    expect(Policy.wrap(plain, Policy.noop).protect).type.toBeCallableWith(fetchStock)
+  })
+
+  class Stock extends Policy.Service<Stock>()("app/Stock", { hedge: { after: 100 }, attemptTimeout: 100 }) {}
+  class Plain extends Policy.Service<Plain>()("app/Plain", { attemptTimeout: 100 }) {}
+
+  it("asks for it through a service", () => {
+    expect(Stock.protect).type.toBeCallableWith(readStock)
+    expect(Stock.protect).type.not.toBeCallableWith(fetchStock)
+    expect(Stock.protect({ key: "oak" })).type.not.toBeCallableWith(fetchStock)
+    expect(readStock.pipe(Stock.protect)).type.toBe<Protected<PolicyError<AttemptTimeout>, Stock>>()
+  })
+
+  it("is no part that `layerWith` may add, and one that it may leave out", () => {
+    expect(Stock.layerWith).type.toBeCallableWith({ attemptTimeout: 100 })
+    expect(Plain.layerWith).type.not.toBeCallableWith({ hedge: { after: 100 } })
+  })
+
+  it("adds no error, and every other part that a class does not declare is refused by `layerWith`", () => {
+    expect(Plain.layerWith).type.toBeCallableWith({ retry: { budget } })
+    expect(Plain.layerWith).type.not.toBeCallableWith({ bulkhead: { limit: 1 } })
+    expect(Plain.layerWith).type.not.toBeCallableWith({ rateLimit: { limit: 1, window: 100 } })
+    expect(Plain.layerWith).type.not.toBeCallableWith({ circuitBreaker: {} })
+    expect(Plain.layerWith).type.not.toBeCallableWith({ circuitBreaker })
+    expect(Plain.layerWith).type.not.toBeCallableWith({ deadline: 100 })
   })
 })
