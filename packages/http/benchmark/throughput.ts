@@ -1,13 +1,14 @@
 /**
- * Requests a second on loopback, as a ratio to raw `undici.request` in the same run.
+ * Answers a second on loopback, as a ratio to raw `undici.request` in the same run.
  *
  * Every candidate does the same job: it gets answers of 200 and reads each body as text. Where a tenth of the answers
  * are 503, it asks again at once until it has one: Holdfast by its policy, without a delay, the others in a loop by
  * hand.
  *
- * The server is a process of its own that answers from a string, so that the client is what is measured. All have 100
- * connections, but fetch, which takes as many as it likes. Candidates take turns within each round, and what is shown
- * is the median over the rounds: what else the machine does hits all of them alike.
+ * The server is a process of its own that answers from a buffer, so that the client is what is measured, and each
+ * candidate is one too, so that none runs on code that the compiler has fitted to another. They take turns within each
+ * round, and what is shown is the median over the rounds: what else the machine does hits all of them alike. All have
+ * 100 connections, but fetch, which takes as many as it likes.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Backoff from "@holdfast/core/Backoff"
@@ -18,7 +19,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import { fork } from "node:child_process"
+import { type ChildProcess, fork } from "node:child_process"
 import { createServer } from "node:net"
 import { availableParallelism, loadavg } from "node:os"
 import { parseArgs } from "node:util"
@@ -29,13 +30,14 @@ const connections = 100
 /** Answers every request at once; one in ten of those to `/flaky` with a 503. */
 const serve = (): void => {
   const answer = (status: number, body: string) =>
-    `HTTP/1.1 ${status} X\r\ncontent-type: application/json\r\ndate: Mon, 23 Nov 2026 12:00:00 GMT\r\n` +
-    `content-length: ${body.length}\r\n\r\n${body}`
+    Buffer.from(
+      `HTTP/1.1 ${status} X\r\ncontent-type: application/json\r\ndate: Mon, 23 Nov 2026 12:00:00 GMT\r\n` +
+        `content-length: ${body.length}\r\n\r\n${body}`
+    )
   const ok = answer(200, JSON.stringify({ sku: "4711", left: 3, warehouse: "north", updated: "2026-11-23" }))
   const busy = answer(503, "busy")
   let asked = 0
-  const server = createServer((socket) => {
-    socket.setNoDelay(true)
+  const server = createServer({ noDelay: true }, (socket) => {
     // No client here pipelines, and a request without a body comes in one piece.
     socket.on("data", (head) => socket.write(head[5] === 0x66 && ++asked % 10 === 0 ? busy : ok))
     socket.on("error", () => undefined)
@@ -44,72 +46,55 @@ const serve = (): void => {
     const address = server.address()
     process.send?.(typeof address === "object" ? address?.port : undefined)
   })
-  process.on("disconnect", () => process.exit())
 }
 
-interface Candidate {
-  readonly name: string
-  /** Gets one answer after the other while it is told to go on. */
-  readonly worker: (url: string, goOn: () => boolean) => Promise<void>
-  readonly close: () => Promise<unknown>
-}
+/** Gets one answer after the other while it is told to go on. */
+type Worker = (url: string, goOn: () => boolean) => Promise<void>
 
-const byPromises = (
-  name: string,
-  get: (url: string) => Promise<string>,
-  close: () => Promise<unknown> = () => Promise.resolve()
-): Candidate => ({
-  name,
-  close,
-  worker: (url, goOn) =>
-    new Promise((resolve, reject) => {
-      const next = () => {
-        if (goOn()) get(url).then(next, reject)
-        else resolve()
-      }
-      next()
-    })
-})
+const byPromises = (get: (url: string) => Promise<string>): Worker => (url, goOn) =>
+  new Promise((resolve, reject) => {
+    const next = () => {
+      if (goOn()) get(url).then(next, reject)
+      else resolve()
+    }
+    next()
+  })
 
-const raw = (): Candidate => {
+const raw = (): Worker => {
   const dispatcher = new Agent({ connections })
   const get = async (url: string): Promise<string> => {
     const { body, statusCode } = await request(url, { dispatcher })
     const text = await body.text()
     return statusCode === 200 ? text : get(url)
   }
-  return byPromises("undici.request", get, () => dispatcher.close())
+  return byPromises(get)
 }
 
-const fetched = (): Candidate => {
+const fetched = (): Worker => {
   const get = async (url: string): Promise<string> => {
     const response = await fetch(url)
     const text = await response.text()
     return response.ok ? text : get(url)
   }
-  return byPromises("fetch", get)
+  return byPromises(get)
 }
 
-const byEffects = (name: string, layer: Layer.Layer<HttpClient.HttpClient>): ReadonlyArray<Candidate> => {
+const byEffects = (layer: Layer.Layer<HttpClient.HttpClient>, isTraced: boolean): Worker => {
   const runtime = ManagedRuntime.make(Layer.merge(layer, Logger.layer([])))
-  return [false, true].map((isTraced): Candidate => ({
-    name: isTraced ? `${name}, traced` : name,
-    close: () => runtime.dispose(),
-    worker: (url, goOn) =>
-      runtime.runPromise(
-        Effect.gen(function*() {
-          const client = yield* HttpClient.HttpClient
-          while (goOn()) {
-            let status = 0
-            while (status !== 200) {
-              const response = yield* client.get(url)
-              yield* response.text
-              status = response.status
-            }
+  return (url, goOn) =>
+    runtime.runPromise(
+      Effect.gen(function*() {
+        const client = yield* HttpClient.HttpClient
+        while (goOn()) {
+          let status = 0
+          while (status !== 200) {
+            const response = yield* client.get(url)
+            yield* response.text
+            status = response.status
           }
-        }).pipe(Effect.orDie, Effect.provideService(HttpClient.TracerDisabledWhen, () => !isTraced))
-      )
-  }))
+        }
+      }).pipe(Effect.orDie, Effect.provideService(HttpClient.TracerDisabledWhen, () => !isTraced))
+    )
 }
 
 const transport = UndiciTransport.layer({ connections })
@@ -119,26 +104,125 @@ const holdfast = ResilientHttpClient.layer({
   timeouts: { attempt: "10 seconds", total: "30 seconds" }
 }).pipe(Layer.provide(transport))
 
-/** How many answers a second `atOnce` workers get in about that long. */
-const rate = async (candidate: Candidate, url: string, atOnce: number, millis: number): Promise<number> => {
-  const startedAt = performance.now()
-  const until = startedAt + millis
-  let asked = 0
-  const goOn = () => {
-    asked++
-    return performance.now() < until
-  }
-  await Promise.all(Array.from({ length: atOnce }, () => candidate.worker(url, goOn)))
-  // Each worker was told no once.
-  return (asked - atOnce) / (performance.now() - startedAt) * 1000
+const effect = NodeHttpClient.layerUndiciOptions({ connections })
+
+/** The first is what the others are compared with. */
+const candidates: Readonly<Record<string, () => Worker>> = {
+  "undici.request": raw,
+  "Holdfast": () => byEffects(holdfast, false),
+  "Holdfast, traced": () => byEffects(holdfast, true),
+  "UndiciTransport alone": () => byEffects(transport, false),
+  "UndiciTransport alone, traced": () => byEffects(transport, true),
+  "Effect's undici client": () => byEffects(effect, false),
+  "Effect's undici client, traced": () => byEffects(effect, true),
+  "fetch": fetched
 }
+
+const names = Object.keys(candidates)
+
+interface Turn {
+  readonly url: string
+  readonly atOnce: number
+  readonly millis: number
+}
+
+interface Measured {
+  /** Answers a second. */
+  readonly rate: number
+  /** Microseconds of this process's time an answer. */
+  readonly cpu: number
+}
+
+/** Takes a turn whenever the parent says so. */
+const play = (worker: Worker): void => {
+  process.on("message", ({ atOnce, millis, url }: Turn) => {
+    const startedAt = performance.now()
+    const before = process.cpuUsage()
+    let asked = 0
+    const goOn = () => {
+      asked++
+      return performance.now() < startedAt + millis
+    }
+    const send = () => {
+      // Each worker was told no once.
+      const answers = asked - atOnce
+      const { system, user } = process.cpuUsage(before)
+      process.send?.({ rate: answers / (performance.now() - startedAt) * 1000, cpu: (system + user) / answers })
+    }
+    void Promise.all(Array.from({ length: atOnce }, () => worker(url, goOn))).then(send)
+  })
+}
+
+const child = (role: string): ChildProcess => {
+  const process = fork(import.meta.filename, ["as", role], { execArgv: [] })
+  process.on("exit", (code) => {
+    if (code !== null && code !== 0) throw new Error(`${role} ended with ${code}`)
+  })
+  return process
+}
+
+const reply = <A>(from: ChildProcess): Promise<A> => new Promise((resolve) => from.once("message", resolve))
 
 const median = (values: ReadonlyArray<number>): number => {
   const sorted = values.toSorted((a, b) => a - b)
   return ((sorted[(sorted.length - 1) >> 1] ?? NaN) + (sorted[sorted.length >> 1] ?? NaN)) / 2
 }
 
-const usage = `Requests a second on loopback, as a ratio to raw undici.request.
+const scenarios = [
+  { path: "/", atOnce: 1, title: "1" },
+  { path: "/", atOnce: 64, title: "64" },
+  { path: "/", atOnce: 256, title: "256" },
+  { path: "/flaky", atOnce: 1, title: "1, 503" },
+  { path: "/flaky", atOnce: 64, title: "64, 503" },
+  { path: "/flaky", atOnce: 256, title: "256, 503" }
+]
+
+const compare = async (rounds: number, millis: number): Promise<void> => {
+  const server = child("server")
+  const port = await reply<number>(server)
+  const players = names.map(child)
+  const measured = names.map(() => scenarios.map((): Array<Measured> => []))
+  const take = async (row: number, path: string, atOnce: number, millis: number) => {
+    const player = players[row]!
+    player.send({ url: `http://127.0.0.1:${port}${path}`, atOnce, millis } satisfies Turn)
+    return reply<Measured>(player)
+  }
+  process.stderr.write("warming up")
+  for (const row of names.keys()) await take(row, "/flaky", 64, 10 * millis)
+  for (let round = 1; round <= rounds; round++) {
+    process.stderr.write(`\rround ${round} of ${rounds}`)
+    for (const [column, { atOnce, path }] of scenarios.entries()) {
+      for (let turn = 0; turn < players.length; turn++) {
+        const row = (turn + round) % players.length
+        measured[row]![column]!.push(await take(row, path, atOnce, millis))
+      }
+    }
+  }
+  process.stderr.write("\n")
+  for (const process of [...players, server]) process.disconnect()
+  print(measured, rounds)
+}
+
+const print = (measured: ReadonlyArray<ReadonlyArray<ReadonlyArray<Measured>>>, rounds: number): void => {
+  const medians = (of: (measured: Measured) => number) =>
+    measured.map((row) => row.map((results) => median(results.map(of))))
+  const rates = medians(({ rate }) => rate)
+  const baseline = rates[0]!
+  const width = Math.max(...names.map((name) => name.length))
+  const line = (name: string, cells: ReadonlyArray<string>) =>
+    `${name.padEnd(width)}${cells.map((cell) => cell.padStart(10)).join("")}\n`
+  const table = (title: string, rows: ReadonlyArray<ReadonlyArray<number>>, digits: number) =>
+    line(title, scenarios.map(({ title }) => title)) +
+    names.map((name, row) => line(name, rows[row]!.map((value) => value.toFixed(digits)))).join("")
+  process.stdout.write(
+    `node ${process.version}, ${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}, ` +
+      `medians of ${rounds} rounds. Columns: requests at once, without and with a tenth of 503.\n\n` +
+      table("ratio to undici.request", rates.map((row) => row.map((rate, column) => rate / baseline[column]!)), 2) +
+      `\n${table("answers a second", rates, 0)}\n${table("client's CPU an answer, us", medians(({ cpu }) => cpu), 1)}`
+  )
+}
+
+const usage = `Answers a second on loopback, as a ratio to raw undici.request.
 
   node packages/http/benchmark/throughput.ts [--rounds N] [--quick]
 
@@ -147,7 +231,7 @@ const usage = `Requests a second on loopback, as a ratio to raw undici.request.
   --help      this text
 `
 
-const options = parseArgs({
+const { positionals: [, role], values } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: "string" },
@@ -156,55 +240,12 @@ const options = parseArgs({
   }
 })
 
-const rounds = Math.floor(Number(options.values.rounds ?? (options.values.quick ? 3 : 8)))
+if (role !== undefined) process.on("disconnect", () => process.exit())
 
-const scenarios = ["/", "/flaky"].flatMap((path) =>
-  [1, 64, 256].map((atOnce) => ({ path, atOnce, title: `${path === "/" ? "" : "10% 503, "}${atOnce} at once` }))
-)
+const rounds = Math.floor(Number(values.rounds ?? (values.quick ? 3 : 8)))
 
-const main = async (rounds: number, millis: number): Promise<void> => {
-  const server = fork(import.meta.filename, ["serve"], { execArgv: [] })
-  const port = await new Promise<unknown>((resolve) => server.once("message", resolve))
-  const candidates = [
-    raw(),
-    ...byEffects("Holdfast", holdfast),
-    ...byEffects("UndiciTransport alone", transport),
-    ...byEffects("Effect's undici client", NodeHttpClient.layerUndiciOptions({ connections })),
-    fetched()
-  ]
-  const rates = candidates.map(() => scenarios.map((): Array<number> => []))
-  for (let round = 0; round <= rounds; round++) {
-    process.stderr.write(round === 0 ? "warming up\r" : `round ${round} of ${rounds}\r`)
-    for (const [column, { atOnce, path }] of scenarios.entries()) {
-      for (let turn = 0; turn < candidates.length; turn++) {
-        const row = (turn + round) % candidates.length
-        const measured = await rate(candidates[row]!, `http://127.0.0.1:${port}${path}`, atOnce, millis)
-        if (round > 0) rates[row]![column]!.push(measured)
-      }
-    }
-  }
-  process.stderr.write("\n")
-  await Promise.all(candidates.map(({ close }) => close()))
-  server.disconnect()
-  print(candidates.map(({ name }) => name), rates.map((row) => row.map(median)), rounds)
-}
-
-const print = (names: ReadonlyArray<string>, medians: ReadonlyArray<ReadonlyArray<number>>, rounds: number): void => {
-  const [baseline = []] = medians
-  const width = Math.max(...names.map((name) => name.length))
-  const line = (name: string, cells: ReadonlyArray<string>) =>
-    `${name.padEnd(width)}${cells.map((cell, index) => cell.padStart(scenarios[index]!.title.length + 2)).join("")}\n`
-  process.stdout.write(
-    `node ${process.version}, ${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}, ` +
-      `medians of ${rounds} rounds, ratios to undici.request\n\n` +
-      line("", scenarios.map(({ title }) => title)) +
-      names.map((name, row) => line(name, baseline.map((base, column) => (medians[row]![column]! / base).toFixed(2))))
-        .join("") +
-      line("undici.request, req/s", baseline.map((base) => Math.round(base).toLocaleString("en")))
-  )
-}
-
-if (options.positionals[0] === "serve") serve()
-else if (options.values.help) process.stdout.write(usage)
-else if (rounds >= 1) await main(rounds, options.values.quick ? 50 : 150)
-else throw new RangeError(`--rounds must be a whole number >= 1, got ${options.values.rounds}`)
+if (role === "server") serve()
+else if (role !== undefined) play(candidates[role]!())
+else if (values.help) process.stdout.write(usage)
+else if (rounds >= 1) await compare(rounds, values.quick ? 50 : 150)
+else throw new RangeError(`--rounds must be a whole number >= 1, got ${values.rounds}`)
