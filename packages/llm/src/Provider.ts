@@ -13,8 +13,10 @@ import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as OpenAiStructuredOutput from "effect/ai/OpenAiStructuredOutput"
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Response from "effect/ai/Response"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
 import type * as Stream from "effect/Stream"
+import * as Lifted from "./internal/lifted.ts"
 
 /** Where the model runs: behind somebody's API, or on this machine or network, where it costs nothing to ask. */
 export type Location = "cloud" | "local"
@@ -69,6 +71,57 @@ export interface Provider {
    */
   readonly preflight: Effect.Effect<void, AiError.AiError>
 }
+
+/** What a model of another library is in a chain. */
+export interface LiftOptions {
+  /** Names the provider in events, errors and priorities. */
+  readonly name: string
+  /** The model that it asks. */
+  readonly model: string
+  /** Where it runs. Defaults to `"cloud"`. */
+  readonly location?: Location | undefined
+  /** What the model can do, where that differs from {@link defaultCapabilities}. Defaults to `{}`. */
+  readonly capabilities?: Partial<Capabilities> | undefined
+  /** Asks whether it would answer. Defaults to nothing that could fail. */
+  readonly preflight?: Effect.Effect<void, AiError.AiError> | undefined
+}
+
+/**
+ * Makes a provider of any `LanguageModel`, whoever's it is. Tools are declared to it and their calls handed on: it runs
+ * none. An answer without a `finish` is a failure, because a provider is honest about its end. How long it retries by
+ * itself is beyond a chain: switch that off where it can be.
+ *
+ * ```ts import.meta.vitest
+ * import { Provider, ProviderChain } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Effect } from "effect"
+ * import { LanguageModel } from "effect/ai"
+ *
+ * // Here a layer of ours; in production that of another library.
+ * const other = ProviderChain.layerNoop(TestProvider.script("other", [TestProvider.text("Hello from there")]))
+ * const lifted = LanguageModel.LanguageModel.use((model) =>
+ *   Effect.succeed(Provider.fromLanguageModel(model, { name: "other", model: "large" }))).pipe(Effect.provide(other))
+ *
+ * const program = LanguageModel.generateText({ prompt: "Hello?" }).pipe(
+ *   Effect.provide(ProviderChain.layer({ providers: [lifted] }))
+ * )
+ *
+ * const response = await Effect.runPromise(program)
+ * response.text // => "Hello from there"
+ * ```
+ */
+export const fromLanguageModel: {
+  (options: LiftOptions): (model: LanguageModel.LanguageModel) => Provider
+  (model: LanguageModel.LanguageModel, options: LiftOptions): Provider
+} = dual(2, (model: LanguageModel.LanguageModel, options: LiftOptions): Provider => ({
+  name: options.name,
+  model: options.model,
+  location: options.location ?? "cloud",
+  capabilities: { ...defaultCapabilities, ...options.capabilities },
+  generateText: Lifted.generateText(model, codecTransformer),
+  streamText: Lifted.streamText(model),
+  preflight: options.preflight ?? Effect.void
+}))
 
 /**
  * How the schema of a structured answer is written for every provider: OpenAI's strict subset of JSON Schema, which the

@@ -1,10 +1,14 @@
 import type { AttemptTimeout, PolicyError } from "@holdfast/core/PolicyError"
+import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
 import * as ChainError from "@holdfast/llm/ChainError"
+import * as Connectivity from "@holdfast/llm/Connectivity"
 import type * as FallbackDecision from "@holdfast/llm/FallbackDecision"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
+import * as Provider from "@holdfast/llm/Provider"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+import * as Usage from "@holdfast/llm/Usage"
 import type { AiError } from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import type { ConfigError } from "effect/Config"
@@ -29,11 +33,34 @@ describe("layer", () => {
     expect(ProviderChain.layer({ providers: [OpenAiProvider.makeConfig(), OllamaProvider.make()] })).type.toBe<
       Layer<LanguageModel.LanguageModel, ConfigError, HttpClient>
     >()
+    expect(ProviderChain.layer({ providers: [AnthropicProvider.make()] })).type.toBe<
+      Layer<LanguageModel.LanguageModel, never, HttpClient>
+    >()
     expect(ProviderChain.layerConfig()).type.toBe<Layer<LanguageModel.LanguageModel, ConfigError, HttpClient>>()
   })
 
   test("takes one provider or more", () => {
     expect(ProviderChain.layer).type.not.toBeCallableWith({ providers: [] })
+  })
+})
+
+describe("what a chain finds by itself", () => {
+  test("is a layer of its own, and no need of the chain's", () => {
+    expect(Connectivity.layer({ url: "https://example.com" })).type.toBe<
+      Layer<Connectivity.Connectivity, never, HttpClient>
+    >()
+    expect(Connectivity.layerConfig()).type.toBe<Layer<Connectivity.Connectivity, ConfigError, HttpClient>>()
+    expect(Connectivity.layerOffline).type.toBe<Layer<Connectivity.Connectivity>>()
+    expect(Usage.layer()).type.toBe<Layer<Usage.Ledger>>()
+  })
+})
+
+describe("fromLanguageModel", () => {
+  test("takes the model first or last", () => {
+    const model = {} as LanguageModel.LanguageModel
+    expect(Provider.fromLanguageModel(model, { name: "other", model: "m" })).type.toBe<Provider.Provider>()
+    expect(Provider.fromLanguageModel({ name: "other", model: "m" })(model)).type.toBe<Provider.Provider>()
+    expect(Provider.fromLanguageModel).type.not.toBeCallableWith(model, { name: "other" })
   })
 })
 
