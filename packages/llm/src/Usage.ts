@@ -215,7 +215,7 @@ const toEntry = (event: Ended, prices: Readonly<Record<string, Price>>): Entry =
  *   outputTokens: 3
  * }
  * const lines = await Effect.runPromise(Stream.runCollect(Usage.toJsonLines(Stream.make(entry))))
- * lines[0].endsWith("\"durationMillis\":12,\"outputTokens\":3}\n") // => true
+ * lines[0]?.endsWith("\"durationMillis\":12,\"outputTokens\":3}\n") // => true
  * ```
  */
 export const toJsonLines = <E, R>(entries: Stream.Stream<Entry, E, R>): Stream.Stream<string, E, R> =>

@@ -463,6 +463,7 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
 
   /** Sleeps before the next attempt. */
   wait(delay: number, error: unknown): void {
+    if (this.ended) return
     const { retry } = this.parts
     this.delay = delay
     const event = { _tag: "RetryScheduled", ...this.origin(), delay, of: (retry?.times ?? 0) + 1, error } as const

@@ -255,7 +255,8 @@ class Race<A, E, R> extends Alarm.Alarm {
     }
     this.hedge.hedges++
     this.onHedge?.(this.started, because)
-    return true
+    // Whoever was told may have interrupted the caller.
+    return this.result === undefined
   }
 
   /** Takes the end of a leg, and says whether another is to start at once. */
