@@ -10,9 +10,9 @@
  * vendor's newest models refuse it, which a chain takes for what another provider may be able to do.
  *
  * Thoughts keep their signatures and go back only to the model that signed them. The newest models think by default and
- * show nothing of it: no content comes until they have thought, however long that takes. Where a chain's clock for the
- * first content is too short for that, ask for a summary with `parameters: { thinking: { type: "adaptive", display:
- * "summarized" } }`, or lengthen it.
+ * show nothing of it: no content comes until they have thought, however long that takes, and a chain takes that for
+ * silence. The default model is therefore asked for a summary. For another one, say so with {@link summarized}, or
+ * lengthen the chain's clock for the first content.
  *
  * Give it an `HttpClient` without retries of its own: the chain is the place that retries.
  *
@@ -62,7 +62,10 @@ export interface Options {
   readonly capabilities?: Partial<Provider.Capabilities> | undefined
   /** Headers of every request, `anthropic-beta` for one. Defaults to none. */
   readonly headers?: Headers.Input | undefined
-  /** Fields of every request's body: `{ output_config: { effort: "low" } }`. Defaults to `{}`. */
+  /**
+   * Fields of every request's body: `{ output_config: { effort: "low" } }`. Defaults to {@link summarized} for the default
+   * model, and to `{}` for any other; a `thinking` of one's own is sent as it is.
+   */
   readonly parameters?: Readonly<Record<string, Schema.Json>> | undefined
 }
 
@@ -71,6 +74,9 @@ export const defaultModel = "claude-sonnet-5-5"
 
 /** Where Anthropic's own API is. */
 export const defaultBaseUrl = "https://api.anthropic.com"
+
+/** The `parameters` of a model that thinks as much as it sees fit, and streams a summary of its thoughts. */
+export const summarized = { thinking: { type: "adaptive", display: "summarized" } } as const
 
 /** The version of the API that this module speaks, sent as `anthropic-version`. */
 export const apiVersion = "2023-06-01"
@@ -139,7 +145,10 @@ const makeWith = (options: Options) => {
   const maxTokens = checkMaxTokens(options.maxTokens ?? 16_000)
   const url = `${baseUrl}/v1/messages`
   const secrets = options.apiKey === undefined ? [] : [options.apiKey]
-  const parameters = options.parameters ?? {}
+  const parameters: NonNullable<Options["parameters"]> = {
+    ...(model === defaultModel ? summarized : {}),
+    ...options.parameters
+  }
   const outputConfig: object = Predicate.isReadonlyObject(parameters["output_config"])
     ? parameters["output_config"]
     : {}

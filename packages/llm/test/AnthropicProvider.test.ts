@@ -644,6 +644,25 @@ describe("AnthropicProvider", () => {
       }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer)))
   })
 
+  it.live("has the default model show what it thinks, so that it is not silent, unless told otherwise", () =>
+    Effect.gen(function*() {
+      const thinking = Effect.fnUntraced(function*(options: AnthropicProvider.Options) {
+        const { provider, server } = yield* over(whole([{ type: "text", text: "ok" }]), options)
+        yield* generate(provider)
+        return LoopbackServer.lastBody(server)["thinking"]
+      })
+      const summary = { type: "adaptive", display: "summarized" }
+      const between = { thinking: { type: "between_tools" } }
+      assert.deepStrictEqual(yield* thinking({ model: undefined }), summary)
+      assert.deepStrictEqual(yield* thinking({ model: undefined, parameters: { temperature: 1 } }), summary)
+      assert.deepStrictEqual(yield* thinking({ model: undefined, parameters: between }), between.thinking)
+      assert.isUndefined(yield* thinking({ model: "claude-haiku-4-5" }))
+      assert.deepStrictEqual(
+        yield* thinking({ model: "claude-opus-5-5", parameters: AnthropicProvider.summarized }),
+        summary
+      )
+    }).pipe(Effect.scoped))
+
   it.live("asks in preflight for the model alone", () =>
     Effect.gen(function*() {
       const { provider, server } = yield* over({ body: { id: "m" } })
