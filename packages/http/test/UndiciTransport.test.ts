@@ -390,6 +390,34 @@ describe("UndiciTransport", () => {
         assert.strictEqual((yield* stats).pending, 0)
       }).pipe(Effect.provide(UndiciTransport.layer({ connections: 1, poolWait: "2 seconds" }))))
 
+    it.effect("refuses each one that waits when its own time is up, whoever left the queue before it", () =>
+      Effect.gen(function*() {
+        const server = yield* Server.raw(() => undefined)
+        const get = Effect.forkChild(Effect.flip(HttpClient.get(server.url)), { startImmediately: true })
+        const holder = yield* get
+        const leaver = yield* get
+        yield* TestClock.adjust("500 millis")
+        const second = yield* get
+        yield* TestClock.adjust("500 millis")
+        const third = yield* get
+        yield* Fiber.interrupt(leaver)
+        const left = () => [second, third].filter((fiber) => fiber.pollUnsafe() === undefined).length
+        yield* TestClock.adjust("1499 millis")
+        assert.strictEqual(left(), 2)
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual(left(), 1)
+        yield* TestClock.adjust("500 millis")
+        assert.strictEqual(left(), 0)
+        assert.deepStrictEqual(summary(failureOf(yield* Fiber.join(second))), ["PoolTimeout", "pool", false])
+        assert.deepStrictEqual(summary(failureOf(yield* Fiber.join(third))), ["PoolTimeout", "pool", false])
+        // A queue that was empty times those who come after as well.
+        const fourth = yield* get
+        yield* TestClock.adjust("2 seconds")
+        assert.deepStrictEqual(summary(failureOf(yield* Fiber.join(fourth))), ["PoolTimeout", "pool", false])
+        yield* Fiber.interrupt(holder)
+        yield* Server.idle
+      }).pipe(Effect.provide(UndiciTransport.layer({ connections: 1, poolWait: "2 seconds" }))))
+
     it.effect("does not count the wait for the head as a wait for the pool", () =>
       Effect.gen(function*() {
         const held: Array<() => void> = []

@@ -4,13 +4,20 @@
  * undici's pool queues without bound, and a request in its queue can be neither timed nor taken out. So no more
  * exchanges are handed to it than it has connections, and the rest wait here.
  */
-import type * as Context from "effect/Context"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { Pool } from "undici"
 import { PoolTimeout } from "../HttpFailure.ts"
 import type { Exchange } from "./exchange.ts"
+
+/** An exchange in the queue: until when, in milliseconds by the `Clock`, and who is told if that passes. */
+interface Place {
+  readonly until: number
+  readonly refuse: (reason: PoolTimeout) => void
+}
 
 export interface Bounds {
   readonly connections: number
@@ -22,7 +29,9 @@ export class OriginPool {
   readonly pool: Pool
   private readonly bounds: Bounds
   private readonly onIdle: (pool: OriginPool) => void
-  private readonly queue = new Map<Exchange, Fiber.Fiber<void>>()
+  private readonly queue = new Map<Exchange, Place>()
+  /** Sleeps until the time of the first in the queue is up. */
+  private watcher: Fiber.Fiber<void> | undefined = undefined
   private running = 0
   private pumping = false
 
@@ -50,20 +59,20 @@ export class OriginPool {
     } else if (this.queue.size >= this.bounds.poolQueue) {
       refuse(new PoolTimeout({ wait: Duration.zero, queued: this.queue.size }))
     } else {
-      const timer = Effect.runForkWith(context)(Effect.map(Effect.sleep(this.bounds.poolWait), () => {
-        this.queue.delete(exchange)
-        refuse(new PoolTimeout({ wait: this.bounds.poolWait, queued: this.queue.size + 1 }))
-      }))
-      this.queue.set(exchange, timer)
+      const now = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+      this.queue.set(exchange, { until: now + Duration.toMillis(this.bounds.poolWait), refuse })
+      this.watcher ??= Effect.runForkWith(context)(this.watch())
     }
   }
 
   /** Takes an exchange that still waits here out of the queue. */
   forget(exchange: Exchange): boolean {
-    const timer = this.queue.get(exchange)
-    if (timer === undefined) return false
-    timer.interruptUnsafe()
-    return this.queue.delete(exchange)
+    const waited = this.queue.delete(exchange)
+    if (waited && this.queue.size === 0 && this.watcher !== undefined) {
+      this.watcher.interruptUnsafe()
+      this.watcher = undefined
+    }
+    return waited
   }
 
   /** An exchange that was started is over. */
@@ -79,6 +88,19 @@ export class OriginPool {
         this.forget(exchange)
         this.start(exchange)
       }
+    })
+  }
+
+  /** Refuses those whose time is up. All wait equally long, so the first in the queue is the first to go. */
+  private watch(): Effect.Effect<void> {
+    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      for (const [exchange, { refuse, until }] of this.queue) {
+        if (until > now) return Effect.flatMap(Effect.sleep(until - now), () => this.watch())
+        this.queue.delete(exchange)
+        refuse(new PoolTimeout({ wait: this.bounds.poolWait, queued: this.queue.size + 1 }))
+      }
+      this.watcher = undefined
+      return Effect.void
     })
   }
 
