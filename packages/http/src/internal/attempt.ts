@@ -37,7 +37,9 @@ export class AttemptFailure extends HttpFailure.HttpFailure {
 
   static make(facts: Facts, call: Call, outcome: Outcome): AttemptFailure {
     const { cause, phase, reason, requestWritten } = facts
-    const self = new AttemptFailure({ reason, phase, requestWritten, ...(cause === undefined ? undefined : { cause }) })
+    const self = withoutStack(() =>
+      new AttemptFailure({ reason, phase, requestWritten, ...(cause === undefined ? undefined : { cause }) })
+    )
     const response = outcome._tag === "Response" ? outcome.response : undefined
     const attempt: HttpPolicy.Attempt = {
       request: call.request,
@@ -135,7 +137,8 @@ export class Call {
   private transient(response: BodyResponse): Effect.Effect<never, AttemptFailure> {
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const retryAfter = HttpPolicy.retryAfter(response.headers, now)
-      const reason = new HttpFailure.StatusFailure({ status: response.status, retryAfter, excerpt: undefined })
+      const { status } = response
+      const reason = withoutStack(() => new HttpFailure.StatusFailure({ status, retryAfter, excerpt: undefined }))
       const facts = { reason, phase: "headers", requestWritten: true, cause: undefined } as const
       return Effect.fail(AttemptFailure.make(facts, this, { _tag: "Response", response }))
     })
@@ -172,5 +175,16 @@ export class Call {
       request.headers,
       HttpBody.stream(stream, body.contentType, body.contentLength)
     )
+  }
+}
+
+/** Makes an error that decides and is not thrown: where it was made says nothing, and tracing that takes long. */
+const withoutStack = <E extends Error>(make: () => E): E => {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return make()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
   }
 }
