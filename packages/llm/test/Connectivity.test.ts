@@ -197,6 +197,26 @@ describe("M8: offline means no request to the cloud", () => {
       assert.strictEqual(cloud.requests.length, 0)
     }))
 
+  it.effect("asks nobody when the deadline passes while it still probes", () =>
+    Effect.gen(function*() {
+      const { layer, state } = network()
+      state.status = "silent"
+      const cloud = TestProvider.script("cloud", [])
+      const events: Array<ChainEvent.ChainEvent> = []
+      const fiber = yield* ask.pipe(
+        ChainEvent.observe((event) => events.push(event)),
+        Effect.provide(ProviderChain.layer({ providers: [cloud], deadline: "1 second" })),
+        Effect.provideServiceEffect(Connectivity.Connectivity, Effect.provide(probe(), layer)),
+        Effect.flip,
+        Effect.forkChild({ startImmediately: true })
+      )
+      yield* TestClock.adjust("1 second")
+      const error = yield* Fiber.join(fiber)
+      assert.include(error.message, "the request passed its deadline")
+      assert.deepStrictEqual(events, [])
+      assert.strictEqual(cloud.requests.length, 0)
+    }))
+
   it.effect("hands on from one local provider to the next, past the cloud", () =>
     Effect.gen(function*() {
       const cloud = TestProvider.script("cloud", [])

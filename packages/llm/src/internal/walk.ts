@@ -196,11 +196,21 @@ export class Walk {
 
   /** The request's deadline has passed: what was running is its last attempt. */
   expire(entries: ReadonlyArray<Entry>): AllProvidersFailed {
-    const [first] = entries
-    const running = this.unsettled ?? (this.attempts.length > 0 || first === undefined ? undefined : this.begin(first))
     const decision: Decision = { _tag: "Fail", because: "the deadline has passed" }
-    if (running !== undefined) this.failed(running, deadlinePassed(running.entry.provider), decision)
+    if (this.unsettled !== undefined) {
+      this.failed(this.unsettled, deadlinePassed(this.unsettled.entry.provider), decision)
+    }
+    const [first] = entries
+    if (this.attempts.length === 0 && first !== undefined) {
+      this.unasked(first.provider, deadlinePassed(first.provider), decision)
+    }
     return this.failure()
+  }
+
+  /** A provider that nothing was sent to is in the story with why. */
+  private unasked({ location, model, name }: Provider, reason: AiError.AiErrorReason, decision: Decision): void {
+    const duration = Duration.zero
+    this.attempts.push({ provider: name, model, location, attempt: 0, reason, decision, duration, usage: undefined })
   }
 
   /** What has ended is tried again after `delay`. */
@@ -371,8 +381,7 @@ export class Walk {
       const reason = online || location === "local"
         ? unsupported("model", `${name}/${model} cannot do ${lacks}. Choose a model that can`)
         : silent(provider, "this machine is offline, so nothing was sent. Add a local provider, or check the network")
-      const duration = Duration.zero
-      this.attempts.push({ provider: name, model, location, attempt: 0, reason, decision, duration, usage: undefined })
+      this.unasked(provider, reason, decision)
     }
     return this.failure()
   }
