@@ -38,6 +38,7 @@ import * as Stream from "effect/Stream"
 import * as Answer from "./internal/answer.ts"
 import * as AnthropicRequest from "./internal/anthropicRequest.ts"
 import * as AnthropicResponse from "./internal/anthropicResponse.ts"
+import * as AnthropicStream from "./internal/anthropicStream.ts"
 import * as BaseUrl from "./internal/baseUrl.ts"
 import * as Exchange from "./internal/exchange.ts"
 import { newIds } from "./internal/newIds.ts"
@@ -230,7 +231,7 @@ const makeWith = (options: Options) => {
           Stream.decodeText
         )
         const origin = { model, requestId: response.headers["request-id"] }
-        return Answer.run(text, AnthropicResponse.machine(origin, errorsOf(exchange, response.headers), newId))
+        return Answer.run(text, AnthropicStream.machine(origin, errorsOf(exchange, response.headers), newId))
       }))
 
     return {
