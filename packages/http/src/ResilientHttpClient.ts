@@ -13,17 +13,14 @@
  * When it hurts: two retries around one another multiply. Take out `retryTransient` of the caller, and `maxRetries` of
  * an SDK, when this layer is below.
  */
-import * as Deadline from "@holdfast/core/Deadline"
 import * as Policy from "@holdfast/core/Policy"
 import type { AttemptTimeout, DeadlineExceeded } from "@holdfast/core/PolicyError"
 import { isPolicyError, type PolicyError } from "@holdfast/core/PolicyError"
 import * as RetryBudget from "@holdfast/core/RetryBudget"
-import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
@@ -34,8 +31,7 @@ import * as Redacted from "effect/Redacted"
 import * as HttpPolicy from "./HttpPolicy.ts"
 import { positiveMillis } from "./internal/argument.ts"
 import { AttemptFailure, Call, freeOnRetry } from "./internal/attempt.ts"
-import { type BodyResponse, transportError } from "./internal/bodyResponse.ts"
-import { DeadlineResponse } from "./internal/deadlineResponse.ts"
+import { transportError } from "./internal/bodyResponse.ts"
 import { uuid } from "./internal/uuid.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
@@ -97,21 +93,17 @@ const parts = (options: HttpPolicy.Options = {}): Effect.Effect<Parts, never, Ht
 
     const run: Run = (request) =>
       Effect.withFiber((fiber) => {
-        const startedAt = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-        const call = new Call(inner, options, fiber.context, request)
+        const call = new Call(inner, options, total, fiber, request)
         const policy = call.isRepeatable ? repeatable : careful
         const answer = policy.protect({ key: originOf(request.url) })(call.attempt())
-        return Effect.matchEffect(
-          Effect.onInterrupt(answer, () => call.abandon()),
-          {
-            onSuccess: (response) => Effect.succeed(within(response, total, startedAt, fiber)),
-            onFailure: (failure): Effect.Effect<Response, Failure | PolicyFailure> => {
-              if (!(failure instanceof AttemptFailure)) return Effect.fail(failure)
-              const { outcome } = failure
-              return outcome._tag === "Response"
-                ? Effect.succeed(within(outcome.response, total, startedAt, fiber))
-                : Effect.fail(outcome.error)
-            }
+        return Effect.catch(
+          Effect.onExitPrimitive(answer, () => call.abandon()),
+          (failure): Effect.Effect<Response, Failure | PolicyFailure> => {
+            if (!(failure instanceof AttemptFailure)) return Effect.fail(failure)
+            const { outcome } = failure
+            return outcome._tag === "Response"
+              ? Effect.succeed(call.bounded(outcome.response))
+              : Effect.fail(outcome.error)
           }
         )
       })
@@ -246,14 +238,3 @@ const keepSecrets = (options: HttpPolicy.Options, run: Run): Run => {
 }
 
 const originOf = (url: string): string | undefined => /^https?:\/\/[^/?#]*/i.exec(url)?.[0].toLowerCase()
-
-/** Holds the body to the deadline of the call that it belongs to. */
-const within = (
-  response: BodyResponse,
-  total: number | undefined,
-  startedAt: number,
-  fiber: Fiber.Fiber<unknown, unknown>
-): Response =>
-  total === undefined || response.isComplete
-    ? response
-    : new DeadlineResponse(response, total, Math.min(startedAt + total, fiber.getRef(Deadline.Deadline)))

@@ -2,9 +2,9 @@
  * One attempt of a call as one effect: it fails for a transport failure and for a response to try again after alike, so
  * that one loop with one counter sees both.
  */
+import * as Deadline from "@holdfast/core/Deadline"
 import type { RetryScheduled } from "@holdfast/core/PolicyEvent"
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as HttpBody from "effect/http/HttpBody"
@@ -16,6 +16,7 @@ import * as Stream from "effect/Stream"
 import * as HttpFailure from "../HttpFailure.ts"
 import * as HttpPolicy from "../HttpPolicy.ts"
 import { type BodyResponse, contentLength, highWater } from "./bodyResponse.ts"
+import { DeadlineResponse } from "./deadlineResponse.ts"
 import { shouldRetry } from "./retryHints.ts"
 import { StreamResponse } from "./streamResponse.ts"
 
@@ -71,19 +72,25 @@ export class Call {
 
   private readonly inner: HttpClient.HttpClient
   private readonly options: HttpPolicy.Options
-  private readonly context: Context.Context<never>
+  private readonly fiber: Fiber.Fiber<unknown, unknown>
   private readonly sent: Request
+  /** How long the call may take, its body included, and since when. */
+  private readonly total: number | undefined
+  private readonly startedAt: number
   private discarding: Fiber.Fiber<void> | undefined = undefined
 
   constructor(
     inner: HttpClient.HttpClient,
     options: HttpPolicy.Options,
-    context: Context.Context<never>,
+    total: number | undefined,
+    fiber: Fiber.Fiber<unknown, unknown>,
     request: Request
   ) {
     this.inner = inner
     this.options = options
-    this.context = context
+    this.fiber = fiber
+    this.total = total
+    this.startedAt = total === undefined ? 0 : fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
     this.request = request
     const replayable = options.streamBody === "replayable" || HttpPolicy.isReplayable(request.body)
     this.isRepeatable = replayable && HttpPolicy.refusal(request, options) === undefined
@@ -102,13 +109,21 @@ export class Call {
     })
   }
 
-  /** Ends what an interrupted call left to do between two attempts. */
-  abandon(): Effect.Effect<void> {
-    return this.discarding === undefined ? Effect.void : Fiber.interrupt(this.discarding)
+  /** Ends what is left to do when the call is over. */
+  abandon(): Effect.Effect<void> | undefined {
+    return this.discarding === undefined ? undefined : Fiber.interrupt(this.discarding)
+  }
+
+  /** A response whose body is held to the deadline of the call. */
+  bounded(response: BodyResponse): BodyResponse {
+    const { total } = this
+    return total === undefined || response.isComplete
+      ? response
+      : new DeadlineResponse(response, total, Math.min(this.startedAt + total, this.fiber.getRef(Deadline.Deadline)))
   }
 
   discard(response: BodyResponse): void {
-    if (!response.isComplete) this.discarding = Effect.runForkWith(this.context)(response.discard)
+    if (!response.isComplete) this.discarding = Effect.runForkWith(this.fiber.context)(response.discard)
   }
 
   private send(): Effect.Effect<BodyResponse, AttemptFailure> {
@@ -117,7 +132,7 @@ export class Call {
         const response = StreamResponse.wrap(inner)
         if (HttpPolicy.isTransient(response, this.options)) return this.transient(response)
         return response.isComplete || this.options.commit === "head"
-          ? Effect.succeed(response)
+          ? Effect.succeed(this.bounded(response))
           : this.committed(response)
       },
       onFailure: (error) => this.failed(error)
@@ -129,7 +144,7 @@ export class Call {
     const length = contentLength(response.headers)
     const wanted = length !== undefined && length <= highWater ? highWater : 1
     return Effect.matchEffect(response.buffered(wanted), {
-      onSuccess: () => Effect.succeed(response),
+      onSuccess: () => Effect.succeed(this.bounded(response)),
       onFailure: (error) => this.failed(error)
     })
   }
