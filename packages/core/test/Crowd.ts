@@ -17,7 +17,8 @@ import { attempt, type Down, type Playable, Step } from "./Script.ts"
 export const Caller = Schema.Struct({
   steps: Schema.Array(Step).check(Schema.isMaxLength(5)),
   key: Schema.Literals(["none", "none", "blue"]),
-  comesAfter: Schema.Literals([0, 0, 0, 1, 50, 400, 3_000]),
+  // Some come at the very moment at which a window or a circuit opens again.
+  comesAfter: Schema.Literals([0, 0, 0, 1, 50, 400, 500, 600, 3_000]),
   leavesAfter: Schema.Literals(["never", "never", "never", 0, 1, 50, 399, 400, 700, 5_000])
 })
 
@@ -50,8 +51,8 @@ export interface Moment<A, E> {
 export interface Chronicle<A, E> {
   readonly calls: ReadonlyArray<Call<A, E>>
   readonly moments: ReadonlyArray<Moment<A, E>>
-  /** What a call had left behind when its caller saw its end, or did afterwards, in words. */
-  readonly litter: ReadonlyArray<string>
+  /** In words: what was wrong, and what a call had left behind when its caller saw its end, or did afterwards. */
+  readonly wrongs: ReadonlyArray<string>
 }
 
 /** The clock of one call, which counts who sleeps by it. */
@@ -77,17 +78,17 @@ export const crowd = <X>(
     readonly seed?: number
     /** How long the finalizers of an interrupted attempt take. */
     readonly lingers?: number
-    /** Told of each moment as it is. */
-    readonly onMoment?: (moment: Moment<number, Down | X>) => void
+    /** Asked at each moment what is wrong, if anything is. What it throws, the call would swallow. */
+    readonly wrong?: (moment: Moment<number, Down | X>) => string | undefined
   }
 ): Effect.Effect<Chronicle<number, Down | X>> =>
   Effect.gen(function*() {
-    const { lingers = 0, onMoment, seed = 1 } = options ?? {}
+    const { lingers = 0, seed = 1, wrong } = options ?? {}
     const clock = yield* Clock.Clock
     const origin = clock.currentTimeMillisUnsafe()
     const now = () => clock.currentTimeMillisUnsafe() - origin
     const moments: Array<Moment<number, Down | X>> = []
-    const litter: Array<string> = []
+    const wrongs: Array<string> = []
     const calls = callers.map(({ key }): Call<number, Down | X> => ({
       key: key === "none" ? undefined : key,
       startedAt: NaN,
@@ -104,8 +105,9 @@ export const crowd = <X>(
       const tell = (what: Moment<number, Down | X>["what"]) => {
         const moment = { at: now(), call, what }
         moments.push(moment)
-        onMoment?.(moment)
-        if (call.exit !== undefined && what !== "ended") litter.push(`${JSON.stringify(what)} after the end`)
+        const words = wrong?.(moment)
+        if (words !== undefined) wrongs.push(words)
+        if (call.exit !== undefined && what !== "ended") wrongs.push(`${JSON.stringify(what)} after the end`)
       }
       const self = Effect.suspend(() => {
         const step = caller.steps[call.executions++]
@@ -136,8 +138,8 @@ export const crowd = <X>(
             call.exit = exit
             call.endedAt = now()
             tell("ended")
-            if (call.running > 0) litter.push(`${call.running} attempts that run at the end`)
-            if (call.sleeping > 0) litter.push(`${call.sleeping} timers that are set at the end`)
+            if (call.running > 0) wrongs.push(`${call.running} attempts that run at the end`)
+            if (call.sleeping > 0) wrongs.push(`${call.sleeping} timers that are set at the end`)
           })
         ),
         Effect.provide(Logger.layer([])),
@@ -165,5 +167,5 @@ export const crowd = <X>(
     // What a call leaves behind would show itself by now.
     yield* TestClock.adjust("1 hour")
     yield* Fiber.join(evening)
-    return { calls, moments, litter }
+    return { calls, moments, wrongs }
   })

