@@ -133,9 +133,11 @@ export const command = Command.make("chat", {
     "  OPENAI_API_KEY     a key of OpenAI's, or of whoever is at OPENAI_BASE_URL",
     "  OPENAI_BASE_URL    whoever speaks OpenAI's API: OpenRouter, Groq, vLLM, LM Studio, llama.cpp",
     "  OPENAI_MODEL       its model",
+    "  ANTHROPIC_API_KEY  a key of Anthropic's; it is asked after OpenAI",
+    "  ANTHROPIC_MODEL    its model",
     "  OLLAMA_HOST        where Ollama listens, such as 127.0.0.1:11434; it is asked last",
     "  OLLAMA_MODEL       its model, which must have been pulled",
-    "  PROVIDER_PRIORITY  another order, such as ollama,openai",
+    "  PROVIDER_PRIORITY  another order, such as anthropic,ollama",
     "",
     "Exit codes: 0 answered, 1 no whole answer, 2 wrong usage or nobody to ask,",
     "130 or 143 interrupted."

@@ -138,6 +138,8 @@ describe("holdfast --help", { timeout: 60_000 }, () => {
           "OPENAI_API_KEY",
           "OPENAI_BASE_URL",
           "OPENAI_MODEL",
+          "ANTHROPIC_API_KEY",
+          "ANTHROPIC_MODEL",
           "OLLAMA_HOST",
           "OLLAMA_MODEL",
           "PROVIDER_PRIORITY",
