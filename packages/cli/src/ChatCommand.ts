@@ -138,6 +138,7 @@ export const command = Command.make("chat", {
     "  OLLAMA_HOST        where Ollama listens, such as 127.0.0.1:11434; it is asked last",
     "  OLLAMA_MODEL       its model, which must have been pulled",
     "  PROVIDER_PRIORITY  another order, such as anthropic,ollama",
+    "  CONNECTIVITY_CHECK_URL  where to ask whether this machine is online; offline, no cloud is asked",
     "",
     "Exit codes: 0 answered, 1 no whole answer, 2 wrong usage or nobody to ask,",
     "130 or 143 interrupted."
