@@ -51,7 +51,7 @@ export const bulkheads = {
 
 export const rateLimits = {
   window: { limit: 2, window: 500, algorithm: "fixed-window", maxWait: 1_000 },
-  bucket: { limit: 2, window: 1_000, algorithm: "token-bucket", maxWait: "10 seconds", queue: 2 }
+  bucket: { limit: 2, window: 3_000, algorithm: "token-bucket", maxWait: "10 seconds", queue: 2 }
 } as const
 
 // No hint of an error lengthens an open time, and no circuit is forgotten while a crowd is watched.
