@@ -69,7 +69,7 @@ export const breakers = {
 
 export const budgets = { small: { ratio: 0.5, minPerSecond: 0.1, window: "10 seconds" } } as const
 
-export const hedges = {
+const hedges = {
   atOnce: { after: 0 },
   soon: { after: 30 },
   twice: { after: 40, max: 2 }

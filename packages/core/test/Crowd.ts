@@ -14,7 +14,7 @@ import * as TestClock from "effect/testing/TestClock"
 import { attempt, type Down, type Playable, Step } from "./Script.ts"
 
 /** One caller: when it comes, and after how long it leaves, in milliseconds. */
-export const Caller = Schema.Struct({
+const Caller = Schema.Struct({
   steps: Schema.Array(Step).check(Schema.isMaxLength(5)),
   key: Schema.Literals(["none", "none", "blue"]),
   // Some come at the very moment at which a window or a circuit opens again.
