@@ -13,25 +13,31 @@
  * When it hurts: two retries around one another multiply. Take out `retryTransient` of the caller, and `maxRetries` of
  * an SDK, when this layer is below.
  */
+import * as Deadline from "@holdfast/core/Deadline"
 import * as Policy from "@holdfast/core/Policy"
-import type { AttemptTimeout, DeadlineExceeded } from "@holdfast/core/PolicyError"
-import { isPolicyError, type PolicyError } from "@holdfast/core/PolicyError"
+import type { AttemptTimeout } from "@holdfast/core/PolicyError"
+import { DeadlineExceeded, isPolicyError, PolicyError } from "@holdfast/core/PolicyError"
+import * as Retry from "@holdfast/core/Retry"
 import * as RetryBudget from "@holdfast/core/RetryBudget"
+import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as HttpPolicy from "./HttpPolicy.ts"
 import { positiveMillis } from "./internal/argument.ts"
 import { AttemptFailure, Call, freeOnRetry } from "./internal/attempt.ts"
 import { transportError } from "./internal/bodyResponse.ts"
+import { OriginPauses } from "./internal/originPauses.ts"
 import { uuid } from "./internal/uuid.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
@@ -67,7 +73,7 @@ const parts = (options: HttpPolicy.Options = {}): Effect.Effect<Parts, never, Ht
     const inner = yield* HttpClient.HttpClient
     const total = millis("timeouts.total", options.timeouts?.total)
     const attempt = millis("timeouts.attempt", options.timeouts?.attempt)
-    const retry = options.retry === false ? { times: 0 } : { ...options.retry }
+    const retry = options.retry === false ? { times: 0 } : options.retry ?? {}
     const { budget, onRetry, onTimeout } = retry
     // One budget for both policies below.
     const shared = budget === undefined || RetryBudget.isRetryBudget(budget) ? budget : yield* RetryBudget.make(budget)
@@ -91,11 +97,19 @@ const parts = (options: HttpPolicy.Options = {}): Effect.Effect<Parts, never, Ht
     // Nobody knows whether the server carried out what timed out.
     const careful = yield* policyOf("stop")
 
+    const { max, mode } = Retry.make({ retryAfter: retry.retryAfter }).retryAfter
+    const pauses = retry.times === 0 ? undefined : new OriginPauses(mode === "wait" ? Infinity : max)
+
     const run: Run = (request) =>
       Effect.withFiber((fiber) => {
-        const call = new Call(inner, options, total, fiber, request)
+        const origin = originOf(request.url)
+        if (pauses?.isEmpty === false) {
+          const wait = pauses.left(origin, fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
+          if (wait > 0) return later(wait, total, fiber, run(request))
+        }
+        const call = new Call(inner, options, total, pauses, origin, fiber, request)
         const policy = call.isRepeatable ? repeatable : careful
-        const answer = policy.protect({ key: originOf(request.url) })(call.attempt())
+        const answer = policy.protect({ key: origin })(call.attempt())
         return Effect.catch(
           Effect.onExitPrimitive(answer, () => call.abandon()),
           (failure): Effect.Effect<Response, Failure | PolicyFailure> => {
@@ -110,6 +124,26 @@ const parts = (options: HttpPolicy.Options = {}): Effect.Effect<Parts, never, Ht
 
     return { prepare: prepare(options), run: keepSecrets(options, run) }
   })
+
+/**
+ * Begins a call after the pause that its origin has asked for, and up to a tenth later by chance, or fails at once if
+ * there is no time for it.
+ */
+const later = (
+  pause: number,
+  total: number | undefined,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  call: ReturnType<Run>
+): ReturnType<Run> => {
+  const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+  const wait = Math.ceil(pause * (1 + fiber.getRef(Random.Random).nextDoubleUnsafe() / 10))
+  const deadline = Math.min(fiber.getRef(Deadline.Deadline), now + (total ?? Infinity))
+  if (now + wait < deadline) {
+    return Effect.provideService(Effect.andThen(Effect.sleep(wait), call), Deadline.Deadline, deadline)
+  }
+  const left = Duration.millis(Math.max(0, deadline - now))
+  return Effect.fail(new PolicyError({ reason: new DeadlineExceeded({ deadline: left, phase: "queue" }) }))
+}
 
 const exact = ({ prepare, run }: Parts): ResilientHttpClient["Service"] =>
   HttpClient.makeWith<never, never, Failure | PolicyFailure, never>(Effect.flatMap(run), prepare)

@@ -305,6 +305,99 @@ describe("ResilientHttpClient", () => {
         retry: { retryAfter: { mode: "wait" } }
       }))))
 
+    describe("shares the pause by origin", () => {
+      const busy = respond(429, { headers: { "retry-after": "10" } })
+      const status = Effect.map(HttpClient.get("http://localhost/"), (response) => response.status)
+      const start = <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.forkChild(call, { startImmediately: true })
+      const times = Effect.map(sent, (all) => all.map(({ at }) => at))
+
+      it.effect("with new calls, and with no other origin", () =>
+        Effect.gen(function*() {
+          yield* start(status)
+          yield* TestClock.adjust("1 second")
+          const waits = yield* start(status)
+          const other = yield* start(HttpClient.get("http://other.localhost/"))
+          assert.deepStrictEqual(yield* times, [0, 1000])
+          yield* Fiber.join(other)
+          yield* TestClock.adjust("8999 millis")
+          assert.deepStrictEqual(yield* times, [0, 1000])
+          yield* TestClock.adjust("2 seconds")
+          assert.strictEqual(yield* Fiber.join(waits), 200)
+          const [, , ...after] = yield* times
+          assert.strictEqual(after.length, 2)
+          // Not all in the same millisecond, and none long after the pause.
+          assert.isTrue(after.every((at) => at >= 10_000 && at <= 11_000))
+          assert.strictEqual(yield* status, 200)
+        }).pipe(Effect.provide(over([busy, TestTransport.always(respond(200))]))))
+
+      it.effect("with a retry that another failure has brought about", () =>
+        Effect.gen(function*() {
+          const slow = yield* start(status)
+          yield* start(status)
+          yield* TestClock.adjust("30 seconds")
+          assert.strictEqual(yield* Fiber.join(slow), 200)
+          const [, , ...after] = yield* times
+          assert.strictEqual(after.length, 2)
+          assert.isTrue(after.every((at) => at >= 10_000 && at <= 11_000))
+        }).pipe(Effect.provide(over([
+          fail("ConnectionReset", { delay: "1 second" }),
+          busy,
+          TestTransport.always(respond(200))
+        ]))))
+
+      it.effect("when the call that was told is not retried itself", () =>
+        Effect.gen(function*() {
+          assert.strictEqual((yield* post).status, 429)
+          yield* start(status)
+          yield* TestClock.adjust("9 seconds")
+          assert.strictEqual((yield* sent).length, 1)
+          yield* TestClock.adjust("2 seconds")
+          assert.strictEqual((yield* sent).length, 2)
+        }).pipe(Effect.provide(over([busy, respond(200)]))))
+
+      it.effect("and fails at once, unsent, a call that has no time for it", () =>
+        Effect.gen(function*() {
+          yield* post
+          const error = yield* Effect.flip(status)
+          assert.isTrue(
+            isPolicyError(error.cause) && error.cause.reason._tag === "DeadlineExceeded" &&
+              error.cause.reason.phase === "queue"
+          )
+          assert.strictEqual((yield* sent).length, 1)
+        }).pipe(Effect.provide(over([busy], { timeouts: { total: "9 seconds" } }))))
+
+      it.effect("within the time that a call has in all", () =>
+        Effect.gen(function*() {
+          yield* post
+          const call = yield* start(Effect.flip(status))
+          yield* TestClock.adjust("11999 millis")
+          assert.isUndefined(call.pollUnsafe())
+          assert.strictEqual((yield* sent).length, 2)
+          yield* TestClock.adjust("1 millis")
+          const error = yield* Fiber.join(call)
+          assert.isTrue(isPolicyError(error.cause) && error.cause.reason._tag === "DeadlineExceeded")
+        }).pipe(Effect.provide(over([busy, TestTransport.hang], {
+          timeouts: { total: "12 seconds" }
+        }))))
+
+      it.effect("and forgets a call that is interrupted in it", () =>
+        Effect.gen(function*() {
+          yield* Effect.flatMap(post, (response) => response.text)
+          const waits = yield* start(status)
+          yield* TestClock.adjust("5 seconds")
+          yield* Fiber.interrupt(waits)
+          yield* TestClock.adjust("60 seconds")
+          assert.strictEqual((yield* sent).length, 1)
+          assert.strictEqual(yield* inUse, 0)
+        }).pipe(Effect.provide(over([busy]))))
+
+      it.effect("not where nothing is retried", () =>
+        Effect.gen(function*() {
+          assert.strictEqual(yield* status, 429)
+          assert.strictEqual(yield* status, 200)
+        }).pipe(Effect.provide(over([busy, respond(200)], { retry: false }))))
+    })
+
     it.effect("does as x-should-retry says", () =>
       Effect.gen(function*() {
         const no = yield* play(get)

@@ -166,7 +166,7 @@ describe("ResilientHttpClient on sockets", () => {
         (socket) => socket.write("HTTP/1.1 200 OK\r\n"),
         (socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n"),
         (socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"),
-        (socket) => socket.write(Server.response(503, "", { "retry-after": "60" }))
+        (socket) => socket.write(Server.response(503, "", { "retry-after-ms": "50" }))
       ]
       for (const phase of phases) {
         const asked = yield* Deferred.make<void>()

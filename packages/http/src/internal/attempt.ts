@@ -5,6 +5,7 @@
 import * as Deadline from "@holdfast/core/Deadline"
 import type { RetryScheduled } from "@holdfast/core/PolicyEvent"
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as HttpBody from "effect/http/HttpBody"
@@ -17,6 +18,7 @@ import * as HttpFailure from "../HttpFailure.ts"
 import * as HttpPolicy from "../HttpPolicy.ts"
 import { type BodyResponse, contentLength, highWater } from "./bodyResponse.ts"
 import { DeadlineResponse } from "./deadlineResponse.ts"
+import type { OriginPauses } from "./originPauses.ts"
 import { shouldRetry } from "./retryHints.ts"
 import { StreamResponse } from "./streamResponse.ts"
 
@@ -53,6 +55,13 @@ export class AttemptFailure extends HttpFailure.HttpFailure {
     Object.defineProperties(self, { outcome: { value: outcome }, attempt: { value: attempt }, call: { value: call } })
     return self
   }
+
+  /** What the server has asked of this call, or the rest of what it has asked of another in the meantime. */
+  override get retryAfter(): Duration.Duration | undefined {
+    const own = super.retryAfter
+    const { pause } = this.call
+    return pause === 0 ? own : Duration.max(own ?? Duration.zero, Duration.millis(pause))
+  }
 }
 
 /** Frees the connection of an attempt as soon as it is certain that another follows. */
@@ -72,6 +81,8 @@ export class Call {
 
   private readonly inner: HttpClient.HttpClient
   private readonly options: HttpPolicy.Options
+  private readonly pauses: OriginPauses | undefined
+  private readonly origin: string | undefined
   private readonly fiber: Fiber.Fiber<unknown, unknown>
   private readonly sent: Request
   /** How long the call may take, its body included, and since when. */
@@ -83,11 +94,15 @@ export class Call {
     inner: HttpClient.HttpClient,
     options: HttpPolicy.Options,
     total: number | undefined,
+    pauses: OriginPauses | undefined,
+    origin: string | undefined,
     fiber: Fiber.Fiber<unknown, unknown>,
     request: Request
   ) {
     this.inner = inner
     this.options = options
+    this.pauses = pauses
+    this.origin = origin
     this.fiber = fiber
     this.total = total
     this.startedAt = total === undefined ? 0 : fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
@@ -107,6 +122,13 @@ export class Call {
         return this.send()
       })
     })
+  }
+
+  /** How long the origin has asked not to be called, in milliseconds from now. */
+  get pause(): number {
+    return this.pauses?.isEmpty === false
+      ? this.pauses.left(this.origin, this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
+      : 0
   }
 
   /** Ends what is left to do when the call is over. */
@@ -152,6 +174,7 @@ export class Call {
   private transient(response: BodyResponse): Effect.Effect<never, AttemptFailure> {
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const retryAfter = HttpPolicy.retryAfter(response.headers, now)
+      if (retryAfter !== undefined) this.pauses?.ask(this.origin, now, Duration.toMillis(retryAfter))
       const { status } = response
       const reason = withoutStack(() => new HttpFailure.StatusFailure({ status, retryAfter, excerpt: undefined }))
       const facts = { reason, phase: "headers", requestWritten: true, cause: undefined } as const
