@@ -9,6 +9,7 @@ import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as Backoff from "@holdfast/core/Backoff"
 import * as Bulkhead from "@holdfast/core/Bulkhead"
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
+import * as Hedge from "@holdfast/core/Hedge"
 import * as Policy from "@holdfast/core/Policy"
 import * as PolicyEvent from "@holdfast/core/PolicyEvent"
 import * as Effect from "effect/Effect"
@@ -84,20 +85,35 @@ describe("a caller that is interrupted", () => {
     }))
 
   it.effect.each(Array.from({ length: 13 }, (_, index) => index + 2))(
-    "by the observer of event %i, has no other attempt",
+    "by the observer of event %i, sees no other",
     (n) =>
       Effect.gen(function*() {
         let fiber: Fiber.Fiber<unknown, unknown> | undefined
         let events = 0
-        let started = 0
-        const call = yield* start(() => {}, (attempt) => started = attempt, () => {
-          if (++events !== n) return
-          fiber?.interruptUnsafe()
-          started = 0
-        })
+        const call = yield* start(() => {}, () => {}, () => ++events === n && fiber?.interruptUnsafe())
         fiber = call.fiber
         yield* watch(call)
-        strictEqual(started, 0)
+        strictEqual(events, n)
       })
   )
+
+  it.effect("by the observer of a hedge, is not hedged", () =>
+    Effect.gen(function*() {
+      const policy = yield* Policy.make({ hedge: { after: "1 second" } })
+      let started = 0
+      let running = 0
+      const attempt = Hedge.idempotent(Effect.suspend(() => {
+        started++
+        running++
+        return Effect.ensuring(Effect.never, Effect.sync(() => running--))
+      }))
+      let fiber: Fiber.Fiber<unknown, unknown> | undefined
+      fiber = yield* attempt.pipe(
+        policy.protect,
+        PolicyEvent.observe(({ _tag }) => _tag === "Hedged" && fiber?.interruptUnsafe()),
+        Effect.forkChild
+      )
+      yield* TestClock.adjust("1 hour")
+      deepStrictEqual([started, running, fiber.pollUnsafe() === undefined], [1, 0, false])
+    }))
 })
