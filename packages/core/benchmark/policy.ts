@@ -25,7 +25,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import Opossum from "opossum"
 import pRetry from "p-retry"
-import * as Harness from "./harness.ts"
+import * as Harness from "./internal/harness.ts"
 
 const help = `Compares what a call costs under a policy: nanoseconds and bytes a call, and the ratio to Holdfast.
 

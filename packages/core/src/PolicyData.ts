@@ -30,6 +30,18 @@ const JitterData = Schema.Union([
   Schema.Struct({ proportional: Schema.Finite })
 ])
 
+/** Refuses data of which nothing can be made, with the reason why. */
+const makes = <A>(make: (data: A) => unknown, expected: string) =>
+  Schema.makeFilter<A>((data) => {
+    try {
+      make(data)
+      return undefined
+    } catch (error) {
+      if (error instanceof RangeError) return error.message
+      throw error
+    }
+  }, { expected })
+
 const growing = {
   initial: Schema.optionalKey(Time),
   max: Schema.optionalKey(Time),
@@ -42,12 +54,13 @@ export const BackoffData = Schema.Union([
   Schema.Struct({ type: Schema.Literal("linear"), ...growing, increment: Schema.optionalKey(Time) }),
   Schema.Struct({ type: Schema.Literal("exponential"), ...growing, factor: Schema.optionalKey(Schema.Finite) }),
   Schema.Struct({ type: Schema.Literal("decorrelated"), initial: growing.initial, max: growing.max })
-])
+]).check(makes((data) => toBackoff(data), "a delay sequence that can be"))
 export type BackoffData = typeof BackoffData.Type
 
 const RetryData = Schema.Struct({
   times: Schema.optionalKey(Schema.Finite),
   backoff: Schema.optionalKey(BackoffData),
+  onTimeout: Schema.optionalKey(Schema.Literals(["retry", "stop"])),
   maxElapsed: Schema.optionalKey(Time),
   retryAfter: Schema.optionalKey(Schema.Struct({
     mode: Schema.optionalKey(Schema.Literals(["clamp", "giveUp", "wait"])),
@@ -70,7 +83,7 @@ const TripData = Schema.Union([
     minimumCalls: Schema.optionalKey(Schema.Finite),
     slow: Schema.optionalKey(Schema.Struct({ longerThan: Time, threshold: Schema.optionalKey(Schema.Finite) }))
   })
-])
+]).check(makes((data) => toTrip(data), "a trip that can be"))
 
 const CircuitBreakerData = Schema.Struct({
   trip: Schema.optionalKey(TripData),
@@ -126,15 +139,9 @@ const Unchecked = Schema.Struct({
  * data.deadline // => Duration.seconds(30)
  * ```
  */
-export const PolicyData = Unchecked.check(Schema.makeFilter((data) => {
-  try {
-    compileParts(toOptions(data), Context.empty())
-    return undefined
-  } catch (error) {
-    if (error instanceof RangeError) return error.message
-    throw error
-  }
-}, { expected: "a policy that can be" }))
+export const PolicyData = Unchecked.check(
+  makes((data) => compileParts(toOptions(data), Context.empty()), "a policy that can be")
+)
 export type PolicyData = typeof PolicyData.Type
 
 /**
