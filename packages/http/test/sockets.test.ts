@@ -19,6 +19,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import type * as Net from "node:net"
 import * as Server from "./server.ts"
 
@@ -243,6 +244,24 @@ describe("ResilientHttpClient on sockets", () => {
       assert.strictEqual(read, size)
       yield* Server.idle
     }).pipe(Effect.provide(one({ timeouts: { attempt: "5 seconds", total: "10 seconds" } }))))
+
+  it.live("counts on each span how often the request was sent before", () =>
+    Effect.gen(function*() {
+      const server = yield* failing(2, (socket) => socket.write(Server.response(503, "")))
+      const spans: Array<Tracer.NativeSpan> = []
+      const tracer = Tracer.make({
+        span(options) {
+          const span = new Tracer.NativeSpan(options)
+          spans.push(span)
+          return span
+        }
+      })
+      assert.strictEqual(yield* Effect.withTracer(Server.text(server.url), tracer), "ok")
+      assert.deepStrictEqual(
+        spans.map(({ attributes }) => attributes.get("http.request.resend_count")),
+        [undefined, 1, 2]
+      )
+    }).pipe(Effect.provide(one())))
 
   describe("over fetch", () => {
     const fetch = (options: HttpPolicy.Options = {}) =>

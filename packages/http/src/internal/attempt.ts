@@ -17,6 +17,7 @@ import * as Stream from "effect/Stream"
 import * as HttpFailure from "../HttpFailure.ts"
 import * as HttpPolicy from "../HttpPolicy.ts"
 import { type BodyResponse, contentLength, highWater } from "./bodyResponse.ts"
+import { Resends } from "./clientSpan.ts"
 import { DeadlineResponse } from "./deadlineResponse.ts"
 import type { OriginPauses } from "./originPauses.ts"
 import { shouldRetry } from "./retryHints.ts"
@@ -88,6 +89,7 @@ export class Call {
   /** How long the call may take, its body included, and since when. */
   private readonly total: number | undefined
   private readonly startedAt: number
+  private sends = 0
   private discarding: Fiber.Fiber<void> | undefined = undefined
 
   constructor(
@@ -149,7 +151,9 @@ export class Call {
   }
 
   private send(): Effect.Effect<BodyResponse, AttemptFailure> {
-    return Effect.matchEffect(this.inner.execute(this.sent), {
+    const resends = this.sends++
+    const sending = this.inner.execute(this.sent)
+    return Effect.matchEffect(resends === 0 ? sending : Effect.provideService(sending, Resends, resends), {
       onSuccess: (inner) => {
         const response = StreamResponse.wrap(inner)
         if (HttpPolicy.isTransient(response, this.options)) return this.transient(response)
