@@ -38,6 +38,7 @@ import type * as Stream from "effect/Stream"
 import type { Backoff } from "./Backoff.ts"
 import { integer, positiveMillis } from "./internal/argument.ts"
 import { Breaker, defaultTrip } from "./internal/breaker.ts"
+import type { Rules } from "./internal/circuitBreaker.ts"
 import * as Shared from "./internal/sharedBreaker.ts"
 import type { CallOptions, Protect } from "./Policy.ts"
 import type { CircuitOpen, PolicyError } from "./PolicyError.ts"
@@ -60,6 +61,9 @@ export interface CircuitBreaker<in E = unknown> {
 
   /** @internal What the policies drive, if no store has to be asked. */
   readonly breaker: Breaker<E> | undefined
+
+  /** @internal The rules of its circuits. */
+  readonly rules: Rules
 
   /** The state of a circuit. One that was never used, or not for long, is closed. */
   readonly state: (key?: string) => Effect.Effect<State>
@@ -382,6 +386,7 @@ const fromBreaker = <E>(
     name: breaker.name,
     protect: protect as CircuitBreaker<E>["protect"],
     breaker: driven,
+    rules: breaker.rules,
     state: (key) => by.state(key),
     changes: breaker.changes,
     isolate: (key) => Effect.map(Clock.currentTimeMillis, (now) => breaker.circuits.isolate(key, now)),

@@ -116,6 +116,8 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
   /** The circuit that has let the attempt in hand through, and its ticket. */
   circuit: Circuit | undefined = undefined
   ticket = 0
+  /** The circuit in a store has let the attempt in hand through. */
+  admitted = false
 
   constructor(
     parts: Parts<E, SE, SR>,
@@ -128,7 +130,15 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     this.parts = parts
     this.key = key
     const attempt = parts.hedge === undefined ? self : this.hedged(parts, parts.hedge, self)
-    this.self = parts.storedBreaker === undefined ? attempt : stored(parts.storedBreaker, key, attempt)
+    this.self = parts.storedBreaker === undefined ? attempt : stored(
+      parts.storedBreaker,
+      key,
+      Effect.suspend(() => {
+        this.admitted = true
+        if (this.observers.length > 0) this.emit({ _tag: "AttemptStarted" })
+        return attempt
+      })
+    )
     this.fiber = fiber
     this.resume = resume
     this.observers = parts.silent === true ? [] : Observers.of(fiber)
@@ -196,6 +206,8 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
   }
 
   first(now: number): void {
+    // The permit or the permission may have come as the deadline passed.
+    if (now >= this.deadlineAt) return this.end(Exit.fail(this.deadlineExceeded("queue")))
     this.parts.retry?.budget?.deposit(now)
     this.next(now)
   }
@@ -211,7 +223,8 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
       if (this.ticket < 0) return this.broken(breaker, circuit.retryAfter(now), now)
       this.circuit = circuit
     }
-    if (this.observers.length > 0) this.emit({ _tag: "AttemptStarted" })
+    this.admitted = this.parts.storedBreaker === undefined
+    if (this.admitted && this.observers.length > 0) this.emit({ _tag: "AttemptStarted" })
     // An observer may have interrupted the caller.
     if (this.ended) return this.settle(Exit.interrupt(this.fiber.id))
     const child = this.run(this.self)
@@ -365,16 +378,14 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     if (failure === undefined) return this.end(Exit.failCause(cause))
     const now = this.now()
     const { error } = failure
+    if (!this.admitted && isPolicyError(error) && error.reason._tag === "CircuitOpen") {
+      const retryAfter = Duration.toMillis(error.reason.retryAfter)
+      if (this.observers.length > 0) this.emit({ _tag: "Rejected", by: "circuitBreaker", retryAfter })
+      return this.afterRejection(Exit.failCause(Cause.fail(error as Added)), retryAfter, now)
+    }
     if (this.observers.length > 0) this.emit({ _tag: "AttemptFailed", duration: now - this.attemptStartedAt, error })
     if (this.ended) return
-    const { retry, storedBreaker } = this.parts
-    if (storedBreaker !== undefined && isPolicyError(error) && error.reason._tag === "CircuitOpen") {
-      return this.afterRejection(
-        Exit.failCause(Cause.fail(error as Added)),
-        Duration.toMillis(error.reason.retryAfter),
-        now
-      )
-    }
+    const { retry } = this.parts
     if (retry === undefined || own?.reason._tag === "DeadlineExceeded") return this.end(Exit.failCause(cause))
     // `while` is asked about the caller's errors alone.
     const isOwn = own !== undefined || (isPolicyError(error) && this.parts.ownTimeouts?.has(error) === true)

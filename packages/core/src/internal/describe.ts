@@ -27,7 +27,7 @@ const tripWords = (trip: Trip): string => {
 
 /** The parts in words, outermost first. */
 export const words = (parts: AnyParts): ReadonlyArray<Part> => {
-  const { attemptTimeout, breaker, bulkhead, deadline, hedge, name, rateLimit, retry } = parts
+  const { attemptTimeout, breaker, bulkhead, deadline, hedge, name, rateLimit, retry, storedBreaker } = parts
   const all: Array<Part> = []
   const add = (part: Part["part"], text: string) => all.push({ policy: name, part, text })
   if (deadline !== undefined) add("deadline", `the call ends within ${time(deadline)}, with its waits and delays`)
@@ -59,12 +59,14 @@ export const words = (parts: AnyParts): ReadonlyArray<Part> => {
       } ${delays}, ${hint}${bound}`
     )
   }
-  if (breaker !== undefined) {
-    const { openFor, probes, trip } = breaker.rules
+  const circuits = breaker ?? storedBreaker
+  if (circuits !== undefined) {
+    const { openFor, probes, trip } = circuits.rules
+    const others = storedBreaker === undefined ? "" : "; others share it through a store"
     const open = typeof openFor === "number" ? time(openFor) : String(openFor)
     add(
       "circuitBreaker",
-      `opens when ${tripWords(trip)}; for ${open}, then ${count(probes, "probe", "probes")} must succeed`
+      `opens when ${tripWords(trip)}; for ${open}, then ${count(probes, "probe", "probes")} must succeed${others}`
     )
   }
   if (hedge !== undefined) {
