@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config"
 import { docExamples } from "./vitest.docs.ts"
+import { lawsTried } from "./vitest.laws.ts"
 
 // Long enough for a busy machine: no test waits by guessing, so only one that hangs gets here.
 const patience = { testTimeout: 30_000, hookTimeout: 30_000 }
@@ -9,7 +10,7 @@ export default defineConfig({
     allowOnly: false,
     // What a passing test logs is of no interest; what a failing one logs is printed.
     silent: "passed-only",
-    reporters: process.env["CI"] === undefined ? ["default"] : ["default", "json"],
+    reporters: ["default", lawsTried(), ...(process.env["CI"] === undefined ? [] : ["json"])],
     outputFile: { json: "node_modules/.cache/reports/vitest.json" },
     projects: [
       { test: { ...patience, name: "unit", include: ["packages/*/test/**/*.test.ts"] } },

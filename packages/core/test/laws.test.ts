@@ -175,8 +175,7 @@ describe("C8", () => {
         const retrying = Retry.retry(self, { times, backoff: Backoff.constant({ delay: 0 }) })
         strictEqual(yield* Effect.flip(Effect.provide(retrying, Logger.layer([]))), errors[times])
         strictEqual(errors.length, times + 1)
-      }),
-    200
+      })
   )
 })
 
