@@ -52,7 +52,7 @@ const Input = {
 
 describe("ResilientHttpClient", () => {
   it.effect.prop(
-    "sends at most 1 + times requests, repeats nothing that it must not, and holds no connection afterwards",
+    "sends at most 1 + times requests, repeats nothing that it must not, and holds no connection afterwards (3,000 cases)",
     Input,
     ({ attempt, interruptAt, keyed, method, script, times, total }) =>
       Effect.gen(function*() {

@@ -253,7 +253,7 @@ const counted = (provider: TestProvider.TestProvider) => {
 }
 
 it.effect.prop(
-  "M10: the ledger's sum is the reported usage, and it has an entry for every request that was sent",
+  "M10: the ledger's sum is the reported usage, and it has an entry for every request that was sent (1,000 cases)",
   {
     scripts: Schema.Array(Attempt),
     requests: Schema.Array(Schema.Struct({
@@ -296,5 +296,5 @@ it.effect.prop(
       assert.strictEqual(all.attempts, providers[0].requests.length + providers[1].requests.length)
       assert.strictEqual(all.attempts, all.succeeded + all.failed + all.interrupted)
     }),
-  { arbitrary: { runs: 300 }, timeout: 60_000 }
+  { arbitrary: { runs: 1_000 }, timeout: 60_000 }
 )
