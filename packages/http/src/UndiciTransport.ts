@@ -36,6 +36,7 @@ import { isTraced, traced } from "./internal/clientSpan.ts"
 import { Exchange } from "./internal/exchange.ts"
 import type { Bounds } from "./internal/originPool.ts"
 import { OriginPool } from "./internal/originPool.ts"
+import { PoolMetrics } from "./internal/poolMetrics.ts"
 import { bodyOf } from "./internal/requestBody.ts"
 import { UndiciResponse } from "./internal/undiciResponse.ts"
 
@@ -138,6 +139,33 @@ export const layerConfig = (
   options: Config.Wrap<Omit<Options, "tls">>
 ): Layer.Layer<HttpClient.HttpClient | UndiciTransport, Config.ConfigError> =>
   Layer.effectContext(Effect.flatMap(Config.unwrap(options), (options) => Effect.map(make(options), provides)))
+
+/**
+ * Sets gauges from the stats of the transport, `every` so often: `http.client.open_connections` (by
+ * `http.connection.state`), `http.client.active_requests` and `holdfast.http.pending_requests`, each by origin. Without
+ * this layer nothing is done for them. `every` defaults to 10 seconds.
+ *
+ * ```ts import.meta.vitest
+ * import { UndiciTransport } from "@holdfast/http"
+ * import { Effect, Layer } from "effect"
+ *
+ * const HttpLive = Layer.provideMerge(UndiciTransport.layerMetrics({ every: "5 seconds" }), UndiciTransport.layer())
+ *
+ * await Effect.runPromise(Effect.succeed("measured").pipe(Effect.provide(HttpLive))) // => "measured"
+ * ```
+ */
+export const layerMetrics = (
+  options?: { readonly every?: Duration.Input | undefined }
+): Layer.Layer<never, never, UndiciTransport> => {
+  const every = positiveMillis("UndiciTransport.layerMetrics", "every", options?.every ?? "10 seconds")
+  return Layer.effectDiscard(
+    Effect.flatMap(UndiciTransport, ({ stats }) => {
+      const metrics = new PoolMetrics()
+      const record = Effect.flatMap(stats, (stats) => metrics.record(stats))
+      return Effect.forkScoped(Effect.forever(Effect.andThen(record, Effect.sleep(every))), { startImmediately: true })
+    })
+  )
+}
 
 const provides = (
   transport: UndiciTransport["Service"]

@@ -14,6 +14,7 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -534,6 +535,41 @@ describe("UndiciTransport", () => {
         yield* Server.text(server.url)
         while (Object.keys((yield* stats).origins).length > 0) yield* Server.turn
         assert.strictEqual(yield* Server.text(server.url), "ok")
+      }).pipe(Effect.provide(one)))
+  })
+
+  describe("metrics", () => {
+    it.effect("are gauges by origin, set every so often, and zero for an origin that is gone", () =>
+      Effect.gen(function*() {
+        const held: Array<Net.Socket> = []
+        const server = yield* Server.raw((socket) => held.push(socket))
+        const { port } = new URL(server.url)
+        const gauges = Effect.map(Metric.snapshot, (all) =>
+          Object.fromEntries(
+            all.filter(({ attributes }) => attributes?.["server.port"] === port).map((metric) => [
+              [metric.id, metric.attributes?.["http.connection.state"]].join(" ").trim(),
+              metric.type === "Gauge" ? metric.state.value : undefined
+            ])
+          ))
+        yield* Effect.gen(function*() {
+          const running = yield* Effect.forkChild(Server.text(server.url), { startImmediately: true })
+          const waiting = yield* Effect.forkChild(HttpClient.get(server.url), { startImmediately: true })
+          yield* Server.until(() => held.length === 1)
+          assert.deepStrictEqual(yield* gauges, {})
+          yield* TestClock.adjust("5 seconds")
+          assert.deepStrictEqual(yield* gauges, {
+            "http.client.open_connections active": 1,
+            "http.client.open_connections idle": 0,
+            "http.client.active_requests": 1,
+            "holdfast.http.pending_requests": 1
+          })
+          yield* Fiber.interrupt(waiting)
+          held[0]?.end(Server.response(200, "ok", { connection: "close" }))
+          yield* Fiber.join(running)
+          while (Object.keys((yield* stats).origins).length > 0) yield* Server.turn
+          yield* TestClock.adjust("5 seconds")
+          assert.deepStrictEqual(Object.values(yield* gauges), [0, 0, 0, 0])
+        }).pipe(Effect.provide(UndiciTransport.layerMetrics({ every: "5 seconds" })))
       }).pipe(Effect.provide(one)))
   })
 
