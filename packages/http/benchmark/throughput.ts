@@ -188,7 +188,7 @@ const compare = async (rounds: number, millis: number): Promise<void> => {
     return reply<Measured>(player)
   }
   process.stderr.write("warming up")
-  for (const row of names.keys()) await take(row, "/flaky", 64, 10 * millis)
+  for (const row of names.keys()) await take(row, "/flaky", 64, 15 * millis)
   for (let round = 1; round <= rounds; round++) {
     process.stderr.write(`\rround ${round} of ${rounds}`)
     for (const [column, { atOnce, path }] of scenarios.entries()) {
