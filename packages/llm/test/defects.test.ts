@@ -5,6 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Backoff from "@holdfast/core/Backoff"
 import * as ChainError from "@holdfast/llm/ChainError"
+import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import type { Provider } from "@holdfast/llm/Provider"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as TestProvider from "@holdfast/llm/testing/TestProvider"
@@ -16,11 +17,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ExecutionPlan from "effect/ExecutionPlan"
 import * as Fiber from "effect/Fiber"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import * as LoopbackServer from "./LoopbackServer.ts"
 
 /** A provider as Effect's packages make one: a layer of its own. */
 const bare = (provider: Provider): Layer.Layer<LanguageModel.LanguageModel> =>
@@ -191,4 +195,98 @@ describe("defect 9: ExecutionPlan over a LanguageModel", () => {
         assert.strictEqual((yield* Fiber.join(fiber)).text, "one two three four")
       }))
   })
+})
+
+/** The same with servers that speak OpenAI's protocol, where the network is what goes wrong. */
+describe("defect 9 on real sockets", () => {
+  const event = (data: unknown): string => `data: ${typeof data === "string" ? data : JSON.stringify(data)}\n\n`
+  const choice = (delta: object, reason: string | null): string =>
+    event({ id: "chat-1", model: "m", choices: [{ index: 0, delta, finish_reason: reason }] })
+  const words = ["one ", "two ", "three ", "four"].map((content) => choice({ content }, null))
+  const whole = [...words, choice({}, "stop"), event("[DONE]")]
+  const half = words.slice(0, 2)
+  const charge = choice({
+    tool_calls: [{ index: 0, id: "call-1", function: { name: "charge", arguments: "{\"cents\":500}" } }]
+  }, null)
+  const called = [charge, choice({}, "tool_calls")]
+
+  /** A provider over a server that gives these replies, the last one again and again. */
+  const serving = Effect.fnUntraced(
+    function*(name: string, first: LoopbackServer.Reply, ...more: ReadonlyArray<LoopbackServer.Reply>) {
+      const replies = [first, ...more]
+      const server = yield* LoopbackServer.make((_, index) => replies[Math.min(index, replies.length - 1)] ?? first)
+      const apiKey = Redacted.make("sk-test")
+      const provider = yield* OpenAiProvider.make({ name, baseUrl: `${server.url}/v1`, apiKey, model: "m" })
+      return { provider, requests: () => server.received.length }
+    },
+    Effect.provide(FetchHttpClient.layer)
+  )
+
+  const quick = (cloud: Provider, local: Provider) =>
+    ProviderChain.layer({
+      providers: [cloud, local],
+      retry: { times: 1, backoff: Backoff.constant({ delay: "1 millis" }) }
+    })
+
+  it.live("a stream that is cut: a plan glues two answers together, a chain says what was seen", () =>
+    Effect.gen(function*() {
+      const glued: Array<string> = []
+      const cloud = yield* serving("cloud", { pieces: half, after: "cut" }, { pieces: whole })
+      const local = yield* serving("local", { pieces: whole })
+      yield* streamed(glued).pipe(Stream.withExecutionPlan(plan(cloud.provider, local.provider, 2)), Stream.runDrain)
+      assert.strictEqual(glued.join(""), "one two one two three four")
+
+      const seen: Array<string> = []
+      const again = yield* serving("cloud", { pieces: half, after: "cut" }, { pieces: whole })
+      const error = yield* streamed(seen).pipe(
+        Stream.runDrain,
+        Effect.provide(quick(again.provider, local.provider)),
+        Effect.flip
+      )
+      assert.isTrue(ChainError.isStreamInterrupted(error))
+      assert.strictEqual(seen.join(""), "one two ")
+      assert.strictEqual(again.requests(), 1)
+    }))
+
+  it.live("a stream that ends without its terminator: without proof no tool of it runs", () =>
+    Effect.gen(function*() {
+      const tools = Toolkit.make(
+        Tool.make("charge", { parameters: Schema.Struct({ cents: Schema.Int }), success: Schema.String })
+      )
+      const charges = yield* Ref.make(0)
+      const toolkit = yield* Effect.provide(
+        tools,
+        tools.toLayer({ charge: () => Effect.as(Ref.update(charges, (n) => n + 1), "charged") })
+      )
+      const cloud = yield* serving("cloud", { pieces: called })
+      const local = yield* serving("local", { pieces: [...called, event("[DONE]")] })
+      const exit = yield* LanguageModel.streamText({ prompt: "buy", toolkit }).pipe(
+        Stream.runDrain,
+        Effect.provide(quick(cloud.provider, local.provider)),
+        Effect.exit
+      )
+      // The parameters of the call were seen, so the answer is the cloud's, and it is not whole.
+      assert.strictEqual(exit._tag, "Failure")
+      assert.strictEqual(yield* Ref.get(charges), 0)
+      assert.strictEqual(local.requests(), 0)
+    }))
+
+  it.live("a 400: a plan asks the next provider the same thing, a chain does not", () =>
+    Effect.gen(function*() {
+      const refusal: LoopbackServer.Reply = {
+        status: 400,
+        body: { error: { message: "top_p must be at most 1", type: "invalid_request_error", param: "top_p" } }
+      }
+      const ask = LanguageModel.generateText({ prompt: "hello" })
+      const body = { choices: [{ index: 0, message: { content: "one two three four" }, finish_reason: "stop" }] }
+      const cloud = yield* serving("cloud", refusal)
+      const local = yield* serving("local", { body })
+      const response = yield* Effect.withExecutionPlan(ask, plan(cloud.provider, local.provider))
+      assert.strictEqual(response.text, "one two three four")
+      assert.strictEqual(local.requests(), 1)
+
+      const error = yield* Effect.flip(Effect.provide(ask, quick(cloud.provider, local.provider)))
+      assert.strictEqual(error.reason._tag, "InvalidRequestError")
+      assert.strictEqual(local.requests(), 1)
+    }))
 })
