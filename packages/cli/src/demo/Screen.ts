@@ -245,7 +245,7 @@ export const ending = (end: DemoEnded, style: Style): ReadonlyArray<string> => {
     "  README.md                            how to put this around your own calls",
     "  npm start -- --seed 7                other faults, just as repeatable",
     "  npm start -- --json                  the same as data, one event a line",
-    "  npm run holdfast chat \"a question\"    the same chain, with your keys and your Ollama"
+    "  npm run holdfast chat \"a question\"   the same chain, with your keys and your Ollama"
   ]
 }
 
