@@ -226,10 +226,7 @@ const makeWith = (options: Options) => {
         const exchange = exchangeOf("streamText")
         const response = yield* Exchange.open(exchange, yield* post(exchange, request, true))
         const newId = yield* newIds
-        const text = response.stream.pipe(
-          Stream.mapError((error) => Exchange.transportFailure(exchange, error)),
-          Stream.decodeText
-        )
+        const text = Exchange.text(exchange, response)
         const origin = { model, requestId: response.headers["request-id"] }
         return Answer.run(text, AnthropicStream.machine(origin, errorsOf(exchange, response.headers), newId))
       }))

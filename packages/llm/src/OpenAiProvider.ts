@@ -180,10 +180,7 @@ const makeWith = (options: Options) => {
         const exchange = exchangeOf("streamText")
         const response = yield* Exchange.open(exchange, yield* post(exchange, request, true))
         const newId = yield* newIds
-        const text = response.stream.pipe(
-          Stream.mapError((error) => Exchange.transportFailure(exchange, error)),
-          Stream.decodeText
-        )
+        const text = Exchange.text(exchange, response)
         return Answer.run(text, OpenAiResponse.machine(errorsOf(exchange), newId))
       }))
 

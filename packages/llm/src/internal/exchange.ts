@@ -64,13 +64,23 @@ export const unreadable = (exchange: Exchange, what: string): AiError.AiError =>
   )
 
 /** A failure of the transport. */
-export const transportFailure = (exchange: Exchange, error: HttpClientError.HttpClientError): AiError.AiError =>
+const transportFailure = (exchange: Exchange, error: HttpClientError.HttpClientError): AiError.AiError =>
   failure(
     exchange,
     ProviderFailure.fromHttpClientError(
       error,
       error.reason._tag === "TransportError" ? exchange.unreachable(error) : undefined
     )
+  )
+
+/** The body of a response as text, as it comes. */
+export const text = (
+  exchange: Exchange,
+  response: HttpClientResponse.HttpClientResponse
+): Stream.Stream<string, AiError.AiError> =>
+  response.stream.pipe(
+    Stream.mapError((error) => transportFailure(exchange, error)),
+    Stream.decodeText
   )
 
 /**
