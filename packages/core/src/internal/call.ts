@@ -1,9 +1,8 @@
 /**
  * Runs one call under the parts of a policy. The parts decide; this file carries out what they decide.
  *
- * A call is one suspension of the caller's fiber, however many attempts, waits and delays it takes: each attempt runs in a
- * fiber of its own, so that a timeout can interrupt it and nothing else, and all that happens between attempts is plain
- * functions. The order is deadline, bulkhead, rate limit, retry, circuit breaker, hedge, attempt timeout.
+ * A call is a {@link Frame} of the caller's fiber: it runs one effect after the other, attempts and waits, and what happens
+ * between them is plain functions. The order is deadline, bulkhead, rate limit, retry, circuit breaker, hedge, attempt timeout.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -11,7 +10,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
@@ -33,6 +32,7 @@ import * as Alarm from "./alarm.ts"
 import type { Breaker } from "./breaker.ts"
 import type { Bulkhead, Bulkheads, Waiter } from "./bulkhead.ts"
 import { type Circuit, failure, ignored, type Outcome } from "./circuitBreaker.ts"
+import { Frame } from "./frame.ts"
 import type { Hedge } from "./hedge.ts"
 import { hintOfExit } from "./hint.ts"
 import * as Observers from "./observers.ts"
@@ -75,21 +75,17 @@ export const run = <A, E, R, SE, SR>(
   key: string | undefined,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | SE | Added, R | SR> =>
-  Effect.callback((resume) => {
-    // A callback is registered by the fiber that runs it.
-    const fiber = Fiber.getCurrent() as Fiber.Fiber<unknown, unknown>
-    return new Call<A, E, R, SE, SR>(parts, key, self, fiber, resume).start()
-  })
+  Effect.withFiber((fiber) => new Call<A, E, R, SE, SR>(parts, key, self, fiber).call())
+
+/** What is left of a call, from a point on. */
+type Rest<A, E, R, SE, SR> = Effect.Effect<A, E | SE | Added, R | SR>
 
 type Step<E, SE, SR> = (now: number, error: E) => Pull.Pull<[unknown, Duration.Duration], SE, unknown, SR>
 
-class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
+class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> implements Waiter {
   readonly parts: Parts<E, SE, SR>
   readonly key: string | undefined
   readonly self: Effect.Effect<A, E, R>
-  readonly fiber: Fiber.Fiber<unknown, unknown>
-  readonly resume: (effect: Effect.Effect<A, E | SE | Added, R | SR>) => void
-  readonly context: Context.Context<R | SR>
   readonly observers: ReadonlyArray<Observer>
   clock: Clock.Clock | undefined = undefined
   readonly startedAt: number
@@ -99,15 +95,11 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
   attemptStartedAt = 0
   /** The delay before the attempt in hand. */
   delay = 0
-  /** What runs for the call: an attempt, or a step of a schedule. */
-  child: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  /** The time of the attempt in hand is up. */
-  expired = false
-  /** The call has its result, or nobody waits for it. */
-  ended = false
-  /** A child is being started, and is not known yet. */
-  starting = false
   step: Step<E, SE, SR> | undefined = undefined
+  /** Goes on with a call that waits in the queue or sleeps. */
+  resume: ((exit: Exit.Exit<void>) => void) | undefined = undefined
+  woken = false
+  asleep = false
   /** The bulkhead that has let the call in, or the one that it waits for. */
   permit: Bulkhead | undefined = undefined
   queue: Bulkhead | undefined = undefined
@@ -116,6 +108,8 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
   /** The circuit that has let the attempt in hand through, and its ticket. */
   circuit: Circuit | undefined = undefined
   ticket = 0
+  /** For how long the circuit rejects the attempt in hand, or -1 when it does not. */
+  openFor = -1
   /** The circuit in a store has let the attempt in hand through. */
   admitted = false
 
@@ -123,10 +117,9 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     parts: Parts<E, SE, SR>,
     key: string | undefined,
     self: Effect.Effect<A, E, R>,
-    fiber: Fiber.Fiber<unknown, unknown>,
-    resume: (effect: Effect.Effect<A, E | SE | Added, R | SR>) => void
+    fiber: Fiber.Fiber<unknown, unknown>
   ) {
-    super()
+    super(fiber)
     this.parts = parts
     this.key = key
     const attempt = parts.hedge === undefined ? self : this.hedged(parts, parts.hedge, self)
@@ -139,36 +132,25 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
         return attempt
       })
     )
-    this.fiber = fiber
-    this.resume = resume
     this.observers = parts.silent === true ? [] : Observers.of(fiber)
     this.startedAt = parts.timed || this.observers.length > 0 ? this.now() : 0
-    // The caller's fiber has what the effect needs: the types of `run` say so.
-    const context = fiber.context as Context.Context<R | SR>
-    if (parts.deadline === undefined) {
-      this.deadlineAt = Infinity
-      this.context = context
-    } else {
-      this.deadlineAt = Math.min(fiber.getRef(Deadline), this.startedAt + parts.deadline)
-      this.context = Context.add(context, Deadline, this.deadlineAt)
-    }
+    this.deadlineAt = parts.deadline === undefined
+      ? Infinity
+      : Math.min(fiber.getRef(Deadline), this.startedAt + parts.deadline)
   }
 
-  /** Begins the call and returns what interrupts it, unless it has ended already. */
-  start(): Effect.Effect<void> | undefined {
-    if (this.parts.deadline !== undefined && this.deadlineAt <= this.startedAt) {
-      this.end(Exit.fail(this.deadlineExceeded("queue")))
-    } else if (this.parts.bulkhead === undefined) {
-      this.begin(this.startedAt)
-    } else {
-      this.enter(this.parts.bulkhead)
-    }
-    return this.ended ? undefined : Effect.suspend(() => this.interrupt())
+  override start(): Rest<A, E, R, SE, SR> {
+    if (this.parts.deadline === undefined) return this.enter()
+    if (this.deadlineAt <= this.startedAt) return this.late("queue")
+    this.inner = Context.add(this.fiber.context, Deadline, this.deadlineAt)
+    return this.enter()
   }
 
   /** Takes a permit of the bulkhead or a place in its queue. */
-  enter(bulkhead: Bulkheads): void {
+  enter(): Rest<A, E, R, SE, SR> {
+    const { bulkhead } = this.parts
     const now = this.startedAt
+    if (bulkhead === undefined) return this.begin(now)
     const machine = bulkhead.get(this.key, now)
     if (machine.tryAcquire()) {
       this.permit = machine
@@ -179,43 +161,55 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     const wait = Math.min(bulkhead.maxWait, this.deadlineAt - now)
     if (wait < Infinity) this.alarm(wait)
     if (this.observers.length > 0) this.emit({ _tag: "Queued", ahead: machine.waiting - 1 })
+    return this.pause(() => this.queued(machine))
   }
 
   /** Called by the bulkhead, when it is the call's turn. */
   grant(): void {
+    const machine = this.queue as Bulkhead
     Alarm.clear(this)
-    this.permit = this.queue
     this.queue = undefined
-    this.begin(this.now())
+    this.permit = machine
+    this.wake()
   }
 
-  turnedAway(machine: Bulkhead): void {
+  /** The wait in the queue is over. */
+  queued(machine: Bulkhead): Rest<A, E, R, SE, SR> {
+    const now = this.now()
+    if (this.permit !== undefined) return this.begin(now)
+    return now >= this.deadlineAt ? this.late("queue") : this.turnedAway(machine)
+  }
+
+  turnedAway(machine: Bulkhead): Rest<A, E, R, SE, SR> {
     if (this.observers.length > 0) this.emit({ _tag: "Rejected", by: "bulkhead", retryAfter: undefined })
-    this.end(machine.reject())
+    return this.end(machine.reject())
+  }
+
+  late(phase: "queue" | "attempt"): Rest<A, E, R, SE, SR> {
+    return this.end(Exit.fail(this.deadlineExceeded(phase)))
   }
 
   /** The bulkhead has let the call in: it asks the rate limit, and its attempts begin. */
-  begin(now: number): void {
+  begin(now: number): Rest<A, E, R, SE, SR> {
     const { rateLimit } = this.parts
     if (rateLimit === undefined || rateLimit.tryAdmit(this.key, now)) return this.first(now)
-    this.fork(rateLimit.admit(this.key), (exit) => {
+    return this.within(rateLimit.admit(this.key), (exit) => {
       if (Exit.isSuccess(exit)) return this.first(this.now())
       if (this.observers.length > 0) this.emit({ _tag: "Rejected", by: "rateLimit", retryAfter: hintOfExit(exit) })
-      this.end(Exit.failCause(exit.cause))
+      return this.end(Exit.failCause(exit.cause))
     })
   }
 
-  first(now: number): void {
+  first(now: number): Rest<A, E, R, SE, SR> {
     // The permit or the permission may have come as the deadline passed.
-    if (now >= this.deadlineAt) return this.end(Exit.fail(this.deadlineExceeded("queue")))
+    if (now >= this.deadlineAt) return this.late("queue")
     this.parts.retry?.budget?.deposit(now)
-    this.next(now)
+    return this.next(now)
   }
 
-  next(now: number): void {
+  next(now: number): Rest<A, E, R, SE, SR> {
     this.attempt++
     this.attemptStartedAt = now
-    this.expired = false
     const { breaker } = this.parts
     if (breaker !== undefined) {
       const circuit = breaker.circuits.get(this.key, now)
@@ -225,33 +219,17 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     }
     this.admitted = this.parts.storedBreaker === undefined
     if (this.admitted && this.observers.length > 0) this.emit({ _tag: "AttemptStarted" })
-    // An observer may have interrupted the caller.
-    if (this.ended) return this.settle(Exit.interrupt(this.fiber.id))
-    const child = this.run(this.self)
-    const exit = child.pollUnsafe()
-    if (exit !== undefined) return this.settle(exit)
-    this.child = child
-    const limit = this.limit(now)
-    if (this.ended) child.interruptUnsafe(this.fiber.id)
-    else if (limit < Infinity) this.alarm(limit)
-    child.addObserver((exit) => this.settle(exit))
-  }
-
-  run<B, E2>(effect: Effect.Effect<B, E2, R | SR>): Fiber.Fiber<B, E2> {
-    this.starting = true
-    const child = Effect.runForkWith(this.context)(effect)
-    this.starting = false
-    return child
+    return this.guard(this.self, this.limit(now))
   }
 
   /** The circuit is open, or half-open with all its probes under way. */
-  broken(breaker: Breaker<E>, retryAfter: number, now: number): void {
+  broken(breaker: Breaker<E>, retryAfter: number, now: number): Rest<A, E, R, SE, SR> {
     if (this.observers.length > 0) this.emit({ _tag: "Rejected", by: "circuitBreaker", retryAfter })
-    this.afterRejection(breaker.reject(retryAfter), retryAfter, now)
+    return this.afterRejection(breaker.reject(retryAfter), retryAfter, now)
   }
 
   /** Ends the call, unless it has a deadline and the circuit may let a probe through before it. */
-  afterRejection(rejection: Exit.Exit<never, Added>, retryAfter: number, now: number): void {
+  afterRejection(rejection: Exit.Exit<never, Added>, retryAfter: number, now: number): Rest<A, E, R, SE, SR> {
     const { deadline, retry } = this.parts
     if (retry === undefined || deadline === undefined || this.attempt > retry.times || Exit.isSuccess(rejection)) {
       return this.end(rejection)
@@ -260,7 +238,7 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     const backoff = isBackoff(retry.backoff) ? retry.backoff.delay(this.attempt, this.delay, this.random()) : 0
     const delay = Math.ceil(Math.max(1, retryAfter, backoff))
     if (now + delay >= this.deadlineAt) return this.end(rejection)
-    this.follow({ _tag: "Retry", delay }, rejection.cause, onlyFailure(rejection.cause)?.error)
+    return this.follow({ _tag: "Retry", delay }, rejection.cause, onlyFailure(rejection.cause)?.error)
   }
 
   /** An attempt that is a race: the time of an attempt is then that of each of its legs. */
@@ -283,54 +261,55 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     return attemptTimeout === undefined || left < attemptTimeout ? left : attemptTimeout
   }
 
-  /** The wait in the queue took too long, the delay is over, or the time of the attempt is up. */
+  /** The wait in the queue took too long, the delay is over, or the time of what runs is up. */
   override ring(): void {
     if (this.queue !== undefined) {
       const machine = this.queue
       this.queue = undefined
-      machine.cancel(this)
-      if (this.now() >= this.deadlineAt) this.end(Exit.fail(this.deadlineExceeded("queue")))
-      else this.turnedAway(machine)
-    } else if (this.child === undefined) {
-      this.next(this.now())
-    } else {
       this.expired = true
-      this.child.interruptUnsafe(this.fiber.id)
+      machine.cancel(this)
+      this.wake()
+    } else if (this.asleep) {
+      this.wake()
+    } else {
+      this.expire()
     }
+  }
+
+  /** Waits until it is woken, if it has not been already. */
+  pause(then: () => Rest<A, E, R, SE, SR>): Rest<A, E, R, SE, SR> {
+    return this.run(
+      Effect.callback<void>((resume) => {
+        if (this.woken) resume(Exit.void)
+        else this.resume = resume
+      }),
+      then
+    )
+  }
+
+  wake(): void {
+    const { resume } = this
+    this.resume = undefined
+    if (resume === undefined) this.woken = true
+    else resume(Exit.void)
   }
 
   /** Takes the end of an attempt. What a predicate of the options throws is a defect of the call. */
-  settle(exit: Exit.Exit<A, E>): void {
-    try {
-      this.take(exit)
-    } catch (defect) {
-      if (!this.ended) this.end(Exit.die(defect))
-    }
-  }
-
-  take(exit: Exit.Exit<A, E>): void {
-    if (this.child !== undefined) {
-      Alarm.clear(this)
-      this.child = undefined
-    }
-    // An attempt that ended by itself in spite of the interruption keeps its end. (Effect fails a fiber that leaves an
-    // uninterruptible region after it was interrupted, so a late answer from there is lost all the same.)
-    if (this.expired && Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)) return this.timedOut(exit.cause)
-    if (this.circuit !== undefined) this.tell(this.circuit, exit)
-    if (this.ended) return
+  override settle(exit: Exit.Exit<A, E>): Rest<A, E, R, SE, SR> {
+    if (Exit.isFailure(exit) && this.hasExpired(exit.cause)) return this.timedOut(exit.cause)
+    if (this.circuit !== undefined) this.report(this.circuit, exit)
     if (Exit.isFailure(exit)) return this.failed(exit.cause, undefined)
     if (this.observers.length > 0) {
       this.emit({ _tag: "AttemptSucceeded", duration: this.now() - this.attemptStartedAt })
     }
-    this.end(exit)
+    return this.end(exit)
   }
 
-  /** Takes the end of an attempt that was interrupted because its time was up. */
-  timedOut(interrupted: Cause.Cause<E>): void {
+  /** Takes the end of an attempt that was ended because its time was up. */
+  timedOut(interrupted: Cause.Cause<E>): Rest<A, E, R, SE, SR> {
     const own = this.timeout()
-    if (this.circuit !== undefined) this.tell(this.circuit, undefined)
-    if (this.ended) return
-    this.failed(
+    if (this.circuit !== undefined) this.report(this.circuit, undefined)
+    return this.failed(
       Cause.fromReasons<E | Added>([
         Cause.makeFailReason(own),
         ...interrupted.reasons.filter((reason) => !Cause.isInterruptReason(reason))
@@ -340,7 +319,7 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
   }
 
   /** Tells the circuit how the attempt ended: `undefined` is a timeout. */
-  tell(circuit: Circuit, exit: Exit.Exit<A, E> | undefined): void {
+  report(circuit: Circuit, exit: Exit.Exit<A, E> | undefined): void {
     const from = circuit.state
     const now = this.now()
     let outcome: Outcome = failure
@@ -355,7 +334,7 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     if (from !== to && this.observers.length > 0) this.emit({ _tag: "CircuitChanged", from, to })
   }
 
-  /** The error of an attempt that was interrupted because its time was up. */
+  /** The error of an attempt whose time was up. */
   timeout(): Added {
     const { attemptTimeout, ownTimeouts } = this.parts
     if (attemptTimeout === undefined || this.limit(this.attemptStartedAt) < attemptTimeout) {
@@ -373,7 +352,7 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
   }
 
   /** Decides what comes after a failed attempt. `own` is the policy's own error, if the failure is that. */
-  failed(cause: Cause.Cause<E | Added>, own: Added | undefined): void {
+  failed(cause: Cause.Cause<E | Added>, own: Added | undefined): Rest<A, E, R, SE, SR> {
     const failure = onlyFailure(cause)
     if (failure === undefined) return this.end(Exit.failCause(cause))
     const now = this.now()
@@ -381,22 +360,18 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     if (!this.admitted && isPolicyError(error) && error.reason._tag === "CircuitOpen") {
       const retryAfter = Duration.toMillis(error.reason.retryAfter)
       if (this.observers.length > 0) this.emit({ _tag: "Rejected", by: "circuitBreaker", retryAfter })
-      return this.afterRejection(Exit.failCause(Cause.fail(error as Added)), retryAfter, now)
+      return this.afterRejection(Exit.fail(error as Added), retryAfter, now)
     }
     if (this.observers.length > 0) this.emit({ _tag: "AttemptFailed", duration: now - this.attemptStartedAt, error })
-    if (this.ended) return
     const { retry } = this.parts
     if (retry === undefined || own?.reason._tag === "DeadlineExceeded") return this.end(Exit.failCause(cause))
     // `while` is asked about the caller's errors alone.
     const isOwn = own !== undefined || (isPolicyError(error) && this.parts.ownTimeouts?.has(error) === true)
     const verdict = isOwn ? this.afterTimeout(retry) : retry.verdict(error as E, this.attempt)
     if (verdict !== undefined) return this.follow(verdict, cause, error)
-    if (isBackoff(retry.backoff)) {
-      const delay = retry.backoff.delay(this.attempt, this.delay, this.random())
-      this.follow(this.timing(retry, error, delay, now), cause, error)
-    } else {
-      this.backoff(retry, retry.backoff, cause, error as E, now)
-    }
+    if (!isBackoff(retry.backoff)) return this.backoff(retry, retry.backoff, cause, error as E, now)
+    const delay = retry.backoff.delay(this.attempt, this.delay, this.random())
+    return this.follow(this.timing(retry, error, delay, now), cause, error)
   }
 
   afterTimeout(retry: Retry<E, SE, SR>): Decision | undefined {
@@ -411,13 +386,13 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     cause: Cause.Cause<E | Added>,
     error: E,
     now: number
-  ): void {
+  ): Rest<A, E, R, SE, SR> {
     const { step } = this
     if (step === undefined) {
-      return this.fork(Schedule.toStep(schedule), (exit) => {
+      return this.within(Schedule.toStep(schedule), (exit) => {
         if (Exit.isFailure(exit)) return this.end(Exit.failCause(exit.cause))
         this.step = exit.value
-        this.backoff(retry, schedule, cause, error, now)
+        return this.backoff(retry, schedule, cause, error, now)
       })
     }
     const delay = Pull.matchEffect(Effect.suspend(() => step(now, error)), {
@@ -425,13 +400,10 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
       onFailure: Effect.failCause,
       onDone: () => Effect.undefined
     })
-    this.fork(delay, (exit) => {
+    return this.within(delay, (exit) => {
       if (Exit.isFailure(exit)) return this.end(Exit.failCause(exit.cause))
-      this.follow(
-        exit.value === undefined ? stopSchedule : this.timing(retry, error, exit.value, this.now()),
-        cause,
-        error
-      )
+      const decision = exit.value === undefined ? stopSchedule : this.timing(retry, error, exit.value, this.now())
+      return this.follow(decision, cause, error)
     })
   }
 
@@ -451,71 +423,68 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     })
   }
 
-  follow(decision: Decision, cause: Cause.Cause<E | Added>, error: unknown): void {
+  follow(decision: Decision, cause: Cause.Cause<E | Added>, error: unknown): Rest<A, E, R, SE, SR> {
     if (decision._tag === "Stop") {
       const { because, reason } = decision
       if (this.observers.length > 0) this.emit({ _tag: "RetryStopped", reason, because, error })
       return this.end(Exit.failCause(cause))
     }
     const allowed = this.parts.retry?.budget?.tryWithdraw(this.now()) ?? true
-    if (allowed === true) {
-      this.wait(decision.delay, error)
-    } else if (allowed === false) {
-      this.follow(stopBudget, cause, error)
-    } else {
-      this.fork(allowed, (exit) => {
-        if (Exit.isFailure(exit) || !exit.value) this.follow(stopBudget, cause, error)
-        // The answer took time.
-        else if (this.now() + decision.delay >= this.deadline()) this.follow(stopDeadline, cause, error)
-        else this.wait(decision.delay, error)
-      })
-    }
-  }
-
-  /** Sleeps before the next attempt. */
-  wait(delay: number, error: unknown): void {
-    if (this.ended) return
-    const { retry } = this.parts
-    this.delay = delay
-    const event = { _tag: "RetryScheduled", ...this.origin(), delay, of: (retry?.times ?? 0) + 1, error } as const
-    Observers.tell(this.observers, event)
-    if (retry?.onRetry !== undefined) Observers.tell<RetryScheduled>([retry.onRetry], event)
-    if (this.ended) return
-    this.fork(logRetry(event), () => this.alarm(delay))
-  }
-
-  /** Runs an effect of the policy's own before or between attempts, within the deadline. */
-  fork<B, E2>(effect: Effect.Effect<B, E2, R | SR>, then: (exit: Exit.Exit<B, E2>) => void): void {
-    const child = this.run(effect)
-    const exit = child.pollUnsafe()
-    if (this.ended) return child.interruptUnsafe(this.fiber.id)
-    if (exit !== undefined) return then(exit)
-    this.child = child
-    this.expired = false
-    if (this.deadlineAt < Infinity) this.alarm(Math.max(0, this.deadlineAt - this.now()))
-    child.addObserver((exit) => {
-      Alarm.clear(this)
-      this.child = undefined
-      if (this.ended) return
-      if (this.expired && Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)) {
-        this.end(Exit.fail(this.deadlineExceeded(this.attempt === 0 ? "queue" : "attempt")))
-      } else {
-        then(exit)
-      }
+    if (allowed === true) return this.wait(decision.delay, error)
+    if (allowed === false) return this.follow(stopBudget, cause, error)
+    return this.within(allowed, (exit) => {
+      if (Exit.isFailure(exit) || !exit.value) return this.follow(stopBudget, cause, error)
+      // The answer took time.
+      if (this.now() + decision.delay >= this.deadline()) return this.follow(stopDeadline, cause, error)
+      return this.wait(decision.delay, error)
     })
   }
 
-  end(exit: Exit.Exit<A, E | SE | Added>): void {
-    if (this.ended) return
-    this.ended = true
-    if (this.permit !== undefined) this.leave(this.permit, exit)
-    this.resume(exit)
+  /** Sleeps before the next attempt. */
+  wait(delay: number, error: unknown): Rest<A, E, R, SE, SR> {
+    const { retry } = this.parts
+    this.delay = delay
+    const event = { _tag: "RetryScheduled", ...this.origin(), delay, of: (retry?.times ?? 0) + 1, error } as const
+    this.tell(event)
+    if (retry?.onRetry !== undefined && !this.isInterrupted) Observers.tell<RetryScheduled>([retry.onRetry], event)
+    return this.within(logRetry(event), () => this.sleep(delay))
   }
 
-  /** Gives the permit back. */
-  leave(permit: Bulkhead, exit: Exit.Exit<A, E | SE | Added> | undefined): void {
+  sleep(delay: number): Rest<A, E, R, SE, SR> {
+    if (delay <= 0) return this.next(this.now())
+    this.asleep = true
+    this.woken = false
+    this.alarm(delay)
+    return this.pause(() => {
+      this.asleep = false
+      return this.next(this.now())
+    })
+  }
+
+  /** Runs an effect of the policy's own before or between attempts, within the deadline. */
+  within<B, E2>(
+    effect: Effect.Effect<B, E2, R | SR>,
+    then: (exit: Exit.Exit<B, E2>) => Rest<A, E, R, SE, SR>
+  ): Rest<A, E, R, SE, SR> {
+    // An answer that is there at once is taken, even if the deadline has just passed.
+    const left = this.deadlineAt === Infinity ? Infinity : Math.max(1, this.deadlineAt - this.now())
+    return this.guard(effect, left, (exit: Exit.Exit<B, E2>) =>
+      Exit.isFailure(exit) && this.hasExpired(exit.cause)
+        ? this.late(this.attempt === 0 ? "queue" : "attempt")
+        : then(exit))
+  }
+
+  /** Gives back the permit, or the place in the queue, and what the circuit has let through. */
+  override leave(exit: Exit.Exit<A, E | SE | Added>): void {
+    const { circuit, permit, queue } = this
+    Alarm.clear(this)
+    // Only what was interrupted has a circuit still, which its end says nothing to.
+    if (circuit !== undefined) circuit.settle(this.ticket, this.now(), ignored, 0, 0, this)
+    if (queue !== undefined) queue.cancel(this)
+    this.circuit = this.queue = undefined
+    if (permit === undefined) return
     this.permit = undefined
-    if (permit.adapts && exit !== undefined) {
+    if (permit.adapts) {
       const error = Exit.isSuccess(exit) ? undefined : onlyFailure(exit.cause)?.error
       const dropped = error !== undefined && this.parts.bulkhead?.isOverload(error) === true
       const now = this.now()
@@ -525,28 +494,11 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
     permit.release()
   }
 
-  /** Ends a call whose caller was interrupted: when this is done, nothing of it is left. */
-  interrupt(): Effect.Effect<void> {
-    if (this.ended) return Effect.void
-    this.ended = true
-    Alarm.clear(this)
-    this.queue?.cancel(this)
-    // What interrupts the caller may be a child that is being started.
-    return this.starting ? Effect.andThen(Effect.yieldNow, Effect.suspend(() => this.stop())) : this.stop()
-  }
-
-  stop(): Effect.Effect<void> {
-    const { child, permit } = this
-    if (permit === undefined) return child === undefined ? Effect.void : Fiber.interrupt(child)
-    const leave = Effect.sync(() => this.leave(permit, undefined))
-    return child === undefined ? leave : Effect.andThen(Fiber.interrupt(child), leave)
-  }
-
   now(): number {
     return (this.clock ??= this.fiber.getRef(Clock.Clock)).currentTimeMillisUnsafe()
   }
 
-  alarm(millis: number): void {
+  override alarm(millis: number): void {
     this.clock ??= this.fiber.getRef(Clock.Clock)
     Alarm.set(this, this.fiber, millis, this.clock)
   }
@@ -565,14 +517,19 @@ class Call<A, E, R, SE, SR> extends Alarm.Alarm implements Waiter {
   }
 
   emit(event: Event): void {
-    Observers.tell(this.observers, { ...this.origin(), ...event })
+    this.tell({ ...this.origin(), ...event })
+  }
+
+  tell(event: PolicyEvent): void {
+    // An observer may have interrupted the caller: then there is nothing more to tell.
+    if (!this.isInterrupted) Observers.tell(this.observers, event)
   }
 }
 
 type Event = PolicyEvent extends infer E ? E extends PolicyEvent ? Omit<E, "policy" | "key" | "at" | "attempt"> : never
   : never
 
-/** An attempt through a circuit in a store. {@link Call.failed} knows the rejection again by its type. */
+/** An attempt through a circuit in a store. {@link Call.afterFailure} knows the rejection again by its type. */
 const stored = <A, E, R>(
   breaker: CircuitBreaker<E>,
   key: string | undefined,
