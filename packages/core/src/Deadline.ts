@@ -6,13 +6,15 @@
  * server how long an answer is still of use (gRPC calls this deadline propagation).
  */
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import { positiveMillis } from "./internal/argument.ts"
-import { DeadlineExceeded, PolicyError } from "./PolicyError.ts"
+import { run } from "./internal/call.ts"
+import * as internal from "./internal/deadline.ts"
+import type { DeadlineExceeded, PolicyError } from "./PolicyError.ts"
 
 /**
  * The deadline in force, in milliseconds since the epoch by the `Clock` in force. Defaults to `Infinity`, which is no
@@ -20,9 +22,7 @@ import { DeadlineExceeded, PolicyError } from "./PolicyError.ts"
  *
  * Providing it by hand informs what runs below and stops nothing: {@link within} and a policy's `deadline` do both.
  */
-export const Deadline: Context.Reference<number> = Context.Reference<number>("@holdfast/core/Deadline", {
-  defaultValue: () => Infinity
-})
+export const Deadline: Context.Reference<number> = internal.Deadline
 
 /**
  * How much time is left, none when there is no deadline. A deadline that has passed leaves zero.
@@ -70,19 +70,15 @@ export const within: {
     self: Effect.Effect<A, E, R>,
     duration: Duration.Input
   ): Effect.Effect<A, E | PolicyError<DeadlineExceeded>, R>
-} = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, duration: Duration.Input) => {
-  const millis = positiveMillis("Deadline.within", "duration", duration)
-  return Effect.withFiber<A, E | PolicyError<DeadlineExceeded>, R>((fiber) => {
-    const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-    const at = Math.min(fiber.getRef(Deadline), now + millis)
-    return Effect.timeoutOrElse(Effect.provideService(self, Deadline, at), {
-      duration: Math.max(0, at - now),
-      orElse: () =>
-        Effect.fail(
-          new PolicyError({
-            reason: new DeadlineExceeded({ deadline: Duration.millis(Math.max(0, at - now)), phase: "attempt" })
-          })
-        )
-    })
-  })
-})
+} = dual(
+  2,
+  <A, E, R>(self: Effect.Effect<A, E, R>, duration: Duration.Input) => {
+    const deadline = positiveMillis("Deadline.within", "duration", duration)
+    // A call with this part alone adds this reason alone.
+    return run({ name: "deadline", deadline, silent: true, timed: true }, undefined, self) as Effect.Effect<
+      A,
+      E | PolicyError<DeadlineExceeded>,
+      R
+    >
+  }
+)

@@ -8,6 +8,7 @@ import * as Backoff from "@holdfast/core/Backoff"
 import * as Policy from "@holdfast/core/Policy"
 import { isPolicyError } from "@holdfast/core/PolicyError"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -102,6 +103,15 @@ describe.each([["as a frame", true], ["by exported means", false]])("a call %s",
       const caller = yield* Effect.forkChild(Effect.exit(Effect.uninterruptible(policy.protect(Effect.never))))
       yield* TestClock.adjust("1 second")
       strictEqual(reasonOf(yield* Fiber.join(caller)), "AttemptTimeout")
+    }))
+
+  test("times out at once under a clock that does not wait", () =>
+    Effect.gen(function*() {
+      const policy = yield* timeout
+      const clock = { ...(yield* Clock.Clock), currentTimeMillisUnsafe: () => 0, sleep: () => Effect.void }
+      const call = Effect.exit(policy.protect(Effect.never)).pipe(Effect.provideService(Clock.Clock, clock))
+      strictEqual(reasonOf(yield* call), "AttemptTimeout")
+      strictEqual(reasonOf(yield* Effect.uninterruptible(call)), "AttemptTimeout")
     }))
 
   test("times out an attempt that moves the clock itself", () =>

@@ -16,7 +16,6 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { isBackoff } from "../Backoff.ts"
 import type { CircuitBreaker } from "../CircuitBreaker.ts"
-import { Deadline } from "../Deadline.ts"
 import {
   AttemptTimeout,
   type BulkheadFull,
@@ -32,6 +31,7 @@ import * as Alarm from "./alarm.ts"
 import type { Breaker } from "./breaker.ts"
 import type { Bulkhead, Bulkheads, Waiter } from "./bulkhead.ts"
 import { type Circuit, failure, ignored, type Outcome } from "./circuitBreaker.ts"
+import { Deadline } from "./deadline.ts"
 import { Frame } from "./frame.ts"
 import type { Hedge } from "./hedge.ts"
 import { hintOfExit } from "./hint.ts"
