@@ -17,7 +17,7 @@ import * as TestClock from "effect/testing/TestClock"
 import * as Frame from "../src/internal/frame.ts"
 import { build, Mixture } from "./AllParts.ts"
 import { Callers, crowd } from "./Crowd.ts"
-import { law, show } from "./Script.ts"
+import { flaky, law, show } from "./Script.ts"
 
 afterEach(() => Frame.allow(true))
 
@@ -112,6 +112,8 @@ describe.each([["as a frame", true], ["by exported means", false]])("a call %s",
       const call = Effect.exit(policy.protect(Effect.never)).pipe(Effect.provideService(Clock.Clock, clock))
       strictEqual(reasonOf(yield* call), "AttemptTimeout")
       strictEqual(reasonOf(yield* Effect.uninterruptible(call)), "AttemptTimeout")
+      const retrying = yield* Policy.make({ retry: { times: 2 } })
+      strictEqual(yield* retrying.protect(flaky(2).effect).pipe(Effect.provideService(Clock.Clock, clock)), 3)
     }))
 
   test("times out an attempt that moves the clock itself", () =>
