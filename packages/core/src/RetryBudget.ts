@@ -20,15 +20,18 @@
  * retries of the others. Give each dependency one, and share it between all policies and hedges that call it.
  */
 import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Redis from "effect/persistence/Redis"
 import { hasProperty } from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import { positiveMillis } from "./internal/argument.ts"
 import * as Machine from "./internal/retryBudget.ts"
+import * as StoredInRedis from "./internal/retryBudgetRedis.ts"
 
 const TypeId = "~@holdfast/core/RetryBudget"
 
@@ -258,6 +261,81 @@ export const layerStoreMemory: Layer.Layer<RetryBudgetStore> = Layer.sync(RetryB
       })
   }
 })
+
+/** Where in Redis shared budgets are kept. */
+export interface StoreRedisOptions {
+  /** What the keys in Redis begin with. Defaults to `"retrybudget:"`. */
+  readonly prefix?: string | undefined
+}
+
+/**
+ * Keeps shared budgets in Redis, so that all processes that use it stop retrying as one.
+ *
+ * A budget is one value at `prefix`, key and window, which expires when a window and a tenth have passed without use;
+ * each question to it is one script. Times are those of Redis, so that the clocks of the processes need not agree. Those
+ * who give another window have a budget of their own; of other ratios and minimums, each entry's own counts. Requires Redis
+ * 5 or later.
+ *
+ * A client that holds commands back while it is not connected sends them when it is again: what was under way for more
+ * than a tenth of the window then counts as no call and takes no retry.
+ *
+ * ```ts import.meta.vitest
+ * import { RetryBudget } from "@holdfast/core"
+ * import { Effect, Layer } from "effect"
+ * import { Redis } from "effect/persistence"
+ *
+ * // In production: NodeRedis.layer({ url: "redis://..." }) of @effect/platform-node.
+ * const NoRedis = Layer.effect(Redis.Redis, Redis.make({
+ *   send: () => Effect.fail(new Redis.RedisError({ cause: "refused" })),
+ *   subscribe: () => Effect.never,
+ *   connect: Effect.never
+ * }))
+ *
+ * const program = Effect.gen(function*() {
+ *   const budget = yield* RetryBudget.makeShared({ key: "stock", minPerSecond: 1, window: "1 second" })
+ *   // Redis is down: this process decides on its own.
+ *   return [yield* budget.tryWithdraw, yield* budget.tryWithdraw]
+ * }).pipe(Effect.scoped, Effect.provide(RetryBudget.layerStoreRedis({ prefix: "shop:" }).pipe(Layer.provide(NoRedis))))
+ *
+ * await Effect.runPromise(program) // => [true, false]
+ * ```
+ */
+export const layerStoreRedis = (
+  options?: StoreRedisOptions
+): Layer.Layer<RetryBudgetStore, never, Redis.Redis> => Layer.effect(RetryBudgetStore, makeStoreRedis(options))
+
+/** {@link layerStoreRedis} with options from `Config`. */
+export const layerStoreRedisConfig = (
+  options: Config.Wrap<StoreRedisOptions>
+): Layer.Layer<RetryBudgetStore, Config.ConfigError, Redis.Redis> =>
+  Layer.effect(RetryBudgetStore, Effect.flatMap(Config.unwrap(options), makeStoreRedis))
+
+const makeStoreRedis = (
+  options?: StoreRedisOptions
+): Effect.Effect<RetryBudgetStore["Service"], never, Redis.Redis> =>
+  Effect.map(Redis.Redis, (redis) => {
+    const settle = redis.eval(StoredInRedis.settle())
+    const prefix = options?.prefix ?? "retrybudget:"
+    // How far the clock of Redis is ahead of ours, as of its last answer.
+    let ahead: number | undefined
+    return {
+      settle: ({ key, window, ...entry }) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          const millis = Duration.toMillis(window)
+          const redisKey = `${prefix}${key}:${millis}`
+          const sentAt = ahead === undefined ? undefined : now + ahead
+          return settle({ ...entry, redisKey, window: millis, sentAt }).pipe(
+            Effect.map(([granted, balance, there]) => {
+              ahead = there - now
+              return { granted: granted === 1, balance }
+            }),
+            Effect.mapError(({ cause }) =>
+              new RetryBudgetStoreError({ message: "Redis did not run the script of the budget", cause })
+            )
+          )
+        })
+    }
+  })
 
 /** @internal */
 export const compile = (where: string, options: Options | undefined): Machine.RetryBudget => {
