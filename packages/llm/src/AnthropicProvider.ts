@@ -29,7 +29,6 @@ import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
@@ -121,15 +120,8 @@ export const make = (options?: Options): Effect.Effect<Provider.Provider, never,
 export const makeConfig = Effect.fnUntraced(function*(
   options?: Omit<Options, "apiKey" | "model" | "baseUrl">
 ): Effect.fn.Return<Provider.Provider, Config.ConfigError, HttpClient.HttpClient> {
-  const apiKey = Option.getOrUndefined(yield* Setting.secret("ANTHROPIC_API_KEY"))
-  const model = Option.getOrUndefined(yield* Setting.text("ANTHROPIC_MODEL"))
-  const baseUrl = Option.getOrUndefined(yield* Setting.text("ANTHROPIC_BASE_URL"))
-  if (apiKey === undefined && baseUrl === undefined) {
-    return yield* Effect.fail(
-      Setting.fail("Set ANTHROPIC_API_KEY to a key of Anthropic's, or ANTHROPIC_BASE_URL to a server that needs none")
-    )
-  }
-  return yield* Effect.flatten(Setting.check(() => make({ ...options, apiKey, model, baseUrl })))
+  const api = yield* Setting.api("ANTHROPIC", "a key of Anthropic's")
+  return yield* Setting.make(() => make({ ...options, ...api }))
 })
 
 const checkMaxTokens = (maxTokens: number): number => {
@@ -158,6 +150,7 @@ const makeWith = (options: Options) => {
     const exchangeOf = (method: string): Exchange.Exchange => ({
       module: "AnthropicProvider",
       method,
+      provider: name,
       client,
       secrets,
       advice: (kind, status) => {
@@ -169,9 +162,7 @@ const makeWith = (options: Options) => {
     })
 
     const errorsOf = (exchange: Exchange.Exchange, headers?: Headers.Headers): AnthropicResponse.Errors => ({
-      inBand: (body, now) => Exchange.inBand(exchange, body, now, headers),
-      cut: (terminator) => Exchange.cut(exchange, url, terminator),
-      unreadable: (what) => Exchange.unreadable(exchange, what),
+      ...Exchange.errors(exchange, url, headers),
       refused: (explanation) => Exchange.failure(exchange, new AiError.ContentPolicyError({ description: explanation }))
     })
 
@@ -226,9 +217,9 @@ const makeWith = (options: Options) => {
         const exchange = exchangeOf("streamText")
         const response = yield* Exchange.open(exchange, yield* post(exchange, request, true))
         const newId = yield* newIds
-        const text = Exchange.text(exchange, response)
+        const body = Exchange.bytes(exchange, response)
         const origin = { model, requestId: response.headers["request-id"] }
-        return Answer.run(text, AnthropicStream.machine(origin, errorsOf(exchange, response.headers), newId))
+        return Answer.run(body, AnthropicStream.stream(origin, errorsOf(exchange, response.headers), newId))
       }))
 
     return {

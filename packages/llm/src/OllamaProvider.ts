@@ -28,7 +28,6 @@ import * as Exchange from "./internal/exchange.ts"
 import { newIds } from "./internal/newIds.ts"
 import * as OllamaRequest from "./internal/ollamaRequest.ts"
 import * as OllamaResponse from "./internal/ollamaResponse.ts"
-import type { Errors } from "./internal/openAiResponse.ts"
 import * as Setting from "./internal/setting.ts"
 import * as Provider from "./Provider.ts"
 
@@ -151,7 +150,7 @@ export const makeConfig = Effect.fnUntraced(function*(
 ): Effect.fn.Return<OllamaProvider, Config.ConfigError, HttpClient.HttpClient> {
   const host = Option.getOrUndefined(yield* Setting.text("OLLAMA_HOST"))
   const model = Option.getOrUndefined(yield* Setting.text("OLLAMA_MODEL"))
-  return yield* Effect.flatten(Setting.check(() => make({ ...options, host, model })))
+  return yield* Setting.make(() => make({ ...options, host, model }))
 })
 
 const Version = Schema.Struct({ version: Schema.String })
@@ -194,6 +193,7 @@ const makeWith = (options: Options) => {
     const exchangeOf = (method: string): Exchange.Exchange => ({
       module: "OllamaProvider",
       method,
+      provider: name,
       client,
       secrets: [],
       advice: (kind) => {
@@ -205,12 +205,6 @@ const makeWith = (options: Options) => {
         return undefined
       },
       unreachable: () => `Ollama does not answer at ${host}. Start it with \`ollama serve\`, or set OLLAMA_HOST`
-    })
-
-    const errorsOf = (exchange: Exchange.Exchange): Errors => ({
-      inBand: (body, now) => Exchange.inBand(exchange, body, now),
-      cut: (terminator) => Exchange.cut(exchange, url, terminator),
-      unreadable: (what) => Exchange.unreadable(exchange, what)
     })
 
     const prepare = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest =>
@@ -241,7 +235,7 @@ const makeWith = (options: Options) => {
       const line = yield* Exchange.json(exchange, yield* post(exchange, request, false), OllamaResponse.Line)
       const newId = yield* newIds
       const now = yield* Clock.currentTimeMillis
-      return yield* Effect.fromResult(OllamaResponse.fromLine(line, errorsOf(exchange), newId, now))
+      return yield* Effect.fromResult(OllamaResponse.fromLine(line, Exchange.errors(exchange, url), newId, now))
     })
 
     const streamText = (
@@ -251,8 +245,8 @@ const makeWith = (options: Options) => {
         const exchange = exchangeOf("streamText")
         const response = yield* Exchange.open(exchange, yield* post(exchange, request, true))
         const newId = yield* newIds
-        const text = Exchange.text(exchange, response)
-        return Answer.run(text, OllamaResponse.machine(errorsOf(exchange), newId))
+        const body = Exchange.bytes(exchange, response)
+        return Answer.run(body, OllamaResponse.stream(Exchange.errors(exchange, url), newId))
       }))
 
     const inspect = Effect.gen(function*() {

@@ -1,5 +1,6 @@
 /**
- * Chat completions: OpenAI, and by `baseUrl` whoever speaks the same: OpenRouter, Groq, vLLM, LM Studio, llama.cpp.
+ * Chat completions: OpenAI, and by {@link presets} or `baseUrl` whoever speaks the same: OpenRouter, Groq, vLLM, LM Studio,
+ * llama.cpp.
  *
  * A stream is whole when a `finish_reason` and `[DONE]` have come; servers that leave out either are refused, because
  * what is missing may be half of the answer. The provider asks for usage (`stream_options.include_usage`) and lives
@@ -19,66 +20,85 @@ import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Answer from "./internal/answer.ts"
-import * as BaseUrl from "./internal/baseUrl.ts"
 import * as Exchange from "./internal/exchange.ts"
 import { newIds } from "./internal/newIds.ts"
+import * as OpenAiApi from "./internal/openAiApi.ts"
+import * as Presets from "./internal/openAiPresets.ts"
 import * as OpenAiRequest from "./internal/openAiRequest.ts"
 import * as OpenAiResponse from "./internal/openAiResponse.ts"
 import * as Setting from "./internal/setting.ts"
 import * as Provider from "./Provider.ts"
 
+/** A server of chat completions: where it is, and how it differs in what it is sent. */
+export type Preset = Presets.Preset
+
+/**
+ * The servers whose ways are known. The name of one is the option `preset`.
+ *
+ * ```ts import.meta.vitest
+ * import { OpenAiProvider } from "@holdfast/llm"
+ *
+ * Object.keys(OpenAiProvider.presets) // => ["openai", "openrouter", "groq", "vllm", "lmstudio", "llamacpp"]
+ * OpenAiProvider.presets.groq.baseUrl // => "https://api.groq.com/openai/v1"
+ * ```
+ */
+export const presets = Presets.presets
+
 /** How to reach the API, and which model to ask. */
 export interface Options {
+  /** Whose server it is, which the defaults below follow. Defaults to `"openai"`. */
+  readonly preset?: keyof typeof presets | undefined
   /** Sent as a bearer token. Servers on one's own machine need none. Defaults to none. */
   readonly apiKey?: Redacted.Redacted | undefined
-  /** The model's id. Defaults to `"gpt-5-mini"`. */
+  /** The model's id. Defaults to the preset's (`"gpt-5-mini"` of `"openai"`); vLLM and LM Studio have none, so name it. */
   readonly model?: string | undefined
-  /** Where the API is, up to and with the version. Defaults to `"https://api.openai.com/v1"`. */
+  /** Where the API is, up to and with the version. Defaults to the preset's. */
   readonly baseUrl?: string | undefined
-  /** Names the provider in events, errors and priorities. Defaults to `"openai"`. */
+  /** Names the provider in events, errors and priorities. Defaults to the preset's name. */
   readonly name?: string | undefined
-  /** Whether the server is on one's own machine or network. Defaults to `"cloud"`. */
+  /** Whether the server is on one's own machine or network. Defaults to where the preset's is. */
   readonly location?: Provider.Location | undefined
   /** What the model can do, where that differs from {@link Provider.defaultCapabilities}. Defaults to `{}`. */
   readonly capabilities?: Partial<Provider.Capabilities> | undefined
-  /** Headers of every request. Defaults to none. */
+  /** Headers of every request, `X-Title` of OpenRouter for one. Defaults to none. */
   readonly headers?: Headers.Input | undefined
   /** Fields of every request's body: `{ temperature: 0 }`. Defaults to `{}`. */
   readonly parameters?: Readonly<Record<string, Schema.Json>> | undefined
 }
 
-/** The model that is asked when none is named. */
-export const defaultModel = "gpt-5-mini"
+/** The model that OpenAI is asked for when none is named. */
+export const defaultModel = presets.openai.model
 
 /** Where OpenAI's own API is. */
-export const defaultBaseUrl = "https://api.openai.com/v1"
+export const defaultBaseUrl = presets.openai.baseUrl
 
 /**
- * Makes a provider over the `HttpClient` in context.
+ * Makes a provider over the `HttpClient` in context. Throws a `RangeError` for a URL that is none, and where no model is named
+ * for a preset that has none.
  *
  * ```ts import.meta.vitest
  * import { OpenAiProvider } from "@holdfast/llm"
  * import { Effect } from "effect"
  * import { FetchHttpClient } from "effect/http"
  *
- * const program = OpenAiProvider.make({ name: "studio", baseUrl: "http://127.0.0.1:1234/v1", model: "qwen3", location: "local" })
+ * const program = OpenAiProvider.make({ preset: "lmstudio", model: "qwen3" })
  *
  * const provider = await Effect.runPromise(program.pipe(Effect.provide(FetchHttpClient.layer)))
  * const title = `${provider.name}/${provider.model}`
- * title // => "studio/qwen3"
+ * title // => "lmstudio/qwen3"
  * ```
  */
 export const make = (options?: Options): Effect.Effect<Provider.Provider, never, HttpClient.HttpClient> =>
   Effect.map(HttpClient.HttpClient, makeWith(options ?? {}))
 
 /**
- * Makes a provider from `OPENAI_API_KEY`, `OPENAI_MODEL` and `OPENAI_BASE_URL`; `options` are for the rest. Fails with a
- * `ConfigError` when there is no key, unless a base URL says that the server is another.
+ * Makes a provider from `OPENAI_API_KEY`, `OPENAI_MODEL` and `OPENAI_BASE_URL`, or from the variables of another preset
+ * (`GROQ_API_KEY`); `options` are for the rest. Fails with a `ConfigError` when there is no key for the cloud, unless a base
+ * URL says that the server is another.
  *
  * ```ts import.meta.vitest
  * import { OpenAiProvider } from "@holdfast/llm"
@@ -97,60 +117,28 @@ export const make = (options?: Options): Effect.Effect<Provider.Provider, never,
 export const makeConfig = Effect.fnUntraced(function*(
   options?: Omit<Options, "apiKey" | "model" | "baseUrl">
 ): Effect.fn.Return<Provider.Provider, Config.ConfigError, HttpClient.HttpClient> {
-  const apiKey = Option.getOrUndefined(yield* Setting.secret("OPENAI_API_KEY"))
-  const model = Option.getOrUndefined(yield* Setting.text("OPENAI_MODEL"))
-  const baseUrl = Option.getOrUndefined(yield* Setting.text("OPENAI_BASE_URL"))
-  if (apiKey === undefined && baseUrl === undefined) {
-    return yield* Effect.fail(
-      Setting.fail("Set OPENAI_API_KEY to a key of OpenAI's, or OPENAI_BASE_URL to a server that needs none")
-    )
-  }
-  return yield* Effect.flatten(Setting.check(() => make({ ...options, apiKey, model, baseUrl })))
+  const api = yield* OpenAiApi.config(options?.preset)
+  return yield* Setting.make(() => make({ ...options, ...api }))
 })
 
 const makeWith = (options: Options) => {
-  const name = options.name ?? "openai"
-  const model = options.model ?? defaultModel
-  const baseUrl = BaseUrl.parse("OpenAiProvider.make", options.baseUrl ?? defaultBaseUrl)
+  const api = OpenAiApi.make("OpenAiProvider", options, (preset) => preset.model)
+  const { baseUrl, model, name, prepare, preset } = api
   const url = `${baseUrl}/chat/completions`
-  const secrets = options.apiKey === undefined ? [] : [options.apiKey]
 
   return (client: HttpClient.HttpClient): Provider.Provider => {
-    const exchangeOf = (method: string): Exchange.Exchange => ({
-      module: "OpenAiProvider",
-      method,
-      client,
-      secrets,
-      advice: (kind, status) => {
-        if (kind === "unknownModel") return `Check that ${baseUrl} serves the model "${model}"`
-        if (status === 401) return "Set OPENAI_API_KEY to a valid key"
-        return undefined
-      },
-      unreachable: () => `no connection to ${name} at ${baseUrl}`
-    })
-
-    const errorsOf = (exchange: Exchange.Exchange): OpenAiResponse.Errors => ({
-      inBand: (body, now) => Exchange.inBand(exchange, body, now),
-      cut: (terminator) => Exchange.cut(exchange, url, terminator),
-      unreadable: (what) => Exchange.unreadable(exchange, what)
-    })
-
-    const prepare = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest => {
-      const withHeaders = options.headers === undefined
-        ? request
-        : HttpClientRequest.setHeaders(request, options.headers)
-      return options.apiKey === undefined ? withHeaders : HttpClientRequest.bearerToken(withHeaders, options.apiKey)
-    }
+    const exchangeOf = (method: string) => api.exchangeOf(client, method)
 
     const post = Effect.fnUntraced(function*(
       exchange: Exchange.Exchange,
       request: LanguageModel.ProviderOptions,
       stream: boolean
     ): Effect.fn.Return<HttpClientRequest.HttpClientRequest, AiError.AiError> {
-      const body = yield* Effect.mapError(OpenAiRequest.make(request), (reason) => Exchange.failure(exchange, reason))
+      const body = yield* Effect.mapError(OpenAiRequest.make(request, preset), (reason) => Exchange.failure(exchange, reason))
       return prepare(HttpClientRequest.post(url)).pipe(
         HttpClientRequest.accept(stream ? "text/event-stream" : "application/json"),
         HttpClientRequest.bodyJsonUnsafe({
+          ...preset.parameters,
           ...options.parameters,
           model,
           ...body,
@@ -170,7 +158,7 @@ const makeWith = (options: Options) => {
       )
       const newId = yield* newIds
       const now = yield* Clock.currentTimeMillis
-      return yield* Effect.fromResult(OpenAiResponse.fromCompletion(completion, errorsOf(exchange), newId, now))
+      return yield* Effect.fromResult(OpenAiResponse.fromCompletion(completion, Exchange.errors(exchange, url), newId, now))
     })
 
     const streamText = (
@@ -180,14 +168,14 @@ const makeWith = (options: Options) => {
         const exchange = exchangeOf("streamText")
         const response = yield* Exchange.open(exchange, yield* post(exchange, request, true))
         const newId = yield* newIds
-        const text = Exchange.text(exchange, response)
-        return Answer.run(text, OpenAiResponse.machine(errorsOf(exchange), newId))
+        const body = Exchange.bytes(exchange, response)
+        return Answer.run(body, OpenAiResponse.stream(Exchange.errors(exchange, url), newId, preset))
       }))
 
     return {
       name,
       model,
-      location: options.location ?? "cloud",
+      location: options.location ?? preset.location,
       capabilities: { ...Provider.defaultCapabilities, ...options.capabilities },
       generateText,
       streamText,

@@ -69,7 +69,14 @@ const excerptLength = 2000
 
 const Text = Schema.optional(Schema.NullOr(Schema.String))
 const Code = Schema.optional(Schema.NullOr(Schema.Union([Schema.String, Schema.Finite])))
-const ErrorFields = { message: Text, type: Text, code: Code, param: Text, details: Schema.optional(Schema.Unknown) }
+const ErrorFields = {
+  message: Text,
+  type: Text,
+  code: Code,
+  param: Text,
+  details: Schema.optional(Schema.Unknown),
+  metadata: Schema.optional(Schema.Unknown)
+}
 
 /** `{ error: {...} }`, `{ error: "..." }`, vLLM's `{ object: "error", message }`, FastAPI's `{ detail }`, or the inside. */
 const ErrorBody = Schema.Struct({
@@ -81,6 +88,9 @@ const ErrorBody = Schema.Struct({
 
 /** Anthropic says in `details` which of its limits was met. */
 const decodeDetails = Schema.decodeUnknownOption(Schema.Struct({ error_code: Schema.String }))
+
+/** OpenRouter says in `metadata` what the host behind it said. */
+const decodeMetadata = Schema.decodeUnknownOption(Schema.Struct({ raw: Schema.String }))
 
 const decodeErrorBody = Schema.decodeUnknownOption(ErrorBody)
 const parseJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
@@ -116,7 +126,9 @@ const readError = (body: unknown): ProviderError => {
   const { detail, error } = decoded.value
   if (typeof error === "string") return { ...noError, message: error }
   const fields = error ?? decoded.value
-  const message = fields.message ?? (typeof detail === "string" ? detail : undefined)
+  const raw = Option.getOrUndefined(decodeMetadata(fields.metadata))?.raw
+  const own = fields.message ?? (typeof detail === "string" ? detail : undefined)
+  const message = raw === undefined ? own : `${own ?? ""}: ${raw.slice(0, 200)}`
   const details = Option.getOrUndefined(decodeDetails(fields.details))?.error_code
   return {
     message,
@@ -158,10 +170,12 @@ const overflowCode = /^(context_length_exceeded|exceed_context_size_error|reques
 const overflowMessage =
   /maximum context length|context (length|size|window|limit)|prompt is too long|exceeds? the (available )?context|too many tokens/i
 const modelCode = /^(model_not_found|unknown_model|invalid_model)$/
+/** A model that wrote a call of a tool which is none: it may write a better one (Groq). */
+const failedGeneration = /^tool_use_failed$/
 const modelMessage = /model .*(not found|does not exist|is not available)|no such model|try pulling it/i
 const policyCode = /^(content_filter|content_policy_violation|responsible_ai_policy_violation|moderation.*)$/
 const unsupportedMessage =
-  /(does not|doesn't|not) support(ed)?\b.*(tool|function|image|vision|think|schema|response_format|format)|(tool|function|image|vision|schema|response_format).*(does not|is not|are not|isn't|not) support/i
+  /tools? (choice|param) requires --|(does not|doesn't|not) support(ed)?\b.*(tool|function|image|vision|think|schema|response_format|format)|(tool|function|image|vision|schema|response_format).*(does not|is not|are not|isn't|not) support/i
 
 const kindOf = (error: ProviderError, status: number | undefined): Kind | undefined => {
   const code = error.code ?? ""
@@ -170,11 +184,12 @@ const kindOf = (error: ProviderError, status: number | undefined): Kind | undefi
   const isRequestError = status === undefined || status === 400 || status === 413 || status === 422 || status === 500
   if (overflowCode.test(code) || overflowCode.test(type) || status === 413) return "contextOverflow"
   if (isRequestError && overflowMessage.test(message)) return "contextOverflow"
+  if (failedGeneration.test(code)) return "transient"
   if (modelCode.test(code) || status === 404) return "unknownModel"
   if ((status === undefined || status === 400) && modelMessage.test(message)) return "unknownModel"
   if ((isRequestError || status === 501) && unsupportedMessage.test(message)) return "unsupported"
-  if (status === 503 || status === 529 || type === "overloaded_error") return "overloaded"
-  if (status === 408 || status === 409 || status === 425) return "transient"
+  if (status === 498 || status === 503 || status === 529 || type === "overloaded_error") return "overloaded"
+  if (status === 408 || status === 409 || status === 425 || status === 499) return "transient"
   return undefined
 }
 
@@ -308,6 +323,7 @@ export const toReason = (refusal: Refusal): AiError.AiErrorReason => {
   if (policyCode.test(error.code ?? "") || policyCode.test(error.type ?? "")) {
     return new AiError.ContentPolicyError({ ...common, description })
   }
+  if (failedGeneration.test(error.code ?? "")) return new AiError.InternalProviderError({ ...common, description })
   switch (status) {
     case 400:
     case 422:
@@ -324,6 +340,8 @@ export const toReason = (refusal: Refusal): AiError.AiErrorReason => {
     case 408:
     case 409:
     case 425:
+    case 498:
+    case 499:
       return new AiError.InternalProviderError({ ...common, description })
     default:
       // An error inside a stream that names no class of its own is the provider's, not the caller's.

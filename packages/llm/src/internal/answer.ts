@@ -1,5 +1,5 @@
 /**
- * How a provider's protocol becomes response parts: a small synchronous machine a protocol, driven over the chunks of a
+ * How a provider's protocol becomes response parts: a small synchronous machine a protocol, driven over the bytes of a
  * body. The machine says when the provider's own terminator has come; a body that ends before that is a failure.
  */
 import type * as AiError from "effect/ai/AiError"
@@ -7,7 +7,10 @@ import type * as Response from "effect/ai/Response"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
+import type { Decoder } from "./decoder.ts"
+import type { Errors } from "./exchange.ts"
 
 /** What a machine made of a piece of the body. */
 export type Step =
@@ -29,11 +32,51 @@ export interface Writer {
   readonly close: () => void
 }
 
-export interface Machine<in Chunk> {
-  readonly feed: (chunk: Chunk, writer: Writer, now: number) => Step
+export interface Machine {
+  readonly feed: (bytes: Uint8Array, writer: Writer, now: number) => Step
   /** The body has ended, in order, without the terminator. */
   readonly end: (writer: Writer, now: number) => Step
 }
+
+/** How a protocol reads a body. */
+export interface Protocol<Item> {
+  readonly decoder: Decoder<Item>
+  readonly onItem: (item: Item, writer: Writer, now: number) => Step
+  /** The text of an item, JSON but for the terminator. */
+  readonly textOf: (item: Item) => string
+  /** What proves that the answer is whole, in words. */
+  readonly terminator: string
+  readonly errors: Errors
+}
+
+const isJson = (text: string): boolean => Result.isSuccess(Result.try((): unknown => JSON.parse(text)))
+
+/** The machine of a protocol. */
+export const machine = <Item>(protocol: Protocol<Item>): Machine => {
+  const { decoder, errors, onItem, terminator, textOf } = protocol
+  const onItems = (items: ReadonlyArray<Item>, writer: Writer, now: number): Step => {
+    for (const item of items) {
+      const step = onItem(item, writer, now)
+      if (step._tag !== "More") return step
+    }
+    return more
+  }
+  return {
+    feed: (bytes, writer, now) => {
+      const step = onItems(decoder.feed(bytes), writer, now)
+      return step._tag === "More" && decoder.overflowed() ? failed(errors.tooLarge()) : step
+    },
+    end: (writer, now) => {
+      // A last item without its line ends still counts, if it is whole.
+      const whole = decoder.end().filter((item) => isTerminator(textOf(item)) || isJson(textOf(item)))
+      const step = onItems(whole, writer, now)
+      return step._tag === "More" ? failed(errors.cut(terminator)) : step
+    }
+  }
+}
+
+/** The one terminator that is not JSON. */
+export const isTerminator = (text: string): boolean => text.trim() === "[DONE]"
 
 const makeWriter = (out: (part: Response.StreamPartEncoded) => void): Writer => {
   let open: { readonly type: "text" | "reasoning"; readonly id: string } | undefined
@@ -64,9 +107,9 @@ const makeWriter = (out: (part: Response.StreamPartEncoded) => void): Writer => 
 }
 
 /** Drives a machine over a body. Parts that came before a failure are emitted before it. */
-export const run = <Chunk>(
-  body: Stream.Stream<Chunk, AiError.AiError>,
-  machine: Machine<Chunk>
+export const run = (
+  body: Stream.Stream<Uint8Array, AiError.AiError>,
+  machine: Machine
 ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError> =>
   Stream.transformPull(body, (pull) =>
     Effect.sync(() => {
@@ -93,8 +136,8 @@ export const run = <Chunk>(
       })
       const chunks = Effect.clockWith((clock) =>
         Effect.map(pull, (chunks) => {
-          for (const chunk of chunks) {
-            last = machine.feed(chunk, writer, clock.currentTimeMillisUnsafe())
+          for (const bytes of chunks) {
+            last = machine.feed(bytes, writer, clock.currentTimeMillisUnsafe())
             if (last._tag !== "More") return
           }
         })

@@ -18,7 +18,7 @@ import * as Result from "effect/Result"
 import { unsupported } from "../ProviderFailure.ts"
 import * as Thinking from "./anthropicThinking.ts"
 import { declarable } from "./openAiRequest.ts"
-import { resultText } from "./toolResult.ts"
+import { toMessages } from "./toolResult.ts"
 
 type Source =
   | { readonly type: "base64"; readonly media_type: string; readonly data: string }
@@ -119,16 +119,12 @@ const assistantBlocks = (message: Prompt.AssistantMessage, model: string): Reado
   })
 
 const toolBlocks = (message: Prompt.ToolMessage): ReadonlyArray<Block> =>
-  message.content.flatMap((part): ReadonlyArray<Block> =>
-    part.type === "tool-result" && !part.providerExecuted
-      ? [{
-        type: "tool_result",
-        tool_use_id: part.id,
-        content: resultText(part),
-        ...(part.isFailure ? { is_error: true } : {})
-      }]
-      : []
-  )
+  toMessages(message, (part, content) => ({
+    type: "tool_result",
+    tool_use_id: part.id,
+    content,
+    ...(part.isFailure ? { is_error: true } : {})
+  }))
 
 const toMessage = (
   message: Exclude<Prompt.Message, Prompt.SystemMessage>,

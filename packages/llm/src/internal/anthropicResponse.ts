@@ -6,7 +6,7 @@ import type * as Response from "effect/ai/Response"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Thinking from "./anthropicThinking.ts"
-import type { Errors as ProtocolErrors } from "./openAiResponse.ts"
+import type { Errors as ProtocolErrors } from "./exchange.ts"
 
 // -----------------------------------------------------------------------------
 // Models: compatible servers leave fields out, so every one is optional that can be missed

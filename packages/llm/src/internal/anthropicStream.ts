@@ -5,11 +5,10 @@
  * so it is a failure.
  */
 import type * as Response from "effect/ai/Response"
-import * as Sse from "effect/encoding/Sse"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Machine, Step, Writer } from "./answer.ts"
-import { done, failed, more } from "./answer.ts"
+import { done, failed, machine, more } from "./answer.ts"
 import type { Errors, Origin } from "./anthropicResponse.ts"
 import {
   Block,
@@ -25,6 +24,7 @@ import {
   Usage
 } from "./anthropicResponse.ts"
 import * as Thinking from "./anthropicThinking.ts"
+import * as Decoder from "./decoder.ts"
 import { toParams } from "./toolParams.ts"
 
 const Event = Schema.Struct({
@@ -60,10 +60,10 @@ const latest = (before: Usage, update: Usage | null | undefined): Usage =>
     : before
 
 /**
- * The machine of one stream, fed with text. It is done at `message_stop` after a `stop_reason`: only then come the tool
+ * The machine of one stream. It is done at `message_stop` after a `stop_reason`: only then come the tool
  * calls, all at once with the `finish`, so that none can run whose stream broke off.
  */
-export const machine = (origin: Origin, errors: Errors, newId: () => string): Machine<string> => {
+export const stream = (origin: Origin, errors: Errors, newId: () => string): Machine => {
   const open = new Map<number, Open>()
   const calls: Array<Response.ToolCallPartEncoded> = []
   let started = false
@@ -71,10 +71,6 @@ export const machine = (origin: Origin, errors: Errors, newId: () => string): Ma
   let stopReason: string | undefined
   let stopDetails: typeof StopDetails.Type
   let usage: Usage = {}
-  let events: Array<Sse.Event> = []
-  const parser = Sse.makeParser((event) => {
-    if (event._tag === "Event") events.push(event)
-  })
 
   const startBlock = (index: number, block: Block, writer: Writer) => {
     switch (block.type) {
@@ -164,7 +160,7 @@ export const machine = (origin: Origin, errors: Errors, newId: () => string): Ma
     return done
   }
 
-  const onEvent = ({ data, event: name }: Sse.Event, writer: Writer, now: number): Step => {
+  const onEvent = ({ data, name }: Decoder.Event, writer: Writer, now: number): Step => {
     if (data.trim() === "") return more
     const decoded = decodeEvent(data)
     if (name === "error") return failed(errors.inBand(data, now))
@@ -200,28 +196,5 @@ export const machine = (origin: Origin, errors: Errors, newId: () => string): Ma
     }
   }
 
-  const drain = (writer: Writer, now: number): Step => {
-    const batch = events
-    events = []
-    for (const event of batch) {
-      const step = onEvent(event, writer, now)
-      if (step._tag !== "More") return step
-    }
-    return more
-  }
-
-  return {
-    feed: (text, writer, now) =>
-      parser.feed(text) === undefined
-        ? drain(writer, now)
-        : failed(errors.unreadable("an event of the stream is too large")),
-    end: (writer, now) => {
-      // A last line without its line ends still counts, if it is the terminator and whole.
-      parser.feed("\n\n")
-      const last = events.at(-1)
-      const whole = last !== undefined && Result.isSuccess(decodeEvent(last.data))
-      const step = whole ? drain(writer, now) : more
-      return step._tag === "More" ? failed(errors.cut(terminator)) : step
-    }
-  }
+  return machine({ decoder: Decoder.events(), onItem: onEvent, textOf: (event) => event.data, terminator, errors })
 }

@@ -16,11 +16,14 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Kind } from "../ProviderFailure.ts"
 import * as ProviderFailure from "../ProviderFailure.ts"
+import { defaultLimit } from "./decoder.ts"
 
 /** What a provider says about itself and its errors. */
 export interface Exchange {
   readonly module: string
   readonly method: string
+  /** The provider's name. */
+  readonly provider: string
   readonly client: HttpClient.HttpClient
   readonly secrets: ReadonlyArray<Redacted.Redacted>
   /** What to do about a refusal. */
@@ -35,7 +38,7 @@ export const failure = (
 ): AiError.AiError => AiError.make({ module: exchange.module, method: exchange.method, reason })
 
 /** An error inside a body that came under status 200. */
-export const inBand = (
+const inBand = (
   exchange: Exchange,
   body: unknown,
   now: number,
@@ -54,12 +57,22 @@ export const inBand = (
   )
 
 /** An answer that is not what the protocol says. */
-export const unreadable = (exchange: Exchange, what: string): AiError.AiError =>
+const unreadable = (exchange: Exchange, what: string): AiError.AiError =>
   failure(
     exchange,
     new AiError.InvalidResponseError({
-      description:
-        `the answer is not what ${exchange.module} expects (${what}). Check that the URL is the provider's API`
+      description: `the answer of ${exchange.provider} is not what ${exchange.module} expects (${what}). ` +
+        "Check that the URL is the provider's API"
+    })
+  )
+
+/** An answer, or a piece of one, that nobody should keep in memory. */
+const tooLarge = (exchange: Exchange, what: string, limit: number): AiError.AiError =>
+  failure(
+    exchange,
+    new AiError.InvalidResponseError({
+      description: `${exchange.provider} sent ${what} of more than ${limit / 1024 / 1024} Mi characters; ` +
+        "the rest was not read. Ask for less, or look at the server"
     })
   )
 
@@ -73,15 +86,31 @@ const transportFailure = (exchange: Exchange, error: HttpClientError.HttpClientE
     )
   )
 
-/** The body of a response as text, as it comes. */
-export const text = (
+/** The body of a response as it comes. */
+export const bytes = (
   exchange: Exchange,
   response: HttpClientResponse.HttpClientResponse
-): Stream.Stream<string, AiError.AiError> =>
-  response.stream.pipe(
-    Stream.mapError((error) => transportFailure(exchange, error)),
-    Stream.decodeText
+): Stream.Stream<Uint8Array, AiError.AiError> =>
+  Stream.mapError(response.stream, (error) => transportFailure(exchange, error))
+
+/** How many characters the body of a whole answer may have: 64 Mi. */
+const bodyLimit = 64 * 1024 * 1024
+
+/** The body of a response as text. One that is too large is given up at the limit. */
+const text = Effect.fnUntraced(function*(
+  exchange: Exchange,
+  response: HttpClientResponse.HttpClientResponse
+): Effect.fn.Return<string, AiError.AiError> {
+  let text = ""
+  yield* bytes(exchange, response).pipe(
+    Stream.decodeText,
+    Stream.runForEach((piece) => {
+      text += piece
+      return text.length > bodyLimit ? Effect.fail(tooLarge(exchange, "an answer", bodyLimit)) : Effect.void
+    })
   )
+  return text
+})
 
 /**
  * The text of a refusal, as much of it as helps. A body that breaks off, is huge or does not come is no reason to wait:
@@ -131,9 +160,25 @@ export const open = Effect.fnUntraced(function*(
   )
 })
 
-/** An answer that stopped without the provider's own terminator. */
-export const cut = (exchange: Exchange, url: string, terminator: string): AiError.AiError =>
-  failure(exchange, ProviderFailure.cut({ url, terminator }))
+/** How a protocol says what is wrong with an answer. */
+export interface Errors {
+  /** An error that the provider put into the body. */
+  readonly inBand: (body: unknown, now: number) => AiError.AiError
+  /** The body ended without the terminator. */
+  readonly cut: (terminator: string) => AiError.AiError
+  /** The body is not what the protocol says. */
+  readonly unreadable: (what: string) => AiError.AiError
+  /** A line or an event is larger than anybody should keep in memory. */
+  readonly tooLarge: () => AiError.AiError
+}
+
+/** The errors of an answer that came from `url`. */
+export const errors = (exchange: Exchange, url: string, headers?: Headers.Headers): Errors => ({
+  inBand: (body, now) => inBand(exchange, body, now, headers),
+  cut: (terminator) => failure(exchange, ProviderFailure.cut({ url, terminator })),
+  unreadable: (what) => unreadable(exchange, what),
+  tooLarge: () => tooLarge(exchange, "a line or an event", defaultLimit)
+})
 
 /** Decodes the whole body of a response. */
 export const decode = Effect.fnUntraced(function*<A, RD>(
@@ -141,9 +186,8 @@ export const decode = Effect.fnUntraced(function*<A, RD>(
   response: HttpClientResponse.HttpClientResponse,
   schema: Schema.ConstraintDecoder<A, RD>
 ) {
-  const text = yield* Effect.mapError(response.text, (error) => transportFailure(exchange, error))
   const body = yield* Effect.mapError(
-    Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))(text),
+    Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))(yield* text(exchange, response)),
     () => unreadable(exchange, "it is not JSON")
   )
   return yield* Effect.mapError(

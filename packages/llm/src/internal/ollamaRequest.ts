@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
 import type * as JsonSchema from "effect/JsonSchema"
 import { unsupported } from "../ProviderFailure.ts"
-import { declarable, jsonSchema } from "./openAiRequest.ts"
-import { resultText } from "./toolResult.ts"
+import { chosen, declarable, jsonSchema } from "./openAiRequest.ts"
+import { toMessages as toolMessages } from "./toolResult.ts"
 
 interface Message {
   readonly role: "system" | "user" | "assistant" | "tool"
@@ -72,22 +72,9 @@ const toMessages = (message: Prompt.Message): Effect.Effect<ReadonlyArray<Messag
       return Effect.succeed([assistantMessage(message)])
     case "tool":
       return Effect.succeed(
-        message.content.flatMap((part): ReadonlyArray<Message> =>
-          part.type === "tool-result" && !part.providerExecuted
-            ? [{ role: "tool", tool_name: part.name, content: resultText(part) }]
-            : []
-        )
+        toolMessages(message, (part, content) => ({ role: "tool", tool_name: part.name, content }))
       )
   }
-}
-
-/** There is no `tool_choice`: a choice that names one tool is made by offering no other. */
-const offered = (options: LanguageModel.ProviderOptions): ReadonlyArray<Tool.Any> => {
-  const choice = options.toolChoice
-  if (choice === "none") return []
-  return typeof choice === "object" && "tool" in choice
-    ? options.tools.filter((tool) => tool.name === choice.tool)
-    : options.tools
 }
 
 /** The part of the body that the request decides. */
@@ -95,7 +82,8 @@ export const make = Effect.fnUntraced(function*(
   options: LanguageModel.ProviderOptions
 ): Effect.fn.Return<Body, AiError.AiErrorReason> {
   const messages = (yield* Effect.forEach(options.prompt.content, toMessages)).flat()
-  const tools = yield* declarable(offered(options))
+  // There is no `tool_choice`.
+  const tools = yield* declarable(options.toolChoice === "none" ? [] : chosen(options))
   return {
     messages,
     ...(options.responseFormat.type === "text" ? {} : { format: yield* jsonSchema(options.responseFormat.schema) }),

@@ -7,8 +7,9 @@ import type * as Response from "effect/ai/Response"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Machine, Step, Writer } from "./answer.ts"
-import { done, failed, more } from "./answer.ts"
-import type { Errors } from "./openAiResponse.ts"
+import { done, failed, machine, more } from "./answer.ts"
+import * as Decoder from "./decoder.ts"
+import type { Errors } from "./exchange.ts"
 
 const opt = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
 const Text = opt(Schema.String)
@@ -97,13 +98,12 @@ export const fromLine = (
 }
 
 /**
- * The machine of one stream, fed with text. It is done at `done: true`; only then come the tool calls, all at once with
+ * The machine of one stream. It is done at `done: true`; only then come the tool calls, all at once with
  * the `finish`, so that none can run whose stream broke off.
  */
-export const machine = (errors: Errors, newId: () => string): Machine<string> => {
+export const stream = (errors: Errors, newId: () => string): Machine => {
   const calls: Array<Response.ToolCallPartEncoded> = []
   let metadata = false
-  let pending = ""
 
   const onCall = (call: Response.ToolCallPartEncoded, writer: Writer) => {
     calls.push(call)
@@ -132,20 +132,5 @@ export const machine = (errors: Errors, newId: () => string): Machine<string> =>
     return done
   }
 
-  return {
-    feed: (text, writer, now) => {
-      const lines = (pending + text).split("\n")
-      pending = lines.pop() ?? ""
-      for (const line of lines) {
-        const step = onLine(line, writer, now)
-        if (step._tag !== "More") return step
-      }
-      return more
-    },
-    end: (writer, now) => {
-      // A last line without its line end still counts, if it is whole.
-      const last = Result.isSuccess(decodeLine(pending)) ? onLine(pending, writer, now) : more
-      return last._tag === "More" ? failed(errors.cut(terminator)) : last
-    }
-  }
+  return machine({ decoder: Decoder.lines(), onItem: onLine, textOf: (line) => line, terminator, errors })
 }

@@ -8,7 +8,8 @@ import * as Base64 from "effect/encoding/Base64"
 import type * as JsonSchema from "effect/JsonSchema"
 import * as Provider from "../Provider.ts"
 import { unsupported } from "../ProviderFailure.ts"
-import { resultText } from "./toolResult.ts"
+import type { Preset } from "./openAiPresets.ts"
+import { toMessages as toolMessages } from "./toolResult.ts"
 
 type ContentPart =
   | { readonly type: "text"; readonly text: string }
@@ -108,11 +109,7 @@ const toMessages = (message: Prompt.Message): Effect.Effect<ReadonlyArray<Messag
       return Effect.succeed([assistantMessage(message)])
     case "tool":
       return Effect.succeed(
-        message.content.flatMap((part): ReadonlyArray<Message> =>
-          part.type === "tool-result" && !part.providerExecuted
-            ? [{ role: "tool", tool_call_id: part.id, content: resultText(part) }]
-            : []
-        )
+        toolMessages(message, (part, content) => ({ role: "tool", tool_call_id: part.id, content }))
       )
   }
 }
@@ -148,18 +145,27 @@ const toToolChoice = (choice: LanguageModel.ToolChoice<string>): NonNullable<Bod
     ? { type: "function", function: { name: choice.tool } }
     : choice.mode ?? "auto"
 
+/** The tools that a choice leaves: where a server cannot be told the name of one, it is offered no other. */
+export const chosen = ({ toolChoice, tools }: LanguageModel.ProviderOptions): ReadonlyArray<Tool.Any> =>
+  typeof toolChoice === "object" && "tool" in toolChoice ? tools.filter(({ name }) => name === toolChoice.tool) : tools
+
+const wordOf = (choice: LanguageModel.ToolChoice<string>): "none" | "auto" | "required" =>
+  typeof choice === "string" ? choice : "tool" in choice ? "required" : choice.mode ?? "auto"
+
 /** The part of the body that the request decides. */
 export const make = Effect.fnUntraced(function*(
-  options: LanguageModel.ProviderOptions
+  options: LanguageModel.ProviderOptions,
+  preset: Preset
 ): Effect.fn.Return<Body, AiError.AiErrorReason> {
   const messages = (yield* Effect.forEach(options.prompt.content, toMessages)).flat()
-  const tools = yield* declarable(options.tools)
+  const isWord = preset.toolChoice === "required"
+  const tools = yield* declarable(isWord ? chosen(options) : options.tools)
   const format = options.responseFormat
   return {
     messages,
     ...(tools.length === 0
       ? {}
-      : { tools: tools.map(toTool), tool_choice: toToolChoice(options.toolChoice) }),
+      : { tools: tools.map(toTool), tool_choice: toToolChoice(isWord ? wordOf(options.toolChoice) : options.toolChoice) }),
     ...(format.type === "text" ? {} : {
       response_format: {
         type: "json_schema",

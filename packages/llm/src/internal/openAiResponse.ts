@@ -6,12 +6,14 @@
 import type * as AiError from "effect/ai/AiError"
 import type * as Response from "effect/ai/Response"
 import * as DateTime from "effect/DateTime"
-import * as Sse from "effect/encoding/Sse"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Machine, Step, Writer } from "./answer.ts"
-import { done, failed, more } from "./answer.ts"
+import { done, failed, isTerminator, machine, more } from "./answer.ts"
+import type { Event } from "./decoder.ts"
+import * as Decoder from "./decoder.ts"
+import type { Errors } from "./exchange.ts"
 import { toParams } from "./toolParams.ts"
 
 // -----------------------------------------------------------------------------
@@ -50,6 +52,7 @@ const Envelope = {
   model: Text,
   created: Count,
   usage: opt(Usage),
+  x_groq: opt(Schema.Struct({ usage: opt(Usage), error: opt(Schema.Unknown) })),
   error: opt(Schema.Unknown)
 }
 
@@ -83,16 +86,6 @@ const isPresent = <A>(value: A | null | undefined): value is A => value !== null
 // -----------------------------------------------------------------------------
 // What both forms share
 // -----------------------------------------------------------------------------
-
-/** How the machine makes its errors. */
-export interface Errors {
-  /** An error that the provider put into the body. */
-  readonly inBand: (body: unknown, now: number) => AiError.AiError
-  /** The body ended without the terminator. */
-  readonly cut: (terminator: string) => AiError.AiError
-  /** The body is not what the protocol says. */
-  readonly unreadable: (what: string) => AiError.AiError
-}
 
 const finishReasons: Readonly<Record<string, Response.FinishReason>> = {
   stop: "stop",
@@ -213,18 +206,18 @@ interface PendingCall {
 const terminator = "a finish_reason and [DONE]"
 
 /**
- * The machine of one stream, fed with text. It is done at `[DONE]` after a `finish_reason`: only then come the tool
+ * The machine of one stream. It is done at `[DONE]` after a `finish_reason`: only then come the tool
  * calls, all at once with the `finish`, so that none can run whose stream broke off.
  */
-export const machine = (errors: Errors, newId: () => string): Machine<string> => {
+export const stream = (
+  errors: Errors,
+  newId: () => string,
+  options?: Parameters<typeof Decoder.events>[0]
+): Machine => {
   const calls: Array<PendingCall> = []
   let metadata = false
   let finish: string | undefined
   let usage: Usage | undefined
-  let events: Array<Sse.Event> = []
-  const parser = Sse.makeParser((event) => {
-    if (event._tag === "Event") events.push(event)
-  })
 
   const announce = (call: PendingCall, writer: Writer) => {
     if (call.emitted === undefined) {
@@ -258,9 +251,9 @@ export const machine = (errors: Errors, newId: () => string): Machine<string> =>
     if (call.id !== "" && call.name !== "") announce(call, writer)
   }
 
-  const complete = (writer: Writer): Step => {
+  const complete = (writer: Writer, now: number): Step => {
     if (finish === undefined) return failed(errors.cut(terminator))
-    if (finish === "error") return failed(errors.inBand("the answer ended with finish_reason error", 0))
+    if (finish === "error") return failed(errors.inBand("the answer ended with finish_reason error", now))
     for (const call of calls) {
       if (call.id === "") call.id = newId()
       announce(call, writer)
@@ -273,21 +266,23 @@ export const machine = (errors: Errors, newId: () => string): Machine<string> =>
     return done
   }
 
-  const onEvent = (event: Sse.Event, writer: Writer, now: number): Step => {
+  const onEvent = (event: Event, writer: Writer, now: number): Step => {
     const data = event.data.trim()
     if (data === "") return more
-    if (data === "[DONE]") return complete(writer)
-    if (event.event === "error") return failed(errors.inBand(event.data, now))
+    if (isTerminator(data)) return complete(writer, now)
+    if (event.name === "error") return failed(errors.inBand(event.data, now))
     const decoded = decodeChunk(data)
     if (Result.isFailure(decoded)) return failed(errors.unreadable("an event of the stream is not a chunk"))
     const chunk = decoded.success
     if (isPresent(chunk.error)) return failed(errors.inBand({ error: chunk.error }, now))
+    const groqs = chunk.x_groq?.error
+    if (isPresent(groqs)) return failed(errors.inBand({ error: groqs }, now))
     if (chunk.object === "error") return failed(errors.inBand(data, now))
     if (!metadata && isPresent(chunk.id)) {
       metadata = true
       writer.part(toMetadata(chunk))
     }
-    if (isPresent(chunk.usage)) usage = chunk.usage
+    usage = chunk.usage ?? chunk.x_groq?.usage ?? usage
     for (const choice of chunk.choices ?? []) {
       if ((choice.index ?? 0) !== 0) continue
       if (isPresent(choice.error)) return failed(errors.inBand({ error: choice.error }, now))
@@ -300,22 +295,11 @@ export const machine = (errors: Errors, newId: () => string): Machine<string> =>
     return more
   }
 
-  return {
-    feed: (text, writer, now) => {
-      if (parser.feed(text) !== undefined) return failed(errors.unreadable("an event of the stream is too large"))
-      const batch = events
-      events = []
-      for (const event of batch) {
-        const step = onEvent(event, writer, now)
-        if (step._tag !== "More") return step
-      }
-      return more
-    },
-    end: (writer) => {
-      // A last line without its line ends still counts, if it is whole.
-      parser.feed("\n\n")
-      const last = events.at(-1)
-      return last !== undefined && last.data.trim() === "[DONE]" ? complete(writer) : failed(errors.cut(terminator))
-    }
-  }
+  return machine({
+    decoder: Decoder.events(options),
+    onItem: onEvent,
+    textOf: (event) => event.data,
+    terminator,
+    errors
+  })
 }

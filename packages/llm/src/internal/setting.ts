@@ -33,3 +33,33 @@ export const check = <A>(evaluate: () => A): Effect.Effect<A, Config.ConfigError
       return Effect.fail(fail(error.message, error))
     }
   })
+
+/** How to reach an API, as its variables say. */
+export interface Api {
+  readonly apiKey: Redacted.Redacted | undefined
+  readonly model: string | undefined
+  readonly baseUrl: string | undefined
+}
+
+/**
+ * `OPENAI_API_KEY`, `OPENAI_MODEL` and `OPENAI_BASE_URL` of the prefix `OPENAI`. Where the API is somebody's who wants a key,
+ * `key` says whose: one without a key, and without a URL of another server, fails.
+ */
+export const api = Effect.fnUntraced(function*(
+  prefix: string,
+  key: string | undefined
+): Effect.fn.Return<Api, Config.ConfigError> {
+  const apiKey = Option.getOrUndefined(yield* secret(`${prefix}_API_KEY`))
+  const model = Option.getOrUndefined(yield* text(`${prefix}_MODEL`))
+  const baseUrl = Option.getOrUndefined(yield* text(`${prefix}_BASE_URL`))
+  if (key !== undefined && apiKey === undefined && baseUrl === undefined) {
+    return yield* Effect.fail(
+      fail(`Set ${prefix}_API_KEY to ${key}, or ${prefix}_BASE_URL to a server that needs none`)
+    )
+  }
+  return { apiKey, model, baseUrl }
+})
+
+/** Makes what options describe, with a `RangeError` of theirs as a `ConfigError`. */
+export const make = <A, R>(evaluate: () => Effect.Effect<A, never, R>): Effect.Effect<A, Config.ConfigError, R> =>
+  Effect.flatten(check(evaluate))

@@ -1,9 +1,18 @@
-/** A tool's result in the words that a model reads. */
+/** The results of tools in the words that a model reads. */
 import * as Prompt from "effect/ai/Prompt"
 
-export const resultText = (part: Prompt.ToolResultPart): string =>
+const resultText = (part: Prompt.ToolResultPart): string =>
   part.modelOutput !== undefined
     ? Prompt.toolModelOutputToText(part.modelOutput)
     : typeof part.result === "string"
     ? part.result
     : JSON.stringify(part.result) ?? ""
+
+/** A message a result of the tools that ran here. Those that ran at a vendor's mean nothing to another. */
+export const toMessages = <Message>(
+  message: Prompt.ToolMessage,
+  toMessage: (part: Prompt.ToolResultPart, content: string) => Message
+): ReadonlyArray<Message> =>
+  message.content.flatMap((part) =>
+    part.type === "tool-result" && !part.providerExecuted ? [toMessage(part, resultText(part))] : []
+  )

@@ -1,0 +1,75 @@
+/** What chat completions and embeddings of one server have in common: where it is, how it is asked, what its errors mean. */
+import type * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import type * as Headers from "effect/http/Headers"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as Redacted from "effect/Redacted"
+import * as BaseUrl from "./baseUrl.ts"
+import type { Exchange } from "./exchange.ts"
+import type { Preset } from "./openAiPresets.ts"
+import { presets } from "./openAiPresets.ts"
+import * as Setting from "./setting.ts"
+
+/** How to reach a server. */
+export interface Options {
+  readonly preset?: keyof typeof presets | undefined
+  readonly apiKey?: Redacted.Redacted | undefined
+  readonly model?: string | undefined
+  readonly baseUrl?: string | undefined
+  readonly name?: string | undefined
+  readonly headers?: Headers.Input | undefined
+}
+
+/** A server and the model that it is asked for. */
+export interface Api {
+  readonly preset: Preset
+  readonly name: string
+  readonly model: string
+  readonly baseUrl: string
+  readonly prepare: (request: HttpClientRequest.HttpClientRequest) => HttpClientRequest.HttpClientRequest
+  readonly exchangeOf: (client: HttpClient.HttpClient, method: string) => Exchange
+}
+
+/** Throws a `RangeError` where an option cannot be right; `module` is who was given it. */
+export const make = (module: string, options: Options, defaultModel: (preset: Preset) => string | undefined): Api => {
+  const preset: Preset = presets[options.preset ?? "openai"]
+  const name = options.name ?? preset.name
+  const model = options.model ?? defaultModel(preset)
+  const baseUrl = BaseUrl.parse(`${module}.make`, options.baseUrl ?? preset.baseUrl)
+  if (model === undefined) {
+    throw new RangeError(`${module}.make: model must be named for the preset "${preset.name}", got ${options.model}`)
+  }
+  return {
+    preset,
+    name,
+    model,
+    baseUrl,
+    prepare: (request) => {
+      const withHeaders = HttpClientRequest.setHeaders(request, { ...preset.headers, ...options.headers })
+      return options.apiKey === undefined ? withHeaders : HttpClientRequest.bearerToken(withHeaders, options.apiKey)
+    },
+    exchangeOf: (client, method) => ({
+      module,
+      method,
+      provider: name,
+      client,
+      secrets: options.apiKey === undefined ? [] : [options.apiKey],
+      advice: (kind, status) => {
+        if (kind === "unknownModel") return `Check that ${baseUrl} serves the model "${model}"`
+        if (status === 401) return `Set ${preset.variables}_API_KEY to a valid key`
+        return undefined
+      },
+      unreachable: () =>
+        [`no connection to ${name} at ${baseUrl}`, ...(preset.start === undefined ? [] : [preset.start])].join(". ")
+    })
+  }
+}
+
+/** Key, model and URL from the variables of a preset. */
+export const config = (
+  preset: keyof typeof presets = "openai"
+): Effect.Effect<Setting.Api, Config.ConfigError> => {
+  const { location, name, variables } = presets[preset]
+  return Setting.api(variables, location === "local" ? undefined : `a key of ${name}'s`)
+}
