@@ -160,7 +160,7 @@ export const stream = (origin: Origin, errors: Errors, newId: () => string): Mac
     return done
   }
 
-  const onEvent = ({ data, name }: Decoder.Event, writer: Writer, now: number): Step => {
+  const onEvent = ({ data, event: name }: Decoder.Event, writer: Writer, now: number): Step => {
     if (data.trim() === "") return more
     const decoded = decodeEvent(data)
     if (name === "error") return failed(errors.inBand(data, now))

@@ -19,8 +19,8 @@ export const defaultLimit = 10 * 1024 * 1024
 
 /** One event of a server-sent stream. */
 export interface Event {
-  /** Its `event` field. Defaults to `"message"`. */
-  readonly name: string
+  /** Its `event` field, none where that is empty too. */
+  readonly event?: string | undefined
   readonly data: string
 }
 
@@ -40,8 +40,8 @@ export const events = (options?: {
   let overflowed = false
   const parser = createParser({
     maxBufferSize: limit,
-    onEvent: ({ data, event }) => {
-      events.push({ name: event ?? "message", data })
+    onEvent: (event) => {
+      events.push(event)
     },
     onError: ({ type }) => {
       if (type === "max-buffer-size-exceeded") overflowed = true

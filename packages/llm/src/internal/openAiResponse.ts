@@ -270,7 +270,7 @@ export const stream = (
     const data = event.data.trim()
     if (data === "") return more
     if (isTerminator(data)) return complete(writer, now)
-    if (event.name === "error") return failed(errors.inBand(event.data, now))
+    if (event.event === "error") return failed(errors.inBand(event.data, now))
     const decoded = decodeChunk(data)
     if (Result.isFailure(decoded)) return failed(errors.unreadable("an event of the stream is not a chunk"))
     const chunk = decoded.success
