@@ -1,27 +1,31 @@
 /**
- * Ends a run with the laws that held and on how many random cases each was tried: those tests whose name ends in
- * `(1,000 cases)`, as `law` names them.
+ * Ends a run with the laws that held and on how much each was tried: those tests whose name ends in `(1,000 cases)`, which are
+ * random, as `law` names them, or in `(1,000 fault positions)`, which are all that there are.
  */
 import type { Reporter } from "vitest/node"
 
-const name = /^(.*) \(([\d,]+) cases\)$/
+const name = /^(.*) \(([\d,]+) (cases|fault positions)\)$/
 
 export const lawsTried = (): Reporter => ({
   onTestRunEnd(modules) {
     const laws = modules.flatMap((module) =>
       Array.from(module.children.allTests("passed"), (test) => {
-        const [, law, cases] = name.exec(test.name) ?? []
+        const [, law, count, kind] = name.exec(test.name) ?? []
         const group = test.parent.type === "suite" ? `${test.parent.name}: ` : ""
-        return law === undefined || cases === undefined ? [] : [{ text: group + law, cases }]
+        return law === undefined || count === undefined ? [] : [{ text: group + law, count, kind }]
       }).flat()
     )
     if (laws.length === 0) return
-    const total = laws.reduce((sum, { cases }) => sum + Number(cases.replaceAll(",", "")), 0)
-    const lines = laws.map(({ cases, text }) => `${cases.padStart(9)}  ${text}`).toSorted((a, b) =>
+    const total = (wanted: string) =>
+      laws.reduce((sum, { count, kind }) => sum + (kind === wanted ? Number(count.replaceAll(",", "")) : 0), 0)
+        .toLocaleString("en")
+    const lines = laws.map(({ count, text }) => `${count.padStart(9)}  ${text}`).toSorted((a, b) =>
       a.slice(11).localeCompare(b.slice(11), "en", { numeric: true })
     )
     process.stdout.write(
-      `\n ${laws.length} laws held, on ${total.toLocaleString("en")} random cases:\n\n${lines.join("\n")}\n`
+      `\n ${laws.length} laws held, on ${total("cases")} random cases and ${total("fault positions")} fault positions:\n\n${
+        lines.join("\n")
+      }\n`
     )
   }
 })

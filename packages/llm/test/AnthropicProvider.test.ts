@@ -12,13 +12,11 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import * as HttpClient from "effect/http/HttpClient"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { inspect } from "node:util"
 import * as LoopbackServer from "./LoopbackServer.ts"
-import * as PiecesClient from "./PiecesClient.ts"
 import { collect, generate, stream } from "./providerOptions.ts"
 
 const secret = "sk-ant-0123456789"
@@ -80,7 +78,6 @@ const answer = [
 const text = (parts: ReadonlyArray<Response.StreamPartEncoded>): string =>
   parts.flatMap((part) => part.type === "text-delta" ? [part.delta] : []).join("")
 
-const types = (parts: ReadonlyArray<{ readonly type: string }>) => parts.map((part) => part.type)
 
 const signed = { anthropic: { info: { type: "thinking", signature: "signature" }, model: "m" } }
 
@@ -132,56 +129,6 @@ describe("AnthropicProvider", () => {
           messages: [{ role: "user", content: [{ type: "text", text: "hello" }] }],
           stream: true
         })
-      }).pipe(Effect.scoped))
-
-    it.effect("reads the same answer wherever its bytes are cut into pieces, and byte by byte", () =>
-      Effect.gen(function*() {
-        const bytes = new TextEncoder().encode(answer)
-        const pieces = (cut: number) =>
-          cut > bytes.length
-            ? Array.from(bytes, (byte) => Uint8Array.of(byte))
-            : [bytes.slice(0, cut), bytes.slice(cut)]
-        const provider = yield* Effect.provideService(
-          AnthropicProvider.make({ baseUrl: "http://pieces", model: "m" }),
-          HttpClient.HttpClient,
-          PiecesClient.make(pieces)
-        )
-        const parts = yield* collect(provider)
-        assert.strictEqual(text(parts), "Grüße, Welt 🌍")
-        for (let cut = 1; cut <= bytes.length + 1; cut++) {
-          assert.deepStrictEqual(yield* collect(provider), parts)
-        }
-      }))
-
-    it.effect("fails wherever the body ends before message_stop, and gives what came before as it came", () =>
-      Effect.gen(function*() {
-        const bytes = new TextEncoder().encode(answer)
-        const proof = new TextEncoder().encode(answer.slice(0, answer.lastIndexOf("}"))).length
-        const provider = yield* Effect.provideService(
-          AnthropicProvider.make({ baseUrl: "http://pieces", model: "m" }),
-          HttpClient.HttpClient,
-          PiecesClient.make((cut) => [bytes.slice(0, cut)])
-        )
-        for (let cut = 0; cut <= proof; cut++) {
-          const seen: Array<Response.StreamPartEncoded> = []
-          const error = yield* stream(provider).pipe(
-            Stream.runForEach((part) => Effect.sync(() => seen.push(part))),
-            Effect.flip
-          )
-          assert.strictEqual(error.reason._tag, "NetworkError", `cut at ${cut}`)
-          assert.include(error.message, "without a stop_reason and message_stop")
-          assert.isTrue("Grüße, Welt 🌍".startsWith(text(seen)))
-          assert.notInclude(types(seen), "finish")
-        }
-        // The terminator's own line is whole without its line ends.
-        assert.strictEqual(text(yield* collect(provider)), "Grüße, Welt 🌍")
-      }))
-
-    it.live("fails when the connection breaks off", () =>
-      Effect.gen(function*() {
-        const { provider } = yield* over({ pieces: [start(), say(0, "half")], after: "cut" })
-        const error = yield* Effect.flip(collect(provider))
-        assert.strictEqual(error.reason._tag, "NetworkError")
       }).pipe(Effect.scoped))
 
     it.live("ends at message_stop although the server keeps the connection", () =>

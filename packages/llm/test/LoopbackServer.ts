@@ -12,13 +12,13 @@ export interface Received {
   readonly body: unknown
 }
 
-/** What is done with the body: whole, or in pieces as they are, then ended, cut or left open. */
+/** What is done with the body: whole, or in pieces as they are, then ended, cut, reset or left open. */
 export interface Reply {
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
   readonly pieces?: ReadonlyArray<string | Uint8Array>
-  readonly after?: "end" | "cut" | "hang"
+  readonly after?: "end" | "cut" | "reset" | "hang"
 }
 
 interface LoopbackServer {
@@ -51,6 +51,7 @@ const play = async (response: ServerResponse, reply: Reply): Promise<void> => {
   const body = reply.body === undefined ? "" : typeof reply.body === "string" ? reply.body : JSON.stringify(reply.body)
   for (const piece of reply.pieces ?? (body === "" ? [] : [body])) await write(response, piece)
   if (reply.after === "cut") response.destroy()
+  else if (reply.after === "reset") response.socket?.resetAndDestroy()
   else if (reply.after !== "hang") response.end()
 }
 

@@ -9,11 +9,9 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import * as HttpClient from "effect/http/HttpClient"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as LoopbackServer from "./LoopbackServer.ts"
-import * as PiecesClient from "./PiecesClient.ts"
 import { collect, generate, stream } from "./providerOptions.ts"
 
 const over = (reply: LoopbackServer.Reply, options?: OllamaProvider.Options) =>
@@ -85,44 +83,6 @@ describe("OllamaProvider", () => {
           think: true
         })
       }).pipe(Effect.scoped))
-
-    it.effect("reads the same answer wherever its bytes are cut into pieces", () =>
-      Effect.gen(function*() {
-        const bytes = new TextEncoder().encode(answer)
-        const client = PiecesClient.make((cut) => [bytes.slice(0, cut), bytes.slice(cut)])
-        const provider = yield* Effect.provideService(
-          OllamaProvider.make({ host: "http://pieces" }),
-          HttpClient.HttpClient,
-          client
-        )
-        const whole = yield* collect(provider)
-        assert.strictEqual(text(whole), "Grüße, Welt 🌍")
-        for (let cut = 1; cut <= bytes.length; cut++) {
-          assert.deepStrictEqual(yield* collect(provider), whole)
-        }
-      }))
-
-    it.live("fails wherever the body ends or breaks off before done: true", () =>
-      Effect.gen(function*() {
-        const bytes = Buffer.from(answer)
-        const until = Buffer.byteLength(answer.slice(0, -2))
-        const cuts = Array.from({ length: Math.ceil(until / 5) }, (_, i) => i * 5)
-        const server = yield* LoopbackServer.make((_, index) => ({
-          pieces: [bytes.subarray(0, cuts[index >> 1])],
-          after: index % 2 === 0 ? "cut" : "end"
-        }))
-        const provider = yield* OllamaProvider.make({ host: server.url })
-        for (const _ of [...cuts, ...cuts]) {
-          const seen: Array<Response.StreamPartEncoded> = []
-          const error = yield* stream(provider).pipe(
-            Stream.runForEach((part) => Effect.sync(() => seen.push(part))),
-            Effect.flip
-          )
-          assert.strictEqual(error.reason._tag, "NetworkError")
-          assert.isTrue("Grüße, Welt 🌍".startsWith(text(seen)))
-          assert.isFalse(seen.some((part) => part.type === "finish"))
-        }
-      }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer)), 30_000)
 
     it.live("does not take a done_reason without done for the end", () =>
       Effect.gen(function*() {

@@ -19,7 +19,6 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { inspect } from "node:util"
 import * as LoopbackServer from "./LoopbackServer.ts"
-import * as PiecesClient from "./PiecesClient.ts"
 import { collect, generate, stream } from "./providerOptions.ts"
 
 const secret = "sk-test-0123456789"
@@ -62,7 +61,6 @@ const answer = [
 const text = (parts: ReadonlyArray<Response.StreamPartEncoded>): string =>
   parts.flatMap((part) => part.type === "text-delta" ? [part.delta] : []).join("")
 
-const types = (parts: ReadonlyArray<{ readonly type: string }>) => parts.map((part) => part.type)
 
 const Weather = Tool.make("weather", {
   description: "The weather in a city",
@@ -104,48 +102,6 @@ describe("OpenAiProvider", () => {
           stream_options: { include_usage: true }
         })
       }).pipe(Effect.scoped))
-
-    it.effect("reads the same answer wherever its bytes are cut into pieces", () =>
-      Effect.gen(function*() {
-        const bytes = new TextEncoder().encode(answer)
-        const client = PiecesClient.make((cut) => [bytes.slice(0, cut), bytes.slice(cut)])
-        const provider = yield* Effect.provideService(
-          OpenAiProvider.make({ baseUrl: "http://pieces" }),
-          HttpClient.HttpClient,
-          client
-        )
-        const whole = yield* collect(provider)
-        assert.strictEqual(text(whole), "Grüße, Welt 🌍")
-        for (let cut = 1; cut <= bytes.length; cut++) {
-          assert.deepStrictEqual(yield* collect(provider), whole)
-        }
-      }))
-
-    it.live(
-      "fails wherever the connection breaks off, and gives what came before as it came",
-      () =>
-        Effect.gen(function*() {
-          const bytes = Buffer.from(answer)
-          const end = answer.indexOf("data: [DONE]")
-          const cuts = Array.from({ length: Math.ceil(Buffer.byteLength(answer.slice(0, end)) / 7) }, (_, i) => i * 7)
-          const server = yield* LoopbackServer.make((_, index) => ({
-            pieces: [bytes.subarray(0, cuts[index >> 1])],
-            after: index % 2 === 0 ? "cut" : "end"
-          }))
-          const provider = yield* OpenAiProvider.make({ baseUrl: server.url })
-          for (const _ of [...cuts, ...cuts]) {
-            const seen: Array<Response.StreamPartEncoded> = []
-            const error = yield* stream(provider).pipe(
-              Stream.runForEach((part) => Effect.sync(() => seen.push(part))),
-              Effect.flip
-            )
-            assert.strictEqual(error.reason._tag, "NetworkError")
-            assert.isTrue("Grüße, Welt 🌍".startsWith(text(seen)))
-            assert.notInclude(types(seen), "finish")
-          }
-        }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer)),
-      30_000
-    )
 
     it.live("fails at [DONE] without a finish_reason, and at a finish_reason without [DONE]", () =>
       Effect.gen(function*() {

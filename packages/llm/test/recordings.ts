@@ -1,0 +1,155 @@
+/**
+ * One answer of each protocol as its server streams it: thoughts, text, two tool calls, usage. And how such a stream goes
+ * wrong.
+ */
+import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
+import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
+import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
+import type * as Provider from "@holdfast/llm/Provider"
+import type * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+
+export interface Recording {
+  readonly name: string
+  readonly provider: (url: string) => Effect.Effect<Provider.Provider, never, HttpClient.HttpClient>
+  readonly stream: string
+  /** What ends the proof that the stream is whole. */
+  readonly terminator: string
+  /** An error that the server puts into the stream, after whatever it was about to say. */
+  readonly error: string
+  /** Something that is none of the protocol's, likewise. */
+  readonly garbage: string
+  /** The same answer in one piece. */
+  readonly whole: string
+}
+
+const event = (data: unknown, name?: string): string =>
+  `${name === undefined ? "" : `event: ${name}\n`}data: ${typeof data === "string" ? data : JSON.stringify(data)}\n\n`
+const line = (data: unknown): string => `${JSON.stringify(data)}\n`
+
+const chunk = (delta: object, rest?: object): string =>
+  event({ id: "chat-1", object: "chat.completion.chunk", created: 1_700_000_000, model: "m", choices: [{ index: 0, delta, ...rest }] })
+const call = (index: number, rest: object): string => chunk({ tool_calls: [{ index, ...rest }] })
+
+const openAi: Recording = {
+  name: "openai",
+  provider: (url) => OpenAiProvider.make({ baseUrl: url }),
+  stream: [
+    ": OPENROUTER PROCESSING\n\n",
+    chunk({ role: "assistant", content: "" }),
+    chunk({ reasoning: "Hm. " }),
+    chunk({ content: "Grüße, " }),
+    chunk({ content: "Welt 🌍" }),
+    call(1, { id: "call_a", type: "function", function: { name: "weather", arguments: "" } }),
+    call(1, { id: "", function: { arguments: "{\"city\":" } }),
+    call(2, { id: "call_b", function: { name: "weather", arguments: "{\"city\"" } }),
+    call(1, { function: { arguments: "\"Oslo\"}" } }),
+    call(2, { function: { arguments: ":\"Rome\"}" } }),
+    chunk({}, { finish_reason: "tool_calls" }),
+    event({ choices: [], usage: { prompt_tokens: 9, completion_tokens: 4 } }),
+    event("[DONE]")
+  ].join(""),
+  terminator: "[DONE]",
+  error: `\n\n${event({ error: { message: "The server had an error", type: "server_error" } })}`,
+  garbage: "\n\ndata: {oops\n\n",
+  whole: JSON.stringify({
+    id: "chat-1",
+    choices: [{
+      message: {
+        reasoning: "Hm. ",
+        content: "Grüße, Welt 🌍",
+        tool_calls: [
+          { id: "call_a", function: { name: "weather", arguments: "{\"city\":\"Oslo\"}" } },
+          { id: "call_b", function: { name: "weather", arguments: "{\"city\":\"Rome\"}" } }
+        ]
+      },
+      finish_reason: "tool_calls"
+    }],
+    usage: { prompt_tokens: 9, completion_tokens: 4 }
+  })
+}
+
+const said = (data: { readonly type: string; readonly [key: string]: unknown }): string => event(data, data.type)
+const block = (index: number, content_block: object, ...deltas: ReadonlyArray<object>): string =>
+  said({ type: "content_block_start", index, content_block }) +
+  deltas.map((delta) => said({ type: "content_block_delta", index, delta })).join("") +
+  said({ type: "content_block_stop", index })
+
+const anthropic: Recording = {
+  name: "anthropic",
+  provider: (url) => AnthropicProvider.make({ baseUrl: url, model: "m" }),
+  stream: [
+    said({ type: "message_start", message: { id: "msg_1", model: "m", usage: { input_tokens: 9, output_tokens: 1 } } }),
+    said({ type: "ping" }),
+    block(
+      0,
+      { type: "thinking", thinking: "" },
+      { type: "thinking_delta", thinking: "Hm. " },
+      { type: "signature_delta", signature: "s1" }
+    ),
+    block(
+      1,
+      { type: "text", text: "" },
+      { type: "text_delta", text: "Grüße, " },
+      { type: "text_delta", text: "Welt 🌍" }
+    ),
+    block(
+      2,
+      { type: "tool_use", id: "toolu_a", name: "weather", input: {} },
+      { type: "input_json_delta", partial_json: "{\"city\":" },
+      { type: "input_json_delta", partial_json: "\"Oslo\"}" }
+    ),
+    block(
+      3,
+      { type: "tool_use", id: "toolu_b", name: "weather", input: {} },
+      { type: "input_json_delta", partial_json: "{\"city\":\"Rome\"}" }
+    ),
+    said({ type: "message_delta", delta: { stop_reason: "tool_use" }, usage: { output_tokens: 4 } }),
+    said({ type: "message_stop" })
+  ].join(""),
+  terminator: "{\"type\":\"message_stop\"}",
+  error: `\n\n${said({ type: "error", error: { type: "overloaded_error", message: "Overloaded" } })}`,
+  garbage: "\n\ndata: {oops\n\n",
+  whole: JSON.stringify({
+    type: "message",
+    id: "msg_1",
+    model: "m",
+    content: [
+      { type: "thinking", thinking: "Hm. ", signature: "s1" },
+      { type: "text", text: "Grüße, Welt 🌍" },
+      { type: "tool_use", id: "toolu_a", name: "weather", input: { city: "Oslo" } },
+      { type: "tool_use", id: "toolu_b", name: "weather", input: { city: "Rome" } }
+    ],
+    stop_reason: "tool_use",
+    usage: { input_tokens: 9, output_tokens: 4 }
+  })
+}
+
+const says = (message: object): string =>
+  line({ model: "m:latest", created_at: "2026-11-24T12:00:00Z", message: { role: "assistant", ...message }, done: false })
+const calls = [
+  { id: "call_a", function: { name: "weather", arguments: { city: "Oslo" } } },
+  { id: "call_b", function: { name: "weather", arguments: { city: "Rome" } } }
+]
+const end = { model: "m:latest", done: true, done_reason: "stop", prompt_eval_count: 9, eval_count: 4 }
+
+const ollama: Recording = {
+  name: "ollama",
+  provider: (url) => OllamaProvider.make({ host: url, model: "m" }),
+  stream: [
+    says({ content: "", thinking: "Hm. " }),
+    says({ content: "Grüße, " }),
+    says({ content: "Welt 🌍" }),
+    ...calls.map((call) => says({ content: "", tool_calls: [call] })),
+    line({ message: { role: "assistant", content: "" }, ...end })
+  ].join(""),
+  terminator: "\"eval_count\":4}",
+  error: `\n${line({ error: "model runner has unexpectedly stopped" })}`,
+  garbage: "\n{oops\n",
+  whole: JSON.stringify({
+    message: { role: "assistant", thinking: "Hm. ", content: "Grüße, Welt 🌍", tool_calls: calls },
+    ...end
+  })
+}
+
+export const recordings: ReadonlyArray<Recording> = [openAi, anthropic, ollama]
