@@ -23,9 +23,9 @@ export const lawsTried = (): Reporter => ({
       a.slice(11).localeCompare(b.slice(11), "en", { numeric: true })
     )
     process.stdout.write(
-      `\n ${laws.length} laws held, on ${total("cases")} random cases and ${total("fault positions")} fault positions:\n\n${
-        lines.join("\n")
-      }\n`
+      `\n ${laws.length} laws held, on ${total("cases")} random cases and ${
+        total("fault positions")
+      } fault positions:\n\n${lines.join("\n")}\n`
     )
   }
 })

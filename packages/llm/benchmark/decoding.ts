@@ -38,7 +38,20 @@ if (!(rounds >= 1)) throw new RangeError(`--rounds must be a whole number >= 1, 
 const size = flags.quick ? 2_000_000 : 8_000_000
 
 // A token an event, as the vendors send them.
-const words = ["The", " sky", " is", " blue", " because", " of", " Rayleigh", " scattering", ",", " Grüße", " 世界", " 🌍"]
+const words = [
+  "The",
+  " sky",
+  " is",
+  " blue",
+  " because",
+  " of",
+  " Rayleigh",
+  " scattering",
+  ",",
+  " Grüße",
+  " 世界",
+  " 🌍"
+]
 const repeated = (item: (word: string) => string): string => {
   let text = ""
   for (let i = 0; text.length < size; i++) text += item(words[i % words.length]!)

@@ -9,27 +9,30 @@
  *
  * Source: Ollama `docs/api.md` and `docs/faq.md`.
  */
-import * as AiError from "effect/ai/AiError"
+import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Answer from "./internal/answer.ts"
 import * as Exchange from "./internal/exchange.ts"
 import { newIds } from "./internal/newIds.ts"
+import * as OllamaApi from "./internal/ollamaApi.ts"
 import * as OllamaRequest from "./internal/ollamaRequest.ts"
 import * as OllamaResponse from "./internal/ollamaResponse.ts"
+import * as OllamaServer from "./internal/ollamaServer.ts"
 import * as Setting from "./internal/setting.ts"
 import * as Provider from "./Provider.ts"
+import { detail } from "./ProviderFailure.ts"
 
 /** Where Ollama runs, and which model to ask. */
 export interface Options {
@@ -54,6 +57,21 @@ export interface Options {
   readonly headers?: Headers.Input | undefined
   /** Model options of every request: `{ temperature: 0 }`. Defaults to `{}`. */
   readonly parameters?: Readonly<Record<string, Schema.Json>> | undefined
+  /**
+   * Whether `preflight` fetches the model where it is missing, which takes gigabytes, and who is told how far it is. A
+   * request for an answer never does. Defaults to `false`.
+   */
+  readonly pull?: boolean | ((progress: PullProgress) => Effect.Effect<void>) | undefined
+}
+
+/** How far a download is. */
+export interface PullProgress {
+  /** What Ollama does: `"pulling manifest"`, `"pulling a80c4f17acd5"`, `"verifying sha256 digest"`, `"success"`. */
+  readonly status: string
+  /** Bytes that are there, of all layers that are known so far. It never decreases. */
+  readonly completed: number
+  /** Bytes of all layers that are known so far. */
+  readonly total: number
 }
 
 /** What the server says about itself and the model. */
@@ -61,7 +79,15 @@ export interface Inspection {
   readonly version: string
   /** The names of all models that are installed. */
   readonly models: ReadonlyArray<string>
+  /**
+   * What the model can do. Its `contextWindow` is `numCtx`, else the context that it is loaded with, else the longest that it
+   * has.
+   */
   readonly capabilities: Provider.Capabilities
+  /** Whether it is in memory, so that an answer need not wait for it. */
+  readonly loaded: boolean
+  /** The longest context that the model has, in tokens, whatever the server gives it. */
+  readonly contextLength: number | undefined
   /** Whether the model can think. */
   readonly thinking: boolean
 }
@@ -76,13 +102,18 @@ export interface OllamaProvider extends Provider.Provider {
    * which command helps.
    */
   readonly inspect: Effect.Effect<Inspection, AiError.AiError>
+  /**
+   * Fetches the model, as `ollama pull` does, and tells how far it is. A download that breaks off goes on from where it was,
+   * until nothing new has come five times.
+   */
+  readonly pull: Stream.Stream<PullProgress, AiError.AiError>
 }
 
 /** The model that is asked when none is named. */
 export const defaultModel = "llama3.2"
 
 /** Where Ollama listens when nobody said otherwise. */
-export const defaultHost = "http://127.0.0.1:11434"
+export const defaultHost = OllamaApi.defaultHost
 
 /**
  * Reads a host as Ollama's own client reads `OLLAMA_HOST`: the port is 11434 unless there is a scheme, and an address to
@@ -96,18 +127,7 @@ export const defaultHost = "http://127.0.0.1:11434"
  * OllamaProvider.parseHost("https://ollama.example.com/") // => "https://ollama.example.com"
  * ```
  */
-export const parseHost = (host: string): string => {
-  const trimmed = host.trim()
-  const hasScheme = /^[a-z]+:\/\//i.test(trimmed)
-  const rooted = trimmed.startsWith(":") ? `127.0.0.1${trimmed}` : trimmed
-  const url = URL.parse(hasScheme ? rooted : `http://${rooted}`)
-  if (trimmed === "" || url === null || !/^https?:$/.test(url.protocol)) {
-    throw new RangeError(`OllamaProvider: host must be a URL or host:port, got ${JSON.stringify(host)}`)
-  }
-  if (url.hostname === "0.0.0.0" || url.hostname === "[::]") url.hostname = "127.0.0.1"
-  if (!hasScheme && url.port === "" && !/:80(\/|$)/.test(rooted)) url.port = "11434"
-  return url.href.replace(/\/+$/, "")
-}
+export const parseHost = (host: string): string => OllamaApi.parseHost("OllamaProvider", host)
 
 /**
  * Makes a provider over the `HttpClient` in context. Nothing is sent before the first request; `inspect` and `preflight`
@@ -153,62 +173,13 @@ export const makeConfig = Effect.fnUntraced(function*(
   return yield* Setting.make(() => make({ ...options, host, model }))
 })
 
-const Version = Schema.Struct({ version: Schema.String })
-const Tags = Schema.Struct({ models: Schema.Array(Schema.Struct({ name: Schema.String })) })
-const Show = Schema.Struct({
-  capabilities: Schema.optional(Schema.NullOr(Schema.Array(Schema.String))),
-  model_info: Schema.optional(Schema.NullOr(Schema.Record(Schema.String, Schema.Unknown)))
-})
-
-const contextLength = (info: Readonly<Record<string, unknown>>): number | undefined => {
-  const entry = Object.entries(info).find(([key]) => key.endsWith(".context_length"))
-  return typeof entry?.[1] === "number" ? entry[1] : undefined
-}
-
-const sameModel = (installed: string, wanted: string): boolean =>
-  installed === wanted || installed === `${wanted}:latest`
-
-const checkNumCtx = (numCtx: number | undefined): number | undefined => {
-  if (numCtx !== undefined && (!Number.isInteger(numCtx) || numCtx < 1)) {
-    throw new RangeError(`OllamaProvider.make: numCtx must be a whole number of 1 or more, got ${numCtx}`)
-  }
-  return numCtx
-}
-
-/** Seconds, or -1 for ever. */
-const keepAliveSeconds = (keepAlive: Duration.Input): number => {
-  const seconds = Duration.toSeconds(Duration.fromInputUnsafe(keepAlive))
-  return Number.isFinite(seconds) ? seconds : -1
-}
-
 const makeWith = (options: Options) => {
-  const name = options.name ?? "ollama"
-  const model = options.model ?? defaultModel
-  const host = parseHost(options.host ?? defaultHost)
+  const api = OllamaApi.make("OllamaProvider", options, defaultModel)
+  const { host, model, name, numCtx, prepare } = api
   const url = `${host}/api/chat`
-  const numCtx = checkNumCtx(options.numCtx)
-  const parameters = numCtx === undefined ? options.parameters : { ...options.parameters, num_ctx: numCtx }
 
   return (client: HttpClient.HttpClient): OllamaProvider => {
-    const exchangeOf = (method: string): Exchange.Exchange => ({
-      module: "OllamaProvider",
-      method,
-      provider: name,
-      client,
-      secrets: [],
-      advice: (kind) => {
-        if (kind === "unknownModel") return `Run \`ollama pull ${model}\``
-        if (kind === "unsupported") {
-          return `Choose a model that can: \`ollama show ${model}\` lists what this one can do`
-        }
-        if (kind === "overloaded") return "Raise OLLAMA_NUM_PARALLEL or OLLAMA_MAX_QUEUE on the server"
-        return undefined
-      },
-      unreachable: () => `Ollama does not answer at ${host}. Start it with \`ollama serve\`, or set OLLAMA_HOST`
-    })
-
-    const prepare = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest =>
-      options.headers === undefined ? request : HttpClientRequest.setHeaders(request, options.headers)
+    const exchangeOf = (method: string) => api.exchangeOf(client, method)
 
     const post = Effect.fnUntraced(function*(
       exchange: Exchange.Exchange,
@@ -218,11 +189,9 @@ const makeWith = (options: Options) => {
       const body = yield* Effect.mapError(OllamaRequest.make(request), (reason) => Exchange.failure(exchange, reason))
       return prepare(HttpClientRequest.post(url)).pipe(
         HttpClientRequest.bodyJsonUnsafe({
-          model,
+          ...api.body,
           ...body,
           stream,
-          ...(parameters === undefined ? {} : { options: parameters }),
-          ...(options.keepAlive === undefined ? {} : { keep_alive: keepAliveSeconds(options.keepAlive) }),
           ...(options.think === undefined ? {} : { think: options.think })
         })
       )
@@ -249,40 +218,11 @@ const makeWith = (options: Options) => {
         return Answer.run(body, OllamaResponse.stream(Exchange.errors(exchange, url), newId))
       }))
 
-    const inspect = Effect.gen(function*() {
-      const exchange = exchangeOf("inspect")
-      const { version } = yield* Exchange.json(exchange, prepare(HttpClientRequest.get(`${host}/api/version`)), Version)
-      const tags = yield* Exchange.json(exchange, prepare(HttpClientRequest.get(`${host}/api/tags`)), Tags)
-      const models = tags.models.map((model) => model.name)
-      if (!models.some((installed) => sameModel(installed, model))) {
-        const installed = models.length === 0 ? "No model is installed" : `Installed: ${models.join(", ")}`
-        return yield* Exchange.failure(
-          exchange,
-          new AiError.InvalidRequestError({
-            parameter: "model",
-            description: `Ollama at ${host} has no model "${model}". Run \`ollama pull ${model}\`. ${installed}`,
-            metadata: { holdfast: { kind: "unknownModel" } }
-          })
-        )
-      }
-      const show = yield* Exchange.json(
-        exchange,
-        prepare(HttpClientRequest.post(`${host}/api/show`)).pipe(HttpClientRequest.bodyJsonUnsafe({ model })),
-        Show
-      )
-      const can = show.capabilities ?? []
-      return {
-        version,
-        models,
-        thinking: can.includes("thinking"),
-        capabilities: {
-          tools: can.includes("tools"),
-          images: can.includes("vision"),
-          structuredOutput: true,
-          contextWindow: numCtx ?? contextLength(show.model_info ?? {})
-        }
-      }
-    })
+    const serverOf = (method: string) => ({ host, model, numCtx, prepare, exchange: exchangeOf(method) })
+    const inspect = OllamaServer.inspect(serverOf("inspect"))
+    const pull = OllamaServer.pull(serverOf("pull"))
+    const onProgress = typeof options.pull === "function" ? options.pull : () => Effect.void
+    const isMissing = ({ reason }: AiError.AiError) => detail(reason).kind === "unknownModel"
 
     return {
       name,
@@ -293,7 +233,13 @@ const makeWith = (options: Options) => {
       generateText,
       streamText,
       inspect,
-      preflight: Effect.asVoid(inspect)
+      pull,
+      preflight: options.pull === undefined || options.pull === false
+        ? Effect.asVoid(inspect)
+        : inspect.pipe(
+          Effect.catchIf(isMissing, () => Effect.andThen(Stream.runForEach(pull, onProgress), inspect)),
+          Effect.asVoid
+        )
     }
   }
 }

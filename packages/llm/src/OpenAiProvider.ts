@@ -134,7 +134,10 @@ const makeWith = (options: Options) => {
       request: LanguageModel.ProviderOptions,
       stream: boolean
     ): Effect.fn.Return<HttpClientRequest.HttpClientRequest, AiError.AiError> {
-      const body = yield* Effect.mapError(OpenAiRequest.make(request, preset), (reason) => Exchange.failure(exchange, reason))
+      const body = yield* Effect.mapError(
+        OpenAiRequest.make(request, preset),
+        (reason) => Exchange.failure(exchange, reason)
+      )
       return prepare(HttpClientRequest.post(url)).pipe(
         HttpClientRequest.accept(stream ? "text/event-stream" : "application/json"),
         HttpClientRequest.bodyJsonUnsafe({
@@ -158,7 +161,9 @@ const makeWith = (options: Options) => {
       )
       const newId = yield* newIds
       const now = yield* Clock.currentTimeMillis
-      return yield* Effect.fromResult(OpenAiResponse.fromCompletion(completion, Exchange.errors(exchange, url), newId, now))
+      return yield* Effect.fromResult(
+        OpenAiResponse.fromCompletion(completion, Exchange.errors(exchange, url), newId, now)
+      )
     })
 
     const streamText = (

@@ -172,7 +172,8 @@ const overflowMessage =
 const modelCode = /^(model_not_found|unknown_model|invalid_model)$/
 /** A model that wrote a call of a tool which is none: it may write a better one (Groq). */
 const failedGeneration = /^tool_use_failed$/
-const modelMessage = /model .*(not found|does not exist|is not available)|no such model|try pulling it/i
+const modelMessage =
+  /model .*(not found|does not exist|is not available)|no such model|try pulling it|pull model manifest: file does not exist/i
 const policyCode = /^(content_filter|content_policy_violation|responsible_ai_policy_violation|moderation.*)$/
 const unsupportedMessage =
   /tools? (choice|param) requires --|(does not|doesn't|not) support(ed)?\b.*(tool|function|image|vision|think|schema|response_format|format)|(tool|function|image|vision|schema|response_format).*(does not|is not|are not|isn't|not) support/i

@@ -78,7 +78,6 @@ const answer = [
 const text = (parts: ReadonlyArray<Response.StreamPartEncoded>): string =>
   parts.flatMap((part) => part.type === "text-delta" ? [part.delta] : []).join("")
 
-
 const signed = { anthropic: { info: { type: "thinking", signature: "signature" }, model: "m" } }
 
 const Weather = Tool.make("weather", {

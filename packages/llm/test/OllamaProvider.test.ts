@@ -8,10 +8,15 @@ import * as Tool from "effect/ai/Tool"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
 import * as LoopbackServer from "./LoopbackServer.ts"
+import * as PiecesClient from "./PiecesClient.ts"
 import { collect, generate, stream } from "./providerOptions.ts"
 
 const over = (reply: LoopbackServer.Reply, options?: OllamaProvider.Options) =>
@@ -223,6 +228,14 @@ describe("OllamaProvider", () => {
         assert.include(error.message, advice)
       }).pipe(Effect.scoped))
 
+    it.live("takes a request that the server cancelled for one that may be tried again", () =>
+      Effect.gen(function*() {
+        const { provider } = yield* over({ status: 499, body: { error: "request canceled" } })
+        const error = yield* Effect.flip(generate(provider))
+        assert.strictEqual(error.reason._tag, "InternalProviderError")
+        assert.strictEqual(detail(error.reason).kind, "transient")
+      }).pipe(Effect.scoped))
+
     it.live("says how to start Ollama where it does not run", () =>
       Effect.gen(function*() {
         const provider = yield* OllamaProvider.make({ host: yield* LoopbackServer.closedPort })
@@ -234,9 +247,14 @@ describe("OllamaProvider", () => {
   })
 
   describe("inspect", () => {
-    const serving = (names: ReadonlyArray<string>) =>
+    const serving = (names: ReadonlyArray<string>, running: LoopbackServer.Reply = { body: { models: [] } }) =>
       LoopbackServer.make(({ url }) => {
         switch (url) {
+          case "/api/ps":
+            return running
+          case "/api/pull":
+            names = [...names, "llama3.2:latest"]
+            return { pieces: [line({ status: "pulling manifest" }), line({ status: "success" })] }
           case "/api/version":
             return { body: { version: "0.12.3" } }
           case "/api/tags":
@@ -259,9 +277,50 @@ describe("OllamaProvider", () => {
           version: "0.12.3",
           models: ["llama3.2:latest", "qwen3:8b"],
           thinking: true,
+          loaded: false,
+          contextLength: 131_072,
           capabilities: { tools: true, images: false, structuredOutput: true, contextWindow: 131_072 }
         })
-        assert.deepStrictEqual(server.received.at(-1)?.body, { model: "llama3.2" })
+        assert.deepStrictEqual(server.received.at(-2)?.body, { model: "llama3.2" })
+      }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer)))
+
+    it.live("counts on the context that the model is loaded with, or that it will be", () =>
+      Effect.gen(function*() {
+        const server = yield* serving(["llama3.2:latest"], {
+          body: { models: [{ name: "qwen3:8b" }, { name: "llama3.2:latest", context_length: 4096 }] }
+        })
+        const [found, asked] = yield* Effect.all([
+          Effect.flatMap(OllamaProvider.make({ host: server.url }), ({ inspect }) => inspect),
+          Effect.flatMap(OllamaProvider.make({ host: server.url, numCtx: 8192 }), ({ inspect }) => inspect)
+        ])
+        assert.deepInclude(found, { loaded: true, contextLength: 131_072 })
+        assert.strictEqual(found.capabilities.contextWindow, 4096)
+        assert.strictEqual(asked.capabilities.contextWindow, 8192)
+      }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer)))
+
+    it.live("asks a server that cannot tell what it has loaded for the rest", () =>
+      Effect.gen(function*() {
+        const server = yield* serving(["llama3.2:latest"], { status: 404, body: "404 page not found" })
+        const provider = yield* OllamaProvider.make({ host: server.url })
+        assert.deepInclude(yield* provider.inspect, { loaded: false, version: "0.12.3" })
+      }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer)))
+
+    it.live("fetches a missing model in preflight only where that is asked for", () =>
+      Effect.gen(function*() {
+        const told: Array<string> = []
+        const server = yield* serving(["qwen3:8b"])
+        const pulls = () => server.received.filter(({ url }) => url === "/api/pull").length
+        const careful = yield* OllamaProvider.make({ host: server.url })
+        assert.include((yield* Effect.flip(careful.preflight)).message, "ollama pull llama3.2")
+        assert.strictEqual(pulls(), 0)
+        const eager = yield* OllamaProvider.make({
+          host: server.url,
+          pull: ({ status }) => Effect.sync(() => told.push(status))
+        })
+        yield* eager.preflight
+        yield* eager.preflight
+        assert.strictEqual(pulls(), 1)
+        assert.deepStrictEqual(told, ["pulling manifest", "success"])
       }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer)))
 
     it.live("says which command gets a model that is missing", () =>
@@ -272,6 +331,97 @@ describe("OllamaProvider", () => {
         assert.include(error.message, "Run `ollama pull llama3.2:1b`. Installed: qwen3:8b")
         assert.strictEqual(detail(error.reason).kind, "unknownModel")
       }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer)))
+  })
+
+  describe("pull", () => {
+    const layer = (digest: string, total: number, completed?: number) =>
+      line({ status: `pulling ${digest}`, digest: `sha256:${digest}`, total, completed })
+    const manifest = line({ status: "pulling manifest" })
+    const success = line({ status: "verifying sha256 digest" }) + line({ status: "success" })
+
+    /** Each download plays the next of these; what follows the last is the end. */
+    const pulling = (...downloads: ReadonlyArray<string>) =>
+      Effect.gen(function*() {
+        let asked = 0
+        const client = HttpClient.make((request) => {
+          const text = downloads[Math.min(asked++, downloads.length - 1)] ?? ""
+          const after = text === "" || /success|error/.test(text) ? "end" : "reset"
+          return PiecesClient.make(() => [new TextEncoder().encode(text)], after).execute(request)
+        })
+        const { pull } = yield* Effect.provideService(
+          OllamaProvider.make({ host: "http://pieces", model: "m" }),
+          HttpClient.HttpClient,
+          client
+        )
+        const seen: Array<OllamaProvider.PullProgress> = []
+        const fiber = yield* Effect.forkChild(
+          Effect.exit(Stream.runForEach(pull, (progress) => Effect.sync(() => seen.push(progress)))),
+          { startImmediately: true }
+        )
+        while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("1 minute")
+        return { asked, seen, exit: yield* Fiber.join(fiber) }
+      })
+
+    it.effect("tells how far it is, over all layers", () =>
+      Effect.gen(function*() {
+        const { asked, exit, seen } = yield* pulling(
+          manifest + layer("a", 100) + layer("a", 100, 60) + layer("b", 10, 10) + layer("a", 100, 100) +
+            success.trimEnd()
+        )
+        assert.isTrue(Exit.isSuccess(exit))
+        assert.strictEqual(asked, 1)
+        assert.deepStrictEqual(seen, [
+          { status: "pulling manifest", completed: 0, total: 0 },
+          { status: "pulling a", completed: 0, total: 100 },
+          { status: "pulling a", completed: 60, total: 100 },
+          { status: "pulling b", completed: 70, total: 110 },
+          { status: "pulling a", completed: 110, total: 110 },
+          { status: "verifying sha256 digest", completed: 110, total: 110 },
+          { status: "success", completed: 110, total: 110 }
+        ])
+      }))
+
+    it.effect("goes on from where it broke off, however often, and tells nothing twice", () =>
+      Effect.gen(function*() {
+        const steps = Array.from({ length: 12 }, (_, i) =>
+          manifest + layer("a", 120, i * 10) + layer("a", 120, i * 10 + 5))
+        const { asked, exit, seen } = yield* pulling(...steps, manifest + layer("a", 120, 120) + success)
+        assert.isTrue(Exit.isSuccess(exit))
+        assert.strictEqual(asked, 13)
+        assert.strictEqual(
+          seen.filter(({ status }) =>
+            status === "pulling manifest"
+          ).length,
+          1
+        )
+        const completed = seen.map((progress) => progress.completed)
+        assert.deepStrictEqual(completed, completed.toSorted((a, b) => a - b))
+      }))
+
+    it.effect("gives up when nothing new has come five times", () =>
+      Effect.gen(function*() {
+        const { asked, exit } = yield* pulling(manifest + layer("a", 100, 50))
+        assert.strictEqual(asked, 6)
+        assert.include(String(exit), "the connection broke off")
+      }))
+
+    it.effect("takes an end without success for a cut, and a registry that fails for one to ask again", () =>
+      Effect.gen(function*() {
+        const { asked, exit } = yield* pulling(
+          "",
+          manifest + line({ error: "max retries exceeded: unexpected EOF" }),
+          manifest + layer("a", 100, 100) + success
+        )
+        assert.isTrue(Exit.isSuccess(exit))
+        assert.strictEqual(asked, 3)
+      }))
+
+    it.effect("says of a model that nobody has where to look for its name", () =>
+      Effect.gen(function*() {
+        const { asked, exit } = yield* pulling(manifest + line({ error: "pull model manifest: file does not exist" }))
+        assert.strictEqual(asked, 1)
+        assert.include(String(exit), "Look for its name in https://ollama.com/library")
+      }))
   })
 
   describe("makeConfig", () => {

@@ -61,7 +61,6 @@ const answer = [
 const text = (parts: ReadonlyArray<Response.StreamPartEncoded>): string =>
   parts.flatMap((part) => part.type === "text-delta" ? [part.delta] : []).join("")
 
-
 const Weather = Tool.make("weather", {
   description: "The weather in a city",
   parameters: Schema.Struct({ city: Schema.String }),

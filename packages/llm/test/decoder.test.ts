@@ -27,7 +27,21 @@ const named = ({ data, event }: Decoder.Event) => ({ name: event ?? "", data })
 
 const Cuts = Schema.Array(Schema.Literals([0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987]))
 const Words = Schema.Array(
-  Schema.Literals(["a", " ", ":", "Grüße", "世界", "🌍", "data:", "error:", "{\"a\":1}", "\uFEFF", "\u2028", "\u0085", "\0"])
+  Schema.Literals([
+    "a",
+    " ",
+    ":",
+    "Grüße",
+    "世界",
+    "🌍",
+    "data:",
+    "error:",
+    "{\"a\":1}",
+    "\uFEFF",
+    "\u2028",
+    "\u0085",
+    "\0"
+  ])
 )
 const Eol = Schema.Literals(["\n", "\r\n", "\r"])
 const Started = Schema.Literals(["", "\uFEFF", ": hello\n", "\n\r\n"])
@@ -77,7 +91,22 @@ describe("events", () => {
     "reads garbage the same wherever it is cut (2,000 cases)",
     {
       pieces: Schema.Array(
-        Schema.Literals(["data", ":", " ", "\n", "\r", "\n\n", "event:", "error:", "id:", "é", "🌍", "x", "\uFEFF", "retry:1"])
+        Schema.Literals([
+          "data",
+          ":",
+          " ",
+          "\n",
+          "\r",
+          "\n\n",
+          "event:",
+          "error:",
+          "id:",
+          "é",
+          "🌍",
+          "x",
+          "\uFEFF",
+          "retry:1"
+        ])
       ),
       byte: Schema.Literals([0x00, 0x80, 0xbf, 0xc3, 0xe2, 0xf0, 0xff]),
       cuts: Cuts,

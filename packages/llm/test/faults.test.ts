@@ -96,8 +96,10 @@ describe.each(recordings.map((recording) => [recording.name, recording] as const
 
   const over = (client: HttpClient.HttpClient) =>
     Effect.provideService(recording.provider("http://pieces"), HttpClient.HttpClient, client)
-  const readWhole = Effect.flatMap(over(PiecesClient.make(() => [bytes])), (provider) =>
-    collect(provider, { tools: [Weather] }))
+  const readWhole = Effect.flatMap(
+    over(PiecesClient.make(() => [bytes])),
+    (provider) => collect(provider, { tools: [Weather] })
+  )
 
   it.effect(`M2: reads the same answer in two pieces, wherever it is cut, and byte by byte ${tried(bytes.length)}`, () =>
     Effect.gen(function*() {
@@ -178,9 +180,7 @@ describe.each(recordings.map((recording) => [recording.name, recording] as const
 
   const kinds: ReadonlyArray<Fault> = [...faults, "stall"]
   const sample = (every: number) =>
-    kinds.flatMap((fault) =>
-      positions.filter((at) => at % every === 0 || at >= proven).map((at) => ({ fault, at }))
-    )
+    kinds.flatMap((fault) => positions.filter((at) => at % every === 0 || at >= proven).map((at) => ({ fault, at })))
   const inChain = sample(5)
   it.effect(
     `M3: runs each tool once on its whole parameters, or none ${tried(inChain.length)}`,

@@ -14,7 +14,8 @@ import * as LoopbackServer from "./LoopbackServer.ts"
 import { collect, generate } from "./providerOptions.ts"
 
 const event = (data: unknown): string => `data: ${JSON.stringify(data)}\n\n`
-const delta = (delta: object, rest?: object): string => event({ id: "c1", model: "m", choices: [{ index: 0, delta, ...rest }] })
+const delta = (delta: object, rest?: object): string =>
+  event({ id: "c1", model: "m", choices: [{ index: 0, delta, ...rest }] })
 const call = (index: number, id: string | undefined, name: string | undefined, args: string): string =>
   delta({ tool_calls: [{ index, id, type: "function", function: { name, arguments: args } }] })
 const usage = { prompt_tokens: 9, completion_tokens: 4 }
@@ -65,7 +66,11 @@ const replays: ReadonlyArray<Replay> = [
     failures: [
       {
         what: "a spent quota under 429",
-        reply: refusal(429, { message: "You exceeded your current quota", type: "insufficient_quota", code: "insufficient_quota" }),
+        reply: refusal(429, {
+          message: "You exceeded your current quota",
+          type: "insufficient_quota",
+          code: "insufficient_quota"
+        }),
         tag: "QuotaExhaustedError"
       },
       {
@@ -76,7 +81,10 @@ const replays: ReadonlyArray<Replay> = [
       },
       {
         what: "a prompt that is too long",
-        reply: refusal(400, { message: "This model's maximum context length is 128000 tokens", code: "context_length_exceeded" }),
+        reply: refusal(400, {
+          message: "This model's maximum context length is 128000 tokens",
+          code: "context_length_exceeded"
+        }),
         tag: "InvalidRequestError",
         kind: "contextOverflow"
       }
@@ -95,12 +103,20 @@ const replays: ReadonlyArray<Replay> = [
       ": OPENROUTER PROCESSING\n\n",
       call(0, "", "", "\"Oslo\"}"),
       // Usage beside a choice that says nothing new.
-      event({ id: "c1", choices: [{ index: 0, delta: { content: "" }, finish_reason: "tool_calls", native_finish_reason: "stop" }], usage }),
+      event({
+        id: "c1",
+        choices: [{ index: 0, delta: { content: "" }, finish_reason: "tool_calls", native_finish_reason: "stop" }],
+        usage
+      }),
       done
     ],
     toolChoice: byName,
     failures: [
-      { what: "no credit", reply: refusal(402, { code: 402, message: "Insufficient credits" }), tag: "QuotaExhaustedError" },
+      {
+        what: "no credit",
+        reply: refusal(402, { code: 402, message: "Insufficient credits" }),
+        tag: "QuotaExhaustedError"
+      },
       {
         what: "the host's own words",
         reply: refusal(400, {
@@ -135,11 +151,20 @@ const replays: ReadonlyArray<Replay> = [
     variables: { GROQ_API_KEY: "gsk_1" },
     location: "cloud",
     stream: [
-      event({ id: "c1", model: "m", choices: [{ index: 0, delta: { role: "assistant", content: "" } }], x_groq: { id: "req_1" } }),
+      event({
+        id: "c1",
+        model: "m",
+        choices: [{ index: 0, delta: { role: "assistant", content: "" } }],
+        x_groq: { id: "req_1" }
+      }),
       delta({ reasoning: "Hm." }),
       delta({ content: "Let me look." }),
       call(0, "call_a", "weather", "{\"city\":\"Oslo\"}"),
-      event({ id: "c1", choices: [{ index: 0, delta: {}, finish_reason: "tool_calls" }], x_groq: { id: "req_1", usage } }),
+      event({
+        id: "c1",
+        choices: [{ index: 0, delta: {}, finish_reason: "tool_calls" }],
+        x_groq: { id: "req_1", usage }
+      }),
       done
     ],
     toolChoice: byName,
@@ -169,7 +194,10 @@ const replays: ReadonlyArray<Replay> = [
       },
       {
         what: "a limit of tokens a minute",
-        reply: { ...refusal(429, { message: "Rate limit reached", type: "tokens", code: "rate_limit_exceeded" }), headers: { "retry-after": "7" } },
+        reply: {
+          ...refusal(429, { message: "Rate limit reached", type: "tokens", code: "rate_limit_exceeded" }),
+          headers: { "retry-after": "7" }
+        },
         tag: "RateLimitError"
       }
     ]
@@ -187,7 +215,10 @@ const replays: ReadonlyArray<Replay> = [
       call(0, undefined, "weather", ""),
       call(0, undefined, undefined, "{\"city\":"),
       call(0, undefined, undefined, " \"Oslo\"}"),
-      event({ id: "c1", choices: [{ index: 0, delta: { content: "" }, finish_reason: "tool_calls", stop_reason: null }] }),
+      event({
+        id: "c1",
+        choices: [{ index: 0, delta: { content: "" }, finish_reason: "tool_calls", stop_reason: null }]
+      }),
       event({ id: "c1", choices: [], usage: { ...usage, total_tokens: 13 } }),
       done
     ],
@@ -249,7 +280,11 @@ const replays: ReadonlyArray<Replay> = [
     failures: [
       {
         what: "a stream that fails with 200",
-        reply: { pieces: ["event: error\ndata: {\"error\":{\"message\":\"The model has crashed without additional information\"}}\n\n"] },
+        reply: {
+          pieces: [
+            "event: error\ndata: {\"error\":{\"message\":\"The model has crashed without additional information\"}}\n\n"
+          ]
+        },
         tag: "InternalProviderError",
         says: "has crashed"
       },
@@ -360,14 +395,17 @@ describe.each(replays.map((replay) => [replay.preset, replay] as const))("%s", (
       assert.strictEqual((body["tools"] as ReadonlyArray<unknown>).length, replay.toolChoice === "required" ? 1 : 2)
     }).pipe(Effect.scoped))
 
-  it.live.each(replay.failures.map((failure) => [failure.what, failure] as const))("knows %s", ([, failure]) =>
-    Effect.gen(function*() {
-      const { provider } = yield* over(failure.reply)
-      const error = yield* Effect.flip(failure.reply.pieces === undefined ? generate(provider) : collect(provider))
-      assert.strictEqual(error.reason._tag, failure.tag)
-      if (failure.kind !== undefined) assert.strictEqual(ProviderFailure.detail(error.reason).kind, failure.kind)
-      assert.include(error.message, failure.says ?? "")
-    }).pipe(Effect.scoped))
+  it.live.each(replay.failures.map((failure) => [failure.what, failure] as const))(
+    "knows %s",
+    ([, failure]) =>
+      Effect.gen(function*() {
+        const { provider } = yield* over(failure.reply)
+        const error = yield* Effect.flip(failure.reply.pieces === undefined ? generate(provider) : collect(provider))
+        assert.strictEqual(error.reason._tag, failure.tag)
+        if (failure.kind !== undefined) assert.strictEqual(ProviderFailure.detail(error.reason).kind, failure.kind)
+        assert.include(error.message, failure.says ?? "")
+      }).pipe(Effect.scoped)
+  )
 
   it.effect("is configured by variables of its own", () =>
     Effect.gen(function*() {

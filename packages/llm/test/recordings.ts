@@ -28,7 +28,13 @@ const event = (data: unknown, name?: string): string =>
 const line = (data: unknown): string => `${JSON.stringify(data)}\n`
 
 const chunk = (delta: object, rest?: object): string =>
-  event({ id: "chat-1", object: "chat.completion.chunk", created: 1_700_000_000, model: "m", choices: [{ index: 0, delta, ...rest }] })
+  event({
+    id: "chat-1",
+    object: "chat.completion.chunk",
+    created: 1_700_000_000,
+    model: "m",
+    choices: [{ index: 0, delta, ...rest }]
+  })
 const call = (index: number, rest: object): string => chunk({ tool_calls: [{ index, ...rest }] })
 
 const openAi: Recording = {
@@ -126,7 +132,12 @@ const anthropic: Recording = {
 }
 
 const says = (message: object): string =>
-  line({ model: "m:latest", created_at: "2026-11-24T12:00:00Z", message: { role: "assistant", ...message }, done: false })
+  line({
+    model: "m:latest",
+    created_at: "2026-11-24T12:00:00Z",
+    message: { role: "assistant", ...message },
+    done: false
+  })
 const calls = [
   { id: "call_a", function: { name: "weather", arguments: { city: "Oslo" } } },
   { id: "call_b", function: { name: "weather", arguments: { city: "Rome" } } }

@@ -37,6 +37,7 @@ export const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyA
         " | "
       )
     } |\n`
-  return line(head) + line(widths.map((width, column) => column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)) +
+  return line(head) +
+    line(widths.map((width, column) => column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)) +
     rows.map(line).join("")
 }

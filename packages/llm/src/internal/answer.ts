@@ -49,7 +49,7 @@ export interface Protocol<Item> {
   readonly errors: Errors
 }
 
-const isJson = (text: string): boolean => Result.isSuccess(Result.try((): unknown => JSON.parse(text)))
+export const isJson = (text: string): boolean => Result.isSuccess(Result.try((): unknown => JSON.parse(text)))
 
 /** The machine of a protocol. */
 export const machine = <Item>(protocol: Protocol<Item>): Machine => {

@@ -66,10 +66,11 @@ export const make = (module: string, options: Options, defaultModel: (preset: Pr
   }
 }
 
-/** Key, model and URL from the variables of a preset. */
+/** Key, model and URL from the variables of a preset; `model` is the end of the model's. */
 export const config = (
-  preset: keyof typeof presets = "openai"
+  preset: keyof typeof presets = "openai",
+  model: "_MODEL" | "_EMBEDDING_MODEL" = "_MODEL"
 ): Effect.Effect<Setting.Api, Config.ConfigError> => {
   const { location, name, variables } = presets[preset]
-  return Setting.api(variables, location === "local" ? undefined : `a key of ${name}'s`)
+  return Setting.api(variables, location === "local" ? undefined : `a key of ${name}'s`, variables + model)
 }

@@ -165,7 +165,10 @@ export const make = Effect.fnUntraced(function*(
     messages,
     ...(tools.length === 0
       ? {}
-      : { tools: tools.map(toTool), tool_choice: toToolChoice(isWord ? wordOf(options.toolChoice) : options.toolChoice) }),
+      : {
+        tools: tools.map(toTool),
+        tool_choice: toToolChoice(isWord ? wordOf(options.toolChoice) : options.toolChoice)
+      }),
     ...(format.type === "text" ? {} : {
       response_format: {
         type: "json_schema",

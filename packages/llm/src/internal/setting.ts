@@ -43,14 +43,15 @@ export interface Api {
 
 /**
  * `OPENAI_API_KEY`, `OPENAI_MODEL` and `OPENAI_BASE_URL` of the prefix `OPENAI`. Where the API is somebody's who wants a key,
- * `key` says whose: one without a key, and without a URL of another server, fails.
+ * `key` says whose: one without a key, and without a URL of another server, fails. `modelVariable` is another name for the model.
  */
 export const api = Effect.fnUntraced(function*(
   prefix: string,
-  key: string | undefined
+  key: string | undefined,
+  modelVariable: string = `${prefix}_MODEL`
 ): Effect.fn.Return<Api, Config.ConfigError> {
   const apiKey = Option.getOrUndefined(yield* secret(`${prefix}_API_KEY`))
-  const model = Option.getOrUndefined(yield* text(`${prefix}_MODEL`))
+  const model = Option.getOrUndefined(yield* text(modelVariable))
   const baseUrl = Option.getOrUndefined(yield* text(`${prefix}_BASE_URL`))
   if (key !== undefined && apiKey === undefined && baseUrl === undefined) {
     return yield* Effect.fail(

@@ -1,0 +1,186 @@
+/**
+ * Effect's `EmbeddingModel` by Ollama's `/api/embed`.
+ *
+ * Ollama cuts a text that is too long to what fits, without a word, and the vector is that of the beginning. Here it is asked
+ * not to: such a text is a failure of the kind `contextOverflow`.
+ *
+ * Source: Ollama `docs/api.md`, "Generate Embeddings".
+ */
+import type * as AiError from "effect/ai/AiError"
+import * as EmbeddingModel from "effect/ai/EmbeddingModel"
+import * as Clock from "effect/Clock"
+import type * as Config from "effect/Config"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Headers from "effect/http/Headers"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Embedding from "./internal/embedding.ts"
+import * as Exchange from "./internal/exchange.ts"
+import * as OllamaApi from "./internal/ollamaApi.ts"
+import * as Setting from "./internal/setting.ts"
+
+/** Where Ollama runs, and which model to ask. */
+export interface Options {
+  /** A URL or, as in `OLLAMA_HOST`, `host`, `host:port` or `:port`. Defaults to `"http://127.0.0.1:11434"`. */
+  readonly host?: string | undefined
+  /** The model's name and tag. Defaults to `"nomic-embed-text"`. */
+  readonly model?: string | undefined
+  /** The context's size in tokens. Defaults to what the server chooses. */
+  readonly numCtx?: number | undefined
+  /** How long the model stays loaded after an answer; `Infinity` for ever. Defaults to the server's 5 minutes. */
+  readonly keepAlive?: Duration.Input | undefined
+  /** Names the provider in errors. Defaults to `"ollama"`. */
+  readonly name?: string | undefined
+  /** How long the vectors shall be, where the model can choose. Defaults to the model's own length. */
+  readonly dimensions?: number | undefined
+  /** How many texts go into one request at most. Defaults to 256. */
+  readonly batchSize?: number | undefined
+  /** Headers of every request, for a proxy in front. Defaults to none. */
+  readonly headers?: Headers.Input | undefined
+  /** Model options of every request. Defaults to `{}`. */
+  readonly parameters?: Readonly<Record<string, Schema.Json>> | undefined
+}
+
+/** The model that is asked when none is named. */
+export const defaultModel = "nomic-embed-text"
+
+const opt = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
+
+const Response = Schema.Struct({
+  error: opt(Schema.Unknown),
+  embeddings: opt(Schema.Array(Schema.Array(Schema.Finite))),
+  prompt_eval_count: opt(Schema.Finite)
+})
+
+/**
+ * Makes a model over the `HttpClient` in context. Throws a `RangeError` for options that cannot be right.
+ *
+ * ```ts import.meta.vitest
+ * import { OllamaEmbedding } from "@holdfast/llm"
+ * import { Effect } from "effect"
+ * import { HttpClient, HttpClientResponse } from "effect/http"
+ *
+ * const server = HttpClient.make((request) =>
+ *   Effect.succeed(HttpClientResponse.fromWeb(request, Response.json({ embeddings: [[0.6, 0.8]], prompt_eval_count: 6 }))))
+ *
+ * const program = Effect.gen(function*() {
+ *   const model = yield* OllamaEmbedding.make({ model: "nomic-embed-text" })
+ *   return (yield* model.embedMany(["Why is the sky blue?"])).usage.inputTokens
+ * })
+ *
+ * await Effect.runPromise(Effect.provideService(program, HttpClient.HttpClient, server)) // => 6
+ * ```
+ */
+export const make = (
+  options?: Options
+): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> => {
+  const embed = embedWith(options ?? {})
+  return Effect.flatMap(
+    HttpClient.HttpClient,
+    (client) => Embedding.make(options?.batchSize ?? Embedding.defaultBatchSize, embed(client))
+  )
+}
+
+/**
+ * Makes a model from `OLLAMA_HOST` and `OLLAMA_EMBEDDING_MODEL`; `options` are for the rest.
+ *
+ * ```ts import.meta.vitest
+ * import { OllamaEmbedding } from "@holdfast/llm"
+ * import { ConfigProvider, Effect } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const env = ConfigProvider.fromUnknown({ OLLAMA_HOST: "ftp://gpu.local" })
+ * const program = OllamaEmbedding.makeConfig().pipe(
+ *   Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(env)]),
+ *   Effect.flip
+ * )
+ *
+ * const error = await Effect.runPromise(program)
+ * error.message.includes("host must be a URL") // => true
+ * ```
+ */
+export const makeConfig = Effect.fnUntraced(function*(
+  options?: Omit<Options, "host" | "model">
+): Effect.fn.Return<EmbeddingModel.EmbeddingModel, Config.ConfigError, HttpClient.HttpClient> {
+  const host = Option.getOrUndefined(yield* Setting.text("OLLAMA_HOST"))
+  const model = Option.getOrUndefined(yield* Setting.text("OLLAMA_EMBEDDING_MODEL"))
+  return yield* Setting.make(() => make({ ...options, host, model }))
+})
+
+/**
+ * The layer of an `EmbeddingModel`, as {@link make} makes it.
+ *
+ * ```ts import.meta.vitest
+ * import { OllamaEmbedding } from "@holdfast/llm"
+ * import { Layer } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const EmbeddingLive = OllamaEmbedding.layer({ model: "bge-m3", numCtx: 8192 }).pipe(Layer.provide(FetchHttpClient.layer))
+ *
+ * Layer.isLayer(EmbeddingLive) // => true
+ * ```
+ */
+export const layer = (
+  options?: Options
+): Layer.Layer<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> =>
+  Layer.effect(EmbeddingModel.EmbeddingModel, make(options))
+
+/**
+ * The layer of an `EmbeddingModel` that the environment describes, as {@link makeConfig} makes it.
+ *
+ * ```ts import.meta.vitest
+ * import { OllamaEmbedding } from "@holdfast/llm"
+ * import { ConfigProvider, Effect, Layer } from "effect"
+ * import { EmbeddingModel } from "effect/ai"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const env = ConfigProvider.fromUnknown({ OLLAMA_EMBEDDING_MODEL: "bge-m3" })
+ * const EmbeddingLive = OllamaEmbedding.layerConfig().pipe(
+ *   Layer.provide([FetchHttpClient.layer, ConfigProvider.layer(env)])
+ * )
+ *
+ * // Nothing to embed, nothing to ask for.
+ * const program = EmbeddingModel.EmbeddingModel.use((model) => model.embedMany([])).pipe(Effect.provide(EmbeddingLive))
+ *
+ * const response = await Effect.runPromise(program)
+ * response.embeddings // => []
+ * ```
+ */
+export const layerConfig = (
+  options?: Omit<Options, "host" | "model">
+): Layer.Layer<EmbeddingModel.EmbeddingModel, Config.ConfigError, HttpClient.HttpClient> =>
+  Layer.effect(EmbeddingModel.EmbeddingModel, makeConfig(options))
+
+const embedWith = (options: Options) => {
+  const api = OllamaApi.make("OllamaEmbedding", options, defaultModel)
+  Embedding.checkSize("OllamaEmbedding", "dimensions", options.dimensions)
+  Embedding.checkSize("OllamaEmbedding", "batchSize", options.batchSize)
+  const url = `${api.host}/api/embed`
+
+  return (client: HttpClient.HttpClient) =>
+    Effect.fnUntraced(function*(
+      inputs: ReadonlyArray<string>
+    ): Effect.fn.Return<Embedding.Vectors, AiError.AiError> {
+      const exchange = api.exchangeOf(client, "embedMany")
+      const errors = Exchange.errors(exchange, url)
+      const request = api.prepare(HttpClientRequest.post(url)).pipe(
+        HttpClientRequest.bodyJsonUnsafe({
+          ...api.body,
+          input: inputs,
+          truncate: false,
+          ...(options.dimensions === undefined ? {} : { dimensions: options.dimensions })
+        })
+      )
+      const response = yield* Exchange.json(exchange, request, Response)
+      if (response.error !== undefined && response.error !== null) {
+        return yield* errors.inBand({ error: response.error }, yield* Clock.currentTimeMillis)
+      }
+      const vectors = response.embeddings ?? []
+      yield* Embedding.checkCount(vectors, inputs, errors)
+      return { vectors, inputTokens: response.prompt_eval_count ?? undefined }
+    })
+}

@@ -1,0 +1,190 @@
+/**
+ * Effect's `EmbeddingModel` by OpenAI's embeddings, and by the presets of `OpenAiProvider` or a `baseUrl` whoever speaks the
+ * same.
+ *
+ * It retries nothing: give it an `HttpClient` that does, such as `ResilientHttpClient` of `@holdfast/http`, told that POST may
+ * be repeated here. There is no fallback to another provider either, because vectors of two models do not compare.
+ *
+ * Source: OpenAI API reference, "Create embeddings".
+ */
+import type * as AiError from "effect/ai/AiError"
+import * as EmbeddingModel from "effect/ai/EmbeddingModel"
+import * as Clock from "effect/Clock"
+import type * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import type * as Headers from "effect/http/Headers"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Embedding from "./internal/embedding.ts"
+import * as Exchange from "./internal/exchange.ts"
+import * as OpenAiApi from "./internal/openAiApi.ts"
+import type { presets } from "./internal/openAiPresets.ts"
+import * as Setting from "./internal/setting.ts"
+
+/** How to reach the API, and which model to ask. */
+export interface Options {
+  /** Whose server it is, which the defaults below follow. Defaults to `"openai"`. */
+  readonly preset?: keyof typeof presets | undefined
+  /** Sent as a bearer token. Servers on one's own machine need none. Defaults to none. */
+  readonly apiKey?: Redacted.Redacted | undefined
+  /** The model's id. Defaults to the preset's (`"text-embedding-3-small"` of `"openai"`); most have none, so name it. */
+  readonly model?: string | undefined
+  /** Where the API is, up to and with the version. Defaults to the preset's. */
+  readonly baseUrl?: string | undefined
+  /** Names the provider in errors. Defaults to the preset's name. */
+  readonly name?: string | undefined
+  /** How long the vectors shall be, where the model can choose. Defaults to the model's own length. */
+  readonly dimensions?: number | undefined
+  /** How many texts go into one request at most. Defaults to 256. */
+  readonly batchSize?: number | undefined
+  /** Headers of every request. Defaults to none. */
+  readonly headers?: Headers.Input | undefined
+  /** Fields of every request's body: `{ user: "u1" }`. Defaults to `{}`. */
+  readonly parameters?: Readonly<Record<string, Schema.Json>> | undefined
+}
+
+const opt = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
+
+const Response = Schema.Struct({
+  error: opt(Schema.Unknown),
+  data: opt(Schema.Array(Schema.Struct({ index: opt(Schema.Finite), embedding: Schema.Array(Schema.Finite) }))),
+  usage: opt(Schema.Struct({ prompt_tokens: opt(Schema.Finite) }))
+})
+
+/**
+ * Makes a model over the `HttpClient` in context. Throws a `RangeError` for options that cannot be right.
+ *
+ * ```ts import.meta.vitest
+ * import { OpenAiEmbedding } from "@holdfast/llm"
+ * import { Effect } from "effect"
+ * import { HttpClient, HttpClientResponse } from "effect/http"
+ *
+ * const server = HttpClient.make((request) =>
+ *   Effect.succeed(HttpClientResponse.fromWeb(request, Response.json({ data: [{ index: 0, embedding: [0.6, 0.8] }] }))))
+ *
+ * const program = Effect.gen(function*() {
+ *   const model = yield* OpenAiEmbedding.make({ preset: "vllm", model: "bge-m3" })
+ *   return (yield* model.embed("Why is the sky blue?")).vector
+ * })
+ *
+ * await Effect.runPromise(Effect.provideService(program, HttpClient.HttpClient, server)) // => [0.6, 0.8]
+ * ```
+ */
+export const make = (
+  options?: Options
+): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> => {
+  const embed = embedWith(options ?? {})
+  return Effect.flatMap(
+    HttpClient.HttpClient,
+    (client) => Embedding.make(options?.batchSize ?? Embedding.defaultBatchSize, embed(client))
+  )
+}
+
+/**
+ * Makes a model from `OPENAI_API_KEY`, `OPENAI_EMBEDDING_MODEL` and `OPENAI_BASE_URL`, or from the variables of another preset;
+ * `options` are for the rest. Fails with a `ConfigError` when there is no key for the cloud, unless a base URL says that the
+ * server is another.
+ *
+ * ```ts import.meta.vitest
+ * import { OpenAiEmbedding } from "@holdfast/llm"
+ * import { ConfigProvider, Effect } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const program = OpenAiEmbedding.makeConfig().pipe(
+ *   Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(ConfigProvider.fromUnknown({}))]),
+ *   Effect.flip
+ * )
+ *
+ * const error = await Effect.runPromise(program)
+ * error.message.includes("Set OPENAI_API_KEY") // => true
+ * ```
+ */
+export const makeConfig = Effect.fnUntraced(function*(
+  options?: Omit<Options, "apiKey" | "model" | "baseUrl">
+): Effect.fn.Return<EmbeddingModel.EmbeddingModel, Config.ConfigError, HttpClient.HttpClient> {
+  const api = yield* OpenAiApi.config(options?.preset, "_EMBEDDING_MODEL")
+  return yield* Setting.make(() => make({ ...options, ...api }))
+})
+
+/**
+ * The layer of an `EmbeddingModel`, as {@link make} makes it.
+ *
+ * ```ts import.meta.vitest
+ * import { OpenAiEmbedding } from "@holdfast/llm"
+ * import { Layer, Redacted } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const EmbeddingLive = OpenAiEmbedding.layer({ apiKey: Redacted.make("sk-..."), dimensions: 512 }).pipe(
+ *   Layer.provide(FetchHttpClient.layer)
+ * )
+ *
+ * Layer.isLayer(EmbeddingLive) // => true
+ * ```
+ */
+export const layer = (
+  options?: Options
+): Layer.Layer<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> =>
+  Layer.effect(EmbeddingModel.EmbeddingModel, make(options))
+
+/**
+ * The layer of an `EmbeddingModel` that the environment describes, as {@link makeConfig} makes it.
+ *
+ * ```ts import.meta.vitest
+ * import { OpenAiEmbedding } from "@holdfast/llm"
+ * import { ConfigProvider, Effect, Layer } from "effect"
+ * import { EmbeddingModel } from "effect/ai"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const env = ConfigProvider.fromUnknown({ LLAMACPP_BASE_URL: "http://gpu.local:8080/v1" })
+ * const EmbeddingLive = OpenAiEmbedding.layerConfig({ preset: "llamacpp" }).pipe(
+ *   Layer.provide([FetchHttpClient.layer, ConfigProvider.layer(env)])
+ * )
+ *
+ * // Nothing to embed, nothing to ask for.
+ * const program = EmbeddingModel.EmbeddingModel.use((model) => model.embedMany([])).pipe(Effect.provide(EmbeddingLive))
+ *
+ * const response = await Effect.runPromise(program)
+ * response.embeddings // => []
+ * ```
+ */
+export const layerConfig = (
+  options?: Omit<Options, "apiKey" | "model" | "baseUrl">
+): Layer.Layer<EmbeddingModel.EmbeddingModel, Config.ConfigError, HttpClient.HttpClient> =>
+  Layer.effect(EmbeddingModel.EmbeddingModel, makeConfig(options))
+
+const embedWith = (options: Options) => {
+  const api = OpenAiApi.make("OpenAiEmbedding", options, (preset) => preset.embeddingModel)
+  Embedding.checkSize("OpenAiEmbedding", "dimensions", options.dimensions)
+  Embedding.checkSize("OpenAiEmbedding", "batchSize", options.batchSize)
+  const url = `${api.baseUrl}/embeddings`
+
+  return (client: HttpClient.HttpClient) =>
+    Effect.fnUntraced(function*(
+      inputs: ReadonlyArray<string>
+    ): Effect.fn.Return<Embedding.Vectors, AiError.AiError> {
+      const exchange = api.exchangeOf(client, "embedMany")
+      const errors = Exchange.errors(exchange, url)
+      const request = api.prepare(HttpClientRequest.post(url)).pipe(
+        HttpClientRequest.bodyJsonUnsafe({
+          ...options.parameters,
+          model: api.model,
+          input: inputs,
+          ...(options.dimensions === undefined ? {} : { dimensions: options.dimensions })
+        })
+      )
+      const response = yield* Exchange.json(exchange, request, Response)
+      if (response.error !== undefined && response.error !== null) {
+        return yield* errors.inBand({ error: response.error }, yield* Clock.currentTimeMillis)
+      }
+      const byIndex = new Map((response.data ?? []).map(({ embedding, index }, i) => [index ?? i, embedding]))
+      const vectors = inputs.flatMap((_, i) => {
+        const vector = byIndex.get(i)
+        return vector === undefined ? [] : [vector]
+      })
+      yield* Embedding.checkCount(vectors, inputs, errors)
+      return { vectors, inputTokens: response.usage?.prompt_tokens ?? undefined }
+    })
+}
