@@ -21,7 +21,7 @@ export interface Reply {
   readonly after?: "end" | "cut" | "reset" | "hang"
 }
 
-interface LoopbackServer {
+export interface LoopbackServer {
   readonly url: string
   readonly received: Array<Received>
   /** Completes when a client has gone away before its answer was over. */

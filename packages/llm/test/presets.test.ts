@@ -400,7 +400,10 @@ describe.each(replays.map((replay) => [replay.preset, replay] as const))("%s", (
     ([, failure]) =>
       Effect.gen(function*() {
         const { provider } = yield* over(failure.reply)
-        const error = yield* Effect.flip(failure.reply.pieces === undefined ? generate(provider) : collect(provider))
+        const ask: Effect.Effect<unknown, AiError.AiError> = failure.reply.pieces === undefined
+          ? generate(provider)
+          : collect(provider)
+        const error = yield* Effect.flip(ask)
         assert.strictEqual(error.reason._tag, failure.tag)
         if (failure.kind !== undefined) assert.strictEqual(ProviderFailure.detail(error.reason).kind, failure.kind)
         assert.include(error.message, failure.says ?? "")

@@ -8,7 +8,7 @@ import type * as Response from "effect/ai/Response"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Machine, Step, Writer } from "./answer.ts"
-import { done, failed, machine, more } from "./answer.ts"
+import { done, failed, machine, more, reader } from "./answer.ts"
 import type { Errors, Origin } from "./anthropicResponse.ts"
 import {
   Block,
@@ -45,7 +45,7 @@ const Event = Schema.Struct({
 })
 type Event = typeof Event.Type
 
-const decodeEvent = Schema.decodeUnknownResult(Schema.fromJsonString(Event))
+const decodeEvent = reader(Event)
 const terminator = "a stop_reason and message_stop"
 
 type Open =

@@ -7,7 +7,7 @@ import type * as Response from "effect/ai/Response"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Machine, Step, Writer } from "./answer.ts"
-import { done, failed, machine, more } from "./answer.ts"
+import { done, failed, machine, more, reader } from "./answer.ts"
 import * as Decoder from "./decoder.ts"
 import type { Errors } from "./exchange.ts"
 
@@ -33,7 +33,7 @@ export const Line = Schema.Struct({
 })
 export type Line = typeof Line.Type
 
-const decodeLine = Schema.decodeUnknownResult(Schema.fromJsonString(Line))
+const decodeLine = reader(Line)
 const isPresent = <A>(value: A | null | undefined): value is A => value !== null && value !== undefined
 
 const toFinishReason = (reason: string | null | undefined, calls: number): Response.FinishReason => {

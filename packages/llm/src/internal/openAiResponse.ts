@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Machine, Step, Writer } from "./answer.ts"
-import { done, failed, isTerminator, machine, more } from "./answer.ts"
+import { done, failed, isTerminator, machine, more, reader } from "./answer.ts"
 import type { Event } from "./decoder.ts"
 import * as Decoder from "./decoder.ts"
 import type { Errors } from "./exchange.ts"
@@ -80,7 +80,7 @@ export const Completion = Schema.Struct({
 })
 export type Completion = typeof Completion.Type
 
-const decodeChunk = Schema.decodeUnknownResult(Schema.fromJsonString(Chunk))
+const decodeChunk = reader(Chunk)
 const isPresent = <A>(value: A | null | undefined): value is A => value !== null && value !== undefined
 
 // -----------------------------------------------------------------------------
