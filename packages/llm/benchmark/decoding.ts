@@ -93,7 +93,10 @@ const readEvents: Candidates = {
   "Holdfast": (pieces) => {
     const decoder = Decoder.events()
     let count = 0
-    for (const piece of pieces) for (const event of decoder.feed(piece)) count += event.data.length
+    const onEvent = (event: Decoder.Event) => {
+      count += event.data.length
+    }
+    for (const piece of pieces) decoder.feed(piece, onEvent)
     return count
   },
   "eventsource-parser": (pieces) => {
@@ -136,7 +139,10 @@ const readLines: Candidates = {
   "Holdfast": (pieces) => {
     const decoder = Decoder.lines()
     let sum = 0
-    for (const piece of pieces) for (const line of decoder.feed(piece)) sum += count(JSON.parse(line))
+    const onLine = (line: string) => {
+      sum += count(JSON.parse(line))
+    }
+    for (const piece of pieces) decoder.feed(piece, onLine)
     return sum
   },
   "JSON.parse alone": () => {

@@ -18,9 +18,21 @@ const cutAt = (bytes: Uint8Array, cuts: ReadonlyArray<number>): ReadonlyArray<Ui
   return ends.map((end, i) => bytes.slice(ends[i - 1] ?? 0, end))
 }
 
+const fed = <A>(decoder: Decoder.Decoder<A>, bytes: Uint8Array): ReadonlyArray<A> => {
+  const items: Array<A> = []
+  decoder.feed(bytes, (item) => items.push(item))
+  return items
+}
+
+const ended = <A>(decoder: Decoder.Decoder<A>): ReadonlyArray<A> => {
+  const items: Array<A> = []
+  decoder.end((item) => items.push(item))
+  return items
+}
+
 const decode = <A>(decoder: Decoder.Decoder<A>, pieces: ReadonlyArray<Uint8Array>): ReadonlyArray<A> => [
-  ...pieces.flatMap((piece) => decoder.feed(piece)),
-  ...decoder.end()
+  ...pieces.flatMap((piece) => fed(decoder, piece)),
+  ...ended(decoder)
 ]
 
 const named = ({ data, event }: Decoder.Event) => ({ name: event ?? "", data })
@@ -125,9 +137,9 @@ describe("events", () => {
 
   it("gives an event with the bytes that end it, a lone CR too", () => {
     const decoder = Decoder.events()
-    assert.deepStrictEqual(decoder.feed(utf8.encode("data: a\r")), [])
-    assert.deepStrictEqual(decoder.feed(utf8.encode("\r")).map(named), [{ name: "", data: "a" }])
-    assert.deepStrictEqual(decoder.feed(utf8.encode("\ndata: b\n\n")).map(named), [{ name: "", data: "b" }])
+    assert.deepStrictEqual(fed(decoder, utf8.encode("data: a\r")), [])
+    assert.deepStrictEqual(fed(decoder, utf8.encode("\r")).map(named), [{ name: "", data: "a" }])
+    assert.deepStrictEqual(fed(decoder, utf8.encode("\ndata: b\n\n")).map(named), [{ name: "", data: "b" }])
   })
 
   it("reads an error field as an event where that is asked for, wherever it is cut", () => {
@@ -146,16 +158,16 @@ describe("events", () => {
     for (const endless of ["data: 0123456789", "data: 0123\ndata:456789\n"]) {
       for (const errorField of [false, true]) {
         const decoder = Decoder.events({ limit: 20, errorField })
-        const seen = decoder.feed(utf8.encode("data: a\n\n")).length
+        const seen = fed(decoder, utf8.encode("data: a\n\n")).length
         let pieces = 0
         while (!decoder.overflowed() && pieces < 9) {
-          assert.deepStrictEqual(decoder.feed(utf8.encode(endless)), [])
+          assert.deepStrictEqual(fed(decoder, utf8.encode(endless)), [])
           pieces++
         }
         assert.strictEqual(seen, 1)
         assert.isAtMost(pieces, 3)
-        assert.deepStrictEqual(decoder.feed(utf8.encode("\n\ndata: b\n\n")), [])
-        assert.deepStrictEqual(decoder.end(), [])
+        assert.deepStrictEqual(fed(decoder, utf8.encode("\n\ndata: b\n\n")), [])
+        assert.deepStrictEqual(ended(decoder), [])
       }
     }
   })
@@ -177,12 +189,12 @@ describe("lines", () => {
 
   it("stops at the limit, after what came before", () => {
     const decoder = Decoder.lines({ limit: 9 })
-    assert.deepStrictEqual(decoder.feed(utf8.encode("{}\n[1,2,3")), ["{}"])
+    assert.deepStrictEqual(fed(decoder, utf8.encode("{}\n[1,2,3")), ["{}"])
     assert.isFalse(decoder.overflowed())
-    assert.deepStrictEqual(decoder.feed(utf8.encode(",4,5")), [])
+    assert.deepStrictEqual(fed(decoder, utf8.encode(",4,5")), [])
     assert.isTrue(decoder.overflowed())
-    assert.deepStrictEqual(decoder.feed(utf8.encode("]\n{}\n")), [])
-    assert.deepStrictEqual(decoder.end(), [])
+    assert.deepStrictEqual(fed(decoder, utf8.encode("]\n{}\n")), [])
+    assert.deepStrictEqual(ended(decoder), [])
   })
 })
 

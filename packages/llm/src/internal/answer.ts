@@ -63,22 +63,21 @@ export const reader = <A>(schema: Schema.ConstraintDecoder<A>): (text: string) =
 /** The machine of a protocol. */
 export const machine = <Item>(protocol: Protocol<Item>): Machine => {
   const { decoder, errors, onItem, terminator, textOf } = protocol
-  const onItems = (items: ReadonlyArray<Item>, writer: Writer, now: number): Step => {
-    for (const item of items) {
-      const step = onItem(item, writer, now)
-      if (step._tag !== "More") return step
-    }
-    return more
-  }
   return {
     feed: (bytes, writer, now) => {
-      const step = onItems(decoder.feed(bytes), writer, now)
+      let step: Step = more
+      decoder.feed(bytes, (item) => {
+        if (step._tag === "More") step = onItem(item, writer, now)
+      })
       return step._tag === "More" && decoder.overflowed() ? failed(errors.tooLarge()) : step
     },
     end: (writer, now) => {
+      let step: Step = more
       // A last item without its line ends still counts, if it is whole.
-      const whole = decoder.end().filter((item) => isTerminator(textOf(item)) || isJson(textOf(item)))
-      const step = onItems(whole, writer, now)
+      decoder.end((item) => {
+        const text = textOf(item)
+        if (step._tag === "More" && (isTerminator(text) || isJson(text))) step = onItem(item, writer, now)
+      })
       return step._tag === "More" ? failed(errors.cut(terminator)) : step
     }
   }

@@ -6,10 +6,10 @@ import { createParser } from "eventsource-parser"
 
 /** Decodes one body. */
 export interface Decoder<out Item> {
-  /** The items that these bytes made whole. */
-  readonly feed: (bytes: Uint8Array) => ReadonlyArray<Item>
-  /** The body has ended: what its last bytes are, if they end like an item. */
-  readonly end: () => ReadonlyArray<Item>
+  /** Gives the items that these bytes made whole. */
+  readonly feed: (bytes: Uint8Array, onItem: (item: Item) => void) => void
+  /** The body has ended: gives what its last bytes are, if they end like an item. */
+  readonly end: (onItem: (item: Item) => void) => void
   /** Whether an item grew beyond the limit. Whatever follows is not read. */
   readonly overflowed: () => boolean
 }
@@ -36,26 +36,23 @@ export const events = (options?: {
 }): Decoder<Event> => {
   const limit = options?.limit ?? defaultLimit
   const utf8 = new TextDecoder()
-  let events: Array<Event> = []
+  let give: (event: Event) => void = () => undefined
   let overflowed = false
   const parser = createParser({
     maxBufferSize: limit,
-    onEvent: (event) => {
-      events.push(event)
-    },
+    onEvent: (event) => give(event),
     onError: ({ type }) => {
       if (type === "max-buffer-size-exceeded") overflowed = true
     }
   })
   const repaired = options?.errorField === true ? errorFields(limit) : undefined
-  const read = (text: string): ReadonlyArray<Event> => {
-    events = []
+  const read = (text: string, onEvent: (event: Event) => void): void => {
+    give = onEvent
     if (!overflowed) parser.feed(repaired === undefined ? text : repaired(text))
-    return events
   }
   return {
-    feed: (bytes) => read(utf8.decode(bytes, { stream: true })),
-    end: () => read(`${utf8.decode()}\n\n`),
+    feed: (bytes, onEvent) => read(utf8.decode(bytes, { stream: true }), onEvent),
+    end: (onEvent) => read(`${utf8.decode()}\n\n`, onEvent),
     overflowed: () => overflowed
   }
 }
@@ -82,24 +79,22 @@ export const lines = (options?: { readonly limit?: number | undefined }): Decode
   const utf8 = new TextDecoder()
   let pending = ""
   let overflowed = false
-  const read = (text: string): ReadonlyArray<string> => {
-    const lines: Array<string> = []
-    if (overflowed) return lines
+  const read = (text: string, onLine: (line: string) => void): void => {
+    if (overflowed) return
     let start = 0
     for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", start)) {
       const line = pending === "" ? text.slice(start, end) : pending + text.slice(start, end)
       pending = ""
       start = end + 1
-      if (line !== "") lines.push(line)
+      if (line !== "") onLine(line)
     }
     pending += text.slice(start)
     overflowed = pending.length > limit
-    return lines
   }
   const unify = (text: string): string => text.includes("\r") ? text.replaceAll("\r", "\n") : text
   return {
-    feed: (bytes) => read(unify(utf8.decode(bytes, { stream: true }))),
-    end: () => read(`${unify(utf8.decode())}\n`),
+    feed: (bytes, onLine) => read(unify(utf8.decode(bytes, { stream: true })), onLine),
+    end: (onLine) => read(`${unify(utf8.decode())}\n`, onLine),
     overflowed: () => overflowed
   }
 }

@@ -147,7 +147,9 @@ export const pull = (
       const response = yield* Exchange.open(exchange, request)
       const decoder = Decoder.lines()
       let isWhole = false
-      const read = Effect.fnUntraced(function*(lines: ReadonlyArray<string>) {
+      const read = Effect.fnUntraced(function*(take: (onLine: (line: string) => void) => void) {
+        const lines: Array<string> = []
+        take((line) => lines.push(line))
         const progress: Array<PullProgress> = []
         for (const text of lines) {
           const line = yield* Effect.mapError(
@@ -163,10 +165,14 @@ export const pull = (
         return decoder.overflowed() ? yield* errors.tooLarge() : progress
       })
       return Exchange.bytes(exchange, response).pipe(
-        Stream.mapEffect((bytes) => read(decoder.feed(bytes))),
+        Stream.mapEffect((bytes) => read((onLine) => decoder.feed(bytes, onLine))),
         Stream.flattenIterable,
         // A last line without its line end still counts, if it is whole.
-        Stream.concat(Stream.fromIterableEffect(Effect.suspend(() => read(decoder.end().filter(isJson))))),
+        Stream.concat(Stream.fromIterableEffect(read((onLine) =>
+          decoder.end((line) => {
+            if (isJson(line)) onLine(line)
+          })
+        ))),
         Stream.concat(Stream.suspend(() => isWhole ? Stream.empty : Stream.fail(errors.cut("status: success"))))
       )
     }))
