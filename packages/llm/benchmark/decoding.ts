@@ -191,13 +191,12 @@ const tell = async (title: string, text: string, candidates: Candidates, baselin
     )
     columns.push(await interleave(Object.fromEntries(measured), rounds))
   }
-  const rows = Object.keys(candidates).map((name) => [
-    name,
-    ...columns.flatMap((column) => [
+  const rows = Object.keys(candidates).map((name) =>
+    [name].concat(columns.flatMap((column) => [
       column[name]!.rate.toFixed(0),
       (column[name]!.rate / column[baseline]!.rate).toFixed(2)
-    ])
-  ])
+    ]))
+  )
   const head = [title, ...chunkings.flatMap((length) => [`chunks of ${length} B`, `to ${baseline}`])]
   process.stdout.write(`${table(head, rows)}\n`)
 }
