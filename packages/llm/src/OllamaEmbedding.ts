@@ -10,10 +10,8 @@ import type * as AiError from "effect/ai/AiError"
 import * as EmbeddingModel from "effect/ai/EmbeddingModel"
 import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Headers from "effect/http/Headers"
-import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -22,27 +20,18 @@ import * as Embedding from "./internal/embedding.ts"
 import * as Exchange from "./internal/exchange.ts"
 import * as OllamaApi from "./internal/ollamaApi.ts"
 import * as Setting from "./internal/setting.ts"
+import type { Options as ProviderOptions } from "./OllamaProvider.ts"
 
 /** Where Ollama runs, and which model to ask. */
-export interface Options {
-  /** A URL or, as in `OLLAMA_HOST`, `host`, `host:port` or `:port`. Defaults to `"http://127.0.0.1:11434"`. */
-  readonly host?: string | undefined
+export interface Options
+  extends Pick<ProviderOptions, "host" | "numCtx" | "keepAlive" | "name" | "headers" | "parameters">
+{
   /** The model's name and tag. Defaults to `"nomic-embed-text"`. */
   readonly model?: string | undefined
-  /** The context's size in tokens. Defaults to what the server chooses. */
-  readonly numCtx?: number | undefined
-  /** How long the model stays loaded after an answer; `Infinity` for ever. Defaults to the server's 5 minutes. */
-  readonly keepAlive?: Duration.Input | undefined
-  /** Names the provider in errors. Defaults to `"ollama"`. */
-  readonly name?: string | undefined
   /** How long the vectors shall be, where the model can choose. Defaults to the model's own length. */
   readonly dimensions?: number | undefined
   /** How many texts go into one request at most. Defaults to 256. */
   readonly batchSize?: number | undefined
-  /** Headers of every request, for a proxy in front. Defaults to none. */
-  readonly headers?: Headers.Input | undefined
-  /** Model options of every request. Defaults to `{}`. */
-  readonly parameters?: Readonly<Record<string, Schema.Json>> | undefined
 }
 
 /** The model that is asked when none is named. */
@@ -77,13 +66,8 @@ const Response = Schema.Struct({
  */
 export const make = (
   options?: Options
-): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> => {
-  const embed = embedWith(options ?? {})
-  return Effect.flatMap(
-    HttpClient.HttpClient,
-    (client) => Embedding.make(options?.batchSize ?? Embedding.defaultBatchSize, embed(client))
-  )
-}
+): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> =>
+  Embedding.make("OllamaEmbedding", options ?? {}, embedWith(options ?? {}))
 
 /**
  * Makes a model from `OLLAMA_HOST` and `OLLAMA_EMBEDDING_MODEL`; `options` are for the rest.
@@ -157,8 +141,6 @@ export const layerConfig = (
 
 const embedWith = (options: Options) => {
   const api = OllamaApi.make("OllamaEmbedding", options, defaultModel)
-  Embedding.checkSize("OllamaEmbedding", "dimensions", options.dimensions)
-  Embedding.checkSize("OllamaEmbedding", "batchSize", options.batchSize)
   const url = `${api.host}/api/embed`
 
   return (client: HttpClient.HttpClient) =>

@@ -12,38 +12,26 @@ import * as EmbeddingModel from "effect/ai/EmbeddingModel"
 import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
-import type * as Headers from "effect/http/Headers"
-import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Embedding from "./internal/embedding.ts"
 import * as Exchange from "./internal/exchange.ts"
 import * as OpenAiApi from "./internal/openAiApi.ts"
-import type { presets } from "./internal/openAiPresets.ts"
 import * as Setting from "./internal/setting.ts"
+import type { Options as ProviderOptions } from "./OpenAiProvider.ts"
 
 /** How to reach the API, and which model to ask. */
-export interface Options {
-  /** Whose server it is, which the defaults below follow. Defaults to `"openai"`. */
-  readonly preset?: keyof typeof presets | undefined
-  /** Sent as a bearer token. Servers on one's own machine need none. Defaults to none. */
-  readonly apiKey?: Redacted.Redacted | undefined
+export interface Options
+  extends Pick<ProviderOptions, "preset" | "apiKey" | "baseUrl" | "name" | "headers" | "parameters">
+{
   /** The model's id. Defaults to the preset's (`"text-embedding-3-small"` of `"openai"`); most have none, so name it. */
   readonly model?: string | undefined
-  /** Where the API is, up to and with the version. Defaults to the preset's. */
-  readonly baseUrl?: string | undefined
-  /** Names the provider in errors. Defaults to the preset's name. */
-  readonly name?: string | undefined
   /** How long the vectors shall be, where the model can choose. Defaults to the model's own length. */
   readonly dimensions?: number | undefined
   /** How many texts go into one request at most. Defaults to 256. */
   readonly batchSize?: number | undefined
-  /** Headers of every request. Defaults to none. */
-  readonly headers?: Headers.Input | undefined
-  /** Fields of every request's body: `{ user: "u1" }`. Defaults to `{}`. */
-  readonly parameters?: Readonly<Record<string, Schema.Json>> | undefined
 }
 
 const opt = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
@@ -75,13 +63,8 @@ const Response = Schema.Struct({
  */
 export const make = (
   options?: Options
-): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> => {
-  const embed = embedWith(options ?? {})
-  return Effect.flatMap(
-    HttpClient.HttpClient,
-    (client) => Embedding.make(options?.batchSize ?? Embedding.defaultBatchSize, embed(client))
-  )
-}
+): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> =>
+  Embedding.make("OpenAiEmbedding", options ?? {}, embedWith(options ?? {}))
 
 /**
  * Makes a model from `OPENAI_API_KEY`, `OPENAI_EMBEDDING_MODEL` and `OPENAI_BASE_URL`, or from the variables of another preset;
@@ -157,8 +140,6 @@ export const layerConfig = (
 
 const embedWith = (options: Options) => {
   const api = OpenAiApi.make("OpenAiEmbedding", options, (preset) => preset.embeddingModel)
-  Embedding.checkSize("OpenAiEmbedding", "dimensions", options.dimensions)
-  Embedding.checkSize("OpenAiEmbedding", "batchSize", options.batchSize)
   const url = `${api.baseUrl}/embeddings`
 
   return (client: HttpClient.HttpClient) =>

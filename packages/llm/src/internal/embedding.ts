@@ -2,6 +2,7 @@
 import type * as AiError from "effect/ai/AiError"
 import * as EmbeddingModel from "effect/ai/EmbeddingModel"
 import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
 import type { Errors } from "./exchange.ts"
 
 /** The vectors of a request's inputs, in their order. */
@@ -10,35 +11,47 @@ export interface Vectors {
   readonly inputTokens: number | undefined
 }
 
-/** How many inputs go into one request when nobody said otherwise. */
-export const defaultBatchSize = 256
-
-/** Throws a `RangeError` where it is no size; `module` is who was given it. */
-export const checkSize = (module: string, name: string, size: number | undefined): void => {
-  if (size !== undefined && (!Number.isInteger(size) || size < 1)) {
-    throw new RangeError(`${module}.make: ${name} must be a whole number of 1 or more, got ${size}`)
-  }
+/** What the options of both models have in common. */
+interface Sizes {
+  readonly dimensions?: number | undefined
+  readonly batchSize?: number | undefined
 }
 
-/** A model that embeds any number of inputs by requests of at most `batchSize`, one after the other. */
+/**
+ * A model that embeds any number of inputs by requests of at most `batchSize`, one after the other. Throws a `RangeError` for
+ * sizes that are none; `module` is who was given them.
+ */
 export const make = (
-  batchSize: number,
-  embed: (inputs: ReadonlyArray<string>) => Effect.Effect<Vectors, AiError.AiError>
-): Effect.Effect<EmbeddingModel.EmbeddingModel> =>
-  EmbeddingModel.make({
-    embedMany: Effect.fnUntraced(function*({ inputs }) {
-      const results: Array<Array<number>> = []
-      let inputTokens: number | undefined = 0
-      for (let start = 0; start < inputs.length; start += batchSize) {
-        const batch = yield* embed(inputs.slice(start, start + batchSize))
-        for (const vector of batch.vectors) results.push([...vector])
-        inputTokens = inputTokens === undefined || batch.inputTokens === undefined
-          ? undefined
-          : inputTokens + batch.inputTokens
-      }
-      return { results, usage: { inputTokens } }
+  module: string,
+  sizes: Sizes,
+  embedWith: (
+    client: HttpClient.HttpClient
+  ) => (inputs: ReadonlyArray<string>) => Effect.Effect<Vectors, AiError.AiError>
+): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> => {
+  for (const [name, size] of [["dimensions", sizes.dimensions], ["batchSize", sizes.batchSize]] as const) {
+    if (size !== undefined && (!Number.isInteger(size) || size < 1)) {
+      throw new RangeError(`${module}.make: ${name} must be a whole number of 1 or more, got ${size}`)
+    }
+  }
+  const batchSize = sizes.batchSize ?? 256
+  return Effect.flatMap(HttpClient.HttpClient, (client) => {
+    const embed = embedWith(client)
+    return EmbeddingModel.make({
+      embedMany: Effect.fnUntraced(function*({ inputs }) {
+        const results: Array<Array<number>> = []
+        let inputTokens: number | undefined = 0
+        for (let start = 0; start < inputs.length; start += batchSize) {
+          const batch = yield* embed(inputs.slice(start, start + batchSize))
+          for (const vector of batch.vectors) results.push([...vector])
+          inputTokens = inputTokens === undefined || batch.inputTokens === undefined
+            ? undefined
+            : inputTokens + batch.inputTokens
+        }
+        return { results, usage: { inputTokens } }
+      })
     })
   })
+}
 
 /** A server that gives one vector too few would give every text after it the vector of another. */
 export const checkCount = (

@@ -1,21 +1,13 @@
 /** What chats and embeddings of Ollama have in common: where it is, how it is asked, what its errors mean. */
 import * as Duration from "effect/Duration"
-import type * as Headers from "effect/http/Headers"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Schema from "effect/Schema"
+import type { Options as ProviderOptions } from "../OllamaProvider.ts"
 import type { Exchange } from "./exchange.ts"
 
 /** How to reach a server. */
-export interface Options {
-  readonly host?: string | undefined
-  readonly model?: string | undefined
-  readonly numCtx?: number | undefined
-  readonly keepAlive?: Duration.Input | undefined
-  readonly name?: string | undefined
-  readonly headers?: Headers.Input | undefined
-  readonly parameters?: Readonly<Record<string, Schema.Json>> | undefined
-}
+type Options = Pick<ProviderOptions, "host" | "model" | "numCtx" | "keepAlive" | "name" | "headers" | "parameters">
 
 /** A server and the model that it is asked for. */
 export interface Api {

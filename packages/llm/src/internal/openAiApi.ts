@@ -1,10 +1,9 @@
 /** What chat completions and embeddings of one server have in common: where it is, how it is asked, what its errors mean. */
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
-import type * as Headers from "effect/http/Headers"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as Redacted from "effect/Redacted"
+import type { Options as ProviderOptions } from "../OpenAiProvider.ts"
 import * as BaseUrl from "./baseUrl.ts"
 import type { Exchange } from "./exchange.ts"
 import type { Preset } from "./openAiPresets.ts"
@@ -12,14 +11,7 @@ import { presets } from "./openAiPresets.ts"
 import * as Setting from "./setting.ts"
 
 /** How to reach a server. */
-export interface Options {
-  readonly preset?: keyof typeof presets | undefined
-  readonly apiKey?: Redacted.Redacted | undefined
-  readonly model?: string | undefined
-  readonly baseUrl?: string | undefined
-  readonly name?: string | undefined
-  readonly headers?: Headers.Input | undefined
-}
+type Options = Pick<ProviderOptions, "preset" | "apiKey" | "model" | "baseUrl" | "name" | "headers">
 
 /** A server and the model that it is asked for. */
 export interface Api {
