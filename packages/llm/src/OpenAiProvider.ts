@@ -21,7 +21,7 @@ import type * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Redacted from "effect/Redacted"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Answer from "./internal/answer.ts"
 import * as Exchange from "./internal/exchange.ts"
@@ -121,6 +121,8 @@ export const makeConfig = Effect.fnUntraced(function*(
   return yield* Setting.make(() => make({ ...options, ...api }))
 })
 
+const Models = Schema.Struct({ data: Schema.Array(Schema.Struct({ id: Schema.String })) })
+
 const makeWith = (options: Options) => {
   const api = OpenAiApi.make("OpenAiProvider", options, (preset) => preset.model)
   const { baseUrl, model, name, prepare, preset } = api
@@ -141,7 +143,6 @@ const makeWith = (options: Options) => {
       return prepare(HttpClientRequest.post(url)).pipe(
         HttpClientRequest.accept(stream ? "text/event-stream" : "application/json"),
         HttpClientRequest.bodyJsonUnsafe({
-          ...preset.parameters,
           ...options.parameters,
           model,
           ...body,
@@ -177,6 +178,14 @@ const makeWith = (options: Options) => {
         return Answer.run(body, OpenAiResponse.stream(Exchange.errors(exchange, url), newId, preset))
       }))
 
+    const list = prepare(HttpClientRequest.get(`${baseUrl}/models`))
+    const findModel = Effect.gen(function*() {
+      const exchange = exchangeOf("preflight")
+      const has = (yield* Exchange.json(exchange, list, Models)).data.map(({ id }) => id)
+      if (has.includes(model)) return
+      return yield* Exchange.missingModel(exchange, { url: baseUrl, model, has, advice: "Name one that it has" })
+    })
+
     return {
       name,
       model,
@@ -184,9 +193,9 @@ const makeWith = (options: Options) => {
       capabilities: { ...Provider.defaultCapabilities, ...options.capabilities },
       generateText,
       streamText,
-      preflight: Effect.scoped(
-        Exchange.open(exchangeOf("preflight"), prepare(HttpClientRequest.get(`${baseUrl}/models`)))
-      ).pipe(Effect.asVoid)
+      preflight: preset.listsModels
+        ? findModel
+        : Effect.asVoid(Effect.scoped(Exchange.open(exchangeOf("preflight"), list)))
     }
   }
 }

@@ -328,7 +328,7 @@ describe("OllamaProvider", () => {
         const server = yield* serving(["qwen3:8b"])
         const provider = yield* OllamaProvider.make({ host: server.url, model: "llama3.2:1b" })
         const error = yield* Effect.flip(provider.preflight)
-        assert.include(error.message, "Run `ollama pull llama3.2:1b`. Installed: qwen3:8b")
+        assert.include(error.message, "Run `ollama pull llama3.2:1b`. It has qwen3:8b")
         assert.strictEqual(detail(error.reason).kind, "unknownModel")
       }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer)))
   })

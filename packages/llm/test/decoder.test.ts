@@ -171,6 +171,15 @@ describe("events", () => {
       }
     }
   })
+
+  it("keeps nothing of a comment without an end, or no more than the limit", () => {
+    for (const errorField of [false, true]) {
+      const decoder = Decoder.events({ limit: 20, errorField })
+      for (let i = 0; i < 9; i++) assert.deepStrictEqual(fed(decoder, utf8.encode(": still busy")), [])
+      assert.strictEqual(decoder.overflowed(), errorField)
+      assert.strictEqual(fed(decoder, utf8.encode("\ndata: a\n\n")).length, errorField ? 0 : 1)
+    }
+  })
 })
 
 describe("lines", () => {

@@ -410,6 +410,16 @@ describe.each(replays.map((replay) => [replay.preset, replay] as const))("%s", (
       }).pipe(Effect.scoped)
   )
 
+  it.live("asks in preflight for the model, where the server tells all that it has", () =>
+    Effect.gen(function*() {
+      const { provider } = yield* over({ body: { object: "list", data: [{ id: "m" }, { id: "n" }] } })
+      yield* provider.preflight
+      const lacking = yield* over({ body: { object: "list", data: [{ id: "n" }, { id: "o" }] } })
+      const exit = yield* Effect.exit(lacking.provider.preflight)
+      assert.strictEqual(exit._tag === "Failure", OpenAiProvider.presets[preset].listsModels)
+      if (exit._tag === "Failure") assert.include(String(exit), "has no model \"m\". Name one that it has. It has n, o")
+    }).pipe(Effect.scoped))
+
   it.effect("is configured by variables of its own", () =>
     Effect.gen(function*() {
       const configured = (env: Readonly<Record<string, string>>) =>

@@ -45,10 +45,12 @@ export const events = (options?: {
       if (type === "max-buffer-size-exceeded") overflowed = true
     }
   })
-  const repaired = options?.errorField === true ? errorFields(limit) : undefined
+  const repair = options?.errorField === true ? errorFields() : undefined
   const read = (text: string, onEvent: (event: Event) => void): void => {
+    if (overflowed) return
     give = onEvent
-    if (!overflowed) parser.feed(repaired === undefined ? text : repaired(text))
+    parser.feed(repair === undefined ? text : repair.lines(text))
+    if (repair !== undefined && repair.kept() > limit) overflowed = true
   }
   return {
     feed: (bytes, onEvent) => read(utf8.decode(bytes, { stream: true }), onEvent),
@@ -58,16 +60,16 @@ export const events = (options?: {
 }
 
 /** Whole lines only, so that no cut hides where one begins. */
-const errorFields = (limit: number): (text: string) => string => {
+const errorFields = () => {
   let pending = ""
-  return (text) => {
-    const end = Math.max(text.lastIndexOf("\n"), text.lastIndexOf("\r")) + 1
-    const lines = pending + text.slice(0, end)
-    if (end === 0) pending += text
-    else pending = text.slice(end)
-    // What is too long to be kept is the parser's to refuse.
-    if (pending.length > limit) return pending
-    return end === 0 ? "" : lines.replaceAll(/(^|[\r\n])error:/g, "$1event:error\ndata:")
+  return {
+    lines: (text: string): string => {
+      const end = Math.max(text.lastIndexOf("\n"), text.lastIndexOf("\r")) + 1
+      const lines = end === 0 ? "" : pending + text.slice(0, end)
+      pending = end === 0 ? pending + text : text.slice(end)
+      return lines.replaceAll(/(^|[\r\n])error:/g, "$1event:error\ndata:")
+    },
+    kept: () => pending.length
   }
 }
 

@@ -160,6 +160,26 @@ export const open = Effect.fnUntraced(function*(
   )
 })
 
+/** A model that the server does not have, where it has told which it has. */
+export const missingModel = (
+  exchange: Exchange,
+  options: {
+    readonly url: string
+    readonly model: string
+    readonly has: ReadonlyArray<string>
+    readonly advice: string
+  }
+): AiError.AiError =>
+  failure(
+    exchange,
+    new AiError.InvalidRequestError({
+      parameter: "model",
+      description: `${exchange.provider} at ${options.url} has no model "${options.model}". ${options.advice}. ` +
+        (options.has.length === 0 ? "It has none" : `It has ${options.has.join(", ")}`),
+      metadata: { holdfast: { kind: "unknownModel" } }
+    })
+  )
+
 /** How a protocol says what is wrong with an answer. */
 export interface Errors {
   /** An error that the provider put into the body. */

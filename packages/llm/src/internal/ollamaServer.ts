@@ -1,6 +1,6 @@
 /** What Ollama says about itself and its models, and how it fetches one (`docs/api.md`). */
 import * as Backoff from "@holdfast/core/Backoff"
-import * as AiError from "effect/ai/AiError"
+import type * as AiError from "effect/ai/AiError"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -51,15 +51,8 @@ export const inspect = Effect.fnUntraced(function*(
   const { version } = yield* get("/api/version", Version)
   const models = (yield* get("/api/tags", Tags)).models.map(({ name }) => name)
   if (!models.some((installed) => sameModel(installed, model))) {
-    const installed = models.length === 0 ? "No model is installed" : `Installed: ${models.join(", ")}`
-    return yield* Exchange.failure(
-      exchange,
-      new AiError.InvalidRequestError({
-        parameter: "model",
-        description: `Ollama at ${host} has no model "${model}". Run \`ollama pull ${model}\`. ${installed}`,
-        metadata: { holdfast: { kind: "unknownModel" } }
-      })
-    )
+    const advice = `Run \`ollama pull ${model}\``
+    return yield* Exchange.missingModel(exchange, { url: host, model, has: models, advice })
   }
   const show = yield* Exchange.json(
     exchange,

@@ -38,7 +38,7 @@ export const make = (module: string, options: Options, defaultModel: (preset: Pr
     model,
     baseUrl,
     prepare: (request) => {
-      const withHeaders = HttpClientRequest.setHeaders(request, { ...preset.headers, ...options.headers })
+      const withHeaders = HttpClientRequest.setHeaders(request, options.headers ?? {})
       return options.apiKey === undefined ? withHeaders : HttpClientRequest.bearerToken(withHeaders, options.apiKey)
     },
     exchangeOf: (client, method) => ({

@@ -4,8 +4,6 @@
  *
  * Sources: the servers' own documentation, and where that is silent their issue trackers.
  */
-import type * as Headers from "effect/http/Headers"
-import type * as Schema from "effect/Schema"
 import type { Location } from "../Provider.ts"
 
 /** A server of chat completions. */
@@ -22,14 +20,13 @@ export interface Preset {
   readonly model: string | undefined
   /** The model that embeds when none is named. */
   readonly embeddingModel: string | undefined
-  readonly headers: Headers.Input
-  /** Fields of every request's body. */
-  readonly parameters: Readonly<Record<string, Schema.Json>>
   /**
    * How a choice of one tool is said: by its name, or, where the server takes nothing but words, by `required` with no other
    * tool at hand.
    */
   readonly toolChoice: "named" | "required"
+  /** Whether `/models` lists every name that it answers to, so that `preflight` can tell a model that is not there. */
+  readonly listsModels: boolean
   /** Whether an error in a stream may come as a line `error: {...}`, which is none of SSE's fields. */
   readonly errorField: boolean
   /** What helps when nobody answers there. */
@@ -39,9 +36,8 @@ export interface Preset {
 const cloud = {
   location: "cloud",
   embeddingModel: undefined,
-  headers: {},
-  parameters: {},
   toolChoice: "named",
+  listsModels: false,
   errorField: false,
   start: undefined
 } as const
@@ -78,7 +74,8 @@ export const presets = {
     name: "groq",
     baseUrl: "https://api.groq.com/openai/v1",
     variables: "GROQ",
-    model: "openai/gpt-oss-120b"
+    model: "openai/gpt-oss-120b",
+    listsModels: true
   },
   /** vLLM: `{ object: "error" }` or `{ error }` by its age, tools only where the server was started for them. */
   vllm: {
@@ -86,6 +83,7 @@ export const presets = {
     name: "vllm",
     baseUrl: "http://127.0.0.1:8000/v1",
     variables: "VLLM",
+    listsModels: true,
     start: "Start it with `vllm serve <model>`"
   },
   /** LM Studio: a failing stream is a 200 and `event: error`; `tool_choice` is a word. */
@@ -94,6 +92,7 @@ export const presets = {
     name: "lmstudio",
     baseUrl: "http://127.0.0.1:1234/v1",
     variables: "LMSTUDIO",
+    listsModels: true,
     toolChoice: "required",
     start: "Start it with `lms server start`"
   },
