@@ -23,6 +23,7 @@ import * as Retry from "@holdfast/core/Retry"
 import type * as AiError from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
+import type * as Arr from "effect/Array"
 import type * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -34,7 +35,7 @@ import * as Schema from "effect/Schema"
 import * as AnthropicProvider from "./AnthropicProvider.ts"
 import { Connectivity, makeConfig as connectivityConfig } from "./Connectivity.ts"
 import * as Answers from "./internal/chainAnswer.ts"
-import * as Setting from "./internal/setting.ts"
+import * as Selection from "./internal/selection.ts"
 import type { AttemptFailure, AttemptPolicy, Entry, Settings } from "./internal/walk.ts"
 import * as OllamaProvider from "./OllamaProvider.ts"
 import * as OpenAiProvider from "./OpenAiProvider.ts"
@@ -246,58 +247,70 @@ export const layerNoop = <E = never, R = never>(
 
 type ConfiguredProvider = Effect.Effect<Provider, Config.ConfigError, HttpClient.HttpClient>
 
-const known: Readonly<Record<string, { readonly needs: string; readonly make: ConfiguredProvider }>> = {
-  openai: { needs: "OPENAI_API_KEY", make: OpenAiProvider.makeConfig() },
-  anthropic: { needs: "ANTHROPIC_API_KEY", make: AnthropicProvider.makeConfig() },
-  ollama: { needs: "OLLAMA_MODEL", make: OllamaProvider.makeConfig() }
+const sources: Readonly<Record<Selection.Name, ConfiguredProvider>> = {
+  openai: OpenAiProvider.makeConfig(),
+  anthropic: AnthropicProvider.makeConfig(),
+  ollama: OllamaProvider.makeConfig()
 }
 
-const isConfigured = Effect.fnUntraced(function*(name: string) {
-  switch (name) {
-    case "openai":
-      return Option.isSome(yield* Setting.secret("OPENAI_API_KEY")) ||
-        Option.isSome(yield* Setting.text("OPENAI_BASE_URL"))
-    case "anthropic":
-      return Option.isSome(yield* Setting.secret("ANTHROPIC_API_KEY")) ||
-        Option.isSome(yield* Setting.text("ANTHROPIC_BASE_URL"))
-    default:
-      // Ollama needs no key: whoever names it has it.
-      return true
-  }
-})
+/** One provider that the environment could describe: whether it is asked, and why. */
+export type Choice = Selection.Choice
 
-const nothingConfigured = Setting.fail(
-  "No provider is configured. Set OPENAI_API_KEY to a key of OpenAI's, or OPENAI_BASE_URL to a server that speaks its API, " +
-    "or ANTHROPIC_API_KEY to a key of Anthropic's, " +
-    "or OLLAMA_MODEL to a model that `ollama pull` has fetched (and OLLAMA_HOST, if Ollama is not on this machine)"
+/**
+ * Says of every provider that the environment could describe whether {@link layerConfig} asks it, and why: those that it
+ * asks first, in their order. Sends nothing, makes no provider and holds no secret. Fails with a `ConfigError` where
+ * `PROVIDER_PRIORITY` names what is no provider.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderChain } from "@holdfast/llm"
+ * import { ConfigProvider, Effect } from "effect"
+ *
+ * const env = ConfigProvider.fromUnknown({ OPENAI_API_KEY: "sk-...", ANTHROPIC_API_KEY: " " })
+ * const choices = await Effect.runPromise(Effect.provide(ProviderChain.selection, ConfigProvider.layer(env)))
+ *
+ * choices.filter((choice) => choice.chosen).map((choice) => choice.provider) // => ["openai", "ollama"]
+ * choices.find((choice) => choice.provider === "anthropic")?.because // => "ANTHROPIC_API_KEY is blank"
+ * ```
+ */
+export const selection: Effect.Effect<ReadonlyArray<Choice>, Config.ConfigError> = Effect.map(
+  Selection.facts,
+  Selection.choose
 )
 
-/** The names of the providers that the environment configures, in order. */
-const priority = Effect.gen(function*() {
-  const listed = yield* Setting.text("PROVIDER_PRIORITY")
-  if (Option.isSome(listed)) {
-    const names = listed.value.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== "")
-    const unknown = names.find((name) => known[name] === undefined)
-    if (unknown !== undefined) {
-      return yield* Effect.fail(
-        Setting.fail(
-          `PROVIDER_PRIORITY names "${unknown}", which is no provider. Known are ${Object.keys(known).join(", ")}`
-        )
-      )
-    }
-    return yield* Effect.filter(
-      [...new Set(names)],
-      (name) =>
-        Effect.tap(isConfigured(name), (is) =>
-          is ? Effect.void : Effect.logWarning(
-            `PROVIDER_PRIORITY names "${name}", which is left out: set ${known[name]?.needs ?? "its key"} to use it`
-          ))
-    )
+/**
+ * Makes the providers that {@link selection} chooses, in their order: for those who want to look at them, as a preflight
+ * does. Fails with a `ConfigError` that says of each provider what to set when none is chosen. One that
+ * `PROVIDER_PRIORITY` names, or that has a key that is blank, and that is left out, is warned of.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderChain } from "@holdfast/llm"
+ * import { ConfigProvider, Effect } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const env = ConfigProvider.fromUnknown({ OPENAI_API_KEY: "sk-...", OPENAI_MODEL: "gpt-5", OLLAMA_MODEL: "qwen3" })
+ * const program = ProviderChain.providersConfig.pipe(
+ *   Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(env)])
+ * )
+ *
+ * const providers = await Effect.runPromise(program)
+ * providers.map(({ model, name }) => `${name}/${model}`) // => ["openai/gpt-5", "ollama/qwen3"]
+ * ```
+ */
+export const providersConfig: Effect.Effect<
+  Arr.NonEmptyReadonlyArray<Provider>,
+  Config.ConfigError,
+  HttpClient.HttpClient
+> = Effect.gen(function*() {
+  const facts = yield* Selection.facts
+  const choices = Selection.choose(facts)
+  for (const { advice, because, provider } of Selection.missed(facts, choices)) {
+    yield* Effect.logWarning(`The provider "${provider}" is left out: ${because}. ${advice ?? ""}`)
   }
-  const cloud = yield* Effect.filter(["openai", "anthropic"], isConfigured)
-  const local = cloud.length > 0 ||
-    Option.isSome(yield* Setting.text("OLLAMA_HOST")) || Option.isSome(yield* Setting.text("OLLAMA_MODEL"))
-  return local ? [...cloud, "ollama"] : []
+  const [first, ...rest] = yield* Effect.forEach(
+    choices.filter((choice) => choice.chosen),
+    (choice) => sources[choice.provider]
+  )
+  return first === undefined ? yield* Effect.fail(Selection.nobody(choices)) : [first, ...rest]
 })
 
 /**
@@ -332,10 +345,7 @@ export const layerConfig = (
   Layer.effect(
     LanguageModel.LanguageModel,
     Effect.gen(function*() {
-      const names = yield* priority
-      const [first, ...rest] = names.flatMap((name) => known[name] === undefined ? [] : [known[name].make])
-      if (first === undefined) return yield* Effect.fail(nothingConfigured)
-      const chain = make({ ...options, providers: [first, ...rest] })
+      const chain = make({ ...options, providers: yield* providersConfig })
       return Option.isSome(yield* Effect.serviceOption(Connectivity))
         ? yield* chain
         : yield* Effect.provideService(chain, Connectivity, yield* connectivityConfig())

@@ -1,0 +1,150 @@
+/** Which of the known providers the settings choose, in which order, and why the others are left out. */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type { Location } from "../Provider.ts"
+import * as Setting from "./setting.ts"
+
+/** The names of the providers that settings can describe, in the order in which they are asked. */
+export const names = ["openai", "anthropic", "ollama"] as const
+export type Name = (typeof names)[number]
+
+/** One provider that the settings could describe: whether it is asked, and why. */
+export interface Choice {
+  readonly provider: Name
+  readonly location: Location
+  readonly chosen: boolean
+  /** Why: `"OPENAI_API_KEY is set"`. Never holds a value that is secret. */
+  readonly because: string
+  /** What would have it chosen; `undefined` where it is. */
+  readonly advice: string | undefined
+}
+
+/** How a setting was found. One that is blank, as `.env` files have it, is not set, but may be a slip. */
+export type Presence = "set" | "blank" | "missing"
+
+/** What the choice depends on. */
+export interface Facts {
+  /** The names of `PROVIDER_PRIORITY`, in order; `undefined` when it is not set. */
+  readonly priority: ReadonlyArray<Name> | undefined
+  readonly settings: Readonly<Record<string, Presence>>
+}
+
+interface Known {
+  readonly location: Location
+  /** Any of these describes the provider. */
+  readonly settings: readonly [string, string]
+  readonly advice: string
+}
+
+const known: Readonly<Record<Name, Known>> = {
+  openai: {
+    location: "cloud",
+    settings: ["OPENAI_API_KEY", "OPENAI_BASE_URL"],
+    advice: "Set OPENAI_API_KEY to a key of OpenAI's, or OPENAI_BASE_URL to a server that speaks its API"
+  },
+  anthropic: {
+    location: "cloud",
+    settings: ["ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"],
+    advice: "Set ANTHROPIC_API_KEY to a key of Anthropic's, or ANTHROPIC_BASE_URL to a server that speaks its API"
+  },
+  ollama: {
+    location: "local",
+    settings: ["OLLAMA_MODEL", "OLLAMA_HOST"],
+    advice:
+      "Set OLLAMA_MODEL to a model that `ollama pull` has fetched, and OLLAMA_HOST, if Ollama is not on this machine"
+  }
+}
+
+/** Says of each known provider whether it is asked: the chosen ones first, in their order. */
+export const choose = ({ priority, settings }: Facts): ReadonlyArray<Choice> => {
+  const described = (name: Name): Omit<Choice, "provider" | "location"> => {
+    const { advice, settings: needs } = known[name]
+    const set = needs.find((setting) => settings[setting] === "set")
+    if (set !== undefined) return { chosen: true, because: `${set} is set`, advice: undefined }
+    // Ollama needs no key: whoever names it has it.
+    if (name === "ollama" && priority !== undefined) {
+      return { chosen: true, because: "PROVIDER_PRIORITY names it", advice: undefined }
+    }
+    const blank = needs.find((setting) => settings[setting] === "blank")
+    const because = blank === undefined ? `neither ${needs.join(" nor ")} is set` : `${blank} is blank`
+    return { chosen: false, because, advice }
+  }
+  const choice = (name: Name): Choice => ({ provider: name, location: known[name].location, ...described(name) })
+  const left = (provider: Name): Choice => ({
+    provider,
+    location: known[provider].location,
+    chosen: false,
+    because: "PROVIDER_PRIORITY does not name it",
+    advice: `Add ${provider} to PROVIDER_PRIORITY`
+  })
+  const choices = (priority ?? names).map(choice)
+  const cloud = choices.some((choice) => choice.chosen && choice.location === "cloud")
+  const completed = choices.map((choice): Choice =>
+    choice.provider === "ollama" && !choice.chosen && cloud
+      ? { ...choice, chosen: true, because: "another provider may fail, and it needs no key", advice: undefined }
+      : choice
+  )
+  return [
+    ...completed.filter((choice) => choice.chosen),
+    ...completed.filter((choice) => !choice.chosen),
+    ...names.filter((name) => !(priority ?? names).includes(name)).map(left)
+  ]
+}
+
+// -----------------------------------------------------------------------------
+// Settings
+// -----------------------------------------------------------------------------
+
+const isName = (name: string): name is Name => names.some((known) => known === name)
+
+const readPriority: Effect.Effect<ReadonlyArray<Name> | undefined, Config.ConfigError> = Effect.gen(function*() {
+  const listed = Option.getOrUndefined(yield* Setting.text("PROVIDER_PRIORITY"))
+  if (listed === undefined) return undefined
+  const wanted = [...new Set(listed.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== ""))]
+  const unknown = wanted.find((name) => !isName(name))
+  if (unknown !== undefined) {
+    return yield* Effect.fail(
+      Setting.fail(`PROVIDER_PRIORITY names "${unknown}", which is no provider. Known are ${names.join(", ")}`)
+    )
+  }
+  if (wanted.length === 0) {
+    return yield* Effect.fail(
+      Setting.fail(`PROVIDER_PRIORITY names no provider. Name some of ${names.join(", ")}, or leave it out`)
+    )
+  }
+  return wanted.filter(isName)
+})
+
+/** Read as a secret whatever it is: only whether it is there is of interest. */
+const presence = (name: string): Config.Config<Presence> =>
+  Config.map(
+    Config.option(Config.Redacted(name)),
+    Option.match({
+      onNone: () => "missing",
+      onSome: (value) => Redacted.value(value).trim() === "" ? "blank" : "set"
+    })
+  )
+
+/** What the settings in force say. */
+export const facts: Effect.Effect<Facts, Config.ConfigError> = Effect.gen(function*() {
+  const settings: Record<string, Presence> = {}
+  for (const name of names) {
+    for (const setting of known[name].settings) settings[setting] = yield* presence(setting)
+  }
+  return { priority: yield* readPriority, settings }
+})
+
+/** Those who may be missed: named, or given a key that is blank, and yet not asked. */
+export const missed = ({ priority, settings }: Facts, choices: ReadonlyArray<Choice>): ReadonlyArray<Choice> =>
+  choices.filter(({ chosen, provider }) =>
+    !chosen && (priority?.includes(provider) ?? known[provider].settings.some((name) => settings[name] === "blank"))
+  )
+
+/** Why nobody is asked, and what to do about it. */
+export const nobody = (choices: ReadonlyArray<Choice>): Config.ConfigError =>
+  Setting.fail([
+    "No provider is configured:",
+    ...choices.map(({ advice, because, provider }) => `- ${provider}: ${because}. ${advice ?? ""}`)
+  ].join("\n"))
