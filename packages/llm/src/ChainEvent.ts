@@ -67,6 +67,14 @@ export interface AttemptInterrupted extends Origin {
 /** A provider was not asked. */
 export interface ProviderSkipped extends Origin {
   readonly _tag: "ProviderSkipped"
+  /**
+   * - `offline`: this machine is, and the provider is in the cloud.
+   * - `incapable`: the model cannot do what is asked.
+   * - `tooLong`: the prompt certainly is longer than the model's context.
+   * - `cooling`: the provider failed before and is left alone, or another request finds out whether it is back.
+   * - `full`: its bulkhead had no place.
+   */
+  readonly why: "offline" | "incapable" | "tooLong" | "cooling" | "full"
   readonly because: string
 }
 

@@ -18,14 +18,14 @@
  * client cannot know what `FallbackDecision` knows. Each provider's attempts run under a `Policy` of `@holdfast/core` named
  * `llm.<provider>`, whose events and warnings are there as well.
  */
-import * as Policy from "@holdfast/core/Policy"
-import * as Retry from "@holdfast/core/Retry"
+import type * as Bulkhead from "@holdfast/core/Bulkhead"
+import type * as RetryBudget from "@holdfast/core/RetryBudget"
 import type * as AiError from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import type * as Arr from "effect/Array"
 import type * as Config from "effect/Config"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
@@ -34,14 +34,15 @@ import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as AnthropicProvider from "./AnthropicProvider.ts"
 import { Connectivity, makeConfig as connectivityConfig } from "./Connectivity.ts"
-import * as Answers from "./internal/chainAnswer.ts"
+import * as Authorship from "./internal/authorship.ts"
+import * as Compile from "./internal/compile.ts"
 import * as Selection from "./internal/selection.ts"
-import type { AttemptFailure, AttemptPolicy, Entry, Settings } from "./internal/walk.ts"
+import { streamText } from "./internal/streamed.ts"
+import { generateText } from "./internal/whole.ts"
 import * as OllamaProvider from "./OllamaProvider.ts"
 import * as OpenAiProvider from "./OpenAiProvider.ts"
-import type { Location, Provider } from "./Provider.ts"
+import type { Provider } from "./Provider.ts"
 import { codecTransformer } from "./Provider.ts"
-import { Ledger } from "./Usage.ts"
 
 /** How attempts at one provider are repeated, before the next one is asked. */
 export interface RetryOptions {
@@ -57,6 +58,11 @@ export interface RetryOptions {
 
 /** How long a provider may be silent. The clock for connecting is the transport's. */
 export interface Timeouts {
+  /**
+   * Until the first part of a stream, whatever it holds: the sign that the provider is at work. Defaults to no limit of its
+   * own.
+   */
+  readonly head?: Duration.Input | undefined
   /** Until the first text, reasoning or tool parameters of a stream. Defaults to 30 seconds, locally to 5 minutes. */
   readonly firstContent?: Duration.Input | undefined
   /** Between two pieces of a stream. Defaults to 60 seconds. */
@@ -68,105 +74,48 @@ export interface Timeouts {
 /** A provider, or how to make one. */
 export type Source<E = never, R = never> = Provider | Effect.Effect<Provider, E, R>
 
-/** What a chain is made of. */
-export interface Options<E = never, R = never> {
+/** How one provider is treated. */
+export interface Treatment {
+  /** How attempts are repeated; `false` for not at all. Defaults to `{}`. */
+  readonly retry?: RetryOptions | false | undefined
+  /** The clocks; `false` for none. Defaults to `{}`. */
+  readonly timeouts?: Timeouts | false | undefined
+  /**
+   * How many requests it answers at the same time, and how many wait for that; a stream counts until it has been read. One
+   * that finds no place goes to the next provider. Defaults to no limit.
+   */
+  readonly bulkhead?: Bulkhead.Options | undefined
+  /**
+   * How long it is left alone when it had to be given up: credentials refused, quota spent, retries used up. A longer hint
+   * of its own counts. Afterwards one request finds out whether it is back. Defaults to 30 seconds; zero for not at all.
+   */
+  readonly cooldown?: Duration.Input | undefined
+}
+
+/** What a chain is made of. The treatment is that of each provider, of which each has a state of its own. */
+export interface Options<E = never, R = never> extends Treatment {
   /** Who is asked, in this order. Names are unique. */
   readonly providers: readonly [Source<E, R>, ...ReadonlyArray<Source<E, R>>]
-  /** How attempts at one provider are repeated; `false` for not at all. Defaults to `{}`. */
-  readonly retry?: RetryOptions | false | undefined
   /** The clocks of providers in the cloud; `false` for none. Defaults to `{}`. */
   readonly timeouts?: Timeouts | false | undefined
   /** The clocks of local providers, which may have to load a model first; `false` for none. Defaults to `{}`. */
   readonly localTimeouts?: Timeouts | false | undefined
+  /** How the providers of these names are treated, where that differs from the others. Defaults to `{}`. */
+  readonly overrides?: Readonly<Record<string, Treatment>> | undefined
+  /**
+   * Bounds the retries at all providers together; `false` for no bound. Defaults to that of `RetryBudget`: ten a second, and
+   * one for five attempts beyond.
+   */
+  readonly retryBudget?: RetryBudget.Options | RetryBudget.RetryBudget | false | undefined
   /** How long a whole request may take, with all providers, pauses and the stream to its end. Defaults to no limit. */
   readonly deadline?: Duration.Input | undefined
-  /**
-   * How long a provider is left alone that had to be given up: credentials refused, quota spent, retries used up. A longer
-   * hint of its own counts. Defaults to 30 seconds; zero for not at all.
-   */
-  readonly cooldown?: Duration.Input | undefined
   /** Whether another provider may be asked what one refused for its content policy. Defaults to `false`. */
   readonly fallbackOnContentPolicy?: boolean | undefined
-}
-
-const defaultTimeouts: { readonly [L in Location]: Required<{ readonly [K in keyof Timeouts]: string }> } = {
-  cloud: { firstContent: "30 seconds", betweenChunks: "60 seconds", answer: "2 minutes" },
-  local: { firstContent: "5 minutes", betweenChunks: "60 seconds", answer: "10 minutes" }
 }
 
 // -----------------------------------------------------------------------------
 // Constructors
 // -----------------------------------------------------------------------------
-
-const positive = (name: string, input: Duration.Input): Duration.Duration => {
-  const duration = Option.getOrUndefined(Duration.fromInput(input))
-  if (duration === undefined || !(Duration.toMillis(duration) > 0)) {
-    throw new RangeError(`ProviderChain: ${name} must be a duration above zero, got ${String(input)}`)
-  }
-  return duration
-}
-
-const clocksOf = (options: Options<unknown, unknown>, location: Location) => {
-  const chosen = location === "cloud" ? options.timeouts : options.localTimeouts
-  if (chosen === false) return undefined
-  const clock = (name: keyof Timeouts) =>
-    positive(name, chosen?.[name] ?? defaultTimeouts[location][name] as Duration.Input)
-  return { firstContent: clock("firstContent"), betweenChunks: clock("betweenChunks"), answer: clock("answer") }
-}
-
-/** The policy of one provider's attempts: repeat while the decision says so. */
-const attemptPolicy = (
-  name: string,
-  retry: RetryOptions | false | undefined,
-  attemptTimeout: Duration.Duration | undefined
-): Effect.Effect<AttemptPolicy> =>
-  Policy.make({
-    name: `llm.${name}`,
-    retry: retry === false ? undefined : {
-      times: retry?.times ?? 2,
-      backoff: retry?.backoff,
-      maxElapsed: retry?.maxElapsed,
-      while: (error: AttemptFailure) => error.decision._tag === "Retry" ? true : Retry.refuse(error.decision.because),
-      // The decision has refused every hint that is too long.
-      retryAfter: { mode: "wait" }
-    },
-    attemptTimeout
-  })
-
-const makeEntry = Effect.fnUntraced(function*(options: Options<unknown, unknown>, provider: Provider) {
-  const clocks = clocksOf(options, provider.location)
-  const entry: Entry = {
-    provider,
-    generate: yield* attemptPolicy(provider.name, options.retry, clocks?.answer),
-    stream: yield* attemptPolicy(provider.name, options.retry, clocks?.firstContent),
-    betweenChunks: clocks?.betweenChunks,
-    cooledUntil: 0
-  }
-  return entry
-})
-
-const checkNames = (providers: ReadonlyArray<Provider>): void => {
-  const seen = new Set<string>()
-  for (const { name } of providers) {
-    if (seen.has(name)) {
-      throw new RangeError(`ProviderChain: the names of providers must be unique, got "${name}" twice`)
-    }
-    seen.add(name)
-  }
-}
-
-const settingsOf = (
-  options: Options<unknown, unknown>,
-  connectivity: Connectivity["Service"] | undefined,
-  ledger: Ledger["Service"] | undefined
-): Settings => ({
-  maxWait: options.retry === false ? Duration.zero : positive("retry.maxWait", options.retry?.maxWait ?? "60 seconds"),
-  cooldown: Duration.toMillis(Duration.fromInputUnsafe(options.cooldown ?? "30 seconds")),
-  deadline: options.deadline === undefined ? undefined : Duration.toMillis(positive("deadline", options.deadline)),
-  fallbackOnContentPolicy: options.fallbackOnContentPolicy ?? false,
-  connectivity,
-  ledger
-})
 
 /**
  * Makes a `LanguageModel` of providers. Options that cannot be right are a `RangeError` that names the option.
@@ -175,21 +124,16 @@ export const make = <E = never, R = never>(
   options: Options<E, R>
 ): Effect.Effect<LanguageModel.LanguageModel, E, R> =>
   Effect.gen(function*() {
-    const settings = settingsOf(
-      options,
-      Option.getOrUndefined(yield* Effect.serviceOption(Connectivity)),
-      Option.getOrUndefined(yield* Effect.serviceOption(Ledger))
-    )
+    const settings = yield* Compile.settingsOf(options)
     const providers = yield* Effect.forEach(
       options.providers,
       (source) => Effect.isEffect(source) ? source : Effect.succeed(source)
     )
-    checkNames(providers)
-    const entries = yield* Effect.forEach(providers, (provider) => makeEntry(options, provider))
+    const entries = yield* Compile.entriesOf(options, providers)
     return yield* LanguageModel.make({
       codecTransformer,
-      generateText: (request) => Answers.generateText(entries, settings, request),
-      streamText: (request) => Answers.streamText(entries, settings, request)
+      generateText: (request) => generateText(entries, settings, request),
+      streamText: (request) => streamText(entries, settings, request)
     })
   })
 
@@ -357,13 +301,7 @@ export const layerConfig = (
 // -----------------------------------------------------------------------------
 
 /** Whose answer a response is. */
-export const AnsweredBy = Schema.Struct({
-  provider: Schema.String,
-  model: Schema.String,
-  location: Schema.Literals(["cloud", "local"]),
-  /** How many attempts the request took, at all providers. */
-  attempts: Schema.Int
-})
+export const AnsweredBy = Authorship.AnsweredBy
 export type AnsweredBy = typeof AnsweredBy.Type
 
 const decodeAnsweredBy = Schema.decodeUnknownOption(Schema.Struct({ holdfast: AnsweredBy }))
@@ -383,7 +321,7 @@ const decodeAnsweredBy = Schema.decodeUnknownOption(Schema.Struct({ holdfast: An
  * )
  *
  * const response = await Effect.runPromise(program)
- * ProviderChain.answeredBy(response.content) // => Option.some({ provider: "cloud", model: "large", location: "cloud", attempts: 1 })
+ * ProviderChain.answeredBy(response.content) // => Option.some({ provider: "cloud", model: "large", location: "cloud", attempts: 1, fellBack: false, offline: false })
  * ```
  */
 export const answeredBy = (

@@ -323,11 +323,21 @@ describe("ProviderChain", () => {
         const cloud = TestProvider.script("cloud", [TestProvider.failure(badKey)])
         const local = ollama([localAnswer])
         const { response } = yield* Effect.provide(generate, chain([cloud, local]))
-        const winner = { provider: "ollama", model: "llama3.2", location: "local", attempts: 2 }
+        const winner = {
+          provider: "ollama",
+          model: "llama3.2",
+          location: "local",
+          attempts: 2,
+          fellBack: true,
+          offline: false
+        } as const
         assert.deepStrictEqual(ProviderChain.answeredBy(response?.content ?? []), Option.some(winner))
         assert.deepStrictEqual(response?.content.map((part) => part.type), ["response-metadata", "text", "finish"])
         const streamed = yield* Effect.provide(ask, chain([ollama([localAnswer])]))
-        assert.deepStrictEqual(ProviderChain.answeredBy(streamed.seen), Option.some({ ...winner, attempts: 1 }))
+        assert.deepStrictEqual(
+          ProviderChain.answeredBy(streamed.seen),
+          Option.some({ ...winner, attempts: 1, fellBack: false })
+        )
       }))
 
     it.effect("does not ask another provider what is wrong with the request", () =>
