@@ -5,7 +5,10 @@
 import type * as AiError from "effect/ai/AiError"
 import type * as Response from "effect/ai/Response"
 import * as Telemetry from "effect/ai/Telemetry"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import type { Running } from "./entry.ts"
@@ -29,6 +32,14 @@ export const open = ({ attempt, entry }: Running, walk: Walk): Effect.Effect<Tra
 
 export const failed = (span: Tracer.Span, reason: AiError.AiErrorReason): void =>
   span.attribute("error.type", reason._tag)
+
+/** Says why an attempt failed that has not opened an answer. An interruption is a clock's or the caller's. */
+export const ended = (span: Tracer.Span, exit: Exit.Exit<unknown, AiError.AiError>): void => {
+  if (Exit.isSuccess(exit)) return
+  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  if (error !== undefined) failed(span, error.reason)
+  else span.attribute("error.type", Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "_OTHER")
+}
 
 export const finished = (span: Tracer.Span, finish: Response.FinishPartEncoded): void =>
   Telemetry.addGenAIAnnotations(span, {

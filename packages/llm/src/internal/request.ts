@@ -15,7 +15,7 @@ import type { Entry, Settings } from "./entry.ts"
 import { demandsOf, tokensAtLeast } from "./filter.ts"
 import type { Method } from "./story.ts"
 import { Story } from "./story.ts"
-import type { Open } from "./walk.ts"
+import type { Open } from "./visits.ts"
 import { Walk } from "./walk.ts"
 
 /** A request under way, and the instant at which it has to be over. */

@@ -57,6 +57,14 @@ const known: Readonly<Record<Name, Known>> = {
   }
 }
 
+/** A local provider that nobody has asked for is there for when the cloud is not. */
+const alongside = (choice: Choice): Choice => {
+  if (choice.chosen) return choice
+  const { location, provider } = choice
+  const because = "another provider may fail, and it needs no key"
+  return { provider, location, chosen: true, because, advice: undefined }
+}
+
 /** Says of each known provider whether it is asked: the chosen ones first, in their order. */
 export const choose = ({ priority, settings }: Facts): ReadonlyArray<Choice> => {
   const described = (name: Name): Omit<Choice, "provider" | "location"> => {
@@ -79,13 +87,9 @@ export const choose = ({ priority, settings }: Facts): ReadonlyArray<Choice> => 
     because: "PROVIDER_PRIORITY does not name it",
     advice: `Add ${provider} to PROVIDER_PRIORITY`
   })
-  const choices = (priority ?? names).map(choice)
-  const cloud = choices.some((choice) => choice.chosen && choice.location === "cloud")
-  const completed = choices.map((choice): Choice =>
-    choice.provider === "ollama" && !choice.chosen && cloud
-      ? { ...choice, chosen: true, because: "another provider may fail, and it needs no key", advice: undefined }
-      : choice
-  )
+  const asked = (priority ?? names).map(choice)
+  const cloud = asked.some((choice) => choice.chosen && choice.location === "cloud")
+  const completed = asked.map((choice): Choice => choice.provider === "ollama" && cloud ? alongside(choice) : choice)
   return [
     ...completed.filter((choice) => choice.chosen),
     ...completed.filter((choice) => !choice.chosen),

@@ -36,8 +36,7 @@ const open =
       const { provider, head } = running.entry
       // A scope below the visit's: whatever happens between the attempt and its reader, it is closed.
       const scope = Scope.forkUnsafe(visit)
-      return Effect.gen(function*() {
-        const span = yield* AttemptSpan.open(running, walk)
+      const opened = Effect.fnUntraced(function*(span: Tracer.Span) {
         const stream = Stream.provideService(
           provider.streamText(walk.requestFor(running)),
           Tracer.ParentSpan,
@@ -52,7 +51,11 @@ const open =
         while (!incoming.committed && !incoming.ended) yield* incoming.next
         if (incoming.committed) walk.story.committed(running)
         return { incoming, running, span }
-      }).pipe(
+      })
+      return AttemptSpan.open(running, walk).pipe(
+        Effect.flatMap((span) =>
+          Effect.onExit(opened(span), (exit) => Effect.sync(() => AttemptSpan.ended(span, exit)))
+        ),
         Scope.provide(scope),
         Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))
       )

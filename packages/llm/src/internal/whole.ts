@@ -31,7 +31,7 @@ const open = (walk: Walk) => (running: Running): Effect.Effect<Answer, AiError.A
       return { parts, finish, running }
     }).pipe(
       Effect.withParentSpan(span, { captureStackTrace: false }),
-      Effect.tapError((error) => Effect.sync(() => AttemptSpan.failed(span, error.reason)))
+      Effect.onExit((exit) => Effect.sync(() => AttemptSpan.ended(span, exit)))
     )
   }))
 
