@@ -165,11 +165,32 @@ const costOf = (price: Price | undefined, usage: Response.Usage): number | undef
     (outputTokens.total ?? 0) * price.output) / million
 }
 
-type Ended = AttemptSucceeded | AttemptFailed | AttemptInterrupted
+/** The event of an attempt that has ended. */
+export type Ended = AttemptSucceeded | AttemptFailed | AttemptInterrupted
 
 const outcomes = { AttemptSucceeded: "succeeded", AttemptFailed: "failed", AttemptInterrupted: "interrupted" } as const
 
-const toEntry = (event: Ended, prices: Readonly<Record<string, Price>>): Entry => {
+/**
+ * The entry of an attempt that has ended, by the prices given. It holds neither prompt nor answer nor key.
+ *
+ * ```ts import.meta.vitest
+ * import { Usage } from "@holdfast/llm"
+ * import { Duration } from "effect"
+ *
+ * const entry = Usage.entryOf({
+ *   _tag: "AttemptSucceeded",
+ *   provider: "ollama",
+ *   model: "llama3.2",
+ *   location: "local",
+ *   attempt: 1,
+ *   at: 0,
+ *   duration: Duration.millis(12),
+ *   usage: undefined
+ * })
+ * entry.outcome // => "succeeded"
+ * ```
+ */
+export const entryOf = (event: Ended, prices: Readonly<Record<string, Price>> = {}): Entry => {
   const { at, attempt, location, model, provider, usage } = event
   const cost = usage === undefined ? undefined : costOf(prices[`${provider}/${model}`] ?? prices[model], usage)
   const tokens = {
@@ -280,7 +301,7 @@ export const make = (options?: Options): Effect.Effect<Ledger["Service"]> => {
         if (
           event._tag === "AttemptSucceeded" || event._tag === "AttemptFailed" || event._tag === "AttemptInterrupted"
         ) {
-          write(toEntry(event, prices))
+          write(entryOf(event, prices))
         }
       }
     }

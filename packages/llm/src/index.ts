@@ -1,6 +1,7 @@
 export * as AnthropicProvider from "./AnthropicProvider.ts"
 export * as ChainError from "./ChainError.ts"
 export * as ChainEvent from "./ChainEvent.ts"
+export * as ChatService from "./ChatService.ts"
 export * as Connectivity from "./Connectivity.ts"
 export * as FallbackDecision from "./FallbackDecision.ts"
 export * as OllamaEmbedding from "./OllamaEmbedding.ts"

@@ -19,6 +19,32 @@ export const secret = (name: string): Config.Config<Option.Option<Redacted.Redac
     (value) => Option.filter(value, (secret) => Redacted.value(secret).trim() !== "")
   )
 
+/** A number, none when it is not set: `check` says whether it can be right, `what` is how it must be. */
+const number = (
+  name: string,
+  what: string,
+  check: (value: number) => boolean
+): Effect.Effect<number | undefined, Config.ConfigError> =>
+  Effect.flatMap(text(name), (value) => {
+    if (Option.isNone(value)) return Effect.undefined
+    const parsed = Number(value.value)
+    return check(parsed)
+      ? Effect.succeed(parsed)
+      : Effect.fail(fail(`${name} must be ${what}, got ${JSON.stringify(value.value)}`))
+  })
+
+/** A whole number of `min` or more, none when it is not set. */
+export const wholeNumber = (name: string, min: number): Effect.Effect<number | undefined, Config.ConfigError> =>
+  number(name, `a whole number of ${min} or more`, (value) => Number.isInteger(value) && value >= min)
+
+/** A number of `min` or more, none when it is not set. */
+export const numberFrom = (
+  name: string,
+  min: number,
+  unit: string
+): Effect.Effect<number | undefined, Config.ConfigError> =>
+  number(name, `a number${unit} of ${min} or more`, (value) => Number.isFinite(value) && value >= min)
+
 /** Why the settings cannot be used. */
 export const fail = (message: string, cause?: unknown): Config.ConfigError =>
   new Config.ConfigError(new ConfigProvider.SourceError({ message, cause }))

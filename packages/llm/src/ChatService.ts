@@ -1,0 +1,419 @@
+/**
+ * A conversation with a `LanguageModel`: messages in, an answer with its story out.
+ *
+ * `LanguageModel` runs the tools that a model calls once, and leaves it to the caller to show their results to the model.
+ * Here that goes on until the model has answered, within a bound, and the answer says what happened on the way: who
+ * answered, after which attempts, which tools were called with what, how long they took and what all of it cost.
+ *
+ * - **A turn is whole or is not there.** A history gains the messages that were given and all that followed, at once and
+ *   at the end. A turn that fails or is interrupted leaves it as it was.
+ * - **Nobody is asked for nothing.** A model that is sent a conversation without a user's message makes one up: that is
+ *   {@link NoUserMessage}, before anything is sent.
+ * - **What tools have done is not lost.** When the model fails after some of them ran, the failure is {@link TurnFailed},
+ *   and the next call goes on from where it was. When they have run `maxToolIterations` times, that is an outcome.
+ * - **Arguments that do not fit a tool's schema** are told to the model where the tool's `failureMode` is `"return"`, and are
+ *   an `AiError` with the reason `ToolParameterValidationError` where it is `"error"`.
+ */
+import * as AiError from "effect/ai/AiError"
+import * as LanguageModel from "effect/ai/LanguageModel"
+import * as Model from "effect/ai/Model"
+import * as Prompt from "effect/ai/Prompt"
+import type * as Response from "effect/ai/Response"
+import type * as Tool from "effect/ai/Tool"
+import type * as Toolkit from "effect/ai/Toolkit"
+import * as Clock from "effect/Clock"
+import type * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
+import type { Concurrency } from "effect/Types"
+import * as ChainEvent from "./ChainEvent.ts"
+import * as Setting from "./internal/setting.ts"
+import type { Tools as AnyTools } from "./internal/toolTimings.ts"
+import { timed } from "./internal/toolTimings.ts"
+import { Turn } from "./internal/turn.ts"
+import type * as Usage from "./Usage.ts"
+
+/** A tool that was called, and what came of it. */
+export const ToolCall = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  /** The arguments as the model gave them. */
+  params: Schema.Unknown,
+  /** What the model is told; `undefined` where the call failed the whole turn. */
+  result: Schema.Unknown,
+  /** Whether the tool did what it was asked to. */
+  success: Schema.Boolean,
+  /** In which iteration of the turn: 1 is the first. */
+  iteration: Schema.Int,
+  /** Milliseconds since the epoch, by the `Clock` in force. */
+  startedAt: Schema.Finite,
+  duration: Schema.Duration
+})
+export type ToolCall = typeof ToolCall.Type
+
+/**
+ * How a turn ends.
+ *
+ * - `answered`: the model has nothing more to call. `finishReason` says whether it was cut short.
+ * - `maxToolIterations`: tools have run that often, and the model has not seen the last results. They are in the history: a
+ *   call without further messages goes on.
+ * - `approvalRequired`: a tool waits for a person. A call with the approval, or the denial, goes on.
+ */
+export type Outcome = "answered" | "maxToolIterations" | "approvalRequired"
+
+/** An answer, and how it came about. */
+export interface Answer {
+  readonly outcome: Outcome
+  /** What the model said last. */
+  readonly text: string
+  readonly reasoning: string
+  /** Who said it: the name of a provider of the chain, or that of Effect's `Model`, or `"unknown"`. */
+  readonly provider: string
+  readonly model: string
+  /** Every attempt at every provider, in order; none where the model is no chain. */
+  readonly attempts: ReadonlyArray<Usage.Entry>
+  /** Whether another provider answered than the first of the chain, at any time of the turn. */
+  readonly fellBack: boolean
+  /** Whether this machine was found to be offline. */
+  readonly offline: boolean
+  /** The tools that ran here, in the order in which they ended. */
+  readonly toolCalls: ReadonlyArray<ToolCall>
+  /** How often the model was shown, or would have been shown, what its tools had answered. */
+  readonly iterations: number
+  /** What the answers of the turn cost, in sum. What failed attempts cost besides is in `attempts`. */
+  readonly usage: Response.Usage
+  readonly finishReason: Response.FinishReason
+  readonly duration: Duration.Duration
+  /** What the history gains: the messages that were given, and all that followed. */
+  readonly messages: Prompt.Prompt
+}
+
+/** What is asked. */
+export interface Request<Tools extends Record<string, Tool.Any> = {}, E = never, R = never> {
+  /** What comes after the history: messages of any role, texts and images, or a text, which is a user's message. */
+  readonly messages: Prompt.RawInput
+  /**
+   * The conversation so far, which gains this turn; that of Effect's `Chat` is `chat.history`. Turns of one history take
+   * place one after the other. Defaults to none.
+   */
+  readonly history?: Ref.Ref<Prompt.Prompt> | undefined
+  /** The tools, with their handlers. Defaults to none. */
+  readonly toolkit?: Toolkit.WithHandler<Tools> | Effect.Effect<Toolkit.WithHandler<Tools>, E, R> | undefined
+  /** Whether the model may or must call a tool. What it must, it must once. Defaults to `"auto"`. */
+  readonly toolChoice?:
+    | LanguageModel.ToolChoice<{ [Name in keyof Tools]: Tools[Name]["name"] }[keyof Tools]>
+    | undefined
+  /** How many tools of one iteration run at the same time. Defaults to `"unbounded"`. */
+  readonly concurrency?: Concurrency | undefined
+  /** How many times tools may run: 1 or more. Defaults to that of the service. */
+  readonly maxToolIterations?: number | undefined
+  /** Told of each tool call when it has ended, also when the turn fails later on. One that throws is ignored. */
+  readonly onToolCall?: ((call: ToolCall) => void) | undefined
+}
+
+/** The last element of a stream. */
+export interface AnswerPart {
+  readonly type: "answer"
+  readonly answer: Answer
+}
+
+/** What a turn may fail with, besides what making the toolkit does. */
+export type Failure<Tools extends Record<string, Tool.Any>> =
+  | AiError.AiError
+  | NoUserMessage
+  | Tool.HandlerError<Tools[keyof Tools]>
+
+/** What the tools of a turn need. */
+export type Services<Tools extends Record<string, Tool.Any>> =
+  | Tool.HandlerServices<Tools[keyof Tools]>
+  | Tool.ResultDecodingServices<Tools[keyof Tools]>
+  | Tool.ParametersEncodingServices<Tools[keyof Tools]>
+
+/** Answers messages. */
+export class ChatService extends Context.Service<ChatService, {
+  /** The answer when it is whole. */
+  readonly ask: <Tools extends Record<string, Tool.Any> = {}, E = never, R = never>(
+    request: Request<Tools, E, R>
+  ) => Effect.Effect<Answer, Failure<Tools> | E, Services<Tools> | R>
+
+  /** The parts of the answer as they come, over all iterations. The last element is the answer with its story. */
+  readonly stream: <Tools extends Record<string, Tool.Any> = {}, E = never, R = never>(
+    request: Request<Tools, E, R>
+  ) => Stream.Stream<Response.StreamPart<Tools, "opaque"> | AnswerPart, Failure<Tools> | E, Services<Tools> | R>
+}>()("@holdfast/llm/ChatService") {}
+
+// -----------------------------------------------------------------------------
+// Failures
+// -----------------------------------------------------------------------------
+
+/** There is no user's message to answer, and nothing was sent. */
+export class NoUserMessage extends Data.TaggedError("NoUserMessage")<{
+  /**
+   * - `missing`: nobody has said anything.
+   * - `blank`: the last user's message has neither text nor file.
+   * - `answered`: the last message is the model's own.
+   */
+  readonly because: "missing" | "blank" | "answered"
+}> {
+  override get message(): string {
+    const found = {
+      missing: "The conversation has no user's message",
+      blank: "The last user's message is blank",
+      answered: "The last message is the model's own"
+    }
+    return `${found[this.because]}, so there is nothing to answer and nothing was sent. Add a message with role "user"`
+  }
+}
+
+/**
+ * The model failed after tools of the turn had run. The history is as it was, and the tools need not run again: give
+ * `messages` instead of those of the request, and the turn goes on.
+ */
+export class TurnFailed extends AiError.AiError.extend<TurnFailed>("@holdfast/llm/TurnFailed")({
+  /** The failure itself, whose reason is that of this one: `ChainError.AllProvidersFailed`, say. */
+  failure: AiError.AiError,
+  /** The tools that ran. */
+  toolCalls: Schema.Array(ToolCall),
+  /** The messages that were given, and what followed until it failed. */
+  messages: Prompt.Prompt
+}) {
+  override get isRetryable(): boolean {
+    return false
+  }
+
+  override get message(): string {
+    const count = `${this.toolCalls.length} tool ${this.toolCalls.length === 1 ? "call" : "calls"}`
+    return `The turn failed after ${count}: ${this.failure.message}`
+  }
+}
+
+/**
+ * Tells a turn that failed after tools had run from every other error.
+ *
+ * ```ts import.meta.vitest
+ * import { ChatService } from "@holdfast/llm"
+ * import { AiError } from "effect/ai"
+ *
+ * const error = AiError.make({ module: "M", method: "m", reason: new AiError.QuotaExhaustedError({}) })
+ * ChatService.isTurnFailed(error) // => false
+ * ```
+ */
+export const isTurnFailed = (u: unknown): u is TurnFailed => u instanceof TurnFailed
+
+/** Why there is nothing to answer, if so. Results of tools are there to be answered as well. */
+const unanswerable = (prompt: Prompt.Prompt): NoUserMessage | undefined => {
+  const last = prompt.content.findLast((message) => message.role !== "system")
+  if (!prompt.content.some((message) => message.role === "user")) return new NoUserMessage({ because: "missing" })
+  if (last?.role === "assistant") return new NoUserMessage({ because: "answered" })
+  if (last?.role !== "user") return undefined
+  const says = last.content.some((part) => part.type !== "text" || part.text.trim() !== "")
+  return says ? undefined : new NoUserMessage({ because: "blank" })
+}
+
+// -----------------------------------------------------------------------------
+// Constructors
+// -----------------------------------------------------------------------------
+
+/** How conversations are held. */
+export interface Options {
+  /** How many times the tools of one turn may run: 1 or more. Defaults to 10. */
+  readonly maxToolIterations?: number | undefined
+}
+
+const defaultMaxToolIterations = 10
+
+const checkIterations = (where: string, value: number): number => {
+  if (!Number.isInteger(value) || value < 1) {
+    throw new RangeError(`${where}: maxToolIterations must be a whole number of 1 or more, got ${value}`)
+  }
+  return value
+}
+
+/** One turn of a history at a time. */
+const turnsOf = new WeakMap<Ref.Ref<Prompt.Prompt>, Semaphore.Semaphore>()
+
+const turns = (history: Ref.Ref<Prompt.Prompt>): Semaphore.Semaphore => {
+  let semaphore = turnsOf.get(history)
+  if (semaphore === undefined) turnsOf.set(history, semaphore = Semaphore.makeUnsafe(1))
+  return semaphore
+}
+
+type AnyRequest = Request<AnyTools, unknown, unknown>
+
+const noTools: Toolkit.WithHandler<AnyTools> = {
+  tools: {},
+  handle: (name) => Effect.die(new Error(`"${name}" was called, and there are no tools`))
+}
+
+/** Makes the service over the `LanguageModel` in context. Options that cannot be right are a `RangeError`. */
+export const make = (options?: Options): Effect.Effect<ChatService["Service"], never, LanguageModel.LanguageModel> => {
+  const limit = checkIterations("ChatService.make", options?.maxToolIterations ?? defaultMaxToolIterations)
+  return Effect.gen(function*() {
+    const model = yield* LanguageModel.LanguageModel
+    const author = Option.getOrElse(yield* Effect.serviceOption(Model.ProviderName), () => "unknown")
+
+    const begin = Effect.fnUntraced(function*(request: AnyRequest) {
+      const maxToolIterations = checkIterations("ChatService", request.maxToolIterations ?? limit)
+      const startedAt = yield* Clock.currentTimeMillis
+      const history = request.history === undefined ? Prompt.empty : yield* Ref.get(request.history)
+      const turn = new Turn({ history, asked: Prompt.make(request.messages), maxToolIterations, author, startedAt })
+      const nothing = unanswerable(turn.prompt)
+      if (nothing !== undefined) return yield* nothing
+      const toolkit = Effect.isEffect(request.toolkit) ? yield* request.toolkit : request.toolkit
+      return { turn, toolkit: toolkit ?? noTools }
+    })
+
+    /** What the model is asked in this iteration. */
+    const next = (request: AnyRequest, turn: Turn, toolkit: Toolkit.WithHandler<AnyTools>) => {
+      const tell = (call: ToolCall) => {
+        turn.toolCalls.push(call)
+        // It must not be able to break the turn that it watches.
+        try {
+          request.onToolCall?.(call)
+        } catch {}
+      }
+      return {
+        prompt: turn.prompt,
+        toolkit: timed(toolkit, turn.iteration, tell),
+        toolChoice: turn.toolChoice(request.toolChoice),
+        concurrency: request.concurrency
+      }
+    }
+
+    /** Before any tool has run the failure is as it is. */
+    const failed = (turn: Turn, method: string) => <E>(error: E): E | TurnFailed =>
+      turn.rounds === 0 || !AiError.isAiError(error) ? error : new TurnFailed({
+        module: "ChatService",
+        method,
+        reason: error.reason,
+        failure: error,
+        toolCalls: turn.toolCalls,
+        messages: turn.messages
+      })
+
+    /** The turn is over: the history gains it at once. */
+    const end = Effect.fnUntraced(function*(request: AnyRequest, turn: Turn, outcome: Outcome) {
+      const answer = turn.answer(outcome, yield* Clock.currentTimeMillis)
+      if (request.history !== undefined) {
+        yield* Ref.update(request.history, (history) => Prompt.concat(history, answer.messages))
+      }
+      return answer
+    })
+
+    const ask = (request: AnyRequest) => {
+      const asked = Effect.gen(function*() {
+        const { toolkit, turn } = yield* begin(request)
+        while (true) {
+          const { content } = yield* model.generateText(next(request, turn, toolkit)).pipe(
+            ChainEvent.observe(turn.observe),
+            Effect.mapError(failed(turn, "ask"))
+          )
+          const outcome = turn.take(content)
+          if (outcome !== undefined) return yield* end(request, turn, outcome)
+        }
+      })
+      return request.history === undefined ? asked : turns(request.history).withPermits(1)(asked)
+    }
+
+    const stream = (request: AnyRequest) =>
+      Stream.unwrap(Effect.gen(function*() {
+        if (request.history !== undefined) yield* Semaphore.takeScoped(turns(request.history), 1)
+        const { toolkit, turn } = yield* begin(request)
+
+        type Element = Response.StreamPart<AnyTools, "opaque"> | AnswerPart
+        const iterate: Stream.Stream<Element, unknown, unknown> = Stream.suspend(() => {
+          const parts: Array<Response.AnyPart> = []
+          const said = model.streamText(next(request, turn, toolkit)).pipe(
+            Stream.updateService(ChainEvent.Observers, (observers) => [...observers, turn.observe]),
+            Stream.mapError(failed(turn, "stream")),
+            Stream.map((part): Element => {
+              parts.push(part as Response.AnyPart)
+              return part as Element
+            })
+          )
+          const after = Effect.suspend(() => {
+            const outcome = turn.take(parts)
+            return outcome === undefined
+              ? Effect.succeed(iterate)
+              : Effect.map(
+                end(request, turn, outcome),
+                (answer) => Stream.succeed<Element>({ type: "answer", answer })
+              )
+          })
+          return Stream.concat(said, Stream.unwrap(after))
+        })
+        return iterate
+      }))
+
+    // What tools fail with and need is known to whoever calls: inside they are any tools.
+    return { ask, stream } as unknown as ChatService["Service"]
+  })
+}
+
+/**
+ * The layer of the service.
+ *
+ * ```ts import.meta.vitest
+ * import { ChatService, ProviderChain } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Effect, Layer, Schema } from "effect"
+ * import { AiError, Chat, Tool, Toolkit } from "effect/ai"
+ *
+ * const tools = Toolkit.make(
+ *   Tool.make("weather", { parameters: Schema.Struct({ city: Schema.String }), success: Schema.String })
+ * )
+ * const program = Effect.gen(function*() {
+ *   const service = yield* ChatService.ChatService
+ *   const chat = yield* Chat.empty
+ *   const answer = yield* service.ask({ messages: "Coat or no coat?", history: chat.history, toolkit: tools })
+ *   const [call] = answer.toolCalls
+ *   return `${answer.provider} called ${call?.name} and says: ${answer.text}`
+ * }).pipe(Effect.provide(tools.toLayer({ weather: () => Effect.succeed("clear, 4 degrees") })))
+ *
+ * const cloud = TestProvider.script("cloud", [TestProvider.failure(new AiError.QuotaExhaustedError({}))])
+ * const ollama = TestProvider.script("ollama", [
+ *   TestProvider.toolCall("weather", { city: "Oslo" }),
+ *   TestProvider.text("Take a coat.")
+ * ])
+ * const Test = ChatService.layer().pipe(Layer.provide(ProviderChain.layer({ providers: [cloud, ollama] })))
+ *
+ * await Effect.runPromise(Effect.provide(program, Test)) // => "ollama called weather and says: Take a coat."
+ * ```
+ */
+export const layer = (options?: Options): Layer.Layer<ChatService, never, LanguageModel.LanguageModel> =>
+  Layer.effect(ChatService, make(options))
+
+/**
+ * The layer of the service with `LLM_MAX_TOOL_ITERATIONS`, a whole number of 1 or more, from the environment; `options`
+ * count where it is not set. Fails with a `ConfigError` where it is something else.
+ *
+ * ```ts import.meta.vitest
+ * import { ChatService, ProviderChain } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { ConfigProvider, Effect, Layer } from "effect"
+ *
+ * const env = ConfigProvider.layer(ConfigProvider.fromUnknown({ LLM_MAX_TOOL_ITERATIONS: "none" }))
+ * const Test = ChatService.layerConfig().pipe(Layer.provide([ProviderChain.layerNoop(TestProvider.script("cloud", [])), env]))
+ *
+ * const error = await Effect.runPromise(Effect.flip(Effect.provide(ChatService.ChatService, Test)))
+ * error.message.includes("LLM_MAX_TOOL_ITERATIONS") // => true
+ * ```
+ */
+export const layerConfig = (
+  options?: Options
+): Layer.Layer<ChatService, Config.ConfigError, LanguageModel.LanguageModel> =>
+  Layer.effect(
+    ChatService,
+    Effect.gen(function*() {
+      const limit = yield* Setting.wholeNumber("LLM_MAX_TOOL_ITERATIONS", 1)
+      return yield* make(limit === undefined ? options : { maxToolIterations: limit })
+    })
+  )
