@@ -114,7 +114,12 @@ export class Turn {
   take(parts: Parts): Outcome | undefined {
     this.rounds++
     this.last = parts
-    this.said = Prompt.concat(this.said, Prompt.fromResponseParts(parts))
+    // Results of calls that a person has approved of were there before the model spoke.
+    const calls = new Set(parts.flatMap((part) => part.type === "tool-call" ? [part.id] : []))
+    const isEarlier = (part: Response.AnyPart) => part.type === "tool-result" && !calls.has(part.id)
+    for (const some of [parts.filter(isEarlier), parts.filter((part) => !isEarlier(part))]) {
+      this.said = Prompt.concat(this.said, Prompt.fromResponseParts(some))
+    }
     const finish = this.finish
     if (finish !== undefined) this.usage = add(this.usage, finish.usage)
     const by = Option.getOrUndefined(answeredBy(parts))
@@ -122,7 +127,7 @@ export class Turn {
     this.offline ||= by?.offline ?? false
     if (parts.some((part) => part.type === "tool-approval-request")) return "approvalRequired"
     const answers = parts.some((part) =>
-      part.type === "tool-result" && part.providerExecuted !== true && part.preliminary !== true
+      part.type === "tool-result" && !isEarlier(part) && part.providerExecuted !== true && part.preliminary !== true
     )
     const reason = finish?.reason ?? "unknown"
     if (reason !== "pause" && !(answers && isComplete(reason))) return "answered"
