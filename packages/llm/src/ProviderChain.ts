@@ -36,6 +36,7 @@ import * as AnthropicProvider from "./AnthropicProvider.ts"
 import { Connectivity, makeConfig as connectivityConfig } from "./Connectivity.ts"
 import * as Authorship from "./internal/authorship.ts"
 import * as Compile from "./internal/compile.ts"
+import { retrySettings } from "./internal/retrySettings.ts"
 import * as Selection from "./internal/selection.ts"
 import { streamText } from "./internal/streamed.ts"
 import { generateText } from "./internal/whole.ts"
@@ -263,7 +264,13 @@ export const providersConfig: Effect.Effect<
  * `PROVIDER_PRIORITY=ollama,openai` is another order, or fewer. The providers' own settings are those of
  * {@link OpenAiProvider.makeConfig}, {@link AnthropicProvider.makeConfig} and {@link OllamaProvider.makeConfig}.
  *
- * Where `CONNECTIVITY_CHECK_URL` is set, it is probed whether this machine is online, as {@link Connectivity} says.
+ * - `LLM_RETRY_ATTEMPTS` is how many attempts there are at each provider, the first included.
+ * - `LLM_RETRY_MULTIPLIER`, `LLM_RETRY_MIN_WAIT` and `LLM_RETRY_MAX_WAIT` are the pauses between them, as tenacity has them:
+ *   multiplier x 2^(n-1) seconds before the n-th retry, not less than the one and not more than the other. Durations are
+ *   numbers of seconds, or `"2 minutes"`. Where one of them is set, the others default to 1, 0 and 60 seconds.
+ * - Where `CONNECTIVITY_CHECK_URL` is set, it is probed whether this machine is online, as {@link Connectivity} says.
+ *
+ * What the environment says counts before `options`.
  *
  * Fails with a `ConfigError` that says what to set when nothing is configured.
  *
@@ -289,7 +296,9 @@ export const layerConfig = (
   Layer.effect(
     LanguageModel.LanguageModel,
     Effect.gen(function*() {
-      const chain = make({ ...options, providers: yield* providersConfig })
+      const settings = yield* retrySettings
+      const retry = settings === undefined ? options?.retry : { ...options?.retry, ...settings }
+      const chain = make({ ...options, retry, providers: yield* providersConfig })
       return Option.isSome(yield* Effect.serviceOption(Connectivity))
         ? yield* chain
         : yield* Effect.provideService(chain, Connectivity, yield* connectivityConfig())

@@ -8,14 +8,17 @@
  * differ.
  */
 import type * as Response from "effect/ai/Response"
+import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { AttemptFailed, AttemptInterrupted, AttemptSucceeded, Observer } from "./ChainEvent.ts"
+import * as Setting from "./internal/setting.ts"
 
 /** One attempt at a provider. Tokens that were not reported are left out. */
 export const Entry = Schema.Struct({
@@ -42,15 +45,18 @@ export const Entry = Schema.Struct({
 })
 export type Entry = typeof Entry.Type
 
+const Amount = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
+
 /** What a million tokens cost. */
-export interface Price {
-  readonly input: number
-  readonly output: number
+export const Price = Schema.Struct({
+  input: Amount,
+  output: Amount,
   /** Defaults to the price of input. */
-  readonly cacheRead?: number | undefined
+  cacheRead: Schema.optional(Amount),
   /** Defaults to the price of input. */
-  readonly cacheWrite?: number | undefined
-}
+  cacheWrite: Schema.optional(Amount)
+})
+export type Price = typeof Price.Type
 
 /** How a ledger is kept. */
 export interface Options {
@@ -350,3 +356,34 @@ const add = (a: Total, b: Total): Total => ({
  * ```
  */
 export const layer = (options?: Options): Layer.Layer<Ledger> => Layer.effect(Ledger, make(options))
+
+const decodePrices = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Record(Schema.String, Price)))
+
+/**
+ * A layer that opens a ledger with the prices of `LLM_PRICES`, which is JSON: `{"gpt-5-mini":{"input":0.25,"output":2}}`.
+ * `options` are for the rest, and for prices where it is not set. Fails with a `ConfigError` that has path and reason.
+ *
+ * ```ts import.meta.vitest
+ * import { Usage } from "@holdfast/llm"
+ * import { ConfigProvider, Effect, Layer } from "effect"
+ *
+ * const env = ConfigProvider.layer(ConfigProvider.fromUnknown({ LLM_PRICES: "{\"gpt-5-mini\":{\"input\":\"cheap\"}}" }))
+ * const opened = Effect.provide(Usage.Ledger, Usage.layerConfig().pipe(Layer.provide(env)))
+ *
+ * const error = await Effect.runPromise(Effect.flip(opened))
+ * error.message.includes("LLM_PRICES") // => true
+ * ```
+ */
+export const layerConfig = (options?: Options): Layer.Layer<Ledger, Config.ConfigError> =>
+  Layer.effect(
+    Ledger,
+    Effect.gen(function*() {
+      const json = Option.getOrUndefined(yield* Setting.text("LLM_PRICES"))
+      if (json === undefined) return yield* make(options)
+      const prices = yield* Effect.mapError(
+        decodePrices(json, { onExcessProperty: "error", errors: "all" }),
+        (error) => Setting.fail(`LLM_PRICES cannot be read: ${error.message}`, error)
+      )
+      return yield* make({ ...options, prices })
+    })
+  )

@@ -1,6 +1,7 @@
 /** Settings from `Config`. One that is set to nothing, as `.env` files have it, counts as not set. */
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -12,11 +13,15 @@ export const text = (name: string): Config.Config<Option.Option<string>> =>
     (value) => Option.filter(Option.map(value, (text) => text.trim()), (text) => text !== "")
   )
 
-/** A secret, none when it is not set. */
+/** A secret, without the white space around it, which no header may have. None when it is not set. */
 export const secret = (name: string): Config.Config<Option.Option<Redacted.Redacted>> =>
   Config.map(
     Config.option(Config.Redacted(name)),
-    (value) => Option.filter(value, (secret) => Redacted.value(secret).trim() !== "")
+    (value) =>
+      Option.filter(
+        Option.map(value, (secret) => Redacted.make(Redacted.value(secret).trim())),
+        (secret) => Redacted.value(secret) !== ""
+      )
   )
 
 /** A number, none when it is not set: `check` says whether it can be right, `what` is how it must be. */
@@ -37,13 +42,24 @@ const number = (
 export const wholeNumber = (name: string, min: number): Effect.Effect<number | undefined, Config.ConfigError> =>
   number(name, `a whole number of ${min} or more`, (value) => Number.isInteger(value) && value >= min)
 
-/** A number of `min` or more, none when it is not set. */
-export const numberFrom = (
-  name: string,
-  min: number,
-  unit: string
-): Effect.Effect<number | undefined, Config.ConfigError> =>
-  number(name, `a number${unit} of ${min} or more`, (value) => Number.isFinite(value) && value >= min)
+/** A number above `limit`, none when it is not set. */
+export const numberAbove = (name: string, limit: number): Effect.Effect<number | undefined, Config.ConfigError> =>
+  number(name, `a number above ${limit}`, (value) => value > limit && value < Infinity)
+
+/** A duration of zero or more: a number of seconds, or `"2 minutes"`. None when it is not set. */
+export const duration = (name: string): Effect.Effect<Duration.Duration | undefined, Config.ConfigError> =>
+  Effect.flatMap(text(name), (value) => {
+    if (Option.isNone(value)) return Effect.undefined
+    const seconds = Number(value.value)
+    const parsed = Number.isFinite(seconds)
+      ? Option.some(Duration.seconds(seconds))
+      : Duration.fromInput(value.value as Duration.Input)
+    return Option.isSome(parsed) && Duration.toMillis(parsed.value) >= 0 && (Number.isNaN(seconds) || seconds >= 0)
+      ? Effect.succeed(parsed.value)
+      : Effect.fail(
+        fail(`${name} must be a number of seconds, or a duration as "2 minutes", got ${JSON.stringify(value.value)}`)
+      )
+  })
 
 /** Why the settings cannot be used. */
 export const fail = (message: string, cause?: unknown): Config.ConfigError =>
