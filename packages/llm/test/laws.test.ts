@@ -250,8 +250,8 @@ describe("outages", () => {
           }
           if (event._tag !== "AttemptFailed") continue
           const committed = event.decision._tag === "Fail" && event.decision.because.includes("already seen")
-          // Of the longest answer thirteen parts come after the commit, each within its six seconds.
-          const limit = committed ? 14 * 6_000 : world.streaming ? 9_000 : 60_000
+          // After the commit of the longest answer ten parts come, a second each or not within their six seconds.
+          const limit = committed ? 10_000 + 6_000 : world.streaming ? 9_000 : 60_000
           assert.isAtMost(event.at - heard, limit)
         }
       })
@@ -330,6 +330,12 @@ describe("conversations", () => {
           assert.deepStrictEqual(after, Prompt.concat(before, messages))
           assert.strictEqual(messages.content.filter((message) => message.role === "user").length, 1)
           assert.isTrue(isSound(after))
+          const called = messages.content.flatMap((message) =>
+            message.role === "assistant"
+              ? message.content.flatMap((part) => part.type === "tool-call" ? [part.id] : [])
+              : []
+          )
+          assert.deepStrictEqual(called.toSorted(), exit.value.toolCalls.map(({ id }) => id).toSorted())
         }
         assert.strictEqual(new Set(charged).size, charged.length)
         assert.deepStrictEqual(told.map(({ id }) => id).toSorted(), charged.toSorted())

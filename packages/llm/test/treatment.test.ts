@@ -153,14 +153,15 @@ describe("a place at a provider", () => {
       }).pipe(Effect.provide(chain([cloud], { bulkhead: { limit: 1, queue: 1, maxWait: "2 seconds" } })))
     }))
 
-  it.effect("is given back when a provider is given up for the next", () =>
+  it.effect("is given back when a provider is given up, while the next one still answers", () =>
     Effect.gen(function*() {
-      const cloud = TestProvider.make("cloud", () => Effect.succeed(TestProvider.failure(overloaded)))
+      const cloud = always("cloud", TestProvider.failure(overloaded))
+      const slow = always("slow", TestProvider.stall(TestProvider.text("slow words"), 2))
       yield* Effect.gen(function*() {
-        assert.strictEqual(yield* read, "local words")
-        assert.strictEqual(yield* read, "local words")
-        assert.strictEqual(cloud.requests.length, 2)
-      }).pipe(Effect.provide(chain([cloud, local()], { bulkhead: { limit: 1 }, cooldown: 0 })))
+        yield* fork(read)
+        yield* fork(read)
+        assert.deepStrictEqual([cloud.requests.length, slow.requests.length], [2, 2])
+      }).pipe(Effect.provide(chain([cloud, slow], { overrides: { cloud: { bulkhead: { limit: 1 } } }, cooldown: 0 })))
     }))
 })
 
