@@ -260,8 +260,17 @@ describe("what others can see", () => {
       for (const way of [Effect.asVoid(ask), Effect.asVoid(read)]) {
         const { kept, layer } = spans()
         const cloud = always("cloud", TestProvider.failure(badKey), { model: "large" })
-        const spare = always("spare", TestProvider.text("two words"), { model: "small" })
+        const within: Array<string> = []
+        const spare = TestProvider.make("spare", () =>
+          Effect.currentSpan.pipe(
+            Effect.orDie,
+            Effect.map((span) => {
+              within.push(span.name)
+              return TestProvider.text("two words")
+            })
+          ), { model: "small" })
         yield* Effect.provide(way, [chain([cloud, spare]), layer])
+        assert.deepStrictEqual(within, ["chat small"])
         const [request, ...attempts] = kept.filter((span) => /^(LanguageModel|chat)/.test(span.name))
         assert.deepStrictEqual(attempts.map((span) => [span.name, span.kind]), [
           ["chat large", "client"],

@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Tracer from "effect/Tracer"
+import type * as Tracer from "effect/Tracer"
 import { StreamInterrupted } from "../ChainError.ts"
 import type { Decision } from "../FallbackDecision.ts"
 import * as AttemptSpan from "./attemptSpan.ts"
@@ -37,12 +37,8 @@ const open =
       // A scope below the visit's: whatever happens between the attempt and its reader, it is closed.
       const scope = Scope.forkUnsafe(visit)
       const opened = Effect.fnUntraced(function*(span: Tracer.Span) {
-        const stream = Stream.provideService(
-          provider.streamText(walk.requestFor(running)),
-          Tracer.ParentSpan,
-          span
-        )
-        const incoming = new Incoming(yield* Stream.toPull(stream), provider, walk.story)
+        const pull = yield* Stream.toPull(provider.streamText(walk.requestFor(running)))
+        const incoming = new Incoming(pull, provider, walk.story)
         yield* (head === undefined ? incoming.next : within(
           incoming.next,
           head,
@@ -54,7 +50,10 @@ const open =
       })
       return AttemptSpan.open(running, walk).pipe(
         Effect.flatMap((span) =>
-          Effect.onExit(opened(span), (exit) => Effect.sync(() => AttemptSpan.ended(span, exit)))
+          // What is read later on starts nothing that a span would show.
+          Effect.withParentSpan(opened(span), span, { captureStackTrace: false }).pipe(
+            Effect.onExit((exit) => Effect.sync(() => AttemptSpan.ended(span, exit)))
+          )
         ),
         Scope.provide(scope),
         Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))

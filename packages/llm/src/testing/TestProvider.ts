@@ -329,3 +329,50 @@ export const script = (name: string, answers: ReadonlyArray<Answer>, options?: O
       )
       : Effect.succeed(answer)
   }, options)
+
+/** What a provider answers to some of its requests. */
+export interface Rule {
+  /** Which requests: those whose last user's message holds this text or matches it, or those that pass the test. */
+  readonly when: string | RegExp | ((request: LanguageModel.ProviderOptions) => boolean)
+  readonly answer: Answer
+}
+
+const said = ({ prompt }: LanguageModel.ProviderOptions): string =>
+  prompt.content.findLast((message) => message.role === "user")?.content
+    .flatMap((part) => part.type === "text" ? [part.text] : []).join("") ?? ""
+
+const applies = ({ when }: Rule, request: LanguageModel.ProviderOptions): boolean => {
+  if (typeof when === "function") return when(request)
+  return typeof when === "string" ? said(request).includes(when) : said(request).search(when) >= 0
+}
+
+/**
+ * A provider whose answers go by the request: that of the first rule that applies, as often as it does. A request to which
+ * none applies is a defect.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderChain } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Effect } from "effect"
+ * import { LanguageModel } from "effect/ai"
+ *
+ * const cloud = TestProvider.match("cloud", [
+ *   { when: /weather/i, answer: TestProvider.text("Clear") },
+ *   { when: (request) => request.prompt.content.length > 1, answer: TestProvider.text("As I said") },
+ *   { when: "", answer: TestProvider.text("I don't know") }
+ * ])
+ * const ask = (prompt: string) => Effect.map(LanguageModel.generateText({ prompt }), (response) => response.text)
+ * const program = Effect.all([ask("Weather?"), ask("News?"), ask("The weather, then?")]).pipe(
+ *   Effect.provide(ProviderChain.layerNoop(cloud))
+ * )
+ *
+ * await Effect.runPromise(program) // => ["Clear", "I don't know", "Clear"]
+ * ```
+ */
+export const match = (name: string, rules: ReadonlyArray<Rule>, options?: Options): TestProvider =>
+  make(name, (request) => {
+    const rule = rules.find((rule) => applies(rule, request))
+    return rule === undefined
+      ? Effect.die(new Error(`TestProvider "${name}" was asked ${JSON.stringify(said(request))}, and no rule applies`))
+      : Effect.succeed(rule.answer)
+  }, options)
