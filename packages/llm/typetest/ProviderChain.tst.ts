@@ -11,6 +11,7 @@ import * as TestProvider from "@holdfast/llm/testing/TestProvider"
 import * as Usage from "@holdfast/llm/Usage"
 import type { AiError } from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
+import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { ConfigError } from "effect/Config"
 import type { Duration } from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -44,6 +45,15 @@ describe("layer", () => {
   })
 })
 
+describe("selection", () => {
+  test("sends nothing, and may fail for a setting", () => {
+    expect(ProviderChain.selection).type.toBe<Effect.Effect<ReadonlyArray<ProviderChain.Choice>, ConfigError>>()
+    expect(ProviderChain.providersConfig).type.toBe<
+      Effect.Effect<NonEmptyReadonlyArray<Provider.Provider>, ConfigError, HttpClient>
+    >()
+  })
+})
+
 describe("what a chain finds by itself", () => {
   test("is a layer of its own, and no need of the chain's", () => {
     expect(Connectivity.layer({ url: "https://example.com" })).type.toBe<
@@ -52,6 +62,7 @@ describe("what a chain finds by itself", () => {
     expect(Connectivity.layerConfig()).type.toBe<Layer<Connectivity.Connectivity, ConfigError, HttpClient>>()
     expect(Connectivity.layerOffline).type.toBe<Layer<Connectivity.Connectivity>>()
     expect(Usage.layer()).type.toBe<Layer<Usage.Ledger>>()
+    expect(Usage.layerConfig()).type.toBe<Layer<Usage.Ledger, ConfigError>>()
   })
 })
 
