@@ -13,7 +13,7 @@ import type { RetryOptions } from "../ProviderChain.ts"
 import * as Setting from "./setting.ts"
 
 /** What is said of waits: durations, and seconds for the multiplier. */
-export interface Waits {
+interface Waits {
   readonly min?: Duration.Duration | undefined
   readonly max?: Duration.Duration | undefined
   readonly multiplier?: number | undefined
@@ -22,7 +22,7 @@ export interface Waits {
 const defaultMax = Duration.seconds(60)
 
 /** The delays of these waits; none where nothing is said of them. */
-export const backoffOf = ({ max, min, multiplier }: Waits): RetryOptions["backoff"] => {
+const backoffOf = ({ max, min, multiplier }: Waits): RetryOptions["backoff"] => {
   if (max === undefined && min === undefined && multiplier === undefined) return undefined
   const shortest = min ?? Duration.zero
   const longest = max ?? Duration.max(defaultMax, shortest)

@@ -7,7 +7,7 @@ import type { Location } from "../Provider.ts"
 import * as Setting from "./setting.ts"
 
 /** The names of the providers that settings can describe, in the order in which they are asked. */
-export const names = ["openai", "anthropic", "ollama"] as const
+const names = ["openai", "anthropic", "ollama"] as const
 export type Name = (typeof names)[number]
 
 /** One provider that the settings could describe: whether it is asked, and why. */
@@ -22,7 +22,7 @@ export interface Choice {
 }
 
 /** How a setting was found. One that is blank, as `.env` files have it, is not set, but may be a slip. */
-export type Presence = "set" | "blank" | "missing"
+type Presence = "set" | "blank" | "missing"
 
 /** What the choice depends on. */
 export interface Facts {
