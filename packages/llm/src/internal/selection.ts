@@ -148,7 +148,8 @@ export const missed = ({ priority, settings }: Facts, choices: ReadonlyArray<Cho
 
 /** Why nobody is asked, and what to do about it. */
 export const nobody = (choices: ReadonlyArray<Choice>): Config.ConfigError =>
-  Setting.fail([
-    "No provider is configured:",
-    ...choices.map(({ advice, because, provider }) => `- ${provider}: ${because}. ${advice ?? ""}`)
-  ].join("\n"))
+  Setting.fail(
+    `No provider is configured. ${
+      choices.map(({ advice, because, provider }) => `${provider}: ${because}. ${advice ?? ""}`).join(". ")
+    }`
+  )
