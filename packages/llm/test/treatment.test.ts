@@ -13,9 +13,12 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
+import { Cooldown } from "../src/internal/cooldown.ts"
+import { law } from "./Outage.ts"
 
 const overloaded = new AiError.InternalProviderError({ description: "overloaded" })
 const badKey = new AiError.AuthenticationError({ kind: "InvalidKey" })
@@ -120,6 +123,58 @@ describe("a provider that was given up", () => {
       }).pipe(Effect.provide(chain([cloud, local()], { retry: { times: 1 } })))
     }))
 })
+
+law(
+  "C5: nobody asks a provider that is left alone, and one at a time finds out whether it is back",
+  {
+    steps: Schema.Array(Schema.Struct({
+      wait: Schema.Literals([0, 1, 10, 30]),
+      what: Schema.Literals(["enter", "enter", "enter", "succeed", "fail", "leave", "leave"]),
+      who: Schema.Literals([0, 1, 2]),
+      pause: Schema.Literals([5, 40])
+    })).check(Schema.isMinLength(40), Schema.isMaxLength(60))
+  },
+  ({ steps }) =>
+    Effect.sync(() => {
+      const cooldown = new Cooldown()
+      const inside: Array<{ readonly probe: symbol | undefined }> = []
+      let now = 0
+      let until = 0
+      // Probes that are under way, since the provider was last known to answer.
+      let probes = 0
+      for (const { pause, wait, what, who } of steps) {
+        now += wait
+        if (what === "enter") {
+          const admission = cooldown.enter(now)
+          const free = until === 0 || (now >= until && probes === 0)
+          assert.strictEqual(admission._tag, free ? "Open" : "Closed")
+          if (admission._tag === "Closed") continue
+          assert.strictEqual(admission.probe !== undefined, until > 0)
+          if (until > 0) probes++
+          inside.push({ probe: admission.probe })
+          continue
+        }
+        const [one] = inside.splice(who, 1)
+        if (one === undefined) continue
+        if (what === "succeed") {
+          cooldown.warm()
+          until = 0
+          probes = 0
+          // Whoever was a probe before that is none any more.
+          for (const other of inside) Object.assign(other, { probe: undefined })
+          continue
+        }
+        if (what === "fail") {
+          cooldown.cool(now, pause)
+          until = Math.max(until, now + pause)
+        }
+        if (one.probe !== undefined) {
+          cooldown.leave(one.probe)
+          probes--
+        }
+      }
+    })
+)
 
 describe("a place at a provider", () => {
   it.effect("is one of few, is held until a stream has been read, and is not waited for when another can answer", () =>

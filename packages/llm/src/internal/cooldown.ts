@@ -4,46 +4,56 @@
  * request finds out whether the provider is back, and the others pass it by until that is known.
  */
 
+/** The one request that finds out whether a provider is back. */
+export type Probe = symbol
+
 /** Who may ask a provider now. */
 export type Admission =
-  | { readonly _tag: "Open"; readonly probe: boolean }
-  | { readonly _tag: "Closed"; readonly because: "cooling" | "probed"; readonly left: number }
+  | { readonly _tag: "Open"; readonly probe: Probe | undefined }
+  | Closed
+
+export interface Closed {
+  readonly _tag: "Closed"
+  readonly because: "cooling" | "probed"
+  /** Milliseconds until the next request may be let in; 0 where that is up to the probe. */
+  readonly left: number
+}
 
 export class Cooldown {
   /** Epoch milliseconds until which the provider is left alone; 0 when it is not known to be down. */
   private until = 0
-  private probing = false
+  private probe: Probe | undefined = undefined
   /** Answers in a row that broke off after a part of them was seen. */
   private broken = 0
 
-  /** What a request would be told, without taking a place. */
-  peek(now: number): Admission {
-    if (this.until === 0) return { _tag: "Open", probe: false }
+  /** Why a request would not be let in, if so. */
+  peek(now: number): Closed | undefined {
+    if (this.until === 0) return undefined
     if (now < this.until) return { _tag: "Closed", because: "cooling", left: this.until - now }
-    return this.probing ? { _tag: "Closed", because: "probed", left: 0 } : { _tag: "Open", probe: true }
+    return this.probe === undefined ? undefined : { _tag: "Closed", because: "probed", left: 0 }
   }
 
-  /** Lets a request in, as the probe if the provider may be down. Whoever is let in leaves, or says how it went. */
+  /** Lets a request in, as the probe if the provider may be down. A probe leaves, however it ends. */
   enter(now: number): Admission {
-    const admission = this.peek(now)
-    if (admission._tag === "Open" && admission.probe) this.probing = true
-    return admission
+    const closed = this.peek(now)
+    if (closed !== undefined) return closed
+    if (this.until > 0) this.probe = Symbol("probe")
+    return { _tag: "Open", probe: this.probe }
   }
 
   /** The provider answers. */
   warm(): void {
     this.until = 0
-    this.probing = false
+    this.probe = undefined
   }
 
-  /** The probe ended without a word about the provider: the next request is one. */
-  leave(): void {
-    this.probing = false
+  /** The probe has ended. If it has said nothing of the provider, the next request is one. */
+  leave(probe: Probe): void {
+    if (this.probe === probe) this.probe = undefined
   }
 
   /** The provider was given up. A longer pause that is under way stays. */
   cool(now: number, pause: number): void {
-    this.probing = false
     if (pause > 0) this.until = Math.max(this.until, now + pause)
   }
 

@@ -99,13 +99,13 @@ export const obstacle = ({ provider }: Entry, { features, online, tokens }: Dema
 
 /** Why a provider that was given up is passed by, if it is. */
 export const passedBy = ({ cooldown }: Entry, now: number): Pick<Obstacle, "why" | "because"> | undefined => {
-  const admission = cooldown.peek(now)
-  if (admission._tag === "Open") return undefined
+  const closed = cooldown.peek(now)
+  if (closed === undefined) return undefined
   return {
     why: "cooling",
-    because: admission.because === "probed"
+    because: closed.because === "probed"
       ? "it failed before, and another request finds out whether it is back"
-      : `it failed before and is left alone for ${Duration.format(Duration.millis(admission.left))}`
+      : `it failed before and is left alone for ${Duration.format(Duration.millis(closed.left))}`
   }
 }
 

@@ -20,6 +20,7 @@ import type { Decision, Failure } from "../FallbackDecision.ts"
 import { decide } from "../FallbackDecision.ts"
 import type { Provider } from "../Provider.ts"
 import { detail } from "../ProviderFailure.ts"
+import type { Probe } from "./cooldown.ts"
 import type { Entry, Running, Settings } from "./entry.ts"
 import { AttemptFailure } from "./entry.ts"
 import type { Demands } from "./filter.ts"
@@ -68,7 +69,7 @@ export class Visits<A, R> {
         const passed = this.forced ? undefined : passedBy(entry, now)
         if (passed === undefined) {
           const admission = this.forced ? undefined : entry.cooldown.enter(now)
-          return this.visit(entry, entries.slice(i + 1), admission?._tag === "Open" && admission.probe)
+          return this.visit(entry, entries.slice(i + 1), admission?._tag === "Open" ? admission.probe : undefined)
         }
         this.story.emit(entry, 0, { _tag: "ProviderSkipped", ...passed })
       }
@@ -80,7 +81,7 @@ export class Visits<A, R> {
   private visit(
     entry: Entry,
     rest: ReadonlyArray<Entry>,
-    probe: boolean
+    probe: Probe | undefined
   ): Effect.Effect<A, AllProvidersFailed, R> {
     return Effect.suspend(() => {
       const scope = Scope.forkUnsafe(this.scope)
@@ -94,7 +95,7 @@ export class Visits<A, R> {
             entry.cooldown.warm()
             return Effect.void
           }
-          if (probe) entry.cooldown.leave()
+          if (probe !== undefined) entry.cooldown.leave(probe)
           return Scope.close(scope, exit)
         }),
         Effect.flatMap((outcome) => {
