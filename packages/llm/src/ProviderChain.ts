@@ -11,6 +11,7 @@
  * - **An end needs a proof.** A stream that ends without the provider's own terminator has failed. Tool calls are held
  *   back until the proof has come, so that none runs of an answer that is not whole.
  * - **One answer is one provider's.** Its name is in the response: see {@link answeredBy}.
+ * - **A provider that had to be given up is left alone** for a while; then one request finds out whether it is back.
  * - **A failure is an `AiError`**, with the whole story on it: see `ChainError.AllProvidersFailed` and
  *   `ChainError.StreamInterrupted`. `ChainEvent.observe` tells it while it happens.
  *

@@ -37,84 +37,82 @@ export class Visits<A, R> {
   readonly demands: Demands
   readonly scope: Scope.Scope
   readonly open: Open<A, R>
-  /** Whether all that may be asked cool down, so that they are asked all the same. */
-  readonly forced: boolean
+  /** Whether all that may be asked are left alone, so that they are asked all the same. */
+  private forced = false
 
-  constructor(
-    settings: Settings,
-    story: Story,
-    demands: Demands,
-    scope: Scope.Scope,
-    open: Open<A, R>,
-    forced: boolean
-  ) {
+  constructor(settings: Settings, story: Story, demands: Demands, scope: Scope.Scope, open: Open<A, R>) {
     this.settings = settings
     this.story = story
     this.demands = demands
     this.scope = scope
     this.open = open
-    this.forced = forced
   }
 
   private available(entry: Entry): boolean {
     return this.forced || passedBy(entry, this.story.now()) === undefined
   }
 
-  /** Visits the first provider that is not left alone. */
-  next(entries: ReadonlyArray<Entry>): Effect.Effect<A, AllProvidersFailed, R> {
+  /** Visits the providers that are not left alone, or, where that are all, those. */
+  run(able: ReadonlyArray<Entry>): Effect.Effect<A, AllProvidersFailed, R> {
     return Effect.suspend(() => {
-      for (let i = 0; i < entries.length; i++) {
-        const entry = entries[i] as Entry
-        const now = this.story.now()
-        const passed = this.forced ? undefined : passedBy(entry, now)
-        if (passed === undefined) {
-          const admission = this.forced ? undefined : entry.cooldown.enter(now)
-          return this.visit(entry, entries.slice(i + 1), admission?._tag === "Open" ? admission.probe : undefined)
-        }
-        this.story.emit(entry, 0, { _tag: "ProviderSkipped", ...passed })
-      }
-      return Effect.fail(this.story.failure())
+      const now = this.story.now()
+      this.forced = able.every((entry) => passedBy(entry, now) !== undefined)
+      return this.next(able)
     })
   }
 
+  private next(entries: ReadonlyArray<Entry>): Effect.Effect<A, AllProvidersFailed, R> {
+    const [entry, ...rest] = entries
+    return entry === undefined ? Effect.failSync(() => this.story.failure()) : Effect.flatMap(
+      this.visit(entry, rest),
+      (outcome) => {
+        switch (outcome._tag) {
+          case "Opened":
+            return Effect.succeed(outcome.answer)
+          case "Failed":
+            return Effect.fail(this.story.failure())
+          case "Passed":
+            return this.next(rest)
+          case "Next":
+            return Effect.andThen(
+              Effect.logWarning(
+                `${entry.provider.name}/${entry.provider.model} is given up: ${outcome.because}. ` +
+                  `${outcome.entries[0]?.provider.name ?? "Nobody"} is asked next`
+              ),
+              this.next(outcome.entries)
+            )
+        }
+      }
+    )
+  }
+
   /** A visit ends with an opened answer, or hands the request on. */
-  private visit(
-    entry: Entry,
-    rest: ReadonlyArray<Entry>,
-    probe: Probe | undefined
-  ): Effect.Effect<A, AllProvidersFailed, R> {
-    return Effect.suspend(() => {
-      const scope = Scope.forkUnsafe(this.scope)
+  private visit(entry: Entry, rest: ReadonlyArray<Entry>): Effect.Effect<Outcome<A>, never, R> {
+    const scope = Scope.forkUnsafe(this.scope)
+    let probe: Probe | undefined
+    const visited = Effect.suspend(() => {
+      const passed = this.forced ? undefined : passedBy(entry, this.story.now())
+      // The last that is left is asked all the same: somebody has to be.
+      if (passed !== undefined && (rest.length > 0 || this.story.attempts.length > 0)) {
+        this.story.emit(entry, 0, { _tag: "ProviderSkipped", ...passed })
+        return Effect.succeed<Outcome<A>>({ _tag: "Passed" })
+      }
+      const admission = entry.cooldown.enter(this.story.now())
+      if (admission._tag === "Open") probe = admission.probe
       const attempts = this.attempts(entry, rest, scope)
-      return (entry.bulkhead === undefined ? attempts : Effect.flatMap(
+      return entry.bulkhead === undefined ? attempts : Effect.flatMap(
         Effect.result(permit(entry.bulkhead, scope)),
         (result) => Result.isSuccess(result) ? attempts : Effect.succeed(this.full(entry, rest, result.failure))
-      )).pipe(
-        Effect.onExit((exit) => {
-          if (Exit.isSuccess(exit) && exit.value._tag === "Opened") {
-            entry.cooldown.warm()
-            return Effect.void
-          }
-          if (probe !== undefined) entry.cooldown.leave(probe)
-          return Scope.close(scope, exit)
-        }),
-        Effect.flatMap((outcome) => {
-          switch (outcome._tag) {
-            case "Opened":
-              return Effect.succeed(outcome.answer)
-            case "Failed":
-              return Effect.fail(this.story.failure())
-            case "Next":
-              return Effect.andThen(
-                Effect.logWarning(
-                  `${entry.provider.name}/${entry.provider.model} is given up: ${outcome.because}. ` +
-                    `${outcome.entries[0]?.provider.name ?? "Nobody"} is asked next`
-                ),
-                this.next(outcome.entries)
-              )
-          }
-        })
       )
+    })
+    // From here on nothing that was taken is kept, whenever the request is interrupted.
+    return Effect.onExit(visited, (exit) => {
+      if (Exit.isSuccess(exit) && exit.value._tag === "Opened") {
+        entry.cooldown.warm()
+        return Effect.void
+      }
+      if (probe !== undefined) entry.cooldown.leave(probe)
+      return Scope.close(scope, exit)
     })
   }
 
@@ -231,6 +229,8 @@ export class Visits<A, R> {
 /** How a visit ends. */
 type Outcome<A> =
   | { readonly _tag: "Opened"; readonly answer: A }
+  /** The provider is left alone. */
+  | { readonly _tag: "Passed" }
   | { readonly _tag: "Next"; readonly entries: ReadonlyArray<Entry>; readonly because: string }
   | { readonly _tag: "Failed" }
 

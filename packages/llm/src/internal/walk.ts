@@ -6,7 +6,7 @@ import type { AllProvidersFailed } from "../ChainError.ts"
 import type { Decision } from "../FallbackDecision.ts"
 import type { Entry, Running, Settings } from "./entry.ts"
 import type { Demands } from "./filter.ts"
-import { obstacle, passedBy } from "./filter.ts"
+import { obstacle } from "./filter.ts"
 import * as Projection from "./projection.ts"
 import type { Story } from "./story.ts"
 import type { Open } from "./visits.ts"
@@ -62,9 +62,7 @@ export class Walk {
         return found === undefined
       })
       if (able.length === 0) return Effect.fail(this.unable(demands))
-      const now = this.story.now()
-      const forced = able.every((entry) => passedBy(entry, now) !== undefined)
-      return new Visits(this.settings, this.story, demands, scope, open, forced).next(able)
+      return new Visits(this.settings, this.story, demands, scope, open).run(able)
     })
   }
 
