@@ -14,7 +14,7 @@ export const text = (name: string): Config.Config<Option.Option<string>> =>
   )
 
 /** A secret, without the white space around it, which no header may have. None when it is not set. */
-export const secret = (name: string): Config.Config<Option.Option<Redacted.Redacted>> =>
+const secret = (name: string): Config.Config<Option.Option<Redacted.Redacted>> =>
   Config.map(
     Config.option(Config.Redacted(name)),
     (value) =>
