@@ -58,7 +58,7 @@ describe("a fault of every kind at every step of every answer", () => {
   it.effect(
     `M1-M3: ends in one provider's whole answer or a typed failure, and runs a tool once or not at all (${
       everywhere.length.toLocaleString("en")
-    } cases)`,
+    } fault positions)`,
     () =>
       Effect.forEach(everywhere, (world) =>
         Effect.gen(function*() {
@@ -81,7 +81,7 @@ describe("a fault of every kind at every step of every answer", () => {
     ).flat()
   )
   it.effect(
-    `M3, M4: leaves nothing open, half done or half told when it is interrupted there (${steps.length} cases)`,
+    `M3, M4: leaves nothing open, half done or half told when it is interrupted there (${steps.length} fault positions)`,
     () =>
       Effect.forEach(steps, ({ chat, shape, step, streaming }) =>
         Effect.gen(function*() {
