@@ -10,53 +10,95 @@
  * It hurts where the second question is answered wrongly: a payment that is sent again after a timeout is a second
  * payment. So a POST is not repeated unless something says that it may be.
  */
+import type * as Bulkhead from "@holdfast/core/Bulkhead"
+import type * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
+import type * as Hedge from "@holdfast/core/Hedge"
+import type {
+  AttemptTimeout,
+  BulkheadFull,
+  CircuitOpen,
+  DeadlineExceeded,
+  RateLimited
+} from "@holdfast/core/PolicyError"
+import type * as RateLimit from "@holdfast/core/RateLimit"
 import * as Retry from "@holdfast/core/Retry"
+import type * as RetryBudget from "@holdfast/core/RetryBudget"
 import type * as Duration from "effect/Duration"
 import type * as Headers from "effect/http/Headers"
 import type * as HttpBody from "effect/http/HttpBody"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import type { HttpMethod } from "effect/http/HttpMethod"
 import type * as Redacted from "effect/Redacted"
 import * as HttpFailure from "./HttpFailure.ts"
 import { retryAfterOf, shouldRetry } from "./internal/retryHints.ts"
 
-/** How to retry: a core retry over `HttpFailure`, without `while`, which this module answers. */
+/**
+ * How to retry: a core retry over `HttpFailure`, without `while`, which this module answers. A `budget` that is given as
+ * options is one for each origin; one that is a `RetryBudget` is shared by all.
+ */
 export type RetryOptions = Omit<Retry.Options<HttpFailure.HttpFailure>, "while">
+
+/**
+ * How to hedge: a core hedge over `HttpFailure`. Its `budget` defaults to the one of the retries, and its `while` to what
+ * the retries go by.
+ */
+export interface HedgeOptions extends Omit<Hedge.Options<HttpFailure.HttpFailure>, "budget"> {
+  readonly budget?: RetryBudget.RetryBudget | Hedge.Budget | undefined
+}
 
 /** The bounds on time. A policy's own timeouts are `PolicyError`s. */
 export interface Timeouts {
   /**
    * How long one attempt may take: waiting for a connection, the head, and as much of the body as `commit` wants.
-   * Defaults to no bound beyond the transport's own.
+   * `false` for no bound beyond the transport's own, which is the default.
    */
-  readonly attempt?: Duration.Input | undefined
+  readonly attempt?: Duration.Input | false | undefined
   /**
    * How long the whole call may take, with all attempts, all delays and the body: a body that is read past it fails.
-   * Defaults to no bound.
+   * `false` for no bound, which is the default.
    */
-  readonly total?: Duration.Input | undefined
+  readonly total?: Duration.Input | false | undefined
 }
 
-/** The options of a policy for HTTP. */
-export interface Options {
-  /** Names the policy in events, logs and spans. Defaults to `"http"`. */
-  readonly name?: string | undefined
-  /** What relative URLs are appended to. Defaults to nothing. */
-  readonly baseUrl?: string | undefined
-  /**
-   * Headers that each request gets unless it has them. Those that are `Redacted` are sent to the origin of `baseUrl`
-   * alone, when there is one, whatever a redirect says. Defaults to none.
-   */
-  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
-  /** How to retry; `false` for not at all. Defaults to 3 retries with exponential backoff. */
+/**
+ * The parts of a policy, in the order of the core: total, bulkhead, rate limit, retry, circuit breaker, hedge, attempt.
+ * Each origin has permits, counts, circuits, latencies and a budget of its own. `false` is none.
+ */
+export interface Parts {
+  /** How to retry. Defaults to 3 retries with exponential backoff. */
   readonly retry?: RetryOptions | false | undefined
   /** Defaults to none. */
   readonly timeouts?: Timeouts | undefined
   /**
-   * Which responses are worth another attempt, instead of the statuses 408, 425, 429, 500, 502, 503, 504 and 529.
-   * `x-should-retry` is believed before either.
+   * How many calls to one origin may run at the same time, and how many may wait. A permit is held until the response
+   * has come as far as `commit` says, delays between attempts included. Defaults to no limit.
    */
-  readonly retryOn?: ((response: HttpClientResponse.HttpClientResponse) => boolean) | undefined
+  readonly bulkhead?: Bulkhead.Options | Bulkhead.Bulkhead | false | undefined
+  /** How many calls to one origin may start in a window of time. Retries are not counted. Defaults to no limit. */
+  readonly rateLimit?: RateLimit.Options | RateLimit.RateLimit | false | undefined
+  /**
+   * When to stop calling an origin. Every attempt counts, and a response that is worth another attempt is a failure like
+   * a lost connection; `isFailure` defaults to all but requests that cannot be sent at all. Defaults to no breaker.
+   */
+  readonly circuitBreaker?:
+    | CircuitBreaker.Options<HttpFailure.HttpFailure>
+    | CircuitBreaker.CircuitBreaker<HttpFailure.HttpFailure>
+    | false
+    | undefined
+  /**
+   * A second request beside one that is slow, for requests that may be repeated. The others are never hedged. Defaults to
+   * no hedge.
+   */
+  readonly hedge?: HedgeOptions | false | undefined
+  /**
+   * Which responses are worth another attempt, by status or by a predicate, instead of the statuses 408, 425, 429, 500,
+   * 502, 503, 504 and 529. `x-should-retry` is believed before either.
+   */
+  readonly retryOn?:
+    | ReadonlyArray<number>
+    | ((response: HttpClientResponse.HttpClientResponse) => boolean)
+    | undefined
   /**
    * `"auto"` gives each POST and PATCH without an `Idempotency-Key` a random one, the same on every attempt, which
    * makes it repeatable. Only for servers that honour the header. Defaults to `"none"`.
@@ -76,6 +118,94 @@ export interface Options {
    */
   readonly commit?: "firstByte" | "head" | undefined
 }
+
+/**
+ * Requests that have a policy of their own: those for which all that is said of origin, path and methods holds, one of
+ * which must be said. What the endpoint does not say it has in common with the client, the very same breaker, bulkhead
+ * and budget; `retry` and `timeouts` are taken key by key.
+ */
+export interface Endpoint extends Parts {
+  /** Scheme, host and port: `"https://api.example.com"`. Defaults to any. */
+  readonly origin?: string | undefined
+  /**
+   * A pattern for the path of the URL, with that of `baseUrl`, in the syntax of the URL Pattern standard
+   * (urlpattern.spec.whatwg.org): `"/v1/charges/:id"`. One that is more than text needs a platform with `URLPattern`:
+   * Node 24, and browsers since 2025. Defaults to any.
+   */
+  readonly path?: string | undefined
+  /** Defaults to all. */
+  readonly methods?: ReadonlyArray<HttpMethod> | undefined
+}
+
+/** The options of a policy for HTTP. */
+export interface Options extends Parts {
+  /** Names the policy in events, logs and spans. Defaults to `"http"`. */
+  readonly name?: string | undefined
+  /** What relative URLs are appended to. Defaults to nothing. */
+  readonly baseUrl?: string | undefined
+  /**
+   * Headers that each request gets unless it has them. Those that are `Redacted` are sent to the origin of `baseUrl`
+   * alone, when there is one, whatever a redirect says. Defaults to none.
+   */
+  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
+  /** A token for the header `authorization`, as one of the `Redacted` headers. Defaults to none. */
+  readonly bearer?: Redacted.Redacted | undefined
+  /** Names the program in the header `user-agent`, unless a request does. Defaults to the transport's own. */
+  readonly userAgent?: string | undefined
+  /**
+   * Tells the server how many attempts went before, on all but the first: in the header of this name, or of
+   * `previous-attempts` for `true`. gRPC's `grpc-previous-rpc-attempts` counts alike. Defaults to `false`.
+   */
+  readonly attemptHeader?: string | boolean | undefined
+  /**
+   * Tells the server for how long an answer is still of use, in whole milliseconds: what is left of the total and of the
+   * `Deadline` in force, and not more than an attempt may take. In the header of this name, or that of
+   * `DeadlineHeader` for `true`. Defaults to `false`.
+   */
+  readonly deadlineHeader?: string | boolean | undefined
+  /**
+   * Requests that have a policy of their own, by its name: the first that fits is taken, in the order in which they are
+   * written. Its policy is `name/endpoint` in events, logs and spans. Defaults to none.
+   */
+  readonly endpoints?: Readonly<Record<string, Endpoint>> | undefined
+}
+
+/** Whether the options `O` configure the part `K`. */
+type Has<O, K extends PropertyKey> = K extends keyof O ?
+  [Exclude<O[K], false | undefined>] extends [never] ? false : true
+  : false
+
+/** The reason that each part can fail with. */
+interface PartReasons {
+  readonly bulkhead: BulkheadFull
+  readonly rateLimit: RateLimited
+  readonly circuitBreaker: CircuitOpen
+}
+
+interface TimeoutReasons {
+  readonly attempt: AttemptTimeout
+  readonly total: DeadlineExceeded
+}
+
+type Reasons<O, All> = { readonly [K in keyof All]: Has<O, K> extends true ? All[K] : never }[keyof All]
+
+type Given<O, K extends PropertyKey> = K extends keyof O ? NonNullable<O[K]> : never
+
+type OwnReason<O> = Reasons<O, PartReasons> | Reasons<Given<O, "timeouts">, TimeoutReasons>
+
+/** The reasons that a client with the options `O` can fail with: those of its own parts and those of its endpoints. */
+export type ReasonOf<O> =
+  | OwnReason<O>
+  | { readonly [K in keyof Given<O, "endpoints">]: OwnReason<Given<O, "endpoints">[K]> }[keyof Given<O, "endpoints">]
+
+/** Refuses properties that no option has, which are typing errors. */
+export type Exact<O> =
+  & { readonly [K in Exclude<keyof O, keyof Options>]: never }
+  & (O extends { readonly retry: infer P } ? { readonly retry?: Only<Exclude<P, false>, RetryOptions> | false }
+    : unknown)
+  & (O extends { readonly timeouts: infer T } ? { readonly timeouts?: Only<T, Timeouts> } : unknown)
+
+type Only<P, Known> = { readonly [K in Exclude<keyof NonNullable<P>, keyof Known>]: never } | undefined
 
 /**
  * The methods that may be repeated: the idempotent ones of RFC 9110 section 9.2.2, and QUERY
@@ -106,7 +236,7 @@ export const repeatableMethods: ReadonlySet<string> = new Set([
  */
 export const refusal = (
   request: HttpClientRequest.HttpClientRequest,
-  options: Pick<Options, "idempotent">
+  options: Pick<Parts, "idempotent">
 ): string | undefined => {
   if (repeatableMethods.has(request.method) || "idempotency-key" in request.headers) return undefined
   const { idempotent } = options
@@ -132,14 +262,18 @@ export const refusal = (
  */
 export const isTransient = (
   response: HttpClientResponse.HttpClientResponse,
-  options: Pick<Options, "retryOn">
+  options: Pick<Parts, "retryOn">
 ): boolean =>
   response.status < 400 && options.retryOn === undefined
     ? false
-    : shouldRetry(response.headers) ??
-      (options.retryOn === undefined
-        ? HttpFailure.retryableStatuses.has(response.status)
-        : options.retryOn(response))
+    : shouldRetry(response.headers) ?? isWorthIt(response, options.retryOn)
+
+const isWorthIt = (response: HttpClientResponse.HttpClientResponse, retryOn: Parts["retryOn"]): boolean =>
+  retryOn === undefined
+    ? HttpFailure.retryableStatuses.has(response.status)
+    : typeof retryOn === "function"
+    ? retryOn(response)
+    : retryOn.includes(response.status)
 
 /** What is known of an attempt that failed. */
 export interface Attempt {
@@ -171,7 +305,7 @@ export interface Attempt {
  * // => { because: "POST without an Idempotency-Key may have been carried out" }
  * ```
  */
-export const decide = (attempt: Attempt, options: Options): boolean | Retry.Refusal => {
+export const decide = (attempt: Attempt, options: Pick<Parts, "idempotent">): boolean | Retry.Refusal => {
   const { failure, request } = attempt
   if (!(attempt.transientResponse || (failure.reason._tag !== "StatusFailure" && failure.isRetryable))) return false
   if (attempt.bodySpent) return Retry.refuse("the request body is a stream, which was read and cannot be sent again")

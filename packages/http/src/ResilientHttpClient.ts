@@ -10,155 +10,135 @@
  * last transport error as itself. What the policy adds is `PolicyError`: under the standard `HttpClient` tag it arrives
  * as the cause of an `HttpClientError`, under {@link ResilientHttpClient} as itself.
  *
+ * The error type of {@link make} and of a {@link Service} has exactly the reasons of the parts that are configured.
+ *
  * When it hurts: two retries around one another multiply. Take out `retryTransient` of the caller, and `maxRetries` of
- * an SDK, when this layer is below.
+ * an SDK, when this layer is below. One of these clients around another is refused when both retry.
  */
-import * as Deadline from "@holdfast/core/Deadline"
-import * as Policy from "@holdfast/core/Policy"
-import type { AttemptTimeout } from "@holdfast/core/PolicyError"
-import { DeadlineExceeded, isPolicyError, PolicyError } from "@holdfast/core/PolicyError"
-import * as Retry from "@holdfast/core/Retry"
-import * as RetryBudget from "@holdfast/core/RetryBudget"
-import * as Clock from "effect/Clock"
+import type { FromReason } from "@holdfast/core/PolicyError"
+import { isPolicyError } from "@holdfast/core/PolicyError"
 import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
-import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
-import * as Random from "effect/Random"
-import * as Redacted from "effect/Redacted"
-import * as HttpPolicy from "./HttpPolicy.ts"
-import { positiveMillis } from "./internal/argument.ts"
-import { AttemptFailure, Call, freeOnRetry } from "./internal/attempt.ts"
+import type * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import type * as HttpPolicy from "./HttpPolicy.ts"
 import { transportError } from "./internal/bodyResponse.ts"
 import { OriginPauses } from "./internal/originPauses.ts"
-import { uuid } from "./internal/uuid.ts"
+import { compileClient, type Compiled } from "./internal/policyClient.ts"
 
-type Request = HttpClientRequest.HttpClientRequest
-type Response = HttpClientResponse.HttpClientResponse
 type Failure = HttpClientError.HttpClientError
 
-/** What the policy itself can fail with. */
-export type PolicyFailure = PolicyError<AttemptTimeout | DeadlineExceeded>
+/** What a policy with the options `O` itself can fail with: by default all that any can. */
+export type PolicyFailure<O = HttpPolicy.Options> = FromReason<HttpPolicy.ReasonOf<O>>
 
-/** The client with its exact error type. */
-export class ResilientHttpClient extends Context.Service<
-  ResilientHttpClient,
-  HttpClient.HttpClient.With<Failure | PolicyFailure>
->()("@holdfast/http/ResilientHttpClient") {}
+/** A client with the policy that the options `O` describe. */
+export type Of<O> = HttpClient.HttpClient.With<Failure | PolicyFailure<O>>
+
+/**
+ * The client with the errors of its policy as themselves, of whatever options: where a program knows the options,
+ * a {@link Service} knows the reasons.
+ */
+export class ResilientHttpClient extends Context.Service<ResilientHttpClient, Of<HttpPolicy.Options>>()(
+  "@holdfast/http/ResilientHttpClient"
+) {}
 
 /**
  * Makes the client over the `HttpClient` in the context. Options that cannot be right are a `RangeError` that names the
  * option.
+ *
+ * ```ts import.meta.vitest
+ * import { ResilientHttpClient } from "@holdfast/http"
+ * import * as TestTransport from "@holdfast/http/testing/TestTransport"
+ * import { CircuitBreaker } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const client = yield* ResilientHttpClient.make({
+ *     retry: false,
+ *     circuitBreaker: { trip: CircuitBreaker.consecutive(1) }
+ *   })
+ *   const get = client.get("http://localhost/stock")
+ *   const response = yield* get
+ *   // The error channel has `CircuitOpen`, and no other reason.
+ *   const rejected = yield* Effect.catchReason(get, "PolicyError", "CircuitOpen", () => Effect.succeed("open"))
+ *   return [response.status, rejected]
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(TestTransport.layer([TestTransport.respond(503)]))))
+ * // => [503, "open"]
+ * ```
  */
-export const make = (
-  options?: HttpPolicy.Options
-): Effect.Effect<ResilientHttpClient["Service"], never, HttpClient.HttpClient> => Effect.map(parts(options), exact)
+export const make = <const O extends HttpPolicy.Options = {}>(
+  options?: O & HttpPolicy.Exact<O>
+): Effect.Effect<Of<O>, never, HttpClient.HttpClient> => Effect.map(over(options), (live) => exact<O>(live))
 
-interface Parts {
-  readonly prepare: HttpClient.HttpClient.Preprocess<never, never>
-  readonly run: Run
+/** A client whose policy may change while it is used: each call goes by what it finds when it begins. */
+interface Live {
+  current: Compiled
 }
 
-type Run = (request: Request) => Effect.Effect<Response, Failure | PolicyFailure>
+/** Clients that retry, around which no other may. */
+const retrying = new WeakSet<object>()
 
-const parts = (options: HttpPolicy.Options = {}): Effect.Effect<Parts, never, HttpClient.HttpClient> =>
-  Effect.gen(function*() {
-    const inner = yield* HttpClient.HttpClient
-    const total = millis("timeouts.total", options.timeouts?.total)
-    const attempt = millis("timeouts.attempt", options.timeouts?.attempt)
-    const retry = options.retry === false ? { times: 0 } : options.retry ?? {}
-    const { budget, onRetry, onTimeout } = retry
-    // One budget for both policies below.
-    const shared = budget === undefined || RetryBudget.isRetryBudget(budget) ? budget : yield* RetryBudget.make(budget)
-    const policyOf = (onTimeout: "retry" | "stop" | undefined) =>
-      Policy.make({
-        name: options.name ?? "http",
-        deadline: total,
-        attemptTimeout: attempt,
-        retry: {
-          ...retry,
-          budget: shared,
-          while: (failure: AttemptFailure) => HttpPolicy.decide(failure.attempt, options),
-          onTimeout,
-          onRetry: (event) => {
-            freeOnRetry(event)
-            onRetry?.(event)
-          }
-        }
-      })
-    const repeatable = yield* policyOf(onTimeout)
-    // Nobody knows whether the server carried out what timed out.
-    const careful = yield* policyOf("stop")
+const over = (options: HttpPolicy.Options = {}): Effect.Effect<Live, never, HttpClient.HttpClient> =>
+  Effect.flatMap(HttpClient.HttpClient, (inner) => Effect.map(compile(inner, new OriginPauses(), options), live))
 
-    const { max, mode } = Retry.make({ retryAfter: retry.retryAfter }).retryAfter
-    const pauses = retry.times === 0 ? undefined : new OriginPauses(mode === "wait" ? Infinity : max)
+const live = (current: Compiled): Live => ({ current })
 
-    const run: Run = (request) =>
-      Effect.withFiber((fiber) => {
-        const origin = originOf(request.url)
-        if (pauses?.isEmpty === false) {
-          const wait = pauses.left(origin, fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
-          if (wait > 0) return later(wait, total, fiber, run(request))
-        }
-        const call = new Call(inner, options, total, pauses, origin, fiber, request)
-        const policy = call.isRepeatable ? repeatable : careful
-        const answer = policy.protect({ key: origin })(call.attempt())
-        return Effect.catch(
-          Effect.onExitPrimitive(answer, () => call.abandon()),
-          (failure): Effect.Effect<Response, Failure | PolicyFailure> => {
-            if (!(failure instanceof AttemptFailure)) return Effect.fail(failure)
-            const { outcome } = failure
-            return outcome._tag === "Response"
-              ? Effect.succeed(call.bounded(outcome.response))
-              : Effect.fail(outcome.error)
-          }
-        )
-      })
-
-    return { prepare: prepare(options), run: keepSecrets(options, run) }
+const compile = (
+  inner: HttpClient.HttpClient,
+  pauses: OriginPauses,
+  options: HttpPolicy.Options,
+  previous?: Compiled
+): Effect.Effect<Compiled> =>
+  Effect.map(compileClient(inner, pauses, options, previous), (compiled) => {
+    if (compiled.retries && retrying.has(inner)) {
+      throw new RangeError("ResilientHttpClient.make: retry must be false around a client that retries itself")
+    }
+    return compiled
   })
 
-/**
- * Begins a call after the pause that its origin has asked for, and up to a tenth later by chance, or fails at once if
- * there is no time for it.
- */
-const later = (
-  pause: number,
-  total: number | undefined,
-  fiber: Fiber.Fiber<unknown, unknown>,
-  call: ReturnType<Run>
-): ReturnType<Run> => {
-  const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-  const wait = Math.ceil(pause * (1 + fiber.getRef(Random.Random).nextDoubleUnsafe() / 10))
-  const deadline = Math.min(fiber.getRef(Deadline.Deadline), now + (total ?? Infinity))
-  if (now + wait < deadline) {
-    return Effect.provideService(Effect.andThen(Effect.sleep(wait), call), Deadline.Deadline, deadline)
-  }
-  const left = Duration.millis(Math.max(0, deadline - now))
-  return Effect.fail(new PolicyError({ reason: new DeadlineExceeded({ deadline: left, phase: "queue" }) }))
-}
-
-const exact = ({ prepare, run }: Parts): ResilientHttpClient["Service"] =>
-  HttpClient.makeWith<never, never, Failure | PolicyFailure, never>(Effect.flatMap(run), prepare)
-
-/** The same client with the error type that everyone expects. */
-const standard = ({ prepare, run }: Parts): HttpClient.HttpClient =>
-  HttpClient.makeWith<never, never, Failure, never>(
-    Effect.flatMap((request) =>
-      Effect.mapError(run(request), (error) => isPolicyError(error) ? transportError(request, error) : error)
-    ),
-    prepare
+const exact = <O>(live: Live): Of<O> =>
+  marked(
+    live,
+    HttpClient.makeWith<never, never, Failure | PolicyFailure<O>, never>(
+      // The reasons are those of the parts that are there: the types of the options say which.
+      Effect.flatMap((request) =>
+        live.current.run(request) as Effect.Effect<HttpClientResponse, Failure | PolicyFailure<O>>
+      ),
+      (request) => live.current.prepare(request)
+    )
   )
 
-const provides = (parts: Parts): Context.Context<HttpClient.HttpClient | ResilientHttpClient> =>
-  Context.add(Context.make(ResilientHttpClient, exact(parts)), HttpClient.HttpClient, standard(parts))
+/** The same client with the error type that everyone expects. */
+const standard = (live: Live): HttpClient.HttpClient =>
+  marked(
+    live,
+    HttpClient.makeWith<never, never, Failure, never>(
+      Effect.flatMap((request) =>
+        Effect.mapError(live.current.run(request), (error) =>
+          isPolicyError(error) ? transportError(request, error) : error)
+      ),
+      (request) =>
+        live.current.prepare(request)
+    )
+  )
+
+const marked = <C extends object>({ current }: Live, client: C): C => {
+  if (current.retries) retrying.add(client)
+  return client
+}
+
+const provides = (live: Live): Context.Context<HttpClient.HttpClient | ResilientHttpClient> =>
+  Context.add(Context.make(ResilientHttpClient, exact(live)), HttpClient.HttpClient, standard(live))
 
 /**
  * Provides the standard `HttpClient`, so that every library that asks for one is protected, and
@@ -195,11 +175,13 @@ const provides = (parts: Parts): Context.Context<HttpClient.HttpClient | Resilie
 export const layer = (
   options?: HttpPolicy.Options
 ): Layer.Layer<HttpClient.HttpClient | ResilientHttpClient, never, HttpClient.HttpClient> =>
-  Layer.effectContext(Effect.map(parts(options), provides))
+  Layer.effectContext(Effect.map(over(options), provides))
 
-/** The options that can come from `Config`: all that are data. */
+/** The options that are often read one by one. `HttpPolicyData.options` reads all that are data. */
 export interface ConfigOptions {
   readonly baseUrl?: string | undefined
+  readonly bearer?: Redacted.Redacted | undefined
+  readonly userAgent?: string | undefined
   readonly retry?: {
     readonly times?: number | undefined
     readonly maxElapsed?: Duration.Duration | undefined
@@ -211,64 +193,190 @@ export interface ConfigOptions {
   readonly idempotencyKey?: "auto" | "none" | undefined
 }
 
-/** {@link layer} with options from `Config`, over `options` for what is not data. */
+/**
+ * {@link layer} with options from `Config`, over `options` for what is not data: some of them each by itself, or all that
+ * are data by `HttpPolicyData.options`. Values that cannot be right fail with a `ConfigError`.
+ *
+ * ```ts import.meta.vitest
+ * import { HttpPolicyData, ResilientHttpClient } from "@holdfast/http"
+ * import * as TestTransport from "@holdfast/http/testing/TestTransport"
+ * import { ConfigProvider, Effect, Layer } from "effect"
+ * import { HttpClient } from "effect/http"
+ *
+ * const Live = ResilientHttpClient.layerConfig(HttpPolicyData.options("http")).pipe(
+ *   Layer.provide(TestTransport.layer([TestTransport.respond(503), TestTransport.respond(200)]))
+ * )
+ * const settings = ConfigProvider.fromUnknown({
+ *   http: { baseUrl: "https://api.example.com", max_retries: 1, initial_retry_delay: 0.001 }
+ * })
+ *
+ * const program = Effect.map(HttpClient.get("/stock"), (response) => response.status).pipe(
+ *   Effect.provide(Live),
+ *   Effect.provide(ConfigProvider.layer(settings))
+ * )
+ * await Effect.runPromise(program) // => 200
+ * ```
+ */
 export const layerConfig = (
-  config: Config.Wrap<ConfigOptions>,
+  config: Config.Wrap<ConfigOptions> | Config.Config<HttpPolicy.Options>,
   options?: HttpPolicy.Options
 ): Layer.Layer<HttpClient.HttpClient | ResilientHttpClient, Config.ConfigError, HttpClient.HttpClient> =>
-  Layer.effectContext(
-    Effect.flatMap(Config.unwrap(config), (config) => {
-      const retry = options?.retry === false ? false : { ...options?.retry, ...config.retry }
-      const timeouts = { ...options?.timeouts, ...config.timeouts }
-      return Effect.map(parts({ ...options, ...config, retry, timeouts }), provides)
-    })
+  Layer.effectContext(Effect.map(overConfig(config, options), provides))
+
+const overConfig = (
+  config: Config.Wrap<ConfigOptions> | Config.Config<HttpPolicy.Options>,
+  options: HttpPolicy.Options | undefined
+): Effect.Effect<Live, Config.ConfigError, HttpClient.HttpClient> =>
+  Effect.flatMap(
+    (Config.isConfig(config) ? config : Config.unwrap<ConfigOptions>(config)) as Config.Config<HttpPolicy.Options>,
+    (config) => orConfigError(over(combine(options, config)))
   )
 
-const millis = (name: string, input: Duration.Input | undefined): number | undefined =>
-  input === undefined ? undefined : positiveMillis("ResilientHttpClient.make", name, input)
-
-/** What is done to a request once, before its first attempt and before any redirect. */
-const prepare = (options: HttpPolicy.Options): HttpClient.HttpClient.Preprocess<never, never> => {
-  const { baseUrl, idempotencyKey } = options
-  const defaults = Headers.fromInput(
-    Object.entries(options.headers ?? {}).map(([name, value]): [string, string] => [
-      name,
-      typeof value === "string" ? value : Redacted.value(value)
-    ])
-  )
-  const hasDefaults = Object.keys(defaults).length > 0
-  return (request) => {
-    let prepared = request
-    if (baseUrl !== undefined && originOf(request.url) === undefined) {
-      prepared = HttpClientRequest.prependUrl(prepared, baseUrl)
-    }
-    if (hasDefaults) {
-      prepared = HttpClientRequest.updateHeaders(prepared, (headers) => Headers.merge(defaults, headers))
-    }
-    return idempotencyKey === "auto" && needsKey(prepared)
-      ? Effect.map(uuid, (key) => HttpClientRequest.setHeader(prepared, "idempotency-key", key))
-      : Effect.succeed(prepared)
-  }
+const combine = (options: HttpPolicy.Options | undefined, config: HttpPolicy.Options): HttpPolicy.Options => {
+  const retry = options?.retry === false || config.retry === false ? false : { ...options?.retry, ...config.retry }
+  return { ...options, ...config, retry, timeouts: { ...options?.timeouts, ...config.timeouts } }
 }
 
-const needsKey = (request: Request): boolean =>
-  (request.method === "POST" || request.method === "PATCH") && !("idempotency-key" in request.headers)
+/** Turns the `RangeError` of options that cannot be right into the error of the `Config` that they came from. */
+const orConfigError = <A, R>(self: Effect.Effect<A, never, R>): Effect.Effect<A, Config.ConfigError, R> =>
+  Effect.catchDefect(self, (defect) =>
+    defect instanceof RangeError
+      ? Effect.fail(new Config.ConfigError(new ConfigProvider.SourceError({ message: defect.message, cause: defect })))
+      : Effect.die(defect))
 
 /**
- * Keeps configured secrets to the origin that they are for. A redirect comes through here once more with the headers of
- * the first request: Effect's `followRedirects` drops `authorization` and `cookie` by name, and knows no others.
+ * {@link layer} with a policy that changes while it is used: a call goes by the options that came last before it began,
+ * and the layer is ready with the first. `HttpPolicyFile.changes` gives those of a file.
+ *
+ * A part whose options are equal to what they were goes on with what it has seen: an open breaker stays open, a spent
+ * budget stays spent, and a bulkhead counts who is in it. So does one that is given as a value. What a part is known by
+ * is the name of the client, that of the endpoint, and its own. A part whose own options change begins anew.
+ *
+ * Options that cannot be right change nothing, and a warning says why; the first ones are a `RangeError`. When the
+ * stream ends or fails, the client stays as it is; if it fails before its first options, so does the layer.
+ *
+ * ```ts import.meta.vitest
+ * import { ResilientHttpClient } from "@holdfast/http"
+ * import type { HttpPolicy } from "@holdfast/http"
+ * import * as TestTransport from "@holdfast/http/testing/TestTransport"
+ * import { Effect, Layer, Queue, Stream } from "effect"
+ * import { HttpClient } from "effect/http"
+ *
+ * const program = Effect.gen(function*() {
+ *   const options = yield* Queue.make<HttpPolicy.Options>()
+ *   yield* Queue.offer(options, { retry: false })
+ *   const Live = ResilientHttpClient.layerReloading(Stream.fromQueue(options))
+ *
+ *   return yield* Effect.gen(function*() {
+ *     const before = yield* HttpClient.get("http://localhost/stock")
+ *     yield* Queue.offer(options, { headers: { "x-region": "north" } })
+ *     yield* Effect.yieldNow
+ *     const after = yield* HttpClient.get("http://localhost/stock")
+ *     return [before.request.headers["x-region"], after.request.headers["x-region"]]
+ *   }).pipe(Effect.provide(Live), Effect.provide(TestTransport.layer([TestTransport.always(TestTransport.respond(200))])))
+ * })
+ *
+ * await Effect.runPromise(program) // => [undefined, "north"]
+ * ```
  */
-const keepSecrets = (options: HttpPolicy.Options, run: Run): Run => {
-  const secrets = Object.entries(options.headers ?? {}).flatMap(([name, value]) =>
-    typeof value === "string" ? [] : [name.toLowerCase()]
-  )
-  if (secrets.length === 0) return run
-  const home = options.baseUrl === undefined ? undefined : originOf(options.baseUrl)
-  return (request) => {
-    const foreign = home !== undefined && originOf(request.url) !== home
-    const kept = foreign ? HttpClientRequest.updateHeaders(request, Headers.removeMany(secrets)) : request
-    return Effect.updateService(run(kept), Headers.CurrentRedactedNames, (names) => [...names, ...secrets])
-  }
+export const layerReloading = <E, R>(
+  changes: Stream.Stream<HttpPolicy.Options, E, R>
+): Layer.Layer<HttpClient.HttpClient | ResilientHttpClient, E, HttpClient.HttpClient | R> =>
+  Layer.effectContext(Effect.gen(function*() {
+    const inner = yield* HttpClient.HttpClient
+    const pauses = new OriginPauses()
+    const ready = yield* Deferred.make<Live, E>()
+    let client: Live | undefined
+    const take = (options: HttpPolicy.Options): Effect.Effect<void> => {
+      if (client !== undefined) return swap(client, options)
+      return Effect.flatMap(compile(inner, pauses, options), (first) => Deferred.succeed(ready, client = live(first)))
+    }
+    const swap = (client: Live, options: HttpPolicy.Options): Effect.Effect<void> =>
+      compile(inner, pauses, options, client.current).pipe(
+        Effect.flatMap((next) => {
+          client.current = next
+          return Effect.logInfo(`${options.name ?? "http"}: the policy has changed`)
+        }),
+        Effect.catchDefect((defect) =>
+          defect instanceof RangeError
+            ? Effect.logWarning(`${options.name ?? "http"}: the policy stays as it is: ${defect.message}`)
+            : Effect.die(defect)
+        )
+      )
+    const follow = Effect.andThen(
+      Stream.runForEach(changes, take),
+      Effect.suspend(() => client === undefined ? take({}) : Effect.void)
+    )
+    yield* follow.pipe(
+      Effect.catchCause((cause) =>
+        client === undefined
+          ? Deferred.failCause(ready, cause)
+          : Effect.logWarning("The policy of the HTTP client changes no more", cause)
+      ),
+      Effect.forkScoped
+    )
+    return provides(yield* Deferred.await(ready))
+  }))
+
+/** A client as a service of its own: the program says which client it calls with, a layer says with what policy. */
+export interface ServiceClass<Self, Id extends string, O> extends Context.ServiceClass<Self, Id, Of<O>> {
+  /** The client that the class declares. */
+  readonly layer: Layer.Layer<Self, never, HttpClient.HttpClient>
+
+  /** For tests and for what must not be retried: the client below, with the same types. */
+  readonly layerNoop: Layer.Layer<Self, never, HttpClient.HttpClient>
+
+  /** Other options. They cannot have a part that the class does not declare: the program does not know its errors. */
+  readonly layerWith: <const O2 extends HttpPolicy.Options>(
+    options: O2 & HttpPolicy.Exact<O2> & ([Of<O2>] extends [Of<O>] ? unknown : never)
+  ) => Layer.Layer<Self, never, HttpClient.HttpClient>
+
+  /** The options from `Config`. Values that cannot be right fail with a `ConfigError`. */
+  readonly layerConfig: <const O2 extends HttpPolicy.Options>(
+    config: Config.Config<O2> & ([Of<O2>] extends [Of<O>] ? unknown : never)
+  ) => Layer.Layer<Self, Config.ConfigError, HttpClient.HttpClient>
 }
 
-const originOf = (url: string): string | undefined => /^https?:\/\/[^/?#]*/i.exec(url)?.[0].toLowerCase()
+/**
+ * Declares a client as a service, for a program that calls several servers each with a policy of its own. The error type
+ * has exactly the reasons of the parts that are configured. The policy's `name` is the identifier, unless the options
+ * have another.
+ *
+ * ```ts import.meta.vitest
+ * import { ResilientHttpClient } from "@holdfast/http"
+ * import * as TestTransport from "@holdfast/http/testing/TestTransport"
+ * import { Effect } from "effect"
+ *
+ * class Inventory extends ResilientHttpClient.Service<Inventory>()("app/Inventory", {
+ *   baseUrl: "https://inventory.example.com",
+ *   timeouts: { total: "30 seconds" }
+ * }) {}
+ *
+ * const stock = Effect.gen(function*() {
+ *   const inventory = yield* Inventory
+ *   const response = yield* inventory.get("/stock/42")
+ *   return yield* response.json
+ * })
+ *
+ * const transport = TestTransport.layer([TestTransport.json(200, { left: 3 })])
+ * await Effect.runPromise(stock.pipe(Effect.provide(Inventory.layer), Effect.provide(transport))) // => { left: 3 }
+ * ```
+ */
+export const Service = <Self>() =>
+<const Id extends string, const O extends HttpPolicy.Options = {}>(
+  id: Id,
+  options?: O & HttpPolicy.Exact<O>
+): ServiceClass<Self, Id, O> => {
+  const Tag = Context.Service<Self, Of<O>>()(id)
+  const declared = (options: HttpPolicy.Options | undefined) => Effect.map(over({ name: id, ...options }), exact<O>)
+  return Object.assign(Tag, {
+    layer: Layer.effect(Tag, declared(options)),
+    layerNoop: Layer.effect(Tag, Effect.map(HttpClient.HttpClient, plain<O>)),
+    layerWith: (options: HttpPolicy.Options) => Layer.effect(Tag, declared(options)),
+    layerConfig: (config: Config.Config<HttpPolicy.Options>) =>
+      Layer.effect(Tag, Effect.flatMap(config, (options) => orConfigError(declared(options))))
+  })
+}
+
+const plain = <O>(inner: HttpClient.HttpClient): Of<O> =>
+  HttpClient.makeWith<never, never, Failure | PolicyFailure<O>, never>(Effect.flatMap(inner.execute), Effect.succeed)

@@ -1,3 +1,4 @@
+export * as DeadlineHeader from "./DeadlineHeader.ts"
 export * as HttpFailure from "./HttpFailure.ts"
 export * as HttpPolicy from "./HttpPolicy.ts"
 export * as ResilientHttpClient from "./ResilientHttpClient.ts"

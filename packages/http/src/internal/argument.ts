@@ -15,3 +15,15 @@ export const atLeast = (where: string, name: string, least: number, value: numbe
 }
 
 const longestTimer = 2 ** 31 - 1
+
+/** A name that a header may have (RFC 9110 section 5.1). */
+export const headerName = (where: string, name: string, value: string): string => {
+  if (/^[\w!#$%&'*+.^`|~-]+$/.test(value)) return value
+  throw new RangeError(`${where}: ${name} must be the name of a header, got ${JSON.stringify(value)}`)
+}
+
+/** A value that a header may have, which may be a secret: what it is goes into no message. */
+export const headerValue = (where: string, name: string, value: string): string => {
+  if (!/[\0\r\n]/.test(value)) return value
+  throw new RangeError(`${where}: ${name} must be a single line, got one with a line break`)
+}

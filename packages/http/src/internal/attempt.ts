@@ -4,14 +4,17 @@
  */
 import * as Deadline from "@holdfast/core/Deadline"
 import type { RetryScheduled } from "@holdfast/core/PolicyEvent"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as HttpBody from "effect/http/HttpBody"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as HttpFailure from "../HttpFailure.ts"
@@ -72,6 +75,19 @@ export const freeOnRetry = ({ error }: RetryScheduled): void => {
   if (outcome._tag === "Response") call.discard(outcome.response)
 }
 
+/** What a policy says of every call that it takes. Times are in milliseconds. */
+export interface Rules {
+  readonly parts: HttpPolicy.Parts
+  readonly total: number | undefined
+  readonly attempt: number | undefined
+  /** The longest pause that is believed when a server asks for one; 0 where nothing is retried. */
+  readonly longestPause: number
+  /** Whether attempts of a request that may be repeated are races. */
+  readonly isHedged: boolean
+  readonly attemptHeader: string | undefined
+  readonly deadlineHeader: string | undefined
+}
+
 /** One request of the caller, with all its attempts. */
 export class Call {
   readonly request: Request
@@ -81,36 +97,37 @@ export class Call {
   bodySpent = false
 
   private readonly inner: HttpClient.HttpClient
-  private readonly options: HttpPolicy.Options
-  private readonly pauses: OriginPauses | undefined
+  private readonly rules: Rules
+  private readonly pauses: OriginPauses
   private readonly origin: string | undefined
   private readonly fiber: Fiber.Fiber<unknown, unknown>
   private readonly sent: Request
-  /** How long the call may take, its body included, and since when. */
-  private readonly total: number | undefined
+  /** When the call began, if its time is bounded. */
   private readonly startedAt: number
   private sends = 0
   private discarding: Fiber.Fiber<void> | undefined = undefined
+  /** What the legs of a race were answered. All but the response that comes out are given up. */
+  private answers: Array<BodyResponse> | undefined
 
   constructor(
     inner: HttpClient.HttpClient,
-    options: HttpPolicy.Options,
-    total: number | undefined,
-    pauses: OriginPauses | undefined,
+    rules: Rules,
+    pauses: OriginPauses,
     origin: string | undefined,
     fiber: Fiber.Fiber<unknown, unknown>,
     request: Request
   ) {
     this.inner = inner
-    this.options = options
+    this.rules = rules
     this.pauses = pauses
     this.origin = origin
     this.fiber = fiber
-    this.total = total
-    this.startedAt = total === undefined ? 0 : fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    this.startedAt = rules.total === undefined ? 0 : fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
     this.request = request
-    const replayable = options.streamBody === "replayable" || HttpPolicy.isReplayable(request.body)
-    this.isRepeatable = replayable && HttpPolicy.refusal(request, options) === undefined
+    const { parts } = rules
+    const replayable = parts.streamBody === "replayable" || HttpPolicy.isReplayable(request.body)
+    this.isRepeatable = replayable && HttpPolicy.refusal(request, parts) === undefined
+    this.answers = rules.isHedged && this.isRepeatable ? [] : undefined
     this.sent = replayable ? request : this.watched(request)
   }
 
@@ -128,41 +145,72 @@ export class Call {
 
   /** How long the origin has asked not to be called, in milliseconds from now. */
   get pause(): number {
-    return this.pauses?.isEmpty === false
-      ? this.pauses.left(this.origin, this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
-      : 0
+    return this.rules.longestPause === 0 || this.pauses.isEmpty
+      ? 0
+      : this.pauses.left(this.origin, this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
   }
 
   /** Ends what is left to do when the call is over. */
-  abandon(): Effect.Effect<void> | undefined {
-    return this.discarding === undefined ? undefined : Fiber.interrupt(this.discarding)
+  close(exit: Exit.Exit<BodyResponse, unknown>): Effect.Effect<void> | undefined {
+    const { answers, discarding } = this
+    const stop = discarding === undefined ? undefined : Fiber.interrupt(discarding)
+    const lost = answers?.filter((answer) => !answer.isComplete && answer !== responseOf(exit)) ?? []
+    if (lost.length === 0) return stop
+    const cancel = Effect.forEach(lost, (answer) => answer.cancel, { concurrency: "unbounded", discard: true })
+    return stop === undefined ? cancel : Effect.andThen(stop, cancel)
   }
 
   /** A response whose body is held to the deadline of the call. */
   bounded(response: BodyResponse): BodyResponse {
-    const { total } = this
+    const { total } = this.rules
     return total === undefined || response.isComplete
       ? response
       : new DeadlineResponse(response, total, Math.min(this.startedAt + total, this.fiber.getRef(Deadline.Deadline)))
   }
 
+  /** Frees the connections of what failed before another attempt begins. */
   discard(response: BodyResponse): void {
-    if (!response.isComplete) this.discarding = Effect.runForkWith(this.fiber.context)(response.discard)
+    const { answers } = this
+    if (answers !== undefined && answers.length > 1) {
+      this.answers = []
+      const discard = Effect.forEach(answers, (answer) => answer.discard, { concurrency: "unbounded", discard: true })
+      this.discarding = Effect.runForkWith(this.fiber.context)(discard)
+    } else if (!response.isComplete) {
+      this.discarding = Effect.runForkWith(this.fiber.context)(response.discard)
+    }
   }
 
   private send(): Effect.Effect<BodyResponse, AttemptFailure> {
     const resends = this.sends++
-    const sending = this.inner.execute(this.sent)
+    const { attemptHeader, deadlineHeader, parts } = this.rules
+    const sending = deadlineHeader !== undefined
+      ? Effect.withFiber<HttpClientResponse.HttpClientResponse, Failure>((fiber) =>
+        this.inner.execute(counted(this.timed(fiber, deadlineHeader), attemptHeader, resends))
+      )
+      : this.inner.execute(counted(this.sent, attemptHeader, resends))
     return Effect.matchEffect(resends === 0 ? sending : Effect.provideService(sending, Resends, resends), {
       onSuccess: (inner) => {
         const response = StreamResponse.wrap(inner)
-        if (HttpPolicy.isTransient(response, this.options)) return this.transient(response)
-        return response.isComplete || this.options.commit === "head"
-          ? Effect.succeed(this.bounded(response))
+        if (HttpPolicy.isTransient(response, parts)) return this.transient(response)
+        return response.isComplete || parts.commit === "head"
+          ? Effect.succeed(this.answered(response))
           : this.committed(response)
       },
       onFailure: (error) => this.failed(error)
     })
+  }
+
+  /** The request, with how long an answer to it is of use: `fiber` is the attempt's, which sees the policy's deadline. */
+  private timed(fiber: Fiber.Fiber<unknown, unknown>, header: string): Request {
+    const left = fiber.getRef(Deadline.Deadline) - fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    const millis = Math.floor(Math.max(0, Math.min(left, this.rules.attempt ?? Infinity)))
+    return millis === Infinity ? this.sent : HttpClientRequest.setHeader(this.sent, header, String(millis))
+  }
+
+  private answered(response: BodyResponse): BodyResponse {
+    const answer = this.bounded(response)
+    this.answers?.push(answer)
+    return answer
   }
 
   /** Waits until a failure of the body would be the caller's to see. */
@@ -170,15 +218,18 @@ export class Call {
     const length = contentLength(response.headers)
     const wanted = length !== undefined && length <= highWater ? highWater : 1
     return Effect.matchEffect(response.buffered(wanted), {
-      onSuccess: () => Effect.succeed(this.bounded(response)),
+      onSuccess: () => Effect.succeed(this.answered(response)),
       onFailure: (error) => this.failed(error)
     })
   }
 
   private transient(response: BodyResponse): Effect.Effect<never, AttemptFailure> {
+    this.answers?.push(response)
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const retryAfter = HttpPolicy.retryAfter(response.headers, now)
-      if (retryAfter !== undefined) this.pauses?.ask(this.origin, now, Duration.toMillis(retryAfter))
+      if (retryAfter !== undefined) {
+        this.pauses.ask(this.origin, now, Math.min(Duration.toMillis(retryAfter), this.rules.longestPause))
+      }
       const { status } = response
       const reason = withoutStack(() => new HttpFailure.StatusFailure({ status, retryAfter, excerpt: undefined }))
       const facts = { reason, phase: "headers", requestWritten: true, cause: undefined } as const
@@ -219,6 +270,17 @@ export class Call {
     )
   }
 }
+
+/** The response that an exit stands for: the answer, or the one that was not worth another attempt. */
+const responseOf = (exit: Exit.Exit<BodyResponse, unknown>): BodyResponse | undefined => {
+  if (Exit.isSuccess(exit)) return exit.value
+  const error = exit.cause.reasons.find(Cause.isFailReason)?.error
+  return error instanceof AttemptFailure && error.outcome._tag === "Response" ? error.outcome.response : undefined
+}
+
+/** The request, with how many attempts went before it. */
+const counted = (request: Request, header: string | undefined, resends: number): Request =>
+  header === undefined || resends === 0 ? request : HttpClientRequest.setHeader(request, header, String(resends))
 
 /** Makes an error that decides and is not thrown: where it was made says nothing, and tracing that takes long. */
 const withoutStack = <E extends Error>(make: () => E): E => {

@@ -5,19 +5,12 @@
 export class OriginPauses {
   private readonly until = new Map<string, number>()
 
-  /** The longest pause that is believed, in milliseconds. */
-  private readonly longest: number
-
-  constructor(longest: number) {
-    this.longest = longest
-  }
-
   /** An origin has asked for `millis` from `now` on. A shorter pause does not end a longer one. */
   ask(origin: string | undefined, now: number, millis: number): void {
     if (origin === undefined || millis <= 0) return
     // An origin that is never called again is forgotten here.
     for (const [other, until] of this.until) if (until <= now) this.until.delete(other)
-    const until = now + Math.min(millis, this.longest)
+    const until = now + millis
     if (until > (this.until.get(origin) ?? 0)) this.until.set(origin, until)
   }
 

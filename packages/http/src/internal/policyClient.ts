@@ -1,0 +1,152 @@
+/**
+ * A client under a policy: its options compiled, with the policies of its endpoints, over another client. A change of
+ * the configuration compiles anew and keeps the parts that are the same.
+ */
+import * as Deadline from "@holdfast/core/Deadline"
+import { DeadlineExceeded, PolicyError } from "@holdfast/core/PolicyError"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Random from "effect/Random"
+import { defaultName as defaultDeadlineHeader } from "../DeadlineHeader.ts"
+import type * as HttpPolicy from "../HttpPolicy.ts"
+import { repeatableMethods } from "../HttpPolicy.ts"
+import { headerName } from "./argument.ts"
+import { AttemptFailure, Call } from "./attempt.ts"
+import { Endpoints } from "./endpoints.ts"
+import { KeptParts } from "./keptParts.ts"
+import { OriginPauses } from "./originPauses.ts"
+import { type Common, compile, type OriginPolicy } from "./originPolicy.ts"
+import * as RequestDefaults from "./requestDefaults.ts"
+
+type Request = HttpClientRequest.HttpClientRequest
+type Run = (
+  request: Request
+) => Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError | PolicyError>
+
+/** The compiled options of a client. */
+export interface Compiled {
+  readonly prepare: HttpClient.HttpClient.Preprocess<never, never>
+  readonly run: Run
+  /** Whether anything is retried. */
+  readonly retries: boolean
+  readonly kept: KeptParts
+}
+
+const where = "ResilientHttpClient.make"
+
+/**
+ * Checks the options and compiles them. A `RangeError` names the option at fault. `previous` is what was compiled of
+ * the options before, if these are others for the same client.
+ */
+export const compileClient = (
+  inner: HttpClient.HttpClient,
+  pauses: OriginPauses,
+  options: HttpPolicy.Options,
+  previous?: Compiled
+): Effect.Effect<Compiled> =>
+  Effect.gen(function*() {
+    const name = options.name ?? "http"
+    const kept = new KeptParts(previous?.kept)
+    const common: Common = {
+      kept,
+      attemptHeader: nameOf("attemptHeader", options.attemptHeader, "previous-attempts"),
+      deadlineHeader: nameOf("deadlineHeader", options.deadlineHeader, defaultDeadlineHeader)
+    }
+    const policy = yield* compile(where, name, options, common)
+    const endpoints = yield* Effect.forEach(Object.entries(options.endpoints ?? {}), ([endpoint, own]) => {
+      const at = `${where}: endpoints.${endpoint}`
+      refuseHedge(at, own, options)
+      return compile(at, `${name}/${endpoint}`, own, common, policy).pipe(
+        Effect.catchDefect((defect) => Effect.die(located(at, defect))),
+        Effect.map((policy) => [endpoint, own, policy] as const)
+      )
+    })
+    const table = endpoints.length === 0 ? undefined : new Endpoints(where, endpoints)
+    const policyOf = (request: Request): OriginPolicy => table?.find(request) ?? policy
+    const policies = [policy, ...endpoints.map(([, , policy]) => policy)]
+    const defaults = RequestDefaults.compile(where, options)
+    const isKeyed = (policy: OriginPolicy) => policy.parts.idempotencyKey === "auto"
+
+    const run: Run = (request) =>
+      Effect.withFiber((fiber) => {
+        const policy = table === undefined ? policies[0]! : policyOf(request)
+        const { rules } = policy
+        const origin = RequestDefaults.originOf(request.url)
+        if (!pauses.isEmpty && rules.longestPause > 0) {
+          const wait = pauses.left(origin, fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
+          if (wait > 0) return later(wait, rules.total, fiber, run(request))
+        }
+        const call = new Call(inner, rules, pauses, origin, fiber, request)
+        return Effect.catch(
+          Effect.onExitPrimitive(policy.run(call, origin), (exit) => call.close(exit)),
+          (failure): ReturnType<Run> => {
+            if (!(failure instanceof AttemptFailure)) return Effect.fail(failure)
+            const { outcome } = failure
+            return outcome._tag === "Response"
+              ? Effect.succeed(call.bounded(outcome.response))
+              : Effect.fail(outcome.error)
+          }
+        )
+      })
+
+    return {
+      prepare: RequestDefaults.prepare(
+        defaults,
+        policies.some(isKeyed) ? (request) => isKeyed(policyOf(request)) : undefined
+      ),
+      run: RequestDefaults.keepSecrets(defaults, run),
+      retries: policies.some(({ retries }) => retries),
+      kept
+    }
+  })
+
+const nameOf = (option: string, value: string | boolean | undefined, ifTrue: string): string | undefined =>
+  value === undefined || value === false
+    ? undefined
+    : headerName(where, option, value === true ? ifTrue : value).toLowerCase()
+
+/** A hedge that no request of the endpoint could have is a mistake, and a dangerous one to guess about. */
+const refuseHedge = (at: string, own: HttpPolicy.Endpoint, client: HttpPolicy.Options): void => {
+  const { methods } = own
+  if (own.hedge === undefined || own.hedge === false || methods === undefined) return
+  const keyed = (own.idempotencyKey ?? client.idempotencyKey) === "auto"
+  const declared = (own.idempotent ?? client.idempotent ?? false) !== false
+  if (keyed || declared || methods.some((method) => repeatableMethods.has(method))) return
+  throw new RangeError(
+    `${at}.hedge must be around requests that may be repeated, got ${methods.join(" and ")} ` +
+      `without idempotencyKey "auto" and not declared idempotent`
+  )
+}
+
+/** What the core says of an option, with the endpoint that it is of. */
+const located = (at: string, defect: unknown): unknown =>
+  defect instanceof RangeError && !defect.message.startsWith(where)
+    ? new RangeError(`${at}: ${defect.message}`, { cause: defect })
+    : defect
+
+/**
+ * Begins a call after the pause that its origin has asked for, and up to a tenth later by chance, or fails at once if
+ * its total leaves no time for it.
+ */
+const later = (
+  pause: number,
+  total: number | undefined,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  call: ReturnType<Run>
+): ReturnType<Run> => {
+  const wait = Math.ceil(pause * (1 + fiber.getRef(Random.Random).nextDoubleUnsafe() / 10))
+  const delayed = Effect.andThen(Effect.sleep(wait), call)
+  // A deadline from outside ends the wait by itself.
+  if (total === undefined) return delayed
+  const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+  const deadline = Math.min(fiber.getRef(Deadline.Deadline), now + total)
+  if (now + wait < deadline) return Effect.provideService(delayed, Deadline.Deadline, deadline)
+  const left = Duration.millis(Math.max(0, deadline - now))
+  return Effect.fail(new PolicyError({ reason: new DeadlineExceeded({ deadline: left, phase: "queue" }) }))
+}

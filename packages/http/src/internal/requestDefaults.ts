@@ -1,0 +1,92 @@
+/**
+ * What is done to a request once, before its first attempt and before any redirect: base URL, default headers and the
+ * idempotency key. And what keeps the secrets among those headers to the origin that they are for.
+ */
+import * as Effect from "effect/Effect"
+import * as Headers from "effect/http/Headers"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Redacted from "effect/Redacted"
+import type * as HttpPolicy from "../HttpPolicy.ts"
+import { headerName, headerValue } from "./argument.ts"
+import { uuid } from "./uuid.ts"
+
+type Request = HttpClientRequest.HttpClientRequest
+
+/** The origin of a URL, in lower case; of one that is relative or not of HTTP there is none. */
+export const originOf = (url: string): string | undefined => /^https?:\/\/[^/?#]*/i.exec(url)?.[0].toLowerCase()
+
+/** What each request gets unless it has it. */
+export interface RequestDefaults {
+  readonly baseUrl: string | undefined
+  readonly headers: Headers.Headers
+  /** The names of the headers that are secret. */
+  readonly secrets: ReadonlyArray<string>
+}
+
+/** Checks the options that are about requests, and compiles them. Throws a `RangeError` that names the one at fault. */
+export const compile = (where: string, options: HttpPolicy.Options): RequestDefaults => {
+  const { baseUrl, bearer, userAgent } = options
+  const all: Record<string, string | Redacted.Redacted> = userAgent === undefined ? {} : { "user-agent": userAgent }
+  for (const [name, value] of Object.entries(options.headers ?? {})) {
+    all[headerName(where, "headers", name).toLowerCase()] = value
+  }
+  if (bearer !== undefined) {
+    if ("authorization" in all) throw new RangeError(`${where}: bearer must not be beside a header authorization`)
+    all["authorization"] = Redacted.make(`Bearer ${Redacted.value(bearer)}`)
+  }
+  if (
+    baseUrl !== undefined && !baseUrl.startsWith("/") && (originOf(baseUrl) === undefined || !URL.canParse(baseUrl))
+  ) {
+    throw new RangeError(`${where}: baseUrl must be a URL of HTTP or a path, got ${JSON.stringify(baseUrl)}`)
+  }
+  const entries = Object.entries(all).map(([name, value]): [string, string] => [
+    name,
+    headerValue(where, `headers.${name}`, typeof value === "string" ? value : Redacted.value(value))
+  ])
+  return {
+    baseUrl,
+    headers: Headers.fromInput(entries),
+    secrets: Object.entries(all).flatMap(([name, value]) => typeof value === "string" ? [] : [name])
+  }
+}
+
+/** `isKeyed` says whether a POST or PATCH without an `Idempotency-Key` gets one. */
+export const prepare = (
+  { baseUrl, headers }: RequestDefaults,
+  isKeyed: ((request: Request) => boolean) | undefined
+): HttpClient.HttpClient.Preprocess<never, never> => {
+  const hasDefaults = Object.keys(headers).length > 0
+  return (request) => {
+    let prepared = request
+    if (baseUrl !== undefined && originOf(request.url) === undefined) {
+      prepared = HttpClientRequest.prependUrl(prepared, baseUrl)
+    }
+    if (hasDefaults) {
+      prepared = HttpClientRequest.updateHeaders(prepared, (own) => Headers.merge(headers, own))
+    }
+    return isKeyed !== undefined && needsKey(prepared) && isKeyed(prepared)
+      ? Effect.map(uuid, (key) => HttpClientRequest.setHeader(prepared, "idempotency-key", key))
+      : Effect.succeed(prepared)
+  }
+}
+
+const needsKey = (request: Request): boolean =>
+  (request.method === "POST" || request.method === "PATCH") && !("idempotency-key" in request.headers)
+
+/**
+ * Keeps configured secrets to the origin that they are for. A redirect comes through here once more with the headers of
+ * the first request: Effect's `followRedirects` drops `authorization` and `cookie` by name, and knows no others.
+ */
+export const keepSecrets = <A, E>(
+  { baseUrl, secrets }: RequestDefaults,
+  run: (request: Request) => Effect.Effect<A, E>
+): (request: Request) => Effect.Effect<A, E> => {
+  if (secrets.length === 0) return run
+  const home = baseUrl === undefined ? undefined : originOf(baseUrl)
+  return (request) => {
+    const foreign = home !== undefined && originOf(request.url) !== home
+    const kept = foreign ? HttpClientRequest.updateHeaders(request, Headers.removeMany(secrets)) : request
+    return Effect.updateService(run(kept), Headers.CurrentRedactedNames, (names) => [...names, ...secrets])
+  }
+}
