@@ -1,5 +1,6 @@
 export * as DeadlineHeader from "./DeadlineHeader.ts"
 export * as HttpFailure from "./HttpFailure.ts"
 export * as HttpPolicy from "./HttpPolicy.ts"
+export * as HttpPolicyData from "./HttpPolicyData.ts"
 export * as ResilientHttpClient from "./ResilientHttpClient.ts"
 export * as UndiciTransport from "./UndiciTransport.ts"

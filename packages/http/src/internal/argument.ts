@@ -14,7 +14,7 @@ export const atLeast = (where: string, name: string, least: number, value: numbe
   throw new RangeError(`${where}: ${name} must be a whole number >= ${least}, got ${value}`)
 }
 
-const longestTimer = 2 ** 31 - 1
+export const longestTimer = 2 ** 31 - 1
 
 /** A name that a header may have (RFC 9110 section 5.1). */
 export const headerName = (where: string, name: string, value: string): string => {

@@ -1,6 +1,6 @@
-/** Which endpoint a request is for: the first whose origin, path and methods fit. */
+/** Which endpoint a request is for: the first whose origin, path and methods fit. And which endpoints cannot be. */
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as HttpPolicy from "../HttpPolicy.ts"
+import * as HttpPolicy from "../HttpPolicy.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 type Match = Pick<HttpPolicy.Endpoint, "methods" | "origin" | "path">
@@ -44,6 +44,7 @@ const compile = (where: string, { methods, origin, path }: Match) => {
   if ((methods ?? origin ?? path) === undefined) {
     throw new RangeError(`${where} must say to which origin, path or methods it applies`)
   }
+  if (methods?.length === 0) throw new RangeError(`${where}.methods must have one at least, got none`)
   return {
     methods: methods === undefined ? undefined : new Set(methods),
     origin: origin === undefined ? undefined : originOf(where, origin),
@@ -79,4 +80,21 @@ const pathOf = (where: string, path: string): (url: URL) => boolean => {
     throw new RangeError(`${where}.path must be a pattern of the URL Pattern standard, got ${JSON.stringify(path)}`)
   }
   return (url) => pattern.test(url.href)
+}
+
+/** A hedge that no request of the endpoint could have is a mistake, and a dangerous one to guess about. */
+export const refuseHedge = (
+  at: string,
+  own: Pick<HttpPolicy.Endpoint, "idempotencyKey" | "idempotent" | "methods"> & { readonly hedge?: unknown },
+  client: Pick<HttpPolicy.Parts, "idempotencyKey" | "idempotent">
+): void => {
+  const { methods } = own
+  if (own.hedge === undefined || own.hedge === false || methods === undefined) return
+  const keyed = (own.idempotencyKey ?? client.idempotencyKey) === "auto"
+  const declared = (own.idempotent ?? client.idempotent ?? false) !== false
+  if (keyed || declared || methods.some((method) => HttpPolicy.repeatableMethods.has(method))) return
+  throw new RangeError(
+    `${at}.hedge must be around requests that may be repeated, got ${methods.join(" and ")} ` +
+      `without idempotencyKey "auto" and not declared idempotent`
+  )
 }

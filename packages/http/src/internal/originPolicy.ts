@@ -167,19 +167,15 @@ const bound = (where: string, name: string, input: Duration.Input | false | unde
   input === undefined || input === false ? undefined : positiveMillis(where, name, input)
 
 /** What an endpoint says over what the client says. */
-const inherit = (client: HttpPolicy.Parts, own: HttpPolicy.Parts): HttpPolicy.Parts => {
-  const said = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined))
-  return {
-    ...client,
-    ...said,
-    retry: own.retry === false
-      ? false
-      : own.retry === undefined
-      ? client.retry
-      : { ...client.retry || {}, ...own.retry },
-    timeouts: { ...client.timeouts, ...own.timeouts }
-  }
-}
+const inherit = (client: HttpPolicy.Parts, own: HttpPolicy.Parts): HttpPolicy.Parts => ({
+  ...client,
+  ...said(own),
+  retry: own.retry === undefined ? client.retry : own.retry && { ...client.retry, ...said(own.retry) },
+  timeouts: { ...client.timeouts, ...said(own.timeouts ?? {}) }
+})
+
+const said = <A extends object>(options: A): Partial<A> =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<A>
 
 const statefulOf = (
   name: string,

@@ -15,10 +15,9 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Random from "effect/Random"
 import { defaultName as defaultDeadlineHeader } from "../DeadlineHeader.ts"
 import type * as HttpPolicy from "../HttpPolicy.ts"
-import { repeatableMethods } from "../HttpPolicy.ts"
 import { headerName } from "./argument.ts"
 import { AttemptFailure, Call } from "./attempt.ts"
-import { Endpoints } from "./endpoints.ts"
+import { Endpoints, refuseHedge } from "./endpoints.ts"
 import { KeptParts } from "./keptParts.ts"
 import { OriginPauses } from "./originPauses.ts"
 import { type Common, compile, type OriginPolicy } from "./originPolicy.ts"
@@ -110,19 +109,6 @@ const nameOf = (option: string, value: string | boolean | undefined, ifTrue: str
   value === undefined || value === false
     ? undefined
     : headerName(where, option, value === true ? ifTrue : value).toLowerCase()
-
-/** A hedge that no request of the endpoint could have is a mistake, and a dangerous one to guess about. */
-const refuseHedge = (at: string, own: HttpPolicy.Endpoint, client: HttpPolicy.Options): void => {
-  const { methods } = own
-  if (own.hedge === undefined || own.hedge === false || methods === undefined) return
-  const keyed = (own.idempotencyKey ?? client.idempotencyKey) === "auto"
-  const declared = (own.idempotent ?? client.idempotent ?? false) !== false
-  if (keyed || declared || methods.some((method) => repeatableMethods.has(method))) return
-  throw new RangeError(
-    `${at}.hedge must be around requests that may be repeated, got ${methods.join(" and ")} ` +
-      `without idempotencyKey "auto" and not declared idempotent`
-  )
-}
 
 /** What the core says of an option, with the endpoint that it is of. */
 const located = (at: string, defect: unknown): unknown =>

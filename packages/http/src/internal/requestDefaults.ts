@@ -16,6 +16,12 @@ type Request = HttpClientRequest.HttpClientRequest
 /** The origin of a URL, in lower case; of one that is relative or not of HTTP there is none. */
 export const originOf = (url: string): string | undefined => /^https?:\/\/[^/?#]*/i.exec(url)?.[0].toLowerCase()
 
+/** Throws a `RangeError` for what cannot stand before a path. */
+export const checkBaseUrl = (where: string, baseUrl: string): void => {
+  if (baseUrl.startsWith("/") || (originOf(baseUrl) !== undefined && URL.canParse(baseUrl))) return
+  throw new RangeError(`${where}: baseUrl must be a URL of HTTP or a path, got ${JSON.stringify(baseUrl)}`)
+}
+
 /** What each request gets unless it has it. */
 export interface RequestDefaults {
   readonly baseUrl: string | undefined
@@ -35,11 +41,7 @@ export const compile = (where: string, options: HttpPolicy.Options): RequestDefa
     if ("authorization" in all) throw new RangeError(`${where}: bearer must not be beside a header authorization`)
     all["authorization"] = Redacted.make(`Bearer ${Redacted.value(bearer)}`)
   }
-  if (
-    baseUrl !== undefined && !baseUrl.startsWith("/") && (originOf(baseUrl) === undefined || !URL.canParse(baseUrl))
-  ) {
-    throw new RangeError(`${where}: baseUrl must be a URL of HTTP or a path, got ${JSON.stringify(baseUrl)}`)
-  }
+  if (baseUrl !== undefined) checkBaseUrl(where, baseUrl)
   const entries = Object.entries(all).map(([name, value]): [string, string] => [
     name,
     headerValue(where, `headers.${name}`, typeof value === "string" ? value : Redacted.value(value))
