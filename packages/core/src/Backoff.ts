@@ -10,6 +10,8 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as Hash from "effect/Hash"
 import { hasProperty } from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
@@ -19,7 +21,8 @@ import * as Jitter from "./Jitter.ts"
 const TypeId = "~@holdfast/core/Backoff"
 
 /**
- * A `Schedule` that never ends, whose output is the delay, and which can also say its delay without being stepped.
+ * A `Schedule` that never ends, whose output is the delay, and which can also say its delay without being stepped. Two
+ * that were made alike are equal by Effect's `Equal`, so that options can be compared.
  */
 export interface Backoff extends Schedule.Schedule<Duration.Duration> {
   readonly [TypeId]: typeof TypeId
@@ -35,6 +38,9 @@ export interface Backoff extends Schedule.Schedule<Duration.Duration> {
 
   /** The sequence in words. */
   readonly toString: () => string
+
+  /** @internal What it was made of. */
+  readonly made: string
 }
 
 /**
@@ -50,8 +56,9 @@ export interface Backoff extends Schedule.Schedule<Duration.Duration> {
  */
 export const isBackoff = (u: unknown): u is Backoff => hasProperty(u, TypeId)
 
-const make = (words: string, max: number, delay: Backoff["delay"]): Backoff =>
-  Object.assign(
+const make = (of: ReadonlyArray<unknown>, words: string, max: number, delay: Backoff["delay"]): Backoff => {
+  const made = JSON.stringify(of)
+  return Object.assign(
     Schedule.fromStep(Random.Random.useSync((random) => {
       let retry = 0
       let previous = 0
@@ -61,8 +68,17 @@ const make = (words: string, max: number, delay: Backoff["delay"]): Backoff =>
         return Effect.succeed<[Duration.Duration, Duration.Duration]>([duration, duration])
       }
     })),
-    { [TypeId]: TypeId, delay, max, toString: () => words } as const
+    {
+      [TypeId]: TypeId,
+      delay,
+      max,
+      made,
+      toString: () => words,
+      [Equal.symbol]: (that: unknown) => isBackoff(that) && that.made === made,
+      [Hash.symbol]: () => Hash.string(made)
+    } as const
   )
+}
 
 const format = (millis: number): string => Duration.format(Duration.millis(millis))
 
@@ -85,7 +101,7 @@ export const constant = (options: {
   readonly jitter?: Jitter.Jitter | undefined
 }): Backoff => {
   const delay = millis("Backoff.constant", "delay", options.delay)
-  return capped(format(delay), () => delay, delay, options.jitter ?? Jitter.none)
+  return capped(["constant", delay], format(delay), () => delay, delay, options.jitter ?? Jitter.none)
 }
 
 /**
@@ -114,7 +130,8 @@ export const linear = (options?: {
   const increment = millis("Backoff.linear", "increment", options?.increment ?? initial)
   const max = cap("Backoff.linear", initial, options?.max)
   const words = `${format(initial)}, then ${format(increment)} more each time up to ${format(max)}`
-  return capped(words, (retry) => initial + (retry - 1) * increment, max, options?.jitter ?? Jitter.full)
+  const of = ["linear", initial, increment]
+  return capped(of, words, (retry) => initial + (retry - 1) * increment, max, options?.jitter ?? Jitter.full)
 }
 
 /**
@@ -148,7 +165,8 @@ export const exponential = (options?: {
   }
   const max = cap("Backoff.exponential", initial, options?.max)
   const words = `${format(initial)}, then ${factor} times as long each time up to ${format(max)}`
-  return capped(words, (retry) => initial * factor ** (retry - 1), max, options?.jitter ?? Jitter.full)
+  const of = ["exponential", initial, factor]
+  return capped(of, words, (retry) => initial * factor ** (retry - 1), max, options?.jitter ?? Jitter.full)
 }
 
 /**
@@ -177,7 +195,7 @@ export const decorrelated = (options?: {
   const initial = positiveMillis("Backoff.decorrelated", "initial", options?.initial ?? defaultInitial)
   const max = cap("Backoff.decorrelated", initial, options?.max)
   const words = `between ${format(initial)} and three times the last delay up to ${format(max)}`
-  return make(words, max, (_, previous, random) => {
+  return make(["decorrelated", initial, max], words, max, (_, previous, random) => {
     const last = Math.max(previous, initial)
     return Math.min(max, initial + random * (last * 3 - initial))
   })
@@ -197,8 +215,15 @@ const cap = (where: string, initial: number, max: Duration.Input | undefined): n
 
 // Jitter may lengthen a delay, so the cap comes last. An overflow to Infinity is capped before jitter, which would turn
 // it into NaN.
-const capped = (words: string, base: (retry: number) => number, max: number, jitter: Jitter.Jitter): Backoff =>
+const capped = (
+  of: ReadonlyArray<unknown>,
+  words: string,
+  base: (retry: number) => number,
+  max: number,
+  jitter: Jitter.Jitter
+): Backoff =>
   make(
+    [...of, max, jitter],
     `${words}${jitterWords(jitter)}`,
     max,
     (retry, _, random) => Math.min(max, Jitter.apply(jitter, Math.min(max, base(retry)), random))

@@ -4,6 +4,7 @@ import * as Backoff from "@holdfast/core/Backoff"
 import * as Jitter from "@holdfast/core/Jitter"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
@@ -261,5 +262,30 @@ describe("arguments", () => {
     strictEqual(rangeError(() => Backoff.linear({ initial: 1000, max: 999 })), `Backoff.linear: ${message}`)
     strictEqual(rangeError(() => Backoff.exponential({ initial: 1000, max: 999 })), `Backoff.exponential: ${message}`)
     strictEqual(rangeError(() => Backoff.decorrelated({ initial: 1000, max: 999 })), `Backoff.decorrelated: ${message}`)
+  })
+})
+
+describe("Equal", () => {
+  it("holds for sequences that were made alike, however their options were written", () => {
+    assertTrue(Equal.equals(Backoff.exponential(), Backoff.exponential({ initial: "100 millis", factor: 2 })))
+    assertTrue(Equal.equals(Backoff.linear({ initial: 1000 }), Backoff.linear({ initial: "1 second" })))
+    assertTrue(Equal.equals({ backoff: Backoff.constant({ delay: 5 }) }, { backoff: Backoff.constant({ delay: 5 }) }))
+  })
+
+  it("does not hold where anything of them differs", () => {
+    const all = [
+      Backoff.constant({ delay: 100 }),
+      Backoff.constant({ delay: 100, jitter: Jitter.full }),
+      Backoff.constant({ delay: 100, jitter: Jitter.proportional(0.1) }),
+      Backoff.constant({ delay: 100, jitter: Jitter.proportional(0.101) }),
+      Backoff.constant({ delay: 100.1 }),
+      Backoff.linear(),
+      Backoff.linear({ increment: 200 }),
+      Backoff.exponential(),
+      Backoff.exponential({ factor: 3 }),
+      Backoff.exponential({ max: 1000 }),
+      Backoff.decorrelated()
+    ]
+    for (const one of all) deepStrictEqual(all.filter((other) => Equal.equals(one, other)), [one])
   })
 })
