@@ -96,7 +96,9 @@ const TimeoutsData = Schema.Struct({ attempt: orNone(Timer), total: orNone(Timer
 /** Why an attempt may not take so long, if the whole call may not. */
 const tooLong = ({ attempt, total }: typeof TimeoutsData.Type): string | undefined =>
   attempt && total && Duration.isGreaterThan(attempt, total)
-    ? `timeouts.attempt must not be longer than timeouts.total (${Duration.format(total)}), got ${Duration.format(attempt)}`
+    ? `timeouts.attempt must not be longer than timeouts.total (${Duration.format(total)}), got ${
+      Duration.format(attempt)
+    }`
     : undefined
 
 const parts = {
@@ -151,14 +153,16 @@ const TransportData = Schema.Struct({
 
 const thirtySeconds = Duration.seconds(30)
 
-const HeadersData = Schema.Record(Schema.String, Schema.String).check(Schema.makeFilter((headers) =>
-  Object.entries(headers).flatMap(([name, value]) => {
-    const issue = Headers.isRedactedName(name, Headers.CurrentRedactedNames.defaultValue())
-      ? `${name} is a secret: give it as a Redacted header of the program, or as bearer`
-      : reasonOf(() => headerValue(where, `headers.${name}`, value) + headerName(where, "headers", name))
-    return issue === undefined ? [] : [{ path: [name], issue }]
-  })
-))
+const HeadersData = Schema.Record(Schema.String, Schema.String).check(
+  Schema.makeFilter((headers) =>
+    Object.entries(headers).flatMap(([name, value]) => {
+      const issue = Headers.isRedactedName(name, Headers.CurrentRedactedNames.defaultValue())
+        ? `${name} is a secret: give it as a Redacted header of the program, or as bearer`
+        : reasonOf(() => headerValue(where, `headers.${name}`, value) + headerName(where, "headers", name))
+      return issue === undefined ? [] : [{ path: [name], issue }]
+    })
+  )
+)
 
 const HeaderName = Schema.String.check(makes((name) => headerName(where, "header", name), "the name of a header"))
 
@@ -175,7 +179,8 @@ const Unchecked = Schema.Struct({
     Schema.Struct({ ...EndpointData.fields, ...Flat.policyKeys }).pipe(Schema.decodeTo(
       Schema.toType(EndpointData),
       SchemaTransformation.transformEffect({
-        decode: (data) => unless(Flat.policyConflict(data), () => Flat.withoutFlat({ ...data, ...Flat.policyParts(data) })),
+        decode: (data) =>
+          unless(Flat.policyConflict(data), () => Flat.withoutFlat({ ...data, ...Flat.policyParts(data) })),
         encode: (data) => Effect.succeed(data)
       })
     ))
@@ -325,7 +330,9 @@ export const merge: {
   (over: HttpPolicyData): (self: HttpPolicyData) => Effect.Effect<HttpPolicyData, Schema.SchemaError>
   (self: HttpPolicyData, over: HttpPolicyData): Effect.Effect<HttpPolicyData, Schema.SchemaError>
 } = dual(2, (self: HttpPolicyData, over: HttpPolicyData) => {
-  const retry = over.retry === undefined ? self.retry : over.retry && { ...self.retry, ...retryOver(self.retry, over.retry) }
+  const retry = over.retry === undefined
+    ? self.retry
+    : over.retry && { ...self.retry, ...retryOver(self.retry, over.retry) }
   return Schema.decodeEffect(Checked)({
     ...self,
     ...over,

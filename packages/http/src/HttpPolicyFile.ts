@@ -116,8 +116,7 @@ export const changes = (
   })
   const again = Effect.matchEffect(read(file, options), {
     onSuccess: (data) => Effect.succeed([data]),
-    onFailure: (error) =>
-      Effect.as(Effect.logWarning(`${file}: the policy stays as it is: ${error.message}`), [])
+    onFailure: (error) => Effect.as(Effect.logWarning(`${file}: the policy stays as it is: ${error.message}`), [])
   })
   const first = Stream.fromEffect(read(file, options))
   const later = Stream.flattenIterable(Stream.mapEffect(Stream.debounce(events(file), "100 millis"), () => again))

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Backoff from "@holdfast/core/Backoff"
 import { isPolicyError } from "@holdfast/core/PolicyError"
-import * as PolicyEvent from "@holdfast/core/PolicyEvent"
+import type * as PolicyEvent from "@holdfast/core/PolicyEvent"
 import * as HttpFailure from "@holdfast/http/HttpFailure"
 import type * as HttpPolicy from "@holdfast/http/HttpPolicy"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
@@ -19,6 +19,7 @@ import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import { play } from "./Play.ts"
 
 const { chunked, cut, fail, respond, stalled } = TestTransport
 
@@ -36,23 +37,6 @@ const over = (script: ReadonlyArray<TestTransport.Step>, options: HttpPolicy.Opt
 
 const sent = Effect.flatMap(TestTransport.TestTransport, (transport) => transport.sent)
 const inUse = Effect.flatMap(TestTransport.TestTransport, (transport) => transport.inUse)
-
-/** Runs an effect while time passes, and says what came of it and which events it had. */
-const play = <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
-  passes: string & `${number} ${"seconds" | "hours"}` = "60 seconds"
-) =>
-  Effect.gen(function*() {
-    const events: Array<PolicyEvent.PolicyEvent> = []
-    const fiber = yield* Effect.forkChild(
-      PolicyEvent.observe(Effect.exit(effect), (event) => {
-        events.push(event)
-      }),
-      { startImmediately: true }
-    )
-    yield* TestClock.adjust(passes)
-    return { exit: yield* Fiber.join(fiber), events }
-  })
 
 const stopOf = (events: ReadonlyArray<PolicyEvent.PolicyEvent>) => {
   const event = events.find((event) => event._tag === "RetryStopped")

@@ -145,9 +145,12 @@ export class Call {
 
   /** How long the origin has asked not to be called, in milliseconds from now. */
   get pause(): number {
-    return this.rules.longestPause === 0 || this.pauses.isEmpty
-      ? 0
-      : this.pauses.left(this.origin, this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
+    if (this.pauses.isEmpty) return 0
+    return this.pauses.left(
+      this.origin,
+      this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(),
+      this.rules.longestPause
+    )
   }
 
   /** Ends what is left to do when the call is over. */
@@ -227,9 +230,7 @@ export class Call {
     this.answers?.push(response)
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const retryAfter = HttpPolicy.retryAfter(response.headers, now)
-      if (retryAfter !== undefined) {
-        this.pauses.ask(this.origin, now, Math.min(Duration.toMillis(retryAfter), this.rules.longestPause))
-      }
+      if (retryAfter !== undefined) this.pauses.ask(this.origin, now, Duration.toMillis(retryAfter))
       const { status } = response
       const reason = withoutStack(() => new HttpFailure.StatusFailure({ status, retryAfter, excerpt: undefined }))
       const facts = { reason, phase: "headers", requestWritten: true, cause: undefined } as const

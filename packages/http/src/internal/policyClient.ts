@@ -70,6 +70,7 @@ export const compileClient = (
     const policyOf = (request: Request): OriginPolicy => table?.find(request) ?? policy
     const policies = [policy, ...endpoints.map(([, , policy]) => policy)]
     const defaults = RequestDefaults.compile(where, options)
+    pauses.longest = Math.max(...policies.map(({ rules }) => rules.longestPause))
     const isKeyed = (policy: OriginPolicy) => policy.parts.idempotencyKey === "auto"
 
     const run: Run = (request) =>
@@ -77,8 +78,9 @@ export const compileClient = (
         const policy = table === undefined ? policies[0]! : policyOf(request)
         const { rules } = policy
         const origin = RequestDefaults.originOf(request.url)
-        if (!pauses.isEmpty && rules.longestPause > 0) {
-          const wait = pauses.left(origin, fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
+        if (!pauses.isEmpty) {
+          const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+          const wait = pauses.left(origin, now, rules.longestPause)
           if (wait > 0) return later(wait, rules.total, fiber, run(request))
         }
         const call = new Call(inner, rules, pauses, origin, fiber, request)
