@@ -167,7 +167,7 @@ const HeadersData = Schema.Record(Schema.String, Schema.String).check(
 const HeaderName = Schema.String.check(makes((name) => headerName(where, "header", name), "the name of a header"))
 
 const Unchecked = Schema.Struct({
-  name: key(Schema.String),
+  name: key(Schema.NonEmptyString),
   baseUrl: key(Schema.String.check(makes((url) => checkBaseUrl(where, url), "a URL of HTTP or a path"))),
   headers: key(HeadersData),
   userAgent: key(Schema.String.check(makes((value) => headerValue(where, "userAgent", value), "a single line"))),
