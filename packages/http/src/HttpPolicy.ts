@@ -176,27 +176,29 @@ type Has<O, K extends PropertyKey> = K extends keyof O ?
   : false
 
 /** The reason that each part can fail with. */
-interface PartReasons {
+interface Reasons {
+  readonly attempt: AttemptTimeout
+  readonly total: DeadlineExceeded
   readonly bulkhead: BulkheadFull
   readonly rateLimit: RateLimited
   readonly circuitBreaker: CircuitOpen
 }
 
-interface TimeoutReasons {
-  readonly attempt: AttemptTimeout
-  readonly total: DeadlineExceeded
-}
-
-type Reasons<O, All> = { readonly [K in keyof All]: Has<O, K> extends true ? All[K] : never }[keyof All]
-
 type Given<O, K extends PropertyKey> = K extends keyof O ? NonNullable<O[K]> : never
 
-type OwnReason<O> = Reasons<O, PartReasons> | Reasons<Given<O, "timeouts">, TimeoutReasons>
+/** The parts among `K` that the options `O` configure. */
+type Said<O, K extends PropertyKey> = K extends unknown ? Has<O, K> extends true ? K : never : never
+
+type OwnPart<O> =
+  | Said<O, "bulkhead" | "circuitBreaker" | "rateLimit">
+  | Said<Given<O, "timeouts">, "attempt" | "total">
+
+type EndpointPart<P> = [P] extends [never] ? never : { readonly [K in keyof P]: OwnPart<P[K]> }[keyof P]
 
 /** The reasons that a client with the options `O` can fail with: those of its own parts and those of its endpoints. */
-export type ReasonOf<O> =
-  | OwnReason<O>
-  | { readonly [K in keyof Given<O, "endpoints">]: OwnReason<Given<O, "endpoints">[K]> }[keyof Given<O, "endpoints">]
+export type ReasonOf<O> = {
+  readonly [K in keyof Reasons]: K extends OwnPart<O> | EndpointPart<Given<O, "endpoints">> ? Reasons[K] : never
+}[keyof Reasons]
 
 /** Refuses properties that no option has, which are typing errors. */
 export type Exact<O> =

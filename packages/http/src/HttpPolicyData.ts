@@ -26,6 +26,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as Struct from "effect/Struct"
 import type * as HttpPolicy from "./HttpPolicy.ts"
 import { headerName, headerValue, longestTimer } from "./internal/argument.ts"
 import { Endpoints, refuseHedge } from "./internal/endpoints.ts"
@@ -274,8 +275,8 @@ export const decode = (input: unknown): Effect.Effect<HttpPolicyData, Schema.Sch
  * data.transport // => { connections: 50 }
  * ```
  */
-export const toOptions = ({ endpoints, transport: _, ...data }: HttpPolicyData): HttpPolicy.Options => ({
-  ...toParts(data),
+export const toOptions = ({ endpoints, ...data }: HttpPolicyData): HttpPolicy.Options => ({
+  ...toParts(Struct.omit(data, ["transport"])),
   ...(endpoints !== undefined && {
     endpoints: Object.fromEntries(
       Object.entries(endpoints).map(([name, endpoint]): [string, HttpPolicy.Endpoint] => {

@@ -203,18 +203,16 @@ export interface ConfigOptions {
  * import { ConfigProvider, Effect, Layer } from "effect"
  * import { HttpClient } from "effect/http"
  *
- * const Live = ResilientHttpClient.layerConfig(HttpPolicyData.options("http")).pipe(
- *   Layer.provide(TestTransport.layer([TestTransport.respond(503), TestTransport.respond(200)]))
- * )
  * const settings = ConfigProvider.fromUnknown({
  *   http: { baseUrl: "https://api.example.com", max_retries: 1, initial_retry_delay: 0.001 }
  * })
+ * const Live = ResilientHttpClient.layerConfig(HttpPolicyData.options("http")).pipe(Layer.provide([
+ *   TestTransport.layer([TestTransport.respond(503), TestTransport.respond(200)]),
+ *   ConfigProvider.layer(settings)
+ * ]))
  *
- * const program = Effect.map(HttpClient.get("/stock"), (response) => response.status).pipe(
- *   Effect.provide(Live),
- *   Effect.provide(ConfigProvider.layer(settings))
- * )
- * await Effect.runPromise(program) // => 200
+ * const program = Effect.map(HttpClient.get("/stock"), (response) => response.status)
+ * await Effect.runPromise(program.pipe(Effect.provide(Live))) // => 200
  * ```
  */
 export const layerConfig = (
@@ -265,7 +263,9 @@ const orConfigError = <A, R>(self: Effect.Effect<A, never, R>): Effect.Effect<A,
  * const program = Effect.gen(function*() {
  *   const options = yield* Queue.make<HttpPolicy.Options>()
  *   yield* Queue.offer(options, { retry: false })
- *   const Live = ResilientHttpClient.layerReloading(Stream.fromQueue(options))
+ *   const Live = ResilientHttpClient.layerReloading(Stream.fromQueue(options)).pipe(
+ *     Layer.provide(TestTransport.layer([TestTransport.always(TestTransport.respond(200))]))
+ *   )
  *
  *   return yield* Effect.gen(function*() {
  *     const before = yield* HttpClient.get("http://localhost/stock")
@@ -273,7 +273,7 @@ const orConfigError = <A, R>(self: Effect.Effect<A, never, R>): Effect.Effect<A,
  *     yield* Effect.yieldNow
  *     const after = yield* HttpClient.get("http://localhost/stock")
  *     return [before.request.headers["x-region"], after.request.headers["x-region"]]
- *   }).pipe(Effect.provide(Live), Effect.provide(TestTransport.layer([TestTransport.always(TestTransport.respond(200))])))
+ *   }).pipe(Effect.provide(Live))
  * })
  *
  * await Effect.runPromise(program) // => [undefined, "north"]
@@ -328,12 +328,12 @@ export interface ServiceClass<Self, Id extends string, O> extends Context.Servic
 
   /** Other options. They cannot have a part that the class does not declare: the program does not know its errors. */
   readonly layerWith: <const O2 extends HttpPolicy.Options>(
-    options: O2 & HttpPolicy.Exact<O2> & ([Of<O2>] extends [Of<O>] ? unknown : never)
+    options: O2 & HttpPolicy.Exact<O2> & ([HttpPolicy.ReasonOf<O2>] extends [HttpPolicy.ReasonOf<O>] ? unknown : never)
   ) => Layer.Layer<Self, never, HttpClient.HttpClient>
 
   /** The options from `Config`. Values that cannot be right fail with a `ConfigError`. */
   readonly layerConfig: <const O2 extends HttpPolicy.Options>(
-    config: Config.Config<O2> & ([Of<O2>] extends [Of<O>] ? unknown : never)
+    config: Config.Config<O2> & ([HttpPolicy.ReasonOf<O2>] extends [HttpPolicy.ReasonOf<O>] ? unknown : never)
   ) => Layer.Layer<Self, Config.ConfigError, HttpClient.HttpClient>
 }
 
@@ -345,7 +345,7 @@ export interface ServiceClass<Self, Id extends string, O> extends Context.Servic
  * ```ts import.meta.vitest
  * import { ResilientHttpClient } from "@holdfast/http"
  * import * as TestTransport from "@holdfast/http/testing/TestTransport"
- * import { Effect } from "effect"
+ * import { Effect, Layer } from "effect"
  *
  * class Inventory extends ResilientHttpClient.Service<Inventory>()("app/Inventory", {
  *   baseUrl: "https://inventory.example.com",
@@ -358,8 +358,8 @@ export interface ServiceClass<Self, Id extends string, O> extends Context.Servic
  *   return yield* response.json
  * })
  *
- * const transport = TestTransport.layer([TestTransport.json(200, { left: 3 })])
- * await Effect.runPromise(stock.pipe(Effect.provide(Inventory.layer), Effect.provide(transport))) // => { left: 3 }
+ * const Live = Inventory.layer.pipe(Layer.provide(TestTransport.layer([TestTransport.json(200, { left: 3 })])))
+ * await Effect.runPromise(stock.pipe(Effect.provide(Live))) // => { left: 3 }
  * ```
  */
 export const Service = <Self>() =>

@@ -338,15 +338,14 @@ describe("Config", () => {
       assert.notInclude(JSON.stringify(options), "s3cret")
       const request = yield* HttpClient.get("/stock").pipe(
         Effect.map((response) => response.request),
-        Effect.provide(ResilientHttpClient.layerConfig(HttpPolicyData.options("http"))),
-        Effect.provide(TestTransport.layer([TestTransport.respond(503)])),
-        Effect.provide(ConfigProvider.layer(provider))
+        Effect.provide(Layer.provide(
+          ResilientHttpClient.layerConfig(HttpPolicyData.options("http")),
+          [TestTransport.layer([TestTransport.respond(503)]), ConfigProvider.layer(provider)]
+        ))
       )
       assert.strictEqual(request.headers["authorization"], "Bearer s3cret")
-      yield* Effect.void.pipe(
-        Effect.provide(UndiciTransport.layerConfig(HttpPolicyData.transport("http"))),
-        Effect.provide(ConfigProvider.layer(provider))
-      )
+      const pool = UndiciTransport.layerConfig(HttpPolicyData.transport("http"))
+      yield* Effect.provide(Effect.void, Layer.provide(pool, ConfigProvider.layer(provider)))
     }))
 
   it.effect.each<[string, Record<string, string>, string]>([
@@ -363,13 +362,11 @@ describe("Config", () => {
       `["app"]["http"]["max_retries"]`
     ],
     ["an endpoint", { APP_HTTP_ENDPOINTS_A_PATH: "a" }, `["app"]["http"]["endpoints"]["A"]`]
-  ])("fails with a ConfigError that has the path: %s", ([_, variables, path]) =>
+  ])("fails with a ConfigError that has the path: %s", ([, variables, path]) =>
     Effect.gen(function*() {
       const layer = ResilientHttpClient.layerConfig(HttpPolicyData.options(["app", "http"]))
-      const error = yield* Effect.void.pipe(
-        Effect.provide(layer),
-        Effect.provide(TestTransport.layer([])),
-        Effect.provide(ConfigProvider.layer(env(variables))),
+      const error = yield* Layer.build(layer).pipe(
+        Effect.provide([TestTransport.layer([]), ConfigProvider.layer(env(variables))]),
         Effect.flip
       )
       assert.strictEqual(error._tag, "ConfigError")

@@ -82,7 +82,7 @@ const Plan = Schema.Struct({
 type Plan = typeof Plan.Type
 type PartsPlan = Pick<Plan, keyof typeof PartsPlan>
 
-const maybe = <A, B>(value: A | false | undefined, f: (value: A) => B): B | false | undefined =>
+const maybe = <A extends number | object, B>(value: A | false | undefined, f: (value: A) => B): B | false | undefined =>
   value === undefined || value === false ? value : f(value)
 
 /** Leaves out the properties that are `undefined`, as data does. */
@@ -211,9 +211,9 @@ describe("HttpPolicyData", () => {
     "a client can be made of all that decodes (1,000 cases)",
     { policy: policies },
     ({ policy }) =>
-      Effect.gen(function*() {
-        yield* ResilientHttpClient.make(HttpPolicyData.toOptions(policy))
-      }).pipe(Effect.provide(TestTransport.layer([]))),
+      Effect.asVoid(ResilientHttpClient.make(HttpPolicyData.toOptions(policy))).pipe(
+        Effect.provide(TestTransport.layer([]))
+      ),
     cases
   )
 

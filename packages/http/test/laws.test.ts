@@ -47,14 +47,15 @@ const Input = {
   times: between(0, 4),
   attempt: Schema.Literals(["none", "2 seconds"]),
   total: Schema.Literals(["none", "9 seconds"]),
+  hedges: Schema.Literals([0, 0, 1, 2]),
   interruptAt: Schema.Literals(["never", 0, 500, 2500, 8000])
 }
 
 describe("ResilientHttpClient", () => {
   it.effect.prop(
-    "sends at most 1 + times requests, repeats nothing that it must not, and holds no connection afterwards (3,000 cases)",
+    "sends at most 1 + times requests, each with its hedges, repeats nothing that it must not, and holds no connection afterwards (3,000 cases)",
     Input,
-    ({ attempt, interruptAt, keyed, method, script, times, total }) =>
+    ({ attempt, hedges, interruptAt, keyed, method, script, times, total }) =>
       Effect.gen(function*() {
         const transport = yield* TestTransport.TestTransport
         const request = HttpClientRequest.make(method)("http://localhost/", {
@@ -81,7 +82,7 @@ describe("ResilientHttpClient", () => {
         assert.strictEqual(yield* transport.inUse, 0)
 
         const sent = yield* transport.sent
-        assert.isAtMost(sent.length, 1 + times)
+        assert.isAtMost(sent.length, (1 + times) * (1 + hedges))
         if (!keyed && !HttpPolicy.repeatableMethods.has(method)) {
           // All but the last must have been provably unwritten.
           const before = script.slice(0, sent.length - 1)
@@ -90,6 +91,7 @@ describe("ResilientHttpClient", () => {
       }).pipe(
         Effect.provide(Layer.provideMerge(
           ResilientHttpClient.layer({
+            hedge: hedges > 0 && { after: "1500 millis", max: hedges },
             retry: { times, backoff: Backoff.exponential({ initial: "500 millis", max: "2 seconds" }) },
             timeouts: {
               ...(attempt === "none" ? undefined : { attempt }),

@@ -1,15 +1,28 @@
-import type { AttemptTimeout, DeadlineExceeded, PolicyError } from "@holdfast/core/PolicyError"
+import type * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
+import type {
+  AttemptTimeout,
+  BulkheadFull,
+  CircuitOpen,
+  DeadlineExceeded,
+  PolicyError,
+  RateLimited
+} from "@holdfast/core/PolicyError"
 import type * as HttpFailure from "@holdfast/http/HttpFailure"
+import type * as HttpPolicy from "@holdfast/http/HttpPolicy"
+import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
+import * as HttpPolicyFile from "@holdfast/http/HttpPolicyFile"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
 import * as TestTransport from "@holdfast/http/testing/TestTransport"
 import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type { FileSystem } from "effect/FileSystem"
 import type { HttpClient } from "effect/http/HttpClient"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
+import type { Path } from "effect/Path"
 import { expect, test } from "tstyche"
 
 test("the standard tag keeps the standard error", () => {
@@ -18,11 +31,95 @@ test("the standard tag keeps the standard error", () => {
   >()
 })
 
-test("the own tag has the exact error", () => {
-  const get = (client: ResilientHttpClient.ResilientHttpClient["Service"]) => client.get("/")
-  expect<ReturnType<typeof get>>().type.toBe<
-    Effect.Effect<HttpClientResponse, HttpClientError | PolicyError<AttemptTimeout | DeadlineExceeded>>
+const failures = <E>(client: Effect.Effect<HttpClient.With<E>, never, HttpClient>) => client as unknown as E
+
+test("a client has the reasons of its parts, and no others", () => {
+  expect(failures(ResilientHttpClient.make())).type.toBe<HttpClientError>()
+  expect(failures(ResilientHttpClient.make({ retry: { times: 3 }, hedge: { after: "1 second" } }))).type.toBe<
+    HttpClientError
   >()
+  expect(failures(ResilientHttpClient.make({ timeouts: { total: "1 second" } })))
+    .type.toBe<HttpClientError | PolicyError<DeadlineExceeded>>()
+  expect(failures(ResilientHttpClient.make({ timeouts: { attempt: "1 second" } })))
+    .type.toBe<HttpClientError | PolicyError<AttemptTimeout>>()
+  expect(failures(ResilientHttpClient.make({ bulkhead: { limit: 1 }, circuitBreaker: {} })))
+    .type.toBe<HttpClientError | PolicyError<BulkheadFull | CircuitOpen>>()
+  expect(failures(ResilientHttpClient.make({ rateLimit: { limit: 1, window: 1 }, bulkhead: undefined })))
+    .type.toBe<HttpClientError | PolicyError<RateLimited>>()
+  expect(failures(ResilientHttpClient.make({ bulkhead: false, circuitBreaker: false, timeouts: { total: false } })))
+    .type.toBe<HttpClientError>()
+})
+
+test("a client has the reasons of its endpoints too", () => {
+  const client = ResilientHttpClient.make({
+    timeouts: { total: "1 second" },
+    endpoints: {
+      charge: { path: "/charges", bulkhead: { limit: 1 } },
+      search: { path: "/search", circuitBreaker: {}, timeouts: { attempt: "1 second", total: false } }
+    }
+  })
+  expect(failures(client)).type.toBe<
+    HttpClientError | PolicyError<AttemptTimeout | BulkheadFull | CircuitOpen | DeadlineExceeded>
+  >()
+})
+
+test("options that are not known have every reason", () => {
+  expect(failures(ResilientHttpClient.make({} as HttpPolicy.Options))).type.toBe<HttpClientError | PolicyError>()
+  expect<ResilientHttpClient.ResilientHttpClient["Service"]>().type.toBe<
+    HttpClient.With<HttpClientError | PolicyError>
+  >()
+})
+
+class Inventory extends ResilientHttpClient.Service<Inventory>()("Inventory", {
+  timeouts: { total: "30 seconds" },
+  circuitBreaker: {}
+}) {}
+
+test("a service has the reasons that its class declares", () => {
+  const get = (client: Inventory["Service"]) => client.get("/")
+  expect<ReturnType<typeof get>>().type.toBe<
+    Effect.Effect<HttpClientResponse, HttpClientError | PolicyError<CircuitOpen | DeadlineExceeded>>
+  >()
+  expect(Inventory.layer).type.toBe<Layer.Layer<Inventory, never, HttpClient>>()
+  expect(Inventory.layerNoop).type.toBe<Layer.Layer<Inventory, never, HttpClient>>()
+})
+
+test("a service takes no part that its class does not declare", () => {
+  expect(Inventory.layerWith).type.toBeCallableWith({ circuitBreaker: { probes: 2 } })
+  expect(Inventory.layerWith).type.toBeCallableWith({ retry: false })
+  expect(Inventory.layerWith).type.not.toBeCallableWith({ bulkhead: { limit: 1 } })
+  expect(Inventory.layerConfig).type.toBeCallableWith(Config.succeed({ retry: false } as const))
+  expect(Inventory.layerConfig).type.not.toBeCallableWith(HttpPolicyData.options("http"))
+})
+
+test("what no option is called is refused", () => {
+  expect(ResilientHttpClient.make).type.not.toBeCallableWith({ retries: 3 })
+  expect(ResilientHttpClient.make).type.not.toBeCallableWith({ retry: { while: () => true } })
+  expect(ResilientHttpClient.make).type.not.toBeCallableWith({ timeouts: { attempts: "1 second" } })
+  expect(ResilientHttpClient.layer).type.not.toBeCallableWith({ endpoints: { a: { paths: "/a" } } })
+})
+
+test("a policy that changes needs what its options need, and fails with what they fail with", () => {
+  expect(ResilientHttpClient.layerReloading(HttpPolicyFile.changes("http.yaml"))).type.toBe<
+    Layer.Layer<
+      HttpClient | ResilientHttpClient.ResilientHttpClient,
+      HttpPolicyFile.FileError,
+      FileSystem | HttpClient | Path
+    >
+  >()
+})
+
+test("a breaker of any error serves, and one of HttpFailure", () => {
+  const options = (circuitBreaker: CircuitBreaker.CircuitBreaker<HttpFailure.HttpFailure>) =>
+    ResilientHttpClient.layer({ circuitBreaker })
+  expect(options).type.toBeCallableWith({} as CircuitBreaker.CircuitBreaker)
+  expect(options).type.not.toBeCallableWith({} as CircuitBreaker.CircuitBreaker<string>)
+})
+
+test("what a file says of the pool is for the transport", () => {
+  expect(UndiciTransport.layer).type.toBeCallableWith({} as HttpPolicyData.TransportData)
+  expect(UndiciTransport.layerConfig).type.toBeCallableWith(HttpPolicyData.transport("http"))
+  expect(ResilientHttpClient.layerConfig).type.toBeCallableWith(HttpPolicyData.options("http"))
 })
 
 test("any HttpClient serves as the transport", () => {

@@ -3,7 +3,7 @@ import * as RetryBudget from "@holdfast/core/RetryBudget"
 import * as Effect from "effect/Effect"
 
 /** How many origins are remembered. */
-export const maxOrigins = 1_000
+const maxOrigins = 1_000
 
 /** What is remembered of each origin, up to a bound: the one that was met first is forgotten first. */
 export class ByOrigin<A> {
