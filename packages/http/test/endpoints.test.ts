@@ -166,6 +166,19 @@ describe("what an endpoint says", () => {
       retry: { retryAfter: { max: "5 seconds" } }
     }))))
 
+  it.effect("believes a pause for as long as its own policy does, whoever was told of it", () =>
+    Effect.gen(function*() {
+      yield* Effect.forkChild(execute("GET", "http://north/patient"), { startImmediately: true })
+      yield* Effect.forkChild(execute("GET", "http://north/hasty"), { startImmediately: true })
+      yield* TestClock.adjust("1900 millis")
+      assert.strictEqual((yield* sent).length, 1)
+      yield* TestClock.adjust("400 millis")
+      assert.deepStrictEqual((yield* sent).map(({ url }) => url), ["http://north/patient", "http://north/hasty"])
+    }).pipe(Effect.provide(over([respond(503, { headers: { "retry-after": "10" } }), respond(200)], {
+      retry: { retryAfter: { max: "2 seconds" } },
+      endpoints: { patient: { path: "/patient", retry: { retryAfter: { max: "1 minute" } } } }
+    }))))
+
   it.effect("gives a key of its own to the requests of an endpoint that asks for it", () =>
     Effect.gen(function*() {
       yield* execute("POST", "http://north/charges")
