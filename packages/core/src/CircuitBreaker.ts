@@ -39,6 +39,7 @@ import type { Backoff } from "./Backoff.ts"
 import { integer, positiveMillis } from "./internal/argument.ts"
 import { Breaker, defaultTrip } from "./internal/breaker.ts"
 import type { Rules } from "./internal/circuitBreaker.ts"
+import { nowOf } from "./internal/now.ts"
 import * as Shared from "./internal/sharedBreaker.ts"
 import type { CallOptions, Protect } from "./Policy.ts"
 import type { CircuitOpen, PolicyError } from "./PolicyError.ts"
@@ -287,6 +288,10 @@ const share = (where: string, name: string, value: number): number => {
  * Makes a breaker whose circuits live in this process. It needs no scope: nothing runs while no call does. Options that
  * cannot be right are a `RangeError` that names the option.
  *
+ * Where options change while a program runs, the new breaker goes on from where the `previous` one is: circuits that are
+ * open stay open, for no longer than they would by the new options, and isolated ones isolated. What closed circuits have
+ * counted is left behind, and calls under way count for the previous breaker. Defaults to none.
+ *
  * ```ts import.meta.vitest
  * import { CircuitBreaker } from "@holdfast/core"
  * import { Effect } from "effect"
@@ -303,9 +308,13 @@ const share = (where: string, name: string, value: number): number => {
  * await Effect.runPromise(program) // => ["CircuitOpen", "stock"]
  * ```
  */
-export const make = <E = unknown>(options?: Options<E>): Effect.Effect<CircuitBreaker<E>> =>
-  Effect.contextWith((context: Context.Context<never>) => {
-    const breaker = new Breaker<E>("CircuitBreaker.make", options ?? {}, context)
+export const make = <E = unknown>(
+  options?: Options<E>,
+  previous?: CircuitBreaker<E>
+): Effect.Effect<CircuitBreaker<E>> =>
+  Effect.withFiber((fiber) => {
+    const breaker = new Breaker<E>("CircuitBreaker.make", options ?? {}, fiber.context as Context.Context<never>)
+    if (previous?.breaker !== undefined) breaker.resume(previous.breaker, nowOf(fiber))
     return Effect.succeed(fromBreaker(breaker, (self, key) => breaker.run(self, key), breaker, breaker))
   })
 

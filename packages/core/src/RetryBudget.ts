@@ -102,6 +102,9 @@ export interface SharedOptions extends Options {
  * Makes a budget that the policies of this process can share. Options that cannot be right are a `RangeError` that names
  * the option.
  *
+ * Where options change while a program runs, the new budget goes on with the calls and retries that the `previous` one
+ * has counted, unless their windows differ. Defaults to none.
+ *
  * ```ts import.meta.vitest
  * import { RetryBudget } from "@holdfast/core"
  * import { Effect } from "effect"
@@ -120,8 +123,12 @@ export interface SharedOptions extends Options {
  * await Effect.runPromise(program) // => "down 3"
  * ```
  */
-export const make = (options?: Options): Effect.Effect<RetryBudget> =>
-  Effect.sync(() => fromAccount(compile("RetryBudget.make", options)))
+export const make = (options?: Options, previous?: RetryBudget): Effect.Effect<RetryBudget> =>
+  Effect.sync(() => {
+    const made = compile("RetryBudget.make", options)
+    if (previous?.account instanceof Machine.RetryBudget) made.resume(previous.account)
+    return fromAccount(made)
+  })
 
 /**
  * Makes a budget that is kept in the {@link RetryBudgetStore}, so that a fleet stops retrying as one.

@@ -645,6 +645,47 @@ describe("by hand", () => {
     }))
 })
 
+describe("a previous breaker", () => {
+  it.effect("lets another probe through for one that is under way, which counts no more", () =>
+    Effect.gen(function*() {
+      const options = { trip: consecutive(1), openFor: "1 second" } as const
+      const breaker = yield* CircuitBreaker.make(options)
+      yield* failing(breaker, 1)
+      yield* TestClock.adjust("1 second")
+      yield* Effect.forkChild(breaker.protect(Effect.delay(down, "1 second")), { startImmediately: true })
+      strictEqual(yield* tagOf(breaker), "HalfOpen")
+      const next = yield* CircuitBreaker.make(options, breaker)
+      yield* next.protect(Effect.void)
+      yield* TestClock.adjust("1 second")
+      deepStrictEqual([yield* tagOf(breaker), yield* tagOf(next)], ["Open", "Closed"])
+    }))
+
+  it.effect("leaves behind what its closed circuits have counted, and tells nobody of what goes on", () =>
+    Effect.gen(function*() {
+      const breaker = yield* CircuitBreaker.make({ trip: consecutive(2) })
+      yield* failing(breaker, 1)
+      const next = yield* CircuitBreaker.make({ trip: consecutive(2) }, breaker)
+      yield* failing(next, 1)
+      strictEqual(yield* tagOf(next), "Closed")
+      yield* failing(next, 1)
+      strictEqual(yield* tagOf(next), "Open")
+      strictEqual(yield* tagOf(breaker), "Closed")
+    }))
+
+  it.effect("keeps a circuit open for what the other side asked for, where the new options believe it", () =>
+    Effect.gen(function*() {
+      const asked = Effect.fail({ retryAfter: Duration.minutes(2) })
+      const options = { trip: consecutive(1), openFor: "1 second" } as const
+      const breaker = yield* CircuitBreaker.make(options)
+      yield* Effect.exit(breaker.protect(asked))
+      const left = (maxRetryAfter: Duration.Input) =>
+        Effect.flatMap(CircuitBreaker.make({ ...options, maxRetryAfter }, breaker), (next) => next.state())
+      deepStrictEqual(yield* left("5 minutes"), { _tag: "Open", retryAfter: Duration.minutes(2) })
+      deepStrictEqual(yield* left("1 minute"), { _tag: "Open", retryAfter: Duration.minutes(1) })
+      deepStrictEqual(yield* left(0), { _tag: "Open", retryAfter: Duration.seconds(1) })
+    }))
+})
+
 describe("keys", () => {
   const Uses = Schema.Array(Schema.Struct({
     key: between(0, 9),
@@ -653,6 +694,28 @@ describe("keys", () => {
   })).check(Schema.isMinLength(20), Schema.isMaxLength(60))
 
   const rules = rulesOf({ trip: "three", openFor: "fixed", probes: 1, maxRetryAfter: 0, idleTimeToLive: 20_000 })
+
+  law(
+    "a breaker that goes on from another is where that is, by key, and no longer open than its own options say",
+    { openFor: Schema.Literals([100, 500, 2_000]), uses: Uses },
+    ({ openFor, uses }) =>
+      Effect.gen(function*() {
+        const breaker = yield* CircuitBreaker.make({ ...rules, maxKeys: 10 })
+        for (const { key, wait, what } of uses) {
+          yield* TestClock.adjust(wait)
+          if (what === "isolate" || what === "close") yield* breaker[what](`${key}`)
+          else yield* Effect.exit(breaker.protect({ key: `${key}` })(what === "success" ? Effect.void : down))
+        }
+        const next = yield* CircuitBreaker.make({ ...rules, maxKeys: 10, openFor }, breaker)
+        for (let key = 0; key < 10; key++) {
+          const before = yield* breaker.state(`${key}`)
+          const after = yield* next.state(`${key}`)
+          strictEqual(after._tag, before._tag)
+          if (before._tag !== "Open" || after._tag !== "Open") continue
+          deepStrictEqual(after.retryAfter, Duration.min(before.retryAfter, Duration.millis(openFor)))
+        }
+      })
+  )
 
   law("each key has a circuit of its own", { uses: Uses }, ({ uses }) =>
     Effect.gen(function*() {

@@ -129,6 +129,44 @@ describe("C4", () => {
   )
 })
 
+describe("a previous budget", () => {
+  law(
+    "of the same options says what it would have said itself, then and later",
+    { options: Options, before: Moves, later: Moves },
+    ({ before, later, options }) =>
+      Effect.gen(function*() {
+        const budget = yield* RetryBudget.make(options)
+        const play = (budgets: ReadonlyArray<RetryBudget.RetryBudget>, moves: typeof Moves.Type) =>
+          Effect.forEach(moves, ({ after, move, times }) =>
+            Effect.gen(function*() {
+              yield* TestClock.adjust(Math.round(after * options.window))
+              for (let i = 0; i < times; i++) {
+                const answers = yield* Effect.forEach(
+                  budgets,
+                  ({ deposit, tryWithdraw }) => move === "call" ? deposit : tryWithdraw
+                )
+                strictEqual(new Set(answers).size, 1)
+              }
+            }))
+        yield* play([budget], before)
+        yield* play([budget, yield* RetryBudget.make(options, budget)], later)
+      })
+  )
+
+  it.effect("pays by the new share for the calls that it has seen, and counts the retries that it made", () =>
+    Effect.gen(function*() {
+      const budget = yield* RetryBudget.make({ ratio: 0.5, minPerSecond: 0 })
+      for (let i = 0; i < 10; i++) yield* budget.deposit
+      yield* budget.tryWithdraw
+      strictEqual(yield* (yield* RetryBudget.make({ ratio: 0.2, minPerSecond: 0 }, budget)).balance, 1)
+      strictEqual(yield* (yield* RetryBudget.make({ ratio: 1, minPerSecond: 0 }, budget)).balance, 9)
+      strictEqual(
+        yield* (yield* RetryBudget.make({ ratio: 1, minPerSecond: 0, window: "1 minute" }, budget)).balance,
+        0
+      )
+    }))
+})
+
 describe("make", () => {
   it.effect("gives a reserve, then a fifth of the calls, and forgets them after the window", () =>
     Effect.gen(function*() {

@@ -181,6 +181,13 @@ export class Breaker<in E> {
     this.circuits.close(key, now)
   }
 
+  /** Goes on from where another breaker is. It is no news, and nobody is told of it. */
+  resume(previous: Breaker<E>, now: number): void {
+    this.silent = true
+    this.circuits.resume(previous.circuits, now)
+    this.silent = false
+  }
+
   state(key: string | undefined): Effect.Effect<State> {
     return Effect.map(Clock.currentTimeMillis, (now) => this.stateAt(key, now))
   }

@@ -142,6 +142,24 @@ export class Circuit {
     this.memory.clear()
   }
 
+  /**
+   * Goes on from where `other` is, whose rules were others. What a closed circuit has counted depends on its rules, and is
+   * left behind; one that is open stays so for no longer than it would by these rules.
+   */
+  resume(other: Circuit, now: number): void {
+    const { maxRetryAfter, openFor } = this.rules
+    const longest = typeof openFor === "number" ? openFor : openFor.max
+    const hinted = other.openedFor > other.delay
+    this.openedFor = Math.min(other.openedFor, hinted ? Math.max(longest, maxRetryAfter) : longest)
+    // A probe under way knows the other circuit alone, so that another one is let through.
+    this.openUntil = other.state === "HalfOpen" ? now : Math.min(other.openUntil, now + this.openedFor)
+    this.state = other.state === "HalfOpen" ? "Open" : other.state
+    this.openings = other.openings
+    this.delay = other.delay
+    this.restedAt = other.restedAt
+    this.usedAt = other.usedAt
+  }
+
   private open(now: number, retryAfter: number, chance: Chance): void {
     if (this.state === "Closed" && now >= this.restedAt) this.openings = this.delay = 0
     this.openings++
@@ -218,6 +236,16 @@ export class Circuits {
       this.isolated.delete(key)
     }
     circuit?.close(now)
+  }
+
+  /** Goes on from where the circuits of another breaker are. */
+  resume(others: Circuits, now: number): void {
+    this.sole.resume(others.sole, now)
+    for (const [key, circuit] of others.circuits) this.get(key, now).resume(circuit, now)
+    for (const [key, circuit] of others.isolated) {
+      this.isolate(key, now)
+      this.isolated.get(key)?.resume(circuit, now)
+    }
   }
 
   /**

@@ -59,6 +59,17 @@ export class RetryBudget {
     this.retriesCounted += retries
   }
 
+  /** Goes on from what another has counted, if its window is as long: a count means nothing for another window. */
+  resume(other: RetryBudget): void {
+    if (other.window !== this.window) return
+    this.calls.set(other.calls)
+    this.retries.set(other.retries)
+    this.callsCounted = other.callsCounted
+    this.retriesCounted = other.retriesCounted
+    this.newest = other.newest
+    this.tick = other.tick
+  }
+
   /** How many retries there may be now. */
   balance(now: number): number {
     this.advance(now)
