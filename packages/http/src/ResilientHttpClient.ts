@@ -248,7 +248,9 @@ const orConfigError = <A, R>(self: Effect.Effect<A, never, R>): Effect.Effect<A,
  *
  * A part whose options are equal to what they were goes on with what it has seen: an open breaker stays open, a spent
  * budget stays spent, and a bulkhead counts who is in it. So does one that is given as a value. What a part is known by
- * is the name of the client, that of the endpoint, and its own. A part whose own options change begins anew.
+ * is the name of the client, that of the endpoint, and its own. Where the options of a breaker or a budget change
+ * themselves, the new one goes on from the old one as `CircuitBreaker.make` and `RetryBudget.make` say; a bulkhead or a
+ * rate limit begins anew.
  *
  * Options that cannot be right change nothing, and a warning says why; the first ones are a `RangeError`. When the
  * stream ends or fails, the client stays as it is; if it fails before its first options, so does the layer.

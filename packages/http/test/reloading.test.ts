@@ -102,18 +102,32 @@ describe("layerReloading", () => {
       }).pipe(Effect.provide(context))
     }))
 
-  it.effect("begins a circuit anew whose own options change, or whose policy has another name", () =>
+  it.effect("keeps a circuit open whose own options change, for no longer than they say", () =>
     Effect.gen(function*() {
-      const circuitBreaker = { trip: CircuitBreaker.consecutive(1), openFor: "10 seconds" } as const
+      const circuitBreaker = { trip: CircuitBreaker.consecutive(1), openFor: "1 hour" } as const
+      const { change, context } = yield* reloading([respond(503), respond(200)], { retry: false, circuitBreaker })
+      yield* Effect.gen(function*() {
+        assert.strictEqual(yield* outcome, 503)
+        yield* change({ retry: false, circuitBreaker: { ...circuitBreaker, openFor: "10 seconds" } })
+        assert.strictEqual(yield* outcome, "CircuitOpen")
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(yield* outcome, 200)
+      }).pipe(Effect.provide(context))
+    }))
+
+  it.effect("begins a circuit anew when its policy has another name, or when it was away", () =>
+    Effect.gen(function*() {
+      const circuitBreaker = { trip: CircuitBreaker.consecutive(1) }
       const { change, context } = yield* reloading([respond(503), respond(503), respond(200)], {
         retry: false,
         circuitBreaker
       })
       yield* Effect.gen(function*() {
         assert.strictEqual(yield* outcome, 503)
-        yield* change({ retry: false, circuitBreaker: { ...circuitBreaker, openFor: "9 seconds" } })
+        yield* change({ name: "other", retry: false, circuitBreaker })
         assert.strictEqual(yield* outcome, 503)
-        yield* change({ name: "other", retry: false, circuitBreaker: { ...circuitBreaker, openFor: "9 seconds" } })
+        yield* change({ name: "other", retry: false })
+        yield* change({ name: "other", retry: false, circuitBreaker })
         assert.strictEqual(yield* outcome, 200)
       }).pipe(Effect.provide(context))
     }))
@@ -145,6 +159,10 @@ describe("layerReloading", () => {
         yield* change({ retry: { times: 3, budget: { ...budget } } })
         yield* play(outcome)
         assert.strictEqual((yield* sent).length, 3)
+        // Room for one more is room for one more, and not for two.
+        yield* change({ retry: { times: 3, budget: { ...budget, minPerSecond: 2 / 1000 } } })
+        yield* play(outcome)
+        assert.strictEqual((yield* sent).length, 5)
       }).pipe(Effect.provide(context))
     }))
 

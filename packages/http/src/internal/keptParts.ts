@@ -1,6 +1,7 @@
 /**
  * The parts of a client that have state, by name: a breaker, a bulkhead, a rate limit, the budgets of the origins. A part
- * whose options are the same after a change of the configuration is the same part, with what it has seen.
+ * whose options are the same after a change of the configuration is the same part, with what it has seen. One whose options
+ * are others is made of the one before.
  */
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
@@ -20,14 +21,15 @@ export class KeptParts {
   }
 
   /** The part of this name: the one that there was if its options are equal, otherwise one that is made. */
-  get<O, A>(name: string, options: O, make: (options: O) => Effect.Effect<A>): Effect.Effect<A> {
+  get<O, A>(name: string, options: O, make: (options: O, previous?: A) => Effect.Effect<A>): Effect.Effect<A> {
     const part = this.before.get(name)
-    if (part !== undefined && Equal.equals(part.options, options)) {
+    // What is kept under a name was made for that name.
+    const previous = part?.value as A | undefined
+    if (part !== undefined && previous !== undefined && Equal.equals(part.options, options)) {
       this.parts.set(name, part)
-      // What is kept under a name was made for that name.
-      return Effect.succeed(part.value as A)
+      return Effect.succeed(previous)
     }
-    return Effect.map(make(options), (value) => {
+    return Effect.map(make(options, previous), (value) => {
       this.parts.set(name, { options, value })
       return value
     })

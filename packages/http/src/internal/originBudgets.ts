@@ -13,6 +13,10 @@ export class ByOrigin<A> {
     return this.values.get(origin)
   }
 
+  entries(): Iterable<[string | undefined, A]> {
+    return this.values
+  }
+
   set(origin: string | undefined, value: A): A {
     if (this.values.size >= maxOrigins) {
       for (const first of this.values.keys()) {
@@ -29,8 +33,22 @@ export class OriginBudgets {
   private readonly budgets = new ByOrigin<RetryBudget.RetryBudget>()
   private readonly options: RetryBudget.Options
 
-  constructor(options: RetryBudget.Options) {
+  private constructor(options: RetryBudget.Options) {
     this.options = options
+  }
+
+  /** The budgets go on from those of `previous`, where options change while a program runs. */
+  static make(options: RetryBudget.Options, previous?: OriginBudgets): Effect.Effect<OriginBudgets> {
+    const made = new OriginBudgets(options)
+    return Effect.as(
+      Effect.forEach(
+        previous?.budgets.entries() ?? [],
+        ([origin, budget]) =>
+          Effect.map(RetryBudget.make(options, budget), (budget) => made.budgets.set(origin, budget)),
+        { discard: true }
+      ),
+      made
+    )
   }
 
   get(origin: string | undefined): Effect.Effect<RetryBudget.RetryBudget> {

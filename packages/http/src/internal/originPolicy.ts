@@ -190,7 +190,7 @@ const statefulOf = (
     said: O | S | false | undefined,
     inherited: S | undefined,
     isReady: (u: unknown) => u is S,
-    make: (options: O) => Effect.Effect<S>
+    make: (options: O, previous?: S) => Effect.Effect<S>
   ): Effect.Effect<S | undefined> => {
     if (said === undefined) return Effect.succeed(inherited)
     if (said === false) return Effect.undefined
@@ -210,21 +210,21 @@ const statefulOf = (
       rateLimit,
       inherited?.rateLimit,
       RateLimit.isRateLimit,
-      RateLimit.make
+      (options) => RateLimit.make(options)
     ),
     circuitBreaker: part<Breaker, CircuitBreaker.Options<HttpFailure.HttpFailure>>(
       "circuitBreaker",
       circuitBreaker,
       inherited?.circuitBreaker,
       CircuitBreaker.isCircuitBreaker,
-      (options) => CircuitBreaker.make({ name, isFailure, ...options })
+      (options, previous) => CircuitBreaker.make({ name, isFailure, ...options }, previous)
     ),
     budget: part<RetryBudget.RetryBudget | OriginBudgets, RetryBudget.Options>(
       "budget",
       budget,
       inherited?.budget,
       RetryBudget.isRetryBudget,
-      (options) => Effect.sync(() => new OriginBudgets(options))
+      (options, previous) => OriginBudgets.make(options, previous instanceof OriginBudgets ? previous : undefined)
     )
   })
 }
