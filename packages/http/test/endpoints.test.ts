@@ -7,7 +7,6 @@ import { isPolicyError } from "@holdfast/core/PolicyError"
 import type * as HttpPolicy from "@holdfast/http/HttpPolicy"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
 import * as TestTransport from "@holdfast/http/testing/TestTransport"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -19,7 +18,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
-import { play } from "./Play.ts"
+import { play, refused } from "./Play.ts"
 
 const { always, respond } = TestTransport
 
@@ -225,12 +224,6 @@ describe("classes of traffic", () => {
 })
 
 describe("what cannot be is refused, with the name of the endpoint", () => {
-  const refused = (options: HttpPolicy.Options) => {
-    const exit = Effect.runSyncExit(ResilientHttpClient.make(options).pipe(Effect.provide(TestTransport.layer([]))))
-    const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
-    return error instanceof RangeError ? error.message.replace("ResilientHttpClient.make: ", "") : undefined
-  }
-
   it.each<[string, HttpPolicy.Options, string]>([
     ["nothing to match", { endpoints: { a: {} } }, "endpoints.a must say to which origin, path or methods it applies"],
     ["no methods", { endpoints: { a: { methods: [] } } }, "endpoints.a.methods must have one at least, got none"],

@@ -20,7 +20,7 @@ import * as HttpClientError from "effect/http/HttpClientError"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as TestClock from "effect/testing/TestClock"
-import { play } from "./Play.ts"
+import { play, refused } from "./Play.ts"
 
 const { always, fail, respond } = TestTransport
 
@@ -266,14 +266,9 @@ describe("every part", () => {
     }).pipe(Effect.provide(over([TestTransport.hang], { bulkhead: { limit: 1 } }))))
 
   it("refuses what cannot be, and names it", () => {
-    const refused = (options: HttpPolicy.Options) => {
-      const exit = Effect.runSyncExit(ResilientHttpClient.make(options).pipe(Effect.provide(TestTransport.layer([]))))
-      const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
-      return error instanceof RangeError ? error.message : undefined
-    }
     assert.strictEqual(
       refused({ timeouts: { attempt: "10 seconds", total: "9 seconds" } }),
-      "ResilientHttpClient.make: timeouts.attempt must not be longer than timeouts.total (9000 millis), got 10000 millis"
+      "timeouts.attempt must not be longer than timeouts.total (9000 millis), got 10000 millis"
     )
     assert.match(refused({ bulkhead: { limit: 0 } }) ?? "", /limit must be a whole number of 1 or more, got 0/)
     assert.match(

@@ -19,7 +19,7 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
-import { play } from "./Play.ts"
+import { play, refused } from "./Play.ts"
 
 const { always, respond } = TestTransport
 
@@ -148,12 +148,6 @@ describe("bearer and userAgent", () => {
 })
 
 describe("what cannot be is refused before anything is sent", () => {
-  const refused = (options: HttpPolicy.Options) => {
-    const exit = Effect.runSyncExit(ResilientHttpClient.make(options).pipe(Effect.provide(TestTransport.layer([]))))
-    const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
-    return error instanceof RangeError ? error.message.replace("ResilientHttpClient.make: ", "") : undefined
-  }
-
   it.each<[string, HttpPolicy.Options, string]>([
     [
       "a header with a line break",
