@@ -82,8 +82,9 @@ export const read = (
  * cannot be read when it begins. A change that cannot be read or meant is left out, with a warning that says why.
  *
  * Watched is the directory, since editors and Kubernetes put another file in the place of the first; a change counts when
- * nothing has happened for a tenth of a second, so that no half of a file is read. What is said of the pool is for the
- * transport, which is made once: a change of it has no effect.
+ * nothing has happened there for a tenth of a second, so that no half of a file is read. So it should be a directory in
+ * which nothing is written all the time. What is said of the pool is for the transport, which is made once: a change of
+ * it has no effect.
  *
  * - `also`: what is not data, over what the file says. Defaults to nothing.
  *

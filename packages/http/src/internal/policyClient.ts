@@ -57,25 +57,25 @@ export const compileClient = (
       attemptHeader: nameOf("attemptHeader", options.attemptHeader, "previous-attempts"),
       deadlineHeader: nameOf("deadlineHeader", options.deadlineHeader, defaultDeadlineHeader)
     }
-    const policy = yield* compile(where, name, options, common)
-    const endpoints = yield* Effect.forEach(Object.entries(options.endpoints ?? {}), ([endpoint, own]) => {
+    const own = yield* compile(where, name, options, common)
+    const endpoints = yield* Effect.forEach(Object.entries(options.endpoints ?? {}), ([endpoint, said]) => {
       const at = `${where}: endpoints.${endpoint}`
-      refuseHedge(at, own, options)
-      return compile(at, `${name}/${endpoint}`, own, common, policy).pipe(
+      refuseHedge(at, said, options)
+      return compile(at, `${name}/${endpoint}`, said, common, own).pipe(
         Effect.catchDefect((defect) => Effect.die(located(at, defect))),
-        Effect.map((policy) => [endpoint, own, policy] as const)
+        Effect.map((policy) => [endpoint, said, policy] as const)
       )
     })
     const table = endpoints.length === 0 ? undefined : new Endpoints(where, endpoints)
-    const policyOf = (request: Request): OriginPolicy => table?.find(request) ?? policy
-    const policies = [policy, ...endpoints.map(([, , policy]) => policy)]
+    const policyOf = (request: Request): OriginPolicy => table?.find(request) ?? own
+    const policies = [own, ...endpoints.map(([, , policy]) => policy)]
     const defaults = RequestDefaults.compile(where, options)
     pauses.longest = Math.max(...policies.map(({ rules }) => rules.longestPause))
     const isKeyed = (policy: OriginPolicy) => policy.parts.idempotencyKey === "auto"
 
     const run: Run = (request) =>
       Effect.withFiber((fiber) => {
-        const policy = table === undefined ? policies[0]! : policyOf(request)
+        const policy = policyOf(request)
         const { rules } = policy
         const origin = RequestDefaults.originOf(request.url)
         if (!pauses.isEmpty) {
