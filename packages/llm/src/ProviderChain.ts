@@ -21,6 +21,7 @@
  */
 import type * as Bulkhead from "@holdfast/core/Bulkhead"
 import type * as RetryBudget from "@holdfast/core/RetryBudget"
+import type { TransportData } from "@holdfast/http/HttpPolicyData"
 import type * as AiError from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
@@ -37,7 +38,7 @@ import * as AnthropicProvider from "./AnthropicProvider.ts"
 import { Connectivity, makeConfig as connectivityConfig } from "./Connectivity.ts"
 import * as Authorship from "./internal/authorship.ts"
 import * as Compile from "./internal/compile.ts"
-import { retrySettings } from "./internal/retrySettings.ts"
+import * as Configured from "./internal/configured.ts"
 import * as Selection from "./internal/selection.ts"
 import { streamText } from "./internal/streamed.ts"
 import { generateText } from "./internal/whole.ts"
@@ -191,9 +192,7 @@ export const layerNoop = <E = never, R = never>(
 // Configuration
 // -----------------------------------------------------------------------------
 
-type ConfiguredProvider = Effect.Effect<Provider, Config.ConfigError, HttpClient.HttpClient>
-
-const sources: Readonly<Record<Selection.Name, ConfiguredProvider>> = {
+const sources: Configured.Sources = {
   openai: OpenAiProvider.makeConfig(),
   anthropic: AnthropicProvider.makeConfig(),
   ollama: OllamaProvider.makeConfig()
@@ -246,18 +245,16 @@ export const providersConfig: Effect.Effect<
   Arr.NonEmptyReadonlyArray<Provider>,
   Config.ConfigError,
   HttpClient.HttpClient
-> = Effect.gen(function*() {
-  const facts = yield* Selection.facts
-  const choices = Selection.choose(facts)
-  for (const { advice, because, provider } of Selection.missed(facts, choices)) {
-    yield* Effect.logWarning(`The provider "${provider}" is left out: ${because}. ${advice ?? ""}`)
-  }
-  const [first, ...rest] = yield* Effect.forEach(
-    choices.filter((choice) => choice.chosen),
-    (choice) => sources[choice.provider]
-  )
-  return first === undefined ? yield* Effect.fail(Selection.nobody(choices)) : [first, ...rest]
-})
+> = Effect.scoped(Configured.providers(sources, undefined))
+
+/** How a chain from the environment is made, besides what the environment says. */
+export interface ConfigOptions extends Omit<Options, "providers"> {
+  /**
+   * Makes the pool of a provider for which a file says something else than for the others: `UndiciTransport.layer`. Defaults
+   * to none, and such a file is refused.
+   */
+  readonly transport?: ((options: TransportData) => Layer.Layer<HttpClient.HttpClient>) | undefined
+}
 
 /**
  * The layer of a `LanguageModel` that the environment describes: OpenAI first where `OPENAI_API_KEY` (or `OPENAI_BASE_URL`)
@@ -271,7 +268,8 @@ export const providersConfig: Effect.Effect<
  *   numbers of seconds, or `"2 minutes"`. Where one of them is set, the others default to 1, 0 and 60 seconds.
  * - Where `CONNECTIVITY_CHECK_URL` is set, it is probed whether this machine is online, as {@link Connectivity} says.
  *
- * What the environment says counts before `options`.
+ * A file says the same, and more, where `LlmConfig.layer` is below. What the environment says counts first, then the file,
+ * then `options`.
  *
  * Fails with a `ConfigError` that says what to set when nothing is configured.
  *
@@ -292,14 +290,14 @@ export const providersConfig: Effect.Effect<
  * ```
  */
 export const layerConfig = (
-  options?: Omit<Options, "providers">
+  options?: ConfigOptions
 ): Layer.Layer<LanguageModel.LanguageModel, Config.ConfigError, HttpClient.HttpClient> =>
   Layer.effect(
     LanguageModel.LanguageModel,
     Effect.gen(function*() {
-      const settings = yield* retrySettings
-      const retry = settings === undefined ? options?.retry : { ...options?.retry, ...settings }
-      const chain = make({ ...options, retry, providers: yield* providersConfig })
+      const { transport, ...program } = options ?? {}
+      const providers = yield* Configured.providers(sources, transport)
+      const chain = make({ ...yield* Configured.options(program, providers), providers })
       return Option.isSome(yield* Effect.serviceOption(Connectivity))
         ? yield* chain
         : yield* Effect.provideService(chain, Connectivity, yield* connectivityConfig())

@@ -1,8 +1,10 @@
 import type { AttemptTimeout, PolicyError } from "@holdfast/core/PolicyError"
+import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
 import * as ChainError from "@holdfast/llm/ChainError"
 import * as Connectivity from "@holdfast/llm/Connectivity"
 import type * as FallbackDecision from "@holdfast/llm/FallbackDecision"
+import * as LlmConfig from "@holdfast/llm/LlmConfig"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import * as Provider from "@holdfast/llm/Provider"
@@ -17,6 +19,7 @@ import type { Duration } from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { HttpClient } from "effect/http/HttpClient"
 import type { Layer } from "effect/Layer"
+import type { SchemaError } from "effect/Schema"
 import { describe, expect, test } from "tstyche"
 
 const scripted = TestProvider.script("cloud", [])
@@ -42,6 +45,14 @@ describe("layer", () => {
 
   test("takes one provider or more", () => {
     expect(ProviderChain.layer).type.not.toBeCallableWith({ providers: [] })
+  })
+})
+
+describe("a file", () => {
+  test("is refused with a SchemaError, and is a layer that needs nothing", () => {
+    expect(LlmConfig.decode({})).type.toBe<Effect.Effect<LlmConfig.LlmConfig, SchemaError>>()
+    expect(LlmConfig.layer({})).type.toBe<Layer<never>>()
+    expect(ProviderChain.layerConfig).type.toBeCallableWith({ transport: UndiciTransport.layer })
   })
 })
 

@@ -7,7 +7,7 @@ import type { Location } from "../Provider.ts"
 import * as Setting from "./setting.ts"
 
 /** The names of the providers that settings can describe, in the order in which they are asked. */
-const names = ["openai", "anthropic", "ollama"] as const
+export const names = ["openai", "anthropic", "ollama"] as const
 export type Name = (typeof names)[number]
 
 /** One provider that the settings could describe: whether it is asked, and why. */

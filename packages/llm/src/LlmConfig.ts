@@ -1,0 +1,318 @@
+/**
+ * A chain as data: what a configuration file, YAML or JSON, says under `llm:`, decoded by one schema.
+ *
+ * Under `http` stands how all providers are called, in the keys of `HttpPolicyData` or in the flat ones that many bring
+ * along (`timeout`, `max_retries`, `max_connections`), and under `providers.<name>` what is different for one of them. The
+ * chain takes of it what is its own: it is the one place that retries, its clocks are those of a model, and a place in the
+ * bulkhead is held until a stream has been read. What is left (headers, rate limit, breaker) is the provider's own client's.
+ * The rest of the keys say what the environment can say as well, which counts first.
+ *
+ * - `timeout` is how long a provider in the cloud may take to its first content, between two pieces, and to a whole answer.
+ *   A local provider may have to load its model: it has what `providers.ollama` says, or its defaults.
+ * - `timeouts.total` of `http` is the deadline of a whole request.
+ *
+ * What cannot be meant is refused with its path and the reason: a key that nothing has, a retry around a retry, a hedge
+ * around a request that costs twice. Keys of providers are secrets: they do not belong into a file.
+ *
+ * ```yaml
+ * llm:
+ *   provider_priority: [openai, ollama]
+ *   http: { timeout: 30.0, max_retries: 3, initial_retry_delay: 1.0, max_retry_delay: 16.0, max_connections: 100 }
+ *   providers:
+ *     openai: { timeout: 60.0 }
+ * ```
+ */
+import * as PolicyData from "@holdfast/core/PolicyData"
+import type { Options as HttpOptions } from "@holdfast/http/HttpPolicy"
+import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as Struct from "effect/Struct"
+import type { Name } from "./internal/selection.ts"
+import { names } from "./internal/selection.ts"
+import type * as ProviderChain from "./ProviderChain.ts"
+import { Price } from "./Usage.ts"
+
+const key = Schema.optionalKey
+
+/** A duration: `"30 seconds"`, or a number of seconds. */
+const Time = PolicyData.PolicyData.fields.deadline.schema
+
+type Http = HttpPolicyData.HttpPolicyData
+
+// -----------------------------------------------------------------------------
+// What a chain has no use for
+// -----------------------------------------------------------------------------
+
+const ownUrl = "a provider has a URL of its own: say it under base_urls"
+const noRepeat = "a chain decides by the provider's failure what is repeated"
+
+/** Why a key of HTTP cannot be meant here. */
+const strangers: { readonly [K in keyof Http]?: string } = {
+  hedge: "a second request to a model costs as much as the first, and may call its tools twice",
+  endpoints: "a provider has one endpoint",
+  baseUrl: ownUrl,
+  name: "the provider's name is its policy's",
+  retryOn: noRepeat,
+  idempotencyKey: noRepeat,
+  idempotent: noRepeat,
+  streamBody: noRepeat,
+  commit: noRepeat
+}
+
+const refusals = (http: Http) =>
+  Object.entries(strangers).flatMap(([name, reason]) => {
+    const value = http[name as keyof Http]
+    return value === undefined || value === false ? [] : [{ path: [name], issue: `${name} cannot be meant: ${reason}` }]
+  })
+
+const HttpData = HttpPolicyData.HttpPolicyData.check(Schema.makeFilter((http: Http) => refusals(http)))
+
+/** One deadline and one budget are over all providers. */
+const ProviderData = HttpData.check(Schema.makeFilter((http: Http) => [
+  ...(http.timeouts?.total === undefined
+    ? []
+    : [{ path: ["timeouts", "total"], issue: "one deadline is over all providers: say it under http" }]),
+  ...(!http.retry || http.retry.budget === undefined
+    ? []
+    : [{ path: ["retry", "budget"], issue: "one budget is over all providers: say it under http" }])
+]))
+
+// -----------------------------------------------------------------------------
+// Schema
+// -----------------------------------------------------------------------------
+
+const byName = <S extends Schema.Constraint>(schema: S) =>
+  Schema.Struct({ openai: key(schema), anthropic: key(schema), ollama: key(schema) })
+
+const count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
+
+/** What may stand under `llm:`. */
+export const LlmConfig = Schema.Struct({
+  /** How all providers are called. */
+  http: key(HttpData),
+  /** How one of them is called, where that differs. */
+  providers: key(byName(ProviderData)),
+  /** As `OPENAI_MODEL` and the like. */
+  models: key(byName(Schema.NonEmptyString)),
+  /** As `OPENAI_BASE_URL`, `ANTHROPIC_BASE_URL` and `OLLAMA_HOST`. */
+  base_urls: key(byName(Schema.NonEmptyString)),
+  /** As `PROVIDER_PRIORITY`. */
+  provider_priority: key(Schema.NonEmptyArray(Schema.Literals(names))),
+  /** As `LLM_RETRY_*`. */
+  retry: key(Schema.Struct({
+    attempts: key(count),
+    min_wait: key(Time),
+    max_wait: key(Time),
+    multiplier: key(Schema.Finite.check(Schema.isGreaterThan(0)))
+  })),
+  /** As `CONNECTIVITY_*`. */
+  connectivity: key(Schema.Struct({ check_url: key(Schema.NonEmptyString), timeout_ms: key(count) })),
+  /** As `LLM_MAX_TOOL_ITERATIONS`. */
+  max_tool_iterations: key(count),
+  /** As `LLM_PRICES`. */
+  prices: key(Schema.Record(Schema.String, Price)),
+  /** As `cooldown` of `ProviderChain.Options`. */
+  cooldown: key(Time)
+}).check(Schema.makeFilter(({ http, retry }) =>
+  retry !== undefined && http?.retry !== undefined
+    ? { path: ["retry"], issue: "retry beside the retries of http is a retry around a retry: say one of them" }
+    : undefined
+))
+export type LlmConfig = typeof LlmConfig.Type
+
+const File = Schema.Struct({ llm: key(LlmConfig) })
+
+/** What is said of one provider over what is said of all. */
+const over = (config: LlmConfig, name: Name): Effect.Effect<Http, Schema.SchemaError> => {
+  const own = config.providers?.[name]
+  return own === undefined ? Effect.succeed(config.http ?? {}) : HttpPolicyData.merge(config.http ?? {}, own)
+}
+
+const at = (path: ReadonlyArray<string>) => (error: Schema.SchemaError) =>
+  new Schema.SchemaError(new SchemaIssue.Pointer(path, error.issue))
+
+/**
+ * Decodes a file, and refuses what it cannot mean, with path and reason.
+ *
+ * ```ts import.meta.vitest
+ * import { LlmConfig } from "@holdfast/llm"
+ * import { Effect } from "effect"
+ *
+ * const refused = LlmConfig.decode({ llm: { providers: { openai: { timeout: 60.0, hedge: { after: 1 } } } } })
+ *
+ * const { message } = await Effect.runPromise(Effect.flip(refused))
+ * message.includes("hedge cannot be meant: a second request to a model costs as much as the first") // => true
+ * ```
+ */
+export const decode = (input: unknown): Effect.Effect<LlmConfig, Schema.SchemaError> =>
+  Effect.gen(function*() {
+    const file = yield* Schema.decodeUnknownEffect(File)(input, { onExcessProperty: "error", errors: "all" })
+    const config = file.llm ?? {}
+    // What may stand alone need not do so over what is said of all.
+    for (const name of names) yield* Effect.mapError(over(config, name), at(["llm", "providers", name]))
+    return config
+  })
+
+// -----------------------------------------------------------------------------
+// What it means
+// -----------------------------------------------------------------------------
+
+/** How a provider is treated by what is said of it, and with whose clocks. */
+const treatment = (
+  { bulkhead, retry }: Http,
+  attempt: Duration.Duration | false | undefined
+): Omit<ProviderChain.Treatment, "cooldown"> => {
+  const options = retry && PolicyData.toOptions({ retry }).retry
+  const maxWait = retry ? retry.retryAfter?.max : undefined
+  return {
+    ...(retry === false && { retry: false }),
+    ...(options && {
+      retry: {
+        ...(options.times !== undefined && { times: options.times }),
+        ...(options.backoff !== undefined && { backoff: options.backoff }),
+        ...(options.maxElapsed !== undefined && { maxElapsed: options.maxElapsed }),
+        ...(maxWait !== undefined && { maxWait })
+      }
+    }),
+    ...(attempt !== undefined && {
+      timeouts: attempt && { firstContent: attempt, betweenChunks: attempt, answer: attempt }
+    }),
+    ...(bulkhead && { bulkhead })
+  }
+}
+
+const overrideOf = (config: LlmConfig, name: Name): Effect.Effect<ProviderChain.Treatment, Schema.SchemaError> =>
+  Effect.map(over(config, name), (http) => {
+    const own = config.providers?.[name]
+    return treatment(http, (name === "ollama" ? own : http)?.timeouts?.attempt)
+  })
+
+/**
+ * The options of a chain: `overrides` has those of the providers that something is said of.
+ *
+ * ```ts import.meta.vitest
+ * import { LlmConfig } from "@holdfast/llm"
+ * import { Duration, Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const config = yield* LlmConfig.decode({ llm: { http: { timeout: 30.0 }, providers: { openai: { max_retries: 5 } } } })
+ *   return yield* LlmConfig.toOptions(config)
+ * })
+ *
+ * const { overrides, timeouts } = await Effect.runPromise(program)
+ * timeouts // => { firstContent: Duration.seconds(30), betweenChunks: Duration.seconds(30), answer: Duration.seconds(30) }
+ * overrides?.["openai"]?.retry // => { times: 5 }
+ * ```
+ */
+export const toOptions = (
+  config: LlmConfig
+): Effect.Effect<Omit<ProviderChain.Options, "providers">, Schema.SchemaError> =>
+  Effect.gen(function*() {
+    const http = config.http ?? {}
+    const total = http.timeouts?.total
+    const budget = http.retry ? http.retry.budget : undefined
+    const overrides: Record<string, ProviderChain.Treatment> = {}
+    for (const name of names) {
+      if (config.providers?.[name] !== undefined) overrides[name] = yield* overrideOf(config, name)
+    }
+    return {
+      ...treatment(http, http.timeouts?.attempt),
+      ...(total && { deadline: total }),
+      ...(budget !== undefined && { retryBudget: budget }),
+      ...(config.cooldown !== undefined && { cooldown: config.cooldown }),
+      ...(Object.keys(overrides).length > 0 && { overrides })
+    }
+  })
+
+/** What the client below a provider has to do, which neither retries nor waits: that is the chain's. */
+export const clientOptions = (config: LlmConfig, name: Name): Effect.Effect<HttpOptions, Schema.SchemaError> =>
+  Effect.map(
+    over(config, name),
+    (http) => HttpPolicyData.toOptions(Struct.omit(http, ["bulkhead", "retry", "timeouts", "transport"]))
+  )
+
+/**
+ * The pool, for `UndiciTransport.layer`: that of all providers, or of one.
+ *
+ * ```ts import.meta.vitest
+ * import { LlmConfig } from "@holdfast/llm"
+ * import { Effect } from "effect"
+ *
+ * const config = await Effect.runPromise(
+ *   LlmConfig.decode({ llm: { http: { max_connections: 100 }, providers: { ollama: { max_connections: 2 } } } })
+ * )
+ * LlmConfig.transport(config) // => { connections: 100 }
+ * LlmConfig.transport(config, "ollama") // => { connections: 2 }
+ * ```
+ */
+export const transport = (config: LlmConfig, name?: Name): HttpPolicyData.TransportData => ({
+  ...config.http?.transport,
+  ...(name !== undefined && config.providers?.[name]?.transport)
+})
+
+// -----------------------------------------------------------------------------
+// Beside the environment
+// -----------------------------------------------------------------------------
+
+/** The file in force. Defaults to one that says nothing. */
+export const Current: Context.Reference<LlmConfig> = Context.Reference<LlmConfig>("@holdfast/llm/LlmConfig/Current", {
+  defaultValue: () => ({})
+})
+
+const seconds = (duration: Duration.Duration | undefined): string | undefined =>
+  duration === undefined ? undefined : `${Duration.toSeconds(duration)}`
+
+/** The settings of the file by the names that they have in the environment. */
+const settingsOf = (
+  { base_urls, connectivity, max_tool_iterations, models, prices, provider_priority, retry }: LlmConfig
+) => {
+  const settings: Readonly<Record<string, string | number | undefined>> = {
+    OPENAI_MODEL: models?.openai,
+    OPENAI_BASE_URL: base_urls?.openai,
+    ANTHROPIC_MODEL: models?.anthropic,
+    ANTHROPIC_BASE_URL: base_urls?.anthropic,
+    OLLAMA_MODEL: models?.ollama,
+    OLLAMA_HOST: base_urls?.ollama,
+    PROVIDER_PRIORITY: provider_priority?.join(","),
+    LLM_RETRY_ATTEMPTS: retry?.attempts,
+    LLM_RETRY_MIN_WAIT: seconds(retry?.min_wait),
+    LLM_RETRY_MAX_WAIT: seconds(retry?.max_wait),
+    LLM_RETRY_MULTIPLIER: retry?.multiplier,
+    CONNECTIVITY_CHECK_URL: connectivity?.check_url,
+    CONNECTIVITY_TIMEOUT_MS: connectivity?.timeout_ms,
+    LLM_MAX_TOOL_ITERATIONS: max_tool_iterations,
+    LLM_PRICES: prices === undefined ? undefined : JSON.stringify(prices)
+  }
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]) => value === undefined ? [] : [[name, `${value}`]])
+  )
+}
+
+/**
+ * A layer that has the file counted below the environment, for everything above it: `ProviderChain.layerConfig`,
+ * `ChatService.layerConfig`, `Usage.layerConfig` and `Connectivity.layerConfig`.
+ *
+ * ```ts import.meta.vitest
+ * import { LlmConfig, ProviderChain } from "@holdfast/llm"
+ * import { ConfigProvider, Effect, Layer } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const config = yield* LlmConfig.decode({ llm: { provider_priority: ["ollama", "openai"] } })
+ *   return yield* Effect.provide(ProviderChain.selection, LlmConfig.layer(config))
+ * }).pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ OPENAI_API_KEY: "sk-..." }))))
+ *
+ * const choices = await Effect.runPromise(program)
+ * choices.filter((choice) => choice.chosen).map((choice) => choice.provider) // => ["ollama", "openai"]
+ * ```
+ */
+export const layer = (config: LlmConfig): Layer.Layer<never> =>
+  Layer.merge(
+    Layer.succeed(Current, config),
+    ConfigProvider.layerAdd(ConfigProvider.fromUnknown(settingsOf(config)))
+  )
