@@ -300,7 +300,7 @@ const settingsOf = (
  *
  * ```ts import.meta.vitest
  * import { LlmConfig, ProviderChain } from "@holdfast/llm"
- * import { ConfigProvider, Effect, Layer } from "effect"
+ * import { ConfigProvider, Effect } from "effect"
  *
  * const program = Effect.gen(function*() {
  *   const config = yield* LlmConfig.decode({ llm: { provider_priority: ["ollama", "openai"] } })
