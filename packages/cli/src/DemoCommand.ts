@@ -108,9 +108,10 @@ export const command = Command.make("demo", {
 }, play).pipe(
   Command.withShortDescription("Shows what a chain of providers does while its cloud fails"),
   Command.withDescription(paragraph(
-    "Starts a simulated cloud and a simulated Ollama on this machine, makes the cloud fail in",
-    "seven acts (overload, resets, slowness, spent quota, cut streams, gone for good), and asks",
-    "the same questions through Holdfast and through plain fetch.",
+    "Starts a simulated OpenAI, Anthropic and Ollama on this machine, makes the clouds fail in",
+    "nine acts (overload, resets, slowness, spent quota, cut streams and tool calls, a hand-over",
+    "after a tool has run, gone for good), and asks the same questions through Holdfast, which",
+    "asks all three, and through plain fetch, which asks OpenAI alone.",
     "",
     "Needs no key and no network, and takes about a quarter of a minute. Colours and live lines",
     "appear on a terminal only; NO_COLOR switches colours off.",

@@ -1,20 +1,20 @@
 /**
- * The acts of the demo: what goes wrong with the cloud in each, as data, and the seeded draw that decides which request
- * it hits.
+ * The acts of the demo: what goes wrong with each cloud, as data, and the seeded draw that decides which request it hits.
  *
- * An act's draw depends on the seed, the act's name and the number of the request within the act, and on nothing else:
- * two servers that play the same act with the same seed do the same to the n-th request of each. That makes a run
+ * A draw depends on the seed, the act's name, the cloud's, and the number of the request within the act, and on nothing
+ * else: two servers that play the same act with the same seed do the same to the n-th request of each. That makes a run
  * repeatable, and a comparison of two clients fair.
  */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
+import * as Question from "./Question.ts"
 
 /** What happens to one request. Times are in milliseconds. */
 export type Fault =
   /** The answer comes, whole. */
   | { readonly _tag: "None" }
-  /** 503 with `Retry-After`, in whole seconds as RFC 9110, section 10.2.3 writes it. */
-  | { readonly _tag: "Unavailable"; readonly retryAfterSeconds: number }
+  /** Overloaded, with `Retry-After` in whole seconds, as RFC 9110, section 10.2.3 writes it, or without. */
+  | { readonly _tag: "Unavailable"; readonly retryAfterSeconds?: number }
   /** The connection is reset (TCP RST) after the request was read and before the first byte of an answer. */
   | { readonly _tag: "Reset" }
   /** The answer comes, whole, and its head only after `delay`. */
@@ -22,25 +22,27 @@ export type Fault =
   /** 429 with `insufficient_quota`: waiting does not help. */
   | { readonly _tag: "QuotaSpent" }
   /**
-   * A stream ends after `share` of its words: `reset` breaks the connection; `quiet` ends the HTTP body in good order, as
-   * a proxy does whose upstream died, so that only the missing `[DONE]` tells.
+   * A stream ends after `share` of its pieces: `reset` breaks the connection; `quiet` ends the HTTP body in good order, as
+   * a proxy does whose upstream died, so that only the terminator that is missing tells.
    */
   | { readonly _tag: "Cut"; readonly share: number; readonly how: "reset" | "quiet" }
 
 /** The fault's kind, and the ranges that its numbers are drawn from. */
 export type FaultKind =
-  | { readonly _tag: "None" }
-  | { readonly _tag: "Unavailable"; readonly retryAfterSeconds: number }
-  | { readonly _tag: "Reset" }
+  | Exclude<Fault, { readonly _tag: "Slow" | "Cut" }>
   | { readonly _tag: "Slow"; readonly delay: readonly [min: number, max: number] }
-  | { readonly _tag: "QuotaSpent" }
   | { readonly _tag: "Cut"; readonly share: readonly [min: number, max: number] }
 
-export interface Act {
-  /** A name of one word, for events and tests. */
-  readonly name: string
-  /** What happens, in plain words and one line. */
-  readonly title: string
+/** What a request is, as far as a fault cares. */
+export interface Request {
+  /** Whether the answer is wanted as it comes. */
+  readonly stream: boolean
+  /** Whether it brings what a tool said. */
+  readonly afterTool: boolean
+}
+
+/** What is wrong with one cloud. */
+export interface Trouble {
   /** Whether the cloud listens at all. */
   readonly listening: boolean
   readonly fault: FaultKind
@@ -48,104 +50,144 @@ export interface Act {
   readonly share: number
   /** How many requests in a row can be hit. */
   readonly inARow: number
+  /** Which requests can be hit; the others pass, and take no part in the draw. */
+  readonly only?: keyof Request
 }
+
+export interface Act {
+  /** A name of one word, for events and tests. */
+  readonly name: string
+  /** What happens, in plain words and one line. */
+  readonly title: string
+  readonly questions: ReadonlyArray<Question.Question>
+  readonly openai: Trouble
+  readonly anthropic: Trouble
+}
+
+/** A cloud that answers. */
+export const well: Trouble = { listening: true, fault: { _tag: "None" }, share: 0, inARow: 0 }
+
+/** A cloud that refuses every connection. */
+export const gone: Trouble = { ...well, listening: false }
+
+const always = (fault: FaultKind, only?: keyof Request): Trouble => ({
+  listening: true,
+  fault,
+  share: 1,
+  inARow: Number.POSITIVE_INFINITY,
+  ...(only === undefined ? {} : { only })
+})
+
+const sometimes = (fault: FaultKind, share: number, inARow: number): Trouble => ({
+  listening: true,
+  fault,
+  share,
+  inARow,
+  ...(fault._tag === "Cut" ? { only: "stream" } : {})
+})
+
+const cut: Trouble = sometimes({ _tag: "Cut", share: [0.3, 0.7] }, 0.75, 1)
 
 /** The acts of the demo, in the order of play. */
 export const all: ReadonlyArray<Act> = [
   {
     name: "healthy",
-    title: "The cloud is well",
-    listening: true,
-    fault: { _tag: "None" },
-    share: 0,
-    inARow: 0
+    title: "All is well",
+    questions: Question.mixed,
+    openai: well,
+    anthropic: well
   },
   {
     name: "unavailable",
-    title: "The cloud is overloaded: 503, try again in a second",
-    listening: true,
-    fault: { _tag: "Unavailable", retryAfterSeconds: 1 },
-    share: 0.5,
-    inARow: 1
+    title: "OpenAI is overloaded: 503, try again in a second",
+    questions: Question.words,
+    openai: sometimes({ _tag: "Unavailable", retryAfterSeconds: 1 }, 0.5, 1),
+    anthropic: well
   },
   {
     name: "resets",
-    title: "The network drops connections",
-    listening: true,
-    fault: { _tag: "Reset" },
-    share: 0.6,
-    inARow: 3
+    title: "The network drops connections to OpenAI",
+    questions: Question.words,
+    openai: sometimes({ _tag: "Reset" }, 0.6, 3),
+    anthropic: well
   },
   {
     name: "slow",
-    title: "The cloud is far too slow",
-    listening: true,
-    fault: { _tag: "Slow", delay: [1800, 2400] },
-    share: 0.6,
-    inARow: 3
+    title: "OpenAI is far too slow",
+    questions: Question.words,
+    openai: sometimes({ _tag: "Slow", delay: [1800, 2400] }, 0.6, 3),
+    anthropic: well
   },
   {
     name: "quota",
-    title: "The bill was not paid: 429, quota spent",
-    listening: true,
-    fault: { _tag: "QuotaSpent" },
-    share: 1,
-    inARow: Number.POSITIVE_INFINITY
+    title: "OpenAI's bill was not paid (429), and Anthropic is busy (529)",
+    questions: Question.words,
+    openai: always({ _tag: "QuotaSpent" }),
+    anthropic: sometimes({ _tag: "Unavailable" }, 0.5, 1)
   },
   {
     name: "cut",
     title: "Streams are cut in the middle of a sentence",
-    listening: true,
-    fault: { _tag: "Cut", share: [0.3, 0.7] },
-    share: 0.75,
-    inARow: 1
+    questions: Question.words,
+    openai: cut,
+    anthropic: well
+  },
+  {
+    name: "torn",
+    title: "Tool calls and answers are cut in the middle",
+    questions: Question.errands,
+    openai: cut,
+    anthropic: well
+  },
+  {
+    name: "handover",
+    title: "OpenAI has a tool called, and is lost before it can answer",
+    questions: Question.errands,
+    openai: always({ _tag: "Reset" }, "afterTool"),
+    anthropic: well
   },
   {
     name: "gone",
-    title: "The cloud is gone: connection refused",
-    listening: false,
-    fault: { _tag: "None" },
-    share: 0,
-    inARow: 0
+    title: "OpenAI is gone (connection refused), and Anthropic overloaded (529)",
+    questions: Question.mixed,
+    openai: gone,
+    anthropic: always({ _tag: "Unavailable" })
   }
 ]
 
 const none: Fault = { _tag: "None" }
 
 /**
- * Starts the draw of an act: each call of the result gives the fault of the next request. Only a streamed answer can be
- * cut; a request for a whole one passes a `Cut` act and takes no part in the draw.
+ * Starts the draw of what is wrong: each call of the result gives the fault of the next request. `seed` names the draw:
+ * the same one gives the same faults.
  */
-export const draw = (
-  act: Act,
-  seed: string | number
-): Effect.Effect<(request: { readonly stream: boolean }) => Fault> =>
+export const draw = (trouble: Trouble, seed: string): Effect.Effect<(request: Request) => Fault> =>
   Random.Random.useSync((random) => {
     const between = ([min, max]: readonly [number, number]) => min + (max - min) * random.nextDoubleUnsafe()
     let drawn = 0
     let inARow = 0
-    return (request: { readonly stream: boolean }): Fault => {
-      if (act.share === 0 || (act.fault._tag === "Cut" && !request.stream)) {
+    return (request: Request): Fault => {
+      if (trouble.share === 0 || (trouble.only !== undefined && !request[trouble.only])) {
         return none
       }
-      const hit = random.nextDoubleUnsafe() < act.share || drawn === 0
+      const hit = random.nextDoubleUnsafe() < trouble.share || drawn === 0
       drawn++
-      if (!hit || inARow >= act.inARow) {
+      if (!hit || inARow >= trouble.inARow) {
         inARow = 0
         return none
       }
       inARow++
-      switch (act.fault._tag) {
+      switch (trouble.fault._tag) {
         case "Slow":
-          return { _tag: "Slow", delay: Math.round(between(act.fault.delay)) }
+          return { _tag: "Slow", delay: Math.round(between(trouble.fault.delay)) }
         case "Cut":
           return {
             _tag: "Cut",
-            share: between(act.fault.share),
+            share: between(trouble.fault.share),
             how: random.nextDoubleUnsafe() < 0.5 ? "reset" : "quiet"
           }
         default:
-          return act.fault
+          return trouble.fault
       }
     }
-  }).pipe(Random.withSeed(`${seed}/${act.name}`))
+  }).pipe(Random.withSeed(seed))

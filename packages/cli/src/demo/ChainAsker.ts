@@ -1,26 +1,35 @@
 /**
- * The demo's program on Holdfast: a `ProviderChain` of the simulated cloud and the simulated Ollama over
- * `UndiciTransport`, with a policy whose times are short enough to watch.
+ * The demo's program on Holdfast: a `ProviderChain` of the simulated OpenAI, Anthropic and Ollama over `UndiciTransport`,
+ * with a policy whose times are short enough to watch, and one tool.
  */
 import * as Backoff from "@holdfast/core/Backoff"
 import * as Jitter from "@holdfast/core/Jitter"
 import * as UndiciTransport from "@holdfast/http/UndiciTransport"
+import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
 import * as ChainError from "@holdfast/llm/ChainError"
 import * as ChainEvent from "@holdfast/llm/ChainEvent"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
+import type * as AiError from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
+import * as Prompt from "effect/ai/Prompt"
+import type * as Response from "effect/ai/Response"
+import * as Tool from "effect/ai/Tool"
+import * as Toolkit from "effect/ai/Toolkit"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as FailureWords from "../FailureWords.ts"
-import type { Answer, Asker, Attempt, Providers } from "./Demo.ts"
+import type { Answer, Asker, Providers, Told } from "./Demo.ts"
 import { AskFailed } from "./Demo.ts"
+import * as Question from "./Question.ts"
 
 /** Short enough for a demo, and long enough that a busy machine is not taken for a slow cloud. */
 const options = {
@@ -36,20 +45,29 @@ const options = {
 
 /** The policy in force, in words. */
 export const policy: ReadonlyArray<string> = [
-  `A request to the cloud has ${options.timeouts.firstContent} to its first words, or it has failed.`,
+  `A request to a cloud has ${options.timeouts.firstContent} to its first words, or it has failed.`,
   `A failed one goes out again, up to ${options.retry.times} times, after a short pause or as told.`,
-  "What a pause cannot mend goes to Ollama at once: a spent quota, a refused key.",
+  "What a pause cannot mend goes to the next at once: a spent quota, a refused key.",
   `A provider that was given up is left alone for ${options.cooldown}; acts start afresh.`,
-  `No question takes longer than ${options.deadline}, whatever happens.`,
+  `No answer takes longer than ${options.deadline}, whatever happens.`,
+  "A tool runs when its call is whole, and once, whoever ends up with the answer.",
   "An answer that a reader has begun to see is never patched up in secret."
 ]
 
+const Reserve = Tool.make("reserve", {
+  description: "Reserves goods for the person who asks, and gives the number of the reservation",
+  parameters: Schema.Struct({ item: Schema.String, count: Schema.Int }),
+  success: Schema.Struct({ reservation: Schema.String })
+})
+const Tools = Toolkit.make(Reserve)
+
 const nextOf = { Retry: "retry", Fallback: "fallback", Fail: "fail" } as const
 
-const toAttempt = (event: ChainEvent.ChainEvent): Attempt | undefined => {
+const told = (event: ChainEvent.ChainEvent): Told | undefined => {
   switch (event._tag) {
     case "AttemptSucceeded":
       return {
+        _tag: "AttemptEnded",
         provider: event.provider,
         model: event.model,
         outcome: "answered",
@@ -57,6 +75,7 @@ const toAttempt = (event: ChainEvent.ChainEvent): Attempt | undefined => {
       }
     case "AttemptFailed":
       return {
+        _tag: "AttemptEnded",
         provider: event.provider,
         model: event.model,
         outcome: "failed",
@@ -64,62 +83,94 @@ const toAttempt = (event: ChainEvent.ChainEvent): Attempt | undefined => {
         next: nextOf[event.decision._tag],
         millis: Duration.toMillis(event.duration)
       }
+    case "ProviderSkipped":
+      return { _tag: "ProviderSkipped", provider: event.provider }
     default:
       return undefined
   }
 }
 
-const partialOf = (error: unknown): string | undefined =>
-  ChainError.isStreamInterrupted(error) ? error.partial.text : undefined
+const providersOf = (providers: Providers): ProviderChain.Options<never, HttpClient.HttpClient>["providers"] => [
+  OpenAiProvider.make({
+    apiKey: Redacted.make("demo"),
+    baseUrl: providers.openai.url,
+    model: providers.openai.model
+  }),
+  AnthropicProvider.make({
+    apiKey: Redacted.make("demo"),
+    baseUrl: providers.anthropic.url,
+    model: providers.anthropic.model
+  }),
+  OllamaProvider.make({ host: providers.ollama.url, model: providers.ollama.model })
+]
+
+type Parts = ReadonlyArray<Response.AnyPart>
+
+const textOf = (parts: Parts): string =>
+  parts.map((part) => part.type === "text-delta" ? part.delta : part.type === "text" ? part.text : "").join("")
 
 /** Starts the program: connections, providers and what the chain learns live as long as the scope. */
 export const connect = Effect.fnUntraced(function*(providers: Providers): Effect.fn.Return<Asker, never, Scope.Scope> {
-  const chain = ProviderChain.layer({
-    ...options,
-    providers: [
-      OpenAiProvider.make({
-        name: "cloud",
-        apiKey: Redacted.make("demo"),
-        baseUrl: providers.cloudBaseUrl,
-        model: providers.cloudModel
-      }),
-      OllamaProvider.make({ host: providers.ollamaUrl, model: providers.ollamaModel })
-    ]
-  })
+  const chain = ProviderChain.layer({ ...options, providers: providersOf(providers) })
   const context = yield* Layer.build(chain.pipe(Layer.provide(UndiciTransport.layer())))
   const model = Context.get(context, LanguageModel.LanguageModel)
 
   return {
-    ask: ({ mode, onAttempt, onSkipped, onText, question }) => {
+    ask: ({ mode, onText, question, reserve, tell }) => {
       let provider = ""
-      const answer = mode === "whole"
-        ? Effect.map(model.generateText({ prompt: question }), (response) => {
-          onText(response.text)
-          return response.text
-        })
-        : model.streamText({ prompt: question }).pipe(
-          Stream.runFold(() => "", (text, part) => {
-            if (part.type !== "text-delta") {
-              return text
-            }
-            onText(part.delta)
-            return text + part.delta
+      const handlers = Tools.toLayer(Tools.of({
+        reserve: (params) =>
+          Effect.sync(() => {
+            const reservation = reserve(params)
+            tell({ _tag: "ToolRan", tool: "reserve", provider, result: reservation })
+            return { reservation }
           })
-        )
-      return answer.pipe(
+      }))
+
+      /** One answer of a model's: words, or the call of a tool with what the tool gave. */
+      const turn = (prompt: Prompt.Prompt): Effect.Effect<Parts, AiError.AiError, Tool.HandlersFor<typeof Tools.tools>> =>
+        mode === "whole"
+          ? Effect.map(model.generateText({ prompt, toolkit: Tools }), (response) => {
+            onText(response.text)
+            return response.content
+          })
+          : model.streamText({ prompt, toolkit: Tools }).pipe(
+            Stream.tap((part) => Effect.sync(() => part.type === "text-delta" && onText(part.delta))),
+            Stream.runCollect
+          )
+
+      /**
+       * A stream that broke off in front of a reader is not mended behind the reader's back: this program wants the whole
+       * answer, so it says so by asking once more. What its tools have done is in the prompt, and is not done again.
+       */
+      const wholeTurn = (prompt: Prompt.Prompt) =>
+        Effect.catchIf(turn(prompt), ChainError.isStreamInterrupted, (error) => {
+          const words = Question.pieces(error.partial.text).length
+          tell({ _tag: "AskedAgain", because: FailureWords.brief(error.reason), words })
+          return turn(prompt)
+        })
+
+      const converse = Effect.gen(function*() {
+        let prompt = Prompt.make(question)
+        let parts = yield* wholeTurn(prompt)
+        while (parts.some((part) => part.type === "tool-result")) {
+          prompt = Prompt.concat(prompt, Prompt.fromResponseParts(parts))
+          parts = yield* wholeTurn(prompt)
+        }
+        return textOf(parts)
+      })
+
+      return converse.pipe(
         ChainEvent.observe((event) => {
           provider = event.provider
-          const attempt = toAttempt(event)
-          if (attempt !== undefined) {
-            onAttempt(attempt)
-          } else if (event._tag === "ProviderSkipped") {
-            onSkipped(event.provider)
+          const step = told(event)
+          if (step !== undefined) {
+            tell(step)
           }
         }),
+        Effect.provide(handlers),
         Effect.map((text): Answer => ({ text, provider })),
-        Effect.mapError((error) =>
-          new AskFailed({ because: FailureWords.brief(error.reason), partial: partialOf(error) })
-        )
+        Effect.mapError((error) => new AskFailed({ because: FailureWords.brief(error.reason) }))
       )
     }
   }

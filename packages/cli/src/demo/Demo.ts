@@ -15,11 +15,12 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Act from "./Act.ts"
-import * as CloudServer from "./CloudServer.ts"
-import type { AskedAgain, AskEnded, AttemptEnded, DemoEvent, Mode, Tally, Verdict } from "./DemoEvent.ts"
+import * as AnthropicServer from "./AnthropicServer.ts"
+import type { AskEnded, DemoEvent, Mode, Step, Tally, Verdict } from "./DemoEvent.ts"
 import { count, emptyTally, sum } from "./DemoEvent.ts"
 import * as FetchClient from "./FetchClient.ts"
 import * as OllamaServer from "./OllamaServer.ts"
+import * as OpenAiServer from "./OpenAiServer.ts"
 import * as Question from "./Question.ts"
 
 /** Words of an answer that are arriving. Not part of the record: how they are cut into pieces depends on the network. */
@@ -28,8 +29,10 @@ export interface Said {
   readonly text: string
 }
 
-/** One request of the program on Holdfast to one provider, as it ends. */
-export type Attempt = Omit<AttemptEnded, "_tag" | "act" | "ask" | "attempt">
+type Placed<S> = S extends unknown ? Omit<S, "act" | "ask" | "attempt"> : never
+
+/** What the program on Holdfast tells on its way to an answer. */
+export type Told = Placed<Step>
 
 /** An answer, and who gave it. */
 export interface Answer {
@@ -41,28 +44,34 @@ export interface Answer {
 export class AskFailed extends Data.TaggedError("AskFailed")<{
   /** Why, in words. */
   readonly because: string
-  /** What had arrived when the stream broke off; `undefined` when nothing had. */
-  readonly partial: string | undefined
 }> {}
+
+/** What the tool `reserve` does, for one person: it counts, and gives the number of the reservation. */
+export type Reserve = (params: Question.Reserve) => string
 
 /** The program on Holdfast. */
 export interface Asker {
   readonly ask: (options: {
     readonly question: string
     readonly mode: Mode
-    readonly onAttempt: (attempt: Attempt) => void
-    /** A provider that was not asked, because it had failed before. */
-    readonly onSkipped: (provider: string) => void
+    /** The tool that the model may have called. */
+    readonly reserve: Reserve
+    readonly tell: (told: Told) => void
     readonly onText: (text: string) => void
   }) => Effect.Effect<Answer, AskFailed>
 }
 
+/** Where a simulated provider is, and what model it has. */
+export interface Place {
+  readonly url: string
+  readonly model: string
+}
+
 /** Where the simulated providers are. */
 export interface Providers {
-  readonly cloudBaseUrl: string
-  readonly cloudModel: string
-  readonly ollamaUrl: string
-  readonly ollamaModel: string
+  readonly openai: Place
+  readonly anthropic: Place
+  readonly ollama: Place
 }
 
 export interface Options<E> {
@@ -78,12 +87,22 @@ export interface Options<E> {
 
 const modes: ReadonlyArray<Mode> = ["whole", "stream"]
 
-const judge = (text: string, question: Question.Question): Verdict =>
-  text === question.cloud || text === question.ollama
-    ? "whole"
-    : question.cloud.startsWith(text) || question.ollama.startsWith(text)
-    ? "cut"
-    : "wrong"
+const models: ReadonlyArray<Question.Model> = ["openai", "anthropic", "ollama"]
+
+/** An answer is whole when it is one model's to the letter, and what it says was done was done once. */
+const judge = (text: string, question: Question.Question, toolRuns: number): Verdict => {
+  const known = models.map((model) => Question.answerOf(question, model))
+  if (known.includes(text)) {
+    return toolRuns === (question.reserve === undefined ? 0 : 1) ? "whole" : "wrong"
+  }
+  return known.some((answer) => answer.startsWith(text)) ? "cut" : "wrong"
+}
+
+/** A desk that gives out numbers, and how many it has given. */
+const makeDesk = () => {
+  let given = 0
+  return { reserve: (): string => `R-${++given}`, count: () => given }
+}
 
 const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
@@ -100,9 +119,16 @@ interface Ask {
 }
 
 const askFetch = Effect.fnUntraced(function*(baseUrl: string, ask: Ask): Effect.fn.Return<AskEnded> {
-  const { millis, result } = yield* timed(
-    FetchClient.ask({ baseUrl, model: CloudServer.model, question: ask.question.text, mode: ask.mode })
-  )
+  const desk = makeDesk()
+  let requests = 0
+  const { millis, result } = yield* timed(FetchClient.ask({
+    baseUrl,
+    model: OpenAiServer.model,
+    question: ask.question.text,
+    mode: ask.mode,
+    reserve: desk.reserve,
+    onRequest: () => requests++
+  }))
   return {
     _tag: "AskEnded",
     client: "fetch",
@@ -111,9 +137,10 @@ const askFetch = Effect.fnUntraced(function*(baseUrl: string, ask: Ask): Effect.
     question: ask.question.text,
     mode: ask.mode,
     ...(Result.isSuccess(result)
-      ? { verdict: judge(result.success, ask.question), provider: "cloud" }
+      ? { verdict: judge(result.success, ask.question, desk.count()), provider: "openai" }
       : { verdict: "failed", because: result.failure.message }),
-    requests: 1,
+    requests,
+    toolRuns: desk.count(),
     millis
   }
 })
@@ -124,37 +151,17 @@ const askHoldfast = Effect.fnUntraced(function*(
   emit: (event: DemoEvent | Said) => void
 ): Effect.fn.Return<AskEnded> {
   const at = { act: ask.act, ask: ask.ask }
+  const desk = makeDesk()
   let requests = 0
-  const once = Effect.suspend(() =>
-    asker.ask({
-      question: ask.question.text,
-      mode: ask.mode,
-      onAttempt: (attempt) => {
-        requests++
-        emit({ _tag: "AttemptEnded", ...at, attempt: requests, ...attempt })
-      },
-      onSkipped: (provider) => emit({ _tag: "ProviderSkipped", ...at, provider }),
-      onText: (text) => emit({ _tag: "Said", text })
-    })
-  )
   emit({ _tag: "AskStarted", ...at, question: ask.question.text, mode: ask.mode })
-  const { millis, result } = yield* timed(
-    // A stream that broke off in front of a reader is not mended behind the reader's back: this program wants the whole
-    // answer, so it says so by asking once more.
-    Effect.catchTag(once, "AskFailed", (failed) => {
-      if (failed.partial === undefined) {
-        return Effect.fail(failed)
-      }
-      const again: AskedAgain = {
-        _tag: "AskedAgain",
-        ...at,
-        because: failed.because,
-        words: Question.pieces(failed.partial).length
-      }
-      emit(again)
-      return once
-    })
-  )
+  const { millis, result } = yield* timed(asker.ask({
+    question: ask.question.text,
+    mode: ask.mode,
+    reserve: desk.reserve,
+    tell: (told) =>
+      emit(told._tag === "AttemptEnded" ? { ...at, attempt: ++requests, ...told } : { ...at, ...told }),
+    onText: (text) => emit({ _tag: "Said", text })
+  }))
   return {
     _tag: "AskEnded",
     client: "holdfast",
@@ -162,9 +169,10 @@ const askHoldfast = Effect.fnUntraced(function*(
     question: ask.question.text,
     mode: ask.mode,
     ...(Result.isSuccess(result)
-      ? { verdict: judge(result.success.text, ask.question), provider: result.success.provider }
+      ? { verdict: judge(result.success.text, ask.question, desk.count()), provider: result.success.provider }
       : { verdict: "failed", because: result.failure.because }),
     requests,
+    toolRuns: desk.count(),
     millis
   }
 })
@@ -174,19 +182,24 @@ const play = Effect.fnUntraced(function*<E>(
   emit: (event: DemoEvent | Said) => void
 ): Effect.fn.Return<void, E, Scope.Scope> {
   const acts = options.acts ?? Act.all
-  const cloud = yield* CloudServer.make({ seed: options.seed })
+  const openai = yield* OpenAiServer.make({ seed: options.seed })
+  const anthropic = yield* AnthropicServer.make({ seed: options.seed })
   const ollama = yield* OllamaServer.make()
-  const cloudOfFetch = yield* CloudServer.make({ seed: options.seed })
+  const openaiOfFetch = yield* OpenAiServer.make({ seed: options.seed })
+  const providers: Providers = {
+    openai: { url: openai.baseUrl, model: OpenAiServer.model },
+    anthropic: { url: anthropic.baseUrl, model: AnthropicServer.model },
+    ollama: { url: ollama.url, model: OllamaServer.model }
+  }
   const start = yield* Clock.monotonicTimeNanos
 
   emit({
     _tag: "DemoStarted",
     seed: options.seed,
     acts: acts.length,
-    questions: Question.all.map((question) => question.text),
+    asks: acts.reduce((sum, act) => sum + act.questions.length * modes.length, 0),
     policy: options.policy,
-    cloudUrl: cloud.url,
-    ollamaUrl: ollama.url
+    urls: { openai: openai.url, anthropic: anthropic.url, ollama: ollama.url, openaiOfFetch: openaiOfFetch.url }
   })
 
   let holdfastTotal: Tally = emptyTally
@@ -195,22 +208,18 @@ const play = Effect.fnUntraced(function*<E>(
   let asked = 0
   for (const act of acts) {
     emit({ _tag: "ActStarted", act: act.name, title: act.title, number: ++number, of: acts.length })
-    yield* cloud.play(act)
-    yield* cloudOfFetch.play(act)
-    const asks: ReadonlyArray<Ask> = Question.all.flatMap((question) =>
+    yield* openai.play(act)
+    yield* anthropic.play(act)
+    yield* openaiOfFetch.play(act)
+    const asks: ReadonlyArray<Ask> = act.questions.flatMap((question) =>
       modes.map((mode) => ({ act: act.name, ask: ++asked, question, mode }))
     )
     const fetching = yield* Effect.forkScoped(
-      Effect.forEach(asks, (ask) => askFetch(cloudOfFetch.baseUrl, ask))
+      Effect.forEach(asks, (ask) => askFetch(openaiOfFetch.baseUrl, ask))
     )
     let holdfast: Tally = emptyTally
     yield* Effect.scoped(Effect.gen(function*() {
-      const asker = yield* options.connect({
-        cloudBaseUrl: cloud.baseUrl,
-        cloudModel: CloudServer.model,
-        ollamaUrl: ollama.url,
-        ollamaModel: OllamaServer.model
-      })
+      const asker = yield* options.connect(providers)
       for (const ask of asks) {
         const ended = yield* askHoldfast(asker, ask, emit)
         emit(ended)
@@ -232,9 +241,10 @@ const play = Effect.fnUntraced(function*<E>(
     holdfast: holdfastTotal,
     fetch: fetchTotal,
     served: {
-      cloud: yield* cloud.requests,
+      openai: yield* openai.requests,
+      anthropic: yield* anthropic.requests,
       ollama: yield* ollama.requests,
-      cloudOfFetch: yield* cloudOfFetch.requests
+      openaiOfFetch: yield* openaiOfFetch.requests
     },
     millis: Number((yield* Clock.monotonicTimeNanos) - start) / 1e6
   })

@@ -2,8 +2,7 @@
  * What happens in a demo, as data: `--json` prints these, one a line, and the screen is drawn from them and from nothing
  * else.
  *
- * With one seed, two runs give the same events but for the fields that hold a time (`millis`) or a place (`cloudUrl`,
- * `ollamaUrl`).
+ * With one seed, two runs give the same events but for the fields that hold a time (`millis`) or a place (`urls`).
  */
 
 /** Whether a question wants its answer as a whole or as it comes. */
@@ -27,19 +26,23 @@ export interface Tally {
   readonly failed: number
   /** How many requests were sent for an answer. */
   readonly requests: number
+  /** How often a tool ran for an answer. */
+  readonly toolRuns: number
   readonly millis: number
 }
+
+/** The simulated servers: the three of Holdfast's, and the one that plain `fetch` asks. */
+export type Server = "openai" | "anthropic" | "ollama" | "openaiOfFetch"
 
 export interface DemoStarted {
   readonly _tag: "DemoStarted"
   readonly seed: number
   readonly acts: number
-  /** Questions an act, each asked in both modes. */
-  readonly questions: ReadonlyArray<string>
+  /** How many questions will be asked, those of all acts in both modes. */
+  readonly asks: number
   /** The policy in force, in words, one sentence an entry. */
   readonly policy: ReadonlyArray<string>
-  readonly cloudUrl: string
-  readonly ollamaUrl: string
+  readonly urls: Readonly<Record<Server, string>>
 }
 
 export interface ActStarted {
@@ -84,18 +87,30 @@ export interface ProviderSkipped {
   readonly provider: string
 }
 
-/** What happened on the way to an answer. */
-export type Step = AttemptEnded | ProviderSkipped | AskedAgain
+/** A model had a tool called, and it ran. */
+export interface ToolRan {
+  readonly _tag: "ToolRan"
+  readonly act: string
+  readonly ask: number
+  readonly tool: string
+  /** Whose answer called it. */
+  readonly provider: string
+  /** What it gave. */
+  readonly result: string
+}
 
-/** A stream broke off after its first words, which only the program can mend: it asks the question again. */
+/** A stream broke off after it had begun, which only the program can mend: it asks again. */
 export interface AskedAgain {
   readonly _tag: "AskedAgain"
   readonly act: string
   readonly ask: number
   readonly because: string
-  /** How many words had arrived, and were thrown away. */
+  /** How many words had arrived, and were thrown away; none when the call of a tool was cut. */
   readonly words: number
 }
+
+/** What happened on the way to an answer. */
+export type Step = AttemptEnded | ProviderSkipped | ToolRan | AskedAgain
 
 export interface AskEnded {
   readonly _tag: "AskEnded"
@@ -110,6 +125,8 @@ export interface AskEnded {
   /** Why there is no answer, in words. */
   readonly because?: string
   readonly requests: number
+  /** How often a tool ran. */
+  readonly toolRuns: number
   readonly millis: number
 }
 
@@ -129,7 +146,7 @@ export interface DemoEnded {
   readonly holdfast: Tally
   readonly fetch: Tally
   /** How many requests each server counted, of any kind. */
-  readonly served: { readonly cloud: number; readonly ollama: number; readonly cloudOfFetch: number }
+  readonly served: Readonly<Record<Server, number>>
   readonly millis: number
 }
 
@@ -143,7 +160,16 @@ export type DemoEvent =
   | DemoEnded
 
 /** The tally of nothing. */
-export const emptyTally: Tally = { asked: 0, whole: 0, cut: 0, wrong: 0, failed: 0, requests: 0, millis: 0 }
+export const emptyTally: Tally = {
+  asked: 0,
+  whole: 0,
+  cut: 0,
+  wrong: 0,
+  failed: 0,
+  requests: 0,
+  toolRuns: 0,
+  millis: 0
+}
 
 /** The tally with one more question in it. */
 export const count = (tally: Tally, ask: AskEnded): Tally => ({
@@ -151,6 +177,7 @@ export const count = (tally: Tally, ask: AskEnded): Tally => ({
   asked: tally.asked + 1,
   [ask.verdict]: tally[ask.verdict] + 1,
   requests: tally.requests + ask.requests,
+  toolRuns: tally.toolRuns + ask.toolRuns,
   millis: tally.millis + ask.millis
 })
 
@@ -162,5 +189,6 @@ export const sum = (self: Tally, that: Tally): Tally => ({
   wrong: self.wrong + that.wrong,
   failed: self.failed + that.failed,
   requests: self.requests + that.requests,
+  toolRuns: self.toolRuns + that.toolRuns,
   millis: self.millis + that.millis
 })

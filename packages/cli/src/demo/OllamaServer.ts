@@ -2,8 +2,8 @@
  * A simulated Ollama that speaks its native API over real sockets and never fails: the machine under the desk that is
  * still there when the cloud is not.
  *
- * `POST /api/chat` (NDJSON, or one JSON document with `stream: false`), `/api/tags`, `/api/show`, `/api/version` and `/`,
- * by GET and HEAD. Wire format: `docs/api.md` of the Ollama repository.
+ * `POST /api/chat` (NDJSON, or one JSON document with `stream: false`, with calls of the tool `reserve` where the demo's
+ * questions want one), `/api/tags`, `/api/show`, `/api/version` and `/`, by GET and HEAD. Wire format: `docs/api.md` of the Ollama repository.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -19,6 +19,7 @@ export const model = "llama3.2:3b"
 const ChatRequest = Schema.fromJsonString(Schema.Struct({
   model: Schema.String,
   stream: Schema.optional(Schema.Boolean),
+  tools: Schema.optional(Schema.Array(Schema.Struct({ function: Schema.Struct({ name: Schema.String }) }))),
   messages: Schema.Array(Schema.Struct({ role: Schema.String, content: Schema.optional(Schema.String) }))
 }))
 type ChatRequest = typeof ChatRequest.Type
@@ -43,7 +44,17 @@ export const make = Effect.fnUntraced(function*(options?: {
   const pace = options?.pace ?? 12
 
   const chat = Effect.fnUntraced(function*(exchange: LoopbackServer.Exchange, request: ChatRequest) {
-    const words = Question.pieces(Question.answerTo(request.messages.at(-1)?.content ?? "", "ollama"))
+    const last = request.messages.at(-1)
+    const reply = Question.reply("ollama", {
+      text: request.messages.findLast(({ role }) => role === "user")?.content ?? "",
+      offersTool: request.tools?.some((tool) => tool.function.name === "reserve") ?? false,
+      toolSaid: last?.role === "tool" ? last.content ?? "" : undefined
+    })
+    // A call of a tool comes in one piece, and without words.
+    const words = reply._tag === "Say" ? Question.pieces(reply.text) : [""]
+    const calls = reply._tag === "Say" ? {} : {
+      tool_calls: [{ function: { name: "reserve", arguments: reply.params } }]
+    }
     const started = yield* DateTime.now
     const done = DateTime.now.pipe(Effect.map((now) => {
       const took = DateTime.toEpochMillis(now) - DateTime.toEpochMillis(started)
@@ -61,19 +72,19 @@ export const make = Effect.fnUntraced(function*(options?: {
         eval_duration: nanos(took)
       }
     }))
-    const part = (content: string) =>
+    const part = (content: string, calls?: object) =>
       Effect.map(DateTime.now, (now) => ({
         model: request.model,
         created_at: DateTime.formatIso(now),
-        message: { role: "assistant", content }
+        message: { role: "assistant", content, ...calls }
       }))
 
     if (request.stream === false) {
-      return yield* exchange.json(200, { ...(yield* part(words.join(""))), ...(yield* done) })
+      return yield* exchange.json(200, { ...(yield* part(words.join(""), calls)), ...(yield* done) })
     }
     yield* exchange.start(200, { "content-type": "application/x-ndjson" })
     for (const word of words) {
-      yield* exchange.write(`${JSON.stringify({ ...(yield* part(word)), done: false })}\n`)
+      yield* exchange.write(`${JSON.stringify({ ...(yield* part(word, calls)), done: false })}\n`)
       yield* Effect.sleep(pace)
     }
     yield* exchange.write(`${JSON.stringify({ ...(yield* part("")), ...(yield* done) })}\n`)

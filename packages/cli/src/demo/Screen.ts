@@ -39,16 +39,17 @@ export const seconds = (millis: number): string => `${(millis / 1000).toFixed(mi
 
 const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`
 
-const providerName = (provider: string | undefined) =>
-  provider === undefined ? "nobody" : provider === "ollama" ? "Ollama" : provider
+const names: Readonly<Record<string, string>> = { openai: "OpenAI", anthropic: "Anthropic", ollama: "Ollama" }
+
+const providerName = (provider: string | undefined): string =>
+  provider === undefined ? "nobody" : names[provider] ?? provider
 
 /** What will happen, and the policy in force. */
 export const header = (event: DemoStarted, style: Style): ReadonlyArray<string> => [
   `${style.paint("title", "Holdfast demo")}  ${style.paint("quiet", `seed ${event.seed}`)}`,
-  `In ${event.acts} acts a program asks a language model ${plural(event.questions.length * 2, "question")}, ` +
-  "and its cloud goes wrong.",
-  "Holdfast asks the cloud, then a local Ollama; plain fetch asks the cloud alone.",
-  style.paint("quiet", "Both are simulated on this machine, over real sockets: no key, no bill."),
+  `In ${event.acts} acts a program asks language models ${plural(event.asks, "question")}, and they go wrong.`,
+  "Holdfast asks OpenAI, then Anthropic, then a local Ollama; plain fetch asks OpenAI alone.",
+  style.paint("quiet", "All are simulated on this machine, over real sockets: no key, no bill."),
   "",
   `${style.paint("strong", "The policy in force")}  ${style.paint("quiet", "with times that are short for the demo")}`,
   ...event.policy.map((sentence) => `  ${sentence}`)
@@ -78,19 +79,23 @@ const grouped = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
 }
 
 /** Why an answer took the way it took, in one sentence. `undefined` when there is nothing to tell. */
-export const story = (events: ReadonlyArray<Step>): string | undefined => {
+export const story = (events: ReadonlyArray<Step>, provider?: string): string | undefined => {
   const words = grouped(events.flatMap((event, index) => {
-    if (event._tag === "AskedAgain") {
-      return [`the stream was cut after ${plural(event.words, "word")}, so the program asked again`]
+    switch (event._tag) {
+      case "AskedAgain":
+        return [
+          event.words === 0
+            ? "the call of a tool was cut, so it did not run, and the program asked again"
+            : `the stream was cut after ${plural(event.words, "word")}, so the program asked again`
+        ]
+      case "ProviderSkipped":
+        return [`${providerName(event.provider)}: left alone for now`]
+      case "ToolRan":
+        return [`${event.result} by ${providerName(event.provider)}`]
+      case "AttemptEnded":
+        // The request that was cut says the same as the event after it.
+        return event.outcome === "answered" || events[index + 1]?._tag === "AskedAgain" ? [] : [failure(event)]
     }
-    if (event._tag === "ProviderSkipped") {
-      return [`${providerName(event.provider)}: left alone for now`]
-    }
-    // The request that was cut says the same as the event after it.
-    if (event.outcome === "answered" || events[index + 1]?._tag === "AskedAgain") {
-      return []
-    }
-    return [failure(event)]
   }))
   if (words.length === 0) {
     return undefined
@@ -98,7 +103,9 @@ export const story = (events: ReadonlyArray<Step>): string | undefined => {
   const moved = events.some((event) =>
     event._tag === "ProviderSkipped" || (event._tag === "AttemptEnded" && event.next === "fallback")
   )
-  return moved ? `${words.join(", ")}; so on to Ollama` : words.join(", ")
+  return moved && provider !== undefined
+    ? `${words.join(", ")}; so on to ${providerName(provider)}`
+    : words.join(", ")
 }
 
 const verdictMark = (ask: AskEnded, style: Style): string => {
@@ -120,10 +127,10 @@ export const answer = (
   style: Style
 ): ReadonlyArray<string> => {
   const name = providerName(ask.provider)
-  const why = ask.because ?? story(events)
+  const why = ask.because ?? story(events, ask.provider)
   return [
-    `  ${verdictMark(ask, style)} ${ask.question.padEnd(36)}  ${style.paint("quiet", ask.mode.padEnd(6))}  ` +
-    `${style.paint(name === "Ollama" ? "warning" : "good", name.padEnd(6))}  ` +
+    `  ${verdictMark(ask, style)} ${ask.question.padEnd(38)}  ${style.paint("quiet", ask.mode.padEnd(6))}  ` +
+    `${style.paint(name === "OpenAI" ? "good" : "warning", name.padEnd(9))}  ` +
     `${plural(ask.requests, "request").padEnd(10)}  ${seconds(ask.millis).padStart(7)}`,
     ...(why === undefined ? [] : [`      ${style.paint("quiet", why)}`])
   ]
@@ -135,7 +142,8 @@ export const tallyWords = (tally: Tally): string =>
     `${tally.whole} of ${tally.asked} answered whole`,
     tally.cut > 0 ? `${tally.cut} cut and taken for whole` : undefined,
     tally.wrong > 0 ? `${tally.wrong} wrong` : undefined,
-    tally.failed > 0 ? `${tally.failed} failed` : undefined
+    tally.failed > 0 ? `${tally.failed} failed` : undefined,
+    tally.toolRuns > 0 ? plural(tally.toolRuns, "reservation") : undefined
   ].filter((words) => words !== undefined).join(", ")
 
 /** What plain `fetch` made of the same act. */
@@ -239,12 +247,14 @@ export const ending = (end: DemoEnded, style: Style): ReadonlyArray<string> => {
     style.paint("strong", "What to take from it"),
     "  An outage need not be an error: wait a little, try again, then ask another.",
     "  A cut answer must not pass for a whole one: look for its end, and say so.",
+    "  What a tool has done is done: another model must not have it done again.",
     "  And who is down must not be hammered: a retry has a count, a pause, an end.",
     "",
     style.paint("strong", "Read on"),
     "  README.md                            how to put this around your own calls",
     "  npm start -- --seed 7                other faults, just as repeatable",
     "  npm start -- --json                  the same as data, one event a line",
+    "  npm run holdfast doctor              who would answer you, and why not the others",
     "  npm run holdfast chat \"a question\"   the same chain, with your keys and your Ollama"
   ]
 }

@@ -33,6 +33,7 @@ export const step = (
       return [{ ...state, way: [] }, []]
     case "AttemptEnded":
     case "ProviderSkipped":
+    case "ToolRan":
     case "AskedAgain":
       return [{ ...state, way: [...state.way, event] }, []]
     case "AskEnded":
