@@ -99,7 +99,7 @@ const play = Effect.fnUntraced(function*(input: { readonly seed: number; readonl
 export const command = Command.make("demo", {
   seed: Flag.Int("seed").pipe(
     Flag.withDescription("Draws the faults. The same seed repeats a run exactly, another one gives other faults"),
-    Flag.withDefault(27)
+    Flag.withDefault(78)
   ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Prints the events, one JSON document a line, instead of the transcript"),

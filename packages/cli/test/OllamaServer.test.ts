@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as OllamaServer from "@holdfast/cli/demo/OllamaServer"
 import * as Question from "@holdfast/cli/demo/Question"
 import * as Effect from "effect/Effect"
-import type { ChatResponse } from "ollama"
+import type { ChatResponse, Message } from "ollama"
 import { Ollama } from "ollama"
 
 const question = Question.all[1]!
@@ -19,10 +19,10 @@ describe("the simulated Ollama, asked by the ollama client", () => {
     Effect.gen(function*() {
       const { client, server } = yield* start
       const answer = yield* Effect.promise(() => client.chat({ model, messages }))
-      assert.strictEqual(answer.message.content, question.ollama)
+      assert.strictEqual(answer.message.content, question.answers.ollama)
       assert.isTrue(answer.done)
       assert.strictEqual(answer.done_reason, "stop")
-      assert.strictEqual(answer.eval_count, Question.pieces(question.ollama).length)
+      assert.strictEqual(answer.eval_count, Question.pieces(question.answers.ollama).length)
       assert.strictEqual(yield* server.requests, 1)
     }))
 
@@ -36,11 +36,39 @@ describe("the simulated Ollama, asked by the ollama client", () => {
         }
         return parts
       })
-      assert.strictEqual(parts.map((part) => part.message.content).join(""), question.ollama)
+      assert.strictEqual(parts.map((part) => part.message.content).join(""), question.answers.ollama)
       assert.isTrue(parts.at(-1)?.done)
       assert.strictEqual(parts.at(-1)?.prompt_eval_count, Question.pieces(question.text).length)
       assert.isTrue(parts.slice(0, -1).every((part) => !part.done))
     }))
+
+  for (const stream of [false, true]) {
+    it.live(`has a tool called and answers with what it gave, ${stream ? "as a stream" : "whole"}`, () =>
+      Effect.gen(function*() {
+        const { client } = yield* start
+        const errand = Question.errands[0]!
+        const tools = [{ type: "function", function: { name: "reserve", parameters: { type: "object" } } }]
+        const asked = { role: "user", content: errand.text }
+        const next = (messages: Array<Message>) =>
+          Effect.promise(async () => {
+            if (!stream) return [await client.chat({ model, messages, tools })]
+            const parts: Array<ChatResponse> = []
+            for await (const part of await client.chat({ model, messages, tools, stream: true })) parts.push(part)
+            return parts
+          })
+        const calls = (yield* next([asked])).flatMap((part) => part.message.tool_calls ?? [])
+        assert.deepStrictEqual(calls, [{ function: { name: "reserve", arguments: { ...errand.reserve } } }])
+        const answered = yield* next([
+          asked,
+          { role: "assistant", content: "", tool_calls: calls },
+          { role: "tool", tool_name: "reserve", content: JSON.stringify({ reservation: "R-7" }) }
+        ])
+        assert.strictEqual(
+          answered.map((part) => part.message.content).join(""),
+          Question.answerOf(errand, "ollama", "R-7")
+        )
+      }))
+  }
 
   it.live("tells its version, its models and what they can do", () =>
     Effect.gen(function*() {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Act from "@holdfast/cli/demo/Act"
-import * as CloudServer from "@holdfast/cli/demo/CloudServer"
+import * as OpenAiServer from "@holdfast/cli/demo/OpenAiServer"
 import * as Question from "@holdfast/cli/demo/Question"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,20 +15,20 @@ const act = (name: string): Act.Act => Act.all.find((act) => act.name === name)!
 
 const start = (actName: string, seed: string | number = 1) =>
   Effect.gen(function*() {
-    const server = yield* CloudServer.make({ seed, pace: 0 })
+    const server = yield* OpenAiServer.make({ seed, pace: 0 })
     yield* server.play(act(actName))
     const client = new OpenAI({ apiKey: "demo", baseURL: server.baseUrl, maxRetries: 0 })
     return { server, client }
   })
 
 const complete = (client: OpenAI, timeout?: number) =>
-  client.chat.completions.create({ model: CloudServer.model, messages }, timeout === undefined ? {} : { timeout })
+  client.chat.completions.create({ model: OpenAiServer.model, messages }, timeout === undefined ? {} : { timeout })
 
 const whole = (client: OpenAI) => Effect.promise(() => complete(client))
 
 const stream = async (client: OpenAI, onText: (text: string) => void = () => {}) => {
   const chunks = await client.chat.completions.create({
-    model: CloudServer.model,
+    model: OpenAiServer.model,
     messages,
     stream: true,
     stream_options: { include_usage: true }
@@ -59,14 +59,14 @@ const failureOf = (ask: () => Promise<unknown>) =>
     )
   )
 
-describe("the simulated cloud, asked by the openai client", () => {
+describe("the simulated OpenAI, asked by the openai client", () => {
   it.live("answers whole", () =>
     Effect.gen(function*() {
       const { client, server } = yield* start("healthy")
       const answer = yield* whole(client)
-      assert.strictEqual(answer.choices[0]?.message.content, question.cloud)
+      assert.strictEqual(answer.choices[0]?.message.content, question.answers.openai)
       assert.strictEqual(answer.choices[0]?.finish_reason, "stop")
-      assert.strictEqual(answer.model, CloudServer.model)
+      assert.strictEqual(answer.model, OpenAiServer.model)
       assert.strictEqual(answer.usage?.prompt_tokens, Question.pieces(question.text).length)
       assert.strictEqual(yield* server.requests, 1)
     }))
@@ -77,9 +77,9 @@ describe("the simulated cloud, asked by the openai client", () => {
       const pieces: Array<string> = []
       const answer = yield* streamed(client, (text) => pieces.push(text))
       assert.deepStrictEqual(answer, {
-        text: question.cloud,
+        text: question.answers.openai,
         finish: "stop",
-        tokens: Question.pieces(question.text).length + Question.pieces(question.cloud).length
+        tokens: Question.pieces(question.text).length + Question.pieces(question.answers.openai).length
       })
       assert.isAbove(pieces.filter((piece) => piece !== "").length, 10)
     }))
@@ -89,7 +89,7 @@ describe("the simulated cloud, asked by the openai client", () => {
       const { server } = yield* start("healthy")
       for (const usage of [true, false]) {
         const body = JSON.stringify({
-          model: CloudServer.model,
+          model: OpenAiServer.model,
           messages,
           stream: true,
           stream_options: { include_usage: usage }
@@ -104,16 +104,54 @@ describe("the simulated cloud, asked by the openai client", () => {
       }
     }))
 
+  for (const mode of ["whole", "stream"] as const) {
+    it.live(`has a tool called and answers with what it gave, as a ${mode}`, () =>
+      Effect.gen(function*() {
+        const { client } = yield* start("healthy")
+        const errand = Question.errands[0]!
+        const tools = [{ type: "function" as const, function: { name: "reserve", parameters: { type: "object" } } }]
+        const asked = { role: "user" as const, content: errand.text }
+        const next = (messages: Array<OpenAI.ChatCompletionMessageParam>) =>
+          Effect.promise(() =>
+            mode === "whole"
+              ? client.chat.completions.create({ model: OpenAiServer.model, messages, tools })
+              : client.chat.completions.stream({ model: OpenAiServer.model, messages, tools }).finalChatCompletion()
+          )
+        const [called] = (yield* next([asked])).choices
+        assert.strictEqual(called?.finish_reason, "tool_calls")
+        const [call] = called?.message.tool_calls ?? []
+        assert.strictEqual(call?.type === "function" ? call.function.name : undefined, "reserve")
+        assert.deepStrictEqual(
+          JSON.parse(call?.type === "function" ? call.function.arguments : ""),
+          errand.reserve
+        )
+        const [answered] = (yield* next([
+          asked,
+          { role: "assistant", content: null, tool_calls: called?.message.tool_calls ?? [] },
+          { role: "tool", tool_call_id: call?.id ?? "", content: JSON.stringify({ reservation: "R-7" }) }
+        ])).choices
+        assert.strictEqual(answered?.message.content, Question.answerOf(errand, "openai", "R-7"))
+        assert.strictEqual(answered?.finish_reason, "stop")
+      }))
+  }
+
+  it.live("does not know another's model", () =>
+    Effect.gen(function*() {
+      const { client } = yield* start("healthy")
+      const error = yield* failureOf(() => client.chat.completions.create({ model: "other", messages }))
+      assert.deepStrictEqual([error.status, error.code], [404, "model_not_found"])
+    }))
+
   it.live("lists its model", () =>
     Effect.gen(function*() {
       const { client } = yield* start("healthy")
       const page = yield* Effect.promise(() => client.models.list())
-      assert.deepStrictEqual(page.data.map((model) => model.id), [CloudServer.model])
+      assert.deepStrictEqual(page.data.map((model) => model.id), [OpenAiServer.model])
     }))
 
   it.live("wants a key", () =>
     Effect.gen(function*() {
-      const server = yield* CloudServer.make({ seed: 1 })
+      const server = yield* OpenAiServer.make({ seed: 1 })
       const response = yield* Effect.promise(() => fetch(`${server.baseUrl}/models`))
       assert.strictEqual(response.status, 401)
     }))
@@ -124,7 +162,7 @@ describe("the simulated cloud, asked by the openai client", () => {
       const error = yield* failureOf(() => complete(client))
       assert.strictEqual(error.status, 503)
       assert.strictEqual(error.headers?.get("retry-after"), "1")
-      assert.strictEqual((yield* whole(client)).choices[0]?.message.content, question.cloud)
+      assert.strictEqual((yield* whole(client)).choices[0]?.message.content, question.answers.openai)
     }))
 
   it.live("resets connections", () =>
@@ -156,7 +194,7 @@ describe("the simulated cloud, asked by the openai client", () => {
       const { client } = yield* start("cut")
       const seen = new Set<string>()
       for (let i = 0; i < 24; i++) {
-        assert.strictEqual((yield* whole(client)).choices[0]?.message.content, question.cloud)
+        assert.strictEqual((yield* whole(client)).choices[0]?.message.content, question.answers.openai)
         let text = ""
         const collect = (piece: string) => {
           text += piece
@@ -166,11 +204,11 @@ describe("the simulated cloud, asked by the openai client", () => {
         )
         seen.add(how)
         if (how === "whole") {
-          assert.strictEqual(text, question.cloud)
+          assert.strictEqual(text, question.answers.openai)
         } else {
-          assert.isTrue(question.cloud.startsWith(text))
-          assert.isBelow(text.length, question.cloud.length)
-          assert.strictEqual((yield* streamed(client)).text, question.cloud)
+          assert.isTrue(question.answers.openai.startsWith(text))
+          assert.isBelow(text.length, question.answers.openai.length)
+          assert.strictEqual((yield* streamed(client)).text, question.answers.openai)
         }
       }
       assert.deepStrictEqual([...seen].toSorted(), ["quiet", "reset", "whole"])
@@ -183,7 +221,7 @@ describe("the simulated cloud, asked by the openai client", () => {
       assert.strictEqual(((error.cause as Error).cause as NodeJS.ErrnoException).code, "ECONNREFUSED")
       assert.strictEqual(yield* server.requests, 0)
       yield* server.play(act("healthy"))
-      assert.strictEqual((yield* whole(client)).choices[0]?.message.content, question.cloud)
+      assert.strictEqual((yield* whole(client)).choices[0]?.message.content, question.answers.openai)
     }))
 
   it.live("lets go of its port, its connections and a slow answer's timer when its scope closes", () =>

@@ -10,36 +10,34 @@ import * as Stream from "effect/Stream"
 import { stripVTControlCharacters } from "node:util"
 
 /** A program whose first request of every question fails, and whose streams break off once. */
-const asker = (): Demo.Asker => {
-  const cut = new Set<string>()
-  return {
-    ask: ({ mode, onAttempt, onText, question }) =>
-      Effect.suspend(() => {
-        const answer = Question.answerTo(question, "ollama")
-        onAttempt({
-          provider: "cloud",
-          model: "m",
-          outcome: "failed",
-          because: "the connection failed",
-          next: "fallback",
-          millis: 3
-        })
-        if (mode === "stream" && !cut.has(question)) {
-          cut.add(question)
-          onText(answer.slice(0, 20))
-          onAttempt({ provider: "ollama", model: "m", outcome: "failed", because: "cut", next: "fail", millis: 3 })
-          return Effect.fail(new Demo.AskFailed({ because: "cut", partial: answer.slice(0, 20) }))
-        }
-        onText(answer)
-        onAttempt({ provider: "ollama", model: "m", outcome: "answered", millis: 3 })
-        return Effect.succeed({ text: answer, provider: "ollama" })
-      })
-  }
+const asker: Demo.Asker = {
+  ask: ({ mode, onText, question, reserve, tell }) =>
+    Effect.sync(() => {
+      const reservation = Question.errands.some(({ text }) => text === question)
+        ? reserve({ item: "lamp", count: 1 })
+        : undefined
+      const attempt = { _tag: "AttemptEnded", model: "m", millis: 3 } as const
+      if (reservation !== undefined) {
+        tell({ ...attempt, provider: "openai", outcome: "answered" })
+        tell({ _tag: "ToolRan", tool: "reserve", provider: "openai", result: reservation })
+      }
+      const because = "the connection failed"
+      tell({ ...attempt, provider: "openai", outcome: "failed", because, next: "fallback" })
+      if (mode === "stream") {
+        tell({ ...attempt, provider: "ollama", outcome: "failed", because: "cut", next: "fail" })
+        tell({ _tag: "AskedAgain", because: "cut", words: 4 })
+      }
+      const asked = Question.all.find(({ text }) => text === question)!
+      const text = Question.answerOf(asked, "ollama", reservation)
+      onText(text)
+      tell({ ...attempt, provider: "ollama", outcome: "answered" })
+      return { text, provider: "ollama" }
+    })
 }
 
 const acts = Act.all.filter((act) => act.name === "cut" || act.name === "gone")
 
-const record = (asked: Demo.Asker = asker()) =>
+const record = (asked: Demo.Asker = asker) =>
   Demo.run({ seed: 3, policy: ["Up to 2 retries."], connect: () => Effect.succeed(asked), acts }).pipe(
     Stream.runCollect,
     Effect.map((events) => events.filter((event): event is DemoEvent => event._tag !== "Said"))
@@ -55,7 +53,7 @@ const transcript = (events: ReadonlyArray<DemoEvent>, style: Screen.Style): stri
 }
 
 const untimed = (events: ReadonlyArray<DemoEvent>) =>
-  JSON.parse(JSON.stringify(events), (key, value: unknown) => /^(millis|.*Url)$/u.test(key) ? 0 : value) as unknown
+  JSON.parse(JSON.stringify(events), (key, value: unknown) => /^(millis|urls)$/u.test(key) ? 0 : value) as unknown
 
 describe("Demo.run", () => {
   it.live("asks again once when a stream was cut, and says so", () =>
@@ -68,12 +66,26 @@ describe("Demo.run", () => {
         "AttemptEnded",
         "AskedAgain",
         "AttemptEnded",
-        "AttemptEnded",
         "AskEnded",
         "AskEnded"
       ])
       const end = events.at(-1)
       assert.isTrue(end?._tag === "DemoEnded" && end.ok)
+    }))
+
+  it.live("does not take an answer for whole whose tool ran twice", () =>
+    Effect.gen(function*() {
+      const twice: Demo.Asker = {
+        ask: (options) => Effect.tap(asker.ask(options), () => Effect.sync(() => options.reserve({ item: "", count: 1 })))
+      }
+      const events = yield* record(twice)
+      const errands = events.filter((event) => event._tag === "AskEnded" && event.client === "holdfast" && event.ask > 6)
+      assert.deepStrictEqual(
+        errands.map((event) => event._tag === "AskEnded" ? [event.verdict, event.toolRuns] : []),
+        [["wrong", 2], ["wrong", 2]]
+      )
+      const end = events.at(-1)
+      assert.isTrue(end?._tag === "DemoEnded" && !end.ok)
     }))
 
   it.live("gives the same events for the same seed, apart from times and places", () =>
@@ -83,8 +95,8 @@ describe("Demo.run", () => {
 
   it.live("calls a cut answer cut and another one wrong, and is then not ok", () =>
     Effect.gen(function*() {
-      for (const [text, verdict] of [["Because a ser", "cut"], ["Yes.", "wrong"]] as const) {
-        const events = yield* record({ ask: () => Effect.succeed({ text, provider: "cloud" }) })
+      for (const [text, verdict] of [["Because a ser", "cut"], ["A retry is a b", "cut"], ["Yes.", "wrong"]] as const) {
+        const events = yield* record({ ask: () => Effect.succeed({ text, provider: "openai" }) })
         const first = events.find((event) => event._tag === "AskEnded")
         assert.strictEqual(first?._tag === "AskEnded" ? first.verdict : undefined, verdict)
         const end = events.at(-1)
@@ -111,8 +123,8 @@ describe("Transcript", () => {
       assert.include(text, "seed 3")
       assert.include(text, "Up to 2 retries.")
       assert.include(text, "Act 1 of 2  Streams are cut in the middle of a sentence")
-      assert.include(text, "cloud: the connection failed; so on to Ollama")
-      assert.match(text, /the stream was cut after \d+ words, so the program asked again/u)
+      assert.include(text, "OpenAI had R-1 reserved; OpenAI: the connection failed; so on to Ollama")
+      assert.match(text, /; stream cut after 4 words, asked again/u)
       assert.include(text, "plain fetch: 0 of 4 answered whole, 4 failed")
       assert.include(text, "Holdfast answered all 8 questions to the letter")
       assert.isTrue(text.split("\n").every((line) => line === line.trimEnd()), "no line ends in white space")

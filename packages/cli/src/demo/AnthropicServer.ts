@@ -143,7 +143,9 @@ export const make = Effect.fnUntraced(function*(options: {
     basePath: "",
     refuse,
     handler: (exchange, meet) => {
-      if ((exchange.headers["x-api-key"] ?? "") === "") {
+      // A key comes as `x-api-key`, as the reference has it, or as a bearer token, as the vendor's client sends it.
+      const { authorization = "", "x-api-key": key = "" } = exchange.headers
+      if (key === "" && !/^Bearer .+/u.test(authorization)) {
         return exchange.json(401, error("authentication_error", "x-api-key header is required"))
       }
       if (exchange.headers["anthropic-version"] === undefined) {

@@ -85,13 +85,18 @@ export const story = (events: ReadonlyArray<Step>, provider?: string): string | 
       case "AskedAgain":
         return [
           event.words === 0
-            ? "the call of a tool was cut, so it did not run, and the program asked again"
-            : `the stream was cut after ${plural(event.words, "word")}, so the program asked again`
+            ? "tool call cut before it ran, asked again"
+            : `stream cut after ${plural(event.words, "word")}, asked again`
         ]
-      case "ProviderSkipped":
-        return [`${providerName(event.provider)}: left alone for now`]
+      case "ProviderSkipped": {
+        // An answer that takes two requests skips twice, and is told once.
+        const first = events.findIndex((other) =>
+          other._tag === "ProviderSkipped" && other.provider === event.provider
+        )
+        return first === index ? [`${providerName(event.provider)}: left alone for now`] : []
+      }
       case "ToolRan":
-        return [`${event.result} by ${providerName(event.provider)}`]
+        return [`${providerName(event.provider)} had ${event.result} reserved`]
       case "AttemptEnded":
         // The request that was cut says the same as the event after it.
         return event.outcome === "answered" || events[index + 1]?._tag === "AskedAgain" ? [] : [failure(event)]
@@ -104,8 +109,8 @@ export const story = (events: ReadonlyArray<Step>, provider?: string): string | 
     event._tag === "ProviderSkipped" || (event._tag === "AttemptEnded" && event.next === "fallback")
   )
   return moved && provider !== undefined
-    ? `${words.join(", ")}; so on to ${providerName(provider)}`
-    : words.join(", ")
+    ? `${words.join("; ")}; so on to ${providerName(provider)}`
+    : words.join("; ")
 }
 
 const verdictMark = (ask: AskEnded, style: Style): string => {

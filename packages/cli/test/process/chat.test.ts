@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Act from "@holdfast/cli/demo/Act"
-import * as CloudServer from "@holdfast/cli/demo/CloudServer"
+import * as OpenAiServer from "@holdfast/cli/demo/OpenAiServer"
 import * as OllamaServer from "@holdfast/cli/demo/OllamaServer"
 import * as Question from "@holdfast/cli/demo/Question"
 import * as Effect from "effect/Effect"
@@ -14,13 +14,13 @@ const key = "sk-secret-of-the-test"
 
 const providers = (actName: string) =>
   Effect.gen(function*() {
-    const cloud = yield* CloudServer.make({ seed: 1, pace: 0 })
+    const cloud = yield* OpenAiServer.make({ seed: 1, pace: 0 })
     yield* cloud.play(act(actName))
     const ollama = yield* OllamaServer.make({ pace: 0 })
     return {
       cloud,
       ollama,
-      cloudEnv: { OPENAI_API_KEY: key, OPENAI_BASE_URL: cloud.baseUrl, OPENAI_MODEL: CloudServer.model },
+      cloudEnv: { OPENAI_API_KEY: key, OPENAI_BASE_URL: cloud.baseUrl, OPENAI_MODEL: OpenAiServer.model },
       ollamaEnv: { OLLAMA_HOST: ollama.url, OLLAMA_MODEL: OllamaServer.model }
     }
   })
@@ -36,7 +36,7 @@ describe("holdfast chat", { timeout: 60_000 }, () => {
     Effect.gen(function*() {
       const { cloudEnv, ollama, ollamaEnv } = yield* providers("healthy")
       const ended = yield* Holdfast.run(["chat", question.text], { ...cloudEnv, ...ollamaEnv })
-      assert.strictEqual(ended.stdout, `${question.cloud}\n`)
+      assert.strictEqual(ended.stdout, `${question.answers.openai}\n`)
       isOneLine(ended.stderr)
       assert.match(ended.stderr, /^openai\/cloud-large, 1 attempt, 6 \+ 31 tokens, \d+\.\d\d s\n$/u)
       assert.strictEqual(ended.code, 0)
@@ -47,7 +47,7 @@ describe("holdfast chat", { timeout: 60_000 }, () => {
     Effect.gen(function*() {
       const { cloud, cloudEnv, ollamaEnv } = yield* providers("quota")
       const ended = yield* Holdfast.run(["chat", question.text], { ...cloudEnv, ...ollamaEnv })
-      assert.strictEqual(ended.stdout, `${question.ollama}\n`)
+      assert.strictEqual(ended.stdout, `${question.answers.ollama}\n`)
       isOneLine(ended.stderr)
       assert.match(ended.stderr, /^ollama\/llama3\.2:3b, 2 attempts, /u)
       assert.strictEqual(ended.code, 0)
@@ -58,7 +58,7 @@ describe("holdfast chat", { timeout: 60_000 }, () => {
     Effect.gen(function*() {
       const { cloud, ollamaEnv } = yield* providers("healthy")
       const ended = yield* Holdfast.run(["chat", question.text], ollamaEnv)
-      assert.strictEqual(ended.stdout, `${question.ollama}\n`)
+      assert.strictEqual(ended.stdout, `${question.answers.ollama}\n`)
       assert.match(ended.stderr, /^ollama\/llama3\.2:3b, 1 attempt, /u)
       assert.strictEqual(ended.code, 0)
       assert.strictEqual(yield* cloud.requests, 0)
@@ -69,7 +69,7 @@ describe("holdfast chat", { timeout: 60_000 }, () => {
       const { cloudEnv, ollamaEnv } = yield* providers("cut")
       const ended = yield* Holdfast.run(["chat", question.text], { ...cloudEnv, ...ollamaEnv })
       assert.strictEqual(ended.code, 1)
-      assert.isTrue(question.cloud.startsWith(ended.stdout.trimEnd()))
+      assert.isTrue(question.answers.openai.startsWith(ended.stdout.trimEnd()))
       isOneLine(ended.stderr)
       assert.match(ended.stderr, /broke off and is not whole/u)
     }))

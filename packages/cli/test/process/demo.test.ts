@@ -7,7 +7,7 @@ const parse = (stdout: string): ReadonlyArray<DemoEvent> =>
   stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as DemoEvent)
 
 const untimed = (events: ReadonlyArray<DemoEvent>) =>
-  JSON.parse(JSON.stringify(events), (key, value: unknown) => /millis$|Url$/iu.test(key) ? 0 : value) as unknown
+  JSON.parse(JSON.stringify(events), (key, value: unknown) => /millis$|^urls$/iu.test(key) ? 0 : value) as unknown
 
 describe("holdfast demo", { timeout: 90_000 }, () => {
   it.live(
@@ -28,25 +28,37 @@ describe("holdfast demo", { timeout: 90_000 }, () => {
         const end = events.at(-1)
         assert.isTrue(end?._tag === "DemoEnded" && end.ok)
         if (end?._tag === "DemoEnded") {
-          assert.strictEqual(end.holdfast.whole, 28)
-          assert.strictEqual(end.holdfast.asked, 28)
-          assert.strictEqual(end.fetch.asked, 28)
-          assert.isBelow(end.fetch.whole, 28)
-          assert.strictEqual(end.served.cloudOfFetch, 24, "the last act's cloud refuses connections")
+          assert.strictEqual(end.holdfast.whole, 36)
+          assert.strictEqual(end.holdfast.asked, 36)
+          assert.strictEqual(end.fetch.asked, 36)
+          assert.isBelow(end.fetch.whole, 36)
+          assert.strictEqual(end.served.openaiOfFetch, end.fetch.requests - 4, "the last act's OpenAI refuses connections")
+          assert.strictEqual(end.holdfast.toolRuns, 12, "each errand had one thing reserved")
           assert.isBelow(end.millis, 30_000)
           const answers = events.filter((event) => event._tag === "AttemptEnded")
           assert.strictEqual(end.holdfast.requests, answers.length)
-          assert.strictEqual(
-            answers.filter((event) => event.provider === "cloud" && event.because !== "connection refused").length,
-            end.served.cloud,
-            "every request that the chain reports is one that the cloud counted"
+          for (const provider of ["openai", "anthropic", "ollama"] as const) {
+            assert.strictEqual(
+              answers.filter((event) => event.provider === provider && event.because !== "connection refused").length,
+              end.served[provider],
+              `every request that the chain reports is one that ${provider} counted`
+            )
+            assert.isAbove(end.served[provider], 0)
+          }
+          // A tool ran for one provider, and another one answered with what it gave.
+          const handedOver = events.filter((event) =>
+            event._tag === "AskEnded" && event.client === "holdfast" &&
+            events.some((ran) => ran._tag === "ToolRan" && ran.ask === event.ask && ran.provider !== event.provider)
           )
+          assert.isAtLeast(handedOver.length, 1)
+          const torn = events.filter((event) => event._tag === "AskedAgain" && event.act === "torn")
+          assert.isAtLeast(torn.length, 1)
         }
 
         assert.notInclude(plain.stdout, "\u001b")
         assert.notInclude(plain.stdout, "\r")
-        assert.include(plain.stdout, "Holdfast answered all 28 questions to the letter")
-        assert.strictEqual(plain.stdout.match(/^Act \d of 7 /gmu)?.length, 7)
+        assert.include(plain.stdout, "Holdfast answered all 36 questions to the letter")
+        assert.strictEqual(plain.stdout.match(/^Act \d of 9 /gmu)?.length, 9)
       }),
     60_000
   )
@@ -58,7 +70,7 @@ describe("holdfast demo", { timeout: 90_000 }, () => {
         const started = JSON.parse(
           yield* running.line((line) => line.includes("DemoStarted"))
         ) as Extract<DemoEvent, { _tag: "DemoStarted" }>
-        assert.isTrue(yield* Holdfast.listens(started.cloudUrl))
+        assert.isTrue(yield* Holdfast.listens(started.urls.openai))
         // In the middle of a pause that a 503 asked for, with a timer and connections open.
         yield* running.line((line) => line.includes("AttemptEnded") && line.includes("503"))
         yield* running.kill(signal)
@@ -67,8 +79,9 @@ describe("holdfast demo", { timeout: 90_000 }, () => {
         assert.strictEqual(last?._tag, "AttemptEnded", "it did not wait for the pause to end")
         assert.deepStrictEqual([ended.code, ended.stderr], [code, ""])
         assert.isFalse(Holdfast.isAlive(running.pid))
-        assert.isFalse(yield* Holdfast.listens(started.cloudUrl))
-        assert.isFalse(yield* Holdfast.listens(started.ollamaUrl))
+        assert.isFalse(yield* Holdfast.listens(started.urls.openai))
+        assert.isFalse(yield* Holdfast.listens(started.urls.anthropic))
+        assert.isFalse(yield* Holdfast.listens(started.urls.ollama))
       }))
   }
 })
