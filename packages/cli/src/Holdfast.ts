@@ -19,6 +19,7 @@ import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
 import * as ChatCommand from "./ChatCommand.ts"
 import * as DemoCommand from "./DemoCommand.ts"
+import * as DoctorCommand from "./DoctorCommand.ts"
 import { paragraph } from "./internal/paragraph.ts"
 
 export const command = Command.make("holdfast").pipe(
@@ -29,9 +30,10 @@ export const command = Command.make("holdfast").pipe(
     "",
     "Exit codes: 0 done, 1 it did not work, 2 wrong usage or configuration, 130 or 143 interrupted."
   )),
-  Command.withSubcommands([DemoCommand.command, ChatCommand.command]),
+  Command.withSubcommands([DemoCommand.command, DoctorCommand.command, ChatCommand.command]),
   Command.withExamples([
     { command: "holdfast demo", description: "See a chain of providers at work while its cloud fails" },
+    { command: "holdfast doctor", description: "See who would answer you, and why not the others" },
     { command: "holdfast chat \"Why is the sky blue?\"", description: "Ask your own providers, Ollama last" },
     { command: "holdfast chat --help", description: "Read which environment variables say who is asked" }
   ])

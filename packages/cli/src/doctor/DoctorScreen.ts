@@ -1,0 +1,118 @@
+/** What a person sees of a diagnosis: pure functions to lines of text. */
+import * as Screen from "../demo/Screen.ts"
+import type { Diagnosis, Network, ProviderDiagnosis } from "./Diagnosis.ts"
+import * as ModelList from "./ModelList.ts"
+
+type Style = Screen.Style
+
+const mark = ({ check, chosen }: ProviderDiagnosis, style: Style): string =>
+  !chosen
+    ? style.paint("quiet", "·")
+    : check._tag === "Ready"
+    ? style.paint("good", "✓")
+    : style.paint("bad", "✗")
+
+const abilities = ({ capabilities, models, version }: ProviderDiagnosis): string => {
+  const can = capabilities === undefined
+    ? []
+    : [
+      capabilities.tools ? "tools" : undefined,
+      capabilities.images ? "images" : undefined,
+      capabilities.structuredOutput ? "structured output" : undefined
+    ].filter((word) => word !== undefined)
+  return [
+    version === undefined ? undefined : `version ${version}`,
+    // Of a cloud nobody knows better: what its model lacks is found out when it is asked for it.
+    can.length === 0 ? undefined : `${version === undefined ? "taken to do" : "does"} ${can.join(", ")}`,
+    capabilities?.contextWindow === undefined ? undefined : `a context of up to ${capabilities.contextWindow} tokens`,
+    models === undefined || models.length === 0 ? undefined : `has ${ModelList.some(models)}`
+  ].filter((words) => words !== undefined).join("; ")
+}
+
+const checkWords = ({ check }: ProviderDiagnosis): string => {
+  switch (check._tag) {
+    case "Ready":
+      return `answers in ${Math.max(1, Math.round(check.millis))} ms`
+    case "Failed":
+    case "NotChecked":
+      return check.because
+  }
+}
+
+const provider = (
+  diagnosis: ProviderDiagnosis,
+  place: string,
+  style: Style
+): ReadonlyArray<string> => {
+  const { because, chosen, location, model, provider } = diagnosis
+  const name = model === undefined ? provider : `${provider}/${model}`
+  const head = `  ${place} ${mark(diagnosis, style)} ${style.paint("strong", name.padEnd(30))} ${location.padEnd(5)}  ` +
+    `${because}`
+  if (!chosen) {
+    const there = diagnosis.check._tag === "Ready"
+      ? [`      ${style.paint("good", `It is there, and ${checkWords(diagnosis)}: ${abilities(diagnosis)}`)}`]
+      : []
+    return [head, ...there, `      ${style.paint("quiet", `${diagnosis.advice ?? ""}`)}`]
+  }
+  const does = abilities(diagnosis)
+  return [
+    head,
+    `      ${style.paint(diagnosis.check._tag === "Ready" ? "good" : "bad", checkWords(diagnosis))}`,
+    ...(does === "" ? [] : [`      ${style.paint("quiet", does)}`])
+  ]
+}
+
+const networkWords = (network: Network): string => {
+  switch (network._tag) {
+    case "NotChecked":
+      return "not probed, and taken for online: set CONNECTIVITY_CHECK_URL to have it probed"
+    case "Online":
+      return `online: ${network.url} answers in ${Math.max(1, Math.round(network.millis))} ms`
+    case "Offline":
+      return `offline: ${network.url} does not answer, so no cloud is asked`
+  }
+}
+
+const verdict = ({ order, providers }: Diagnosis): string => {
+  const [first, ...rest] = order
+  if (first !== undefined) {
+    return rest.length === 0
+      ? `A question goes to ${first}, and to nobody else.`
+      : `A question goes to ${first}; if that fails, to ${rest.join(", then to ")}.`
+  }
+  return providers.some(({ chosen }) => chosen)
+    ? "Nobody would answer a question now. Mend one of those above."
+    : "Nobody is asked. Do for one of those above what its last line says."
+}
+
+/** The whole report. */
+export const report = (diagnosis: Diagnosis, style: Style): ReadonlyArray<string> => {
+  const title = (text: string) => style.paint("title", text)
+  const chosen = diagnosis.providers.filter(({ chosen }) => chosen)
+  const left = diagnosis.providers.filter(({ chosen }) => !chosen)
+  return [
+    ...(chosen.length === 0 ? [] : [
+      title("Who is asked, in this order"),
+      ...chosen.flatMap((one, index) => provider(one, `${index + 1}`, style)),
+      ""
+    ]),
+    ...(left.length === 0 ? [] : [
+      title("Who is left out, and why"),
+      ...left.flatMap((one) => provider(one, " ", style)),
+      ""
+    ]),
+    title("Network"),
+    `  ${networkWords(diagnosis.network)}`,
+    "",
+    title("Settings"),
+    ...diagnosis.settings.map(({ name, state, value }) =>
+      `  ${name.padEnd(24)} ${state === "not set" ? style.paint("quiet", state) : value ?? state}`
+    ),
+    "",
+    style.paint(diagnosis.usable ? "good" : "bad", verdict(diagnosis))
+  ]
+}
+
+/** The line that is drawn over and over while checks run. */
+export const waiting = (open: ReadonlySet<string>, style: Style): string =>
+  style.paint("quiet", `Asking ${[...open].join(", ")} ...`)

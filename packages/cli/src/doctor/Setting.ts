@@ -1,0 +1,53 @@
+/** The environment variables that decide who is asked, and how each was found. */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+
+/** One variable. */
+export interface Setting {
+  readonly name: string
+  readonly state: "set" | "blank" | "not set"
+  /** What it is set to; `undefined` for a secret, whatever it is. */
+  readonly value: string | undefined
+}
+
+type Kind = "secret" | "address" | "text"
+
+const kinds: ReadonlyArray<readonly [name: string, kind: Kind]> = [
+  ["OPENAI_API_KEY", "secret"],
+  ["OPENAI_MODEL", "text"],
+  ["OPENAI_BASE_URL", "address"],
+  ["ANTHROPIC_API_KEY", "secret"],
+  ["ANTHROPIC_MODEL", "text"],
+  ["ANTHROPIC_BASE_URL", "address"],
+  ["OLLAMA_HOST", "address"],
+  ["OLLAMA_MODEL", "text"],
+  ["PROVIDER_PRIORITY", "text"],
+  ["CONNECTIVITY_CHECK_URL", "address"],
+  ["CONNECTIVITY_TIMEOUT_MS", "text"]
+]
+
+/** An address without user, password and query, any of which may be a secret. What cannot be read is not shown at all. */
+export const withoutCredentials = (address: string): string => {
+  const trimmed = address.trim()
+  const hasScheme = /^[a-z]+:\/\//iu.test(trimmed)
+  const url = URL.parse(hasScheme ? trimmed : `http://${trimmed.startsWith(":") ? `127.0.0.1${trimmed}` : trimmed}`)
+  if (url === null) return "an address that cannot be read"
+  return (hasScheme ? `${url.protocol}//` : "") + url.host + url.pathname.replace(/\/$/u, "")
+}
+
+const shown = (value: string, kind: Kind): string | undefined =>
+  kind === "secret" ? undefined : kind === "address" ? withoutCredentials(value) : value.trim()
+
+const setting = ([name, kind]: readonly [string, Kind]) =>
+  Effect.map(Config.option(Config.Redacted(name)), (found): Setting => {
+    if (Option.isNone(found)) return { name, state: "not set", value: undefined }
+    const value = Redacted.value(found.value)
+    return value.trim() === ""
+      ? { name, state: "blank", value: undefined }
+      : { name, state: "set", value: shown(value, kind) }
+  })
+
+/** All variables, as they are found. */
+export const all: Effect.Effect<ReadonlyArray<Setting>, Config.ConfigError> = Effect.forEach(kinds, setting)
