@@ -1,0 +1,126 @@
+/**
+ * `holdfast check`: reads a policy from a file, and says what it means, or what is wrong with it.
+ */
+import type * as Policy from "@holdfast/core/Policy"
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Runtime from "effect/Runtime"
+import * as Terminal from "effect/Terminal"
+import * as Screen from "./demo/Screen.ts"
+import { paragraph } from "./internal/paragraph.ts"
+import * as PolicyFile from "./PolicyFile.ts"
+
+/** The file holds no policy that can be. What is wrong has been said; the process exits with 1. */
+export class CheckFailed extends Data.TaggedError("CheckFailed") {
+  override readonly [Runtime.errorExitCode] = 1
+  override readonly [Runtime.errorReported] = false
+}
+
+const time = (duration: Duration.Duration): string =>
+  Duration.isFinite(duration) ? Duration.format(duration) : "any time"
+
+/** What the policy means. */
+const meaning = (file: string, description: Policy.Description, style: Screen.Style): ReadonlyArray<string> => [
+  `${style.paint("good", "✓")} ${file} ${style.paint("quiet", `is the policy "${description.name}"`)}`,
+  "",
+  ...(description.parts.length === 0
+    ? ["  It has no parts, and does nothing."]
+    : description.parts.map(({ part, text }) => `  ${style.paint("strong", part.padEnd(15))} ${text}`)),
+  "",
+  `  A call is executed ${description.attempts === 1 ? "once" : `at most ${description.attempts} times`}, ` +
+  `and takes ${Duration.isFinite(description.duration) ? `at most ${time(description.duration)}` : "any time"}.`
+]
+
+/** What is wrong. */
+const wrongs = (file: string, issues: ReadonlyArray<PolicyFile.Issue>, style: Screen.Style): ReadonlyArray<string> => {
+  const width = Math.max(...issues.map(({ path }) => path.length), "the policy".length)
+  return [
+    `${style.paint("bad", "✗")} ${file} ${style.paint("quiet", "is no policy that can be")}`,
+    "",
+    ...issues.map(({ path, reason }) =>
+      `  ${style.paint("strong", (path === "" ? "the policy" : path).padEnd(width))}  ${reason}`
+    )
+  ]
+}
+
+const check = Effect.fnUntraced(function*(input: {
+  readonly file: string
+  readonly at: string
+  readonly json: boolean
+}) {
+  const terminal = yield* Terminal.Terminal
+  const can = yield* TerminalCapabilities.TerminalCapabilities
+  const style = can.canColor ? Screen.coloured : Screen.plain
+  const place = input.at === "" ? input.file : `${input.file} at ${input.at}`
+  const result = yield* PolicyFile.options(input.file, input.at).pipe(
+    Effect.flatMap(PolicyFile.describe),
+    Effect.map(Result.succeed),
+    Effect.catchTag("Refused", ({ issues }) => Effect.succeed(Result.fail(issues)))
+  )
+  const lines = Result.match(result, {
+    onSuccess: (description) =>
+      input.json
+        ? [JSON.stringify({
+          ok: true,
+          name: description.name,
+          parts: description.parts.map(({ part, text }) => ({ part, text })),
+          attempts: description.attempts,
+          millis: Duration.isFinite(description.duration) ? Duration.toMillis(description.duration) : null
+        })]
+        : meaning(place, description, style),
+    onFailure: (issues) => input.json ? [JSON.stringify({ ok: false, issues })] : wrongs(place, issues, style)
+  })
+  yield* terminal.display(lines.map((line) => `${line}\n`).join(""))
+  if (Result.isFailure(result)) {
+    return yield* new CheckFailed()
+  }
+})
+
+export const at = Flag.String("at").pipe(
+  Flag.withDescription("Where in the file the policy is: policies.stock"),
+  Flag.withDefault("")
+)
+
+export const command = Command.make("check", {
+  file: Argument.String("file").pipe(Argument.withDescription("A YAML or JSON file")),
+  at,
+  json: Flag.Boolean("json").pipe(
+    Flag.withDescription("Prints what was found as one JSON document"),
+    Flag.withDefault(false)
+  )
+}, check).pipe(
+  Command.withShortDescription("Says what a policy in a file means, or what is wrong with it"),
+  Command.withDescription(paragraph(
+    "Reads a policy from a YAML or JSON file and says in words what it will do to a call, and the",
+    "worst that a call can come to. A key that no part has, and a policy that cannot be, are refused",
+    "with the path and the reason.",
+    "",
+    "A policy looks like this, and every key may be left out:",
+    "  name: stock",
+    "  deadline: 30 seconds                # or a number of seconds: 30",
+    "  bulkhead: { limit: 64, queue: 128, maxWait: 1 second }",
+    "  rateLimit: { limit: 100, window: 1 second }",
+    "  retry:",
+    "    times: 3",
+    "    backoff: { type: exponential, initial: 1 second, factor: 2, max: 16 seconds, jitter: full }",
+    "    retryAfter: { mode: clamp, max: 60 seconds }",
+    "    budget: { ratio: 0.2, minPerSecond: 10, window: 10 seconds }",
+    "  circuitBreaker:",
+    "    trip: { type: rate, threshold: 0.5, window: 30 seconds, minimumCalls: 20 }",
+    "    openFor: 30 seconds",
+    "  attemptTimeout: 10 seconds",
+    "",
+    "Exit codes: 0 a policy that can be, 1 none that can be, 2 no file to read, or wrong usage."
+  )),
+  Command.withExamples([
+    { command: "holdfast check stock.yaml", description: "Read a policy as the program will" },
+    { command: "holdfast check app.yaml --at policies.stock", description: "Read one that is part of a file" },
+    { command: "holdfast check stock.yaml --json", description: "For a script" }
+  ])
+)

@@ -1,0 +1,117 @@
+/**
+ * A policy in a file: YAML or JSON, what it says as `PolicyData` reads it, and what is wrong with it, by path and reason.
+ */
+import * as Policy from "@holdfast/core/Policy"
+import * as PolicyData from "@holdfast/core/PolicyData"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Yaml from "effect/encoding/Yaml"
+import * as FileSystem from "effect/FileSystem"
+import * as Predicate from "effect/Predicate"
+import * as Runtime from "effect/Runtime"
+import type * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+
+/** One thing that is wrong. */
+export interface Issue {
+  /** Where in the file: `retry.times`. Empty for the whole of it. */
+  readonly path: string
+  readonly reason: string
+}
+
+/** The file cannot be read as YAML or JSON, or has nothing there; `message` is the line for stderr. */
+export class Unreadable extends Data.TaggedError("Unreadable")<{ readonly message: string }> {
+  override readonly [Runtime.errorExitCode] = 2
+}
+
+/** The file can be read, and what it says is no policy that can be. */
+export class Refused extends Data.TaggedError("Refused")<{
+  readonly file: string
+  readonly issues: ReadonlyArray<Issue>
+}> {
+  override readonly [Runtime.errorExitCode] = 1
+
+  override get message(): string {
+    const issues = this.issues.map(({ path, reason }) => path === "" ? reason : `${path}: ${reason}`)
+    return `${this.file} is no policy that can be: ${issues.join("; ")} (see \`holdfast check ${this.file}\`)`
+  }
+}
+
+const parse = (file: string, text: string): unknown => file.endsWith(".json") ? JSON.parse(text) : Yaml.parse(text)
+
+/** Goes along a path of keys, `policies.stock`; `undefined` where there is nothing. */
+const at = (value: unknown, path: string): unknown =>
+  path.split(".").filter((key) => key !== "").reduce<unknown>(
+    (value, key) => Predicate.isReadonlyObject(value) && Object.hasOwn(value, key) ? value[key] : undefined,
+    value
+  )
+
+/** Reads what a file says at a path of keys; the empty path is the whole of it. */
+export const read = Effect.fnUntraced(function*(
+  file: string,
+  path: string
+): Effect.fn.Return<unknown, Unreadable, FileSystem.FileSystem> {
+  const fs = yield* FileSystem.FileSystem
+  const text = yield* Effect.mapError(
+    fs.readFileString(file),
+    (error) =>
+      new Unreadable({
+        message: error.reason._tag === "NotFound" ? `there is no file ${file}` : `${file}: ${error.message}`
+      })
+  )
+  const value = yield* Effect.try({
+    try: () => parse(file, text),
+    catch: (error) =>
+      new Unreadable({
+        message: `${file} is neither YAML nor JSON: ${Predicate.isError(error) ? error.message : String(error)}`
+      })
+  })
+  const found = at(value, path)
+  return found === undefined || found === null
+    ? yield* new Unreadable({ message: path === "" ? `${file} is empty` : `${file} has nothing at ${path}` })
+    : found
+})
+
+const format = SchemaIssue.makeFormatterStandardSchemaV1({
+  leafHook: (issue) => {
+    switch (issue._tag) {
+      case "UnexpectedKey":
+        return "nothing has this key"
+      case "MissingKey":
+        return "is missing"
+      default: {
+        const expected = SchemaIssue.defaultLeafHook(issue)
+        return SchemaIssue.hasInput(issue) && !expected.includes(", got ")
+          ? `${expected}, got ${JSON.stringify(issue.input)}`
+          : expected
+      }
+    }
+  }
+})
+
+const shown = (path: ReadonlyArray<unknown>): string =>
+  path.map((key) => String(Predicate.isReadonlyObject(key) && "key" in key ? key["key"] : key)).join(".")
+
+/** What is wrong, by path; what is said of one place is said once. */
+export const issuesOf = (error: Schema.SchemaError): ReadonlyArray<Issue> => {
+  const issues = format(error.issue).issues.map(({ message, path }) => ({
+    path: shown(path ?? []),
+    reason: message.split("\n").map((line) => line.trim()).join(" ")
+  }))
+  return issues.filter((issue, index) =>
+    issues.findIndex((other) => other.path === issue.path && other.reason === issue.reason) === index
+  )
+}
+
+/** The options of the policy that a file holds at a path of keys. */
+export const options = Effect.fnUntraced(function*(file: string, path: string) {
+  const data = yield* Effect.mapError(
+    PolicyData.decode(yield* read(file, path)),
+    (error) => new Refused({ file, issues: issuesOf(error) })
+  )
+  return PolicyData.toOptions(data)
+})
+
+/** The policy of such options, in words. */
+export const describe = (options: Omit<Policy.Options, "hedge">): Effect.Effect<Policy.Description> =>
+  Effect.map(Effect.scoped(Policy.make(options)), Policy.describe)

@@ -1,0 +1,99 @@
+/** What a person sees of a simulation in a terminal: pure functions to lines of text. */
+import Table from "cli-table3"
+import { plot } from "simple-ascii-chart"
+import * as Screen from "../demo/Screen.ts"
+import type { Outcome, Scenario, Summary } from "./Simulation.ts"
+
+type Style = Screen.Style
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
+
+/** A time as a person reads it, of milliseconds. */
+export const time = (millis: number): string =>
+  Number.isNaN(millis) ? "-" : millis < 1_000 ? `${Math.round(millis)} ms` : Screen.seconds(millis)
+
+/** What happens in the scenario, in words. */
+export const scene = (scenario: Scenario): string =>
+  `${scenario.minutes} minutes with ${scenario.callsPerMinute} calls a minute to a dependency that answers in ` +
+  `${time(scenario.latency)} and is down from minute ${scenario.downFrom} to minute ${scenario.downTo}; ` +
+  `down, it lets ${percent(scenario.hang)} of what reaches it hang, and fails the rest after a second`
+
+export const header = (scenario: Scenario, style: Style): ReadonlyArray<string> => [
+  `${style.paint("title", "Holdfast simulation")}  ${style.paint("quiet", `seed ${scenario.seed}`)}`,
+  ...wrapped(`${scene(scenario)}.`, 92)
+]
+
+const wrapped = (text: string, width: number): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + word.length < width) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
+}
+
+/** A column of the table: its title, and what it says of a policy. */
+export const columns: ReadonlyArray<readonly [title: string, cell: (summary: Summary) => string]> = [
+  ["succeed", ({ succeeded }) => percent(succeeded)],
+  ["when it is up", ({ succeededOutside }) => percent(succeededOutside)],
+  ["load when down*", ({ amplification }) => `${amplification.toFixed(2)} x`],
+  ["most at once", ({ peak }) => String(peak)],
+  ["wait, median", ({ median }) => time(median)],
+  ["wait, p99", ({ p99 }) => time(p99)]
+]
+
+/** The policies beside each other. */
+export const table = (summaries: ReadonlyArray<Summary>, style: Style): ReadonlyArray<string> => {
+  const rows = new Table({
+    style: { "head": [], "border": [], "compact": true, "padding-left": 1 },
+    colAligns: ["left", ...columns.map(() => "right" as const)],
+    chars: Object.fromEntries(
+      [
+        ...["top", "bottom", "left", "right"].flatMap((side) => [side, `${side}-mid`, `${side}-left`, `${side}-right`]),
+        "mid",
+        "mid-mid",
+        "left-mid",
+        "right-mid",
+        "middle"
+      ].map((edge) => [edge, ""])
+    )
+  })
+  rows.push(["", ...columns.map(([title]) => style.paint("quiet", title))])
+  for (const summary of summaries) {
+    rows.push([style.paint("strong", summary.name), ...columns.map(([, cell]) => cell(summary))])
+  }
+  const unended = summaries.filter(({ unended }) => unended > 0)
+  return [
+    ...rows.toString().split("\n").map((line) => line.trimEnd()),
+    style.paint("quiet", "  * attempts that reach it by calls; the waits are those of calls while it is down"),
+    ...unended.map(({ name, unended }) =>
+      style.paint("bad", `  ${unended} calls under "${name}" had not ended a quarter of an hour after the last one began`)
+    )
+  ]
+}
+
+/** What reached the dependency, minute by minute, one plot a policy. */
+export const plots = (scenario: Scenario, outcomes: ReadonlyArray<Outcome>, style: Style): ReadonlyArray<string> => {
+  const most = Math.max(...outcomes.flatMap(({ minutes }) => minutes.map(({ attempts }) => attempts)))
+  return outcomes.flatMap(({ minutes, name }) => [
+    "",
+    `  ${style.paint("strong", name)}  ${style.paint("quiet", "attempts a minute that reach the dependency")}`,
+    ...plot(minutes.map(({ attempts }, i): [number, number] => [i, attempts]), {
+      width: 72,
+      height: 6,
+      yRange: [0, most],
+      customXAxisTicks: [0, scenario.downFrom, scenario.downTo, scenario.minutes],
+      customYAxisTicks: [0, scenario.callsPerMinute, most],
+      formatter: String
+    }).split("\n").filter((line) => line.trim() !== "").map((line) => `  ${line}`.trimEnd())
+  ])
+}
+
+/** The line that is drawn over and over while it runs. */
+export const waiting = (name: string, minute: number, of: number, style: Style): string => {
+  const width = 30
+  const done = Math.round((minute / of) * width)
+  return `${style.paint("quiet", name.padEnd(18))} ${style.paint("good", "█".repeat(done))}` +
+    `${style.paint("quiet", "░".repeat(width - done))} minute ${minute} of ${of}`
+}
