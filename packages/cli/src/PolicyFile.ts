@@ -39,15 +39,15 @@ export class Refused extends Data.TaggedError("Refused")<{
 
 const parse = (file: string, text: string): unknown => file.endsWith(".json") ? JSON.parse(text) : Yaml.parse(text)
 
-/** Goes along a path of keys, `policies.stock`; `undefined` where there is nothing. */
-const at = (value: unknown, path: string): unknown =>
-  path.split(".").filter((key) => key !== "").reduce<unknown>(
+/** Goes along a path of keys; `undefined` where there is nothing. */
+const at = (value: unknown, keys: ReadonlyArray<string>): unknown =>
+  keys.reduce<unknown>(
     (value, key) => Predicate.isReadonlyObject(value) && Object.hasOwn(value, key) ? value[key] : undefined,
     value
   )
 
-/** Reads what a file says at a path of keys; the empty path is the whole of it. */
-export const read = Effect.fnUntraced(function*(
+/** Reads what a file says at a path of keys, `policies.stock`; the empty path is the whole of it. */
+const read = Effect.fnUntraced(function*(
   file: string,
   path: string
 ): Effect.fn.Return<unknown, Unreadable, FileSystem.FileSystem> {
@@ -66,38 +66,32 @@ export const read = Effect.fnUntraced(function*(
         message: `${file} is neither YAML nor JSON: ${Predicate.isError(error) ? error.message : String(error)}`
       })
   })
-  const found = at(value, path)
+  const found = at(value, path.split(".").filter((key) => key !== ""))
   return found === undefined || found === null
     ? yield* new Unreadable({ message: path === "" ? `${file} is empty` : `${file} has nothing at ${path}` })
     : found
 })
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1({
-  leafHook: (issue) => {
-    switch (issue._tag) {
-      case "UnexpectedKey":
-        return "nothing has this key"
-      case "MissingKey":
-        return "is missing"
-      default: {
-        const expected = SchemaIssue.defaultLeafHook(issue)
-        return SchemaIssue.hasInput(issue) && !expected.includes(", got ")
-          ? `${expected}, got ${JSON.stringify(issue.input)}`
-          : expected
-      }
-    }
-  }
+  leafHook: (issue) =>
+    issue._tag === "UnexpectedKey"
+      ? "nothing has this key"
+      : issue._tag === "MissingKey"
+      ? "is missing"
+      : SchemaIssue.defaultLeafHook(issue)
 })
 
-const shown = (path: ReadonlyArray<unknown>): string =>
-  path.map((key) => String(Predicate.isReadonlyObject(key) && "key" in key ? key["key"] : key)).join(".")
+const keysOf = (path: ReadonlyArray<unknown>): ReadonlyArray<string> =>
+  path.map((key) => String(Predicate.isReadonlyObject(key) && "key" in key ? key["key"] : key))
 
-/** What is wrong, by path; what is said of one place is said once. */
-export const issuesOf = (error: Schema.SchemaError): ReadonlyArray<Issue> => {
-  const issues = format(error.issue).issues.map(({ message, path }) => ({
-    path: shown(path ?? []),
-    reason: message.split("\n").map((line) => line.trim()).join(" ")
-  }))
+/** What is wrong with what a file says, by path; what is said of one place is said once. */
+const issuesOf = (input: unknown, error: Schema.SchemaError): ReadonlyArray<Issue> => {
+  const issues = format(error.issue).issues.map(({ message, path }) => {
+    const keys = keysOf(path ?? [])
+    const reason = message.split("\n").map((line) => line.trim()).join(" ")
+    const got = /^Expected (?!.*, got )/u.test(reason) ? `, got ${JSON.stringify(at(input, keys))}` : ""
+    return { path: keys.join("."), reason: reason + got }
+  })
   return issues.filter((issue, index) =>
     issues.findIndex((other) => other.path === issue.path && other.reason === issue.reason) === index
   )
@@ -105,9 +99,10 @@ export const issuesOf = (error: Schema.SchemaError): ReadonlyArray<Issue> => {
 
 /** The options of the policy that a file holds at a path of keys. */
 export const options = Effect.fnUntraced(function*(file: string, path: string) {
+  const input = yield* read(file, path)
   const data = yield* Effect.mapError(
-    PolicyData.decode(yield* read(file, path)),
-    (error) => new Refused({ file, issues: issuesOf(error) })
+    PolicyData.decode(input),
+    (error) => new Refused({ file, issues: issuesOf(input, error) })
   )
   return PolicyData.toOptions(data)
 })

@@ -1,0 +1,77 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Candidates from "@holdfast/cli/simulate/Candidates"
+import * as Report from "@holdfast/cli/simulate/Report"
+import * as Simulation from "@holdfast/cli/simulate/Simulation"
+import * as Effect from "effect/Effect"
+
+const scenario: Simulation.Scenario = {
+  minutes: 20,
+  callsPerMinute: 60,
+  downFrom: 5,
+  downTo: 15,
+  hang: 0.5,
+  latency: 50,
+  seed: 1
+}
+
+const live = (candidate: Simulation.Candidate, change?: Partial<Simulation.Scenario>) => {
+  const changed = { ...scenario, ...change }
+  return Effect.map(
+    Simulation.run(changed, candidate, () => {}),
+    (outcome) => ({ outcome, summary: Simulation.summarise(changed, outcome) })
+  )
+}
+
+describe("Simulation.run", () => {
+  it.effect("shows that plain retries multiply the load, a budget bounds it, and a breaker takes it away", () =>
+    Effect.gen(function*() {
+      const [timeout, retries, budget, breaker] = yield* Effect.forEach(Candidates.all, (candidate) => live(candidate))
+      assert.strictEqual(timeout?.summary.amplification, 1)
+      assert.isAbove(retries?.summary.amplification ?? NaN, 3.8)
+      assert.isAtMost(budget?.summary.amplification ?? NaN, 1.35)
+      assert.isBelow(breaker?.summary.amplification ?? NaN, 0.1)
+      assert.isBelow(breaker?.summary.median ?? NaN, 1)
+      for (const { summary } of [timeout!, retries!, budget!, breaker!]) {
+        assert.strictEqual(summary.calls, 1_200)
+        assert.strictEqual(summary.unended, 0)
+        assert.isAbove(summary.succeededOutside, 0.95)
+      }
+    }))
+
+  it.effect("spreads the calls over the minutes, and counts each where it began", () =>
+    Effect.gen(function*() {
+      const { outcome } = yield* live(Candidates.timeout)
+      for (const { attempts, calls, took } of outcome.minutes) {
+        assert.isAbove(calls, 25)
+        assert.isBelow(calls, 110)
+        assert.deepStrictEqual([attempts, took.length], [calls, calls])
+      }
+    }))
+
+  it.effect("goes the same way when the seed is the same, and another when it is not", () =>
+    Effect.gen(function*() {
+      const { outcome } = yield* live(Candidates.whole)
+      assert.deepStrictEqual((yield* live(Candidates.whole)).outcome, outcome)
+      assert.notDeepEqual((yield* live(Candidates.whole, { seed: 2 })).outcome, outcome)
+    }))
+
+  it.effect("tells of calls that never end", () =>
+    Effect.gen(function*() {
+      const { summary } = yield* live({ name: "none", options: {} }, { hang: 1 })
+      assert.isAbove(summary.unended, 400)
+    }))
+})
+
+describe("Report.html", () => {
+  it.effect("needs nothing from anywhere, and shows a name as it is written", () =>
+    Effect.gen(function*() {
+      const { outcome, summary } = yield* live({ name: "<stock> & \"co\"", options: {} }, { hang: 0 })
+      const page = Report.html(scenario, [{ outcome, summary, words: ["retry: <none>"] }])
+      assert.notMatch(page, /https?:|src=|href=|@import|url\(|<script/u)
+      assert.include(page, "&lt;stock&gt; &amp; &quot;co&quot;")
+      assert.notInclude(page, "<stock>")
+      assert.notInclude(page, "NaN")
+      assert.strictEqual(page.match(/<svg /gu)?.length, 3)
+      assert.strictEqual(page.match(/<polyline /gu)?.length, 3)
+    }))
+})

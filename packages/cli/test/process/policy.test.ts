@@ -1,0 +1,133 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Holdfast from "./holdfast.ts"
+
+/** A directory of its own with these files in it. */
+const directory = (files: Record<string, string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const path = mkdtempSync(join(tmpdir(), "holdfast-"))
+      for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text)
+      return path
+    }),
+    (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+  )
+
+const stock = `
+policies:
+  stock:
+    name: stock
+    deadline: 30 seconds
+    retry:
+      times: 3
+      backoff: { type: exponential, initial: 1 second, max: 16 seconds, jitter: full }
+    attemptTimeout: 10
+`
+
+const oneLine = (stderr: string) => assert.match(stderr, /^holdfast: [^\n]+\n$/u)
+
+describe("holdfast check", { timeout: 60_000 }, () => {
+  it.live("says what a policy means, of a part of a YAML file or of a JSON file", () =>
+    Effect.gen(function*() {
+      const path = yield* directory({ "app.yaml": stock, "stock.json": "{ \"retry\": { \"times\": 1 } }" })
+      const yaml = yield* Holdfast.run(["check", join(path, "app.yaml"), "--at", "policies.stock"])
+      assert.deepStrictEqual([yaml.code, yaml.stderr], [0, ""])
+      assert.match(yaml.stdout, /✓ .*app\.yaml at policies\.stock is the policy "stock"/u)
+      assert.match(yaml.stdout, /deadline +the call ends within 30s[^]*retry +up to 3 retries[^]*attemptTimeout +/u)
+      assert.include(yaml.stdout, "A call is executed at most 4 times, and takes at most 30s.")
+
+      const json = yield* Holdfast.run(["check", join(path, "stock.json"), "--json"])
+      assert.strictEqual(json.code, 0)
+      const found = JSON.parse(json.stdout) as { readonly ok: boolean; readonly attempts: number; readonly millis: null }
+      assert.deepStrictEqual([found.ok, found.attempts, found.millis], [true, 2, null])
+    }))
+
+  it.live("says what is wrong by path and reason, all of it at once", () =>
+    Effect.gen(function*() {
+      const path = yield* directory({
+        "bad.yaml": "retri: 3\nbulkhead: { limit: many }\nretry: { backoff: { type: exponential, factor: 0.5 } }\n",
+        "impossible.yaml": "deadline: 1 second\nattemptTimeout: 10 seconds\n"
+      })
+      const bad = yield* Holdfast.run(["check", join(path, "bad.yaml")])
+      assert.deepStrictEqual([bad.code, bad.stderr], [1, ""])
+      assert.match(bad.stdout, /^ +retri +nothing has this key$/mu)
+      assert.match(bad.stdout, /^ +bulkhead\.limit +Expected number, got "many"$/mu)
+      assert.match(bad.stdout, /^ +retry\.backoff +Backoff\.exponential: factor must be 1 or more, got 0\.5$/mu)
+
+      const impossible = yield* Holdfast.run(["check", join(path, "impossible.yaml"), "--json"])
+      assert.strictEqual(impossible.code, 1)
+      const { issues } = JSON.parse(impossible.stdout) as { readonly issues: ReadonlyArray<{ readonly reason: string }> }
+      assert.match(issues[0]?.reason ?? "", /attemptTimeout must not be longer than the deadline/u)
+    }))
+
+  it.live("says in one line that there is nothing to read", () =>
+    Effect.gen(function*() {
+      const path = yield* directory({ "broken.yaml": "a: [1,\n b: {", "empty.yaml": "", "app.yaml": stock })
+      const cases = [
+        [["absent.yaml"], /there is no file .*absent\.yaml/u],
+        [["broken.yaml"], /neither YAML nor JSON/u],
+        [["empty.yaml"], /is empty/u],
+        [["app.yaml", "--at", "policies.absent"], /has nothing at policies\.absent/u]
+      ] as const
+      for (const [[file, ...rest], says] of cases) {
+        const ended = yield* Holdfast.run(["check", join(path, file), ...rest])
+        assert.deepStrictEqual([ended.code, ended.stdout], [2, ""])
+        oneLine(ended.stderr)
+        assert.match(ended.stderr, says)
+      }
+    }))
+})
+
+describe("holdfast simulate", { timeout: 60_000 }, () => {
+  const short = ["--minutes", "6", "--calls", "30", "--down-from", "2", "--down-to", "4"]
+
+  it.live("compares a file's policy with less, draws it and writes a page", () =>
+    Effect.gen(function*() {
+      const path = yield* directory({ "app.yaml": stock })
+      const report = join(path, "report.html")
+      const args = ["simulate", join(path, "app.yaml"), "--at", "policies.stock", ...short]
+      const ended = yield* Holdfast.run([...args, "--report", report])
+      assert.deepStrictEqual([ended.code, ended.stderr], [0, ""])
+      assert.match(ended.stdout, /^ timeout alone .* x .*\n retries .*\n stock .*$/mu)
+      assert.strictEqual(ended.stdout.match(/attempts a minute that reach the dependency/gu)?.length, 3)
+      assert.notInclude(ended.stdout, "\u001b")
+      assert.include(ended.stdout, `The report is in ${report}`)
+      assert.match(readFileSync(report, "utf8"), /^<!doctype html>[^]*<polyline [^]*retry: up to 3 retries[^]*<\/html>\n$/u)
+    }))
+
+  it.live("gives the same numbers for the same seed, as data", () =>
+    Effect.gen(function*() {
+      const [first, second, other] = yield* Effect.all(
+        ["3", "3", "4"].map((seed) => Holdfast.run(["simulate", "--json", "--seed", seed, ...short])),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual([first?.code, first?.stderr], [0, ""])
+      assert.strictEqual(second?.stdout, first?.stdout)
+      assert.notStrictEqual(other?.stdout, first?.stdout)
+      const { policies } = JSON.parse(first?.stdout ?? "") as {
+        readonly policies: ReadonlyArray<{ readonly calls: number; readonly minutes: ReadonlyArray<unknown> }>
+      }
+      assert.deepStrictEqual(policies.map(({ calls, minutes }) => [calls, minutes.length]), Array(4).fill([180, 6]))
+    }))
+
+  it.live("refuses what cannot be in one line", () =>
+    Effect.gen(function*() {
+      const path = yield* directory({ "bad.yaml": "retry: { times: -1 }\n" })
+      const cases = [
+        [["--down-from", "9", "--down-to", "3"], 2, /--down-from must be before --down-to/u],
+        [["--minutes", "0"], 2, /--minutes must be from 1 to 1440/u],
+        [["--hang", "2"], 2, /--hang must be a share/u],
+        [[join(path, "bad.yaml")], 1, /is no policy that can be: .*times/u],
+        [[...short, "--report", join(path, "absent", "x.html")], 2, /the report cannot be written/u]
+      ] as const
+      for (const [args, code, says] of cases) {
+        const ended = yield* Holdfast.run(["simulate", ...args])
+        assert.strictEqual(ended.code, code)
+        oneLine(ended.stderr)
+        assert.match(ended.stderr, says)
+      }
+    }))
+})
