@@ -1,144 +1,200 @@
 /**
- * `holdfast chat`: asks the providers that the environment names, the real ones, and streams the answer.
+ * `holdfast chat`: asks the providers that the environment names, the real ones, and streams the answer. Without a question
+ * it holds a session: of the lines of stdin, or with a person at a terminal.
  *
- * The answer, and nothing else, goes to stdout; one line about it goes to stderr, so that `holdfast chat ... > answer.txt`
- * does what it looks like.
+ * The answers, and nothing else, go to stdout; what is to say about them goes to stderr, so that
+ * `holdfast chat ... > answer.txt` does what it looks like.
  */
 import * as UndiciTransport from "@holdfast/http/UndiciTransport"
-import * as ChainError from "@holdfast/llm/ChainError"
-import * as ChainEvent from "@holdfast/llm/ChainEvent"
+import * as ChatService from "@holdfast/llm/ChatService"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
-import type * as AiError from "effect/ai/AiError"
-import * as LanguageModel from "effect/ai/LanguageModel"
-import type * as Response from "effect/ai/Response"
+import * as Cause from "effect/Cause"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
-import * as Clock from "effect/Clock"
+import * as Flag from "effect/cli/Flag"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Console from "effect/Console"
-import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Runtime from "effect/Runtime"
+import * as Option from "effect/Option"
+import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
-import * as Terminal from "effect/Terminal"
-import * as Screen from "./demo/Screen.ts"
-import * as FailureWords from "./FailureWords.ts"
+import * as SampleTools from "./chat/SampleTools.ts"
+import * as Session from "./chat/Session.ts"
 import { paragraph } from "./internal/paragraph.ts"
+import * as Interruption from "./Interruption.ts"
 
-/** There was no answer; `message` is the line for stderr. */
-export class ChatFailed extends Data.TaggedError("ChatFailed")<{
-  readonly message: string
-  /** 1 when the providers were asked, 2 when there was nothing or nobody to ask. */
-  readonly exitCode: 1 | 2
-}> {
-  override readonly [Runtime.errorExitCode] = this.exitCode
+interface Input {
+  readonly question: Option.Option<string>
+  readonly interactive: boolean
+  readonly provider: Option.Option<string>
+  readonly system: Option.Option<string>
+  readonly tool: ReadonlyArray<SampleTools.Name>
+  readonly json: boolean
 }
 
-const plural = (count: number, word: string) => `${count} ${word}${count === 1 ? "" : "s"}`
-
-/** Each provider with the last thing it said. */
-const lastWords = (attempts: ChainError.AllProvidersFailed["attempts"]): string => {
-  const last = new Map(attempts.map((attempt) => [`${attempt.provider}/${attempt.model}`, attempt.reason]))
-  return [...last].map(([provider, reason]) => `${provider}: ${FailureWords.sentence(reason)}`).join("; ")
-}
-
-const toChatFailed = (error: AiError.AiError): ChatFailed => {
-  if (ChainError.isStreamInterrupted(error)) {
-    return new ChatFailed({
-      message: `the answer above broke off and is not whole (${error.provider}/${error.model}: ` +
-        `${FailureWords.sentence(error.reason)}); ask again`,
-      exitCode: 1
-    })
-  }
-  return new ChatFailed({
-    message: ChainError.isAllProvidersFailed(error)
-      ? `no answer; ${lastWords(error.attempts)}`
-      : `no answer: ${FailureWords.sentence(error.reason)}`,
-    exitCode: 1
-  })
-}
-
-interface Story {
-  attempts: number
-  provider: string
-  usage: Response.Usage | undefined
-}
-
-const tokens = (usage: Response.Usage | undefined): string => {
-  const input = usage?.inputTokens.total
-  const output = usage?.outputTokens.total
-  return input === undefined || output === undefined ? "tokens unknown" : `${input} + ${output} tokens`
-}
-
-const ask = Effect.fnUntraced(function*(question: string) {
-  const terminal = yield* Terminal.Terminal
-  const start = yield* Clock.monotonicTimeNanos
-  const story: Story = { attempts: 0, provider: "", usage: undefined }
-  let lastText = ""
-  yield* LanguageModel.streamText({ prompt: question }).pipe(
-    Stream.runForEach((part) => {
-      if (part.type !== "text-delta" || part.delta === "") {
-        return Effect.void
-      }
-      lastText = part.delta
-      return terminal.display(part.delta)
-    }),
-    Effect.ensuring(
-      Effect.suspend(() =>
-        lastText === "" || lastText.endsWith("\n") ? Effect.void : Effect.ignore(terminal.display("\n"))
-      )
-    ),
-    ChainEvent.observe((event) => {
-      if (event._tag === "AttemptStarted") {
-        story.attempts++
-      } else if (event._tag === "AttemptSucceeded") {
-        story.provider = `${event.provider}/${event.model}`
-        story.usage = event.usage
-      }
-    }),
-    Effect.catchTag("AiError", (error) => Effect.fail(toChatFailed(error)))
-  )
-  const millis = Number((yield* Clock.monotonicTimeNanos) - start) / 1e6
-  yield* Console.error(
-    `${story.provider}, ${plural(story.attempts, "attempt")}, ${tokens(story.usage)}, ${Screen.seconds(millis)}`
-  )
+const nothingToAsk = new Session.ChatFailed({
+  message: "there is nothing to ask: holdfast chat \"a question\", or lines on stdin, or --interactive",
+  exitCode: 2
 })
 
-/** The chain that the environment describes. */
-const chain = ProviderChain.layerConfig().pipe(
-  Layer.provide(UndiciTransport.layer()),
-  Layer.catchTag(
-    "ConfigError",
-    ({ cause }) =>
-      Layer.effectContext(Effect.fail(new ChatFailed({ message: FailureWords.firstLine(cause.message), exitCode: 2 })))
-  )
-)
+/** What is wrong with each provider, one after the other. */
+const inOneLine = (message: string): string => {
+  const [head = "", ...rest] = message.split("\n").map((line) => line.replace(/^- /u, "").trim())
+  return rest.length === 0 ? head : `${head} ${rest.join("; ")}`
+}
 
-const chat = ({ question }: { readonly question: string }) =>
-  question.trim() === ""
-    ? Effect.fail(new ChatFailed({ message: "the question is empty: holdfast chat \"a question\"", exitCode: 2 }))
-    : Effect.provide(ask(question), chain)
+/** The conversation over the chain that the environment describes, or over those of its providers that are named. */
+const service = ({ provider }: Input) => {
+  const named = Option.map(
+    provider,
+    (name) => ConfigProvider.layerAdd(ConfigProvider.fromUnknown({ PROVIDER_PRIORITY: name }), { asPrimary: true })
+  )
+  const chain = ChatService.layerConfig().pipe(
+    Layer.provide(ProviderChain.layerConfig()),
+    Layer.provide(UndiciTransport.layer()),
+    Layer.provide(Option.getOrElse(named, () => Layer.empty))
+  )
+  return chain.pipe(
+    Layer.catchTag("ConfigError", ({ cause }) => {
+      const message = inOneLine(cause.message)
+      return Layer.effectContext(Effect.fail(
+        new Session.ChatFailed({
+          message: Option.isSome(provider) ? message.replaceAll("PROVIDER_PRIORITY", "--provider") : message,
+          exitCode: 2
+        })
+      ))
+    })
+  )
+}
+
+const lines = Stream.unwrap(Stdio.Stdio.useSync((stdio) =>
+  stdio.stdin.pipe(
+    Stream.decodeText(),
+    Stream.splitLines,
+    Stream.map((line) => line.trim()),
+    Stream.orDie
+  )
+))
+
+const prompt = Console.error("\nAsk, or ctrl-D:")
+
+/** With a person: what fails is said, and the session goes on; ctrl-C ends an answer. */
+const withPerson = Effect.fnUntraced(function*(session: Session.Session, first: Option.Option<string>) {
+  const answer = Effect.fnUntraced(function*(question: string) {
+    if (question !== "") {
+      const exit = yield* Interruption.guard(session.ask(question))
+      if (Exit.isFailure(exit)) {
+        if (Cause.hasInterruptsOnly(exit.cause)) yield* Console.error("(ended by ctrl-C, and forgotten)")
+        else {
+          const failed = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+          if (failed === undefined) return yield* Effect.failCause(exit.cause)
+          if (failed.isSaid !== true) yield* Console.error(`holdfast: ${failed.message}`)
+        }
+      }
+    }
+    yield* prompt
+  })
+  yield* Console.error("A session: ctrl-C ends an answer, ctrl-D the session.")
+  yield* answer(Option.getOrElse(first, () => ""))
+  yield* Stream.runForEach(lines, answer)
+})
+
+/** With the lines of stdin: each is asked, whatever became of those before it. */
+const withLines = Effect.fnUntraced(function*(session: Session.Session) {
+  let asked = 0
+  let failed = 0
+  yield* Stream.runForEach(Stream.filter(lines, (line) => line !== ""), (question) => {
+    asked++
+    return Effect.catchTag(session.ask(question), "ChatFailed", (error) => {
+      failed++
+      return error.isSaid === true ? Effect.void : Console.error(`holdfast: ${error.message}`)
+    })
+  })
+  if (asked === 0) return yield* nothingToAsk
+  if (failed > 0) {
+    return yield* new Session.ChatFailed({
+      message: `${failed} of ${asked} got no whole answer`,
+      exitCode: 1,
+      isSaid: true
+    })
+  }
+})
+
+const chat = Effect.fnUntraced(function*(input: Input) {
+  const { question } = input
+  if (Option.isSome(question) && question.value.trim() === "") {
+    return yield* new Session.ChatFailed({
+      message: "the question is empty: holdfast chat \"a question\"",
+      exitCode: 2
+    })
+  }
+  const stdio = yield* Stdio.Stdio
+  const interactive = input.interactive || (Option.isNone(question) && (yield* stdio.stdinIsTerminal))
+  const held = Effect.gen(function*() {
+    const session = yield* Session.make({
+      system: Option.getOrUndefined(input.system),
+      tools: input.tool,
+      json: input.json
+    })
+    if (interactive) return yield* withPerson(session, question)
+    return yield* Option.match(question, { onNone: () => withLines(session), onSome: session.ask })
+  })
+  yield* Effect.provide(held, service(input))
+})
 
 export const command = Command.make("chat", {
   question: Argument.String("question").pipe(
-    Argument.withDescription("What to ask. Quote it, so that the shell takes it for one argument")
+    Argument.withDescription(
+      "What to ask. Quote it, so that the shell takes it for one argument. Without one, the lines of stdin are asked"
+    ),
+    Argument.optional
+  ),
+  interactive: Flag.Boolean("interactive").pipe(
+    Flag.withAlias("i"),
+    Flag.withDescription("Holds a session with a person, as it does at a terminal when there is no question"),
+    Flag.withDefault(false)
+  ),
+  provider: Flag.String("provider").pipe(
+    Flag.withDescription("Asks this one alone, or these in this order: anthropic,ollama. Overrides PROVIDER_PRIORITY"),
+    Flag.optional
+  ),
+  system: Flag.String("system").pipe(
+    Flag.withDescription("What the model is told before anything else"),
+    Flag.optional
+  ),
+  tool: Flag.Literals("tool", SampleTools.names).pipe(
+    Flag.withDescription("Lets the model call this tool. May be given several times"),
+    Flag.atLeast(0)
+  ),
+  json: Flag.Boolean("json").pipe(
+    Flag.withDescription("Prints each answer as a line of JSON, with its whole story, when it is whole"),
+    Flag.withDefault(false)
   )
 }, chat).pipe(
   Command.withShortDescription("Asks your own providers, a local Ollama last"),
   Command.withDescription(paragraph(
     "Asks the first provider that answers, and streams the answer to stdout. One line on stderr",
-    "then says who answered, in how many attempts, for how many tokens and in what time.",
+    "then says who answered, in how many attempts, why the others did not, for how many tokens and",
+    "in what time. `holdfast doctor` says beforehand who would.",
+    "",
+    "Without a question it holds a session: questions and answers are remembered. Questions are the",
+    "lines of stdin, or what a person types at a terminal, where ctrl-C ends an answer and ctrl-D the",
+    "session. An answer that failed or was ended is forgotten, with its question.",
     "",
     "Who is asked, by environment variable:",
     "  OPENAI_API_KEY     a key of OpenAI's, or of whoever is at OPENAI_BASE_URL",
     "  OPENAI_BASE_URL    whoever speaks OpenAI's API: OpenRouter, Groq, vLLM, LM Studio, llama.cpp",
     "  OPENAI_MODEL       its model",
     "  ANTHROPIC_API_KEY  a key of Anthropic's; it is asked after OpenAI",
+    "  ANTHROPIC_BASE_URL whoever speaks Anthropic's API",
     "  ANTHROPIC_MODEL    its model",
     "  OLLAMA_HOST        where Ollama listens, such as 127.0.0.1:11434; it is asked last",
     "  OLLAMA_MODEL       its model, which must have been pulled",
     "  PROVIDER_PRIORITY  another order, such as anthropic,ollama",
     "  CONNECTIVITY_CHECK_URL  where to ask whether this machine is online; offline, no cloud is asked",
+    "  LLM_MAX_TOOL_ITERATIONS  how often tools may run for one answer",
     "",
     "Exit codes: 0 answered, 1 no whole answer, 2 wrong usage or nobody to ask,",
     "130 or 143 interrupted."
@@ -149,6 +205,8 @@ export const command = Command.make("chat", {
       command: "OLLAMA_HOST=127.0.0.1:11434 OLLAMA_MODEL=llama3.2 holdfast chat \"Why?\"",
       description: "Ask Ollama alone"
     },
-    { command: "holdfast chat \"Write a haiku\" > haiku.txt", description: "Keep the answer, read the story" }
+    { command: "holdfast chat --tool dice \"Throw two dice for me\"", description: "Let the model call a tool" },
+    { command: "holdfast chat \"Write a haiku\" > haiku.txt", description: "Keep the answer, read the story" },
+    { command: "holdfast chat --json < questions.txt", description: "One line of JSON an answer" }
   ])
 )

@@ -30,7 +30,9 @@ const clearLine = "\r\u001b[2K"
 
 const examine = Effect.fnUntraced(function*(input: { readonly json: boolean; readonly timeout: number }) {
   if (!(input.timeout > 0)) {
-    return yield* new SettingsRefused({ message: `--timeout must be a number of seconds above zero, got ${input.timeout}` })
+    return yield* new SettingsRefused({
+      message: `--timeout must be a number of seconds above zero, got ${input.timeout}`
+    })
   }
   const terminal = yield* Terminal.Terminal
   const can = yield* TerminalCapabilities.TerminalCapabilities

@@ -18,8 +18,8 @@ import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
 import * as ChatCommand from "./ChatCommand.ts"
-import * as DemoCommand from "./DemoCommand.ts"
 import * as CheckCommand from "./CheckCommand.ts"
+import * as DemoCommand from "./DemoCommand.ts"
 import * as DoctorCommand from "./DoctorCommand.ts"
 import { paragraph } from "./internal/paragraph.ts"
 import * as SimulateCommand from "./SimulateCommand.ts"
@@ -32,7 +32,13 @@ export const command = Command.make("holdfast").pipe(
     "",
     "Exit codes: 0 done, 1 it did not work, 2 wrong usage or configuration, 130 or 143 interrupted."
   )),
-  Command.withSubcommands([DemoCommand.command, DoctorCommand.command, ChatCommand.command, CheckCommand.command, SimulateCommand.command]),
+  Command.withSubcommands([
+    DemoCommand.command,
+    DoctorCommand.command,
+    ChatCommand.command,
+    CheckCommand.command,
+    SimulateCommand.command
+  ]),
   Command.withExamples([
     { command: "holdfast demo", description: "See a chain of providers at work while its cloud fails" },
     { command: "holdfast doctor", description: "See who would answer you, and why not the others" },

@@ -2,14 +2,15 @@
 /**
  * The process around the program: what only a process has (signals, exit codes, a broken pipe) is here and nowhere else.
  */
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import { readFileSync } from "node:fs"
 import * as Holdfast from "./Holdfast.ts"
+import { Interruption } from "./Interruption.ts"
 
 const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }
 
@@ -27,10 +28,30 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error
 })
 
+// Ctrl-C ends what is guarded against it, if anything is, and the program otherwise.
+const guarded = Context.get(Context.empty(), Interruption)
+const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
+  let signalled = false
+  const interrupt = () => {
+    signalled = true
+    fiber.interruptUnsafe(fiber.id)
+  }
+  const onSigint = () => guarded.end === undefined ? interrupt() : guarded.end()
+  process.on("SIGINT", onSigint)
+  process.on("SIGTERM", interrupt)
+  fiber.addObserver((exit) => {
+    process.off("SIGINT", onSigint)
+    process.off("SIGTERM", interrupt)
+    teardown(exit, (code) => {
+      if (signalled || code !== 0) process.exit(code)
+    })
+  })
+})
+
 Holdfast.run(manifest.version).pipe(
   Effect.provide(TerminalCapabilities.layer.pipe(Layer.provideMerge(NodeServices.layer))),
   (program) =>
-    NodeRuntime.runMain(program, {
+    runMain(program, {
       disableErrorReporting: true,
       teardown: (exit, onExit) =>
         Runtime.defaultTeardown(exit, (code) => onExit(code === 130 && terminated ? 143 : code))

@@ -76,10 +76,13 @@ describe("Demo.run", () => {
   it.live("does not take an answer for whole whose tool ran twice", () =>
     Effect.gen(function*() {
       const twice: Demo.Asker = {
-        ask: (options) => Effect.tap(asker.ask(options), () => Effect.sync(() => options.reserve({ item: "", count: 1 })))
+        ask: (options) =>
+          Effect.tap(asker.ask(options), () => Effect.sync(() => options.reserve({ item: "", count: 1 })))
       }
       const events = yield* record(twice)
-      const errands = events.filter((event) => event._tag === "AskEnded" && event.client === "holdfast" && event.ask > 6)
+      const errands = events.filter((event) =>
+        event._tag === "AskEnded" && event.client === "holdfast" && event.ask > 6
+      )
       assert.deepStrictEqual(
         errands.map((event) => event._tag === "AskEnded" ? [event.verdict, event.toolRuns] : []),
         [["wrong", 2], ["wrong", 2]]

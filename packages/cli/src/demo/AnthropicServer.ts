@@ -78,7 +78,9 @@ export const make = Effect.fnUntraced(function*(options: {
     cut: CloudServer.Cut | undefined
   ) {
     const reply = Question.reply("anthropic", {
-      text: textOf(request.messages.findLast((message) => message.role === "user" && toolResult(message) === undefined)),
+      text: textOf(
+        request.messages.findLast((message) => message.role === "user" && toolResult(message) === undefined)
+      ),
       offersTool: request.tools?.some((tool) => tool.name === "reserve") ?? false,
       toolSaid: toolResult(request.messages.at(-1))
     })

@@ -128,7 +128,9 @@ export const connect = Effect.fnUntraced(function*(providers: Providers): Effect
       }))
 
       /** One answer of a model's: words, or the call of a tool with what the tool gave. */
-      const turn = (prompt: Prompt.Prompt): Effect.Effect<Parts, AiError.AiError, Tool.HandlersFor<typeof Tools.tools>> =>
+      const turn = (
+        prompt: Prompt.Prompt
+      ): Effect.Effect<Parts, AiError.AiError, Tool.HandlersFor<typeof Tools.tools>> =>
         mode === "whole"
           ? Effect.map(model.generateText({ prompt, toolkit: Tools }), (response) => {
             onText(response.text)

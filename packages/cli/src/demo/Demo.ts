@@ -158,8 +158,7 @@ const askHoldfast = Effect.fnUntraced(function*(
     question: ask.question.text,
     mode: ask.mode,
     reserve: desk.reserve,
-    tell: (told) =>
-      emit(told._tag === "AttemptEnded" ? { ...at, attempt: ++requests, ...told } : { ...at, ...told }),
+    tell: (told) => emit(told._tag === "AttemptEnded" ? { ...at, attempt: ++requests, ...told } : { ...at, ...told }),
     onText: (text) => emit({ _tag: "Said", text })
   }))
   return {

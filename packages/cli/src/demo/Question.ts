@@ -32,9 +32,11 @@ const budget: Question = {
   text: "Why should retries have a budget?",
   reserve: undefined,
   answers: {
-    openai: "Because a service that is down gets more calls from retries than from users. A budget keeps retries to a " +
+    openai:
+      "Because a service that is down gets more calls from retries than from users. A budget keeps retries to a " +
       "share of the traffic, so the service can get up again.",
-    anthropic: "A retry is a bet that the next attempt fares better. In an outage every bet is lost, so a budget says " +
+    anthropic:
+      "A retry is a bet that the next attempt fares better. In an outage every bet is lost, so a budget says " +
       "how many may be made.",
     ollama:
       "Retries multiply load when there is least room for it. A budget caps them at a share of all calls, and the " +
@@ -47,9 +49,11 @@ const half: Question = {
   text: "Is half an answer better than none?",
   reserve: undefined,
   answers: {
-    openai: "Only if you know that it is half. An answer that was cut and looks whole is worse than an error, because " +
+    openai:
+      "Only if you know that it is half. An answer that was cut and looks whole is worse than an error, because " +
       "nobody goes back to check it.",
-    anthropic: "Half an answer is a claim without its condition. Show it as half, or ask again; never pass it on as the " +
+    anthropic:
+      "Half an answer is a claim without its condition. Show it as half, or ask again; never pass it on as the " +
       "whole.",
     ollama: "Not when it looks whole. Check for the end that the protocol promises, and call everything else a failure."
   }
@@ -60,8 +64,10 @@ const umbrellas: Question = {
   text: "Reserve two umbrellas for me.",
   reserve: { item: "umbrella", count: 2 },
   answers: {
-    openai: "Two umbrellas are set aside for you. Your reservation is {reservation}, and it holds until the rain stops.",
-    anthropic: "I have put two umbrellas aside under {reservation}; give that number at the counter and they are yours.",
+    openai:
+      "Two umbrellas are set aside for you. Your reservation is {reservation}, and it holds until the rain stops.",
+    anthropic:
+      "I have put two umbrellas aside under {reservation}; give that number at the counter and they are yours.",
     ollama: "Done: {reservation} holds two umbrellas in your name, ready when you are."
   }
 }

@@ -90,9 +90,7 @@ export const story = (events: ReadonlyArray<Step>, provider?: string): string | 
         ]
       case "ProviderSkipped": {
         // An answer that takes two requests skips twice, and is told once.
-        const first = events.findIndex((other) =>
-          other._tag === "ProviderSkipped" && other.provider === event.provider
-        )
+        const first = events.findIndex((other) => other._tag === "ProviderSkipped" && other.provider === event.provider)
         return first === index ? [`${providerName(event.provider)}: left alone for now`] : []
       }
       case "ToolRan":

@@ -170,10 +170,12 @@ const diagnoseProvider = Effect.fnUntraced(function*(
   // A local Ollama is worth a look even when nobody has named it: it is the one that can be had for nothing.
   const found = choice.chosen || choice.provider === "ollama"
     ? yield* look(choice, online, options).pipe(
-      Effect.catchTag("ConfigError", ({ cause }) =>
-        Effect.succeed<Found>({ ...nothing, check: { _tag: "Failed", millis: 0, because: cause.message } })),
-      (self) =>
-        told(self, choice.provider, options)
+      Effect.catchTag(
+        "ConfigError",
+        ({ cause }) =>
+          Effect.succeed<Found>({ ...nothing, check: { _tag: "Failed", millis: 0, because: cause.message } })
+      ),
+      (self) => told(self, choice.provider, options)
     )
     : nothing
   return { ...choice, ...found }

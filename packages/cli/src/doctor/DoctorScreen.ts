@@ -46,7 +46,8 @@ const provider = (
 ): ReadonlyArray<string> => {
   const { because, chosen, location, model, provider } = diagnosis
   const name = model === undefined ? provider : `${provider}/${model}`
-  const head = `  ${place} ${mark(diagnosis, style)} ${style.paint("strong", name.padEnd(30))} ${location.padEnd(5)}  ` +
+  const head =
+    `  ${place} ${mark(diagnosis, style)} ${style.paint("strong", name.padEnd(30))} ${location.padEnd(5)}  ` +
     `${because}`
   if (!chosen) {
     const there = diagnosis.check._tag === "Ready"

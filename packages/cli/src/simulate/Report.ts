@@ -103,7 +103,9 @@ export const html = (scenario: Scenario, entries: ReadonlyArray<Entry>): string 
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Holdfast simulation</title><style>${style}</style></head><body>
 <h1>Holdfast simulation</h1>
-<p>${escape(SimulationScreen.scene(scenario))}. <span class="quiet">Seed ${scenario.seed}. The outage is shaded.</span></p>
+<p>${
+    escape(SimulationScreen.scene(scenario))
+  }. <span class="quiet">Seed ${scenario.seed}. The outage is shaded.</span></p>
 <table><thead><tr><th></th>${head}</tr></thead><tbody>${rows}</tbody></table>
 <p class="quiet">* attempts that reach it by calls; the waits are those of calls while it is down.</p>
 ${

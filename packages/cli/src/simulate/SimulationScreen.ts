@@ -68,7 +68,10 @@ export const table = (summaries: ReadonlyArray<Summary>, style: Style): Readonly
     ...rows.toString().split("\n").map((line) => line.trimEnd()),
     style.paint("quiet", "  * attempts that reach it by calls; the waits are those of calls while it is down"),
     ...unended.map(({ name, unended }) =>
-      style.paint("bad", `  ${unended} calls under "${name}" had not ended a quarter of an hour after the last one began`)
+      style.paint(
+        "bad",
+        `  ${unended} calls under "${name}" had not ended a quarter of an hour after the last one began`
+      )
     )
   ]
 }

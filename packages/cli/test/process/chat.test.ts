@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Act from "@holdfast/cli/demo/Act"
-import * as OpenAiServer from "@holdfast/cli/demo/OpenAiServer"
 import * as OllamaServer from "@holdfast/cli/demo/OllamaServer"
+import * as OpenAiServer from "@holdfast/cli/demo/OpenAiServer"
 import * as Question from "@holdfast/cli/demo/Question"
 import * as Effect from "effect/Effect"
 import * as Holdfast from "./holdfast.ts"
@@ -49,7 +49,7 @@ describe("holdfast chat", { timeout: 60_000 }, () => {
       const ended = yield* Holdfast.run(["chat", question.text], { ...cloudEnv, ...ollamaEnv })
       assert.strictEqual(ended.stdout, `${question.answers.ollama}\n`)
       isOneLine(ended.stderr)
-      assert.match(ended.stderr, /^ollama\/llama3\.2:3b, 2 attempts, /u)
+      assert.match(ended.stderr, /^ollama\/llama3\.2:3b, 2 attempts \(openai: 429, quota spent\), /u)
       assert.strictEqual(ended.code, 0)
       assert.strictEqual(yield* cloud.requests, 1)
     }))
@@ -98,6 +98,9 @@ describe("holdfast chat", { timeout: 60_000 }, () => {
         ["chat", "  "],
         ["chat"],
         ["chat", "--unknown", "question"],
+        ["chat", "--tool", "hammer", "question"],
+        ["chat", "--provider", "grok", "question"],
+        ["chat", "--provider", "anthropic", "question"],
         ["demo", "--seed", "many"],
         ["demos"]
       ]

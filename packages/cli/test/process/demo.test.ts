@@ -32,7 +32,11 @@ describe("holdfast demo", { timeout: 90_000 }, () => {
           assert.strictEqual(end.holdfast.asked, 36)
           assert.strictEqual(end.fetch.asked, 36)
           assert.isBelow(end.fetch.whole, 36)
-          assert.strictEqual(end.served.openaiOfFetch, end.fetch.requests - 4, "the last act's OpenAI refuses connections")
+          assert.strictEqual(
+            end.served.openaiOfFetch,
+            end.fetch.requests - 4,
+            "the last act's OpenAI refuses connections"
+          )
           assert.strictEqual(end.holdfast.toolRuns, 12, "each errand had one thing reserved")
           assert.isBelow(end.millis, 30_000)
           const answers = events.filter((event) => event._tag === "AttemptEnded")

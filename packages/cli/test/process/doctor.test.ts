@@ -75,14 +75,16 @@ describe("holdfast doctor", { timeout: 60_000 }, () => {
       const { code, diagnosis } = yield* json(env)
       assert.strictEqual(code, 0)
       assert.isTrue(diagnosis.usable)
-      assert.deepStrictEqual([...diagnosis.order], ["openai/cloud-large", "anthropic/cloud-sonnet", "ollama/llama3.2:3b"])
+      assert.deepStrictEqual([...diagnosis.order], [
+        "openai/cloud-large",
+        "anthropic/cloud-sonnet",
+        "ollama/llama3.2:3b"
+      ])
       assert.deepStrictEqual([...of(diagnosis, "openai").models ?? []], ["cloud-large"])
       assert.strictEqual(of(diagnosis, "ollama").capabilities?.contextWindow, 131_072)
       assert.isTrue(diagnosis.providers.every(({ check }) => check._tag === "Ready" && check.millis > 0))
-      assert.deepStrictEqual(diagnosis.settings.find(({ name }) => name === "OPENAI_API_KEY"), {
-        name: "OPENAI_API_KEY",
-        state: "set"
-      })
+      const setting = diagnosis.settings.find(({ name }) => name === "OPENAI_API_KEY")
+      assert.deepStrictEqual([setting?.state, setting?.value], ["set", undefined])
     }))
 
   it.live("says why a provider would not answer, and counts on the others", () =>
@@ -108,7 +110,10 @@ describe("holdfast doctor", { timeout: 60_000 }, () => {
       const { env } = yield* servers
       const { diagnosis } = yield* json({ ...env, OPENAI_MODEL: "gpt-0" })
       const { check } = of(diagnosis, "openai")
-      assert.strictEqual(check._tag === "Failed" ? check.because : "", "there is no model \"gpt-0\". There are cloud-large")
+      assert.strictEqual(
+        check._tag === "Failed" ? check.because : "",
+        "there is no model \"gpt-0\". There are cloud-large"
+      )
     }))
 
   it.live("says what to set when nobody is configured, and looks for Ollama all the same", () =>

@@ -41,7 +41,11 @@ describe("holdfast check", { timeout: 60_000 }, () => {
 
       const json = yield* Holdfast.run(["check", join(path, "stock.json"), "--json"])
       assert.strictEqual(json.code, 0)
-      const found = JSON.parse(json.stdout) as { readonly ok: boolean; readonly attempts: number; readonly millis: null }
+      const found = JSON.parse(json.stdout) as {
+        readonly ok: boolean
+        readonly attempts: number
+        readonly millis: null
+      }
       assert.deepStrictEqual([found.ok, found.attempts, found.millis], [true, 2, null])
     }))
 
@@ -59,7 +63,9 @@ describe("holdfast check", { timeout: 60_000 }, () => {
 
       const impossible = yield* Holdfast.run(["check", join(path, "impossible.yaml"), "--json"])
       assert.strictEqual(impossible.code, 1)
-      const { issues } = JSON.parse(impossible.stdout) as { readonly issues: ReadonlyArray<{ readonly reason: string }> }
+      const { issues } = JSON.parse(impossible.stdout) as {
+        readonly issues: ReadonlyArray<{ readonly reason: string }>
+      }
       assert.match(issues[0]?.reason ?? "", /attemptTimeout must not be longer than the deadline/u)
     }))
 
@@ -95,13 +101,17 @@ describe("holdfast simulate", { timeout: 60_000 }, () => {
       assert.strictEqual(ended.stdout.match(/attempts a minute that reach the dependency/gu)?.length, 3)
       assert.notInclude(ended.stdout, "\u001b")
       assert.include(ended.stdout, `The report is in ${report}`)
-      assert.match(readFileSync(report, "utf8"), /^<!doctype html>[^]*<polyline [^]*retry: up to 3 retries[^]*<\/html>\n$/u)
+      assert.match(
+        readFileSync(report, "utf8"),
+        /^<!doctype html>[^]*<polyline [^]*retry: up to 3 retries[^]*<\/html>\n$/u
+      )
     }))
 
   it.live("gives the same numbers for the same seed, as data", () =>
     Effect.gen(function*() {
-      const [first, second, other] = yield* Effect.all(
-        ["3", "3", "4"].map((seed) => Holdfast.run(["simulate", "--json", "--seed", seed, ...short])),
+      const [first, second, other] = yield* Effect.forEach(
+        ["3", "3", "4"],
+        (seed) => Holdfast.run(["simulate", "--json", "--seed", seed, ...short]),
         { concurrency: "unbounded" }
       )
       assert.deepStrictEqual([first?.code, first?.stderr], [0, ""])
@@ -110,7 +120,7 @@ describe("holdfast simulate", { timeout: 60_000 }, () => {
       const { policies } = JSON.parse(first?.stdout ?? "") as {
         readonly policies: ReadonlyArray<{ readonly calls: number; readonly minutes: ReadonlyArray<unknown> }>
       }
-      assert.deepStrictEqual(policies.map(({ calls, minutes }) => [calls, minutes.length]), Array(4).fill([180, 6]))
+      assert.deepStrictEqual(policies.map(({ calls, minutes }) => [calls, minutes.length]), Array.from({ length: 4 }, () => [180, 6]))
     }))
 
   it.live("refuses what cannot be in one line", () =>
