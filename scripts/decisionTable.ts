@@ -1,0 +1,254 @@
+/**
+ * What follows which failure, as the tables of docs/fallback.md: made of what vendors answer, by the very functions that
+ * a chain asks. Run it to write them: `node scripts/decisionTable.ts`.
+ */
+import * as FallbackDecision from "@holdfast/llm/FallbackDecision"
+import * as Provider from "@holdfast/llm/Provider"
+import * as ProviderFailure from "@holdfast/llm/ProviderFailure"
+import * as AiError from "effect/ai/AiError"
+import * as Duration from "effect/Duration"
+import * as Headers from "effect/http/Headers"
+import { readFileSync, writeFileSync } from "node:fs"
+
+type Reason = AiError.AiErrorReason
+type Tag = Reason["_tag"]
+
+/** Where the tables go. */
+export const file = new URL("../docs/fallback.md", import.meta.url)
+
+const usual: Omit<FallbackDecision.Failure, "reason"> = {
+  committed: false,
+  retriesLeft: true,
+  remaining: undefined,
+  maxWait: Duration.seconds(60),
+  current: Provider.defaultCapabilities,
+  candidate: Provider.defaultCapabilities,
+  features: new Set()
+}
+
+const answer = (status: number | undefined, error: object | string = {}, headers: Headers.Input = {}): Reason =>
+  ProviderFailure.toReason({
+    status,
+    body: typeof error === "string" ? { error } : { error },
+    headers: Headers.fromInput(headers),
+    now: 0
+  })
+
+const words = (decision: FallbackDecision.Decision): string => {
+  switch (decision._tag) {
+    case "Retry":
+      return decision.after === undefined ? "again here" : `again here, in ${Duration.format(decision.after)}`
+    case "Fallback":
+      return decision.cooldown ? "the next, this one rests" : "the next"
+    case "Fail":
+      return "fail"
+  }
+}
+
+const decided = (reason: Reason): ReadonlyArray<string> => {
+  const first = FallbackDecision.decide({ ...usual, reason })
+  const later = FallbackDecision.decide({ ...usual, reason, retriesLeft: false })
+  return [words(first), first._tag === "Retry" ? words(later) : "", first.because]
+}
+
+/** Several answers that share a row, because what follows them is the same. */
+const alike = (...reasons: readonly [Reason, ...ReadonlyArray<Reason>]): Reason => {
+  const decisions = reasons.map((reason) => JSON.stringify(decided(reason)))
+  if (new Set(decisions).size > 1) throw new Error(`not the same follows all of them: ${decisions.join(", ")}`)
+  return reasons[0]
+}
+
+const transport = new AiError.NetworkError({ reason: "TransportError", method: "POST", url: "https://provider" })
+
+// -----------------------------------------------------------------------------
+// What providers answer
+// -----------------------------------------------------------------------------
+
+const answers: ReadonlyArray<readonly [from: string, says: string, reason: Reason]> = [
+  ["any", "nothing: no connection, a reset, silence, a stream that is cut before its first content", transport],
+  [
+    "any",
+    "nothing: the transport's own circuit breaker is open",
+    new AiError.NetworkError({
+      reason: "TransportError",
+      method: "POST",
+      url: "https://provider",
+      cause: { reason: { _tag: "CircuitOpen" } }
+    })
+  ],
+  ["any", "400 or 422", alike(answer(400), answer(422))],
+  ["any", "401", answer(401)],
+  ["any", "403", answer(403)],
+  ["any", "408, 409 or 425", alike(answer(408), answer(409), answer(425))],
+  ["any", "429", answer(429, { code: "rate_limit_exceeded" })],
+  ["any", "429 and `Retry-After: 20`", answer(429, {}, { "retry-after": "20" })],
+  ["any", "429 and `Retry-After: 3600`", answer(429, {}, { "retry-after": "3600" })],
+  ["any", "500, 502 or 504", alike(answer(500), answer(502), answer(504))],
+  ["any", "503", answer(503)],
+  ["any", "503 and `x-should-retry: false`", answer(503, {}, { "x-should-retry": "false" })],
+  ["any", "200 and an answer that cannot be read", new AiError.InvalidResponseError({ description: "?" })],
+  ["OpenAI", "429 `insufficient_quota`", answer(429, { code: "insufficient_quota" })],
+  ["OpenAI", "404 `model_not_found`", answer(404, { code: "model_not_found" })],
+  ["OpenAI", "400 `context_length_exceeded`", answer(400, { code: "context_length_exceeded" })],
+  ["OpenAI", "400 `content_policy_violation`", answer(400, { code: "content_policy_violation" })],
+  ["Anthropic", "402 `billing_error`", answer(402, { type: "billing_error" })],
+  ["Anthropic", "413 `request_too_large`", answer(413, { type: "request_too_large" })],
+  ["Anthropic", "529 `overloaded_error`", answer(529, { type: "overloaded_error" })],
+  [
+    "Anthropic",
+    "200, and `overloaded_error` in the stream before its first content",
+    answer(undefined, { type: "overloaded_error" })
+  ],
+  ["Ollama", "404, the model was not pulled", answer(404, "model 'x' not found")],
+  ["Ollama", "400, the model does not support tools", answer(400, "x does not support tools")],
+  ["Ollama", "503, server busy", answer(503, "server busy")],
+  ["llama.cpp", "503 `unavailable_error`, the model is loading", answer(503, { type: "unavailable_error" })],
+  ["llama.cpp", "400 `exceed_context_size_error`", answer(400, { type: "exceed_context_size_error" })]
+]
+
+// -----------------------------------------------------------------------------
+// What else may fail
+// -----------------------------------------------------------------------------
+
+/** Every reason that Effect has: one that it adds is a compile error here. `undefined` where providers answer with it. */
+const others: { readonly [T in Tag]: readonly [what: string, reason: Reason] | undefined } = {
+  RateLimitError: undefined,
+  QuotaExhaustedError: undefined,
+  AuthenticationError: undefined,
+  InvalidRequestError: undefined,
+  InternalProviderError: undefined,
+  InvalidResponseError: undefined,
+  ContentPolicyError: undefined,
+  NetworkError: [
+    "a request that cannot be encoded, or a URL that is none",
+    new AiError.NetworkError({ reason: "EncodeError", method: "POST", url: "" })
+  ],
+  UnknownError: ["a failure of another library's model, of unknown kind", new AiError.UnknownError({})],
+  UnsupportedSchemaError: [
+    "a schema that cannot be written for a model",
+    new AiError.UnsupportedSchemaError({ description: "?" })
+  ],
+  InvalidOutputError: ["output that is not what was asked", new AiError.InvalidOutputError({ description: "?" })],
+  StructuredOutputError: [
+    "output that does not follow its schema",
+    new AiError.StructuredOutputError({ description: "?", responseText: "" })
+  ],
+  ToolNotFoundError: [
+    "a call of a tool that nobody declared",
+    new AiError.ToolNotFoundError({ toolName: "t", availableTools: [] })
+  ],
+  ToolParameterValidationError: [
+    "a call of a tool with parameters that do not fit it",
+    new AiError.ToolParameterValidationError({ toolName: "t", description: "?" })
+  ],
+  InvalidToolResultError: [
+    "a tool that gives what it may not",
+    new AiError.InvalidToolResultError({ toolName: "t", description: "?" })
+  ],
+  ToolResultEncodingError: [
+    "a tool whose result cannot be encoded",
+    new AiError.ToolResultEncodingError({ toolName: "t", toolResult: 1, description: "?" })
+  ],
+  ToolConfigurationError: [
+    "a tool that is misconfigured",
+    new AiError.ToolConfigurationError({ toolName: "t", description: "?" })
+  ],
+  ToolkitRequiredError: ["a toolkit that is missing", new AiError.ToolkitRequiredError({ pendingApprovals: [] })],
+  InvalidUserInputError: [
+    "input that cannot be sent",
+    new AiError.InvalidUserInputError({ description: "?" })
+  ]
+}
+
+// -----------------------------------------------------------------------------
+// What counts besides
+// -----------------------------------------------------------------------------
+
+const able = (capabilities: Partial<Provider.Capabilities>): Provider.Capabilities => ({
+  ...Provider.defaultCapabilities,
+  ...capabilities
+})
+const overflow = answer(413)
+const busy = answer(503)
+const policy = new AiError.ContentPolicyError({ description: "no" })
+
+const circumstances: ReadonlyArray<readonly [when: string, failure: FallbackDecision.Failure]> = [
+  ["503, and a part of the answer was already seen", { ...usual, reason: busy, committed: true }],
+  ["503, and the deadline has come", { ...usual, reason: busy, remaining: Duration.zero }],
+  [
+    "429 and `Retry-After: 20`, and the deadline is in 10 seconds",
+    { ...usual, reason: answer(429, {}, { "retry-after": "20" }), remaining: Duration.seconds(10) }
+  ],
+  [
+    "503, retries used up, and there is no other provider",
+    { ...usual, reason: busy, retriesLeft: false, candidate: undefined }
+  ],
+  [
+    "503, retries used up, the request has tools, and the next model cannot call any",
+    {
+      ...usual,
+      reason: busy,
+      retriesLeft: false,
+      features: new Set(["tools"]),
+      candidate: able({ tools: false })
+    }
+  ],
+  [
+    "413, and the next model's context is known to be larger",
+    { ...usual, reason: overflow, current: able({ contextWindow: 8_000 }), candidate: able({ contextWindow: 128_000 }) }
+  ],
+  [
+    "413, and the next model's context is not known to be larger",
+    { ...usual, reason: overflow, current: able({ contextWindow: 8_000 }) }
+  ],
+  ["the content policy refused", { ...usual, reason: policy }],
+  ["the content policy refused, and `fallbackOnContentPolicy` is set", {
+    ...usual,
+    reason: policy,
+    fallbackOnContentPolicy: true
+  }]
+]
+
+// -----------------------------------------------------------------------------
+// Tables
+// -----------------------------------------------------------------------------
+
+const row = (...cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
+
+const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
+  [row(...head), row(...head.map(() => "---")), ...rows.map((cells) => row(...cells))].join("\n")
+
+/** All tables, by the name of their place in the file. */
+export const tables: Readonly<Record<string, string>> = {
+  answers: table(
+    ["from", "answer", "first", "retries used up", "because"],
+    answers.map(([from, says, reason]) => [from, says, ...decided(reason)])
+  ),
+  others: table(
+    ["failure", "reason", "what follows", "because"],
+    Object.values(others).flatMap((entry) => {
+      if (entry === undefined) return []
+      const [what, reason] = entry
+      const decision = FallbackDecision.decide({ ...usual, reason })
+      return [[what, `\`${reason._tag}\``, words(decision), decision.because]]
+    })
+  ),
+  circumstances: table(
+    ["when", "what follows", "because"],
+    circumstances.map(([when, failure]) => {
+      const decision = FallbackDecision.decide(failure)
+      return [when, words(decision), decision.because]
+    })
+  )
+}
+
+const place = (name: string) => new RegExp(`(<!-- ${name}: [^>]*-->)[^]*?(<!-- end -->)`, "u")
+
+/** The text with the tables in their places. */
+export const filled = (text: string): string =>
+  Object.entries(tables).reduce((text, [name, table]) => {
+    if (!place(name).test(text)) throw new Error(`${file.pathname} has no place for the table "${name}"`)
+    return text.replace(place(name), (_, before: string, after: string) => `${before}\n\n${table}\n\n${after}`)
+  }, text)
+
+if (import.meta.main) writeFileSync(file, filled(readFileSync(file, "utf8")))
