@@ -61,7 +61,8 @@ const examine = Effect.fnUntraced(function*(input: { readonly json: boolean; rea
       : DoctorScreen.report(diagnosis, style).map((line) => `${line.trimEnd()}\n`).join("")
   )
   if (!diagnosis.usable) {
-    return yield* new NobodyAnswers({ exitCode: diagnosis.providers.some(({ chosen }) => chosen) ? 1 : 2 })
+    const configured = diagnosis.refused === undefined && diagnosis.providers.some(({ chosen }) => chosen)
+    return yield* new NobodyAnswers({ exitCode: configured ? 1 : 2 })
   }
 })
 

@@ -7,6 +7,7 @@
  */
 import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
+import * as ChatService from "@holdfast/llm/ChatService"
 import * as Connectivity from "@holdfast/llm/Connectivity"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
@@ -17,6 +18,7 @@ import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as FailureWords from "../FailureWords.ts"
@@ -59,6 +61,8 @@ export type Network =
 export interface Diagnosis {
   /** Whether anyone would answer. */
   readonly usable: boolean
+  /** Why no chain can be made of the settings, whoever would answer; `undefined` when one can. */
+  readonly refused: string | undefined
   /** Who would answer, in the order in which they are asked. */
   readonly order: ReadonlyArray<string>
   readonly network: Network
@@ -194,6 +198,15 @@ const diagnoseNetwork = Effect.fnUntraced(function*(options: Options) {
   return { _tag: online ? "Online" as const : "Offline" as const, url: Setting.withoutCredentials(url), millis }
 })
 
+/** What the settings of the chain itself are refused for. Nothing is sent. */
+const refusal = Layer.build(ChatService.layerConfig().pipe(Layer.provide(ProviderChain.layerConfig()))).pipe(
+  Effect.scoped,
+  Effect.match({
+    onFailure: ({ cause }) => FailureWords.firstLine(cause.message),
+    onSuccess: () => undefined
+  })
+)
+
 /**
  * Looks at everything, all providers at the same time, within three times `timeout`. Fails with a `ConfigError` when the
  * settings contradict themselves.
@@ -207,9 +220,13 @@ export const diagnose = (options: Options): Effect.Effect<Diagnosis, Config.Conf
       (choice) => diagnoseProvider(choice, network._tag !== "Offline", options),
       { concurrency: "unbounded" }
     )
-    const order = providers.filter(({ check, chosen }) => chosen && check._tag === "Ready")
+    const refused = choices.some(({ chosen }) => chosen) ? yield* refusal : undefined
+    const order = refused === undefined
+      ? providers.filter(({ check, chosen }) => chosen && check._tag === "Ready")
+      : []
     return {
       usable: order.length > 0,
+      refused,
       order: order.map(({ model, provider }) => `${provider}/${model}`),
       network,
       providers,

@@ -1,5 +1,6 @@
 /** What a person sees of a diagnosis: pure functions to lines of text. */
 import * as Screen from "../demo/Screen.ts"
+import { wrapped } from "../internal/paragraph.ts"
 import type { Diagnosis, Network, ProviderDiagnosis } from "./Diagnosis.ts"
 import * as ModelList from "./ModelList.ts"
 
@@ -50,10 +51,13 @@ const provider = (
     `  ${place} ${mark(diagnosis, style)} ${style.paint("strong", name.padEnd(30))} ${location.padEnd(5)}  ` +
     `${because}`
   if (!chosen) {
-    const there = diagnosis.check._tag === "Ready"
+    const { check } = diagnosis
+    const there = check._tag === "Ready"
       ? [`      ${style.paint("good", `It is there, and ${checkWords(diagnosis)}: ${abilities(diagnosis)}`)}`]
+      : check._tag === "Failed"
+      ? [`      ${style.paint("quiet", check.because)}`]
       : []
-    return [head, ...there, `      ${style.paint("quiet", `${diagnosis.advice ?? ""}`)}`]
+    return [head, ...there, `      ${style.paint("quiet", diagnosis.advice ?? "")}`]
   }
   const does = abilities(diagnosis)
   return [
@@ -74,7 +78,8 @@ const networkWords = (network: Network): string => {
   }
 }
 
-const verdict = ({ order, providers }: Diagnosis): string => {
+const verdict = ({ order, providers, refused }: Diagnosis): string => {
+  if (refused !== undefined) return `Nobody is asked, because the settings cannot be used: ${refused}`
   const [first, ...rest] = order
   if (first !== undefined) {
     return rest.length === 0
@@ -84,6 +89,16 @@ const verdict = ({ order, providers }: Diagnosis): string => {
   return providers.some(({ chosen }) => chosen)
     ? "Nobody would answer a question now. Mend one of those above."
     : "Nobody is asked. Do for one of those above what its last line says."
+}
+
+const settings = ({ settings }: Diagnosis, style: Style): ReadonlyArray<string> => {
+  const missing = settings.filter(({ state }) => state === "not set").map(({ name }) => name)
+  return [
+    ...settings.filter(({ state }) => state !== "not set").map(({ name, state, value }) =>
+      `  ${name.padEnd(24)} ${value ?? state}`
+    ),
+    ...wrapped(`not set: ${missing.join(", ")}`, 90).map((line) => `  ${style.paint("quiet", line)}`)
+  ]
 }
 
 /** The whole report. */
@@ -106,9 +121,7 @@ export const report = (diagnosis: Diagnosis, style: Style): ReadonlyArray<string
     `  ${networkWords(diagnosis.network)}`,
     "",
     title("Settings"),
-    ...diagnosis.settings.map(({ name, state, value }) =>
-      `  ${name.padEnd(24)} ${state === "not set" ? style.paint("quiet", state) : value ?? state}`
-    ),
+    ...settings(diagnosis, style),
     "",
     style.paint(diagnosis.usable ? "good" : "bad", verdict(diagnosis))
   ]

@@ -25,7 +25,12 @@ const kinds: ReadonlyArray<readonly [name: string, kind: Kind]> = [
   ["OLLAMA_MODEL", "text"],
   ["PROVIDER_PRIORITY", "text"],
   ["CONNECTIVITY_CHECK_URL", "address"],
-  ["CONNECTIVITY_TIMEOUT_MS", "text"]
+  ["CONNECTIVITY_TIMEOUT_MS", "text"],
+  ["LLM_RETRY_ATTEMPTS", "text"],
+  ["LLM_RETRY_MIN_WAIT", "text"],
+  ["LLM_RETRY_MAX_WAIT", "text"],
+  ["LLM_RETRY_MULTIPLIER", "text"],
+  ["LLM_MAX_TOOL_ITERATIONS", "text"]
 ]
 
 /** An address without user, password and query, any of which may be a secret. What cannot be read is not shown at all. */

@@ -2,6 +2,7 @@
 import Table from "cli-table3"
 import { plot } from "simple-ascii-chart"
 import * as Screen from "../demo/Screen.ts"
+import { wrapped } from "../internal/paragraph.ts"
 import type { Outcome, Scenario, Summary } from "./Simulation.ts"
 
 type Style = Screen.Style
@@ -22,16 +23,6 @@ export const header = (scenario: Scenario, style: Style): ReadonlyArray<string> 
   `${style.paint("title", "Holdfast simulation")}  ${style.paint("quiet", `seed ${scenario.seed}`)}`,
   ...wrapped(`${scene(scenario)}.`, 92)
 ]
-
-const wrapped = (text: string, width: number): ReadonlyArray<string> => {
-  const lines: Array<string> = []
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1)
-    if (last !== undefined && last.length + word.length < width) lines[lines.length - 1] = `${last} ${word}`
-    else lines.push(word)
-  }
-  return lines
-}
 
 /** A column of the table: its title, and what it says of a policy. */
 export const columns: ReadonlyArray<readonly [title: string, cell: (summary: Summary) => string]> = [

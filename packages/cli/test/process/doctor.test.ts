@@ -194,12 +194,18 @@ describe("holdfast doctor", { timeout: 60_000 }, () => {
       }
     }))
 
-  it.live("tells of one provider's wrong address, and looks at the others", () =>
+  it.live("tells of settings of which no chain can be made, and looks at everybody all the same", () =>
     Effect.gen(function*() {
       const { env } = yield* servers
-      const { code, diagnosis } = yield* json({ ...env, OPENAI_BASE_URL: "not a url" })
-      assert.deepStrictEqual([code, [...diagnosis.order]], [0, ["anthropic/cloud-sonnet", "ollama/llama3.2:3b"]])
-      const { check } = of(diagnosis, "openai")
+      const wrong = yield* json({ ...env, OPENAI_BASE_URL: "not a url" })
+      assert.deepStrictEqual([wrong.code, [...wrong.diagnosis.order]], [2, []])
+      assert.match(wrong.diagnosis.refused ?? "", /baseUrl must be an http or https URL/u)
+      const { check } = of(wrong.diagnosis, "openai")
       assert.match(check._tag === "Failed" ? check.because : "", /baseUrl must be an http or https URL/u)
+      assert.strictEqual(of(wrong.diagnosis, "anthropic").check._tag, "Ready")
+
+      const ended = yield* Holdfast.run(["doctor"], { ...env, LLM_RETRY_ATTEMPTS: "many" })
+      assert.strictEqual(ended.code, 2)
+      assert.match(ended.stdout, /Nobody is asked, because the settings cannot be used: LLM_RETRY_ATTEMPTS must be/u)
     }))
 })

@@ -120,7 +120,10 @@ describe("holdfast simulate", { timeout: 60_000 }, () => {
       const { policies } = JSON.parse(first?.stdout ?? "") as {
         readonly policies: ReadonlyArray<{ readonly calls: number; readonly minutes: ReadonlyArray<unknown> }>
       }
-      assert.deepStrictEqual(policies.map(({ calls, minutes }) => [calls, minutes.length]), Array.from({ length: 4 }, () => [180, 6]))
+      assert.deepStrictEqual(
+        policies.map(({ calls, minutes }) => [calls, minutes.length]),
+        Array.from({ length: 4 }, () => [180, 6])
+      )
     }))
 
   it.live("refuses what cannot be in one line", () =>
