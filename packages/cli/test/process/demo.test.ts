@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { DemoEvent } from "@holdfast/cli/demo/DemoEvent"
 import * as Effect from "effect/Effect"
+import { readFileSync } from "node:fs"
 import * as Holdfast from "./holdfast.ts"
 
 const parse = (stdout: string): ReadonlyArray<DemoEvent> =>
@@ -8,6 +9,16 @@ const parse = (stdout: string): ReadonlyArray<DemoEvent> =>
 
 const untimed = (events: ReadonlyArray<DemoEvent>) =>
   JSON.parse(JSON.stringify(events), (key, value: unknown) => /millis$|^urls$/iu.test(key) ? 0 : value) as unknown
+
+/** Without times, and without the white space that goes with them. */
+const untimedTable = (text: string) =>
+  text.replaceAll(/\d+\.\d+ s/gu, "T").replaceAll(/ +/gu, " ").replaceAll(/^ /gmu, "")
+
+/** The table that README.md quotes. */
+const quoted = () => {
+  const readme = readFileSync(new URL("../../../../README.md", import.meta.url), "utf8")
+  return untimedTable(/```text\n( +Holdfast [^]*?)```/u.exec(readme)?.[1] ?? assert.fail("README.md quotes no table"))
+}
 
 describe("holdfast demo", { timeout: 90_000 }, () => {
   it.live(
@@ -17,7 +28,7 @@ describe("holdfast demo", { timeout: 90_000 }, () => {
         const [first, second, plain] = yield* Effect.all([
           Holdfast.run(["demo", "--json", "--seed", "5"]),
           Holdfast.run(["demo", "--json", "--seed", "5"]),
-          Holdfast.run(["demo", "--seed", "5"])
+          Holdfast.run(["demo"])
         ], { concurrency: "unbounded" })
 
         assert.deepStrictEqual([first.code, first.stderr], [0, ""])
@@ -62,6 +73,11 @@ describe("holdfast demo", { timeout: 90_000 }, () => {
         assert.notInclude(plain.stdout, "\u001b")
         assert.notInclude(plain.stdout, "\r")
         assert.include(plain.stdout, "Holdfast answered all 36 questions to the letter")
+        assert.include(
+          untimedTable(plain.stdout),
+          quoted(),
+          "README.md quotes another table than `npm start` ends with"
+        )
         assert.strictEqual(plain.stdout.match(/^Act \d of 9 /gmu)?.length, 9)
       }),
     60_000
