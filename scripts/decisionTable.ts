@@ -222,7 +222,7 @@ const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<st
 export const tables: Readonly<Record<string, string>> = {
   answers: table(
     ["from", "answer", "first", "retries used up", "because"],
-    answers.map(([from, says, reason]) => [from, says, ...decided(reason)])
+    answers.map(([from, says, reason]) => [from, says].concat(decided(reason)))
   ),
   others: table(
     ["failure", "reason", "what follows", "because"],

@@ -43,6 +43,8 @@ export const command = Command.make("holdfast").pipe(
     { command: "holdfast demo", description: "See a chain of providers at work while its cloud fails" },
     { command: "holdfast doctor", description: "See who would answer you, and why not the others" },
     { command: "holdfast chat \"Why is the sky blue?\"", description: "Ask your own providers, Ollama last" },
+    { command: "holdfast check policy.yaml", description: "Read what a policy means" },
+    { command: "holdfast simulate policy.yaml", description: "See what it does in an outage" },
     { command: "holdfast chat --help", description: "Read which environment variables say who is asked" }
   ])
 )

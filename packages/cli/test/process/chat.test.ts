@@ -4,6 +4,9 @@ import * as OllamaServer from "@holdfast/cli/demo/OllamaServer"
 import * as OpenAiServer from "@holdfast/cli/demo/OpenAiServer"
 import * as Question from "@holdfast/cli/demo/Question"
 import * as Effect from "effect/Effect"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import * as Holdfast from "./holdfast.ts"
 
 const question = Question.all[0]!
@@ -126,18 +129,19 @@ describe("holdfast chat", { timeout: 60_000 }, () => {
 })
 
 describe("holdfast --help", { timeout: 60_000 }, () => {
-  it.live("teaches: commands, examples, environment variables and exit codes", () =>
+  it.live("teaches: commands, flags, examples, environment variables and exit codes", () =>
     Effect.gen(function*() {
-      const [root, demo, chat] = yield* Effect.forEach(
-        [["--help"], ["demo", "--help"], ["chat", "--help"]],
-        (args) => Holdfast.run(args),
-        { concurrency: 2 }
-      )
-      assert.deepStrictEqual([root?.code, demo?.code, chat?.code], [0, 0, 0])
-      assert.match(root?.stdout ?? "", /holdfast demo[^]*holdfast chat "Why is the sky blue\?"/u)
-      assert.match(demo?.stdout ?? "", /--seed[^]*--json/u)
-      for (
-        const name of [
+      const teaches: Readonly<Record<string, ReadonlyArray<string>>> = {
+        "": ["holdfast demo", "holdfast doctor", "holdfast chat", "holdfast check", "holdfast simulate"],
+        demo: ["--seed", "--json", "nine acts"],
+        doctor: ["--json", "--timeout", "A key is never shown", "jq -r '.order[]'"],
+        chat: [
+          "--interactive",
+          "--provider",
+          "--system",
+          "--tool",
+          "--json",
+          "ctrl-C ends an answer",
           "OPENAI_API_KEY",
           "OPENAI_BASE_URL",
           "OPENAI_MODEL",
@@ -146,11 +150,38 @@ describe("holdfast --help", { timeout: 60_000 }, () => {
           "OLLAMA_HOST",
           "OLLAMA_MODEL",
           "PROVIDER_PRIORITY",
-          "Exit codes"
-        ]
-      ) {
-        assert.include(chat?.stdout ?? "", name)
+          "LLM_MAX_TOOL_ITERATIONS"
+        ],
+        check: ["--at", "--json", "attemptTimeout: 10 seconds", "jitter: full"],
+        simulate: ["--minutes", "--calls", "--down-from", "--down-to", "--hang", "--seed", "--report"]
       }
-      assert.notInclude([root, demo, chat].map((ended) => ended?.stdout).join(""), "\u001b")
+      const helps = yield* Effect.forEach(
+        Object.entries(teaches),
+        ([command, words]) =>
+          Effect.map(
+            Holdfast.run([...command.split(" ").filter((word) => word !== ""), "--help"]),
+            (help) => ({ help, words })
+          ),
+        { concurrency: 2 }
+      )
+      for (const { help, words } of helps) {
+        assert.deepStrictEqual([help.code, help.stderr], [0, ""])
+        for (const word of [...words, "Exit codes"]) assert.include(help.stdout, word)
+        assert.notInclude(help.stdout, "\u001b")
+      }
+    }))
+
+  it.live("shows a policy that `holdfast check` takes as it is", () =>
+    Effect.gen(function*() {
+      const { stdout } = yield* Holdfast.run(["check", "--help"])
+      const shown = /^ *name: stock\n[^]*?attemptTimeout: .*$/mu.exec(stdout)?.[0] ?? assert.fail("no policy is shown")
+      const path = mkdtempSync(join(tmpdir(), "holdfast-"))
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(path, { recursive: true })))
+      const indent = /^ */u.exec(shown)?.[0].length ?? 0
+      const file = join(path, "stock.yaml")
+      writeFileSync(file, shown.split("\n").map((line) => line.slice(indent)).join("\n"))
+      const ended = yield* Holdfast.run(["check", file])
+      assert.deepStrictEqual([ended.code, ended.stderr], [0, ""], ended.stdout)
+      assert.include(ended.stdout, "is the policy \"stock\"")
     }))
 })
