@@ -28,7 +28,7 @@ const round = (value: number): string => value.toFixed(1)
 
 /** A few round numbers from 0 to `most`. */
 const ticks = (most: number): ReadonlyArray<number> => {
-  const raw = most / 4
+  const raw = most / 6
   const power = 10 ** Math.floor(Math.log10(raw))
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= raw) ?? raw
   return Array.from({ length: Math.floor(most / step + 1e-9) + 1 }, (_, i) => i * step)

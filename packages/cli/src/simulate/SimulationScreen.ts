@@ -17,7 +17,7 @@ export const time = (millis: number): string =>
 export const scene = (scenario: Scenario): string =>
   `${scenario.minutes} minutes with ${scenario.callsPerMinute} calls a minute to a dependency that answers in ` +
   `${time(scenario.latency)} and is down from minute ${scenario.downFrom} to minute ${scenario.downTo}; ` +
-  `down, it lets ${percent(scenario.hang)} of what reaches it hang, and fails the rest after a second`
+  `down, it lets ${Math.round(scenario.hang * 100)} % of what reaches it hang, and fails the rest after a second`
 
 export const header = (scenario: Scenario, style: Style): ReadonlyArray<string> => [
   `${style.paint("title", "Holdfast simulation")}  ${style.paint("quiet", `seed ${scenario.seed}`)}`,
