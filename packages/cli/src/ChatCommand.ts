@@ -22,6 +22,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as SampleTools from "./chat/SampleTools.ts"
 import * as Session from "./chat/Session.ts"
+import * as FailureWords from "./FailureWords.ts"
 import { paragraph } from "./internal/paragraph.ts"
 import * as Interruption from "./Interruption.ts"
 
@@ -41,7 +42,9 @@ const nothingToAsk = new Session.ChatFailed({
 
 /** What is wrong with each provider, one after the other. */
 const inOneLine = (message: string): string => {
-  const [head = "", ...rest] = message.split("\n").map((line) => line.replace(/^- /u, "").trim())
+  const [head = "", ...rest] = FailureWords.withoutCredentials(message).split("\n").map((line) =>
+    line.replace(/^- /u, "").trim()
+  )
   return rest.length === 0 ? head : `${head} ${rest.join("; ")}`
 }
 

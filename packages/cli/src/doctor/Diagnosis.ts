@@ -177,7 +177,10 @@ const diagnoseProvider = Effect.fnUntraced(function*(
       Effect.catchTag(
         "ConfigError",
         ({ cause }) =>
-          Effect.succeed<Found>({ ...nothing, check: { _tag: "Failed", millis: 0, because: cause.message } })
+          Effect.succeed<Found>({
+            ...nothing,
+            check: { _tag: "Failed", millis: 0, because: FailureWords.firstLine(cause.message) }
+          })
       ),
       (self) => told(self, choice.provider, options)
     )
@@ -208,7 +211,7 @@ const refusal = Layer.build(ChatService.layerConfig().pipe(Layer.provide(Provide
 )
 
 /**
- * Looks at everything, all providers at the same time, within three times `timeout`. Fails with a `ConfigError` when the
+ * Looks at everything, all providers at the same time, within twice `timeout`. Fails with a `ConfigError` when the
  * settings contradict themselves.
  */
 export const diagnose = (options: Options): Effect.Effect<Diagnosis, Config.ConfigError> =>

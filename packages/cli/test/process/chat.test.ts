@@ -86,6 +86,16 @@ describe("holdfast chat", { timeout: 60_000 }, () => {
       assert.include(ended.stderr, cloud.url)
     }))
 
+  it.live("shows no password of an address that does not answer, or that is none", () =>
+    Effect.gen(function*() {
+      for (const scheme of ["http", "htp"]) {
+        const env = { OPENAI_BASE_URL: `${scheme}://user:${key}@127.0.0.1:9/v1`, LLM_RETRY_ATTEMPTS: "1" }
+        const ended = yield* Holdfast.run(["chat", "--provider", "openai", question.text], env)
+        isOneLine(ended.stderr)
+        assert.include(ended.stderr, `${scheme}://127.0.0.1:9/v1`)
+      }
+    }))
+
   it.live("says what to set when there is nobody to ask", () =>
     Effect.gen(function*() {
       const ended = yield* Holdfast.run(["chat", question.text])

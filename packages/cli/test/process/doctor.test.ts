@@ -179,6 +179,24 @@ describe("holdfast doctor", { timeout: 60_000 }, () => {
       )
     }))
 
+  it.live("shows no password of an address that does not answer, or that is none", () =>
+    Effect.gen(function*() {
+      const { env } = yield* servers
+      const { diagnosis } = yield* json({
+        ...env,
+        OPENAI_BASE_URL: `http://user:${key}@127.0.0.1:9/v1`,
+        ANTHROPIC_BASE_URL: `htp://user:${key}@127.0.0.1:9`,
+        OLLAMA_HOST: `http://user:${key}@127.0.0.1:9`
+      })
+      const because = (name: string) => {
+        const { check } = of(diagnosis, name)
+        return check._tag === "Failed" ? check.because : ""
+      }
+      assert.include(because("openai"), "http://127.0.0.1:9/v1")
+      assert.include(because("anthropic"), "htp://127.0.0.1:9")
+      assert.include(because("ollama"), "http://127.0.0.1:9")
+    }))
+
   it.live("refuses settings that cannot be used with one line", () =>
     Effect.gen(function*() {
       const cases = [
