@@ -41,7 +41,7 @@ export const toolkit = (names: ReadonlyArray<Name>) =>
       clock: () => Effect.map(DateTime.now, (now) => ({ now: DateTime.formatIso(now) })),
       dice: ({ count, sides }) =>
         Effect.map(
-          Effect.forEach(Array.from({ length: count }), () => Random.nextIntBetween(1, sides + 1)),
+          Effect.forEach(Array.from({ length: count }), () => Random.nextIntBetween(1, sides)),
           (thrown) => ({ thrown })
         )
     })))
