@@ -40,14 +40,6 @@ const nothingToAsk = new Session.ChatFailed({
   exitCode: 2
 })
 
-/** What is wrong with each provider, one after the other. */
-const inOneLine = (message: string): string => {
-  const [head = "", ...rest] = FailureWords.withoutCredentials(message).split("\n").map((line) =>
-    line.replace(/^- /u, "").trim()
-  )
-  return rest.length === 0 ? head : `${head} ${rest.join("; ")}`
-}
-
 /** The conversation over the chain that the environment describes, or over those of its providers that are named. */
 const service = ({ provider }: Input) => {
   const named = Option.map(
@@ -61,7 +53,7 @@ const service = ({ provider }: Input) => {
   )
   return chain.pipe(
     Layer.catchTag("ConfigError", ({ cause }) => {
-      const message = inOneLine(cause.message)
+      const message = FailureWords.firstLine(cause.message)
       return Layer.effectContext(Effect.fail(
         new Session.ChatFailed({
           message: Option.isSome(provider) ? message.replaceAll("PROVIDER_PRIORITY", "--provider") : message,
