@@ -22,20 +22,43 @@ export class CheckFailed extends Data.TaggedError("CheckFailed") {
   override readonly [Runtime.errorReported] = false
 }
 
-const time = (duration: Duration.Duration): string =>
-  Duration.isFinite(duration) ? Duration.format(duration) : "any time"
-
-/** What the policy means. */
-const meaning = (file: string, description: Policy.Description, style: Screen.Style): ReadonlyArray<string> => [
-  `${style.paint("good", "✓")} ${file} ${style.paint("quiet", `is the policy "${description.name}"`)}`,
-  "",
-  ...(description.parts.length === 0
+/** What one policy does. */
+const parts = ({ attempts, duration, parts }: Policy.Description, style: Screen.Style): ReadonlyArray<string> => [
+  ...(parts.length === 0
     ? ["  It has no parts, and does nothing."]
-    : description.parts.map(({ part, text }) => `  ${style.paint("strong", part.padEnd(15))} ${text}`)),
+    : parts.map(({ part, text }) => `  ${style.paint("strong", part.padEnd(15))} ${text}`)),
   "",
-  `  A call is executed ${description.attempts === 1 ? "once" : `at most ${description.attempts} times`}, ` +
-  `and takes ${Duration.isFinite(description.duration) ? `at most ${time(description.duration)}` : "any time"}.`
+  `  A call is executed ${attempts === 1 ? "once" : `at most ${attempts} times`}, ` +
+  `and takes ${Duration.isFinite(duration) ? `at most ${Duration.format(duration)}` : "any time"}.`
 ]
+
+interface Described {
+  readonly first: Policy.Description
+  readonly endpoints: ReadonlyArray<Policy.Description>
+  readonly notes: ReadonlyArray<string>
+}
+
+/** What the file means. */
+const meaning = (file: string, { endpoints, first, notes }: Described, style: Screen.Style): ReadonlyArray<string> => [
+  `${style.paint("good", "✓")} ${file} ${style.paint("quiet", `is the policy "${first.name}"`)}`,
+  "",
+  ...parts(first, style),
+  ...notes.map((note) => `  ${note.charAt(0).toUpperCase()}${note.slice(1)}.`),
+  ...endpoints.flatMap((endpoint) => [
+    "",
+    `  ${style.paint("title", `The endpoint "${endpoint.name}"`)}`,
+    "",
+    ...parts(endpoint, style)
+  ])
+]
+
+/** The same as data. */
+const toJson = ({ attempts, duration, name, parts }: Policy.Description) => ({
+  name,
+  parts: parts.map(({ part, text }) => ({ part, text })),
+  attempts,
+  millis: Duration.isFinite(duration) ? Duration.toMillis(duration) : null
+})
 
 /** What is wrong. */
 const wrongs = (file: string, issues: ReadonlyArray<PolicyFile.Issue>, style: Screen.Style): ReadonlyArray<string> => {
@@ -52,28 +75,34 @@ const wrongs = (file: string, issues: ReadonlyArray<PolicyFile.Issue>, style: Sc
 const check = Effect.fnUntraced(function*(input: {
   readonly file: string
   readonly at: string
+  readonly as: PolicyFile.Kind
   readonly json: boolean
 }) {
   const terminal = yield* Terminal.Terminal
   const can = yield* TerminalCapabilities.TerminalCapabilities
   const style = can.canColor ? Screen.coloured : Screen.plain
   const place = input.at === "" ? input.file : `${input.file} at ${input.at}`
-  const result = yield* PolicyFile.options(input.file, input.at).pipe(
-    Effect.flatMap(PolicyFile.describe),
+  const result = yield* PolicyFile.meaning(input.file, input.at, input.as).pipe(
+    Effect.flatMap(({ notes, policies: [first, ...endpoints] }) =>
+      Effect.all({
+        first: PolicyFile.describe(first),
+        endpoints: Effect.forEach(endpoints, PolicyFile.describe),
+        notes: Effect.succeed(notes)
+      })
+    ),
     Effect.map(Result.succeed),
     Effect.catchTag("Refused", ({ issues }) => Effect.succeed(Result.fail(issues)))
   )
   const lines = Result.match(result, {
-    onSuccess: (description) =>
+    onSuccess: (described) =>
       input.json
         ? [JSON.stringify({
           ok: true,
-          name: description.name,
-          parts: description.parts.map(({ part, text }) => ({ part, text })),
-          attempts: description.attempts,
-          millis: Duration.isFinite(description.duration) ? Duration.toMillis(description.duration) : null
+          ...toJson(described.first),
+          notes: described.notes,
+          endpoints: described.endpoints.map(toJson)
         })]
-        : meaning(place, description, style),
+        : meaning(place, described, style),
     onFailure: (issues) => input.json ? [JSON.stringify({ ok: false, issues })] : wrongs(place, issues, style)
   })
   yield* terminal.display(lines.map((line) => `${line}\n`).join(""))
@@ -87,9 +116,15 @@ export const at = Flag.String("at").pipe(
   Flag.withDefault("")
 )
 
+export const as = Flag.Literals("as", PolicyFile.kinds).pipe(
+  Flag.withDescription("What the file holds: a policy for any call, or one for HTTP, with endpoints and a pool"),
+  Flag.withDefault("policy" as const)
+)
+
 export const command = Command.make("check", {
   file: Argument.String("file").pipe(Argument.withDescription("A YAML or JSON file")),
   at,
+  as,
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Prints what was found as one JSON document"),
     Flag.withDefault(false)
@@ -116,11 +151,17 @@ export const command = Command.make("check", {
     "    openFor: 30 seconds",
     "  attemptTimeout: 10 seconds",
     "",
+    "With `--as http` it is one for an HTTP client: the same parts, `timeouts: { attempt, total }`, which",
+    "statuses and methods are retried, `endpoints` with policies of their own and `transport` for the",
+    "pool. Flat keys work as well: `timeout`, `max_retries`, `initial_retry_delay`, `max_retry_delay`,",
+    "`retry_multiplier`, `retry_jitter`, `max_connections`, `keepalive_expiry` and the like.",
+    "",
     "Exit codes: 0 a policy that can be, 1 none that can be, 2 no file to read, or wrong usage."
   )),
   Command.withExamples([
     { command: "holdfast check stock.yaml", description: "Read a policy as the program will" },
     { command: "holdfast check app.yaml --at policies.stock", description: "Read one that is part of a file" },
+    { command: "holdfast check app.yaml --at llm.http --as http", description: "Read one for an HTTP client" },
     { command: "holdfast check stock.yaml --json", description: "For a script" }
   ])
 )

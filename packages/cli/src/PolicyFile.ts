@@ -1,8 +1,10 @@
 /**
- * A policy in a file: YAML or JSON, what it says as `PolicyData` reads it, and what is wrong with it, by path and reason.
+ * A policy in a file: YAML or JSON, what it says as `PolicyData` or `HttpPolicyData` reads it, and what is wrong with it, by
+ * path and reason.
  */
 import * as Policy from "@holdfast/core/Policy"
 import * as PolicyData from "@holdfast/core/PolicyData"
+import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Yaml from "effect/encoding/Yaml"
@@ -11,6 +13,7 @@ import * as Predicate from "effect/Predicate"
 import * as Runtime from "effect/Runtime"
 import type * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import * as HttpPolicyWords from "./HttpPolicyWords.ts"
 
 /** One thing that is wrong. */
 export interface Issue {
@@ -97,16 +100,35 @@ const issuesOf = (input: unknown, error: Schema.SchemaError): ReadonlyArray<Issu
   )
 }
 
-/** The options of the policy that a file holds at a path of keys. */
-export const options = Effect.fnUntraced(function*(file: string, path: string) {
+/** What a file holds: a policy of the core, or one for HTTP, which may have endpoints and a pool. */
+export const kinds = ["policy", "http"] as const
+export type Kind = (typeof kinds)[number]
+
+/** What a file means. */
+export interface Meaning {
+  /** The policy, and after it those of endpoints, outermost options first. */
+  readonly policies: readonly [HttpPolicyWords.CoreOptions, ...ReadonlyArray<HttpPolicyWords.CoreOptions>]
+  /** What else it says. */
+  readonly notes: ReadonlyArray<string>
+}
+
+const decode = (kind: Kind, input: unknown): Effect.Effect<Meaning, Schema.SchemaError> =>
+  kind === "policy"
+    ? Effect.map(PolicyData.decode(input), (data) => ({ policies: [PolicyData.toOptions(data)], notes: [] }))
+    : Effect.map(HttpPolicyData.decode(input), (data) => ({
+      policies: [HttpPolicyWords.client(data), ...HttpPolicyWords.endpoints(data)],
+      notes: HttpPolicyWords.notes(data)
+    }))
+
+/** Reads what a file means at a path of keys. */
+export const meaning = Effect.fnUntraced(function*(file: string, path: string, kind: Kind) {
   const input = yield* read(file, path)
-  const data = yield* Effect.mapError(
-    PolicyData.decode(input),
-    (error) => new Refused({ file, issues: issuesOf(input, error) })
-  )
-  return PolicyData.toOptions(data)
+  return yield* Effect.mapError(decode(kind, input), (error) => {
+    const issues = issuesOf(input, error)
+    return new Refused({ file, issues })
+  })
 })
 
 /** The policy of such options, in words. */
-export const describe = (options: Omit<Policy.Options, "hedge">): Effect.Effect<Policy.Description> =>
+export const describe = (options: HttpPolicyWords.CoreOptions): Effect.Effect<Policy.Description> =>
   Effect.map(Effect.scoped(Policy.make(options)), Policy.describe)

@@ -46,15 +46,17 @@ const impossible = (scenario: Simulation.Scenario): string | undefined => {
 const candidatesOf = Effect.fnUntraced(function*(input: {
   readonly file: Option.Option<string>
   readonly at: string
+  readonly as: PolicyFile.Kind
 }) {
   if (Option.isNone(input.file)) return Candidates.all
-  const options = yield* PolicyFile.options(input.file.value, input.at)
+  const { policies: [options] } = yield* PolicyFile.meaning(input.file.value, input.at, input.as)
   return [Candidates.timeout, Candidates.retries, { name: options.name ?? input.file.value, options }]
 })
 
 const simulate = Effect.fnUntraced(function*(input: {
   readonly file: Option.Option<string>
   readonly at: string
+  readonly as: PolicyFile.Kind
   readonly minutes: number
   readonly calls: number
   readonly downFrom: number
@@ -127,6 +129,7 @@ export const command = Command.make("simulate", {
     Argument.optional
   ),
   at: CheckCommand.at,
+  as: CheckCommand.as,
   minutes: Flag.Int("minutes").pipe(Flag.withDescription("How long it goes on"), Flag.withDefault(60)),
   calls: Flag.Int("calls").pipe(Flag.withDescription("How many calls come in a minute"), Flag.withDefault(200)),
   downFrom: Flag.Int("down-from").pipe(

@@ -69,6 +69,47 @@ describe("holdfast check", { timeout: 60_000 }, () => {
       assert.match(issues[0]?.reason ?? "", /attemptTimeout must not be longer than the deadline/u)
     }))
 
+  it.live("reads a policy for HTTP, in the keys that people bring along, with its endpoints and its pool", () =>
+    Effect.gen(function*() {
+      const path = yield* directory({
+        "app.yaml": `
+llm:
+  http:
+    timeout: 30.0
+    max_retries: 3
+    initial_retry_delay: 1.0
+    max_retry_delay: 16.0
+    retry_multiplier: 2.0
+    retry_jitter: 0.1
+    max_connections: 100
+    keepalive_expiry: 30.0
+    endpoints:
+      slow: { path: /report, timeout: 2 minutes, max_retries: 0 }
+`,
+        "twice.yaml": "max_retries: 3\nretry: { times: 2 }\n"
+      })
+      const args = ["check", join(path, "app.yaml"), "--at", "llm.http", "--as", "http"]
+      const ended = yield* Holdfast.run(args)
+      assert.deepStrictEqual([ended.code, ended.stderr], [0, ""])
+      assert.match(ended.stdout, /retry +up to 3 retries after 1s, then 2 times as long each time up to 16s/u)
+      assert.match(ended.stdout, /attemptTimeout +an attempt is interrupted after 30s/u)
+      assert.match(ended.stdout, /At most 100 connections to an origin\.\n +An idle connection is kept for 30s\./u)
+      assert.match(ended.stdout, /The endpoint "slow"[^]*an attempt is interrupted after 2m[^]*executed once/u)
+
+      const json = yield* Holdfast.run([...args, "--json"])
+      const found = JSON.parse(json.stdout) as { readonly attempts: number; readonly endpoints: ReadonlyArray<object> }
+      assert.deepStrictEqual([found.attempts, found.endpoints.length], [4, 1])
+
+      const twice = yield* Holdfast.run(["check", join(path, "twice.yaml"), "--as", "http"])
+      assert.strictEqual(twice.code, 1)
+      assert.match(twice.stdout, /max_retries +max_retries beside retry\.times is a retry around a retry/u)
+
+      const short = ["--minutes", "2", "--calls", "10", "--down-from", "0", "--down-to", "1"]
+      const simulated = yield* Holdfast.run(["simulate", ...args.slice(1), ...short])
+      assert.deepStrictEqual([simulated.code, simulated.stderr], [0, ""])
+      assert.match(simulated.stdout, /^ http .* x /mu)
+    }))
+
   it.live("says in one line that there is nothing to read", () =>
     Effect.gen(function*() {
       const path = yield* directory({ "broken.yaml": "a: [1,\n b: {", "empty.yaml": "", "app.yaml": stock })
