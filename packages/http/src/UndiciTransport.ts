@@ -15,30 +15,30 @@
  */
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
-import * as Url from "effect/http/Url"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Result from "effect/Result"
+import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import type { ConnectionOptions } from "node:tls"
-import type { Pool } from "undici"
-import * as HttpFailure from "./HttpFailure.ts"
-import { atLeast, positiveMillis } from "./internal/argument.ts"
-import { transportError } from "./internal/bodyResponse.ts"
+import { ConnectionReset } from "./HttpFailure.ts"
+import { positiveMillis } from "./internal/argument.ts"
 import { isTraced, traced } from "./internal/clientSpan.ts"
-import { Exchange } from "./internal/exchange.ts"
-import type { Bounds } from "./internal/originPool.ts"
-import { OriginPool } from "./internal/originPool.ts"
+import { Connector, type Route } from "./internal/connector.ts"
+import { encodeError, Exchange, notSent } from "./internal/exchange.ts"
 import { PoolMetrics } from "./internal/poolMetrics.ts"
-import { bodyOf } from "./internal/requestBody.ts"
-import { UndiciResponse } from "./internal/undiciResponse.ts"
+import { Pools } from "./internal/pools.ts"
+import { bodyOf, UploadFailure } from "./internal/requestBody.ts"
+import { InvalidTarget, type Target } from "./internal/target.ts"
+import { settingsOf } from "./internal/transportSettings.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 type Response = HttpClientResponse.HttpClientResponse
@@ -49,10 +49,22 @@ export interface Options {
   /** How many connections to one origin (scheme, host and port) may be open at once. Defaults to 100. */
   readonly connections?: number | undefined
   /**
+   * How many of them are kept when no request uses them; those beyond are closed as they fall idle, the longest idle
+   * first. Defaults to 20, or to `connections` if that is less.
+   */
+  readonly idleConnections?: number | undefined
+  /**
+   * How many connections may be open at once in all, over every origin. When all are in use, the one that falls free
+   * next goes to the request that has waited longest, whatever its origin. Defaults to no bound but `connections`.
+   */
+  readonly maxConnections?: number | undefined
+  /**
    * How long an idle connection is kept for the next request. A server that announces less with `Keep-Alive: timeout`
-   * is believed. Defaults to 30 seconds.
+   * is believed, less 2 seconds for what is on its way. Defaults to 30 seconds.
    */
   readonly keepAlive?: Duration.Input | undefined
+  /** How long it is kept at most when the server announces more than `keepAlive`. Defaults to `keepAlive`. */
+  readonly keepAliveMax?: Duration.Input | undefined
   /** How long opening a connection may take, TLS included; then `ConnectTimeout`. Defaults to 10 seconds. */
   readonly connectTimeout?: Duration.Input | undefined
   /** How long the head of a response may take after the request; then `HeadersTimeout`. Defaults to 5 minutes. */
@@ -63,12 +75,50 @@ export interface Options {
   readonly poolWait?: Duration.Input | undefined
   /** How many requests to one origin may wait at once; the next fails with `PoolTimeout`. Defaults to 1,000. */
   readonly poolQueue?: number | undefined
+  /**
+   * How long what is under way when the layer closes may take to end. Requests made in that time fail at once. Then
+   * every connection is destroyed. 0 destroys them at once. Defaults to 5 seconds.
+   */
+  readonly gracePeriod?: Duration.Input | undefined
+  /**
+   * Whether to speak HTTP/2 with servers that offer it (ALPN, so over https alone). `connections` is then the number of
+   * requests under way at once, and they share one connection, or as few as the server's limit on streams allows: what
+   * breaks the connection breaks all of them. The first request to an origin finds out, and others wait for it as they
+   * wait for a connection. Defaults to `false`.
+   */
+  readonly http2?: boolean | undefined
   /** What Node's `tls.connect` takes: certificates, keys, trust. Defaults to Node's own. */
   readonly tls?: TlsOptions | undefined
+  /** The path of a unix socket (or a named pipe of Windows) to open instead of host and port. Defaults to none. */
+  readonly socketPath?: string | undefined
+  /** A proxy for every request. Defaults to none. */
+  readonly proxy?: ProxyOptions | undefined
 }
 
 /** The options of `tls.connect`, but those that the transport itself sets. */
 export type TlsOptions = Omit<ConnectionOptions, "host" | "path" | "port" | "socket" | "timeout">
+
+/**
+ * A proxy as undici's `ProxyAgent` uses it: https goes through a tunnel (`CONNECT`), http is forwarded by the proxy.
+ *
+ * A proxy that refuses a request (407, 403) is a `ProtocolError` with a code like `PROXY_407`, one that cannot reach the
+ * origin (502) a `ConnectRefused` with `PROXY_502`; in both cases nothing of the request was sent to the origin.
+ */
+export interface ProxyOptions {
+  /** Where it is, with http or https. A name and password in it are used unless there are others below. */
+  readonly url: string | URL
+  /** What `Proxy-Authorization` says, as in `Bearer ...`. Defaults to name and password. */
+  readonly token?: Redacted.Redacted | undefined
+  readonly username?: string | undefined
+  /** Defaults to an empty one. */
+  readonly password?: Redacted.Redacted | undefined
+  /** Headers for the proxy alone. Defaults to none. */
+  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
+  /** Whether http goes through a tunnel as well. Defaults to `false`. */
+  readonly tunnel?: boolean | undefined
+  /** What `tls.connect` takes for a proxy with https. Defaults to Node's own. */
+  readonly tls?: TlsOptions | undefined
+}
 
 /** The connections and requests of one origin. */
 export interface OriginStats {
@@ -91,28 +141,39 @@ export interface Stats extends OriginStats {
 export class UndiciTransport extends Context.Service<UndiciTransport, {
   readonly client: HttpClient.HttpClient
   readonly stats: Effect.Effect<Stats>
+  /** The stats now, and whenever they have changed, at most once a turn of the event loop. */
+  readonly statsChanges: Stream.Stream<Stats>
 }>()("@holdfast/http/UndiciTransport") {}
 
 /**
- * Makes a transport. Closing the scope fails what is under way and destroys every connection.
+ * Makes a transport. Closing the scope lets what is under way end, for as long as `gracePeriod` says; then it fails and
+ * every connection is destroyed.
  *
- * Throws a `RangeError` for a bound that cannot be right.
+ * Throws a `RangeError` for options that cannot be right.
  */
 export const make = (options: Options = {}): Effect.Effect<UndiciTransport["Service"], never, Scope.Scope> => {
-  const { bounds, poolOptions } = settings(options)
+  const { bounds, client, dialing, gracePeriod, maxConnections } = settingsOf(options)
   return Effect.map(
     Effect.acquireRelease(
-      Effect.sync(() => new Pools(poolOptions, bounds)),
-      (pools) => Effect.promise(() => pools.destroy())
+      Effect.sync(() => new Pools(new Connector(dialing), client, bounds, maxConnections)),
+      (pools) => close(pools, gracePeriod)
     ),
     (pools) => ({
       client: HttpClient.makeWith<never, never, Failure, never>(
         Effect.flatMap((request) => send(pools, request)),
         Effect.succeed
       ),
-      stats: Effect.sync(() => pools.stats())
+      stats: Effect.sync(() => pools.stats()),
+      statsChanges: pools.changes
     })
   )
+}
+
+const close = (pools: Pools, gracePeriod: number): Effect.Effect<void> => {
+  const destroy = Effect.promise(() => pools.destroy())
+  return gracePeriod === 0
+    ? destroy
+    : Effect.andThen(Effect.interruptible(Effect.timeoutOption(pools.drain(), gracePeriod)), destroy)
 }
 
 /**
@@ -136,7 +197,7 @@ export const layer = (options?: Options): Layer.Layer<HttpClient.HttpClient | Un
 
 /** {@link layer} with options from `Config`. */
 export const layerConfig = (
-  options: Config.Wrap<Omit<Options, "tls">>
+  options: Config.Wrap<Omit<Options, "proxy" | "tls">>
 ): Layer.Layer<HttpClient.HttpClient | UndiciTransport, Config.ConfigError> =>
   Layer.effectContext(Effect.flatMap(Config.unwrap(options), (options) => Effect.map(make(options), provides)))
 
@@ -172,127 +233,65 @@ const provides = (
 ): Context.Context<HttpClient.HttpClient | UndiciTransport> =>
   Context.add(Context.make(UndiciTransport, transport), HttpClient.HttpClient, transport.client)
 
-const settings = (options: Options): { readonly bounds: Bounds; readonly poolOptions: Pool.Options } => {
-  const millis = (name: string, value: Duration.Input) => positiveMillis("UndiciTransport.make", name, value)
-  const count = (name: string, least: number, value: number) => atLeast("UndiciTransport.make", name, least, value)
-  const connections = count("connections", 1, options.connections ?? 100)
-  const keepAlive = millis("keepAlive", options.keepAlive ?? "30 seconds")
-  return {
-    bounds: {
-      connections,
-      poolWait: Duration.millis(millis("poolWait", options.poolWait ?? "10 seconds")),
-      poolQueue: count("poolQueue", 0, options.poolQueue ?? 1000)
-    },
-    poolOptions: {
-      connections,
-      // One exchange a connection: what undici calls pipelining makes one slow answer hold up the next.
-      pipelining: 1,
-      // A pool of n connections is n exchanges at once. Over HTTP/2 it would be one connection, lost all at once.
-      allowH2: false,
-      keepAliveTimeout: keepAlive,
-      keepAliveMaxTimeout: keepAlive,
-      headersTimeout: millis("headersTimeout", options.headersTimeout ?? "5 minutes"),
-      bodyTimeout: millis("bodyTimeout", options.bodyTimeout ?? "5 minutes"),
-      connect: { ...options.tls, timeout: millis("connectTimeout", options.connectTimeout ?? "10 seconds") }
-    }
-  }
-}
-
-class Pools {
-  private readonly origins = new Map<string, OriginPool>()
-  private readonly options: Pool.Options
-  private readonly bounds: Bounds
-  private closed = false
-
-  constructor(options: Pool.Options, bounds: Bounds) {
-    this.options = options
-    this.bounds = bounds
-  }
-
-  of(origin: string): OriginPool {
-    const known = this.origins.get(origin)
-    if (known !== undefined) return known
-    const made = new OriginPool(origin, this.options, this.bounds, (idle) => {
-      // An origin that nobody talks to any more is forgotten with its last connection.
-      if (this.closed) return
-      this.origins.delete(origin)
-      void idle.pool.close()
-    })
-    this.origins.set(origin, made)
-    return made
-  }
-
-  stats(): Stats {
-    const origins: Record<string, OriginStats> = {}
-    const sum = { connected: 0, free: 0, pending: 0, running: 0 }
-    for (const [origin, pool] of this.origins) {
-      const stats = origins[origin] = pool.stats
-      sum.connected += stats.connected
-      sum.free += stats.free
-      sum.pending += stats.pending
-      sum.running += stats.running
-    }
-    return { ...sum, origins }
-  }
-
-  destroy(): Promise<unknown> {
-    this.closed = true
-    return Promise.all(Array.from(this.origins.values(), ({ pool }) => pool.destroy()))
-  }
-}
-
 const send = (pools: Pools, request: Request): Effect.Effect<Response, Failure> =>
   Effect.withFiber((fiber: Fiber.Fiber<unknown, unknown>) => {
     if (request.headers["upgrade"] !== undefined) return refuseUpgrade(request)
-    const url = Url.make(request.url, request.urlParams, Option.getOrUndefined(request.hash))
-    if (Result.isFailure(url)) return invalidUrl(request, url.failure)
-    if (url.success.protocol !== "http:" && url.success.protocol !== "https:") return invalidUrl(request, undefined)
+    const target = pools.targets.of(request)
+    if (target instanceof InvalidTarget) return invalidUrl(request, target.cause)
     return isTraced(fiber, request)
-      ? traced(fiber, request, url.success, (request) => exchange(pools, request, url.success, fiber.context))
-      : exchange(pools, request, url.success, fiber.context)
+      ? traced(
+        fiber,
+        request,
+        target,
+        (headers, span) =>
+          exchange(pools, request, target, headers, Context.add(fiber.context, Tracer.ParentSpan, span))
+      )
+      : exchange(pools, request, target, request.headers, fiber.context)
   })
 
 const exchange = (
   pools: Pools,
   request: Request,
-  url: URL,
+  target: Target,
+  headers: Readonly<Record<string, string>>,
   context: Context.Context<never>
 ): Effect.Effect<Response, Failure> =>
   Effect.callback((resume) => {
+    const body = bodyOf(request, context)
+    if (body instanceof UploadFailure) return resume(Effect.fail(encodeError(request, body.message)))
+    if (pools.isClosing) return resume(Effect.fail(notSent(request, new ConnectionReset({ code: "UND_ERR_CLOSED" }))))
+    const { origin, path } = target
+    const pool = pools.of(origin)
     const scope = Context.getOrUndefined(context, Scope.Scope)
-    const origin = pools.of(url.origin)
+    const href = origin.url + path
+    const { forward } = pool.route
     const options = {
       method: request.method,
-      path: url.pathname + url.search,
-      headers: request.headers,
-      body: bodyOf(request, context)
+      path: forward === undefined ? path : href,
+      headers: sentHeaders(request, headers, forward),
+      body
     }
-    const one = new Exchange(request, options, origin, (exchange, failure) => {
-      if (failure !== undefined) return resume(Effect.fail(failure))
-      const response = new UndiciResponse(exchange, url.href)
-      resume(
-        scope === undefined || exchange.isOver
-          ? Effect.succeed(response)
-          : Effect.as(exchange.attach(scope), response)
-      )
-    })
-    origin.send(one, context, (reason) => {
-      const failure = new HttpFailure.HttpFailure({ reason, phase: "pool", requestWritten: false })
-      resume(Effect.fail(transportError(request, failure)))
-    })
+    const one = new Exchange(request, options, href, scope, resume)
+    pool.send(one, context)
     return Effect.sync(() => {
-      if (!origin.forget(one)) one.cancel()
+      pool.forget(one)
+      one.cancel()
     })
   })
 
+const sentHeaders = (
+  request: Request,
+  headers: Readonly<Record<string, string>>,
+  forward: Route["forward"]
+): Readonly<Record<string, string>> => {
+  const own = forward === undefined ? headers : { ...forward, ...headers }
+  // The boundary between the parts of a form is undici's to choose.
+  return request.body._tag === "FormData" ? Headers.remove(Headers.fromInput(own), "content-type") : own
+}
+
 const refuseUpgrade = (request: Request): Effect.Effect<never, Failure> =>
   Effect.fail(
-    new HttpClientError.HttpClientError({
-      reason: new HttpClientError.EncodeError({
-        request,
-        description: "UndiciTransport does not upgrade connections: use NodeHttpClient or a WebSocket client"
-      })
-    })
+    encodeError(request, "UndiciTransport does not upgrade connections: use NodeHttpClient or a WebSocket client")
   )
 
 const invalidUrl = (request: Request, cause: unknown): Effect.Effect<never, Failure> =>

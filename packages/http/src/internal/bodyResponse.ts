@@ -86,17 +86,11 @@ export abstract class BodyResponse extends Inspectable.Class implements HttpClie
   }
 
   get text(): Effect.Effect<string, Failure> {
-    return Effect.map(this.bytes, decode)
+    return Effect.map(this.bytes, (bytes) => this.decode(bytes))
   }
 
   get json(): Effect.Effect<Schema.Json, Failure> {
-    return Effect.flatMap(this.bytes, (bytes) => {
-      try {
-        return Effect.succeed(bytes.length === 0 ? null : JSON.parse(decode(bytes)) as Schema.Json)
-      } catch (cause) {
-        return this.decodeError(cause)
-      }
-    })
+    return Effect.flatMap(this.bytes, (bytes) => this.parse(bytes))
   }
 
   get urlParamsBody(): Effect.Effect<UrlParams.UrlParams, Failure> {
@@ -137,6 +131,18 @@ export abstract class BodyResponse extends Inspectable.Class implements HttpClie
 
   pipe() {
     return pipeArguments(this, arguments)
+  }
+
+  protected decode(bytes: Uint8Array): string {
+    return decoder.decode(bytes)
+  }
+
+  protected parse(bytes: Uint8Array): Effect.Effect<Schema.Json, Failure> {
+    try {
+      return Effect.succeed(bytes.length === 0 ? null : JSON.parse(this.decode(bytes)) as Schema.Json)
+    } catch (cause) {
+      return this.decodeError(cause)
+    }
   }
 
   protected decodeError(cause: unknown, description?: string): Effect.Effect<never, Failure> {
@@ -186,8 +192,6 @@ export const concat = (chunks: ReadonlyArray<Uint8Array>, length: number): Uint8
 
 const decoder = new TextDecoder()
 const formDecoder = new TextDecoder("utf-8", { ignoreBOM: true })
-
-const decode = (bytes: Uint8Array): string => decoder.decode(bytes)
 
 // A chunk is a window on a larger buffer; `Buffer.slice` would hand that out, with what else is in it.
 const toArrayBuffer = (bytes: Uint8Array): ArrayBuffer =>

@@ -10,13 +10,14 @@ import type * as Fiber from "effect/Fiber"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as HttpTraceContext from "effect/http/HttpTraceContext"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
+import type { Target } from "./target.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 type Response = HttpClientResponse.HttpClientResponse
@@ -33,8 +34,8 @@ export const isTraced = (fiber: Fiber.Fiber<unknown, unknown>, request: Request)
 export const traced = (
   fiber: Fiber.Fiber<unknown, unknown>,
   request: Request,
-  url: URL,
-  send: (request: Request) => Effect.Effect<Response, Failure>
+  target: Target,
+  send: (headers: Readonly<Record<string, string>>, span: Tracer.Span) => Effect.Effect<Response, Failure>
 ): Effect.Effect<Response, Failure> =>
   Effect.useSpan(fiber.getRef(HttpClient.SpanNameGenerator)(request), { kind: "client" }, (span) => {
     const names = fiber.getRef(Headers.CurrentRedactedNames)
@@ -42,12 +43,12 @@ export const traced = (
     span.attribute("http.request.method", request.method)
     const resends = fiber.getRef(Resends)
     if (resends > 0) span.attribute("http.request.resend_count", resends)
-    addUrl(span, url, redactedParams(fiber, request))
+    addTarget(span, target, fiber, request)
     addHeaders(span, "request", request.headers, filter, names)
-    const outgoing = fiber.getRef(HttpClient.TracerPropagationEnabled)
-      ? HttpClientRequest.setHeaders(request, HttpTraceContext.toHeaders(span))
-      : request
-    return Effect.map(Effect.withParentSpan(send(outgoing), span, { captureStackTrace: false }), (response) => {
+    const headers = fiber.getRef(HttpClient.TracerPropagationEnabled)
+      ? { ...request.headers, ...HttpTraceContext.toHeaders(span) }
+      : request.headers
+    return Effect.map(send(headers, span), (response) => {
       span.attribute("http.response.status_code", response.status)
       addHeaders(span, "response", response.headers, filter, names)
       if (response.status >= 400) endAsFailed(fiber, span, request, response)
@@ -77,14 +78,26 @@ const redactedParams = (
   return secret.length === 0 ? names : [...names, ...secret]
 }
 
-const addUrl = (span: Tracer.Span, url: URL, redacted: ReadonlyArray<string | RegExp>): void => {
-  const query = UrlParams.redactUrl(url.search, redacted).slice(1)
-  span.attribute("url.full", UrlParams.redactUrl(url.href, redacted))
-  span.attribute("url.path", url.pathname)
-  if (query !== "") span.attribute("url.query", query)
-  span.attribute("url.scheme", url.protocol.slice(0, -1))
-  span.attribute("server.address", url.hostname.replace(/^\[|\]$/g, ""))
-  span.attribute("server.port", url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port))
+const addTarget = (
+  span: Tracer.Span,
+  { origin, path }: Target,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  request: Request
+): void => {
+  const question = path.indexOf("?")
+  if (question === -1) {
+    span.attribute("url.full", origin.url + path)
+    span.attribute("url.path", path)
+  } else {
+    const query = UrlParams.redactUrl(path.slice(question), redactedParams(fiber, request))
+    const name = path.slice(0, question)
+    span.attribute("url.full", origin.url + name + query)
+    span.attribute("url.path", name)
+    if (query !== "?") span.attribute("url.query", query.slice(1))
+  }
+  span.attribute("url.scheme", origin.scheme)
+  span.attribute("server.address", origin.address)
+  span.attribute("server.port", origin.port)
 }
 
 const addHeaders = (

@@ -14,18 +14,25 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { IncomingHttpHeaders } from "node:http"
+import { Readable } from "node:stream"
 import type { Dispatcher } from "undici"
 import * as HttpFailure from "../HttpFailure.ts"
 import { alreadyRead, concat, highWater, transportError } from "./bodyResponse.ts"
+import type { Connection } from "./connection.ts"
+import { refusal } from "./connector.ts"
 import { meaningOf } from "./failureCode.ts"
+import { describeRefusal } from "./refusedRequest.ts"
 import { UploadFailure } from "./requestBody.ts"
+import { UndiciResponse } from "./undiciResponse.ts"
 
 type Failure = HttpClientError.HttpClientError
 type Bytes = Pull.Pull<readonly [Uint8Array, ...Array<Uint8Array>], Failure>
+type Resume = (effect: Effect.Effect<HttpClientResponse.HttpClientResponse, Failure>) => void
 
 const waiting = 0
 const reading = 1
@@ -33,16 +40,17 @@ const ended = 2
 const failed = 3
 type State = typeof waiting | typeof reading | typeof ended | typeof failed
 
-// One object for every cancelled exchange: undici wants a reason, and nobody reads it.
-const cancelled = new Error("The exchange was cancelled by the caller")
-
-type OnHead = (exchange: Exchange, failure: Failure | undefined) => void
+/** One object for every cancelled exchange: undici wants a reason, and nobody reads it. */
+export const cancelled = new Error("The exchange was cancelled by the caller")
 
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly request: HttpClientRequest.HttpClientRequest
   readonly options: Dispatcher.DispatchOptions
-  /** Told once, when undici has done with the connection. */
-  readonly owner: { release(): void }
+  readonly href: string
+
+  /** What carries it, once it is started, and whether that was open by then. */
+  connection: Connection | undefined = undefined
+  wasOpen = false
 
   status = 0
   headers: IncomingHttpHeaders | undefined = undefined
@@ -50,14 +58,19 @@ export class Exchange implements Dispatcher.DispatchHandler {
   isRead = false
 
   /**
-   * Told once, with the head or the failure that came instead of it, and then forgotten: it leads to the fiber, which
-   * may lead to the response, and a response that its own exchange holds is never garbage.
+   * Told once, with the response or the failure that came instead of it, and then forgotten: it leads to the fiber,
+   * which may lead to the response, and a response that its own exchange holds is never garbage.
    */
-  private onHead: OnHead | undefined
+  private resume: Resume | undefined
+  /** In which the request was made, if in any. */
+  private parent: Scope.Scope | undefined
+  private scope: Scope.Closeable | undefined = undefined
   private state: State = waiting
   private controller: Dispatcher.DispatchController | undefined = undefined
   private written = false
   private released = false
+  private isTold = false
+  private wasRepeated = false
   private failure: Failure | undefined = undefined
   private chunks: Array<Uint8Array> = []
   private buffered = 0
@@ -65,18 +78,19 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private collecting = false
   private streamed = false
   private waiters: Array<() => void> | undefined = undefined
-  private scope: Scope.Closeable | undefined = undefined
 
   constructor(
     request: HttpClientRequest.HttpClientRequest,
     options: Dispatcher.DispatchOptions,
-    owner: { release(): void },
-    onHead: OnHead
+    href: string,
+    parent: Scope.Scope | undefined,
+    resume: Resume
   ) {
     this.request = request
     this.options = options
-    this.owner = owner
-    this.onHead = onHead
+    this.href = href
+    this.parent = parent
+    this.resume = resume
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -89,12 +103,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.written = true
   }
 
-  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200 || this.state !== waiting) return
+    if (status === 407 && this.connection?.pool.route.forward !== undefined) return controller.abort(refusal(status))
     this.status = status
     this.headers = headers
     this.state = reading
-    queueMicrotask(() => this.deliver(undefined))
+    this.tellSoon()
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
@@ -104,26 +119,31 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.received += chunk.length
     if (this.collecting) return
     if (this.buffered > highWater) controller.pause()
-    this.notify()
+    if (this.waiters !== undefined) this.tellSoon()
   }
 
   onResponseEnd(): void {
     if (this.state === reading) {
       this.state = ended
-      this.notify()
+      if (this.waiters !== undefined) this.tellSoon()
     }
     this.finish()
   }
 
   onResponseError(_: Dispatcher.DispatchController | null, error: Error): void {
     if (this.state === waiting) {
-      this.state = failed
-      const failure = this.failureOf(error)
-      queueMicrotask(() => this.deliver(failure))
+      if (this.isStale(error)) return this.repeat()
+      this.fail(this.failureOf(error))
     } else if (this.state === reading) {
       this.fail(this.failureOf(error))
     }
     this.finish()
+  }
+
+  /** Fails an exchange that was not started. */
+  refuse(reason: HttpFailure.Reason): void {
+    this.dropBody()
+    this.fail(notSent(this.request, reason))
   }
 
   /** Ends the exchange from this side; the connection under an unfinished exchange is closed. */
@@ -144,14 +164,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.buffered = 0
     }
     this.state = failed
-    // A request that undici still queues has no controller; onRequestStart ends it.
-    this.controller?.abort(cancelled)
-  }
-
-  /** Cancels the body when `parent` closes, unless it has come whole by then. */
-  attach(parent: Scope.Scope): Effect.Effect<void> {
-    this.scope = Scope.forkUnsafe(parent)
-    return Scope.addFinalizer(this.scope, Effect.sync(() => this.cancel()))
+    this.resume = undefined
+    if (this.connection === undefined) return this.dropBody()
+    // A request that undici still holds back has no controller; onRequestStart ends it, if it comes to that.
+    if (this.controller === undefined) this.connection.giveUp()
+    else this.controller.abort(cancelled)
   }
 
   /** Whether the body has come whole. */
@@ -164,12 +181,23 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return this.state >= ended
   }
 
+  /** The whole body, if it has come and was not taken chunk by chunk. */
+  get whole(): Uint8Array | undefined {
+    if (this.state !== ended || this.streamed) return undefined
+    this.isRead = true
+    this.collecting = true
+    if (this.chunks.length !== 1) this.chunks = [concat(this.chunks, this.buffered)]
+    return this.chunks[0]
+  }
+
   /** The whole body, now or when it has come. */
   collect(): Effect.Effect<Uint8Array, Failure> {
     this.isRead = true
     if (this.streamed) return Effect.fail(alreadyRead(this.request))
     this.collecting = true
-    if (this.state !== reading) return this.collected()
+    if (this.state === failed) return Effect.fail(this.failure!)
+    const { whole } = this
+    if (whole !== undefined) return Effect.succeed(whole)
     this.controller?.resume()
     return Effect.flatMap(this.arrival(), () => this.collect())
   }
@@ -216,12 +244,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return this.state === ended ? Cause.done() : Effect.flatMap(this.arrival(), () => this.pull())
   }
 
-  private collected(): Effect.Effect<Uint8Array, Failure> {
-    if (this.state === failed) return Effect.fail(this.failure!)
-    if (this.chunks.length !== 1) this.chunks = [concat(this.chunks, this.buffered)]
-    return Effect.succeed(this.chunks[0]!)
-  }
-
   /** Waits for the next thing that happens to the body. */
   private arrival(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
@@ -232,26 +254,43 @@ export class Exchange implements Dispatcher.DispatchHandler {
     })
   }
 
-  private deliver(failure: Failure | undefined): void {
-    const { onHead } = this
-    this.onHead = undefined
-    onHead?.(this, failure)
+  /** Lets the fibers know, once undici's parser is done. */
+  private tellSoon(): void {
+    if (this.isTold) return
+    this.isTold = true
+    news.push(this)
+    if (news.length === 1) void resolved.then(tellAll)
   }
 
-  private notify(): void {
-    const waiters = this.waiters
-    if (waiters === undefined) return
-    this.waiters = undefined
-    queueMicrotask(() => {
+  tell(): void {
+    this.isTold = false
+    const { resume, waiters } = this
+    if (resume !== undefined) {
+      this.resume = undefined
+      resume(this.response())
+    } else if (waiters !== undefined) {
+      this.waiters = undefined
       for (const waiter of waiters) waiter()
-    })
+    }
+  }
+
+  private response(): Effect.Effect<HttpClientResponse.HttpClientResponse, Failure> {
+    const { parent } = this
+    this.parent = undefined
+    // Without a head there is no response to read up to the failure.
+    if (this.status === 0) return Effect.fail(this.failure!)
+    const response = new UndiciResponse(this)
+    if (parent === undefined || this.isOver) return Effect.succeed(response)
+    // Cancels the body when the scope closes, unless it has come whole by then.
+    this.scope = Scope.forkUnsafe(parent)
+    return Effect.as(Scope.addFinalizer(this.scope, Effect.sync(() => this.cancel())), response)
   }
 
   private fail(failure: Failure): void {
     // What came before the failure can still be read: it is what a stream hands on before it fails.
     this.state = failed
     this.failure = failure
-    this.notify()
+    if (this.resume !== undefined || this.waiters !== undefined) this.tellSoon()
   }
 
   private finish(): void {
@@ -259,18 +298,31 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.released = true
     // The exchange is over: closing its scope only takes it off the parent.
     if (this.scope !== undefined) Scope.closeUnsafe(this.scope, Exit.void)
-    this.owner.release()
+    this.connection?.release()
+  }
+
+  /** Whether a kept connection turned out to be closed before anything was written on it. */
+  private isStale(error: Error): boolean {
+    const { body } = this.options
+    const isSpent = typeof body === "object" && body !== null && !(body instanceof Uint8Array)
+    return this.wasOpen && !this.written && !this.wasRepeated && !isSpent && meaningOf(error)?.is === "lost" &&
+      this.connection?.client.destroyed === false
+  }
+
+  /** Once more on the same connection, which undici opens again. */
+  private repeat(): void {
+    this.wasRepeated = true
+    queueMicrotask(() => this.connection?.client.dispatch(this.options, this))
+  }
+
+  private dropBody(): void {
+    if (this.options.body instanceof Readable) this.options.body.destroy()
   }
 
   private failureOf(error: Error): Failure {
-    if (error instanceof UploadFailure || meaningOf(error)?.is === "encode") {
-      return new HttpClientError.HttpClientError({
-        reason: new HttpClientError.EncodeError({
-          request: this.request,
-          cause: error instanceof UploadFailure ? error.cause : error,
-          description: error.message
-        })
-      })
+    if (error instanceof UploadFailure) return encodeError(this.request, error.message, error.cause)
+    if (meaningOf(error)?.is === "encode") {
+      return encodeError(this.request, describeRefusal(this.request, error), error)
     }
     return transportError(
       this.request,
@@ -281,4 +333,27 @@ export class Exchange implements Dispatcher.DispatchHandler {
       })
     )
   }
+}
+
+/** The failure of a request that never got a connection. */
+export const notSent = (request: HttpClientRequest.HttpClientRequest, reason: HttpFailure.Reason): Failure =>
+  transportError(request, new HttpFailure.HttpFailure({ reason, phase: "pool", requestWritten: false }))
+
+/** The failure of a request that cannot be sent as it is. */
+export const encodeError = (
+  request: HttpClientRequest.HttpClientRequest,
+  description: string,
+  cause?: unknown
+): Failure =>
+  new HttpClientError.HttpClientError({
+    reason: new HttpClientError.EncodeError({ request, description, ...(cause === undefined ? undefined : { cause }) })
+  })
+
+const resolved = Promise.resolve()
+let news: Array<Exchange> = []
+
+const tellAll = (): void => {
+  const all = news
+  news = []
+  for (const exchange of all) exchange.tell()
 }
