@@ -169,12 +169,13 @@ export const make = (options: Options = {}): Effect.Effect<UndiciTransport["Serv
   )
 }
 
-const close = (pools: Pools, gracePeriod: number): Effect.Effect<void> => {
-  const destroy = Effect.promise(() => pools.destroy())
-  return gracePeriod === 0
-    ? destroy
-    : Effect.andThen(Effect.interruptible(Effect.timeoutOption(pools.drain(), gracePeriod)), destroy)
-}
+const close = (pools: Pools, gracePeriod: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    pools.close()
+    const drained = Effect.interruptible(Effect.timeoutOption(pools.drained, gracePeriod))
+    const destroy = Effect.promise(() => pools.destroy())
+    return gracePeriod === 0 ? destroy : Effect.andThen(drained, destroy)
+  })
 
 /**
  * Provides `HttpClient` on connection pools of its own, and `UndiciTransport` for their stats.

@@ -16,6 +16,7 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
@@ -517,7 +518,10 @@ describe("UndiciTransport", () => {
           if (request > 1) socket.write(Server.response(200, "ok"))
         })
         const scope = yield* Scope.make()
-        const context = yield* Layer.buildWithScope(UndiciTransport.layer({ connections: 2 }), scope)
+        const context = yield* Layer.buildWithScope(
+          UndiciTransport.layer({ connections: 2, gracePeriod: "1 millis" }),
+          scope
+        )
         const run = Effect.provideContext(Effect.exit(HttpClient.get(server.url)), context)
         const hanging = yield* Effect.forkChild(run, { startImmediately: true })
         yield* Server.until(() => server.accepted() === 1)
@@ -609,9 +613,26 @@ describe("UndiciTransport", () => {
   })
 
   describe("options", () => {
-    it("refuses what cannot be right", () => {
-      assert.throws(() => UndiciTransport.layer({ connections: 0 }), RangeError, "connections")
-      assert.throws(() => UndiciTransport.layer({ poolWait: "0 millis" }), RangeError, "poolWait")
+    const wrong: ReadonlyArray<readonly [name: string, options: UndiciTransport.Options]> = [
+      ["connections", { connections: 0 }],
+      ["connections", { connections: 1.5 }],
+      ["poolWait", { poolWait: "0 millis" }],
+      ["poolQueue", { poolQueue: -1 }],
+      ["idleConnections", { connections: 5, idleConnections: 6 }],
+      ["maxConnections", { maxConnections: 0 }],
+      ["keepAliveMax", { keepAlive: "30 seconds", keepAliveMax: "20 seconds" }],
+      ["gracePeriod", { gracePeriod: "100 days" }],
+      ["socketPath", { socketPath: "" }],
+      ["socketPath", { socketPath: "/run/s", proxy: { url: "http://localhost" } }],
+      ["proxy.url", { proxy: { url: "localhost:3128" } }],
+      ["proxy.url", { proxy: { url: "socks5://localhost" } }],
+      ["proxy.token", { proxy: { url: "http://localhost", token: Redacted.make("a"), username: "b" } }],
+      ["proxy.token", { proxy: { url: "http://localhost", token: Redacted.make("a\nb") } }],
+      ["proxy.password", { proxy: { url: "http://localhost", password: Redacted.make("a") } }],
+      ["proxy.headers.x", { proxy: { url: "http://localhost", headers: { x: "a\r\nb" } } }]
+    ]
+    it.each(wrong)("that cannot be right are refused by name: %s", (name, options) => {
+      assert.throws(() => UndiciTransport.layer(options), RangeError, `UndiciTransport.make: ${name} must be `)
     })
 
     it.live("come from Config", () =>

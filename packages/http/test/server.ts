@@ -16,7 +16,7 @@ export interface Server {
   readonly sockets: ReadonlySet<Net.Socket>
 }
 
-const listen = (make: () => Net.Server): Effect.Effect<Server, never, Scope.Scope> =>
+export const listen = (make: () => Net.Server): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Server & { readonly close: Effect.Effect<void> }>((resume) => {
       const server = make()

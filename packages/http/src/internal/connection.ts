@@ -2,9 +2,8 @@
  * One connection: an undici `Client`, which opens its socket when it has something to send and again after the socket
  * is lost. Over HTTP/1 it carries one exchange at a time, over HTTP/2 many.
  */
-import { Socket } from "node:net"
 import { type buildConnector, Client } from "undici"
-import type { Route } from "./connector.ts"
+import type { Connect, Opening, Route } from "./connector.ts"
 import { cancelled, type Exchange } from "./exchange.ts"
 import type { OriginPool } from "./originPool.ts"
 
@@ -15,13 +14,15 @@ export class Connection {
   isOpen = false
   /** Whether it speaks HTTP/2. */
   isShared = false
-  /** Whether it has as many streams as the server lets it have. */
+  /** Whether undici would hold back what it is given now: it has as many streams as the server lets it have... */
   isFull = false
+  /** ...or the server has not said yet how many that are. */
+  isSettled = false
   /** How many exchanges were handed to it and are not over. */
   running = 0
 
   /** The socket while it is being opened. */
-  private opening: Socket | undefined = undefined
+  private opening: Opening | undefined = undefined
 
   constructor(pool: OriginPool, { connect, url }: Route, options: Client.Options) {
     this.pool = pool
@@ -33,12 +34,14 @@ export class Connection {
     const lost = () => {
       this.isOpen = false
       this.isFull = false
+      this.isSettled = false
       pool.lost(this)
     }
     this.client.on("disconnect", lost).on("connectionError", lost)
     this.client.on("drain", () => {
       if (!this.isFull) return
       this.isFull = false
+      this.isSettled = true
       pool.pumpSoon()
     })
   }
@@ -59,6 +62,7 @@ export class Connection {
   /** An exchange is over, and has no use for the connection any more. */
   release(): void {
     this.running--
+    this.isSettled = true
     this.pool.released(this)
   }
 
@@ -72,18 +76,15 @@ export class Connection {
     return this.client.destroy(reason)
   }
 
-  private connect(
-    connect: buildConnector.connector,
-    options: buildConnector.Options,
-    callback: buildConnector.Callback
-  ): void {
-    // Undici's own connector returns the socket, which its types do not say; one that does not can't be stopped early.
-    const socket: unknown = connect(options, (...[error, socket]) => {
+  private connect(connect: Connect, options: buildConnector.Options, callback: buildConnector.Callback): void {
+    let isDone = false
+    const opening = connect(options, (...[error, socket]) => {
+      isDone = true
       this.opening = undefined
       if (error !== null) return callback(error, null)
       this.isShared = "alpnProtocol" in socket && socket.alpnProtocol === "h2"
       callback(null, socket)
     })
-    if (socket instanceof Socket && socket.connecting) this.opening = socket
+    if (!isDone) this.opening = opening
   }
 }

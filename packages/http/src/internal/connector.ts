@@ -4,7 +4,7 @@
  * forwards.
  */
 import * as Redacted from "effect/Redacted"
-import { isIP, type Socket } from "node:net"
+import { isIP, Socket } from "node:net"
 import { buildConnector, Pool } from "undici"
 import { ConnectRefused, ConnectTimeout, HttpFailure, ProtocolError, type Reason } from "../HttpFailure.ts"
 import type { ProxyOptions, TlsOptions } from "../UndiciTransport.ts"
@@ -19,23 +19,30 @@ export interface Dialing {
   readonly proxy: ProxyOptions | undefined
 }
 
+/** A connection that is being opened, and can be given up. */
+export interface Opening {
+  readonly destroy: (reason: Error) => void
+}
+
+export type Connect = (options: buildConnector.Options, callback: buildConnector.Callback) => Opening
+
 /** The way to one origin. */
 export interface Route {
   /** The host that connections are opened to. */
   readonly url: string
-  readonly connect: buildConnector.connector
+  readonly connect: Connect
   /** Headers for a proxy that forwards; they say that requests have to be in absolute form. */
   readonly forward: Readonly<Record<string, string>> | undefined
 }
 
 export class Connector {
-  private readonly direct: buildConnector.connector
+  private readonly direct: Connect
   private readonly proxy: Proxy | undefined
 
   constructor({ connectTimeout, http2, proxy, socketPath, tls }: Dialing) {
     const options = { ...tls, timeout: connectTimeout, allowH2: http2 }
     // One for all connections: it remembers the TLS sessions.
-    this.direct = buildConnector(socketPath === undefined ? options : { ...options, socketPath })
+    this.direct = connectWith(socketPath === undefined ? options : { ...options, socketPath })
     this.proxy = proxy === undefined ? undefined : new Proxy(proxy, connectTimeout, this.direct)
   }
 
@@ -56,16 +63,16 @@ class Proxy {
   private readonly url: URL
   private readonly tunnel: boolean
   private readonly headers: Readonly<Record<string, string>>
-  private readonly connectProxy: buildConnector.connector
-  private readonly connectOrigin: buildConnector.connector
+  private readonly connectProxy: Connect
+  private readonly connectOrigin: Connect
 
-  constructor(options: ProxyOptions, timeout: number, connectOrigin: buildConnector.connector) {
+  constructor(options: ProxyOptions, timeout: number, connectOrigin: Connect) {
     const url = new URL(options.url)
     this.tunnel = options.tunnel === true
     this.headers = headersOf(url, options)
     this.url = new URL(url.origin)
     this.connectOrigin = connectOrigin
-    const connect = buildConnector({ ...options.tls, timeout, allowH2: false })
+    const connect = connectWith({ ...options.tls, timeout, allowH2: false })
     // The certificate is the proxy's, whatever origin the `Host` header names.
     const servername = options.tls?.servername ?? (isIP(url.hostname) === 0 ? url.hostname : "")
     this.connectProxy = (options, callback) => connect({ ...options, servername }, callback)
@@ -78,12 +85,15 @@ class Proxy {
       : { url: this.url.origin, connect: this.connectProxy, forward: { ...this.headers, host: origin.host } }
   }
 
-  private readonly connectThrough: buildConnector.connector = (options, callback) => {
+  private readonly connectThrough: Connect = (options, callback) => {
     const isTls = options.protocol === "https:"
     const port = options.port === "" ? (isTls ? "443" : "80") : options.port
     const host = options.hostname.includes(":") ? `[${options.hostname}]` : options.hostname
     const path = `${host}:${port}`
-    this.tunnels.connect({ path, headers: { ...this.headers, host: path } }, (error, data) => {
+    const asking = new AbortController()
+    let opening: Opening = { destroy: (reason) => asking.abort(reason) }
+    const headers = { ...this.headers, host: path }
+    this.tunnels.connect({ path, headers, signal: asking.signal }, (error, data) => {
       if (error !== null) return callback(tunnelFailure(error), null)
       // Behind CONNECT undici hands over the socket itself.
       const socket = data.socket as Socket
@@ -91,9 +101,19 @@ class Proxy {
         socket.on("error", () => undefined).destroy()
         return callback(refusal(data.statusCode), null)
       }
-      if (isTls) this.connectOrigin({ ...options, httpSocket: socket }, callback)
+      if (isTls) opening = this.connectOrigin({ ...options, httpSocket: socket }, callback)
       else callback(null, socket)
     })
+    return { destroy: (reason) => opening.destroy(reason) }
+  }
+}
+
+/** undici's connector returns the socket, which its types do not say; one that does not could not be given up early. */
+const connectWith = (options: buildConnector.BuildOptions): Connect => {
+  const connect = buildConnector(options)
+  return (options, callback) => {
+    const socket: unknown = connect(options, callback)
+    return { destroy: (reason) => void (socket instanceof Socket && socket.destroy(reason)) }
   }
 }
 

@@ -19,6 +19,7 @@ import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { IncomingHttpHeaders } from "node:http"
+import { platform } from "node:os"
 import { Readable } from "node:stream"
 import type { Dispatcher } from "undici"
 import * as HttpFailure from "../HttpFailure.ts"
@@ -303,15 +304,32 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** Whether a kept connection turned out to be closed before anything was written on it. */
   private isStale(error: Error): boolean {
+    return this.wasOpen && !this.wasRepeated && this.size !== undefined && !this.isWritten(error) &&
+      meaningOf(error)?.is === "lost" && this.connection?.client.destroyed === false
+  }
+
+  /**
+   * Whether any of the request may have reached the server. A small request is one write, on a connection that has
+   * nothing else to write; when the system refuses that, it has taken nothing. (Windows tells later.)
+   */
+  private isWritten(error: Error): boolean {
+    if (!this.written || this.state !== waiting) return this.written
+    const refused = "syscall" in error && error.syscall === "write" && !isWindows
+    return !(refused && this.size !== undefined && this.size <= smallRequest)
+  }
+
+  /** How long the request's body is, if it is not a stream. */
+  private get size(): number | undefined {
     const { body } = this.options
-    const isSpent = typeof body === "object" && body !== null && !(body instanceof Uint8Array)
-    return this.wasOpen && !this.written && !this.wasRepeated && !isSpent && meaningOf(error)?.is === "lost" &&
-      this.connection?.client.destroyed === false
+    if (body === null || body === undefined) return 0
+    return typeof body === "string" ? Buffer.byteLength(body) : body instanceof Uint8Array ? body.byteLength : undefined
   }
 
   /** Once more on the same connection, which undici opens again. */
   private repeat(): void {
     this.wasRepeated = true
+    this.written = false
+    this.controller = undefined
     queueMicrotask(() => this.connection?.client.dispatch(this.options, this))
   }
 
@@ -328,7 +346,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.request,
       HttpFailure.fromUnknown(error, {
         phase: this.state === reading ? "body" : this.written ? "headers" : "connect",
-        requestWritten: this.written,
+        requestWritten: this.isWritten(error),
         received: this.received
       })
     )
@@ -348,6 +366,10 @@ export const encodeError = (
   new HttpClientError.HttpClientError({
     reason: new HttpClientError.EncodeError({ request, description, ...(cause === undefined ? undefined : { cause }) })
   })
+
+/** What fits into the empty buffer of a socket in one go, whatever the system. */
+const smallRequest = 4096
+const isWindows = platform() === "win32"
 
 const resolved = Promise.resolve()
 let news: Array<Exchange> = []

@@ -193,7 +193,10 @@ export class OriginPool {
     if (this.running >= this.bounds.connections) return undefined
     if (this.shares === true) {
       for (const connection of this.all) {
-        if (!connection.isOpen || connection.isFull) continue
+        if (!connection.isOpen) continue
+        // One that is new tells soon how much more it takes.
+        if (connection.isFull && !connection.isSettled) return undefined
+        if (connection.isFull) continue
         if (connection.running === 0) this.takeIdle(connection)
         return connection
       }

@@ -131,27 +131,28 @@ export class Pools {
         for (const watcher of watchers) watcher()
       })
     }
-    if (this.onDrained !== undefined && this.isDrained) {
-      // Outside of undici's parser, which may be what has called.
-      queueMicrotask(this.onDrained)
-      this.onDrained = undefined
+    // Once this turn is over: what leaves the queue is started next, and undici's parser may be what has called.
+    if (this.onDrained !== undefined && this.isDrained) setImmediate(() => this.isDrained && this.onDrained?.())
+  }
+
+  /** Takes nothing new from now on, and keeps no connection that is idle. */
+  close(): void {
+    this.closing = true
+    for (const pool of Array.from(this.origins.values())) {
+      while (pool.idling > 0) pool.retireOldest()
     }
   }
 
-  /** Takes nothing new, and ends when everything under way has. */
-  drain(): Effect.Effect<void> {
+  /** Waits until everything under way has ended. */
+  get drained(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
-      this.closing = true
-      for (const pool of Array.from(this.origins.values())) {
-        while (pool.idling > 0) pool.retireOldest()
-      }
       if (this.isDrained) return resume(Effect.void)
       this.onDrained = () => resume(Effect.void)
     })
   }
 
   async destroy(): Promise<void> {
-    this.closing = true
+    this.close()
     const pools = Array.from(this.origins.values())
     this.blocked.clear()
     for (const pool of pools) pool.refuseAll(() => new ConnectionReset({ code: "UND_ERR_CLOSED" }))

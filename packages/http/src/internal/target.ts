@@ -83,5 +83,7 @@ export class Targets {
 /** Behind `https://` there is at least one character of a host. */
 const schemeLength = 9
 
-/** Whether parsing a path leaves it as it is: nothing to escape, and no segment of dots. */
-const isParsed = (path: string): boolean => /^[\w\-.~!$&()*+,;=:@/?]*$/.test(path) && !path.includes("/.")
+/** Whether parsing leaves a path as it is: nothing to escape, no segment of dots, no empty query. */
+const isParsed = (path: string): boolean => plain.test(path) && !path.includes("/.")
+
+const plain = /^[\w\-.~!$&()*+,;=:@/]*(?:\?[\w\-.~!$&()*+,;=:@/?]+)?$/
