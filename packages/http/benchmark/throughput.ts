@@ -1,124 +1,45 @@
 /**
- * Answers a second on loopback, as a ratio to raw `undici.request` in the same run.
- *
- * Every candidate does the same job: it gets answers of 200 and reads each body as text. Where a tenth of the answers
- * are 503, it asks again at once until it has one: Holdfast by its policy, without a delay, the others in a loop by
- * hand.
+ * Answers a second on loopback, as a ratio to raw `undici.request` in the same run: `node benchmark/throughput.ts --help`.
  *
  * The server is a process of its own that answers from a buffer, so that the client is what is measured, and each
- * candidate is one too, so that none runs on code that the compiler has fitted to another. They take turns within each
- * round, and what is shown is the median over the rounds: what else the machine does hits all of them alike. All have
- * 100 connections, but fetch, which takes as many as it likes.
+ * client is one too, so that none runs on code that the compiler has fitted to another. They take turns within each
+ * round, and what is shown is the median over the rounds: what else the machine does hits all of them alike.
  */
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import * as Backoff from "@holdfast/core/Backoff"
-import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
-import * as UndiciTransport from "@holdfast/http/UndiciTransport"
-import * as Effect from "effect/Effect"
-import * as HttpClient from "effect/http/HttpClient"
-import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
-import * as ManagedRuntime from "effect/ManagedRuntime"
 import { type ChildProcess, fork } from "node:child_process"
-import { createServer } from "node:net"
-import { availableParallelism, loadavg } from "node:os"
+import { availableParallelism, cpus, loadavg } from "node:os"
 import { parseArgs } from "node:util"
-import { Agent, request } from "undici"
+import { clients, type Worker } from "./internal/throughputClients.ts"
+import { serve } from "./internal/throughputServer.ts"
 
-const connections = 100
+const usage = `Answers a second on loopback, as a ratio to raw undici.request.
 
-/** Answers every request at once; one in ten of those to `/flaky` with a 503. */
-const serve = (): void => {
-  const answer = (status: number, body: string) =>
-    Buffer.from(
-      `HTTP/1.1 ${status} X\r\ncontent-type: application/json\r\ndate: Mon, 23 Nov 2026 12:00:00 GMT\r\n` +
-        `content-length: ${body.length}\r\n\r\n${body}`
-    )
-  const ok = answer(200, JSON.stringify({ sku: "4711", left: 3, warehouse: "north", updated: "2026-11-23" }))
-  const busy = answer(503, "busy")
-  let asked = 0
-  const server = createServer({ noDelay: true }, (socket) => {
-    // No client here pipelines, and a request without a body comes in one piece.
-    socket.on("data", (head) => socket.write(head[5] === 0x66 && ++asked % 10 === 0 ? busy : ok))
-    socket.on("error", () => undefined)
-  })
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    process.send?.(typeof address === "object" ? address?.port : undefined)
-  })
-}
+  node packages/http/benchmark/throughput.ts [--rounds N] [--turn MS] [--only TEXT] [--quick]
 
-/** Gets one answer after the other while it is told to go on. */
-type Worker = (url: string, goOn: () => boolean) => Promise<void>
+  --rounds N   how many rounds (default 8)
+  --turn MS    how long each client is measured in each round and column (default 150)
+  --only TEXT  the clients whose name has TEXT in it, and undici.request; may be given again
+  --quick      3 rounds with turns of 50 ms: shows that it works, no more
+  --profile    one client alone, in this process: for node --cpu-prof
+  --help       this text
 
-const byPromises = (get: (url: string) => Promise<string>): Worker => (url, goOn) =>
-  new Promise((resolve, reject) => {
-    const next = () => {
-      if (goOn()) get(url).then(next, reject)
-      else resolve()
-    }
-    next()
-  })
+A turn of 150 ms for 16 clients in 6 columns makes 15 seconds a round, after 20 to warm up.
+`
 
-const raw = (): Worker => {
-  const dispatcher = new Agent({ connections })
-  const get = async (url: string): Promise<string> => {
-    const { body, statusCode } = await request(url, { dispatcher })
-    const text = await body.text()
-    return statusCode === 200 ? text : get(url)
+const { positionals: [, role], values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: "string" },
+    turn: { type: "string" },
+    only: { type: "string", multiple: true },
+    quick: { type: "boolean", default: false },
+    profile: { type: "string" },
+    help: { type: "boolean", default: false }
   }
-  return byPromises(get)
-}
+})
 
-const fetched = (): Worker => {
-  const get = async (url: string): Promise<string> => {
-    const response = await fetch(url)
-    const text = await response.text()
-    return response.ok ? text : get(url)
-  }
-  return byPromises(get)
-}
-
-const byEffects = (layer: Layer.Layer<HttpClient.HttpClient>, isTraced: boolean): Worker => {
-  const runtime = ManagedRuntime.make(Layer.merge(layer, Logger.layer([])))
-  return (url, goOn) =>
-    runtime.runPromise(
-      Effect.gen(function*() {
-        const client = yield* HttpClient.HttpClient
-        while (goOn()) {
-          let status = 0
-          while (status !== 200) {
-            const response = yield* client.get(url)
-            yield* response.text
-            status = response.status
-          }
-        }
-      }).pipe(Effect.orDie, Effect.provideService(HttpClient.TracerDisabledWhen, () => !isTraced))
-    )
-}
-
-const transport = UndiciTransport.layer({ connections })
-
-const holdfast = ResilientHttpClient.layer({
-  retry: { times: 3, backoff: Backoff.constant({ delay: 0 }) },
-  timeouts: { attempt: "10 seconds", total: "30 seconds" }
-}).pipe(Layer.provide(transport))
-
-const effect = NodeHttpClient.layerUndiciOptions({ connections })
-
-/** The first is what the others are compared with. */
-const candidates: Readonly<Record<string, () => Worker>> = {
-  "undici.request": raw,
-  "Holdfast": () => byEffects(holdfast, false),
-  "Holdfast, traced": () => byEffects(holdfast, true),
-  "UndiciTransport alone": () => byEffects(transport, false),
-  "UndiciTransport alone, traced": () => byEffects(transport, true),
-  "Effect's undici client": () => byEffects(effect, false),
-  "Effect's undici client, traced": () => byEffects(effect, true),
-  "fetch": fetched
-}
-
-const names = Object.keys(candidates)
+const names = Object.keys(clients).filter((name, row) =>
+  row === 0 || values.only === undefined || values.only.some((text) => name.includes(text))
+)
 
 interface Turn {
   readonly url: string
@@ -133,24 +54,24 @@ interface Measured {
   readonly cpu: number
 }
 
+const measure = async (worker: Worker, { atOnce, millis, url }: Turn): Promise<Measured> => {
+  const startedAt = performance.now()
+  const before = process.cpuUsage()
+  let asked = 0
+  const goOn = () => {
+    asked++
+    return performance.now() < startedAt + millis
+  }
+  await Promise.all(Array.from({ length: atOnce }, () => worker(url, goOn)))
+  // Each worker was told no once.
+  const answers = asked - atOnce
+  const { system, user } = process.cpuUsage(before)
+  return { rate: answers / (performance.now() - startedAt) * 1000, cpu: (system + user) / answers }
+}
+
 /** Takes a turn whenever the parent says so. */
 const play = (worker: Worker): void => {
-  process.on("message", ({ atOnce, millis, url }: Turn) => {
-    const startedAt = performance.now()
-    const before = process.cpuUsage()
-    let asked = 0
-    const goOn = () => {
-      asked++
-      return performance.now() < startedAt + millis
-    }
-    const send = () => {
-      // Each worker was told no once.
-      const answers = asked - atOnce
-      const { system, user } = process.cpuUsage(before)
-      process.send?.({ rate: answers / (performance.now() - startedAt) * 1000, cpu: (system + user) / answers })
-    }
-    void Promise.all(Array.from({ length: atOnce }, () => worker(url, goOn))).then(send)
-  })
+  process.on("message", (turn: Turn) => void measure(worker, turn).then((measured) => process.send?.(measured)))
 }
 
 const child = (role: string): ChildProcess => {
@@ -187,10 +108,12 @@ const compare = async (rounds: number, millis: number): Promise<void> => {
     player.send({ url: `http://127.0.0.1:${port}${path}`, atOnce, millis } satisfies Turn)
     return reply<Measured>(player)
   }
-  process.stderr.write("warming up")
-  for (const row of names.keys()) await take(row, "/flaky", 64, 15 * millis)
+  for (const row of names.keys()) {
+    process.stderr.write(`\rwarming up ${row + 1} of ${names.length}`)
+    await take(row, "/flaky", 64, 8 * millis)
+  }
   for (let round = 1; round <= rounds; round++) {
-    process.stderr.write(`\rround ${round} of ${rounds}`)
+    process.stderr.write(`\rround ${round} of ${rounds}          `)
     for (const [column, { atOnce, path }] of scenarios.entries()) {
       for (let turn = 0; turn < players.length; turn++) {
         const row = (turn + round) % players.length
@@ -215,37 +138,43 @@ const print = (measured: ReadonlyArray<ReadonlyArray<ReadonlyArray<Measured>>>, 
     line(title, scenarios.map(({ title }) => title)) +
     names.map((name, row) => line(name, rows[row]!.map((value) => value.toFixed(digits)))).join("")
   process.stdout.write(
-    `node ${process.version}, ${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}, ` +
+    `node ${process.version}, ${availableParallelism()} cores (${cpus()[0]?.model.trim()}), load ${
+      loadavg()[0]!.toFixed(1)
+    }, ` +
       `medians of ${rounds} rounds. Columns: requests at once, without and with a tenth of 503.\n\n` +
       table("ratio to undici.request", rates.map((row) => row.map((rate, column) => rate / baseline[column]!)), 2) +
       `\n${table("answers a second", rates, 0)}\n${table("client's CPU an answer, us", medians(({ cpu }) => cpu), 1)}`
   )
 }
 
-const usage = `Answers a second on loopback, as a ratio to raw undici.request.
+const whole = (name: string, text: string | undefined, or: number): number => {
+  const value = Number(text ?? or)
+  if (!Number.isInteger(value) || value < 1) throw new RangeError(`--${name} must be a whole number >= 1, got ${text}`)
+  return value
+}
 
-  node packages/http/benchmark/throughput.ts [--rounds N] [--quick]
-
-  --rounds N  how many rounds, after one to warm up (default 8; about 8 seconds each)
-  --quick     3 short rounds
-  --help      this text
-`
-
-const { positionals: [, role], values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: "string" },
-    quick: { type: "boolean", default: false },
-    help: { type: "boolean", default: false }
+/** Runs one client for a while, in this process. */
+const profile = async (name: string): Promise<void> => {
+  const make = clients[name]
+  if (make === undefined) throw new RangeError(`--profile must be one of ${names.join(", ")}, got ${name}`)
+  const server = child("server")
+  const url = `http://127.0.0.1:${await reply<number>(server)}/`
+  const worker = make()
+  const atOnce = Number(process.env["AT_ONCE"] ?? 64)
+  for (let turn = 1; turn <= 5; turn++) {
+    const { cpu, rate } = await measure(worker, { url, atOnce, millis: 1000 })
+    process.stderr.write(`${name}: ${rate.toFixed(0)} a second, ${cpu.toFixed(1)} us of CPU each\n`)
   }
-})
+  process.exit()
+}
+
+const rounds = whole("rounds", values.rounds, values.quick ? 3 : 8)
+const turn = whole("turn", values.turn, values.quick ? 50 : 150)
 
 if (role !== undefined) process.on("disconnect", () => process.exit())
 
-const rounds = Math.floor(Number(values.rounds ?? (values.quick ? 3 : 8)))
-
-if (role === "server") serve()
-else if (role !== undefined) play(candidates[role]!())
+if (role === "server") serve((port) => process.send?.(port))
+else if (role !== undefined) play(clients[role]!())
 else if (values.help) process.stdout.write(usage)
-else if (rounds >= 1) await compare(rounds, values.quick ? 50 : 150)
-else throw new RangeError(`--rounds must be a whole number >= 1, got ${values.rounds}`)
+else if (values.profile !== undefined) await profile(values.profile)
+else await compare(rounds, turn)

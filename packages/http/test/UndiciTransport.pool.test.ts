@@ -221,7 +221,7 @@ describe("maxConnections", () => {
         Array.from({ length: 300 }, (_, i) => i),
         (i) => {
           const call = Effect.exit(Server.text(servers[i % 3]!.url))
-          return i % 7 === 0 ? Effect.timeoutOption(call, "2 millis") : call
+          return i % 7 === 0 ? Effect.asVoid(Effect.timeoutOption(call, "2 millis")) : Effect.asVoid(call)
         },
         { concurrency: 40, discard: true }
       )

@@ -95,7 +95,10 @@ const proxy = (status = 200) => {
     const server = Http.createServer((request, response) => {
       seen.forwards.push(request.url ?? "")
       seen.authorizations.push(request.headers["proxy-authorization"])
-      if (status !== 200) return response.writeHead(status).end()
+      if (status !== 200) {
+        response.writeHead(status).end()
+        return
+      }
       const { "proxy-authorization": _, ...headers } = request.headers
       const onwards = Http.request(request.url ?? "", { method: request.method, headers, agent: false }, (answer) => {
         response.writeHead(answer.statusCode ?? 0, answer.headers)
@@ -106,11 +109,15 @@ const proxy = (status = 200) => {
     server.on("connect", (request, client) => {
       seen.connects.push(request.url ?? "")
       seen.authorizations.push(request.headers["proxy-authorization"])
-      if (status !== 200) return client.end(`HTTP/1.1 ${status} X\r\n\r\n`)
+      if (status !== 200) {
+        client.end(`HTTP/1.1 ${status} X\r\n\r\n`)
+        return
+      }
       const { hostname, port } = new URL(`http://${request.url}`)
       const onwards = Net.connect(Number(port), hostname, () => {
         client.write("HTTP/1.1 200 OK\r\n\r\n")
-        onwards.pipe(client).pipe(onwards)
+        onwards.pipe(client)
+        client.pipe(onwards)
       })
       for (const socket of [client, onwards]) {
         socket.on("error", () => undefined)
@@ -207,11 +214,12 @@ describe("proxy", () => {
       assert.notInclude(JSON.stringify(spans.map(({ attributes }) => Array.from(attributes))), "s3cret")
     }))
 
-  it.live.each([
+  const answers: ReadonlyArray<readonly [status: number, tag: string, code: string]> = [
     [407, "ProtocolError", "PROXY_407"],
     [403, "ProtocolError", "PROXY_403"],
     [502, "ConnectRefused", "PROXY_502"]
-  ])(
+  ]
+  it.live.each(answers)(
     "fails with the proxy's answer to CONNECT when that is %d, having written nothing",
     ([status, tag, code]) =>
       Effect.gen(function*() {
@@ -328,8 +336,8 @@ describe("http2", () => {
     Effect.gen(function*() {
       const asked = yield* Deferred.make<void>()
       const server = yield* http2((request, response) => {
-        if (request.url === "/hang") return Deferred.doneUnsafe(asked, Exit.void)
-        request.pipe(response)
+        if (request.url === "/hang") Deferred.doneUnsafe(asked, Exit.void)
+        else request.pipe(response)
       })
       const hanging = yield* Effect.forkChild(HttpClient.get(`${server.url}/hang`), { startImmediately: true })
       yield* Deferred.await(asked)
