@@ -190,7 +190,7 @@ const effectFour = (): Protect => {
     )
 }
 
-const transport = UndiciTransport.layer({ connections, idleConnections: connections })
+const transport = UndiciTransport.layer({ connections })
 
 const holdfast = ResilientHttpClient.layer({
   retry: { times: retries, backoff: Backoff.constant({ delay: 0 }) },

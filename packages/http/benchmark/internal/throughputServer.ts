@@ -12,10 +12,15 @@ const busy = answer(503, "busy")
 
 /** Tells its port once it listens. */
 export const serve = (onPort: (port: number) => void): void => {
-  let asked = 0
+  // A linear congruential sequence: every tenth would hit the same client again where they go in step.
+  let seed = 1
+  const isUnlucky = () => {
+    seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff
+    return (seed >>> 16) % 10 === 0
+  }
   const server = createServer({ noDelay: true }, (socket) => {
     // No client here pipelines, and a request without a body comes in one piece.
-    socket.on("data", (head) => socket.write(head[5] === 0x66 && ++asked % 10 === 0 ? busy : ok))
+    socket.on("data", (head) => socket.write(head[5] === 0x66 && isUnlucky() ? busy : ok))
     socket.on("error", () => undefined)
   })
   server.listen(0, "127.0.0.1", () => {

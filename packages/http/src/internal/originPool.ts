@@ -152,10 +152,13 @@ export class OriginPool {
   pumpSoon(): void {
     if (this.pumping || this.queue.size === 0) return
     this.pumping = true
-    queueMicrotask(() => {
-      this.pumping = false
-      this.pump()
-    })
+    // Cheaper than `queueMicrotask`, which makes an async resource of its own.
+    void resolved.then(this.pumpNow)
+  }
+
+  private readonly pumpNow = (): void => {
+    this.pumping = false
+    this.pump()
   }
 
   pump(): void {
@@ -259,3 +262,5 @@ export class OriginPool {
     })
   }
 }
+
+const resolved = Promise.resolve()
