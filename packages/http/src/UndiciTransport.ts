@@ -106,7 +106,7 @@ export type TlsOptions = Omit<ConnectionOptions, "host" | "path" | "port" | "soc
  */
 export interface ProxyOptions {
   /** Where it is, with http or https. A name and password in it are used unless there are others below. */
-  readonly url: string | URL
+  readonly url: string | URL | Redacted.Redacted
   /** What `Proxy-Authorization` says, as in `Bearer ...`. Defaults to name and password. */
   readonly token?: Redacted.Redacted | undefined
   readonly username?: string | undefined
@@ -198,7 +198,7 @@ export const layer = (options?: Options): Layer.Layer<HttpClient.HttpClient | Un
 
 /** {@link layer} with options from `Config`. */
 export const layerConfig = (
-  options: Config.Wrap<Omit<Options, "proxy" | "tls">>
+  options: Config.Wrap<Omit<Options, "tls">>
 ): Layer.Layer<HttpClient.HttpClient | UndiciTransport, Config.ConfigError> =>
   Layer.effectContext(Effect.flatMap(Config.unwrap(options), (options) => Effect.map(make(options), provides)))
 
@@ -263,16 +263,15 @@ const exchange = (
     if (pools.isClosing) return resume(Effect.fail(notSent(request, new ConnectionReset({ code: "UND_ERR_CLOSED" }))))
     const { origin, path } = target
     const pool = pools.of(origin)
-    const scope = Context.getOrUndefined(context, Scope.Scope)
-    const href = origin.url + path
     const { forward } = pool.route
+    const scope = Context.getOrUndefined(context, Scope.Scope)
     const options = {
       method: request.method,
-      path: forward === undefined ? path : href,
+      path: forward === undefined ? path : origin.url + path,
       headers: sentHeaders(request, headers, forward),
       body
     }
-    const one = new Exchange(request, options, href, scope, resume)
+    const one = new Exchange(request, options, target, scope, resume)
     pool.send(one, context)
     return Effect.sync(() => {
       pool.forget(one)
@@ -287,8 +286,11 @@ const sentHeaders = (
 ): Readonly<Record<string, string>> => {
   const own = forward === undefined ? headers : { ...forward, ...headers }
   // The boundary between the parts of a form is undici's to choose.
-  return request.body._tag === "FormData" ? Headers.remove(Headers.fromInput(own), "content-type") : own
+  return isForm(request.body) ? Headers.remove(Headers.fromInput(own), "content-type") : own
 }
+
+const isForm = (body: Request["body"]): boolean =>
+  body._tag === "FormData" || (body._tag === "Raw" && body.body instanceof FormData)
 
 const refuseUpgrade = (request: Request): Effect.Effect<never, Failure> =>
   Effect.fail(

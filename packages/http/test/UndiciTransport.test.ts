@@ -635,6 +635,28 @@ describe("UndiciTransport", () => {
       assert.throws(() => UndiciTransport.layer(options), RangeError, `UndiciTransport.make: ${name} must be `)
     })
 
+    it.live("come from Config, the proxy with its credentials too", () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(HttpClient.get("http://example.test/"))
+        assert.deepStrictEqual(summary(failureOf(error)), ["ConnectRefused", "connect", false])
+      }).pipe(
+        Effect.provide(
+          Layer.unwrap(
+            Effect.map(Server.closedPort, (url) =>
+              Layer.provide(
+                UndiciTransport.layerConfig({
+                  proxy: {
+                    url: Config.Redacted("PROXY"),
+                    username: Config.succeed("user"),
+                    password: Config.Redacted("PASSWORD")
+                  }
+                }),
+                ConfigProvider.layer(ConfigProvider.fromUnknown({ PROXY: url, PASSWORD: "s3cret" }))
+              ))
+          )
+        )
+      ))
+
     it.live("come from Config", () =>
       Effect.gen(function*() {
         const server = yield* Server.http((_, response) => response.end("ok"))

@@ -12,6 +12,8 @@ export class Connection {
   readonly pool: OriginPool
   /** Whether its socket is open. */
   isOpen = false
+  /** Whether it does without TLS. */
+  isPlain = false
   /** Whether it speaks HTTP/2. */
   isShared = false
   /** Whether undici would hold back what it is given now: it has as many streams as the server lets it have... */
@@ -82,6 +84,7 @@ export class Connection {
       isDone = true
       this.opening = undefined
       if (error !== null) return callback(error, null)
+      this.isPlain = !("encrypted" in socket)
       this.isShared = "alpnProtocol" in socket && socket.alpnProtocol === "h2"
       callback(null, socket)
     })

@@ -67,7 +67,7 @@ class Proxy {
   private readonly connectOrigin: Connect
 
   constructor(options: ProxyOptions, timeout: number, connectOrigin: Connect) {
-    const url = new URL(options.url)
+    const url = new URL(urlOf(options))
     this.tunnel = options.tunnel === true
     this.headers = headersOf(url, options)
     this.url = new URL(url.origin)
@@ -116,6 +116,9 @@ const connectWith = (options: buildConnector.BuildOptions): Connect => {
     return { destroy: (reason) => void (socket instanceof Socket && socket.destroy(reason)) }
   }
 }
+
+/** Where the proxy is, with what credentials there are in that. */
+export const urlOf = ({ url }: ProxyOptions): string => Redacted.isRedacted(url) ? Redacted.value(url) : String(url)
 
 /** A proxy that answers 502 or the like could not reach the origin; another answer will be the same next time. */
 export const refusal = (status: number): HttpFailure => {

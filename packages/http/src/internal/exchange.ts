@@ -29,6 +29,7 @@ import { refusal } from "./connector.ts"
 import { meaningOf } from "./failureCode.ts"
 import { describeRefusal } from "./refusedRequest.ts"
 import { UploadFailure } from "./requestBody.ts"
+import type { Target } from "./target.ts"
 import { UndiciResponse } from "./undiciResponse.ts"
 
 type Failure = HttpClientError.HttpClientError
@@ -47,7 +48,7 @@ export const cancelled = new Error("The exchange was cancelled by the caller")
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly request: HttpClientRequest.HttpClientRequest
   readonly options: Dispatcher.DispatchOptions
-  readonly href: string
+  readonly target: Target
 
   /** What carries it, once it is started, and whether that was open by then. */
   connection: Connection | undefined = undefined
@@ -73,7 +74,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private isTold = false
   private wasRepeated = false
   private failure: Failure | undefined = undefined
-  private chunks: Array<Uint8Array> = []
+  private chunks: Array<Uint8Array> | undefined = undefined
   private buffered = 0
   private received = 0
   private collecting = false
@@ -83,13 +84,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
   constructor(
     request: HttpClientRequest.HttpClientRequest,
     options: Dispatcher.DispatchOptions,
-    href: string,
+    target: Target,
     parent: Scope.Scope | undefined,
     resume: Resume
   ) {
     this.request = request
     this.options = options
-    this.href = href
+    this.target = target
     this.parent = parent
     this.resume = resume
   }
@@ -115,7 +116,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     if (this.state !== reading) return
-    this.chunks.push(chunk)
+    if (this.chunks === undefined) this.chunks = [chunk]
+    else this.chunks.push(chunk)
     this.buffered += chunk.length
     this.received += chunk.length
     if (this.collecting) return
@@ -161,7 +163,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
           })
         )
       )
-      this.chunks = []
+      this.chunks = undefined
       this.buffered = 0
     }
     this.state = failed
@@ -187,7 +189,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.state !== ended || this.streamed) return undefined
     this.isRead = true
     this.collecting = true
-    if (this.chunks.length !== 1) this.chunks = [concat(this.chunks, this.buffered)]
+    if (this.chunks?.length !== 1) this.chunks = [concat(this.chunks ?? [], this.buffered)]
     return this.chunks[0]
   }
 
@@ -234,9 +236,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   private pull(): Bytes {
-    const [first, ...rest] = this.chunks
+    const [first, ...rest] = this.chunks ?? []
     if (first !== undefined) {
-      this.chunks = []
+      this.chunks = undefined
       this.buffered = 0
       this.controller?.resume()
       return Effect.succeed([first, ...rest])
@@ -309,12 +311,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   /**
-   * Whether any of the request may have reached the server. A small request is one write, on a connection that has
-   * nothing else to write; when the system refuses that, it has taken nothing. (Windows tells later.)
+   * Whether any of the request may have reached the server. A small request is one write, on a connection that without
+   * TLS and HTTP/2 has nothing else to write; when the system refuses that, it has taken nothing. (Windows tells later.)
    */
   private isWritten(error: Error): boolean {
     if (!this.written || this.state !== waiting) return this.written
-    const refused = "syscall" in error && error.syscall === "write" && !isWindows
+    const refused = "syscall" in error && error.syscall === "write" && this.connection?.isPlain === true && !isWindows
     return !(refused && this.size !== undefined && this.size <= smallRequest)
   }
 

@@ -91,6 +91,7 @@ export class OriginPool {
       this.start(exchange, connection)
     } else if (this.queue.size >= this.bounds.poolQueue) {
       exchange.refuse(new PoolTimeout({ wait: Duration.zero, queued: this.queue.size }))
+      this.forgetIfUnused()
     } else {
       const now = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
       const until = now + Duration.toMillis(this.bounds.poolWait)
@@ -109,6 +110,7 @@ export class OriginPool {
       this.watcher = undefined
     }
     this.pools.changed()
+    this.forgetIfUnused()
     return true
   }
 
@@ -235,7 +237,13 @@ export class OriginPool {
   private remove(connection: Connection): void {
     if (!this.all.delete(connection)) return
     this.takeIdle(connection)
-    this.pools.closed(this, this.all.size === 0 && this.queue.size === 0)
+    this.pools.closed()
+    this.forgetIfUnused()
+  }
+
+  /** An origin that nobody talks to any more is forgotten with its last connection. */
+  private forgetIfUnused(): void {
+    if (this.all.size === 0 && this.queue.size === 0) this.pools.forget(this)
   }
 
   /** Closes the idle connections beyond the bound that this turn of the event loop has no more use for. */
@@ -258,6 +266,7 @@ export class OriginPool {
         exchange.refuse(new PoolTimeout({ wait: this.bounds.poolWait, queued: this.queue.size + 1 }))
       }
       this.watcher = undefined
+      this.forgetIfUnused()
       return Effect.void
     })
   }

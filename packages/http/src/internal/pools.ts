@@ -78,11 +78,13 @@ export class Pools {
   }
 
   /** A connection is no more. */
-  closed(pool: OriginPool, isLast: boolean): void {
+  closed(): void {
     this.open--
-    // An origin that nobody talks to any more is forgotten with its last connection.
-    if (isLast && this.origins.get(pool.origin) === pool) this.origins.delete(pool.origin)
     if (this.blocked.size > 0) queueMicrotask(() => this.grant())
+  }
+
+  forget(pool: OriginPool): void {
+    if (this.origins.get(pool.origin) === pool) this.origins.delete(pool.origin)
   }
 
   stats(): Stats {

@@ -4,7 +4,7 @@ import * as Redacted from "effect/Redacted"
 import type { Client } from "undici"
 import type { Options, ProxyOptions } from "../UndiciTransport.ts"
 import { atLeast, positiveMillis } from "./argument.ts"
-import type { Dialing } from "./connector.ts"
+import { type Dialing, urlOf } from "./connector.ts"
 import type { Bounds } from "./originPool.ts"
 
 export interface Settings {
@@ -71,8 +71,9 @@ export const settingsOf = (options: Options): Settings => {
 const grace = (input: Duration.Input): number =>
   Duration.toMillis(Duration.fromInputUnsafe(input)) === 0 ? 0 : millis("gracePeriod", input)
 
-const checkProxy = ({ headers, password, token, url, username }: ProxyOptions): void => {
-  const parsed = URL.parse(String(url))
+const checkProxy = (options: ProxyOptions): void => {
+  const { headers, password, token, username } = options
+  const parsed = URL.parse(urlOf(options))
   // What is not a URL may still have a password in it.
   refuse("proxy.url", parsed === null, "a URL with http or https", "something else")
   const scheme = parsed?.protocol

@@ -24,7 +24,8 @@ export class UndiciResponse extends BodyResponse {
   }
 
   get url(): string {
-    return this.exchange.href
+    const { origin, path } = this.exchange.target
+    return origin.url + path
   }
 
   get headers(): Headers.Headers {
