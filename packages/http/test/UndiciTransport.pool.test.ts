@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as HttpFailure from "@holdfast/http/HttpFailure"
 import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -14,6 +15,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import type * as Http from "node:http"
+import { createServer } from "node:net"
 import type * as Net from "node:net"
 import * as Server from "./server.ts"
 
@@ -120,6 +122,31 @@ describe("idle connections", () => {
       assert.deepStrictEqual([failure.reason._tag, failure.requestWritten], ["ConnectionReset", true])
       assert.strictEqual(asked, 2)
       yield* Server.idle
+    }).pipe(Effect.provide(UndiciTransport.layer({ connections: 1 }))))
+
+  it.live("are replaced once, however often the new one is reset as well", () =>
+    Effect.gen(function*() {
+      let isDown = false
+      let last: Net.Socket | undefined
+      const server = yield* Server.listen(() => {
+        const server = createServer((socket) => {
+          if (isDown) socket.resetAndDestroy()
+          last = socket
+          socket.on("data", () => socket.write(Server.response(200, "ok")))
+        })
+        return server
+      })
+      for (let i = 1; i <= 20; i++) {
+        isDown = false
+        yield* Server.text(server.url)
+        const before = server.accepted()
+        isDown = true
+        last?.resetAndDestroy()
+        const failure = failureOf(yield* Effect.flip(HttpClient.post(server.url)))
+        assert.strictEqual(failure.reason._tag, "ConnectionReset")
+        assert.strictEqual(server.accepted() - before, 1)
+        yield* Server.idle
+      }
     }).pipe(Effect.provide(UndiciTransport.layer({ connections: 1 }))))
 
   it.live("stops opening a connection that its request no longer waits for", () =>
@@ -333,5 +360,48 @@ describe("closing the layer", () => {
       yield* get(server.url)
       yield* close
       yield* Server.until(() => server.sockets.size === 0)
+    }))
+})
+
+/** What keeps the process alive, by kind, and who listens to it. */
+const alive = () => {
+  const kinds: Record<string, number> = { listeners: 0 }
+  for (const kind of process.getActiveResourcesInfo()) kinds[kind] = (kinds[kind] ?? 0) + 1
+  for (const event of process.eventNames()) kinds["listeners"]! += process.listenerCount(event)
+  // A turn of the event loop is how this is watched.
+  delete kinds["Immediate"]
+  return kinds
+}
+
+describe("after everything", () => {
+  const fates: ReadonlyArray<readonly [name: string, answer: (socket: Net.Socket) => void]> = [
+    ["a success", (socket) => socket.write(Server.response(200, "ok"))],
+    ["a body that nobody reads", (socket) => socket.write(Server.response(200, "x".repeat(1_000_000)))],
+    ["a reset", (socket) => socket.resetAndDestroy()],
+    ["a body that is cut", (socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf")],
+    ["an interruption before the head", () => undefined],
+    ["an interruption in the body", (socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf")],
+    ["what is not HTTP", (socket) => socket.write("no\r\n\r\n")]
+  ]
+  it.live.each(fates)("no socket, timer or listener is left: %s", ([, answer]) =>
+    Effect.gen(function*() {
+      const before = alive()
+      const program = Effect.gen(function*() {
+        const asked = yield* Deferred.make<void>()
+        const server = yield* Server.raw((socket) => {
+          answer(socket)
+          Deferred.doneUnsafe(asked, Effect.void)
+        })
+        const call = Effect.scoped(Effect.flatMap(HttpClient.get(server.url), (response) => response.text))
+        const running = yield* fork(Effect.exit(Effect.scoped(HttpClient.get(server.url))))
+        const waiting = yield* fork(Effect.exit(call))
+        yield* Deferred.await(asked)
+        for (let i = 0; i < 5; i++) yield* Server.turn
+        yield* Fiber.interrupt(waiting)
+        yield* Fiber.interrupt(running)
+        yield* Server.idle
+      })
+      yield* Effect.scoped(Effect.provide(program, UndiciTransport.layer({ connections: 1 })))
+      yield* Server.until(() => Object.entries(alive()).every(([kind, count]) => count <= (before[kind] ?? 0)))
     }))
 })
