@@ -19,7 +19,7 @@ const usage = `Answers a second on loopback, as a ratio to raw undici.request.
   --turn MS    how long each client is measured in each round and column (default 150)
   --only TEXT  the clients whose name has TEXT in it, and undici.request; may be given again
   --quick      3 rounds with turns of 50 ms: shows that it works, no more
-  --profile    one client alone, in this process: for node --cpu-prof
+  --profile X  the client named X alone, in this process, for node --cpu-prof; with --at-once N (default 64) and --flaky
   --help       this text
 
 A turn of 150 ms for 16 clients in 6 columns makes 15 seconds a round, after 20 to warm up.
@@ -33,6 +33,8 @@ const { positionals: [, role], values } = parseArgs({
     only: { type: "string", multiple: true },
     quick: { type: "boolean", default: false },
     profile: { type: "string" },
+    "at-once": { type: "string" },
+    flaky: { type: "boolean", default: false },
     help: { type: "boolean", default: false }
   }
 })
@@ -158,9 +160,9 @@ const profile = async (name: string): Promise<void> => {
   const make = clients[name]
   if (make === undefined) throw new RangeError(`--profile must be one of ${names.join(", ")}, got ${name}`)
   const server = child("server")
-  const url = `http://127.0.0.1:${await reply<number>(server)}/`
+  const url = `http://127.0.0.1:${await reply<number>(server)}/${values.flaky ? "flaky" : ""}`
   const worker = make()
-  const atOnce = Number(process.env["AT_ONCE"] ?? 64)
+  const atOnce = whole("at-once", values["at-once"], 64)
   for (let turn = 1; turn <= 5; turn++) {
     const { cpu, rate } = await measure(worker, { url, atOnce, millis: 1000 })
     process.stderr.write(`${name}: ${rate.toFixed(0)} a second, ${cpu.toFixed(1)} us of CPU each\n`)

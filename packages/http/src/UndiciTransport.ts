@@ -1,11 +1,12 @@
 /**
- * The transport for Node: Effect's `HttpClient` on undici's connection pools, with bounds on every wait and failures
- * that say what happened.
+ * The transport for Node: Effect's `HttpClient` on undici's connections, with bounds on every wait and failures that say
+ * what happened.
  *
- * undici's pool alone queues without bound when it is full, and its clients above `dispatch` add an `AbortSignal`, a
- * Node stream and two promises to each request. Here the pool is driven by a handler of our own: a request suspends its
- * fiber once, a body of up to 64 KiB never holds its connection, and interrupting a request or closing the layer
- * leaves no socket, timer or listener behind.
+ * undici's pool queues without bound when it is full and keeps every connection that it has opened, and its clients
+ * above `dispatch` add an `AbortSignal`, a Node stream and two promises to each request. Here the connections are pooled
+ * in front of a bounded queue, and driven by a handler of our own: a request suspends its fiber once, a body of up to
+ * 64 KiB never holds its connection, and interrupting a request or closing the layer leaves no socket, timer or listener
+ * behind.
  *
  * When it hurts: connections are kept open, so a server that must see a new one for each request (load balancing by
  * connection) needs `keepAlive` at a few milliseconds. Upgrades (WebSocket) are refused: use the platform's client.

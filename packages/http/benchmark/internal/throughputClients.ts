@@ -190,7 +190,8 @@ const effectFour = (): Protect => {
     )
 }
 
-const transport = UndiciTransport.layer({ connections })
+// The others keep what they have opened from one turn to the next as well.
+const transport = UndiciTransport.layer({ connections, idleConnections: connections })
 
 const holdfast = ResilientHttpClient.layer({
   retry: { times: retries, backoff: Backoff.constant({ delay: 0 }) },

@@ -62,10 +62,10 @@ export class Connection {
   }
 
   /** An exchange is over, and has no use for the connection any more. */
-  release(): void {
+  release(isWhole: boolean): void {
     this.running--
     this.isSettled = true
-    this.pool.released(this)
+    this.pool.released(this, isWhole)
   }
 
   /** Stops opening the socket, when nobody waits for it any more. */

@@ -301,7 +301,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.released = true
     // The exchange is over: closing its scope only takes it off the parent.
     if (this.scope !== undefined) Scope.closeUnsafe(this.scope, Exit.void)
-    this.connection?.release()
+    this.connection?.release(this.state === ended)
   }
 
   /** Whether a kept connection turned out to be closed before anything was written on it. */

@@ -137,13 +137,14 @@ export class OriginPool {
     this.pumpSoon()
   }
 
-  /** A connection has one exchange less. */
-  released(connection: Connection): void {
+  /** A connection has one exchange less. One that did not end whole is probably being closed, and used last. */
+  released(connection: Connection, isWhole: boolean): void {
     this.running--
     if (connection.running === 0) {
       if (!connection.isOpen) this.remove(connection)
       else if (this.pools.wants(this)) this.retireSoon(connection)
-      else this.idle.push(connection)
+      else if (isWhole) this.idle.push(connection)
+      else this.idle.unshift(connection)
     }
     this.pools.changed()
     if (this.queue.size > 0) this.pumpSoon()
