@@ -12,7 +12,6 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import * as Tracer from "effect/Tracer"
 import { mkdtempSync, rmSync } from "node:fs"
 import * as Http from "node:http"
 import * as Http2 from "node:http2"
@@ -22,6 +21,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { certificate, trust } from "./certificate.ts"
 import * as Server from "./server.ts"
+import { recorder } from "./tracer.ts"
 
 const stats = Effect.flatMap(UndiciTransport.UndiciTransport, (transport) => transport.stats)
 
@@ -182,14 +182,7 @@ describe("proxy", () => {
         heads.push(head)
         socket.write(Server.response(200, "ok"))
       })
-      const spans: Array<Tracer.NativeSpan> = []
-      const tracer = Tracer.make({
-        span(options) {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = recorder()
       const inUrl = (url: string) => url.replace("http://", "http://us%40er:s3cret@")
       const ways: ReadonlyArray<readonly [(url: string) => UndiciTransport.ProxyOptions, string]> = [
         [(url) => ({ url: inUrl(url) }), `Basic ${btoa("us@er:s3cret")}`],

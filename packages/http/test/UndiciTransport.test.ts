@@ -20,9 +20,9 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
-import * as Tracer from "effect/Tracer"
 import type * as Net from "node:net"
 import * as Server from "./server.ts"
+import { recorder } from "./tracer.ts"
 
 const one = UndiciTransport.layer({ connections: 1 })
 
@@ -585,14 +585,7 @@ describe("UndiciTransport", () => {
           heads.push(head)
           socket.write(Server.response(404, ""))
         })
-        const spans: Array<Tracer.NativeSpan> = []
-        const tracer = Tracer.make({
-          span(options) {
-            const span = new Tracer.NativeSpan(options)
-            spans.push(span)
-            return span
-          }
-        })
+        const { spans, tracer } = recorder()
         yield* HttpClient.get(`${server.url}/a`, { urlParams: { token: "s3cret", q: "1" } }).pipe(
           Effect.withTracer(tracer)
         )
