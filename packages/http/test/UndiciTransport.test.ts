@@ -619,6 +619,7 @@ describe("UndiciTransport", () => {
       ["socketPath", { socketPath: "/run/s", proxy: { url: "http://localhost" } }],
       ["proxy.url", { proxy: { url: "localhost:3128" } }],
       ["proxy.url", { proxy: { url: "socks5://localhost" } }],
+      ["proxy.url", { proxy: { url: "http://us%er:s3cret@localhost" } }],
       ["proxy.token", { proxy: { url: "http://localhost", token: Redacted.make("a"), username: "b" } }],
       ["proxy.token", { proxy: { url: "http://localhost", token: Redacted.make("a\nb") } }],
       ["proxy.password", { proxy: { url: "http://localhost", password: Redacted.make("a") } }],
@@ -626,6 +627,7 @@ describe("UndiciTransport", () => {
     ]
     it.each(wrong)("that cannot be right are refused by name: %s", (name, options) => {
       assert.throws(() => UndiciTransport.layer(options), RangeError, `UndiciTransport.make: ${name} must be `)
+      assert.throws(() => UndiciTransport.layer(options), /^((?!s3cret).)*$/)
     })
 
     it.live("come from Config, the proxy with its credentials too", () =>

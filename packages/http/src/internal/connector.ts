@@ -37,13 +37,13 @@ export interface Route {
 
 export class Connector {
   private readonly direct: Connect
-  private readonly proxy: Proxy | undefined
+  private readonly proxy: HttpProxy | undefined
 
   constructor({ connectTimeout, http2, proxy, socketPath, tls }: Dialing) {
     const options = { ...tls, timeout: connectTimeout, allowH2: http2 }
     // One for all connections: it remembers the TLS sessions.
     this.direct = connectWith(socketPath === undefined ? options : { ...options, socketPath })
-    this.proxy = proxy === undefined ? undefined : new Proxy(proxy, connectTimeout, this.direct)
+    this.proxy = proxy === undefined ? undefined : new HttpProxy(proxy, connectTimeout, this.direct)
   }
 
   route(origin: Origin): Route {
@@ -57,7 +57,7 @@ export class Connector {
   }
 }
 
-class Proxy {
+class HttpProxy {
   /** Connections to the proxy that wait for its answer to `CONNECT`. */
   readonly tunnels: Pool
   private readonly url: URL

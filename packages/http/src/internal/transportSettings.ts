@@ -78,6 +78,8 @@ const checkProxy = (options: ProxyOptions): void => {
   refuse("proxy.url", parsed === null, "a URL with http or https", "something else")
   const scheme = parsed?.protocol
   refuse("proxy.url", scheme !== "http:" && scheme !== "https:", "a URL with http or https", scheme)
+  const credentials = `${parsed?.username}:${parsed?.password}`
+  refuse("proxy.url", !isEncoded(credentials), "a URL whose name and password are percent-encoded", "one of others")
   refuse("proxy.token", token !== undefined && username !== undefined, "left out when there is a username", "both")
   refuse("proxy.password", password !== undefined && username === undefined, "with a username", "none")
   const secrets = token === undefined ? [] : [["token", Redacted.value(token)]]
@@ -91,4 +93,13 @@ const checkProxy = (options: ProxyOptions): void => {
 
 const refuse = (name: string, isWrong: boolean, expected: string, got: unknown): void => {
   if (isWrong) throw new RangeError(`${where}: ${name} must be ${expected}, got ${String(got)}`)
+}
+
+const isEncoded = (text: string): boolean => {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
