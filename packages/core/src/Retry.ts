@@ -9,11 +9,16 @@
  * because of load: there each retry adds to it. Retry at one level of a program only: three retries at each of three
  * levels are 64 attempts.
  */
+import * as Arr from "effect/Array"
+import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type * as Schedule from "effect/Schedule"
 import { run } from "./internal/call.ts"
+import { History } from "./internal/history.ts"
+import * as Observers from "./internal/observers.ts"
+import { describe } from "./internal/report.ts"
 import { compile } from "./internal/retry.ts"
 import type { RetryScheduled, StopReason } from "./PolicyEvent.ts"
 import type * as RetryBudget from "./RetryBudget.ts"
@@ -199,4 +204,81 @@ export const retry: {
       E | SE,
       R | SR
     >
+)
+
+/** One failure of a call. */
+export interface Attempt<out E> {
+  readonly error: E
+  /** Whether anything ran: a rejection by a policy (an open circuit, a full bulkhead) is a failure in place of a run. */
+  readonly ran: boolean
+  /** Milliseconds since the epoch, by the `Clock` in force. */
+  readonly startedAt: number
+  readonly duration: Duration.Duration
+}
+
+/** A call has failed for good: every failure on the way, the last of which it would have failed with. */
+export class RetriesExhausted<out E = unknown> extends Data.TaggedError("RetriesExhausted")<{
+  readonly attempts: Arr.NonEmptyReadonlyArray<Attempt<unknown>>
+  readonly cause?: unknown
+}> {
+  declare readonly attempts: Arr.NonEmptyReadonlyArray<Attempt<E>>
+
+  constructor(options: { readonly attempts: Arr.NonEmptyReadonlyArray<Attempt<E>> }) {
+    super({ attempts: options.attempts, cause: Arr.lastNonEmpty(options.attempts).error })
+  }
+
+  override get message(): string {
+    const { length } = this.attempts
+    return `Gave up after ${length} ${length === 1 ? "failure" : "failures"}: ${describe(this.cause)}`
+  }
+}
+
+/**
+ * Turns the failure of a call into {@link RetriesExhausted} with every failure on the way, for those who want the whole story.
+ * `protect` is what retries: {@link retry} with its options, or `protect` of a policy. Defects and interruption come out as
+ * they are, and of a hedge that lost nothing is told.
+ *
+ * With `protect` of a policy give the effect first: `pipe` loses its types.
+ *
+ * ```ts import.meta.vitest
+ * import { Backoff, Retry } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * let attempts = 0
+ * const fetchStock = Effect.suspend(() => Effect.fail(`down ${++attempts}`))
+ *
+ * const program = fetchStock.pipe(
+ *   Retry.withHistory(Retry.retry({ times: 2, backoff: Backoff.constant({ delay: "1 millis" }) })),
+ *   Effect.flip
+ * )
+ *
+ * const exhausted = await Effect.runPromise(program)
+ * exhausted.attempts.map(({ error }) => error) // => ["down 1", "down 2", "down 3"]
+ * exhausted.message // => "Gave up after 3 failures: down 3"
+ * ```
+ */
+export const withHistory: {
+  <A, E, R, B, E2, R2>(
+    protect: (self: Effect.Effect<A, E, R>) => Effect.Effect<B, E2, R2>
+  ): (self: Effect.Effect<A, E, R>) => Effect.Effect<B, RetriesExhausted<E2>, R2>
+  <A, E, R, B, E2, R2>(
+    self: Effect.Effect<A, E, R>,
+    protect: (self: Effect.Effect<A, E, R>) => Effect.Effect<B, E2, R2>
+  ): Effect.Effect<B, RetriesExhausted<E2>, R2>
+} = dual(
+  2,
+  <A, E, R, B, E2, R2>(
+    self: Effect.Effect<A, E, R>,
+    protect: (self: Effect.Effect<A, E, R>) => Effect.Effect<B, E2, R2>
+  ): Effect.Effect<B, RetriesExhausted<E2>, R2> =>
+    Effect.suspend(() => {
+      const history = new History()
+      return Effect.catch(
+        Observers.add(protect(history.record(self)), history.observe),
+        (error) =>
+          Effect.clockWith((clock) =>
+            Effect.fail(new RetriesExhausted({ attempts: history.end(error, clock.currentTimeMillisUnsafe()) }))
+          )
+      )
+    })
 )

@@ -1,4 +1,6 @@
 import type * as Backoff from "@holdfast/core/Backoff"
+import type * as Policy from "@holdfast/core/Policy"
+import type * as PolicyError from "@holdfast/core/PolicyError"
 import * as Retry from "@holdfast/core/Retry"
 import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
@@ -17,6 +19,7 @@ interface Broken {
 declare const fetchStock: Effect.Effect<number, Down, "store">
 declare const fetchPrice: Effect.Effect<number, Down | Refused>
 declare const backoff: Backoff.Backoff
+declare const policy: Policy.Policy<unknown, PolicyError.PolicyError<PolicyError.AttemptTimeout>>
 declare const schedule: Schedule.Schedule<number, Down, Broken, "patience">
 
 describe("retry", () => {
@@ -63,5 +66,19 @@ describe("make", () => {
     expect(Retry.make).type.toBeCallableWith({ while: () => true })
     expect(Retry.make).type.not.toBeCallableWith({ while: () => "no" })
     expect(Retry.make).type.not.toBeCallableWith({ while: () => undefined })
+  })
+})
+
+describe("withHistory", () => {
+  type Exhausted<E> = Effect.Effect<number, Retry.RetriesExhausted<E>, "store">
+
+  it("turns the errors of the call into one that has them all", () => {
+    expect(Retry.withHistory(fetchStock, Retry.retry({ times: 3 }))).type.toBe<Exhausted<Down>>()
+    expect(fetchStock.pipe(Retry.withHistory(Retry.retry({ times: 3 })))).type.toBe<Exhausted<Down>>()
+  })
+
+  it("has what a policy adds to them", () => {
+    type Timeout = PolicyError.PolicyError<PolicyError.AttemptTimeout>
+    expect(Retry.withHistory(fetchStock, policy.protect)).type.toBe<Exhausted<Down | Timeout>>()
   })
 })

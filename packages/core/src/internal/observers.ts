@@ -23,6 +23,10 @@ export const add = <A, E, R>(self: Effect.Effect<A, E, R>, observer: Observer): 
     return Effect.updateService(self, Observers, (observers) => [...observers, observer])
   })
 
+/** Hides from an observer what runs within an effect. */
+export const hide = <A, E, R>(self: Effect.Effect<A, E, R>, observer: Observer): Effect.Effect<A, E, R> =>
+  Effect.updateService(self, Observers, (observers) => observers.filter((other) => other !== observer))
+
 /** A layer that adds an observer to all that it is provided to. */
 export const layer = (observer: Effect.Effect<Observer>): Layer.Layer<never> =>
   Layer.effect(

@@ -9,7 +9,7 @@ import type { RetryScheduled } from "../PolicyEvent.ts"
 const text = (value: unknown): string | undefined => Predicate.isString(value) && value.length > 0 ? value : undefined
 
 /** An error in a few words: its tag or name, and its message. */
-const describe = (error: unknown): string => {
+export const describe = (error: unknown): string => {
   if (!Predicate.isObject(error)) return String(error)
   const kind = text(Predicate.hasProperty(error, "_tag") ? error._tag : undefined) ??
     text(Predicate.hasProperty(error, "name") ? error.name : undefined)
