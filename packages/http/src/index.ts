@@ -1,6 +1,8 @@
 export * as DeadlineHeader from "./DeadlineHeader.ts"
+export * as DownloadError from "./DownloadError.ts"
 export * as HttpFailure from "./HttpFailure.ts"
 export * as HttpPolicy from "./HttpPolicy.ts"
 export * as HttpPolicyData from "./HttpPolicyData.ts"
 export * as ResilientHttpClient from "./ResilientHttpClient.ts"
+export * as ResumableDownload from "./ResumableDownload.ts"
 export * as UndiciTransport from "./UndiciTransport.ts"
