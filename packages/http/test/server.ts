@@ -1,10 +1,12 @@
 /** Servers on 127.0.0.1 and free ports, which end with the scope that they are made in. */
 import { UndiciTransport } from "@holdfast/http/UndiciTransport"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as Scope from "effect/Scope"
 import * as Http from "node:http"
 import * as Net from "node:net"
+import * as Tls from "node:tls"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 
@@ -42,22 +44,35 @@ export const listen = (make: () => Net.Server): Effect.Effect<Server, never, Sco
   )
 
 /** A server that answers each request head with what `answer` writes. `request` counts from 1 over all connections. */
-export const raw = (answer: (socket: Net.Socket, request: number, head: string) => void) => {
-  let requests = 0
-  return listen(() =>
-    Net.createServer((socket) => {
-      let text = ""
-      socket.on("data", (data) => {
-        text += data.toString("latin1")
-        let end: number
-        while ((end = text.indexOf("\r\n\r\n")) !== -1) {
-          const head = text.slice(0, end)
-          text = text.slice(end + 4)
-          answer(socket, ++requests, head)
-        }
-      })
-    })
+export const raw = (answer: Answer) => tcp(heads(answer))
+
+/** What is done with a request head. */
+export type Answer = (socket: Net.Socket, request: number, head: string) => void
+
+/** A server that does something with each connection. */
+export const tcp = (connected: (socket: Net.Socket) => void) => listen(() => Net.createServer(connected))
+
+/** {@link raw} behind TLS, with this certificate. */
+export const tls = (certificate: { readonly key: string; readonly cert: string }, answer: Answer) =>
+  Effect.map(
+    listen(() => Tls.createServer(certificate, heads(answer)).on("tlsClientError", () => undefined)),
+    (server): Server => ({ ...server, url: server.url.replace("http:", "https:") })
   )
+
+const heads = (answer: Answer) => {
+  let requests = 0
+  return (socket: Net.Socket) => {
+    let text = ""
+    socket.on("data", (data) => {
+      text += data.toString("latin1")
+      let end: number
+      while ((end = text.indexOf("\r\n\r\n")) !== -1) {
+        const head = text.slice(0, end)
+        text = text.slice(end + 4)
+        answer(socket, ++requests, head)
+      }
+    })
+  }
 }
 
 /** A server as Node's own `http` module makes one. */
@@ -92,6 +107,35 @@ export const idleByCollection: Effect.Effect<void, never, UndiciTransport> = Eff
     yield* turn
   }
 })
+
+/** What keeps the process alive, and what listens to it: sockets, timers and listeners, by kind. */
+export const resources = (): Readonly<Record<string, number>> => {
+  const counts: Record<string, number> = {}
+  const count = (kind: string, by = 1) => counts[kind] = (counts[kind] ?? 0) + by
+  for (const kind of process.getActiveResourcesInfo()) {
+    if (/TCP|TLS|Timeout|GetAddrInfo/.test(kind)) count(kind)
+  }
+  for (const event of process.eventNames()) count("listeners", process.listenerCount(event))
+  return counts
+}
+
+/** Runs an effect, and then waits until it has left nothing of {@link resources}; fails with what is left. */
+export const leavingNothing = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | Error, R> =>
+  Effect.suspend(() => {
+    const before = resources()
+    const left = () => Object.entries(resources()).filter(([kind, count]) => count > (before[kind] ?? 0))
+    // A timeout of Effect's would be one of the timers that are counted.
+    const gone = Effect.gen(function*() {
+      const since = yield* Clock.currentTimeMillis
+      while (left().length > 0) {
+        if ((yield* Clock.currentTimeMillis) - since > 10_000) {
+          return yield* Effect.fail(new Error(`left behind: ${JSON.stringify(left())}`))
+        }
+        yield* turn
+      }
+    })
+    return Effect.flatMap(Effect.exit(effect), (exit) => Effect.andThen(gone, exit))
+  })
 
 /** Lets the event loop go round once. */
 export const turn: Effect.Effect<void> = Effect.callback((resume) => {

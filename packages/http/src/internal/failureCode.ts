@@ -100,6 +100,10 @@ export const meaningOf = (error: unknown, depth = 0): Meaning | undefined => {
   if ("name" in error && error.name === "TimeoutError") {
     return { is: "headersTimeout", code: "TimeoutError" }
   }
+  // What its parser cannot name, undici throws without a code.
+  if ("name" in error && error.name === "HTTPParserError") {
+    return { is: "protocol", code: "HTTPParserError" }
+  }
   if ("errors" in error && Array.isArray(error.errors)) {
     for (const part of error.errors) {
       const meaning = meaningOf(part, depth + 1)
