@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config"
 import { docExamples } from "./vitest.docs.ts"
 import { lawsTried } from "./vitest.laws.ts"
+import { serversMissing, withoutServer } from "./vitest.servers.ts"
 
 // Long enough for a busy machine: no test waits by guessing, so only one that hangs gets here.
 const patience = { testTimeout: 30_000, hookTimeout: 30_000 }
@@ -10,10 +11,12 @@ export default defineConfig({
     allowOnly: false,
     // What a passing test logs is of no interest; what a failing one logs is printed.
     silent: "passed-only",
-    reporters: ["default", lawsTried(), ...(process.env["CI"] === undefined ? [] : ["json"])],
+    reporters: ["default", lawsTried(), serversMissing(), ...(process.env["CI"] === undefined ? [] : ["json"])],
     outputFile: { json: "node_modules/.cache/reports/vitest.json" },
     projects: [
-      { test: { ...patience, name: "unit", include: ["packages/*/test/**/*.test.ts"] } },
+      {
+        test: { ...patience, name: "unit", include: ["packages/*/test/**/*.test.ts"], exclude: withoutServer }
+      },
       {
         plugins: [docExamples()],
         test: {

@@ -144,4 +144,5 @@ export class DownloadError extends Data.TaggedError("DownloadError")<{
 }
 
 /** Tells a `DownloadError` from any other value. */
-export const isDownloadError = (u: unknown): u is DownloadError => hasProperty(u, TypeId) && isTagged(u, "DownloadError")
+export const isDownloadError = (u: unknown): u is DownloadError =>
+  hasProperty(u, TypeId) && isTagged(u, "DownloadError")

@@ -105,7 +105,10 @@ export type Source = string | URL | HttpClientRequest.HttpClientRequest
  * await Effect.runPromise(text.pipe(Effect.provide(server))) // => "Hello World"
  * ```
  */
-export const stream = (source: Source, options?: Options): Stream.Stream<Uint8Array, Failure, HttpClient.HttpClient> => {
+export const stream = (
+  source: Source,
+  options?: Options
+): Stream.Stream<Uint8Array, Failure, HttpClient.HttpClient> => {
   const make = maker("ResumableDownload.stream", source, options)
   return Stream.unwrap(
     Effect.map(Effect.acquireRelease(make, (download) => download.close), (download) =>

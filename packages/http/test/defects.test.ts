@@ -2,11 +2,13 @@
  * Why this package exists: what Effect 4.1's own HTTP client does on real sockets, and what Holdfast does in the same
  * place. The first half of each test fails when Effect mends the defect; then the reason is gone, and the test can go.
  *
- * "Bare" is `NodeHttpClient` on undici, as its documentation sets it up.
+ * "Bare" is Effect's client on undici (`NodeHttpClient`) and on `fetch`, as its documentation sets them up.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Backoff from "@holdfast/core/Backoff"
+import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
+import * as Policy from "@holdfast/core/Policy"
 import { isPolicyError } from "@holdfast/core/PolicyError"
 import * as HttpFailure from "@holdfast/http/HttpFailure"
 import type * as HttpPolicy from "@holdfast/http/HttpPolicy"
@@ -15,32 +17,70 @@ import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
+import * as EffectBreaker from "effect/persistence/CircuitBreaker"
+import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import type * as Http from "node:http"
+import * as Undici from "undici"
 import * as Server from "./server.ts"
 
 const oneConnection = { connections: 1 }
 
-/** Effect's client, with one connection and two retries. */
+/** Effect's client with two retries. */
 const bare = Effect.map(HttpClient.HttpClient, HttpClient.retryTransient({ times: 2 }))
-const bareLayer = NodeHttpClient.layerUndiciOptions(oneConnection)
 
 /** Ours, with the same. */
-const holdfast = (options: HttpPolicy.Options = {}, transport: UndiciTransport.Options = {}) =>
+const holdfastOver = (transport: Layer.Layer<HttpClient.HttpClient>, options: HttpPolicy.Options = {}) =>
   ResilientHttpClient.layer({
     ...options,
     retry: { times: 2, backoff: Backoff.constant({ delay: "1 millis" }), ...(options.retry || undefined) }
   }).pipe(
-    Layer.provide(UndiciTransport.layer({ ...oneConnection, ...transport })),
+    Layer.provide(transport),
     Layer.merge(Logger.layer([]))
   )
+
+const bareUndici = NodeHttpClient.layerUndiciOptions(oneConnection)
+const holdfastUndici = (options?: HttpPolicy.Options, transport?: UndiciTransport.Options) =>
+  holdfastOver(UndiciTransport.layer({ ...oneConnection, ...transport }), options)
+
+/** Effect's client on the `fetch` of undici, which can be told of its connections. */
+const fetchLayer = Layer.unwrap(Effect.map(
+  Effect.acquireRelease(
+    Effect.sync(() => new Undici.Agent(oneConnection)),
+    (agent) => Effect.promise(() => agent.destroy())
+  ),
+  (dispatcher) => {
+    const init: Undici.RequestInit = { dispatcher }
+    return FetchHttpClient.layer.pipe(
+      Layer.merge(Layer.succeed(FetchHttpClient.RequestInit, init as RequestInit)),
+      Layer.merge(Layer.succeed(FetchHttpClient.Fetch, Undici.fetch as unknown as typeof globalThis.fetch))
+    )
+  }
+))
+
+/** One connection, with Effect's client alone on it, and under Holdfast. */
+interface Clients {
+  readonly bareLayer: Layer.Layer<HttpClient.HttpClient>
+  readonly holdfast: (options?: HttpPolicy.Options) => Layer.Layer<HttpClient.HttpClient>
+}
+
+/** A defect is the same whatever the client below is, and so is its end. */
+const onBoth = (defect: string, tests: (clients: Clients) => void) => {
+  describe(`${defect}, on undici`, () => tests({ bareLayer: bareUndici, holdfast: holdfastUndici }))
+  describe(
+    `${defect}, on fetch`,
+    () => tests({ bareLayer: fetchLayer, holdfast: (options) => holdfastOver(fetchLayer, options) })
+  )
+}
 
 /** What an effect gives within half a second, and none if it hangs. */
 const unlessItHangs = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.timeoutOption(effect, "500 millis")
@@ -48,7 +88,7 @@ const unlessItHangs = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.timeou
 const read = <E, R>(request: Effect.Effect<{ readonly text: Effect.Effect<string, E> }, E, R>) =>
   Effect.flatMap(request, (response) => response.text)
 
-describe("defect 1: retries of errors and of responses multiply", () => {
+onBoth("defect 1: retries of errors and of responses multiply", ({ bareLayer, holdfast }) => {
   // Two answers of 503, then a reset, over and over.
   const server = Effect.gen(function*() {
     let requests = 0
@@ -75,7 +115,7 @@ describe("defect 1: retries of errors and of responses multiply", () => {
     }).pipe(Effect.provide(holdfast())))
 })
 
-describe("defect 2: the body of a failed attempt stays on the connection", () => {
+onBoth("defect 2: the body of a failed attempt stays on the connection", ({ bareLayer, holdfast }) => {
   // A 503 with a body of 5 MB, then an answer.
   const server = Server.raw((socket, request) => {
     socket.write(request === 1 ? Server.response(503, "x".repeat(5_000_000)) : Server.response(200, "ok"))
@@ -94,7 +134,7 @@ describe("defect 2: the body of a failed attempt stays on the connection", () =>
     }).pipe(Effect.provide(holdfast())))
 })
 
-describe("defect 3: what must not be sent twice is", () => {
+onBoth("defect 3: what must not be sent twice is", ({ bareLayer, holdfast }) => {
   /** A server that does what it is asked, and then fails to say so. */
   const payments = (fail: (response: Http.ServerResponse) => void) =>
     Effect.gen(function*() {
@@ -154,7 +194,7 @@ describe("defect 3: what must not be sent twice is", () => {
     }).pipe(Effect.provide(holdfast())))
 })
 
-describe("defect 4: Retry-After is obeyed without bound", () => {
+onBoth("defect 4: Retry-After is obeyed without bound", ({ bareLayer, holdfast }) => {
   const server = Effect.gen(function*() {
     let requests = 0
     const { url } = yield* Server.raw((socket, request) => {
@@ -220,7 +260,7 @@ describe("defect 5: exponential backoff has no cap", () => {
     }))
 })
 
-describe("defect 6: a timeout covers the head and not the body", () => {
+onBoth("defect 6: a timeout covers the head and not the body", ({ bareLayer, holdfast }) => {
   // A head and four bytes of ten, and nothing more.
   const server = Server.raw((socket) => {
     socket.write("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\nhalf")
@@ -240,6 +280,12 @@ describe("defect 6: a timeout covers the head and not the body", () => {
       assert.isTrue(isPolicyError(error.cause) && error.cause.reason._tag === "DeadlineExceeded")
       yield* Server.until(() => sockets.size === 0)
     }).pipe(Effect.provide(holdfast({ timeouts: { total: "50 millis" } }))))
+})
+
+describe("defect 6: the bounds of the dispatcher are overridden", () => {
+  const server = Server.raw((socket) => {
+    socket.write("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\nhalf")
+  })
 
   it.live("Effect takes no notice of the dispatcher's own bodyTimeout", () =>
     Effect.gen(function*() {
@@ -253,5 +299,155 @@ describe("defect 6: a timeout covers the head and not the body", () => {
       const { url } = yield* server
       const error = yield* Effect.flip(read(HttpClient.get(url)))
       assert.isTrue(HttpFailure.isHttpFailure(error.cause) && error.cause.reason._tag === "BodyTimeout")
-    }).pipe(Effect.provide(holdfast({}, { bodyTimeout: "50 millis" }))))
+    }).pipe(Effect.provide(holdfastUndici({}, { bodyTimeout: "50 millis" }))))
+})
+
+onBoth("defect 7: a rate limiter repeats 429 without end", ({ bareLayer, holdfast }) => {
+  const server = Effect.gen(function*() {
+    let requests = 0
+    const { url } = yield* Server.raw((socket, request) => {
+      requests = request
+      socket.write(Server.response(429, ""))
+    })
+    return { url, requests: () => requests }
+  })
+
+  it.live("Effect sends a hundred requests for one call, and would go on", () =>
+    Effect.gen(function*() {
+      const { requests, url } = yield* server
+      const client = HttpClient.withRateLimiter(yield* HttpClient.HttpClient, {
+        limiter: yield* RateLimiter.RateLimiter,
+        key: "inventory",
+        limit: 1_000,
+        window: "1 millis"
+      })
+      const fiber = yield* Effect.forkChild(client.get(url), { startImmediately: true })
+      yield* Server.until(() => requests() >= 100)
+      assert.strictEqual(fiber.pollUnsafe(), undefined)
+      yield* Fiber.interrupt(fiber)
+    }).pipe(Effect.provide([bareLayer, RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))])))
+
+  it.live("Holdfast sends three, and gives the answer as it is", () =>
+    Effect.gen(function*() {
+      const { requests, url } = yield* server
+      assert.strictEqual((yield* HttpClient.get(url)).status, 429)
+      assert.strictEqual(requests(), 3)
+    }).pipe(Effect.provide(holdfast())))
+})
+
+onBoth("defect 8: the window of the breaker never ages", ({ bareLayer, holdfast }) => {
+  const server = Effect.gen(function*() {
+    let requests = 0
+    const { url } = yield* Server.raw((socket, request) => {
+      requests = request
+      socket.write(Server.response(500, ""))
+    })
+    return { url, requests: () => requests }
+  })
+
+  /** Nine failures, fifty minutes of silence, one failure, and one call more. */
+  const calls = <E, R>(call: Effect.Effect<unknown, E, R>) =>
+    Effect.gen(function*() {
+      for (let i = 0; i < 9; i++) yield* Effect.exit(call)
+      yield* TestClock.adjust("50 minutes")
+      yield* Effect.exit(call)
+      yield* Effect.exit(call)
+    })
+
+  it.effect("Effect opens the circuit for failures of an hour ago", () =>
+    Effect.gen(function*() {
+      const { requests, url } = yield* server
+      const breaker = yield* EffectBreaker.make({
+        tripPolicy: EffectBreaker.rate({ threshold: 0.5, size: 100, minimumCalls: 10 }),
+        openDuration: "30 seconds"
+      })
+      const client = HttpClient.withCircuitBreaker(yield* HttpClient.HttpClient, { breaker })
+      yield* calls(client.get(url))
+      assert.strictEqual(requests(), 10)
+    }).pipe(Effect.provide([bareLayer, EffectBreaker.layerStoreMemory()])))
+
+  it.effect("Holdfast has forgotten them, and sends the next call", () =>
+    Effect.gen(function*() {
+      const { requests, url } = yield* server
+      const policy = yield* Policy.make({
+        circuitBreaker: {
+          trip: CircuitBreaker.rate({ threshold: 0.5, window: "30 seconds", minimumCalls: 10 }),
+          openFor: "30 seconds"
+        }
+      })
+      const call = Effect.flatMap(HttpClient.get(url), HttpClientResponse.filterStatusOk)
+      yield* calls(policy.protect(call))
+      assert.strictEqual(requests(), 11)
+    }).pipe(Effect.provide(holdfast({ retry: { times: 0 } }))))
+})
+
+onBoth("defect 10: nothing bounds the retries of many calls", ({ bareLayer, holdfast }) => {
+  const server = Effect.gen(function*() {
+    let requests = 0
+    const { url } = yield* Server.raw((socket, request) => {
+      requests = request
+      socket.write(Server.response(503, ""))
+    })
+    return { url, requests: () => requests }
+  })
+
+  const fifty = <E, R>(call: Effect.Effect<unknown, E, R>) => Effect.forEach(Array.from({ length: 50 }), () => call)
+
+  it.live("Effect triples the load of a server that is down", () =>
+    Effect.gen(function*() {
+      const { requests, url } = yield* server
+      yield* fifty((yield* bare).get(url))
+      assert.strictEqual(requests(), 150)
+    }).pipe(Effect.provide(bareLayer)))
+
+  it.live("Holdfast adds a tenth to it, and what the reserve allows", () =>
+    Effect.gen(function*() {
+      const { requests, url } = yield* server
+      yield* fifty(HttpClient.get(url))
+      assert.isAtMost(requests(), 50 + 5 + 1)
+      assert.isAbove(requests(), 50)
+    }).pipe(Effect.provide(holdfast({ retry: { budget: { ratio: 0.1, minPerSecond: 0.1, window: "10 seconds" } } }))))
+})
+
+onBoth("defect 10: nothing bounds the wait for a connection", ({ bareLayer, holdfast }) => {
+  /** One call holds the only connection while another waits. */
+  const second = <A, E, R>(call: (url: string) => Effect.Effect<A, E, R>) =>
+    Effect.gen(function*() {
+      let requests = 0
+      const { url } = yield* Server.raw(() => requests++)
+      yield* Effect.forkChild(Effect.exit(HttpClient.get(url)), { startImmediately: true })
+      yield* Server.until(() => requests === 1)
+      const result = yield* unlessItHangs(Effect.flip(call(url)))
+      assert.strictEqual(requests, 1)
+      return result
+    })
+
+  it.live("Effect waits without end", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* second((url) => HttpClient.get(url)), Option.none())
+    }).pipe(Effect.provide(bareLayer)))
+
+  it.live("Holdfast fails at the deadline of the call", () =>
+    Effect.gen(function*() {
+      const client = yield* ResilientHttpClient.make({ timeouts: { total: "50 millis" } })
+      const error = yield* second((url) => client.get(url))
+      assert.isTrue(
+        Option.isSome(error) && isPolicyError(error.value) && error.value.reason._tag === "DeadlineExceeded"
+      )
+    }).pipe(Effect.provide(holdfast({ retry: { times: 0 } }))))
+})
+
+describe("defect 10: nothing bounds the wait for a connection, on undici", () => {
+  it.live("Holdfast's transport fails with PoolTimeout, and says that nothing was written", () =>
+    Effect.gen(function*() {
+      let requests = 0
+      const { url } = yield* Server.raw(() => requests++)
+      yield* Effect.forkChild(Effect.exit(HttpClient.get(url)), { startImmediately: true })
+      yield* Server.until(() => requests === 1)
+      const error = yield* Effect.flip(HttpClient.get(url))
+      assert.isTrue(
+        HttpFailure.isHttpFailure(error.cause) && error.cause.reason._tag === "PoolTimeout" &&
+          !error.cause.requestWritten
+      )
+    }).pipe(Effect.provide(UndiciTransport.layer({ ...oneConnection, poolWait: "50 millis" }))))
 })

@@ -98,14 +98,24 @@ const faults: ReadonlyArray<Fault> = [
     ends: ["ConnectionReset"],
     ...transient
   },
-  { name: "a close before the head", target: answers((socket) => socket.end()), ends: ["ConnectionReset"], ...transient },
+  {
+    name: "a close before the head",
+    target: answers((socket) => socket.end()),
+    ends: ["ConnectionReset"],
+    ...transient
+  },
   {
     name: "a reset in the head",
     target: answers(reset("HTTP/1.1 200 OK\r\ncontent-le")),
     ends: ["ConnectionReset"],
     ...transient
   },
-  { name: "a reset after the head", target: answers(reset(lengthOf(10))), ends: ["BodyCut", "ConnectionReset"], ...behindHead },
+  {
+    name: "a reset after the head",
+    target: answers(reset(lengthOf(10))),
+    ends: ["BodyCut", "ConnectionReset"],
+    ...behindHead
+  },
   {
     name: "half a body and a reset",
     target: answers(reset(`${lengthOf(10)}half`)),
@@ -126,8 +136,16 @@ const faults: ReadonlyArray<Fault> = [
     isTransient: false,
     arrives: true
   },
-  { name: "a protocol that is not HTTP", target: answers((socket) => socket.write("SSH-2.0-OpenSSH_9.6\r\n")), ...broken },
-  { name: "a version that does not exist", target: answers((socket) => socket.write("HTTP/9.7 200 OK\r\n\r\n")), ...broken },
+  {
+    name: "a protocol that is not HTTP",
+    target: answers((socket) => socket.write("SSH-2.0-OpenSSH_9.6\r\n")),
+    ...broken
+  },
+  {
+    name: "a version that does not exist",
+    target: answers((socket) => socket.write("HTTP/9.7 200 OK\r\n\r\n")),
+    ...broken
+  },
   {
     name: "a head of 5 MB",
     target: answers((socket) => socket.write(`HTTP/1.1 200 OK\r\nx: ${"x".repeat(5_000_000)}\r\n\r\n`)),
@@ -144,7 +162,11 @@ const faults: ReadonlyArray<Fault> = [
     target: answers((socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: -4\r\n\r\nok")),
     ...broken
   },
-  { name: "a chunk without a length", target: answers((socket) => socket.write(`${chunkedHead}garbage\r\n`)), ...broken },
+  {
+    name: "a chunk without a length",
+    target: answers((socket) => socket.write(`${chunkedHead}garbage\r\n`)),
+    ...broken
+  },
   {
     name: "a 503 with a body of 5 MB",
     target: answers((socket) => socket.write(Server.response(503, "x".repeat(5_000_000)))),
@@ -219,32 +241,31 @@ const undiciFaults: ReadonlyArray<Fault> = [
   }
 ]
 
-const certificate = (host: string, until: Date) =>
-  Effect.promise(async () => {
-    const { cert, private: key } = await generate([{ name: "commonName", value: host }], {
-      algorithm: "sha256",
-      notBeforeDate: new Date(0),
-      notAfterDate: until,
-      extensions: [{ name: "subjectAltName", altNames: [{ type: 2, value: host }, { type: 7, ip: "127.0.0.2" }] }]
-    })
-    return { key, cert }
+const certificate = async (host: string, until: string) => {
+  const { cert, private: key } = await generate([{ name: "commonName", value: host }], {
+    algorithm: "sha256",
+    notBeforeDate: new Date("2000-01-01"),
+    notAfterDate: new Date(until),
+    extensions: [{ name: "subjectAltName", altNames: [{ type: 2, value: host }, { type: 7, ip: "127.0.0.2" }] }]
   })
+  return { key, cert }
+}
 
 /** Certificates that must not be accepted. The request is never written. */
-const tlsFaults: ReadonlyArray<Fault> = [
-  ["a certificate that nobody vouches for", new Date("2100-01-01"), false],
-  ["a certificate for another address", new Date("2100-01-01"), true],
-  ["a certificate that has expired", new Date("2001-01-01"), true]
-].map(([name, until, isTrusted]): Fault => {
+const tlsFaults: ReadonlyArray<Fault> = ([
+  ["a certificate that nobody vouches for", "2100-01-01", false],
+  ["a certificate for another address", "2100-01-01", true],
+  ["a certificate that has expired", "2001-01-01", true]
+] as const).map(([name, until, isTrusted]): Fault => {
   const authority = { ca: "" }
   return {
-    name: String(name),
+    name,
     ends: ["TlsFailure"],
     isTransient: false,
     arrives: false,
     transport: isTrusted ? { tls: authority } : {},
     target: Effect.gen(function*() {
-      const made = yield* certificate("inventory.example.com", until as Date)
+      const made = yield* Effect.promise(() => certificate("inventory.example.com", until))
       authority.ca = made.cert
       let requests = 0
       const { url } = yield* Server.tls(made, (socket) => {
@@ -264,7 +285,9 @@ const policies: ReadonlyArray<readonly [name: string, options: HttpPolicy.Option
 
 const body = () => HttpBody.stream(Stream.make(new TextEncoder().encode("the only copy")))
 
-const methods: ReadonlyArray<readonly [name: string, request: () => HttpClientRequest.HttpClientRequest, repeatable: boolean]> = [
+const methods: ReadonlyArray<
+  readonly [name: string, request: () => HttpClientRequest.HttpClientRequest, repeatable: boolean]
+> = [
   ["GET", () => HttpClientRequest.get("/"), true],
   ["PUT", () => HttpClientRequest.put("/", { body: HttpBody.text("state") }), true],
   ["POST", () => HttpClientRequest.post("/", { body: HttpBody.text("pay") }), false],
@@ -305,12 +328,18 @@ const call = (
       retry: { times, backoff: Backoff.constant({ delay: "1 millis" }) },
       ...options,
       // An attempt that ends with the head does not bound the body.
-      timeouts: options.commit === "head" && fault.isBehindHead ? { ...fault.timeouts, total: "300 millis" } : fault.timeouts
+      timeouts: options.commit === "head" && fault.isBehindHead
+        ? { ...fault.timeouts, total: "300 millis" }
+        : fault.timeouts
     }).pipe(Layer.provide(clients[client](fault)))
     const send = Effect.flatMap(
       HttpClient.execute(HttpClientRequest.prependUrl(request, url.replace(/\/$/, ""))),
       // Of the body of a 503, which may be large and never end, only the first chunk is read.
-      (response) => Effect.as(Stream.runDrain(response.status === 503 ? Stream.take(response.stream, 1) : response.stream), response.status)
+      (response) =>
+        Effect.as(
+          Stream.runDrain(response.status === 503 ? Stream.take(response.stream, 1) : response.stream),
+          response.status
+        )
     )
     const exit = yield* Effect.exit(Effect.scoped(Effect.provide(send, Layer.merge(live, Logger.layer([])))))
     return { end: endOf(exit), requests: requests() }
@@ -336,8 +365,10 @@ const check = (
 
 const suite = (client: keyof typeof clients, faults: ReadonlyArray<Fault>) =>
   describe.each(faults.map((fault) => [fault.name, fault] as const))(`%s, over ${client}`, (_, fault) => {
-    it.live.each(policies)("%s, sends nothing twice that must not be and leaves nothing behind", (policy) =>
-      Effect.forEach(methods, (method) => check(fault, client, policy, method)))
+    it.live.each(policies)(
+      "%s, sends nothing twice that must not be and leaves nothing behind",
+      (policy) => Effect.forEach(methods, (method) => check(fault, client, policy, method))
+    )
   })
 
 suite("undici", [...faults, ...undiciFaults, ...tlsFaults])

@@ -119,8 +119,8 @@ export const resources = (): Readonly<Record<string, number>> => {
   return counts
 }
 
-/** Runs an effect, and then waits until it has left nothing of {@link resources}; fails with what is left. */
-export const leavingNothing = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | Error, R> =>
+/** Runs an effect, and then waits until it has left nothing of {@link resources}; dies of what is left. */
+export const leavingNothing = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
     const before = resources()
     const left = () => Object.entries(resources()).filter(([kind, count]) => count > (before[kind] ?? 0))
@@ -129,7 +129,7 @@ export const leavingNothing = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.
       const since = yield* Clock.currentTimeMillis
       while (left().length > 0) {
         if ((yield* Clock.currentTimeMillis) - since > 10_000) {
-          return yield* Effect.fail(new Error(`left behind: ${JSON.stringify(left())}`))
+          return yield* Effect.die(new Error(`left behind: ${JSON.stringify(left())}`))
         }
         yield* turn
       }

@@ -22,7 +22,10 @@ export class Interruption extends HttpFailure.HttpFailure {
 
   /** A failure of the client; `received` is how much of the body had come. */
   static lost(error: HttpClientError.HttpClientError): Interruption {
-    return Interruption.with(Option.getOrElse(HttpFailure.fromClientError(error), () => broken(error.reason._tag)), error)
+    return Interruption.with(
+      Option.getOrElse(HttpFailure.fromClientError(error), () => broken(error.reason._tag)),
+      error
+    )
   }
 
   /** A body that is shorter than it was announced to be. */

@@ -1,0 +1,39 @@
+/**
+ * The tests against servers that others wrote need their binaries. Where one is missing, its tests are no part of the run
+ * and a line at the end says so; in CI they are, and fail.
+ */
+import { accessSync, constants } from "node:fs"
+import { delimiter, join } from "node:path"
+import type { Reporter } from "vitest/node"
+
+const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"]
+
+/** Where a program is, if it is installed. Many systems keep servers off the path of ordinary users. */
+export const locate = (name: string): string | undefined =>
+  folders.map((folder) => join(folder, name)).find((path) => {
+    try {
+      accessSync(path, constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+
+const missing = process.env["CI"] === undefined
+  ? ["nginx", "haproxy"].filter((name) => locate(name) === undefined)
+  : []
+
+/** The tests that cannot run here. */
+export const withoutServer = missing.map((name) => `packages/*/test/servers/${name}.test.ts`)
+
+export const serversMissing = (): Reporter => ({
+  onTestRunEnd() {
+    if (missing.length === 0) return
+    process.stdout.write(
+      `\n NOT RUN: the tests against ${missing.join(" and ")}, which ${
+        missing.length > 1 ? "are" : "is"
+      } not installed ` +
+        `(apt-get install ${missing.join(" ")}, or brew install ${missing.join(" ")})\n`
+    )
+  }
+})
