@@ -391,12 +391,13 @@ const scriptOf = (
 
   const script: Array<TestTransport.Step> = []
   let offset = 0
-  let fruitless = 0
+  let failures = 0
   let survives = tag?.startsWith("\"") === true
-  const moved = (to: number) => {
-    fruitless = to > offset ? 0 : fruitless + 1
+  /** An interruption after a byte is the first failure of a new count of four. */
+  const moved = (to: number, interrupted = true) => {
+    failures = (to > offset ? 0 : failures) + (interrupted ? 1 : 0)
     offset = to
-    if (fruitless > 3) survives = false
+    if (failures > 3) survives = false
   }
   for (const { deed, size } of deeds) {
     const to = Math.min(total, offset + size)
@@ -417,7 +418,7 @@ const scriptOf = (
       case "less":
         if (offset === 0 || to === offset) break
         script.push(part(offset, to, some))
-        moved(to)
+        moved(to, false)
         break
       case "ignoreRange":
         script.push(full(cut(bytes.subarray(0, to))))

@@ -44,7 +44,8 @@ const holdfastOver = (transport: Layer.Layer<HttpClient.HttpClient>, options: Ht
     ...options,
     retry: { times: 2, backoff: Backoff.constant({ delay: "1 millis" }), ...(options.retry || undefined) }
   }).pipe(
-    Layer.provide(transport),
+    // `fetch` and its options are read where the call is made.
+    Layer.provideMerge(transport),
     Layer.merge(Logger.layer([]))
   )
 
