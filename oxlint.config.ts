@@ -77,7 +77,12 @@ export default defineConfig({
       rules: { "no-control-regex": "off" }
     },
     {
-      files: ["packages/*/{test,typetest,benchmark}/**", "scripts/**"],
+      // Examples are written as a user of the packages writes.
+      files: ["examples/**"],
+      rules: { "no-restricted-imports": ["error", { patterns: [relative] }] }
+    },
+    {
+      files: ["packages/*/{test,typetest,benchmark}/**", "examples/**", "scripts/**"],
       rules: {
         // The steps of a test or a job follow each other.
         "no-await-in-loop": "off",

@@ -15,7 +15,12 @@ export default defineConfig({
     outputFile: { json: "node_modules/.cache/reports/vitest.json" },
     projects: [
       {
-        test: { ...patience, name: "unit", include: ["packages/*/test/**/*.test.ts"], exclude: withoutServer }
+        test: {
+          ...patience,
+          name: "unit",
+          include: ["packages/*/test/**/*.test.ts", "examples/*.test.ts"],
+          exclude: withoutServer
+        }
       },
       {
         plugins: [docExamples()],

@@ -1,0 +1,112 @@
+/**
+ * An endpoint that streams the answer of a model.
+ *
+ * Until the first byte is here, a failure of the model's server is retried, and nobody has seen anything. From then on it
+ * is not: a second answer behind half of a first would be neither. The caller says how long the answer is of use
+ * (`deadline-remaining-ms`), and the model's server is told what is left of that; when it is over, the work is too.
+ */
+import { Backoff, Deadline, PolicyError } from "@holdfast/core"
+import { ResilientHttpClient } from "@holdfast/http"
+import { Context, Duration, Effect, Layer, Option, Schema, Stream } from "effect"
+import {
+  HttpClient,
+  HttpClientError,
+  HttpClientRequest,
+  HttpClientResponse,
+  HttpRouter,
+  HttpServerRequest,
+  HttpServerResponse
+} from "effect/http"
+
+export const deadlineHeader = "deadline-remaining-ms"
+
+/** The line after which the answer is whole. */
+export const terminator = "[done]"
+
+/** The answer broke off: what was sent of it is not all. */
+export class AnswerCut extends Schema.Error<AnswerCut>("examples/AnswerCut")({ _tag: Schema.tag("AnswerCut") }) {
+  override get message(): string {
+    return "The answer ended without its terminator"
+  }
+}
+
+type Failure = HttpClientError.HttpClientError | AnswerCut
+
+/** The model: one line of its answer at a time, from a server that may fail. */
+export class Model extends Context.Service<Model, {
+  /** Succeeds with the first byte of the answer. */
+  readonly ask: (prompt: string) => Effect.Effect<Stream.Stream<string, Failure>, HttpClientError.HttpClientError>
+}>()("examples/Model") {
+  static layer(url: string): Layer.Layer<Model, never, HttpClient.HttpClient> {
+    return Layer.effect(Model, makeModel).pipe(
+      Layer.provide(ResilientHttpClient.layer({
+        name: "model",
+        baseUrl: url,
+        retry: { times: 3, backoff: Backoff.exponential({ initial: "20 millis", max: "1 second" }) },
+        timeouts: { attempt: "10 seconds", total: "1 minute" },
+        // An answer that nobody has seen may be made once more.
+        idempotent: true,
+        commit: "firstByte"
+      }))
+    )
+  }
+}
+
+const makeModel = Effect.gen(function*() {
+  const client = yield* HttpClient.HttpClient
+  return {
+    ask: Effect.fn("Model.ask")(function*(prompt) {
+      const left = yield* Deadline.remaining
+      const request = HttpClientRequest.post("/answers", {
+        headers: Option.match(left, {
+          onNone: () => ({}),
+          onSome: (left) => ({ [deadlineHeader]: String(Math.floor(Duration.toMillis(left))) })
+        })
+      })
+      const response = yield* Effect.flatMap(
+        client.execute(HttpClientRequest.bodyText(request, prompt)),
+        HttpClientResponse.filterStatusOk
+      )
+      let isWhole = false
+      const lines = response.stream.pipe(
+        Stream.decodeText,
+        Stream.splitLines,
+        Stream.takeUntil((line) => isWhole = line === terminator, { excludeLast: true })
+      )
+      const proof = Effect.suspend(() => isWhole ? Effect.void : Effect.fail(new AnswerCut()))
+      return Stream.concat(lines, Stream.fromEffectDrain(proof))
+    })
+  } satisfies Model["Service"]
+})
+
+/** `POST /chat` with a prompt gives the answer line by line, and ends it with the terminator. */
+export const ChatRoute = HttpRouter.add(
+  "POST",
+  "/chat",
+  Effect.gen(function*() {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const model = yield* Model
+    const prompt = yield* Effect.orDie(request.text)
+    const answer = within(request.headers[deadlineHeader], model.ask(prompt))
+    return yield* Effect.match(answer, {
+      onFailure: (error) => HttpServerResponse.text(error.message, { status: isLate(error) ? 504 : 503 }),
+      // A stream that fails ends the connection, so that a cut answer does not look like a whole one.
+      onSuccess: (lines) =>
+        HttpServerResponse.stream(
+          Stream.concat(lines, Stream.make(terminator)).pipe(Stream.map((line) => `${line}\n`), Stream.encodeText),
+          { contentType: "text/plain" }
+        )
+    })
+  })
+)
+
+/** Holds an effect to what its caller has left. */
+const within = <A, E, R>(left: string | undefined, effect: Effect.Effect<A, E, R>) =>
+  left !== undefined && /^[1-9]\d{0,9}$/.test(left)
+    ? Deadline.within(effect, Duration.millis(Number(left)))
+    : effect
+
+const isLate = (error: unknown): boolean => {
+  const cause = HttpClientError.isHttpClientError(error) ? error.cause : error
+  return PolicyError.isPolicyError(cause) && cause.reason._tag === "DeadlineExceeded"
+}
