@@ -24,7 +24,7 @@ export const deadlineHeader = "deadline-remaining-ms"
 export const terminator = "[done]"
 
 /** The answer broke off: what was sent of it is not all. */
-export class AnswerCut extends Schema.Error<AnswerCut>("examples/AnswerCut")({ _tag: Schema.tag("AnswerCut") }) {
+class AnswerCut extends Schema.Error<AnswerCut>("examples/AnswerCut")({ _tag: Schema.tag("AnswerCut") }) {
   override get message(): string {
     return "The answer ended without its terminator"
   }

@@ -47,10 +47,8 @@ const cms = (script: ReadonlyArray<Deed>, crashAt: number) =>
     return { url, articles, crash, posts: () => posts }
   })
 
-const scripts = (Object.keys(deeds) as ReadonlyArray<Deed>).flatMap((first): ReadonlyArray<ReadonlyArray<Deed>> => [
-  [first],
-  ...(Object.keys(deeds) as ReadonlyArray<Deed>).map((second) => [first, second])
-])
+const every = Object.keys(deeds) as ReadonlyArray<Deed>
+const scripts: ReadonlyArray<ReadonlyArray<Deed>> = every.flatMap((first) => every.map((second) => [first, second]))
 
 describe("CmsPublisher", () => {
   it.live.each([true, false])(

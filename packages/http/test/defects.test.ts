@@ -76,11 +76,12 @@ interface Clients {
 
 /** A defect is the same whatever the client below is, and so is its end. */
 const onBoth = (defect: string, tests: (clients: Clients) => void) => {
-  describe(`${defect}, on undici`, () => tests({ bareLayer: bareUndici, holdfast: holdfastUndici }))
-  describe(
-    `${defect}, on fetch`,
-    () => tests({ bareLayer: fetchLayer, holdfast: (options) => holdfastOver(fetchLayer, options) })
-  )
+  describe(`${defect}, on undici`, () => {
+    tests({ bareLayer: bareUndici, holdfast: holdfastUndici })
+  })
+  describe(`${defect}, on fetch`, () => {
+    tests({ bareLayer: fetchLayer, holdfast: (options) => holdfastOver(fetchLayer, options) })
+  })
 }
 
 /** What an effect gives within half a second, and none if it hangs. */

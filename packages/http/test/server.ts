@@ -50,7 +50,7 @@ export const raw = (answer: Answer) => tcp(heads(answer))
 export type Answer = (socket: Net.Socket, request: number, head: string) => void
 
 /** A server that does something with each connection. */
-export const tcp = (connected: (socket: Net.Socket) => void) => listen(() => Net.createServer(connected))
+const tcp = (connected: (socket: Net.Socket) => void) => listen(() => Net.createServer(connected))
 
 /** {@link raw} behind TLS, with this certificate. */
 export const tls = (certificate: { readonly key: string; readonly cert: string }, answer: Answer) =>
@@ -109,7 +109,7 @@ export const idleByCollection: Effect.Effect<void, never, UndiciTransport> = Eff
 })
 
 /** What keeps the process alive, and what listens to it: sockets, timers and listeners, by kind. */
-export const resources = (): Readonly<Record<string, number>> => {
+const resources = (): Readonly<Record<string, number>> => {
   const counts: Record<string, number> = {}
   const count = (kind: string, by = 1) => counts[kind] = (counts[kind] ?? 0) + by
   for (const kind of process.getActiveResourcesInfo()) {

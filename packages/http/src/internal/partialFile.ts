@@ -30,145 +30,106 @@ const Note = Schema.fromJsonString(Schema.Struct({
 /** How many bytes may be written before they are flushed. */
 const flushEvery = 16 * 1024 * 1024
 
+/** Downloads to `path` by way of its partial file. The effect is for one run: it keeps its state. */
 export const toPartialFile = (
   files: FileSystem.FileSystem,
   path: string,
   download: Download
 ): Effect.Effect<Summary, Outcome | PlatformError> => {
-  const partial = new PartialFile(files, path, download)
-  return Effect.andThen(Effect.scoped(partial.fill), partial.publish)
-}
-
-class PartialFile {
-  private readonly files: FileSystem.FileSystem
-  private readonly path: string
-  private readonly download: Download
-  private readonly partial: string
-  private readonly note: string
-  private readonly source: string
+  const partial = `${path}.part`
+  const note = `${path}.part.json`
+  const source = createHash("sha256").update(download.url).digest("hex")
+  const removeNote = files.remove(note, { force: true })
 
   /** What the note says, or what it will say with the first bytes. */
-  private noted: Beginning | undefined = undefined
-  private written = 0
-  private flushed = 0
-
-  constructor(files: FileSystem.FileSystem, path: string, download: Download) {
-    this.files = files
-    this.path = path
-    this.download = download
-    this.partial = `${path}.part`
-    this.note = `${path}.part.json`
-    this.source = createHash("sha256").update(download.url).digest("hex")
-  }
-
-  /** Writes what is missing, up to the last byte and its flush. */
-  get fill() {
-    const self = this
-    return Effect.gen(function*() {
-      const { download, files, partial } = self
-      yield* Effect.addFinalizer(() => download.close)
-      const left = yield* self.left
-      const file = yield* files.open(partial, { flag: left === undefined ? "w+" : "r+" })
-      if (left !== undefined) {
-        download.continue(left, left.flushed)
-        self.noted = download.beginning
-        self.written = self.flushed = left.flushed
-        yield* file.truncate(left.flushed)
-        yield* file.seek(BigInt(left.flushed), "start")
-        if (!download.digest.isEmpty) {
-          yield* Stream.runForEach(files.stream(partial), (bytes) => Effect.sync(() => download.digest.update(bytes)))
-        }
-      }
-      yield* Effect.onExit(self.drain(file), (exit) => Exit.isSuccess(exit) ? Effect.void : self.leave(file, exit))
-    })
-  }
-
-  /** Gives the file its name. */
-  get publish() {
-    const { download, files, note, partial, path } = this
-    return files.rename(partial, path).pipe(
-      Effect.andThen(files.remove(note, { force: true })),
-      Effect.map((): Summary => ({
-        bytes: download.offset,
-        continuedFrom: download.base,
-        resumes: download.resumes,
-        etag: download.beginning?.etag,
-        verified: download.digest.algorithm
-      }))
-    )
-  }
-
-  private drain(file: FileSystem.File): Effect.Effect<void, Outcome | PlatformError> {
-    return Effect.flatMap(Effect.suspend(() => this.download.next), (chunks) =>
-      chunks === undefined
-        // What was begun anew may have turned out empty.
-        ? Effect.andThen(this.written === this.download.offset ? Effect.void : file.truncate(0), file.sync)
-        : Effect.andThen(this.write(file, chunks), this.drain(file)))
-  }
-
-  private write(file: FileSystem.File, chunks: Chunks): Effect.Effect<void, PlatformError> {
-    const self = this
-    const { download } = self
-    return Effect.gen(function*() {
-      const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-      const at = download.offset - size
-      if (at !== self.written) {
-        // It was begun anew.
-        yield* file.truncate(at)
-        yield* file.seek(BigInt(at), "start")
-        self.written = self.flushed = at
-      }
-      if (self.written === 0) yield* self.describe
-      for (const chunk of chunks) yield* file.writeAll(chunk)
-      self.written += size
-      if (self.written - self.flushed >= flushEvery) yield* self.flush(file)
-    })
-  }
+  let noted: Beginning | undefined = undefined
+  let written = 0
+  let flushed = 0
 
   /** What an earlier call has left for the same source. */
-  private get left() {
-    const { files, note, partial, source } = this
-    return Effect.gen(function*() {
-      const found = yield* Schema.decodeEffect(Note)(yield* files.readFileString(note))
-      const { size } = yield* files.stat(partial)
-      return found.source === source && found.flushed > 0 && size >= BigInt(found.flushed) ? found : undefined
-    }).pipe(Effect.orElseSucceed(() => undefined))
-  }
-
-  /** Keeps what can be continued, and removes what cannot. */
-  private leave(file: FileSystem.File, exit: Exit.Exit<unknown, Outcome | PlatformError>): Effect.Effect<void> {
-    const useless = this.noted === undefined || this.written === 0 || isProvenWrong(exit)
-    const { files, note, partial } = this
-    return Effect.ignore(
-      useless
-        ? Effect.andThen(files.remove(note, { force: true }), files.remove(partial, { force: true }))
-        : this.flush(file)
-    )
-  }
-
-  private flush(file: FileSystem.File): Effect.Effect<void, PlatformError> {
-    return Effect.andThen(
-      file.sync,
-      Effect.suspend(() => {
-        this.flushed = this.written
-        return this.describe
-      })
-    )
-  }
+  const left = Effect.gen(function*() {
+    const found = yield* Schema.decodeEffect(Note)(yield* files.readFileString(note))
+    const { size } = yield* files.stat(partial)
+    return found.source === source && found.flushed > 0 && size >= BigInt(found.flushed) ? found : undefined
+  }).pipe(Effect.orElseSucceed(() => undefined))
 
   /** Writes the note, or removes it when there is nothing to continue with. */
-  private get describe(): Effect.Effect<void, PlatformError> {
-    return Effect.suspend(() => {
-      const { download, files, flushed, note, source } = this
-      this.noted = download.beginning
-      if (this.noted === undefined) return files.remove(note, { force: true })
-      return Schema.encodeEffect(Note)({ source, ...this.noted, flushed }).pipe(
-        Effect.orDie,
-        Effect.flatMap((text) => files.writeFileString(`${note}.new`, text)),
-        Effect.andThen(files.rename(`${note}.new`, note))
-      )
+  const describe: Effect.Effect<void, PlatformError> = Effect.suspend(() => {
+    noted = download.beginning
+    if (noted === undefined) return removeNote
+    return Schema.encodeEffect(Note)({ source, ...noted, flushed }).pipe(
+      Effect.orDie,
+      Effect.flatMap((text) => files.writeFileString(`${note}.new`, text)),
+      Effect.andThen(files.rename(`${note}.new`, note))
+    )
+  })
+
+  const flush = (file: FileSystem.File) =>
+    Effect.gen(function*() {
+      yield* file.sync
+      flushed = written
+      yield* describe
     })
-  }
+
+  const cutTo = (file: FileSystem.File, length: number) =>
+    Effect.gen(function*() {
+      yield* file.truncate(length)
+      yield* file.seek(BigInt(length), "start")
+      written = flushed = length
+    })
+
+  const write = (file: FileSystem.File, chunks: Chunks) =>
+    Effect.gen(function*() {
+      const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+      // A download that was begun anew is further back than the file.
+      const at = download.offset - size
+      if (at !== written) yield* cutTo(file, at)
+      if (written === 0) yield* describe
+      for (const chunk of chunks) yield* file.writeAll(chunk)
+      written += size
+      if (written - flushed >= flushEvery) yield* flush(file)
+    })
+
+  const drain = (file: FileSystem.File) =>
+    Effect.gen(function*() {
+      for (let chunks = yield* download.next; chunks !== undefined; chunks = yield* download.next) {
+        yield* write(file, chunks)
+      }
+      // What was begun anew may have turned out empty.
+      if (written !== download.offset) yield* cutTo(file, download.offset)
+      yield* file.sync
+    })
+
+  /** Keeps what can be continued, and removes what cannot. */
+  const leave = (file: FileSystem.File, exit: Exit.Exit<unknown, Outcome | PlatformError>) =>
+    Effect.ignore(
+      noted === undefined || written === 0 || isProvenWrong(exit)
+        ? Effect.andThen(removeNote, files.remove(partial, { force: true }))
+        : flush(file)
+    )
+
+  const fill = Effect.gen(function*() {
+    yield* Effect.addFinalizer(() => download.close)
+    const found = yield* left
+    const file = yield* files.open(partial, { flag: found === undefined ? "w+" : "r+" })
+    if (found !== undefined) {
+      download.continue(found, found.flushed)
+      noted = download.beginning
+      yield* cutTo(file, found.flushed)
+      if (!download.digest.isEmpty) {
+        yield* Stream.runForEach(files.stream(partial), (bytes) => Effect.sync(() => download.digest.update(bytes)))
+      }
+    }
+    yield* Effect.onExit(drain(file), (exit) => Exit.isSuccess(exit) ? Effect.void : leave(file, exit))
+  })
+
+  return Effect.gen(function*() {
+    yield* Effect.scoped(fill)
+    yield* files.rename(partial, path)
+    yield* removeNote
+    const { base, beginning, digest, offset, resumes } = download
+    return { bytes: offset, continuedFrom: base, resumes, etag: beginning?.etag, verified: digest.algorithm }
+  })
 }
 
 const isProvenWrong = (exit: Exit.Exit<unknown, Outcome | PlatformError>): boolean => {

@@ -54,12 +54,12 @@ export const watched = <A, E, R>(call: Effect.Effect<A, E, R>) =>
 export const through = <E, R>(url: string, upstream: Upstream, reload: Effect.Effect<void, E, R>) =>
   Effect.gen(function*() {
     const kinds = ["GET", "POST", "keyed"] as const
-    let over = false
+    const state = { over: false }
     let answered = 0
     const workers = new Set<string>()
     const caller = (name: number) =>
       Effect.gen(function*() {
-        for (let i = 0; !over; i++) {
+        for (let i = 0; !state.over; i++) {
           const kind = kinds[(name + i) % 3]!
           const id = `${kind}-${name}-${i}`
           const exit = yield* Effect.exit(send(url, kind, id))
@@ -90,7 +90,7 @@ export const through = <E, R>(url: string, upstream: Upstream, reload: Effect.Ef
           yield* Effect.all([reload, byAnother], { concurrency: 2 })
         }
         yield* more
-        over = true
+        state.over = true
       })
     ], { concurrency: "unbounded", discard: true })
     yield* Server.idle
