@@ -445,9 +445,12 @@ const scriptOf = (
       case "forge":
         script.push(respond(206, { headers: etagged(tag), body: other }))
         break
-      case "shift":
-        script.push(part(offset + size + 1, Math.max(total, offset + size + 2), other.subarray(offset)))
+      case "shift": {
+        const from = size % 2 === 0 ? offset + 1 : offset - 1
+        if (from < 0 || from >= total) break
+        script.push(part(from, total, other.subarray(from)))
         break
+      }
       case "stretch":
         // Nothing contradicts the first length that is said.
         if (!announced) break
