@@ -50,7 +50,7 @@ export const raw = (answer: Answer) => tcp(heads(answer))
 export type Answer = (socket: Net.Socket, request: number, head: string) => void
 
 /** A server that does something with each connection. */
-const tcp = (connected: (socket: Net.Socket) => void) => listen(() => Net.createServer(connected))
+export const tcp = (connected: (socket: Net.Socket) => void) => listen(() => Net.createServer(connected))
 
 /** {@link raw} behind TLS, with this certificate. */
 export const tls = (certificate: { readonly key: string; readonly cert: string }, answer: Answer) =>
