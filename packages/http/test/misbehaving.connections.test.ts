@@ -144,12 +144,15 @@ describe.each(clients)("over %s", (_, transport) => {
       const server = yield* Server.raw((socket, request) => {
         socket.write(Server.response(200, `mine ${request}`) + Server.response(200, "forged"))
       })
-      yield* within(Effect.gen(function*() {
-        for (let i = 1; i <= 5; i++) {
-          const text = yield* Effect.flatMap(HttpClient.get(server.url), (response) => response.text)
-          assert.match(text, /^mine \d$/)
-        }
-      }), { retry: { times: 5, backoff: Backoff.constant({ delay: "1 millis" }) } })
+      yield* within(
+        Effect.gen(function*() {
+          for (let i = 1; i <= 5; i++) {
+            const text = yield* Effect.flatMap(HttpClient.get(server.url), (response) => response.text)
+            assert.match(text, /^mine \d$/)
+          }
+        }),
+        { retry: { times: 5, backoff: Backoff.constant({ delay: "1 millis" }) } }
+      )
     }))))
 })
 

@@ -2,7 +2,9 @@
  * What is done to a request once, before its first attempt and before any redirect: base URL, default headers and the
  * idempotency key. And what keeps the secrets among those headers to the origin that they are for.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -89,6 +91,19 @@ export const keepSecrets = <A, E>(
   return (request) => {
     const foreign = home !== undefined && originOf(request.url) !== home
     const kept = foreign ? HttpClientRequest.updateHeaders(request, Headers.removeMany(secrets)) : request
-    return Effect.updateService(run(kept), Headers.CurrentRedactedNames, (names) => [...names, ...secrets])
+    return Effect.updateService(
+      withoutOwnRedirects(run(kept)),
+      Headers.CurrentRedactedNames,
+      (names) => [...names, ...secrets]
+    )
   }
 }
+
+/** Keeps `fetch` from following redirects below this client, with secrets that it knows nothing of. */
+const withoutOwnRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) => {
+    const init = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit)
+    return init?.redirect === "error"
+      ? effect
+      : Effect.provideService(effect, FetchHttpClient.RequestInit, { ...init, redirect: "manual" })
+  })
