@@ -87,6 +87,17 @@ const onBoth = (defect: string, tests: (clients: Clients) => void) => {
 /** What an effect gives within half a second, and none if it hangs. */
 const unlessItHangs = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.timeoutOption(effect, "500 millis")
 
+/** A server that gives an answer to each request, and counts them. */
+const answering = (answer: (request: number) => string) =>
+  Effect.gen(function*() {
+    let requests = 0
+    const { url } = yield* Server.raw((socket, request) => {
+      requests = request
+      socket.write(answer(request))
+    })
+    return { url, requests: () => requests }
+  })
+
 const read = <E, R>(request: Effect.Effect<{ readonly text: Effect.Effect<string, E> }, E, R>) =>
   Effect.flatMap(request, (response) => response.text)
 
@@ -197,14 +208,9 @@ onBoth("defect 3: what must not be sent twice is", ({ bareLayer, holdfast }) => 
 })
 
 onBoth("defect 4: Retry-After is obeyed without bound", ({ bareLayer, holdfast }) => {
-  const server = Effect.gen(function*() {
-    let requests = 0
-    const { url } = yield* Server.raw((socket, request) => {
-      requests = request
-      socket.write(request === 1 ? Server.response(503, "", { "retry-after": "86400" }) : Server.response(200, "ok"))
-    })
-    return { url, requests: () => requests }
-  })
+  const server = answering((request) =>
+    request === 1 ? Server.response(503, "", { "retry-after": "86400" }) : Server.response(200, "ok")
+  )
 
   /** Lets the sockets work, on which the test's clock has no hold. */
   const settle = Effect.forEach(Array.from({ length: 50 }), () => Server.turn)
@@ -305,14 +311,7 @@ describe("defect 6: the bounds of the dispatcher are overridden", () => {
 })
 
 onBoth("defect 7: a rate limiter repeats 429 without end", ({ bareLayer, holdfast }) => {
-  const server = Effect.gen(function*() {
-    let requests = 0
-    const { url } = yield* Server.raw((socket, request) => {
-      requests = request
-      socket.write(Server.response(429, ""))
-    })
-    return { url, requests: () => requests }
-  })
+  const server = answering(() => Server.response(429, ""))
 
   it.live("Effect sends a hundred requests for one call, and would go on", () =>
     Effect.gen(function*() {
@@ -338,14 +337,7 @@ onBoth("defect 7: a rate limiter repeats 429 without end", ({ bareLayer, holdfas
 })
 
 onBoth("defect 8: the window of the breaker never ages", ({ bareLayer, holdfast }) => {
-  const server = Effect.gen(function*() {
-    let requests = 0
-    const { url } = yield* Server.raw((socket, request) => {
-      requests = request
-      socket.write(Server.response(500, ""))
-    })
-    return { url, requests: () => requests }
-  })
+  const server = answering(() => Server.response(500, ""))
 
   /** Nine failures, fifty minutes of silence, one failure, and one call more. */
   const calls = <E, R>(call: Effect.Effect<unknown, E, R>) =>
@@ -384,14 +376,7 @@ onBoth("defect 8: the window of the breaker never ages", ({ bareLayer, holdfast 
 })
 
 onBoth("defect 10: nothing bounds the retries of many calls", ({ bareLayer, holdfast }) => {
-  const server = Effect.gen(function*() {
-    let requests = 0
-    const { url } = yield* Server.raw((socket, request) => {
-      requests = request
-      socket.write(Server.response(503, ""))
-    })
-    return { url, requests: () => requests }
-  })
+  const server = answering(() => Server.response(503, ""))
 
   const fifty = <E, R>(call: Effect.Effect<unknown, E, R>) => Effect.forEach(Array.from({ length: 50 }), () => call)
 

@@ -22,8 +22,8 @@ test("a file needs a file system too", () => {
 })
 
 test("the policy between resumes knows phases and reasons", () => {
-  expect(ResumableDownload.stream).type.toBeCallableWith("https://example.com", {
+  expect(ResumableDownload.stream("https://example.com", {
     retry: { times: 5, while: ({ phase, reason }) => phase === "body" && reason._tag === "BodyCut" }
-  })
+  })).type.toBe<Stream.Stream<Uint8Array, HttpClientError | DownloadError, HttpClient>>()
   expect(ResumableDownload.stream).type.not.toBeCallableWith("https://example.com", { retry: { times: "5" } })
 })
