@@ -38,7 +38,7 @@ describe.each(clients)("over %s", (_, transport) => {
       ResilientHttpClient.layer({ retry: { times: 1, backoff: Backoff.constant({ delay: "1 millis" }) }, ...options })
         .pipe(Layer.provide(transport), Layer.merge(Logger.layer([])))
     ))
-  const timed: HttpPolicy.Options = { timeouts: { attempt: "200 millis" } }
+  const timed: HttpPolicy.Options = { timeouts: { attempt: "400 millis" } }
 
   /** A stream of the same bytes, which counts how often it was begun and ended. */
   const upload = () => {
