@@ -1,10 +1,10 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { UndiciTransport } from "@holdfast/http"
+import { DeadlineHeader, UndiciTransport } from "@holdfast/http"
 import { Effect, Exit, Layer, Logger, Stream } from "effect"
 import { HttpClient, HttpClientRequest, HttpRouter, HttpServer } from "effect/http"
 import { createServer, type ServerResponse } from "node:http"
-import { ChatRoute, deadlineHeader, Model, terminator } from "./ChatEndpoint.ts"
+import { ChatRoute, Model, terminator } from "./ChatEndpoint.ts"
 import { loopback } from "./loopback.ts"
 
 /** How the model's server treats one request. */
@@ -26,7 +26,7 @@ const endpoint = (...deeds: ReadonlyArray<Deed>) =>
     const deadlines: Array<string | undefined> = []
     let open = 0
     const model = yield* loopback((request, response) => {
-      const left = request.headers[deadlineHeader]
+      const left = request.headers[DeadlineHeader.defaultName]
       deadlines.push(typeof left === "string" ? left : undefined)
       open++
       response.on("close", () => open--)
@@ -96,7 +96,7 @@ describe("ChatEndpoint", () => {
   it.live("tells the model's server what is left, and stops with the caller's time", () =>
     Effect.gen(function*() {
       const { ask, deadlines, open } = yield* endpoint(silent)
-      assert.strictEqual(statusOf((yield* ask({ [deadlineHeader]: "500" })).exit), 504)
+      assert.strictEqual(statusOf((yield* ask({ [DeadlineHeader.defaultName]: "500" })).exit), 504)
       assert.strictEqual(deadlines.length, 1)
       assert.isAtMost(Number(deadlines[0]), 500)
       // The model's server notices that nobody waits any more.

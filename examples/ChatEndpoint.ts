@@ -5,9 +5,9 @@
  * is not: a second answer behind half of a first would be neither. The caller says how long the answer is of use
  * (`deadline-remaining-ms`), and the model's server is told what is left of that; when it is over, the work is too.
  */
-import { Backoff, Deadline, PolicyError } from "@holdfast/core"
-import { ResilientHttpClient } from "@holdfast/http"
-import { Context, Duration, Effect, Layer, Option, Schema, Stream } from "effect"
+import { Backoff, PolicyError } from "@holdfast/core"
+import { DeadlineHeader, ResilientHttpClient } from "@holdfast/http"
+import { Context, Effect, Layer, Schema, Stream } from "effect"
 import {
   HttpClient,
   HttpClientError,
@@ -17,8 +17,6 @@ import {
   HttpServerRequest,
   HttpServerResponse
 } from "effect/http"
-
-export const deadlineHeader = "deadline-remaining-ms"
 
 /** The line after which the answer is whole. */
 export const terminator = "[done]"
@@ -46,6 +44,7 @@ export class Model extends Context.Service<Model, {
         timeouts: { attempt: "10 seconds", total: "1 minute" },
         // An answer that nobody has seen may be made once more.
         idempotent: true,
+        deadlineHeader: true,
         commit: "firstByte"
       }))
     )
@@ -56,13 +55,7 @@ const makeModel = Effect.gen(function*() {
   const client = yield* HttpClient.HttpClient
   return {
     ask: Effect.fn("Model.ask")(function*(prompt) {
-      const left = yield* Deadline.remaining
-      const request = HttpClientRequest.post("/answers", {
-        headers: Option.match(left, {
-          onNone: () => ({}),
-          onSome: (left) => ({ [deadlineHeader]: String(Math.floor(Duration.toMillis(left))) })
-        })
-      })
+      const request = HttpClientRequest.post("/answers")
       const response = yield* Effect.flatMap(
         client.execute(HttpClientRequest.bodyText(request, prompt)),
         HttpClientResponse.filterStatusOk
@@ -87,7 +80,7 @@ export const ChatRoute = HttpRouter.add(
     const request = yield* HttpServerRequest.HttpServerRequest
     const model = yield* Model
     const prompt = yield* Effect.orDie(request.text)
-    const answer = within(request.headers[deadlineHeader], model.ask(prompt))
+    const answer = DeadlineHeader.within(model.ask(prompt), request.headers)
     return yield* Effect.match(answer, {
       onFailure: (error) => HttpServerResponse.text(error.message, { status: isLate(error) ? 504 : 503 }),
       // A stream that fails ends the connection, so that a cut answer does not look like a whole one.
@@ -99,12 +92,6 @@ export const ChatRoute = HttpRouter.add(
     })
   })
 )
-
-/** Holds an effect to what its caller has left. */
-const within = <A, E, R>(left: string | undefined, effect: Effect.Effect<A, E, R>) =>
-  left !== undefined && /^[1-9]\d{0,9}$/.test(left)
-    ? Deadline.within(effect, Duration.millis(Number(left)))
-    : effect
 
 const isLate = (error: unknown): boolean => {
   const cause = HttpClientError.isHttpClientError(error) ? error.cause : error
