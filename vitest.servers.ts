@@ -1,5 +1,5 @@
 /**
- * The tests against servers that others wrote need their binaries. Where one is missing, its tests are no part of the run
+ * The tests against servers that others wrote are named for them, and need their binaries. Where one is missing, its tests are no part of the run
  * and a line at the end says so; in CI they are, and fail.
  */
 import { accessSync, constants } from "node:fs"
@@ -20,20 +20,21 @@ export const locate = (name: string): string | undefined =>
   })
 
 const missing = process.env["CI"] === undefined
-  ? ["nginx", "haproxy"].filter((name) => locate(name) === undefined)
+  ? ["redis-server", "nginx", "haproxy"].filter((name) => locate(name) === undefined)
   : []
 
 /** The tests that cannot run here. */
-export const withoutServer = missing.map((name) => `packages/*/test/servers/${name}.test.ts`)
+export const withoutServer = missing.map((name) => `packages/*/test/servers/${name}*.test.ts`)
+
+const list = new Intl.ListFormat("en")
 
 export const serversMissing = (): Reporter => ({
   onTestRunEnd() {
     if (missing.length === 0) return
+    const names = missing.join(" ")
     process.stdout.write(
-      `\n NOT RUN: the tests against ${missing.join(" and ")}, which ${
-        missing.length > 1 ? "are" : "is"
-      } not installed ` +
-        `(apt-get install ${missing.join(" ")}, or brew install ${missing.join(" ")})\n`
+      `\n NOT RUN: the tests against ${list.format(missing)}, for want of them ` +
+        `(apt-get install ${names}, or brew install ${names.replace("redis-server", "redis")})\n`
     )
   }
 })

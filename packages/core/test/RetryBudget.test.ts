@@ -8,8 +8,9 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
-import { storeContract } from "./RetryBudgetStore.ts"
+import { settle, storeContract } from "./RetryBudgetStore.ts"
 import { law } from "./Script.ts"
+import { layerRefusing } from "./servers/redis.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
@@ -339,5 +340,16 @@ describe("makeShared", () => {
       yield* TestClock.adjust("10 seconds")
       strictEqual(state.asked, 0)
     }).pipe(Effect.provide(layer))
+  })
+})
+
+describe("layerStoreRedis", () => {
+  it.effect("says why Redis could not be asked", () => {
+    const cause = new Error("refused")
+    return Effect.gen(function*() {
+      const error = yield* Effect.flip(settle({}))
+      strictEqual(error._tag, "RetryBudgetStoreError")
+      strictEqual(error.cause, cause)
+    }).pipe(Effect.provide(RetryBudget.layerStoreRedis().pipe(Layer.provide(layerRefusing(cause)))))
   })
 })

@@ -65,7 +65,7 @@ describe("holdfast doctor", { timeout: 60_000 }, () => {
       // Looking costs no tokens: the requests of a preflight and of a list, and none for an answer.
       assert.deepStrictEqual(
         yield* Effect.all([openai.requests, anthropic.requests, ollama.requests]),
-        [2, 2, 3]
+        [2, 2, 4]
       )
     }))
 
@@ -132,7 +132,7 @@ describe("holdfast doctor", { timeout: 60_000 }, () => {
         [of(diagnosis, "ollama").chosen, of(diagnosis, "ollama").check._tag],
         [false, "Ready"]
       )
-      assert.strictEqual(yield* ollama.requests, 3)
+      assert.strictEqual(yield* ollama.requests, 4)
     }))
 
   it.live("sends a cloud nothing when this machine is offline", () =>

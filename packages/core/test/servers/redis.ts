@@ -5,18 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redis from "effect/persistence/Redis"
 import type * as Scope from "effect/Scope"
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync, writeSync } from "node:fs"
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-
-/**
- * Tests that need it. A gate without Redis is no gate; who has none at hand still gets the other tests, and is told.
- */
-export const onRedis = (what: string, tests: () => void): void => {
-  if (process.env["CI"] !== undefined || spawnSync("redis-server", ["--version"]).status === 0) return tests()
-  writeSync(2, `${what}: not tried, for there is no redis-server on the PATH (apt-get install redis-server)\n`)
-}
 
 /** A Redis that can't be asked. */
 export const layerRefusing = (cause: unknown): Layer.Layer<Redis.Redis> =>

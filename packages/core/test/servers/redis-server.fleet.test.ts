@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as StoredCircuits from "effect/persistence/CircuitBreaker"
 import * as Schedule from "effect/Schedule"
-import { layerRefusing, onRedis, type Server, server } from "./server.ts"
+import { layerRefusing, type Server, server } from "./redis.ts"
 
 /** What a process of a fleet has: a client of its own, and over it the stores. */
 const member = (redis: Pick<Server, "layer">) =>
@@ -67,7 +67,7 @@ describe("a fleet without Redis", () => {
     }))
 })
 
-onRedis("A fleet with Redis", () => {
+describe("A fleet with Redis", () => {
   describe("a fleet", () => {
     it.live("has one reserve of retries, not one each", () =>
       Effect.gen(function*() {

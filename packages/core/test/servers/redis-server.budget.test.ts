@@ -1,6 +1,6 @@
-/** Shared budgets in a real Redis. What needs none is first. */
+/** Shared budgets in a real Redis. */
 import { afterAll, beforeAll, describe, it } from "@effect/vitest"
-import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
 import * as RetryBudget from "@holdfast/core/RetryBudget"
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
@@ -18,20 +18,9 @@ import * as TestClock from "effect/testing/TestClock"
 import { RetryBudget as Machine } from "../../src/internal/retryBudget.ts"
 import { settle, storeContract } from "../RetryBudgetStore.ts"
 import { law } from "../Script.ts"
-import { layerClock, layerRefusing, onRedis, type Server, server } from "./server.ts"
+import { layerClock, type Server, server } from "./redis.ts"
 
-describe("layerStoreRedis", () => {
-  it.effect("says why Redis could not be asked", () => {
-    const cause = new Error("refused")
-    return Effect.gen(function*() {
-      const error = yield* Effect.flip(settle({}))
-      strictEqual(error._tag, "RetryBudgetStoreError")
-      strictEqual(error.cause, cause)
-    }).pipe(Effect.provide(RetryBudget.layerStoreRedis().pipe(Layer.provide(layerRefusing(cause)))))
-  })
-})
-
-onRedis("Budgets in Redis", () => {
+describe("Budgets in Redis", () => {
   const scope = Scope.makeUnsafe()
   let redis: Server
   beforeAll(async () => {
