@@ -1,6 +1,6 @@
 /**
  * The same outages on a bare `ExecutionPlan` of Effect's and on a `ProviderChain`, side by side: run it with
- * `node packages/llm/examples/fallback.ts`.
+ * `node examples/Fallback.ts`.
  */
 import * as ChainError from "@holdfast/llm/ChainError"
 import type { Provider } from "@holdfast/llm/Provider"
@@ -48,7 +48,7 @@ const tools = Toolkit.make(
 )
 
 /** What a customer sees, and how often the card was charged. */
-export interface Seen {
+interface Seen {
   readonly text: string
   readonly charges: number
 }

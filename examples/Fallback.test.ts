@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { sideBySide } from "../examples/fallback.ts"
+import { sideBySide } from "./Fallback.ts"
 
 it.live("the side by side shows tools that run twice against once, and mixed text against whole", () =>
   Effect.gen(function*() {
