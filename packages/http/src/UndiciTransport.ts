@@ -45,7 +45,10 @@ type Request = HttpClientRequest.HttpClientRequest
 type Response = HttpClientResponse.HttpClientResponse
 type Failure = HttpClientError.HttpClientError
 
-/** The bounds of the transport. undici counts timeouts above a second in steps of half a second. */
+/**
+ * The bounds of the transport. undici counts the timeouts of heads and bodies in steps of half a second, so they come up to a
+ * second late and never within one: for a finer bound there is `timeouts.attempt` of the policy.
+ */
 export interface Options {
   /** How many connections to one origin (scheme, host and port) may be open at once. Defaults to 100. */
   readonly connections?: number | undefined

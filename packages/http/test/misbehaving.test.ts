@@ -367,11 +367,17 @@ const check = (
 const isTimed = ({ timeouts, transport }: Fault): boolean =>
   timeouts !== undefined || transport?.headersTimeout !== undefined || transport?.bodyTimeout !== undefined
 
+/** undici's own clock ticks so slowly that what goes by it is tried on one method that is repeatable and one that is not. */
+const methodsFor = ({ transport }: Fault) =>
+  transport?.headersTimeout === undefined && transport?.bodyTimeout === undefined
+    ? methods
+    : methods.filter(([method]) => method === "GET" || method === "POST")
+
 const suite = (client: keyof typeof clients, faults: ReadonlyArray<Fault>) =>
   describe.each(faults.map((fault) => [fault.name, fault] as const))(`%s, over ${client}`, (_, fault) => {
     it.live.each(policies)(
       "%s, sends nothing twice that must not be and leaves nothing behind",
-      (policy) => Effect.forEach(methods, (method) => check(fault, client, policy, method))
+      (policy) => Effect.forEach(methodsFor(fault), (method) => check(fault, client, policy, method))
     )
   })
 
