@@ -38,11 +38,8 @@ const transportFailure = (reason: unknown): HttpFailure.HttpFailure | undefined 
   return undefined
 }
 
-/** An address may hold a user and a password, and a message may hold an address. */
-export const withoutCredentials = (text: string): string => text.replaceAll(/:\/\/[^/@\s"]*@/gu, "://")
-
 /** Messages of errors may be long. */
-export const firstLine = (text: string): string => withoutCredentials(text.split("\n", 1)[0] ?? "")
+export const firstLine = (text: string): string => text.split("\n", 1)[0] ?? ""
 
 /** Few words, the same for the same failure: no port, no id, no time that was measured. */
 export const brief = (reason: AiError.AiErrorReason): string => {

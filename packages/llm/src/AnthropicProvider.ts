@@ -34,11 +34,11 @@ import * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Address from "./Address.ts"
 import * as Answer from "./internal/answer.ts"
 import * as AnthropicRequest from "./internal/anthropicRequest.ts"
 import * as AnthropicResponse from "./internal/anthropicResponse.ts"
 import * as AnthropicStream from "./internal/anthropicStream.ts"
-import * as BaseUrl from "./internal/baseUrl.ts"
 import * as Exchange from "./internal/exchange.ts"
 import { newIds } from "./internal/newIds.ts"
 import * as Setting from "./internal/setting.ts"
@@ -134,10 +134,13 @@ const checkMaxTokens = (maxTokens: number): number => {
 const makeWith = (options: Options) => {
   const name = options.name ?? "anthropic"
   const model = options.model ?? defaultModel
-  const baseUrl = BaseUrl.parse("AnthropicProvider.make", options.baseUrl ?? defaultBaseUrl).replace(/\/v1$/, "")
+  const address = Address.make("AnthropicProvider.make", "baseUrl", options.baseUrl ?? defaultBaseUrl)
+  const baseUrl = address.shown
+  const version = baseUrl.endsWith("/v1") ? "" : "/v1"
   const maxTokens = checkMaxTokens(options.maxTokens ?? 16_000)
-  const url = `${baseUrl}/v1/messages`
-  const secrets = options.apiKey === undefined ? [] : [options.apiKey]
+  const path = `${version}/messages`
+  const url = baseUrl + path
+  const secrets = options.apiKey === undefined ? address.secrets : [options.apiKey, ...address.secrets]
   const parameters: NonNullable<Options["parameters"]> = {
     ...(model === defaultModel ? summarized : {}),
     ...options.parameters
@@ -166,8 +169,8 @@ const makeWith = (options: Options) => {
       refused: (explanation) => Exchange.failure(exchange, new AiError.ContentPolicyError({ description: explanation }))
     })
 
-    const prepare = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest =>
-      request.pipe(
+    const requestTo: Address.Address["request"] = (method, path) =>
+      address.request(method, path).pipe(
         HttpClientRequest.setHeader("anthropic-version", apiVersion),
         HttpClientRequest.setHeaders(options.headers ?? {}),
         HttpClientRequest.setHeaders(
@@ -184,7 +187,7 @@ const makeWith = (options: Options) => {
         AnthropicRequest.make(request, model),
         (reason) => Exchange.failure(exchange, reason)
       )
-      return prepare(HttpClientRequest.post(url)).pipe(
+      return requestTo("POST", path).pipe(
         HttpClientRequest.accept(stream ? "text/event-stream" : "application/json"),
         HttpClientRequest.bodyJsonUnsafe({
           max_tokens: maxTokens,
@@ -232,7 +235,7 @@ const makeWith = (options: Options) => {
       preflight: Effect.scoped(
         Exchange.open(
           exchangeOf("preflight"),
-          prepare(HttpClientRequest.get(`${baseUrl}/v1/models/${encodeURIComponent(model)}`))
+          requestTo("GET", `${version}/models/${encodeURIComponent(model)}`)
         )
       ).pipe(Effect.asVoid)
     }

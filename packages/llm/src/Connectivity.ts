@@ -16,10 +16,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as BaseUrl from "./internal/baseUrl.ts"
+import * as Address from "./Address.ts"
 import * as Setting from "./internal/setting.ts"
 
 /** Online or not. */
@@ -60,7 +59,7 @@ const positive = (name: string, input: Duration.Input): Duration.Duration => {
  * Makes a probe over the `HttpClient` in context. Options that cannot be right are a `RangeError` that names the option.
  */
 export const make = (options: Options): Effect.Effect<Connectivity["Service"], never, HttpClient.HttpClient> => {
-  const request = HttpClientRequest.head(BaseUrl.check("Connectivity.make", "url", options.url))
+  const request = Address.make("Connectivity.make", "url", options.url).request("HEAD", "")
   const timeout = positive("timeout", options.timeout ?? "3 seconds")
   const onlineFor = positive("onlineFor", options.onlineFor ?? "30 seconds")
   const offlineFor = positive("offlineFor", options.offlineFor ?? "5 seconds")

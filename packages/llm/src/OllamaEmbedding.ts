@@ -141,7 +141,8 @@ export const layerConfig = (
 
 const embedWith = (options: Options) => {
   const api = OllamaApi.make("OllamaEmbedding", options, defaultModel)
-  const url = `${api.host}/api/embed`
+  const path = "/api/embed"
+  const url = api.host + path
 
   return (client: HttpClient.HttpClient) =>
     Effect.fnUntraced(function*(
@@ -149,7 +150,7 @@ const embedWith = (options: Options) => {
     ): Effect.fn.Return<Embedding.Vectors, AiError.AiError> {
       const exchange = api.exchangeOf(client, "embedMany")
       const errors = Exchange.errors(exchange, url)
-      const request = api.prepare(HttpClientRequest.post(url)).pipe(
+      const request = api.request("POST", path).pipe(
         HttpClientRequest.bodyJsonUnsafe({
           ...api.body,
           input: inputs,

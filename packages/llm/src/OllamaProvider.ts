@@ -95,7 +95,7 @@ export interface Inspection {
 /** A provider that can be looked into. */
 export interface OllamaProvider extends Provider.Provider {
   readonly location: "local"
-  /** The server's URL. */
+  /** The server's URL, without user, password and query. */
   readonly host: string
   /**
    * Looks whether the server runs, whether the model is there and what it can do, without loading it. The error says
@@ -175,8 +175,9 @@ export const makeConfig = Effect.fnUntraced(function*(
 
 const makeWith = (options: Options) => {
   const api = OllamaApi.make("OllamaProvider", options, defaultModel)
-  const { host, model, name, numCtx, prepare } = api
-  const url = `${host}/api/chat`
+  const { host, model, name, numCtx } = api
+  const path = "/api/chat"
+  const url = host + path
 
   return (client: HttpClient.HttpClient): OllamaProvider => {
     const exchangeOf = (method: string) => api.exchangeOf(client, method)
@@ -187,7 +188,7 @@ const makeWith = (options: Options) => {
       stream: boolean
     ): Effect.fn.Return<HttpClientRequest.HttpClientRequest, AiError.AiError> {
       const body = yield* Effect.mapError(OllamaRequest.make(request), (reason) => Exchange.failure(exchange, reason))
-      return prepare(HttpClientRequest.post(url)).pipe(
+      return api.request("POST", path).pipe(
         HttpClientRequest.bodyJsonUnsafe({
           ...api.body,
           ...body,
@@ -218,7 +219,7 @@ const makeWith = (options: Options) => {
         return Answer.run(body, OllamaResponse.stream(Exchange.errors(exchange, url), newId))
       }))
 
-    const serverOf = (method: string) => ({ host, model, numCtx, prepare, exchange: exchangeOf(method) })
+    const serverOf = (method: string) => ({ host, model, numCtx, request: api.request, exchange: exchangeOf(method) })
     const inspect = OllamaServer.inspect(serverOf("inspect"))
     const pull = OllamaServer.pull(serverOf("pull"))
     const onProgress = typeof options.pull === "function" ? options.pull : () => Effect.void

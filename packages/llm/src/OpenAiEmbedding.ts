@@ -140,7 +140,8 @@ export const layerConfig = (
 
 const embedWith = (options: Options) => {
   const api = OpenAiApi.make("OpenAiEmbedding", options, (preset) => preset.embeddingModel)
-  const url = `${api.baseUrl}/embeddings`
+  const path = "/embeddings"
+  const url = api.baseUrl + path
 
   return (client: HttpClient.HttpClient) =>
     Effect.fnUntraced(function*(
@@ -148,7 +149,7 @@ const embedWith = (options: Options) => {
     ): Effect.fn.Return<Embedding.Vectors, AiError.AiError> {
       const exchange = api.exchangeOf(client, "embedMany")
       const errors = Exchange.errors(exchange, url)
-      const request = api.prepare(HttpClientRequest.post(url)).pipe(
+      const request = api.request("POST", path).pipe(
         HttpClientRequest.bodyJsonUnsafe({
           ...options.parameters,
           model: api.model,

@@ -125,8 +125,9 @@ const Models = Schema.Struct({ data: Schema.Array(Schema.Struct({ id: Schema.Str
 
 const makeWith = (options: Options) => {
   const api = OpenAiApi.make("OpenAiProvider", options, (preset) => preset.model)
-  const { baseUrl, model, name, prepare, preset } = api
-  const url = `${baseUrl}/chat/completions`
+  const { baseUrl, model, name, preset } = api
+  const path = "/chat/completions"
+  const url = baseUrl + path
 
   return (client: HttpClient.HttpClient): Provider.Provider => {
     const exchangeOf = (method: string) => api.exchangeOf(client, method)
@@ -140,7 +141,7 @@ const makeWith = (options: Options) => {
         OpenAiRequest.make(request, preset),
         (reason) => Exchange.failure(exchange, reason)
       )
-      return prepare(HttpClientRequest.post(url)).pipe(
+      return api.request("POST", path).pipe(
         HttpClientRequest.accept(stream ? "text/event-stream" : "application/json"),
         HttpClientRequest.bodyJsonUnsafe({
           ...options.parameters,
@@ -178,7 +179,7 @@ const makeWith = (options: Options) => {
         return Answer.run(body, OpenAiResponse.stream(Exchange.errors(exchange, url), newId, preset))
       }))
 
-    const list = prepare(HttpClientRequest.get(`${baseUrl}/models`))
+    const list = api.request("GET", "/models")
     const findModel = Effect.gen(function*() {
       const exchange = exchangeOf("preflight")
       const has = (yield* Exchange.json(exchange, list, Models)).data.map(({ id }) => id)

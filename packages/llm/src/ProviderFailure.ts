@@ -15,12 +15,13 @@ import * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"
 import * as Headers from "effect/http/Headers"
 import type * as HttpClientError from "effect/http/HttpClientError"
-import * as UrlParams from "effect/http/UrlParams"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Address from "./Address.ts"
+import { scrub } from "./internal/scrub.ts"
 
 /**
  * Kinds of failure that matter to a decision and that `AiErrorReason` does not tell apart.
@@ -251,12 +252,6 @@ const tellingHeader =
 const tellingHeaders = (headers: Headers.Headers): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => tellingHeader.test(name)))
 
-const scrub = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string =>
-  secrets.reduce((text, secret) => {
-    const value = Redacted.value(secret)
-    return value === "" ? text : text.replaceAll(value, "<redacted>")
-  }, text)
-
 // -----------------------------------------------------------------------------
 // Constructors
 // -----------------------------------------------------------------------------
@@ -361,7 +356,7 @@ export const fromHttpClientError = (
   description?: string
 ): AiError.AiErrorReason => {
   const reason = error.reason
-  const common = { method: reason.request.method, url: UrlParams.redactUrl(reason.request.url), cause: error }
+  const common = { method: reason.request.method, url: Address.show(reason.request.url), cause: error }
   switch (reason._tag) {
     case "EncodeError":
     case "InvalidUrlError":
@@ -392,7 +387,7 @@ export const cut = (options: { readonly url: string; readonly terminator: string
   new AiError.NetworkError({
     reason: "TransportError",
     method: "POST",
-    url: UrlParams.redactUrl(options.url),
+    url: Address.show(options.url),
     description: `the answer ended without ${options.terminator}, so it may be incomplete`
   })
 

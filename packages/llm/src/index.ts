@@ -1,3 +1,4 @@
+export * as Address from "./Address.ts"
 export * as AnthropicProvider from "./AnthropicProvider.ts"
 export * as ChainError from "./ChainError.ts"
 export * as ChainEvent from "./ChainEvent.ts"

@@ -6,6 +6,7 @@
  * cost no tokens. No value that is secret gets into a diagnosis.
  */
 import * as UndiciTransport from "@holdfast/http/UndiciTransport"
+import * as Address from "@holdfast/llm/Address"
 import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
 import * as ChatService from "@holdfast/llm/ChatService"
 import * as Connectivity from "@holdfast/llm/Connectivity"
@@ -198,7 +199,7 @@ const diagnoseNetwork = Effect.fnUntraced(function*(options: Options) {
   })
   const { millis, result } = yield* timed(told(probe, "network", options))
   const online = Result.isSuccess(result) && result.success
-  return { _tag: online ? "Online" as const : "Offline" as const, url: Setting.withoutCredentials(url), millis }
+  return { _tag: online ? "Online" as const : "Offline" as const, url: Address.show(url), millis }
 })
 
 /** What the settings of the chain itself are refused for. Nothing is sent. */

@@ -1,4 +1,5 @@
 /** The environment variables that decide who is asked, and how each was found. */
+import * as Address from "@holdfast/llm/Address"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -33,17 +34,8 @@ const kinds: ReadonlyArray<readonly [name: string, kind: Kind]> = [
   ["LLM_MAX_TOOL_ITERATIONS", "text"]
 ]
 
-/** An address without user, password and query, any of which may be a secret. What cannot be read is not shown at all. */
-export const withoutCredentials = (address: string): string => {
-  const trimmed = address.trim()
-  const hasScheme = /^[a-z]+:\/\//iu.test(trimmed)
-  const url = URL.parse(hasScheme ? trimmed : `http://${trimmed.startsWith(":") ? `127.0.0.1${trimmed}` : trimmed}`)
-  if (url === null) return "an address that cannot be read"
-  return (hasScheme ? `${url.protocol}//` : "") + url.host + url.pathname.replace(/\/$/u, "")
-}
-
 const shown = (value: string, kind: Kind): string | undefined =>
-  kind === "secret" ? undefined : kind === "address" ? withoutCredentials(value) : value.trim()
+  kind === "secret" ? undefined : kind === "address" ? Address.show(value) : value.trim()
 
 const setting = ([name, kind]: readonly [string, Kind]) =>
   Effect.map(Config.option(Config.Redacted(name)), (found): Setting => {

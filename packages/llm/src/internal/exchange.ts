@@ -17,6 +17,7 @@ import * as Stream from "effect/Stream"
 import type { Kind } from "../ProviderFailure.ts"
 import * as ProviderFailure from "../ProviderFailure.ts"
 import { defaultLimit } from "./decoder.ts"
+import { scrub } from "./scrub.ts"
 
 /** What a provider says about itself and its errors. */
 export interface Exchange {
@@ -61,7 +62,10 @@ const unreadable = (exchange: Exchange, what: string): AiError.AiError =>
   failure(
     exchange,
     new AiError.InvalidResponseError({
-      description: `the answer of ${exchange.provider} is not what ${exchange.module} expects (${what}). ` +
+      description:
+        `the answer of ${exchange.provider} is not what ${exchange.module} expects (${
+          scrub(what, exchange.secrets)
+        }). ` +
         "Check that the URL is the provider's API"
     })
   )

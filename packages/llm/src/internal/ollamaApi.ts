@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Schema from "effect/Schema"
+import * as Address from "../Address.ts"
 import type { Options as ProviderOptions } from "../OllamaProvider.ts"
 import type { Exchange } from "./exchange.ts"
 
@@ -13,6 +14,7 @@ type Options = Pick<ProviderOptions, "host" | "model" | "numCtx" | "keepAlive" |
 export interface Api {
   readonly name: string
   readonly model: string
+  /** Where it is, as it may be shown. */
   readonly host: string
   readonly numCtx: number | undefined
   /** The fields of every request's body. */
@@ -21,7 +23,7 @@ export interface Api {
     readonly options?: Readonly<Record<string, Schema.Json>>
     readonly keep_alive?: number
   }
-  readonly prepare: (request: HttpClientRequest.HttpClientRequest) => HttpClientRequest.HttpClientRequest
+  readonly request: Address.Address["request"]
   readonly exchangeOf: (client: HttpClient.HttpClient, method: string) => Exchange
 }
 
@@ -33,7 +35,7 @@ export const parseHost = (module: string, host: string): string => {
   const rooted = trimmed.startsWith(":") ? `127.0.0.1${trimmed}` : trimmed
   const url = URL.parse(hasScheme ? rooted : `http://${rooted}`)
   if (trimmed === "" || url === null || !/^https?:$/.test(url.protocol)) {
-    throw new RangeError(`${module}: host must be a URL or host:port, got ${JSON.stringify(host)}`)
+    throw new RangeError(`${module}: host must be a URL or host:port, got ${JSON.stringify(Address.show(host))}`)
   }
   if (url.hostname === "0.0.0.0" || url.hostname === "[::]") url.hostname = "127.0.0.1"
   if (!hasScheme && url.port === "" && !/:80(\/|$)/.test(rooted)) url.port = "11434"
@@ -57,7 +59,8 @@ const keepAliveSeconds = (keepAlive: Duration.Input): number => {
 export const make = (module: string, options: Options, defaultModel: string): Api => {
   const name = options.name ?? "ollama"
   const model = options.model ?? defaultModel
-  const host = parseHost(module, options.host ?? defaultHost)
+  const address = Address.make(module, "host", parseHost(module, options.host ?? defaultHost))
+  const host = address.shown
   const numCtx = checkNumCtx(module, options.numCtx)
   const parameters = numCtx === undefined ? options.parameters : { ...options.parameters, num_ctx: numCtx }
   return {
@@ -70,14 +73,13 @@ export const make = (module: string, options: Options, defaultModel: string): Ap
       ...(parameters === undefined ? {} : { options: parameters }),
       ...(options.keepAlive === undefined ? {} : { keep_alive: keepAliveSeconds(options.keepAlive) })
     },
-    prepare: (request) =>
-      options.headers === undefined ? request : HttpClientRequest.setHeaders(request, options.headers),
+    request: (method, path) => HttpClientRequest.setHeaders(address.request(method, path), options.headers ?? {}),
     exchangeOf: (client, method) => ({
       module,
       method,
       provider: name,
       client,
-      secrets: [],
+      secrets: address.secrets,
       advice: (kind) => {
         if (kind === "unknownModel") {
           return method === "pull" ? "Look for its name in https://ollama.com/library" : `Run \`ollama pull ${model}\``

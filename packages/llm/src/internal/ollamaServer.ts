@@ -7,6 +7,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import type { Address } from "../Address.ts"
 import type { Inspection, PullProgress } from "../OllamaProvider.ts"
 import { detail } from "../ProviderFailure.ts"
 import { isJson } from "./answer.ts"
@@ -19,7 +20,7 @@ export interface Server {
   readonly model: string
   readonly numCtx: number | undefined
   readonly exchange: Exchange.Exchange
-  readonly prepare: (request: HttpClientRequest.HttpClientRequest) => HttpClientRequest.HttpClientRequest
+  readonly request: Address["request"]
 }
 
 const opt = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
@@ -44,10 +45,10 @@ const sameModel = (installed: string, wanted: string): boolean =>
 
 /** Looks whether the server runs, whether the model is there, what it can do, and with which context it is loaded. */
 export const inspect = Effect.fnUntraced(function*(
-  { exchange, host, model, numCtx, prepare }: Server
+  { exchange, host, model, numCtx, request }: Server
 ): Effect.fn.Return<Inspection, AiError.AiError> {
   const get = <A>(path: string, schema: Schema.ConstraintDecoder<A>) =>
-    Exchange.json(exchange, prepare(HttpClientRequest.get(`${host}${path}`)), schema)
+    Exchange.json(exchange, request("GET", path), schema)
   const { version } = yield* get("/api/version", Version)
   const models = (yield* get("/api/tags", Tags)).models.map(({ name }) => name)
   if (!models.some((installed) => sameModel(installed, model))) {
@@ -56,7 +57,7 @@ export const inspect = Effect.fnUntraced(function*(
   }
   const show = yield* Exchange.json(
     exchange,
-    prepare(HttpClientRequest.post(`${host}/api/show`)).pipe(HttpClientRequest.bodyJsonUnsafe({ model })),
+    HttpClientRequest.bodyJsonUnsafe(request("POST", "/api/show"), { model }),
     Show
   )
   // Old servers do not tell what they have loaded.
@@ -103,7 +104,7 @@ const mayResume = ({ reason }: AiError.AiError): boolean =>
  * times without anything new, with the delays of `Backoff.exponential()`.
  */
 export const pull = (
-  { exchange, host, model, prepare }: Server
+  { exchange, host, model, request }: Server
 ): Stream.Stream<PullProgress, AiError.AiError> =>
   Stream.suspend(() => {
     const errors = Exchange.errors(exchange, `${host}/api/pull`)
@@ -134,10 +135,11 @@ export const pull = (
     }
 
     const attempt = Stream.unwrap(Effect.gen(function*() {
-      const request = prepare(HttpClientRequest.post(`${host}/api/pull`)).pipe(
-        HttpClientRequest.bodyJsonUnsafe({ model, stream: true })
+      const body = { model, stream: true }
+      const response = yield* Exchange.open(
+        exchange,
+        HttpClientRequest.bodyJsonUnsafe(request("POST", "/api/pull"), body)
       )
-      const response = yield* Exchange.open(exchange, request)
       const decoder = Decoder.lines()
       let isWhole = false
       const read = Effect.fnUntraced(function*(take: (onLine: (line: string) => void) => void) {

@@ -3,8 +3,8 @@ import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Address from "../Address.ts"
 import type { Options as ProviderOptions } from "../OpenAiProvider.ts"
-import * as BaseUrl from "./baseUrl.ts"
 import type { Exchange } from "./exchange.ts"
 import type { Preset } from "./openAiPresets.ts"
 import { presets } from "./openAiPresets.ts"
@@ -18,8 +18,9 @@ export interface Api {
   readonly preset: Preset
   readonly name: string
   readonly model: string
+  /** Where it is, as it may be shown. */
   readonly baseUrl: string
-  readonly prepare: (request: HttpClientRequest.HttpClientRequest) => HttpClientRequest.HttpClientRequest
+  readonly request: Address.Address["request"]
   readonly exchangeOf: (client: HttpClient.HttpClient, method: string) => Exchange
 }
 
@@ -28,7 +29,8 @@ export const make = (module: string, options: Options, defaultModel: (preset: Pr
   const preset: Preset = presets[options.preset ?? "openai"]
   const name = options.name ?? preset.name
   const model = options.model ?? defaultModel(preset)
-  const baseUrl = BaseUrl.parse(`${module}.make`, options.baseUrl ?? preset.baseUrl)
+  const address = Address.make(`${module}.make`, "baseUrl", options.baseUrl ?? preset.baseUrl)
+  const baseUrl = address.shown
   if (model === undefined) {
     throw new RangeError(`${module}.make: model must be named for the preset "${preset.name}", got ${options.model}`)
   }
@@ -37,8 +39,8 @@ export const make = (module: string, options: Options, defaultModel: (preset: Pr
     name,
     model,
     baseUrl,
-    prepare: (request) => {
-      const withHeaders = HttpClientRequest.setHeaders(request, options.headers ?? {})
+    request: (method, path) => {
+      const withHeaders = HttpClientRequest.setHeaders(address.request(method, path), options.headers ?? {})
       return options.apiKey === undefined ? withHeaders : HttpClientRequest.bearerToken(withHeaders, options.apiKey)
     },
     exchangeOf: (client, method) => ({
@@ -46,7 +48,7 @@ export const make = (module: string, options: Options, defaultModel: (preset: Pr
       method,
       provider: name,
       client,
-      secrets: options.apiKey === undefined ? [] : [options.apiKey],
+      secrets: options.apiKey === undefined ? address.secrets : [options.apiKey, ...address.secrets],
       advice: (kind, status) => {
         if (kind === "unknownModel") return `Check that ${baseUrl} serves the model "${model}"`
         if (status === 401) return `Set ${preset.variables}_API_KEY to a valid key`
