@@ -8,7 +8,7 @@
  * The rest of the keys say what the environment can say as well, which counts first.
  *
  * - `timeout` is how long a provider in the cloud may take to its first content, between two pieces, and to a whole answer.
- *   A local provider may have to load its model: it has what `providers.ollama` says, or its defaults.
+ *   A local provider may have to load its model: it has what `providers.ollama` and the like say, or its defaults.
  * - `timeouts.total` of `http` is the deadline of a whole request.
  *
  * What cannot be meant is refused with its path and the reason: a key that nothing has, a retry around a retry, a hedge
@@ -34,7 +34,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Struct from "effect/Struct"
 import type { Name } from "./internal/selection.ts"
-import { names } from "./internal/selection.ts"
+import { known, names } from "./internal/selection.ts"
 import type * as ProviderChain from "./ProviderChain.ts"
 import { Price } from "./Usage.ts"
 
@@ -88,7 +88,16 @@ const ProviderData = HttpData.check(Schema.makeFilter((http: Http) => [
 // -----------------------------------------------------------------------------
 
 const byName = <S extends Schema.Constraint>(schema: S) =>
-  Schema.Struct({ openai: key(schema), anthropic: key(schema), ollama: key(schema) })
+  Schema.Struct({
+    openai: key(schema),
+    anthropic: key(schema),
+    openrouter: key(schema),
+    groq: key(schema),
+    vllm: key(schema),
+    lmstudio: key(schema),
+    llamacpp: key(schema),
+    ollama: key(schema)
+  })
 
 const count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 
@@ -190,7 +199,7 @@ const treatment = (
 const overrideOf = (config: LlmConfig, name: Name): Effect.Effect<ProviderChain.Treatment, Schema.SchemaError> =>
   Effect.map(over(config, name), (http) => {
     const own = config.providers?.[name]
-    return treatment(http, (name === "ollama" ? own : http)?.timeouts?.attempt)
+    return treatment(http, (known[name].location === "local" ? own : http)?.timeouts?.attempt)
   })
 
 /**
@@ -273,12 +282,10 @@ const settingsOf = (
   { base_urls, connectivity, max_tool_iterations, models, prices, provider_priority, retry }: LlmConfig
 ) => {
   const settings: Readonly<Record<string, string | number | undefined>> = {
-    OPENAI_MODEL: models?.openai,
-    OPENAI_BASE_URL: base_urls?.openai,
-    ANTHROPIC_MODEL: models?.anthropic,
-    ANTHROPIC_BASE_URL: base_urls?.anthropic,
-    OLLAMA_MODEL: models?.ollama,
-    OLLAMA_HOST: base_urls?.ollama,
+    ...Object.fromEntries(names.flatMap((name) => {
+      const { address, model } = known[name].variables
+      return [[model, models?.[name]], [address, base_urls?.[name]]]
+    })),
     PROVIDER_PRIORITY: provider_priority?.join(","),
     LLM_RETRY_ATTEMPTS: retry?.attempts,
     LLM_RETRY_MIN_WAIT: seconds(retry?.min_wait),

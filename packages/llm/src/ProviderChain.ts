@@ -195,6 +195,11 @@ export const layerNoop = <E = never, R = never>(
 const sources: Configured.Sources = {
   openai: OpenAiProvider.makeConfig(),
   anthropic: AnthropicProvider.makeConfig(),
+  openrouter: OpenAiProvider.makeConfig({ preset: "openrouter" }),
+  groq: OpenAiProvider.makeConfig({ preset: "groq" }),
+  vllm: OpenAiProvider.makeConfig({ preset: "vllm" }),
+  lmstudio: OpenAiProvider.makeConfig({ preset: "lmstudio" }),
+  llamacpp: OpenAiProvider.makeConfig({ preset: "llamacpp" }),
   ollama: OllamaProvider.makeConfig()
 }
 
@@ -258,7 +263,8 @@ export interface ConfigOptions extends Omit<Options, "providers"> {
 
 /**
  * The layer of a `LanguageModel` that the environment describes: OpenAI first where `OPENAI_API_KEY` (or `OPENAI_BASE_URL`)
- * is set, then Anthropic where `ANTHROPIC_API_KEY` (or `ANTHROPIC_BASE_URL`) is, Ollama last.
+ * is set, then Anthropic where `ANTHROPIC_API_KEY` (or `ANTHROPIC_BASE_URL`) is, then OpenRouter and Groq likewise, vLLM,
+ * LM Studio and llama.cpp where `VLLM_MODEL` (or `VLLM_BASE_URL`) and the like are, Ollama last.
  * `PROVIDER_PRIORITY=ollama,openai` is another order, or fewer. The providers' own settings are those of
  * {@link OpenAiProvider.makeConfig}, {@link AnthropicProvider.makeConfig} and {@link OllamaProvider.makeConfig}.
  *

@@ -434,7 +434,7 @@ describe.each(replays.map((replay) => [replay.preset, replay] as const))("%s", (
       if (Object.keys(replay.variables).length === 0) return
       const [variable] = Object.keys(replay.variables)
       const error = yield* Effect.flip(configured({}))
-      assert.include(error.message, replay.location === "cloud" ? `Set ${variable}` : "model must be named")
+      assert.include(error.message, `Set ${variable}`)
     }))
 
   it.live("says what helps where nobody answers", () =>

@@ -3,6 +3,7 @@ import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
@@ -43,12 +44,52 @@ describe("ProviderChain.selection", () => {
       "- ollama: PROVIDER_PRIORITY does not name it"
     ]]
   ]
+  const others = ["openrouter", "groq", "vllm", "lmstudio", "llamacpp"]
   it.effect.each(cases)("says who is asked and why when %s", ([, env, expected]) =>
     Effect.gen(function*() {
       const choices = yield* select(env)
-      assert.deepStrictEqual(told(choices), expected)
+      assert.deepStrictEqual(told(choices.filter(({ provider }) => !others.includes(provider))), expected)
+      assert.isFalse(choices.some(({ chosen, provider }) => chosen && others.includes(provider)))
       assert.notInclude(JSON.stringify(choices), "secret")
       for (const { advice, chosen } of choices) assert.strictEqual(advice === undefined, chosen)
+    }))
+
+  it.effect("knows the servers of chat completions by variables of their own, after the first two and before Ollama", () =>
+    Effect.gen(function*() {
+      const choices = yield* select({
+        LLAMACPP_BASE_URL: "http://gpu.local:8080/v1",
+        VLLM_API_KEY: "secret",
+        GROQ_API_KEY: "secret",
+        LMSTUDIO_MODEL: " ",
+        ANTHROPIC_API_KEY: "sk-ant-secret"
+      })
+      assert.deepStrictEqual(told(choices), [
+        "+ anthropic: ANTHROPIC_API_KEY is set",
+        "+ groq: GROQ_API_KEY is set",
+        "+ llamacpp: LLAMACPP_BASE_URL is set",
+        "+ ollama: another provider may fail, and it needs no key",
+        "- openai: neither OPENAI_API_KEY nor OPENAI_BASE_URL is set",
+        "- openrouter: neither OPENROUTER_API_KEY nor OPENROUTER_BASE_URL is set",
+        "- vllm: neither VLLM_MODEL nor VLLM_BASE_URL is set",
+        "- lmstudio: LMSTUDIO_MODEL is blank"
+      ])
+      assert.deepStrictEqual(told(yield* select({ PROVIDER_PRIORITY: "vllm,llamacpp" })).slice(0, 2), [
+        "+ llamacpp: PROVIDER_PRIORITY names it",
+        "- vllm: neither VLLM_MODEL nor VLLM_BASE_URL is set"
+      ])
+    }))
+
+  it.effect("asks for the model of a server that has none by default, by its variable", () =>
+    Effect.gen(function*() {
+      const error = yield* Layer.build(ProviderChain.layerConfig()).pipe(
+        Effect.scoped,
+        Effect.provide([
+          FetchHttpClient.layer,
+          ConfigProvider.layer(ConfigProvider.fromUnknown({ VLLM_BASE_URL: "http://gpu.local:8000/v1" }))
+        ]),
+        Effect.flip
+      )
+      assert.include(error.message, "Set VLLM_MODEL to a model that vllm serves")
     }))
 
   it.effect("refuses an order that names nobody, or somebody unknown", () =>
@@ -59,31 +100,48 @@ describe("ProviderChain.selection", () => {
 })
 
 const Presence = Schema.Literals(["missing", "", " ", "set"])
-const providers = ["openai", "anthropic", "ollama"] as const
+
+/** What describes each provider, and where it is when nobody said otherwise. */
+const providers = {
+  openai: ["OPENAI_API_KEY", "api.openai.com"],
+  anthropic: ["ANTHROPIC_API_KEY", "api.anthropic.com"],
+  openrouter: ["OPENROUTER_API_KEY", "openrouter.ai"],
+  groq: ["GROQ_API_KEY", "api.groq.com"],
+  vllm: ["VLLM_MODEL", "127.0.0.1:8000"],
+  lmstudio: ["LMSTUDIO_MODEL", "127.0.0.1:1234"],
+  llamacpp: ["LLAMACPP_MODEL", "127.0.0.1:8080"],
+  ollama: ["OLLAMA_MODEL", "127.0.0.1:11434"]
+} as const
+const names = Object.keys(providers) as ReadonlyArray<keyof typeof providers>
 
 law(
   "M8: nothing is sent to a provider without its key, and those that have theirs are asked in their order",
   {
-    openai: Presence,
-    anthropic: Presence,
-    ollama: Presence,
-    priority: Schema.Array(Schema.Literals(providers)).check(Schema.isMaxLength(4))
+    keys: Schema.Struct({
+      openai: Presence,
+      anthropic: Presence,
+      openrouter: Presence,
+      groq: Presence,
+      vllm: Presence,
+      lmstudio: Presence,
+      llamacpp: Presence,
+      ollama: Presence
+    }),
+    priority: Schema.Array(Schema.Literals(names)).check(Schema.isMaxLength(4))
   },
-  ({ priority, ...keys }) =>
+  ({ keys, priority }) =>
     Effect.gen(function*() {
       const asked: Array<string> = []
       const refusing = HttpClient.make((request, url) =>
         Effect.sync(() => {
-          asked.push(url.pathname === "/api/chat" ? "ollama" : url.pathname === "/v1/messages" ? "anthropic" : "openai")
+          asked.push(url.host)
           return HttpClientResponse.fromWeb(request, new Response("{}", { status: 401 }))
         })
       )
-      const env = {
-        ...(keys.openai !== "missing" && { OPENAI_API_KEY: keys.openai }),
-        ...(keys.anthropic !== "missing" && { ANTHROPIC_API_KEY: keys.anthropic }),
-        ...(keys.ollama !== "missing" && { OLLAMA_MODEL: keys.ollama }),
-        ...(priority.length > 0 && { PROVIDER_PRIORITY: priority.join(",") })
-      }
+      const env = Object.fromEntries([
+        ...names.flatMap((name) => keys[name] === "missing" ? [] : [[providers[name][0], keys[name]]]),
+        ...(priority.length > 0 ? [["PROVIDER_PRIORITY", priority.join(",")]] : [])
+      ])
       yield* LanguageModel.generateText({ prompt: "hello" }).pipe(
         Effect.provide(Layer.provide(ProviderChain.layerConfig(), [
           Layer.succeed(HttpClient.HttpClient, refusing),
@@ -91,11 +149,13 @@ law(
         ])),
         Effect.exit
       )
-      const ordered = priority.length > 0 ? [...new Set(priority)] : providers
-      const cloud = ordered.filter((name) => name !== "ollama" && keys[name] === "set")
-      // Ollama needs no key: it is asked where it is named, set up, or there for when the cloud is not.
-      const local = priority.includes("ollama") ||
-        (priority.length === 0 && (keys.ollama === "set" || cloud.length > 0))
-      assert.deepStrictEqual(asked, ordered.filter((name) => name === "ollama" ? local : keys[name] === "set"))
+      const ordered = priority.length > 0 ? [...new Set(priority)] : names
+      const clouds = ["openai", "anthropic", "openrouter", "groq"]
+      const isThereFor = ordered.some((name) => clouds.includes(name) && keys[name] === "set")
+      // Ollama needs no key: it is asked where it is named, set up, or there for when the cloud is not. So is llama.cpp named.
+      const isAsked = (name: keyof typeof providers) =>
+        keys[name] === "set" || (name === "ollama" && isThereFor) ||
+        ((name === "ollama" || name === "llamacpp") && priority.length > 0)
+      assert.deepStrictEqual(asked, ordered.filter(isAsked).map((name) => providers[name][1]))
     })
 )

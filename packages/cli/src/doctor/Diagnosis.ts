@@ -132,15 +132,21 @@ const lookAtOllama = Effect.fnUntraced(function*(provider: OllamaProvider.Ollama
   }
 })
 
-const lookAtCloud = Effect.fnUntraced(function*(provider: Provider.Provider, options: Options) {
-  const listed = provider.name === "anthropic" ? ModelList.anthropic : ModelList.openai
+type Listed = Exclude<ProviderChain.Choice["provider"], "ollama">
+
+/** Who may answer to names that are on no list. */
+const takesOthers = (name: Listed): boolean =>
+  name !== "openai" && name !== "anthropic" && !OpenAiProvider.presets[name].listsModels
+
+const lookAtList = Effect.fnUntraced(function*(name: Listed, provider: Provider.Provider, options: Options) {
+  const listed = name === "anthropic" ? ModelList.anthropic : ModelList.openAi(name)
   // What the list cannot say, the preflight has said: a server may have none.
   const list = Effect.orElseSucceed(Effect.timeout(listed, options.timeout), () => undefined)
   const [{ check: outcome }, models] = yield* Effect.all([check(provider.preflight, options), list], {
     concurrency: "unbounded"
   })
   const absent = outcome._tag === "Ready" && models !== undefined && models.length > 0 &&
-    !models.includes(provider.model)
+    !models.includes(provider.model) && !takesOthers(name)
   return {
     model: provider.model,
     check: absent
@@ -158,8 +164,10 @@ const lookAtCloud = Effect.fnUntraced(function*(provider: Provider.Provider, opt
 
 const look = Effect.fnUntraced(function*(choice: ProviderChain.Choice, online: boolean, options: Options) {
   if (choice.provider === "ollama") return yield* lookAtOllama(yield* OllamaProvider.makeConfig(), options)
-  const provider = yield* choice.provider === "openai" ? OpenAiProvider.makeConfig() : AnthropicProvider.makeConfig()
-  return online ? yield* lookAtCloud(provider, options) : {
+  const provider = yield* choice.provider === "anthropic"
+    ? AnthropicProvider.makeConfig()
+    : OpenAiProvider.makeConfig({ preset: choice.provider })
+  return online || provider.location === "local" ? yield* lookAtList(choice.provider, provider, options) : {
     ...nothing,
     model: provider.model,
     capabilities: provider.capabilities,

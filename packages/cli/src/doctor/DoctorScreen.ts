@@ -1,4 +1,5 @@
 /** What a person sees of a diagnosis: pure functions to lines of text. */
+import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import * as Screen from "../demo/Screen.ts"
 import { wrapped } from "../internal/paragraph.ts"
 import type { Diagnosis, Network, ProviderDiagnosis } from "./Diagnosis.ts"
@@ -101,20 +102,41 @@ const settings = ({ settings }: Diagnosis, style: Style): ReadonlyArray<string> 
   ]
 }
 
+/** Who only speaks chat completions and has nothing set: they are many, and told of together. */
+const unsetPresets = ({ providers, settings }: Diagnosis) =>
+  Object.values(OpenAiProvider.presets).filter(({ name, variables }) =>
+    name !== "openai" && providers.some(({ chosen, provider }) => provider === name && !chosen) &&
+    settings.every((setting) => setting.state === "not set" || !setting.name.startsWith(`${variables}_`))
+  )
+
+const unsetWords = (unset: ReturnType<typeof unsetPresets>, style: Style): ReadonlyArray<string> => {
+  if (unset.length === 0) return []
+  const names = unset.map(({ name }) => name).join(", ")
+  const variables = unset.map(({ location, variables }) => `${variables}_${location === "cloud" ? "API_KEY" : "MODEL"}`)
+  return [
+    `    ${style.paint("quiet", "·")} ${style.paint("strong", names)}  none of their settings is set`,
+    `      ${style.paint("quiet", `Set ${variables.join(", ")}`)}`
+  ]
+}
+
 /** The whole report. */
 export const report = (diagnosis: Diagnosis, style: Style): ReadonlyArray<string> => {
   const title = (text: string) => style.paint("title", text)
   const chosen = diagnosis.providers.filter(({ chosen }) => chosen)
-  const left = diagnosis.providers.filter(({ chosen }) => !chosen)
+  const unset = unsetPresets(diagnosis)
+  const left = diagnosis.providers.filter(({ chosen, provider }) =>
+    !chosen && !unset.some(({ name }) => name === provider)
+  )
   return [
     ...(chosen.length === 0 ? [] : [
       title("Who is asked, in this order"),
       ...chosen.flatMap((one, index) => provider(one, `${index + 1}`, style)),
       ""
     ]),
-    ...(left.length === 0 ? [] : [
+    ...(left.length + unset.length === 0 ? [] : [
       title("Who is left out, and why"),
       ...left.flatMap((one) => provider(one, " ", style)),
+      ...unsetWords(unset, style),
       ""
     ]),
     title("Network"),

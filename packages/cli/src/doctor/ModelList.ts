@@ -1,4 +1,5 @@
 /** The models that a cloud lists, by the settings that say where it is and with which key. */
+import * as Address from "@holdfast/llm/Address"
 import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import * as Config from "effect/Config"
@@ -26,17 +27,20 @@ const secret = (name: string) =>
   Config.map(Config.option(Config.Redacted(name)), Option.filter((key) => Redacted.value(key).trim() !== ""))
 
 /** `GET /models` of a server that speaks OpenAI's API. */
-export const openai = Effect.gen(function*() {
-  const url = Option.getOrElse(yield* text("OPENAI_BASE_URL"), () => OpenAiProvider.defaultBaseUrl)
-  const request = HttpClientRequest.get(`${url.replace(/\/+$/u, "")}/models`)
-  const key = yield* secret("OPENAI_API_KEY")
+export const openAi = Effect.fnUntraced(function*(preset: keyof typeof OpenAiProvider.presets) {
+  const { baseUrl, variables } = OpenAiProvider.presets[preset]
+  const url = Option.getOrElse(yield* text(`${variables}_BASE_URL`), () => baseUrl)
+  const request = Address.make("doctor", "baseUrl", url).request("GET", "/models")
+  const key = yield* secret(`${variables}_API_KEY`)
   return yield* list(Option.isSome(key) ? HttpClientRequest.bearerToken(request, key.value) : request)
 })
 
 /** `GET /v1/models` of Anthropic's API: the first thousand. */
 export const anthropic = Effect.gen(function*() {
   const url = Option.getOrElse(yield* text("ANTHROPIC_BASE_URL"), () => AnthropicProvider.defaultBaseUrl)
-  const request = HttpClientRequest.get(`${url.replace(/(\/v1)?\/*$/u, "")}/v1/models?limit=1000`).pipe(
+  const address = Address.make("doctor", "baseUrl", url)
+  const request = address.request("GET", address.shown.endsWith("/v1") ? "/models" : "/v1/models").pipe(
+    HttpClientRequest.setUrlParam("limit", "1000"),
     HttpClientRequest.setHeader("anthropic-version", AnthropicProvider.apiVersion)
   )
   const key = yield* secret("ANTHROPIC_API_KEY")

@@ -1,5 +1,6 @@
 /** The environment variables that decide who is asked, and how each was found. */
 import * as Address from "@holdfast/llm/Address"
+import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -15,6 +16,14 @@ export interface Setting {
 
 type Kind = "secret" | "address" | "text"
 
+const presets = Object.values(OpenAiProvider.presets)
+  .filter(({ name }) => name !== "openai")
+  .flatMap(({ variables }): ReadonlyArray<readonly [string, Kind]> => [
+    [`${variables}_API_KEY`, "secret"],
+    [`${variables}_MODEL`, "text"],
+    [`${variables}_BASE_URL`, "address"]
+  ])
+
 const kinds: ReadonlyArray<readonly [name: string, kind: Kind]> = [
   ["OPENAI_API_KEY", "secret"],
   ["OPENAI_MODEL", "text"],
@@ -22,6 +31,7 @@ const kinds: ReadonlyArray<readonly [name: string, kind: Kind]> = [
   ["ANTHROPIC_API_KEY", "secret"],
   ["ANTHROPIC_MODEL", "text"],
   ["ANTHROPIC_BASE_URL", "address"],
+  ...presets,
   ["OLLAMA_HOST", "address"],
   ["OLLAMA_MODEL", "text"],
   ["PROVIDER_PRIORITY", "text"],

@@ -82,7 +82,11 @@ describe("holdfast doctor", { timeout: 60_000 }, () => {
       ])
       assert.deepStrictEqual([...of(diagnosis, "openai").models ?? []], ["cloud-large"])
       assert.strictEqual(of(diagnosis, "ollama").capabilities?.contextWindow, 131_072)
-      assert.isTrue(diagnosis.providers.every(({ check }) => check._tag === "Ready" && check.millis > 0))
+      assert.isTrue(
+        diagnosis.providers.filter(({ chosen }) => chosen).every(({ check }) =>
+          check._tag === "Ready" && check.millis > 0
+        )
+      )
       const setting = diagnosis.settings.find(({ name }) => name === "OPENAI_API_KEY")
       assert.deepStrictEqual([setting?.state, setting?.value], ["set", undefined])
     }))

@@ -65,6 +65,12 @@ export const config = (
   preset: keyof typeof presets = "openai",
   model: "_MODEL" | "_EMBEDDING_MODEL" = "_MODEL"
 ): Effect.Effect<Setting.Api, Config.ConfigError> => {
-  const { location, name, variables } = presets[preset]
-  return Setting.api(variables, location === "local" ? undefined : `a key of ${name}'s`, variables + model)
+  const { embeddingModel, location, model: chatModel, name, variables }: Preset = presets[preset]
+  const variable = variables + model
+  const needsModel = (model === "_MODEL" ? chatModel : embeddingModel) === undefined
+  return Effect.filterOrFail(
+    Setting.api(variables, location === "local" ? undefined : `a key of ${name}'s`, variable),
+    (api) => api.model !== undefined || !needsModel,
+    () => Setting.fail(`Set ${variable} to a model that ${name} serves`)
+  )
 }

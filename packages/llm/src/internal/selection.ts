@@ -4,10 +4,23 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { Location } from "../Provider.ts"
+import { presets } from "./openAiPresets.ts"
 import * as Setting from "./setting.ts"
 
-/** The names of the providers that settings can describe, in the order in which they are asked. */
-export const names = ["openai", "anthropic", "ollama"] as const
+/**
+ * The names of the providers that settings can describe, in the order in which they are asked: the clouds, then what is on
+ * one's own machines.
+ */
+export const names = [
+  "openai",
+  "anthropic",
+  "openrouter",
+  "groq",
+  "vllm",
+  "lmstudio",
+  "llamacpp",
+  "ollama"
+] as const
 export type Name = (typeof names)[number]
 
 /** One provider that the settings could describe: whether it is asked, and why. */
@@ -31,33 +44,61 @@ export interface Facts {
   readonly settings: Readonly<Record<string, Presence>>
 }
 
-interface Known {
+/** A provider that settings can describe. */
+export interface Known {
   readonly location: Location
+  /** Names the model, the address, and the key where it has one. */
+  readonly variables: { readonly model: string; readonly address: string; readonly key?: string }
   /** Any of these describes the provider. */
   readonly settings: readonly [string, string]
+  /** Whether it is enough to name it: it wants no key, and has a model. */
+  readonly isReady: boolean
   readonly advice: string
 }
 
-const known: Readonly<Record<Name, Known>> = {
-  openai: {
-    location: "cloud",
-    settings: ["OPENAI_API_KEY", "OPENAI_BASE_URL"],
-    advice: "Set OPENAI_API_KEY to a key of OpenAI's, or OPENAI_BASE_URL to a server that speaks its API"
-  },
-  anthropic: {
-    location: "cloud",
-    settings: ["ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"],
-    advice: "Set ANTHROPIC_API_KEY to a key of Anthropic's, or ANTHROPIC_BASE_URL to a server that speaks its API"
-  },
+const cloud = (prefix: string, owner: string): Known => ({
+  location: "cloud",
+  variables: { model: `${prefix}_MODEL`, address: `${prefix}_BASE_URL`, key: `${prefix}_API_KEY` },
+  settings: [`${prefix}_API_KEY`, `${prefix}_BASE_URL`],
+  isReady: false,
+  advice: `Set ${prefix}_API_KEY to a key of ${owner}'s, or ${prefix}_BASE_URL to a server that speaks its API`
+})
+
+const preset = (name: "openrouter" | "groq" | "vllm" | "lmstudio" | "llamacpp"): Known => {
+  const { location, model, variables } = presets[name]
+  const known = cloud(variables, name)
+  return location === "cloud" ? known : {
+    ...known,
+    location,
+    settings: [known.variables.model, known.variables.address],
+    isReady: model !== undefined,
+    advice:
+      `Set ${variables}_MODEL to the model that it serves, and ${variables}_BASE_URL, if it is not on this machine`
+  }
+}
+
+export const known: Readonly<Record<Name, Known>> = {
+  openai: cloud("OPENAI", "OpenAI"),
+  anthropic: cloud("ANTHROPIC", "Anthropic"),
+  openrouter: preset("openrouter"),
+  groq: preset("groq"),
+  vllm: preset("vllm"),
+  lmstudio: preset("lmstudio"),
+  llamacpp: preset("llamacpp"),
   ollama: {
     location: "local",
+    variables: { model: "OLLAMA_MODEL", address: "OLLAMA_HOST" },
     settings: ["OLLAMA_MODEL", "OLLAMA_HOST"],
+    isReady: true,
     advice:
       "Set OLLAMA_MODEL to a model that `ollama pull` has fetched, and OLLAMA_HOST, if Ollama is not on this machine"
   }
 }
 
-/** A local provider that nobody has asked for is there for when the cloud is not. */
+/** Those who are told of in full where nobody is configured; the others by their names. */
+const first: ReadonlyArray<Name> = ["openai", "anthropic", "ollama"]
+
+/** An Ollama that nobody has asked for is there for when the cloud is not. */
 const alongside = (choice: Choice): Choice => {
   if (choice.chosen) return choice
   const { location, provider } = choice
@@ -68,11 +109,10 @@ const alongside = (choice: Choice): Choice => {
 /** Says of each known provider whether it is asked: the chosen ones first, in their order. */
 export const choose = ({ priority, settings }: Facts): ReadonlyArray<Choice> => {
   const described = (name: Name): Omit<Choice, "provider" | "location"> => {
-    const { advice, settings: needs } = known[name]
+    const { advice, isReady, settings: needs } = known[name]
     const set = needs.find((setting) => settings[setting] === "set")
     if (set !== undefined) return { chosen: true, because: `${set} is set`, advice: undefined }
-    // Ollama needs no key: whoever names it has it.
-    if (name === "ollama" && priority !== undefined) {
+    if (isReady && priority !== undefined) {
       return { chosen: true, because: "PROVIDER_PRIORITY names it", advice: undefined }
     }
     const blank = needs.find((setting) => settings[setting] === "blank")
@@ -149,7 +189,13 @@ export const missed = ({ priority, settings }: Facts, choices: ReadonlyArray<Cho
 /** Why nobody is asked, and what to do about it. */
 export const nobody = (choices: ReadonlyArray<Choice>): Config.ConfigError =>
   Setting.fail(
-    `No provider is configured. ${
-      choices.map(({ advice, because, provider }) => `${provider}: ${because}. ${advice ?? ""}`).join(". ")
-    }`
+    [
+      "No provider is configured",
+      ...choices.filter(({ provider }) => first.includes(provider)).map(({ advice, because, provider }) =>
+        `${provider}: ${because}. ${advice ?? ""}`
+      ),
+      `Known are also ${
+        names.filter((name) => !first.includes(name)).map((name) => `${name} (${known[name].settings[0]})`).join(", ")
+      }`
+    ].join(". ")
   )
