@@ -7,21 +7,18 @@
  *
  * This module reads text, and brings a YAML parser along; import it by its own name, `@holdfast/http/HttpPolicyFile`.
  */
-import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
-import * as Path from "effect/Path"
+import type * as FileSystem from "effect/FileSystem"
+import type * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
-import { isObject } from "effect/Predicate"
-import * as Queue from "effect/Queue"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { parseDocument } from "yaml"
+import * as ConfigFile from "./ConfigFile.ts"
 import type * as HttpPolicy from "./HttpPolicy.ts"
 import * as HttpPolicyData from "./HttpPolicyData.ts"
 
 /** The text is neither YAML nor JSON. The message says where. */
-export class TextError extends Data.TaggedError("HttpPolicyTextError")<{ readonly message: string }> {}
+export type TextError = ConfigFile.TextError
 
 /** Where in a file the policy stands, and how it is read. */
 export interface Options {
@@ -49,23 +46,7 @@ export const parse = (
   text: string,
   options?: Options
 ): Effect.Effect<HttpPolicyData.HttpPolicyData, Schema.SchemaError | TextError> =>
-  Effect.flatMap(valueOf(text, options?.path ?? []), (value) => HttpPolicyData.decode(value ?? {}))
-
-/** What stands at a path of a text: `undefined` if nothing does. */
-const valueOf = (text: string, path: ReadonlyArray<string>): Effect.Effect<unknown, TextError> =>
-  Effect.try({
-    try: () => {
-      const document = parseDocument(text)
-      const [error] = document.errors
-      if (error !== undefined) throw error
-      // Too many aliases of aliases are an error that comes only here.
-      return path.reduce<unknown>(
-        (value, key) => isObject(value) && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined,
-        document.toJS()
-      )
-    },
-    catch: (error) => new TextError({ message: error instanceof Error ? error.message : String(error) })
-  })
+  Effect.flatMap(ConfigFile.parse(text, options?.path), (value) => HttpPolicyData.decode(value ?? {}))
 
 /** What can go wrong with a file. */
 export type FileError = PlatformError | Schema.SchemaError | TextError
@@ -75,16 +56,14 @@ export const read = (
   file: string,
   options?: Options
 ): Effect.Effect<HttpPolicyData.HttpPolicyData, FileError, FileSystem.FileSystem> =>
-  Effect.flatMap(FileSystem.FileSystem, (fs) => Effect.flatMap(fs.readFileString(file), (text) => parse(text, options)))
+  ConfigFile.read(file, (text) => parse(text, options))
 
 /**
  * The options of a file, and those of every change of it, for `ResilientHttpClient.layerReloading`. It fails if the file
  * cannot be read when it begins. A change that cannot be read or meant is left out, with a warning that says why.
  *
- * Watched is the directory, since editors and Kubernetes put another file in the place of the first; a change counts when
- * nothing has happened there for a tenth of a second, so that no half of a file is read. So it should be a directory in
- * which nothing is written all the time. What is said of the pool is for the transport, which is made once: a change of
- * it has no effect.
+ * The file is followed as `ConfigFile.changes` says. What is said of the pool is for the transport, which is made once: a
+ * change of it has no effect.
  *
  * - `also`: what is not data, over what the file says. Defaults to nothing.
  *
@@ -115,27 +94,5 @@ export const changes = (
     ...HttpPolicyData.toOptions(data),
     ...options?.also
   })
-  const again = Effect.matchEffect(read(file, options), {
-    onSuccess: (data) => Effect.succeed([data]),
-    onFailure: (error) => Effect.as(Effect.logWarning(`${file}: the policy stays as it is: ${error.message}`), [])
-  })
-  const first = Stream.fromEffect(read(file, options))
-  const later = Stream.flattenIterable(Stream.mapEffect(Stream.debounce(events(file), "100 millis"), () => again))
-  return Stream.concat(first, later).pipe(Stream.changes, Stream.map(toOptions))
+  return Stream.map(ConfigFile.changes(file, (text) => parse(text, options), "the policy"), toOptions)
 }
-
-/** That something may have happened to a file; also once the watcher is there, for what happened before. */
-const events = (file: string): Stream.Stream<void, PlatformError, FileSystem.FileSystem | Path.Path> =>
-  Stream.unwrap(Effect.gen(function*() {
-    const fs = yield* FileSystem.FileSystem
-    const path = yield* Path.Path
-    return Stream.callback<void, PlatformError>((queue) => {
-      const onReady = () => {
-        Queue.offerUnsafe(queue, undefined)
-      }
-      return Stream.runForEach(fs.watch(path.dirname(file), { onReady }), () => Effect.sync(onReady)).pipe(
-        Effect.catch((error) => Queue.fail(queue, error)),
-        Effect.asVoid
-      )
-    })
-  }))

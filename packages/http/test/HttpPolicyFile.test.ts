@@ -195,7 +195,7 @@ describe("changes", () => {
       )
       assert.strictEqual((yield* build)._tag, "SchemaError")
       file.text = "a: ["
-      assert.strictEqual((yield* build)._tag, "HttpPolicyTextError")
+      assert.strictEqual((yield* build)._tag, "ConfigTextError")
       file.missing = true
       assert.strictEqual((yield* build)._tag, "PlatformError")
     }))
