@@ -301,8 +301,22 @@ const settingsOf = (
   )
 }
 
+/** What is not set in the environment, or blank, is what the file says. */
+const below = (file: ConfigProvider.ConfigProvider): Layer.Layer<never> =>
+  Layer.effect(
+    ConfigProvider.ConfigProvider,
+    Effect.map(ConfigProvider.ConfigProvider, (environment) =>
+      ConfigProvider.make((path) =>
+        Effect.filterOrElse(
+          environment.load(path),
+          (node) => node?.value !== undefined && node.value.trim() !== "",
+          (node) => Effect.map(file.load(path), (said) => said ?? node)
+        )
+      ))
+  )
+
 /**
- * A layer that has the file counted below the environment, for everything above it: `ProviderChain.layerConfig`,
+ * A layer that has the file counted below the environment, in which what is blank is not set, for everything above it: `ProviderChain.layerConfig`,
  * `ChatService.layerConfig`, `Usage.layerConfig` and `Connectivity.layerConfig`.
  *
  * ```ts import.meta.vitest
@@ -321,5 +335,5 @@ const settingsOf = (
 export const layer = (config: LlmConfig): Layer.Layer<never> =>
   Layer.merge(
     Layer.succeed(Current, config),
-    ConfigProvider.layerAdd(ConfigProvider.fromUnknown(settingsOf(config)))
+    below(ConfigProvider.fromUnknown(settingsOf(config)))
   )

@@ -34,14 +34,17 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
 import * as AnthropicProvider from "./AnthropicProvider.ts"
 import { Connectivity, makeConfig as connectivityConfig } from "./Connectivity.ts"
 import * as Authorship from "./internal/authorship.ts"
 import * as Compile from "./internal/compile.ts"
 import * as Configured from "./internal/configured.ts"
+import * as Reloading from "./internal/reloading.ts"
 import * as Selection from "./internal/selection.ts"
 import { streamText } from "./internal/streamed.ts"
 import { generateText } from "./internal/whole.ts"
+import type { LlmConfig } from "./LlmConfig.ts"
 import * as OllamaProvider from "./OllamaProvider.ts"
 import * as OpenAiProvider from "./OpenAiProvider.ts"
 import type { Provider } from "./Provider.ts"
@@ -127,12 +130,11 @@ export const make = <E = never, R = never>(
   options: Options<E, R>
 ): Effect.Effect<LanguageModel.LanguageModel, E, R> =>
   Effect.gen(function*() {
-    const settings = yield* Compile.settingsOf(options)
     const providers = yield* Effect.forEach(
       options.providers,
       (source) => Effect.isEffect(source) ? source : Effect.succeed(source)
     )
-    const entries = yield* Compile.entriesOf(options, providers)
+    const { entries, settings } = yield* Compile.chainOf(options, providers)
     return yield* LanguageModel.make({
       codecTransformer,
       generateText: (request) => generateText(entries, settings, request),
@@ -309,6 +311,79 @@ export const layerConfig = (
         : yield* Effect.provideService(chain, Connectivity, yield* connectivityConfig())
     })
   )
+
+/**
+ * {@link layer} with options that change while it is used: a request goes by those that came last before it began, to its
+ * end, and the layer is ready with the first.
+ *
+ * A provider that is the same value, or made by the same effect, goes on with its cool-down, and with its bulkhead where the
+ * options of that are equal to what they were. A budget whose options are equal stays spent; one whose options are others
+ * goes on from it. A provider that is another begins anew.
+ *
+ * Options that cannot be right, and providers that cannot be made, change nothing, and a warning says why; the first ones
+ * fail the layer. When the stream ends or fails, the chain stays as it is.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderChain } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Effect, Layer, Queue, Stream } from "effect"
+ * import { LanguageModel } from "effect/ai"
+ *
+ * const [large, small] = ["large", "small"].map((name) =>
+ *   TestProvider.make(name, () => Effect.succeed(TestProvider.text(`I am ${name}`))))
+ *
+ * const program = Effect.gen(function*() {
+ *   const options = yield* Queue.make<ProviderChain.Options>()
+ *   yield* Queue.offer(options, { providers: [large, small] })
+ *   const ask = Effect.map(LanguageModel.generateText({ prompt: "Who?" }), (response) => response.text)
+ *   return yield* Effect.gen(function*() {
+ *     const before = yield* ask
+ *     yield* Queue.offer(options, { providers: [small, large] })
+ *     yield* Effect.yieldNow
+ *     return [before, yield* ask]
+ *   }).pipe(Effect.provide(ProviderChain.layerReloading(Stream.fromQueue(options))))
+ * })
+ *
+ * await Effect.runPromise(program) // => ["I am large", "I am small"]
+ * ```
+ */
+export const layerReloading = <E extends { readonly message: string } = never, R = never, E2 = never, R2 = never>(
+  changes: Stream.Stream<Options<E, R>, E2, R2>
+): Layer.Layer<LanguageModel.LanguageModel, E | E2, R | R2> =>
+  Layer.effect(LanguageModel.LanguageModel, Reloading.ofOptions(changes))
+
+/**
+ * {@link layerConfig} with a file that changes while it is used, as `LlmConfigFile.changes` follows it; the environment counts
+ * before each. A provider of which the file says the same as before goes on with its cool-down, its bulkhead, its client and
+ * the breaker of that; so does the budget. A file that says what cannot be changes nothing, and a warning says why.
+ *
+ * What is not the chain's stays as it was when its layer was made: the pool that all share, `prices` and
+ * `max_tool_iterations`.
+ *
+ * ```ts import.meta.vitest
+ * import { LlmConfig, ProviderChain } from "@holdfast/llm"
+ * import { ConfigProvider, Effect, Layer, Stream } from "effect"
+ * import { LanguageModel } from "effect/ai"
+ * import { HttpClient, HttpClientResponse } from "effect/http"
+ *
+ * const server = HttpClient.make((request) =>
+ *   Effect.succeed(HttpClientResponse.fromWeb(request, Response.json({ message: { content: "Hi" }, done: true }))))
+ *
+ * const files = Stream.fromEffect(LlmConfig.decode({ llm: { models: { ollama: "qwen3" } } }))
+ * const program = LanguageModel.generateText({ prompt: "Hello?" }).pipe(
+ *   Effect.provide(ProviderChain.layerReloadingConfig(files)),
+ *   Effect.provide([Layer.succeed(HttpClient.HttpClient, server), ConfigProvider.layer(ConfigProvider.fromUnknown({}))])
+ * )
+ *
+ * const response = await Effect.runPromise(program)
+ * response.text // => "Hi"
+ * ```
+ */
+export const layerReloadingConfig = <E = never, R = never>(
+  changes: Stream.Stream<LlmConfig, E, R>,
+  options?: ConfigOptions
+): Layer.Layer<LanguageModel.LanguageModel, E | Config.ConfigError, R | HttpClient.HttpClient> =>
+  Layer.effect(LanguageModel.LanguageModel, Reloading.ofConfig(sources, changes, options ?? {}))
 
 // -----------------------------------------------------------------------------
 // Responses

@@ -1,4 +1,8 @@
-/** The options of a chain, checked and made into what its requests run on. */
+/**
+ * The options of a chain, checked and made into what its requests run on. Where options change while it runs, whatever is
+ * equal to what it was goes on with what it knows: a provider that is the same with its cool-down and, where that has not
+ * changed, its bulkhead; a budget with what is spent of it.
+ */
 import * as Bulkhead from "@holdfast/core/Bulkhead"
 import * as Policy from "@holdfast/core/Policy"
 import * as Retry from "@holdfast/core/Retry"
@@ -6,6 +10,7 @@ import * as RetryBudget from "@holdfast/core/RetryBudget"
 import * as Tokenizer from "effect/ai/Tokenizer"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
 import { Connectivity } from "../Connectivity.ts"
 import type { Location, Provider } from "../Provider.ts"
@@ -79,11 +84,23 @@ const treatmentOf = (options: AnyOptions, { location, name }: Provider): Treatme
   ...options.overrides?.[name]
 })
 
+/** A chain as its options say it, with what they were. */
+export interface Chain {
+  readonly settings: Settings
+  readonly entries: ReadonlyArray<Entry>
+  readonly treatments: ReadonlyMap<Provider, Treatment>
+  readonly budget: RetryBudget.RetryBudget | undefined
+  readonly budgetOptions: AnyOptions["retryBudget"]
+}
+
 const makeEntry = Effect.fnUntraced(function*(
   { bulkhead, cooldown, retry, timeouts }: Treatment,
   provider: Provider,
-  budget: RetryBudget.RetryBudget | undefined
+  budget: RetryBudget.RetryBudget | undefined,
+  previous: Chain | undefined
 ) {
+  const before = previous?.entries.find((entry) => entry.provider === provider)
+  const keepsPlaces = Equal.equals(previous?.treatments.get(provider)?.bulkhead, bulkhead)
   const clocks = clocksOf(timeouts, provider.location)
   const name = `llm.${provider.name}`
   const entry: Entry = {
@@ -92,11 +109,13 @@ const makeEntry = Effect.fnUntraced(function*(
     stream: yield* attemptPolicy(provider.name, retry, budget, clocks?.firstContent),
     head: clocks?.head,
     betweenChunks: clocks?.betweenChunks,
-    bulkhead: bulkhead === undefined ? undefined : yield* Bulkhead.make({ name, ...bulkhead }),
+    bulkhead: bulkhead === undefined
+      ? undefined
+      : (keepsPlaces ? before?.bulkhead : undefined) ?? (yield* Bulkhead.make({ name, ...bulkhead })),
     maxWait: retry === false ? Duration.zero : positive("retry.maxWait", retry?.maxWait ?? "60 seconds"),
     retries: retry === false ? 0 : retry?.times ?? 2,
     pause: notNegative("cooldown", cooldown ?? "30 seconds"),
-    cooldown: new Cooldown()
+    cooldown: before?.cooldown ?? new Cooldown()
   }
   return entry
 })
@@ -117,19 +136,36 @@ const checkNames = (providers: ReadonlyArray<Provider>, options: AnyOptions): vo
   }
 }
 
-const budgetOf = (budget: AnyOptions["retryBudget"]): Effect.Effect<RetryBudget.RetryBudget | undefined> => {
+const budgetOf = (
+  budget: AnyOptions["retryBudget"],
+  previous: Chain | undefined
+): Effect.Effect<RetryBudget.RetryBudget | undefined> => {
   if (budget === false) return Effect.undefined
-  return RetryBudget.isRetryBudget(budget) ? Effect.succeed(budget) : RetryBudget.make(budget)
+  if (RetryBudget.isRetryBudget(budget)) return Effect.succeed(budget)
+  return previous?.budget !== undefined && Equal.equals(previous.budgetOptions, budget)
+    ? Effect.succeed(previous.budget)
+    : RetryBudget.make(budget, previous?.budget)
 }
 
 /** The providers of a chain, each with its policy and its state, and one budget over all. */
-export const entriesOf = Effect.fnUntraced(function*(options: AnyOptions, providers: ReadonlyArray<Provider>) {
+export const chainOf = Effect.fnUntraced(function*(
+  options: AnyOptions,
+  providers: ReadonlyArray<Provider>,
+  previous?: Chain
+) {
   checkNames(providers, options)
-  const budget = yield* budgetOf(options.retryBudget)
-  return yield* Effect.forEach(providers, (provider) => makeEntry(treatmentOf(options, provider), provider, budget))
+  const settings = yield* settingsOf(options)
+  const budget = yield* budgetOf(options.retryBudget, previous)
+  const treatments = new Map(providers.map((provider) => [provider, treatmentOf(options, provider)]))
+  const entries = yield* Effect.forEach(
+    treatments,
+    ([provider, treatment]) => makeEntry(treatment, provider, budget, previous)
+  )
+  const chain: Chain = { settings, entries, treatments, budget, budgetOptions: options.retryBudget }
+  return chain
 })
 
-export const settingsOf = Effect.fnUntraced(function*(options: AnyOptions) {
+const settingsOf = Effect.fnUntraced(function*(options: AnyOptions) {
   const settings: Settings = {
     deadline: options.deadline === undefined ? undefined : Duration.toMillis(positive("deadline", options.deadline)),
     fallbackOnContentPolicy: options.fallbackOnContentPolicy ?? false,

@@ -26,7 +26,7 @@ const orConfigError = <A, R>(self: Effect.Effect<A, Schema.SchemaError, R>): Eff
   Effect.mapError(self, (error) => Setting.fail(error.message, error))
 
 /** A provider over a client, and where a file says so a pool, of its own. */
-const overItsClient = Effect.fnUntraced(function*(
+export const overItsClient = Effect.fnUntraced(function*(
   name: Selection.Name,
   source: Configurable,
   transport: Transport | undefined
@@ -48,6 +48,19 @@ const overItsClient = Effect.fnUntraced(function*(
   return yield* Effect.provide(client, yield* Layer.build(transport(LlmConfig.transport(file, name))))
 })
 
+/** The names of those that the settings choose, in their order. Warns of who may be missed. */
+export const chosen: Effect.Effect<Arr.NonEmptyReadonlyArray<Selection.Name>, Config.ConfigError> = Effect.gen(
+  function*() {
+    const facts = yield* Selection.facts
+    const choices = Selection.choose(facts)
+    for (const { advice, because, provider } of Selection.missed(facts, choices)) {
+      yield* Effect.logWarning(`The provider "${provider}" is left out: ${because}. ${advice ?? ""}`)
+    }
+    const [first, ...rest] = choices.filter((choice) => choice.chosen).map(({ provider }) => provider)
+    return first === undefined ? yield* Effect.fail(Selection.nobody(choices)) : [first, ...rest]
+  }
+)
+
 /** The providers that the settings choose, in their order. */
 export const providers = (
   sources: Sources,
@@ -57,18 +70,10 @@ export const providers = (
   Config.ConfigError,
   HttpClient.HttpClient | Scope.Scope
 > =>
-  Effect.gen(function*() {
-    const facts = yield* Selection.facts
-    const choices = Selection.choose(facts)
-    for (const { advice, because, provider } of Selection.missed(facts, choices)) {
-      yield* Effect.logWarning(`The provider "${provider}" is left out: ${because}. ${advice ?? ""}`)
-    }
-    const [first, ...rest] = yield* Effect.forEach(
-      choices.filter((choice) => choice.chosen),
-      ({ provider }) => overItsClient(provider, sources[provider], transport)
-    )
-    return first === undefined ? yield* Effect.fail(Selection.nobody(choices)) : [first, ...rest]
-  })
+  Effect.flatMap(
+    chosen,
+    Effect.forEach((name) => overItsClient(name, sources[name], transport))
+  )
 
 /** What the environment says counts before the file, and the file before the program. */
 export const options = Effect.fnUntraced(function*(
