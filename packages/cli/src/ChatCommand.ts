@@ -7,6 +7,7 @@
  */
 import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as ChatService from "@holdfast/llm/ChatService"
+import * as LlmConfig from "@holdfast/llm/LlmConfig"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as Cause from "effect/Cause"
 import * as Argument from "effect/cli/Argument"
@@ -22,12 +23,14 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as SampleTools from "./chat/SampleTools.ts"
 import * as Session from "./chat/Session.ts"
+import * as ConfigFlag from "./ConfigFlag.ts"
 import * as FailureWords from "./FailureWords.ts"
 import { paragraph } from "./internal/paragraph.ts"
 import * as Interruption from "./Interruption.ts"
 
 interface Input {
   readonly question: Option.Option<string>
+  readonly config: Option.Option<string>
   readonly interactive: boolean
   readonly provider: Option.Option<string>
   readonly system: Option.Option<string>
@@ -41,14 +44,15 @@ const nothingToAsk = new Session.ChatFailed({
 })
 
 /** The conversation over the chain that the environment describes, or over those of its providers that are named. */
-const service = ({ provider }: Input) => {
+const service = ({ provider }: Input, file: LlmConfig.LlmConfig) => {
   const named = Option.map(
     provider,
     (name) => ConfigProvider.layerAdd(ConfigProvider.fromUnknown({ PROVIDER_PRIORITY: name }), { asPrimary: true })
   )
   const chain = ChatService.layerConfig().pipe(
-    Layer.provide(ProviderChain.layerConfig()),
-    Layer.provide(UndiciTransport.layer()),
+    Layer.provide(ProviderChain.layerConfig({ transport: UndiciTransport.layer })),
+    Layer.provide(UndiciTransport.layer(LlmConfig.transport(file))),
+    Layer.provide(LlmConfig.layer(file)),
     Layer.provide(Option.getOrElse(named, () => Layer.empty))
   )
   return chain.pipe(
@@ -136,7 +140,7 @@ const chat = Effect.fnUntraced(function*(input: Input) {
     if (interactive) return yield* withPerson(session, question)
     return yield* Option.match(question, { onNone: () => withLines(session), onSome: session.ask })
   })
-  yield* Effect.provide(held, service(input))
+  yield* Effect.provide(held, service(input, yield* ConfigFlag.read(input.config)))
 })
 
 export const command = Command.make("chat", {
@@ -151,6 +155,7 @@ export const command = Command.make("chat", {
     Flag.withDescription("Holds a session with a person, as it does at a terminal when there is no question"),
     Flag.withDefault(false)
   ),
+  config: ConfigFlag.flag,
   provider: Flag.String("provider").pipe(
     Flag.withDescription("Asks this one alone, or these in this order: anthropic,ollama. Overrides PROVIDER_PRIORITY"),
     Flag.optional
@@ -193,6 +198,7 @@ export const command = Command.make("chat", {
     "  PROVIDER_PRIORITY  another order, such as anthropic,ollama",
     "  CONNECTIVITY_CHECK_URL  where to ask whether this machine is online; offline, no cloud is asked",
     "  LLM_MAX_TOOL_ITERATIONS  how often tools may run for one answer",
+    "A file says the same and more, with `--config llm.yaml`: `holdfast check --help` shows one.",
     "",
     "Exit codes: 0 answered, 1 no whole answer, 2 wrong usage or nobody to ask,",
     "130 or 143 interrupted."

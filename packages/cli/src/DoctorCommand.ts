@@ -1,14 +1,17 @@
 /**
  * `holdfast doctor`: looks at the settings and at the providers that they name, and says who would answer a question.
  */
+import * as LlmConfig from "@holdfast/llm/LlmConfig"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Terminal from "effect/Terminal"
+import * as ConfigFlag from "./ConfigFlag.ts"
 import * as Screen from "./demo/Screen.ts"
 import * as Diagnosis from "./doctor/Diagnosis.ts"
 import * as DoctorScreen from "./doctor/DoctorScreen.ts"
@@ -28,7 +31,11 @@ export class SettingsRefused extends Data.TaggedError("SettingsRefused")<{ reado
 
 const clearLine = "\r\u001b[2K"
 
-const examine = Effect.fnUntraced(function*(input: { readonly json: boolean; readonly timeout: number }) {
+const examine = Effect.fnUntraced(function*(input: {
+  readonly json: boolean
+  readonly timeout: number
+  readonly config: Option.Option<string>
+}) {
   if (!(input.timeout > 0)) {
     return yield* new SettingsRefused({
       message: `--timeout must be a number of seconds above zero, got ${input.timeout}`
@@ -40,6 +47,7 @@ const examine = Effect.fnUntraced(function*(input: { readonly json: boolean; rea
   const animate = can.canAnimate && !input.json
   const runFork = Effect.runForkWith(yield* Effect.context())
   const open = new Set<string>()
+  const file = yield* ConfigFlag.read(input.config)
   const diagnosis = yield* Diagnosis.diagnose({
     timeout: Duration.seconds(input.timeout),
     onProgress: ({ ended, what }) => {
@@ -50,6 +58,7 @@ const examine = Effect.fnUntraced(function*(input: { readonly json: boolean; rea
       }
     }
   }).pipe(
+    Effect.provide(LlmConfig.layer(file)),
     Effect.catchTag(
       "ConfigError",
       ({ cause }) => Effect.fail(new SettingsRefused({ message: FailureWords.firstLine(cause.message) }))
@@ -71,6 +80,7 @@ export const command = Command.make("doctor", {
     Flag.withDescription("Prints the diagnosis as one JSON document"),
     Flag.withDefault(false)
   ),
+  config: ConfigFlag.flag,
   timeout: Flag.Finite("timeout").pipe(
     Flag.withDescription("How many seconds one check may take"),
     Flag.withDefault(5)

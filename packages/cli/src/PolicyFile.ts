@@ -4,15 +4,17 @@
  */
 import * as Policy from "@holdfast/core/Policy"
 import * as PolicyData from "@holdfast/core/PolicyData"
+import * as ConfigFile from "@holdfast/http/ConfigFile"
 import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
+import * as LlmConfig from "@holdfast/llm/LlmConfig"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as Yaml from "effect/encoding/Yaml"
 import * as FileSystem from "effect/FileSystem"
 import * as Predicate from "effect/Predicate"
 import * as Runtime from "effect/Runtime"
 import type * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import * as FailureWords from "./FailureWords.ts"
 import * as HttpPolicyWords from "./HttpPolicyWords.ts"
 
 /** One thing that is wrong. */
@@ -30,17 +32,18 @@ export class Unreadable extends Data.TaggedError("Unreadable")<{ readonly messag
 /** The file can be read, and what it says is no policy that can be. */
 export class Refused extends Data.TaggedError("Refused")<{
   readonly file: string
+  /** What it is none of. */
+  readonly what: "policy" | "chain"
   readonly issues: ReadonlyArray<Issue>
 }> {
   override readonly [Runtime.errorExitCode] = 1
 
   override get message(): string {
     const issues = this.issues.map(({ path, reason }) => path === "" ? reason : `${path}: ${reason}`)
-    return `${this.file} is no policy that can be: ${issues.join("; ")} (see \`holdfast check ${this.file}\`)`
+    const check = this.what === "chain" ? "holdfast check --as llm" : "holdfast check"
+    return `${this.file} is no ${this.what} that can be: ${issues.join("; ")} (see \`${check} ${this.file}\`)`
   }
 }
-
-const parse = (file: string, text: string): unknown => file.endsWith(".json") ? JSON.parse(text) : Yaml.parse(text)
 
 /** Goes along a path of keys; `undefined` where there is nothing. */
 const at = (value: unknown, keys: ReadonlyArray<string>): unknown =>
@@ -62,13 +65,13 @@ const read = Effect.fnUntraced(function*(
         message: error.reason._tag === "NotFound" ? `there is no file ${file}` : `${file}: ${error.message}`
       })
   )
-  const value = yield* Effect.try({
-    try: () => parse(file, text),
-    catch: (error) =>
+  const value = yield* Effect.mapError(
+    ConfigFile.parse(text),
+    ({ message }) =>
       new Unreadable({
-        message: `${file} is neither YAML nor JSON: ${Predicate.isError(error) ? error.message : String(error)}`
+        message: `${file} is neither YAML nor JSON: ${FailureWords.firstLine(message).replace(/:$/u, "")}`
       })
-  })
+  )
   const found = at(value, path.split(".").filter((key) => key !== ""))
   return found === undefined || found === null
     ? yield* new Unreadable({ message: path === "" ? `${file} is empty` : `${file} has nothing at ${path}` })
@@ -125,8 +128,17 @@ export const meaning = Effect.fnUntraced(function*(file: string, path: string, k
   const input = yield* read(file, path)
   return yield* Effect.mapError(decode(kind, input), (error) => {
     const issues = issuesOf(input, error)
-    return new Refused({ file, issues })
+    return new Refused({ file, what: "policy", issues })
   })
+})
+
+/** Reads what a file says of a chain of providers, under `llm:` at a path of keys. */
+export const chain = Effect.fnUntraced(function*(file: string, path: string) {
+  const input = yield* read(file, path)
+  return yield* Effect.mapError(
+    LlmConfig.decode(input),
+    (error) => new Refused({ file, what: "chain", issues: issuesOf(input, error) })
+  )
 })
 
 /** The policy of such options, in words. */

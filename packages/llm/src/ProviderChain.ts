@@ -20,6 +20,7 @@
  * `llm.<provider>`, whose events and warnings are there as well.
  */
 import type * as Bulkhead from "@holdfast/core/Bulkhead"
+import type * as Policy from "@holdfast/core/Policy"
 import type * as RetryBudget from "@holdfast/core/RetryBudget"
 import type { TransportData } from "@holdfast/http/HttpPolicyData"
 import type * as AiError from "effect/ai/AiError"
@@ -42,6 +43,7 @@ import * as Compile from "./internal/compile.ts"
 import * as Configured from "./internal/configured.ts"
 import * as Reloading from "./internal/reloading.ts"
 import * as Selection from "./internal/selection.ts"
+import * as Setting from "./internal/setting.ts"
 import { streamText } from "./internal/streamed.ts"
 import { generateText } from "./internal/whole.ts"
 import type { LlmConfig } from "./LlmConfig.ts"
@@ -253,6 +255,48 @@ export const providersConfig: Effect.Effect<
   Config.ConfigError,
   HttpClient.HttpClient
 > = Effect.scoped(Configured.providers(sources, undefined))
+
+/** How {@link layerConfig} would treat a provider. */
+export interface Treated extends Choice {
+  /** What bounds a whole answer, and what is repeated. */
+  readonly policy: Policy.Description
+  /** How long an attempt at a stream may take to its first content; `undefined` for any time. */
+  readonly firstContent: Duration.Duration | undefined
+  /** How long it may be silent in the middle of a stream; `undefined` for any time. */
+  readonly betweenChunks: Duration.Duration | undefined
+  /** How long it is left alone when it had to be given up. */
+  readonly cooldown: Duration.Duration
+}
+
+/**
+ * Says of every provider that the environment, and the file that `LlmConfig.layer` has below it, could describe whether
+ * {@link layerConfig} asks it, and by which policy. Sends nothing and makes no provider. Fails with a `ConfigError` where the
+ * settings cannot be right.
+ *
+ * ```ts import.meta.vitest
+ * import { LlmConfig, ProviderChain } from "@holdfast/llm"
+ * import { ConfigProvider, Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const config = yield* LlmConfig.decode({ llm: { http: { max_retries: 3 } } })
+ *   return yield* Effect.provide(ProviderChain.treatments, LlmConfig.layer(config))
+ * }).pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ OPENAI_API_KEY: "sk-..." }))))
+ *
+ * const [first] = await Effect.runPromise(program)
+ * first?.provider // => "openai"
+ * first?.policy.attempts // => 4
+ * ```
+ */
+export const treatments: Effect.Effect<ReadonlyArray<Treated>, Config.ConfigError> = Effect.gen(function*() {
+  const choices = yield* selection
+  const providers = choices.map(({ location, provider }) => ({ name: provider, location }))
+  const options = yield* Configured.options({}, providers)
+  return yield* Effect.forEach(choices, (choice) =>
+    Effect.map(
+      Setting.make(() => Compile.describe(options, { name: choice.provider, location: choice.location })),
+      (treated) => ({ ...choice, ...treated })
+    ))
+})
 
 /** How a chain from the environment is made, besides what the environment says. */
 export interface ConfigOptions extends Omit<Options, "providers"> {

@@ -211,7 +211,9 @@ const diagnoseNetwork = Effect.fnUntraced(function*(options: Options) {
 })
 
 /** What the settings of the chain itself are refused for. Nothing is sent. */
-const refusal = Layer.build(ChatService.layerConfig().pipe(Layer.provide(ProviderChain.layerConfig()))).pipe(
+const refusal = Layer.build(
+  ChatService.layerConfig().pipe(Layer.provide(ProviderChain.layerConfig({ transport: UndiciTransport.layer })))
+).pipe(
   Effect.scoped,
   Effect.match({
     onFailure: ({ cause }) => FailureWords.firstLine(cause.message),

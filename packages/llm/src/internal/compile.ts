@@ -76,7 +76,10 @@ const attemptPolicy = (
     attemptTimeout
   })
 
-const treatmentOf = (options: AnyOptions, { location, name }: Provider): Treatment => ({
+const treatmentOf = (
+  options: Omit<AnyOptions, "providers">,
+  { location, name }: Pick<Provider, "name" | "location">
+): Treatment => ({
   retry: options.retry,
   timeouts: location === "cloud" ? options.timeouts : options.localTimeouts,
   bulkhead: options.bulkhead,
@@ -118,6 +121,28 @@ const makeEntry = Effect.fnUntraced(function*(
     cooldown: before?.cooldown ?? new Cooldown()
   }
   return entry
+})
+
+/** Says what the options come to for a provider of this name. Nothing is made; a `RangeError` is thrown as of a chain. */
+export const describe = Effect.fnUntraced(function*(
+  options: Omit<AnyOptions, "providers">,
+  provider: Pick<Provider, "name" | "location">
+) {
+  const { bulkhead, cooldown, retry, timeouts } = treatmentOf(options, provider)
+  const clocks = clocksOf(timeouts, provider.location)
+  const budget = yield* budgetOf(options.retryBudget, undefined)
+  const deadline = options.deadline === undefined ? undefined : positive("deadline", options.deadline)
+  const attempts = yield* attemptPolicy(provider.name, retry, budget, clocks?.answer)
+  const name = `llm.${provider.name}`
+  const outer = deadline === undefined && bulkhead === undefined
+    ? undefined
+    : yield* Policy.make({ name, deadline, bulkhead })
+  return {
+    policy: outer === undefined ? Policy.describe(attempts) : Policy.describe(Policy.wrap(outer, attempts)),
+    firstContent: clocks?.firstContent,
+    betweenChunks: clocks?.betweenChunks,
+    cooldown: Duration.millis(notNegative("cooldown", cooldown ?? "30 seconds"))
+  }
 })
 
 const checkNames = (providers: ReadonlyArray<Provider>, options: AnyOptions): void => {

@@ -78,7 +78,7 @@ export const providers = (
 /** What the environment says counts before the file, and the file before the program. */
 export const options = Effect.fnUntraced(function*(
   program: Omit<Options, "providers">,
-  providers: ReadonlyArray<Provider>
+  providers: ReadonlyArray<Pick<Provider, "name">>
 ): Effect.fn.Return<Omit<Options, "providers">, Config.ConfigError> {
   const settings = yield* retrySettings
   const file = yield* orConfigError(LlmConfig.toOptions(yield* LlmConfig.Current))

@@ -1,0 +1,18 @@
+/** The flag `--config`: a file that describes the chain, below the environment. */
+import * as LlmConfig from "@holdfast/llm/LlmConfig"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as PolicyFile from "./PolicyFile.ts"
+
+export const flag = Flag.String("config").pipe(
+  Flag.withDescription("A YAML or JSON file that describes the chain; the environment counts before it"),
+  Flag.optional
+)
+
+/** What the file says; without one it says nothing. */
+export const read = (
+  file: Option.Option<string>
+): Effect.Effect<LlmConfig.LlmConfig, PolicyFile.Unreadable | PolicyFile.Refused, FileSystem.FileSystem> =>
+  Option.match(file, { onNone: () => Effect.succeed({}), onSome: (file) => PolicyFile.chain(file, "") })

@@ -1,0 +1,101 @@
+/** A chain in a file: what `check` says of it, and what `doctor` and `chat` make of it. */
+import { assert, describe, it } from "@effect/vitest"
+import * as OllamaServer from "@holdfast/cli/demo/OllamaServer"
+import * as Effect from "effect/Effect"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Holdfast from "./holdfast.ts"
+
+const fileOf = (text: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const path = mkdtempSync(join(tmpdir(), "holdfast-"))
+      writeFileSync(join(path, "llm.yaml"), text)
+      return join(path, "llm.yaml")
+    }),
+    (path) => Effect.sync(() => rmSync(join(path, ".."), { recursive: true }))
+  )
+
+const chain = `
+llm:
+  provider_priority: [openai, vllm, ollama]
+  http: { timeout: 30.0, max_retries: 3, initial_retry_delay: 1.0 }
+  providers:
+    openai: { timeout: 60.0 }
+    groq: { timeout: 5, bulkhead: { limit: 3 } }
+`
+
+describe("a chain in a file", { timeout: 60_000 }, () => {
+  it.live("is told of in words, with the environment", () =>
+    Effect.gen(function*() {
+      const file = yield* fileOf(chain)
+      const env = { OPENAI_API_KEY: "sk-secret", LLM_RETRY_ATTEMPTS: "2", PROVIDER_PRIORITY: " " }
+      const { code, stderr, stdout } = yield* Holdfast.run(["check", "--as", "llm", file], env)
+      assert.deepStrictEqual([code, stderr], [0, ""])
+      assert.match(stdout, /1 openai +OPENAI_API_KEY is set\n +retry +up to 1 retry [^]*interrupted after 1m\n/u)
+      assert.match(stdout, /It is asked at most 2 times\. A stream takes at most 1m to its first content/u)
+      assert.match(stdout, /2 ollama [^]*interrupted after 10m[^]*· vllm +neither VLLM_MODEL[^]*Set VLLM_MODEL/u)
+      assert.match(stdout, /· groq [^]*3 calls run at the same time[^]*Add groq to PROVIDER_PRIORITY/u)
+      assert.notInclude(stdout, "sk-secret")
+
+      const json = yield* Holdfast.run(["check", "--as", "llm", "--json", file], env)
+      const { providers } = JSON.parse(json.stdout) as {
+        readonly providers: ReadonlyArray<{
+          readonly provider: string
+          readonly chosen: boolean
+          readonly firstContentMillis: number
+          readonly policy: { readonly attempts: number }
+        }>
+      }
+      assert.deepStrictEqual(
+        providers.filter(({ chosen }) => chosen).map((one) => [
+          one.provider,
+          one.policy.attempts,
+          one.firstContentMillis
+        ]),
+        [["openai", 2, 60_000], ["ollama", 2, 300_000]]
+      )
+    }))
+
+  it.live("is refused with path and reason, by the file or with the environment, wherever it is named", () =>
+    Effect.gen(function*() {
+      const bad = yield* fileOf("llm: { http: { timeuot: 3 }, providers: { olama: {} } }")
+      const checked = yield* Holdfast.run(["check", "--as", "llm", bad])
+      assert.deepStrictEqual([checked.code, checked.stderr], [1, ""])
+      assert.match(checked.stdout, /^ +llm\.http\.timeuot +nothing has this key$/mu)
+      assert.match(checked.stdout, /^ +llm\.providers\.olama +nothing has this key$/mu)
+      for (const command of [["doctor"], ["chat", "hello"]]) {
+        const { code, stderr, stdout } = yield* Holdfast.run([...command, "--config", bad])
+        assert.deepStrictEqual([code, stdout], [1, ""])
+        assert.match(
+          stderr,
+          /^holdfast: [^\n]*is no chain that can be: llm\.http\.timeuot: nothing has this key[^\n]*\n$/u
+        )
+      }
+      const good = yield* fileOf(chain)
+      const together = yield* Holdfast.run(["check", "--as", "llm", good], { LLM_RETRY_ATTEMPTS: "0" })
+      assert.strictEqual(together.code, 1)
+      assert.include(together.stdout, "with the environment: LLM_RETRY_ATTEMPTS must be a whole number of 1 or more")
+      const missing = yield* Holdfast.run(["chat", "--config", `${good}.none`, "hello"])
+      assert.deepStrictEqual([missing.code, missing.stderr], [2, `holdfast: there is no file ${good}.none\n`])
+    }))
+
+  it.live("is asked, and looked at, where nothing is set", () =>
+    Effect.gen(function*() {
+      const ollama = yield* OllamaServer.make({ pace: 0 })
+      const file = yield* fileOf(
+        `llm: { models: { ollama: "${OllamaServer.model}" }, base_urls: { ollama: "${ollama.url}" }, ` +
+          "providers: { ollama: { max_connections: 1, headers: { x-team: search } } } }"
+      )
+      const env = { OLLAMA_MODEL: "", OLLAMA_HOST: " " }
+      const doctor = yield* Holdfast.run(["doctor", "--json", "--config", file], env)
+      const diagnosis = JSON.parse(doctor.stdout) as {
+        readonly order: ReadonlyArray<string>
+        readonly refused?: string
+      }
+      assert.deepStrictEqual([diagnosis.order, diagnosis.refused], [[`ollama/${OllamaServer.model}`], undefined])
+      const chat = yield* Holdfast.run(["chat", "--config", file, "Why is the sky blue?"], env)
+      assert.deepStrictEqual([chat.code, chat.stdout.trim() !== ""], [0, true], chat.stderr)
+    }))
+})
