@@ -31,7 +31,7 @@ if (found === undefined) {
 }
 
 const servers: ReadonlyArray<readonly [string, Effect.Effect<Server, never, Scope.Scope>]> = [
-  ["a simulated Ollama", Effect.map(SimulatedOllama.make, ({ url }) => ({ host: url, model: SimulatedOllama.model }))],
+  ["a simulated Ollama", SimulatedOllama.make],
   ...(found === undefined ? [] : [[`a real Ollama that ${found}`, RealOllama.connect] as const])
 ]
 
