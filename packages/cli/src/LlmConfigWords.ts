@@ -61,10 +61,17 @@ export const lines = (
 }
 
 /** The same of one provider, as data. */
-export const toJson = ({ betweenChunks, cooldown, firstContent, policy, ...choice }: Treated) => ({
-  ...choice,
-  policy: PolicyWords.toJson(policy),
-  firstContentMillis: firstContent === undefined ? null : Duration.toMillis(firstContent),
-  betweenChunksMillis: betweenChunks === undefined ? null : Duration.toMillis(betweenChunks),
-  cooldownMillis: Duration.toMillis(cooldown)
+export const toJson = (one: Treated) => ({
+  provider: one.provider,
+  location: one.location,
+  chosen: one.chosen,
+  because: one.because,
+  advice: one.advice,
+  policy: PolicyWords.toJson(one.policy),
+  firstContentMillis: millis(one.firstContent),
+  betweenChunksMillis: millis(one.betweenChunks),
+  cooldownMillis: millis(one.cooldown)
 })
+
+const millis = (duration: Duration.Duration | undefined): number | null =>
+  duration === undefined ? null : Duration.toMillis(duration)

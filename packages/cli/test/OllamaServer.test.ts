@@ -78,6 +78,34 @@ describe("the simulated Ollama, asked by the ollama client", () => {
       assert.include((yield* Effect.promise(() => client.show({ model }))).capabilities, "completion")
     }))
 
+  it.live("calls other tools, follows a format, reads no more than its context, and is unloaded", () =>
+    Effect.gen(function*() {
+      const { client } = yield* start
+      const chat = (request: object) =>
+        Effect.promise(() =>
+          client.chat({ model, messages: [{ role: "user", content: "She lives in Oslo now." }], ...request })
+        )
+      const parameters = { type: "object", properties: { city: { type: "string" } } }
+      const called = yield* chat({
+        messages: [{ role: "user", content: "What is the weather in Oslo?" }],
+        tools: [{ type: "function", function: { name: "weather", parameters } }]
+      })
+      assert.deepStrictEqual(called.message.tool_calls, [{
+        function: { name: "weather", arguments: { city: "Oslo" } }
+      }])
+      assert.deepStrictEqual(JSON.parse((yield* chat({ format: parameters })).message.content), { city: "Oslo" })
+      const cut = yield* chat({ messages: [{ role: "user", content: "blue ".repeat(99) }], options: { num_ctx: 9 } })
+      assert.strictEqual(cut.prompt_eval_count, 9)
+      const running = Effect.map(Effect.promise(() => client.ps()), ({ models }) => models.map(({ name }) => name))
+      assert.deepStrictEqual(yield* running, [model])
+      yield* Effect.promise(() => client.generate({ model, prompt: "", keep_alive: 0 }))
+      assert.deepStrictEqual(yield* running, [])
+      const refused = yield* Effect.flip(
+        Effect.tryPromise({ try: () => client.chat({ model, messages, think: true }), catch: String })
+      )
+      assert.include(refused, "does not support thinking")
+    }))
+
   it.live("does not know a model that was not pulled", () =>
     Effect.gen(function*() {
       const { client } = yield* start

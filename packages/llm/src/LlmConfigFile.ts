@@ -43,8 +43,7 @@ export const parse = (text: string): Effect.Effect<LlmConfig.LlmConfig, ConfigFi
  * const File = Layer.unwrap(Effect.map(LlmConfigFile.read("/etc/app/llm.yaml"), LlmConfig.layer))
  *
  * const program = Effect.map(ProviderChain.selection, ([first]) => first?.because).pipe(
- *   Effect.provide(Layer.provide(File, Files)),
- *   Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ OLLAMA_MODEL: " " })))
+ *   Effect.provide(Layer.provide(File, [Files, ConfigProvider.layer(ConfigProvider.fromUnknown({ OLLAMA_MODEL: " " }))]))
  * )
  * await Effect.runPromise(program) // => "OLLAMA_MODEL is set"
  * ```

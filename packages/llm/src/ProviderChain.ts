@@ -370,11 +370,11 @@ export const layerConfig = (
  * ```ts import.meta.vitest
  * import { ProviderChain } from "@holdfast/llm"
  * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
- * import { Effect, Layer, Queue, Stream } from "effect"
+ * import { Effect, Queue, Stream } from "effect"
  * import { LanguageModel } from "effect/ai"
  *
- * const [large, small] = ["large", "small"].map((name) =>
- *   TestProvider.make(name, () => Effect.succeed(TestProvider.text(`I am ${name}`))))
+ * const large = TestProvider.make("large", () => Effect.succeed(TestProvider.text("I am large")))
+ * const small = TestProvider.make("small", () => Effect.succeed(TestProvider.text("I am small")))
  *
  * const program = Effect.gen(function*() {
  *   const options = yield* Queue.make<ProviderChain.Options>()

@@ -7,8 +7,9 @@ const line = (value: object): string => `${JSON.stringify(value)}\n`
 
 export const make = Effect.gen(function*() {
   const { model, respond } = yield* Simulated.make()
+  const runSync = Effect.runSyncWith(yield* Effect.context())
   const server = yield* LoopbackServer.make(({ body, method, url }): LoopbackServer.Reply => {
-    const reply = Effect.runSync(respond({ method, path: url, body: JSON.stringify(body) ?? "" }))
+    const reply = runSync(respond({ method, path: url, body: JSON.stringify(body) ?? "" }))
     return reply._tag === "Lines" ? { pieces: reply.lines.map(line) } : { status: reply.status, body: reply.body }
   })
   return { host: server.url, model }

@@ -60,8 +60,12 @@ const over = <O, A, E, R>(
       )
     }
     return yield* program(offer, logs).pipe(
-      Effect.provide(layer(Stream.fromQueue(options))),
-      Effect.provide(Logger.layer([Logger.make(({ message }) => logs.push(String(message)))]))
+      Effect.provide(
+        Layer.provideMerge(
+          layer(Stream.fromQueue(options)),
+          Logger.layer([Logger.make(({ message }) => logs.push(String(message)))])
+        )
+      )
     )
   })
 

@@ -44,12 +44,12 @@ describe("ProviderChain.selection", () => {
       "- ollama: PROVIDER_PRIORITY does not name it"
     ]]
   ]
-  const others = ["openrouter", "groq", "vllm", "lmstudio", "llamacpp"]
+  const others = new Set(["openrouter", "groq", "vllm", "lmstudio", "llamacpp"])
   it.effect.each(cases)("says who is asked and why when %s", ([, env, expected]) =>
     Effect.gen(function*() {
       const choices = yield* select(env)
-      assert.deepStrictEqual(told(choices.filter(({ provider }) => !others.includes(provider))), expected)
-      assert.isFalse(choices.some(({ chosen, provider }) => chosen && others.includes(provider)))
+      assert.deepStrictEqual(told(choices.filter(({ provider }) => !others.has(provider))), expected)
+      assert.isFalse(choices.some(({ chosen, provider }) => chosen && others.has(provider)))
       assert.notInclude(JSON.stringify(choices), "secret")
       for (const { advice, chosen } of choices) assert.strictEqual(advice === undefined, chosen)
     }))
@@ -150,8 +150,8 @@ law(
         Effect.exit
       )
       const ordered = priority.length > 0 ? [...new Set(priority)] : names
-      const clouds = ["openai", "anthropic", "openrouter", "groq"]
-      const isThereFor = ordered.some((name) => clouds.includes(name) && keys[name] === "set")
+      const clouds = new Set(["openai", "anthropic", "openrouter", "groq"])
+      const isThereFor = ordered.some((name) => clouds.has(name) && keys[name] === "set")
       // Ollama needs no key: it is asked where it is named, set up, or there for when the cloud is not. So is llama.cpp named.
       const isAsked = (name: keyof typeof providers) =>
         keys[name] === "set" || (name === "ollama" && isThereFor) ||

@@ -96,7 +96,7 @@ export const known: Readonly<Record<Name, Known>> = {
 }
 
 /** Those who are told of in full where nobody is configured; the others by their names. */
-const first: ReadonlyArray<Name> = ["openai", "anthropic", "ollama"]
+const first: ReadonlySet<Name> = new Set(["openai", "anthropic", "ollama"])
 
 /** An Ollama that nobody has asked for is there for when the cloud is not. */
 const alongside = (choice: Choice): Choice => {
@@ -191,11 +191,11 @@ export const nobody = (choices: ReadonlyArray<Choice>): Config.ConfigError =>
   Setting.fail(
     [
       "No provider is configured",
-      ...choices.filter(({ provider }) => first.includes(provider)).map(({ advice, because, provider }) =>
+      ...choices.filter(({ provider }) => first.has(provider)).map(({ advice, because, provider }) =>
         `${provider}: ${because}. ${advice ?? ""}`
       ),
       `Known are also ${
-        names.filter((name) => !first.includes(name)).map((name) => `${name} (${known[name].settings[0]})`).join(", ")
+        names.filter((name) => !first.has(name)).map((name) => `${name} (${known[name].settings[0]})`).join(", ")
       }`
     ].join(". ")
   )
