@@ -51,7 +51,7 @@ export const lines = (
       ? ["", "  With this environment nobody is asked: `holdfast doctor` says what to set."]
       : []),
     ...chosen.flatMap((one, index) => treatment(one, `${index + 1}`, style)),
-    ...meant.flatMap((one) => [...treatment(one, "·", style), `    It is left out. ${one.advice ?? ""}`]),
+    ...meant.flatMap((one) => treatment(one, "·", style).concat(`    It is left out. ${one.advice ?? ""}`)),
     "",
     style.paint(
       "quiet",
