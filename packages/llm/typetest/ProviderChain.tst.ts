@@ -5,6 +5,7 @@ import * as ChainError from "@holdfast/llm/ChainError"
 import * as Connectivity from "@holdfast/llm/Connectivity"
 import type * as FallbackDecision from "@holdfast/llm/FallbackDecision"
 import * as LlmConfig from "@holdfast/llm/LlmConfig"
+import * as LlmConfigFile from "@holdfast/llm/LlmConfigFile"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import * as Provider from "@holdfast/llm/Provider"
@@ -17,9 +18,12 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { ConfigError } from "effect/Config"
 import type { Duration } from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { FileSystem } from "effect/FileSystem"
 import type { HttpClient } from "effect/http/HttpClient"
 import type { Layer } from "effect/Layer"
+import type { Path } from "effect/Path"
 import type { SchemaError } from "effect/Schema"
+import * as Stream from "effect/Stream"
 import { describe, expect, test } from "tstyche"
 
 const scripted = TestProvider.script("cloud", [])
@@ -53,6 +57,20 @@ describe("a file", () => {
     expect(LlmConfig.decode({})).type.toBe<Effect.Effect<LlmConfig.LlmConfig, SchemaError>>()
     expect(LlmConfig.layer({})).type.toBe<Layer<never>>()
     expect(ProviderChain.layerConfig).type.toBeCallableWith({ transport: UndiciTransport.layer })
+  })
+})
+
+describe("what changes while it is used", () => {
+  test("needs and fails with what its changes and its providers do", () => {
+    const changes = (options: ProviderChain.Options) => ProviderChain.layerReloading(Stream.make(options))
+    expect(changes({ providers: [scripted] })).type.toBe<Layer<LanguageModel.LanguageModel>>()
+    const configured = Stream.make({ providers: [OpenAiProvider.makeConfig()] as const })
+    expect(ProviderChain.layerReloading(configured)).type.toBe<
+      Layer<LanguageModel.LanguageModel, ConfigError, HttpClient>
+    >()
+    expect(ProviderChain.layerReloadingConfig(LlmConfigFile.changes("llm.yaml"))).type.toBe<
+      Layer<LanguageModel.LanguageModel, LlmConfigFile.FileError | ConfigError, HttpClient | FileSystem | Path>
+    >()
   })
 })
 
