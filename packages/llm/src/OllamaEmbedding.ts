@@ -18,6 +18,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Embedding from "./internal/embedding.ts"
 import * as Exchange from "./internal/exchange.ts"
+import { opt } from "./internal/field.ts"
 import * as OllamaApi from "./internal/ollamaApi.ts"
 import * as Setting from "./internal/setting.ts"
 import type { Options as ProviderOptions } from "./OllamaProvider.ts"
@@ -36,8 +37,6 @@ export interface Options
 
 /** The model that is asked when none is named. */
 export const defaultModel = "nomic-embed-text"
-
-const opt = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
 
 const Response = Schema.Struct({
   error: opt(Schema.Unknown),

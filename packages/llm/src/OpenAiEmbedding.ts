@@ -18,6 +18,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Embedding from "./internal/embedding.ts"
 import * as Exchange from "./internal/exchange.ts"
+import { opt } from "./internal/field.ts"
 import * as OpenAiApi from "./internal/openAiApi.ts"
 import * as Setting from "./internal/setting.ts"
 import type { Options as ProviderOptions } from "./OpenAiProvider.ts"
@@ -33,8 +34,6 @@ export interface Options
   /** How many texts go into one request at most. Defaults to 256. */
   readonly batchSize?: number | undefined
 }
-
-const opt = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
 
 const Response = Schema.Struct({
   error: opt(Schema.Unknown),

@@ -7,12 +7,12 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Thinking from "./anthropicThinking.ts"
 import type { Errors as ProtocolErrors } from "./exchange.ts"
+import { isPresent, opt } from "./field.ts"
 
 // -----------------------------------------------------------------------------
 // Models: compatible servers leave fields out, so every one is optional that can be missed
 // -----------------------------------------------------------------------------
 
-export const opt = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
 export const Text = opt(Schema.String)
 export const Count = opt(Schema.Finite)
 
@@ -50,8 +50,6 @@ export const Message = Schema.Struct({
   usage: opt(Usage)
 })
 export type Message = typeof Message.Type
-
-export const isPresent = <A>(value: A | null | undefined): value is A => value !== null && value !== undefined
 
 // -----------------------------------------------------------------------------
 // What both forms share

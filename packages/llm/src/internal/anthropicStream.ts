@@ -10,21 +10,10 @@ import * as Schema from "effect/Schema"
 import type { Machine, Step, Writer } from "./answer.ts"
 import { done, failed, machine, more, reader } from "./answer.ts"
 import type { Errors, Origin } from "./anthropicResponse.ts"
-import {
-  Block,
-  Count,
-  isPresent,
-  Message,
-  opt,
-  refusal,
-  StopDetails,
-  Text,
-  toFinish,
-  toMetadata,
-  Usage
-} from "./anthropicResponse.ts"
+import { Block, Count, Message, refusal, StopDetails, Text, toFinish, toMetadata, Usage } from "./anthropicResponse.ts"
 import * as Thinking from "./anthropicThinking.ts"
 import * as Decoder from "./decoder.ts"
+import { isPresent, opt } from "./field.ts"
 import { toParams } from "./toolParams.ts"
 
 const Event = Schema.Struct({

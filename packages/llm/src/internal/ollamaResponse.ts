@@ -10,8 +10,8 @@ import type { Machine, Step, Writer } from "./answer.ts"
 import { done, failed, machine, more, reader } from "./answer.ts"
 import * as Decoder from "./decoder.ts"
 import type { Errors } from "./exchange.ts"
+import { isPresent, opt } from "./field.ts"
 
-const opt = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
 const Text = opt(Schema.String)
 const Count = opt(Schema.Finite)
 
@@ -34,8 +34,6 @@ export const Line = Schema.Struct({
 export type Line = typeof Line.Type
 
 const decodeLine = reader(Line)
-const isPresent = <A>(value: A | null | undefined): value is A => value !== null && value !== undefined
-
 const toFinishReason = (reason: string | null | undefined, calls: number): Response.FinishReason => {
   switch (reason) {
     case "length":

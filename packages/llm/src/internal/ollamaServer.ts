@@ -13,6 +13,7 @@ import { detail } from "../ProviderFailure.ts"
 import { isJson } from "./answer.ts"
 import * as Decoder from "./decoder.ts"
 import * as Exchange from "./exchange.ts"
+import { opt } from "./field.ts"
 
 /** A server, and the model that it is asked for. */
 export interface Server {
@@ -22,8 +23,6 @@ export interface Server {
   readonly exchange: Exchange.Exchange
   readonly request: Address["request"]
 }
-
-const opt = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
 
 const Version = Schema.Struct({ version: Schema.String })
 const Tags = Schema.Struct({ models: Schema.Array(Schema.Struct({ name: Schema.String })) })

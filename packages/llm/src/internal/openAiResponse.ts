@@ -14,13 +14,13 @@ import { done, failed, isTerminator, machine, more, reader } from "./answer.ts"
 import type { Event } from "./decoder.ts"
 import * as Decoder from "./decoder.ts"
 import type { Errors } from "./exchange.ts"
+import { isPresent, opt } from "./field.ts"
 import { toParams } from "./toolParams.ts"
 
 // -----------------------------------------------------------------------------
 // Models: every field that some server leaves out or sends as null is optional
 // -----------------------------------------------------------------------------
 
-const opt = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
 const Text = opt(Schema.String)
 const Count = opt(Schema.Finite)
 
@@ -81,8 +81,6 @@ export const Completion = Schema.Struct({
 export type Completion = typeof Completion.Type
 
 const decodeChunk = reader(Chunk)
-const isPresent = <A>(value: A | null | undefined): value is A => value !== null && value !== undefined
-
 // -----------------------------------------------------------------------------
 // What both forms share
 // -----------------------------------------------------------------------------
