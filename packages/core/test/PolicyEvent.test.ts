@@ -186,6 +186,18 @@ describe("warnings", () => {
       deepStrictEqual(yield* warn({ isRetryable: false }), [])
     }))
 
+  it.effect("do not break the call when the error has no words for itself", () =>
+    Effect.gen(function*() {
+      const mute = {
+        get message(): string {
+          throw new Error("no words")
+        }
+      }
+      const { exit, logs } = yield* watch(Retry.retry(Effect.fail(mute), { times: 1, backoff }))
+      deepStrictEqual(logs, [])
+      deepStrictEqual(exit, Exit.fail(mute))
+    }))
+
   it.effect("do not invent a number of attempts where there is none", () =>
     Effect.gen(function*() {
       const logs = yield* warn("down", { times: Infinity, maxElapsed: "1 second", backoff })

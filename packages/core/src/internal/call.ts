@@ -37,7 +37,7 @@ import type { Hedge } from "./hedge.ts"
 import { hintOfExit } from "./hint.ts"
 import * as Observers from "./observers.ts"
 import type { RateLimits } from "./rateLimit.ts"
-import { logRetry } from "./report.ts"
+import { reportRetry } from "./report.ts"
 import { stopBudget, stopDeadline, stopSchedule, stopTimeout, stopTimes } from "./retry.ts"
 
 /** The compiled parts of a policy. Durations are in milliseconds; a part that is absent costs nothing. */
@@ -447,7 +447,8 @@ class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> implements 
     const event = { _tag: "RetryScheduled", ...this.origin(), delay, of: (retry?.times ?? 0) + 1, error } as const
     this.tell(event)
     if (retry?.onRetry !== undefined && !this.isInterrupted) Observers.tell<RetryScheduled>([retry.onRetry], event)
-    return this.within(logRetry(event), () => this.sleep(delay))
+    const log = reportRetry(this.fiber, event)
+    return log === undefined ? this.sleep(delay) : this.within(log, () => this.sleep(delay))
   }
 
   sleep(delay: number): Rest<A, E, R, SE, SR> {

@@ -3,6 +3,9 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Predicate from "effect/Predicate"
 import type { RetryScheduled } from "../PolicyEvent.ts"
 
@@ -19,20 +22,33 @@ export const describe = (error: unknown): string => {
   return words.replaceAll(/\s+/g, " ") || "an error without a message"
 }
 
-/** Logs a retry and notes it on the current span, if there is one. */
-export const logRetry = (event: RetryScheduled): Effect.Effect<void> =>
-  Effect.withFiber((fiber) => {
+/**
+ * Notes a retry on the current span, if there is one, and says how to log it, if anybody reads warnings. Where neither
+ * is so, no words are made.
+ */
+export const reportRetry = (
+  fiber: Fiber.Fiber<unknown, unknown>,
+  event: RetryScheduled
+): Effect.Effect<void> | undefined => {
+  const { minimumLogLevel, span } = fiber.cache
+  const noted = span !== undefined && span._tag === "Span" ? span : undefined
+  const isLogged = LogLevel.isLessThanOrEqualTo(minimumLogLevel, "Warn") &&
+    fiber.getRef(Logger.CurrentLoggers).size > 0
+  if (!isLogged && noted === undefined) return undefined
+  try {
     const error = describe(event.error)
-    const span = fiber.cache.span
-    if (span !== undefined && span._tag === "Span") {
-      span.event("holdfast.retry", BigInt(event.at) * 1_000_000n, {
-        "holdfast.policy": event.policy,
-        "holdfast.attempt": event.attempt,
-        "holdfast.delay_ms": event.delay,
-        "holdfast.error": error
-      })
-    }
+    noted?.event("holdfast.retry", BigInt(event.at) * 1_000_000n, {
+      "holdfast.policy": event.policy,
+      "holdfast.attempt": event.attempt,
+      "holdfast.delay_ms": event.delay,
+      "holdfast.error": error
+    })
+    if (!isLogged) return undefined
     const of = event.of === Infinity ? "" : ` of ${event.of}`
     const delay = Duration.format(Duration.millis(Math.round(event.delay)))
     return Effect.logWarning(`${event.policy}: attempt ${event.attempt}${of} failed, next in ${delay}: ${error}`)
-  })
+  } catch {
+    // An error whose message throws must not break the call either.
+    return undefined
+  }
+}
