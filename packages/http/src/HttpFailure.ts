@@ -167,7 +167,9 @@ export class HttpFailure extends Data.TaggedError("HttpFailure")<{
   readonly requestWritten: boolean
   readonly cause?: unknown
 }> {
-  readonly [TypeId] = TypeId
+  get [TypeId](): typeof TypeId {
+    return TypeId
+  }
 
   override get message(): string {
     return this.reason.message

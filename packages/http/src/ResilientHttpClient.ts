@@ -15,8 +15,7 @@
  * When it hurts: two retries around one another multiply. Take out `retryTransient` of the caller, and `maxRetries` of
  * an SDK, when this layer is below. One of these clients around another is refused when both retry.
  */
-import type { FromReason } from "@holdfast/core/PolicyError"
-import { isPolicyError } from "@holdfast/core/PolicyError"
+import type { FromReason, PolicyError } from "@holdfast/core/PolicyError"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
@@ -25,7 +24,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
-import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
@@ -107,28 +106,21 @@ const compile = (
   })
 
 const exact = <O>(live: Live): Of<O> =>
-  marked(
-    live,
-    HttpClient.makeWith<never, never, Failure | PolicyFailure<O>, never>(
-      // The reasons are those of the parts that are there: the types of the options say which.
-      Effect.flatMap((request) =>
-        live.current.run(request) as Effect.Effect<HttpClientResponse, Failure | PolicyFailure<O>>
-      ),
-      (request) => live.current.prepare(request)
-    )
-  )
+  // The reasons are those of the parts that are there: the types of the options say which.
+  client(live, (error) => error as PolicyFailure<O>)
 
 /** The same client with the error type that everyone expects. */
-const standard = (live: Live): HttpClient.HttpClient =>
+const standard = (live: Live): HttpClient.HttpClient => client(live, (error, request) => transportError(request, error))
+
+const client = <E>(
+  live: Live,
+  own: (error: PolicyError, request: HttpClientRequest) => E
+): HttpClient.HttpClient.With<Failure | E> =>
   marked(
     live,
-    HttpClient.makeWith<never, never, Failure, never>(
-      Effect.flatMap((request) =>
-        Effect.mapError(live.current.run(request), (error) =>
-          isPolicyError(error) ? transportError(request, error) : error)
-      ),
-      (request) =>
-        live.current.prepare(request)
+    HttpClient.makeWith<never, never, Failure | E, never>(
+      Effect.flatMap((request) => live.current.run(request, own)),
+      (request) => live.current.prepare(request)
     )
   )
 

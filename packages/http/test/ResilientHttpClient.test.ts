@@ -19,6 +19,7 @@ import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import { inspect } from "node:util"
 import { play } from "./Play.ts"
 
 const { chunked, cut, fail, respond, stalled } = TestTransport
@@ -489,6 +490,39 @@ describe("ResilientHttpClient", () => {
         respond(200),
         respond(200)
       ], options))))
+
+    it.effect("lets observers see an HttpFailure, which holds neither the request nor the response", () =>
+      Effect.gen(function*() {
+        const { events } = yield* play(HttpClient.get("http://localhost/", { headers: { "x-key": secret } }))
+        const failures = events.flatMap((event) => event._tag === "AttemptFailed" ? [event.error] : [])
+        for (const error of failures) {
+          assert.isTrue(HttpFailure.isHttpFailure(error) && error instanceof HttpFailure.HttpFailure)
+          assert.isTrue(error instanceof Error)
+          assert.notInclude(inspect(error, { depth: Infinity, showHidden: true }), secret)
+        }
+        assert.deepStrictEqual(failures.map(String), [
+          "HttpFailure: The server answered 503",
+          "HttpFailure: The connection ended before the response (ECONNRESET)"
+        ])
+        assert.deepStrictEqual(JSON.parse(JSON.stringify(failures)), [
+          {
+            _tag: "HttpFailure",
+            phase: "headers",
+            requestWritten: true,
+            reason: { _tag: "StatusFailure", status: 503, retryAfter: { _id: "Duration", _tag: "Millis", millis: 5000 } }
+          },
+          {
+            _tag: "HttpFailure",
+            phase: "headers",
+            requestWritten: true,
+            reason: { _tag: "ConnectionReset", isRetryable: true, code: "ECONNRESET" }
+          }
+        ])
+      }).pipe(Effect.provide(over([
+        respond(503, { headers: { "retry-after": "5", "x-key": secret } }),
+        fail("ConnectionReset"),
+        respond(200)
+      ]))))
 
     it.effect("shows no secret in the error, the events and the log", () =>
       Effect.gen(function*() {

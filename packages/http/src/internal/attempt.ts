@@ -3,7 +3,6 @@
  * that one loop with one counter sees both.
  */
 import * as Deadline from "@holdfast/core/Deadline"
-import type { RetryScheduled } from "@holdfast/core/PolicyEvent"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -12,68 +11,18 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as HttpBody from "effect/http/HttpBody"
 import type * as HttpClient from "effect/http/HttpClient"
-import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as HttpClientResponse from "effect/http/HttpClientResponse"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import * as HttpFailure from "../HttpFailure.ts"
 import * as HttpPolicy from "../HttpPolicy.ts"
+import { AttemptFailure } from "./attemptFailure.ts"
 import { type BodyResponse, contentLength, highWater } from "./bodyResponse.ts"
 import { Resends } from "./clientSpan.ts"
 import { DeadlineResponse } from "./deadlineResponse.ts"
 import type { OriginPauses } from "./originPauses.ts"
-import { shouldRetry } from "./retryHints.ts"
 import { StreamResponse } from "./streamResponse.ts"
 
-type Failure = HttpClientError.HttpClientError
+type AnyFiber = Fiber.Fiber<unknown, unknown>
 type Request = HttpClientRequest.HttpClientRequest
-
-/** What an attempt ended with, if that was no success: what the caller gets when it was the last. */
-type Outcome =
-  | { readonly _tag: "Response"; readonly response: BodyResponse }
-  | { readonly _tag: "Error"; readonly error: Failure }
-
-type Facts = Pick<HttpFailure.HttpFailure, "reason" | "phase" | "requestWritten" | "cause">
-
-/** The failure of an attempt, as the policy and its observers see it. */
-export class AttemptFailure extends HttpFailure.HttpFailure {
-  declare readonly outcome: Outcome
-  declare readonly attempt: HttpPolicy.Attempt
-  declare readonly call: Call
-
-  static make(facts: Facts, call: Call, outcome: Outcome): AttemptFailure {
-    const { cause, phase, reason, requestWritten } = facts
-    const self = withoutStack(() =>
-      new AttemptFailure({ reason, phase, requestWritten, ...(cause === undefined ? undefined : { cause }) })
-    )
-    const response = outcome._tag === "Response" ? outcome.response : undefined
-    const attempt: HttpPolicy.Attempt = {
-      request: call.request,
-      failure: self,
-      transientResponse: response !== undefined,
-      invited: response !== undefined && shouldRetry(response.headers) === true,
-      bodySpent: call.bodySpent
-    }
-    // Not enumerable: what is logged of the failure must not hold the request and the response.
-    Object.defineProperties(self, { outcome: { value: outcome }, attempt: { value: attempt }, call: { value: call } })
-    return self
-  }
-
-  /** What the server has asked of this call, or the rest of what it has asked of another in the meantime. */
-  override get retryAfter(): Duration.Duration | undefined {
-    const own = super.retryAfter
-    const { pause } = this.call
-    return pause === 0 ? own : Duration.max(own ?? Duration.zero, Duration.millis(pause))
-  }
-}
-
-/** Frees the connection of an attempt as soon as it is certain that another follows. */
-export const freeOnRetry = ({ error }: RetryScheduled): void => {
-  if (!(error instanceof AttemptFailure)) return
-  const { call, outcome } = error
-  if (outcome._tag === "Response") call.discard(outcome.response)
-}
 
 /** What a policy says of every call that it takes. Times are in milliseconds. */
 export interface Rules {
@@ -100,10 +49,8 @@ export class Call {
   private readonly rules: Rules
   private readonly pauses: OriginPauses
   private readonly origin: string | undefined
-  private readonly fiber: Fiber.Fiber<unknown, unknown>
+  private readonly fiber: AnyFiber
   private readonly sent: Request
-  /** When the call began, if its time is bounded. */
-  private readonly startedAt: number
   private sends = 0
   private discarding: Fiber.Fiber<void> | undefined = undefined
   /** What the legs of a race were answered. All but the response that comes out are given up. */
@@ -114,7 +61,7 @@ export class Call {
     rules: Rules,
     pauses: OriginPauses,
     origin: string | undefined,
-    fiber: Fiber.Fiber<unknown, unknown>,
+    fiber: AnyFiber,
     request: Request
   ) {
     this.inner = inner
@@ -122,7 +69,6 @@ export class Call {
     this.pauses = pauses
     this.origin = origin
     this.fiber = fiber
-    this.startedAt = rules.total === undefined ? 0 : fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
     this.request = request
     const { parts } = rules
     const replayable = parts.streamBody === "replayable" || HttpPolicy.isReplayable(request.body)
@@ -133,24 +79,19 @@ export class Call {
 
   /** One attempt: waits until the connection of the one before is free, and sends. */
   attempt(): Effect.Effect<BodyResponse, AttemptFailure> {
-    return Effect.suspend(() => {
+    return Effect.withFiber((fiber: AnyFiber) => {
       const before = this.discarding
-      if (before === undefined) return this.send()
+      if (before === undefined) return this.send(fiber)
       return Effect.flatMap(Fiber.await(before), () => {
         this.discarding = undefined
-        return this.send()
+        return this.send(fiber)
       })
     })
   }
 
   /** How long the origin has asked not to be called, in milliseconds from now. */
   get pause(): number {
-    if (this.pauses.isEmpty) return 0
-    return this.pauses.left(
-      this.origin,
-      this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(),
-      this.rules.longestPause
-    )
+    return this.pauses.isEmpty ? 0 : this.pauses.left(this.origin, this.now(), this.rules.longestPause)
   }
 
   /** Ends what is left to do when the call is over. */
@@ -161,14 +102,6 @@ export class Call {
     if (lost.length === 0) return stop
     const cancel = Effect.forEach(lost, (answer) => answer.cancel, { concurrency: "unbounded", discard: true })
     return stop === undefined ? cancel : Effect.andThen(stop, cancel)
-  }
-
-  /** A response whose body is held to the deadline of the call. */
-  bounded(response: BodyResponse): BodyResponse {
-    const { total } = this.rules
-    return total === undefined || response.isComplete
-      ? response
-      : new DeadlineResponse(response, total, Math.min(this.startedAt + total, this.fiber.getRef(Deadline.Deadline)))
   }
 
   /** Frees the connections of what failed before another attempt begins. */
@@ -183,70 +116,67 @@ export class Call {
     }
   }
 
-  private send(): Effect.Effect<BodyResponse, AttemptFailure> {
+  private send(fiber: AnyFiber): Effect.Effect<BodyResponse, AttemptFailure> {
     const resends = this.sends++
-    const { attemptHeader, deadlineHeader, parts } = this.rules
-    const sending = deadlineHeader !== undefined
-      ? Effect.withFiber<HttpClientResponse.HttpClientResponse, Failure>((fiber) =>
-        this.inner.execute(counted(this.timed(fiber, deadlineHeader), attemptHeader, resends))
-      )
-      : this.inner.execute(counted(this.sent, attemptHeader, resends))
+    const sending = this.inner.execute(this.headed(fiber, resends))
     return Effect.matchEffect(resends === 0 ? sending : Effect.provideService(sending, Resends, resends), {
-      onSuccess: (inner) => {
-        const response = StreamResponse.wrap(inner)
-        if (HttpPolicy.isTransient(response, parts)) return this.transient(response)
-        return response.isComplete || parts.commit === "head"
-          ? Effect.succeed(this.answered(response))
-          : this.committed(response)
-      },
-      onFailure: (error) => this.failed(error)
+      onSuccess: (response) => this.received(fiber, StreamResponse.wrap(response)),
+      onFailure: (error) => Effect.fail(AttemptFailure.lost(this, error))
     })
   }
 
-  /** The request, with how long an answer to it is of use: `fiber` is the attempt's, which sees the policy's deadline. */
-  private timed(fiber: Fiber.Fiber<unknown, unknown>, header: string): Request {
-    const left = fiber.getRef(Deadline.Deadline) - fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-    const millis = Math.floor(Math.max(0, Math.min(left, this.rules.attempt ?? Infinity)))
-    return millis === Infinity ? this.sent : HttpClientRequest.setHeader(this.sent, header, String(millis))
+  /** The request, with what each attempt says of itself. */
+  private headed(fiber: AnyFiber, resends: number): Request {
+    const { attempt, attemptHeader, deadlineHeader } = this.rules
+    let request = this.sent
+    if (deadlineHeader !== undefined) {
+      // How long an answer is of use.
+      const left = Math.min(fiber.getRef(Deadline.Deadline) - this.now(), attempt ?? Infinity)
+      const millis = Math.floor(Math.max(0, left))
+      if (millis < Infinity) request = HttpClientRequest.setHeader(request, deadlineHeader, String(millis))
+    }
+    return attemptHeader === undefined || resends === 0
+      ? request
+      : HttpClientRequest.setHeader(request, attemptHeader, String(resends))
   }
 
-  private answered(response: BodyResponse): BodyResponse {
-    const answer = this.bounded(response)
+  private received(fiber: AnyFiber, response: BodyResponse): Effect.Effect<BodyResponse, AttemptFailure> {
+    const { parts } = this.rules
+    if (HttpPolicy.isTransient(response, parts)) return this.refused(fiber, response)
+    return response.isComplete || parts.commit === "head"
+      ? Effect.succeed(this.answered(fiber, response))
+      : this.committed(fiber, response)
+  }
+
+  private refused(fiber: AnyFiber, response: BodyResponse): Effect.Effect<never, AttemptFailure> {
+    const now = this.now()
+    const hint = HttpPolicy.retryAfter(response.headers, now)
+    if (hint !== undefined) this.pauses.ask(this.origin, now, Duration.toMillis(hint))
+    return Effect.fail(AttemptFailure.answered(this, this.answered(fiber, response), hint))
+  }
+
+  /** Waits until a failure of the body would be the caller's to see. */
+  private committed(fiber: AnyFiber, response: BodyResponse): Effect.Effect<BodyResponse, AttemptFailure> {
+    const length = contentLength(response.headers)
+    const wanted = length !== undefined && length <= highWater ? highWater : 1
+    return Effect.mapBoth(response.buffered(wanted), {
+      onSuccess: () => this.answered(fiber, response),
+      onFailure: (error) => AttemptFailure.lost(this, error)
+    })
+  }
+
+  /** What the caller gets: a body that is still to come is held to the deadline of the call, which its attempts see. */
+  private answered(fiber: AnyFiber, response: BodyResponse): BodyResponse {
+    const { total } = this.rules
+    const answer = total === undefined || response.isComplete
+      ? response
+      : new DeadlineResponse(response, total, fiber.getRef(Deadline.Deadline))
     this.answers?.push(answer)
     return answer
   }
 
-  /** Waits until a failure of the body would be the caller's to see. */
-  private committed(response: BodyResponse): Effect.Effect<BodyResponse, AttemptFailure> {
-    const length = contentLength(response.headers)
-    const wanted = length !== undefined && length <= highWater ? highWater : 1
-    return Effect.matchEffect(response.buffered(wanted), {
-      onSuccess: () => Effect.succeed(this.answered(response)),
-      onFailure: (error) => this.failed(error)
-    })
-  }
-
-  private transient(response: BodyResponse): Effect.Effect<never, AttemptFailure> {
-    this.answers?.push(response)
-    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      const retryAfter = HttpPolicy.retryAfter(response.headers, now)
-      if (retryAfter !== undefined) this.pauses.ask(this.origin, now, Duration.toMillis(retryAfter))
-      const { status } = response
-      const reason = withoutStack(() => new HttpFailure.StatusFailure({ status, retryAfter, excerpt: undefined }))
-      const facts = { reason, phase: "headers", requestWritten: true, cause: undefined } as const
-      return Effect.fail(AttemptFailure.make(facts, this, { _tag: "Response", response }))
-    })
-  }
-
-  private failed(error: Failure): Effect.Effect<never, AttemptFailure> {
-    const facts = Option.getOrElse(HttpFailure.fromClientError(error), (): Facts => ({
-      // The request could not be built: the same request never can.
-      reason: new HttpFailure.ProtocolError({ code: error.reason._tag }),
-      phase: "headers",
-      requestWritten: false,
-      cause: error
-    }))
-    return Effect.fail(AttemptFailure.make(facts, this, { _tag: "Error", error }))
+  private now(): number {
+    return this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
   }
 
   /** The request, with a body that tells when something is read from it. */
@@ -276,20 +206,5 @@ export class Call {
 const responseOf = (exit: Exit.Exit<BodyResponse, unknown>): BodyResponse | undefined => {
   if (Exit.isSuccess(exit)) return exit.value
   const error = exit.cause.reasons.find(Cause.isFailReason)?.error
-  return error instanceof AttemptFailure && error.outcome._tag === "Response" ? error.outcome.response : undefined
-}
-
-/** The request, with how many attempts went before it. */
-const counted = (request: Request, header: string | undefined, resends: number): Request =>
-  header === undefined || resends === 0 ? request : HttpClientRequest.setHeader(request, header, String(resends))
-
-/** Makes an error that decides and is not thrown: where it was made says nothing, and tracing that takes long. */
-const withoutStack = <E extends Error>(make: () => E): E => {
-  const { stackTraceLimit } = Error
-  Error.stackTraceLimit = 0
-  try {
-    return make()
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit
-  }
+  return error instanceof AttemptFailure ? error.response : undefined
 }

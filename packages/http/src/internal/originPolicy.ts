@@ -7,6 +7,7 @@ import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
 import * as Hedge from "@holdfast/core/Hedge"
 import * as Policy from "@holdfast/core/Policy"
 import type { PolicyError } from "@holdfast/core/PolicyError"
+import type { RetryScheduled } from "@holdfast/core/PolicyEvent"
 import * as RateLimit from "@holdfast/core/RateLimit"
 import * as Retry from "@holdfast/core/Retry"
 import * as RetryBudget from "@holdfast/core/RetryBudget"
@@ -15,7 +16,8 @@ import * as Effect from "effect/Effect"
 import type * as HttpFailure from "../HttpFailure.ts"
 import * as HttpPolicy from "../HttpPolicy.ts"
 import { positiveMillis } from "./argument.ts"
-import { type AttemptFailure, type Call, freeOnRetry, type Rules } from "./attempt.ts"
+import type { Call, Rules } from "./attempt.ts"
+import { AttemptFailure } from "./attemptFailure.ts"
 import type { BodyResponse } from "./bodyResponse.ts"
 import type { KeptParts } from "./keptParts.ts"
 import { ByOrigin, OriginBudgets } from "./originBudgets.ts"
@@ -135,8 +137,9 @@ export const compile = (
           ...retry,
           budget,
           while: decide,
-          onRetry: (event: Parameters<typeof freeOnRetry>[0]) => {
-            freeOnRetry(event)
+          onRetry: (event: RetryScheduled) => {
+            // The connection is free as soon as it is certain that another attempt follows.
+            if (event.error instanceof AttemptFailure) event.error.discard()
             retry.onRetry?.(event)
           }
         }

@@ -5,18 +5,22 @@
 import * as Deadline from "@holdfast/core/Deadline"
 import { DeadlineExceeded, PolicyError } from "@holdfast/core/PolicyError"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Headers from "effect/http/Headers"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
-import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Random from "effect/Random"
 import { defaultName as defaultDeadlineHeader } from "../DeadlineHeader.ts"
 import type * as HttpPolicy from "../HttpPolicy.ts"
 import { headerName } from "./argument.ts"
-import { AttemptFailure, Call } from "./attempt.ts"
+import { Call } from "./attempt.ts"
+import { AttemptFailure } from "./attemptFailure.ts"
 import { Endpoints, refuseHedge } from "./endpoints.ts"
 import { KeptParts } from "./keptParts.ts"
 import { OriginPauses } from "./originPauses.ts"
@@ -24,9 +28,12 @@ import { type Common, compile, type OriginPolicy } from "./originPolicy.ts"
 import * as RequestDefaults from "./requestDefaults.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
-type Run = (
-  request: Request
-) => Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError | PolicyError>
+type Response = HttpClientResponse.HttpClientResponse
+type Failure = HttpClientError.HttpClientError
+
+/** What the caller sees of an error of the policy itself. */
+type Own<E> = (error: PolicyError, request: Request) => E
+type Run = <E>(request: Request, own: Own<E>) => Effect.Effect<Response, E | Failure>
 
 /** The compiled options of a client. */
 export interface Compiled {
@@ -73,26 +80,21 @@ export const compileClient = (
     pauses.longest = Math.max(...policies.map(({ rules }) => rules.longestPause))
     const isKeyed = (policy: OriginPolicy) => policy.parts.idempotencyKey === "auto"
 
-    const run: Run = (request) =>
-      Effect.withFiber((fiber) => {
+    const run: Run = <E>(request: Request, own: Own<E>) =>
+      Effect.withFiber((fiber): Effect.Effect<Response, E | Failure> => {
         const policy = policyOf(request)
         const { rules } = policy
         const origin = RequestDefaults.originOf(request.url)
         if (!pauses.isEmpty) {
           const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
           const wait = pauses.left(origin, now, rules.longestPause)
-          if (wait > 0) return later(wait, rules.total, fiber, run(request))
+          if (wait > 0) return later(wait, rules.total, fiber, run(request, own), (error) => own(error, request))
         }
         const call = new Call(inner, rules, pauses, origin, fiber, request)
         return Effect.catch(
           Effect.onExitPrimitive(policy.run(call, origin), (exit) => call.close(exit)),
-          (failure): ReturnType<Run> => {
-            if (!(failure instanceof AttemptFailure)) return Effect.fail(failure)
-            const { outcome } = failure
-            return outcome._tag === "Response"
-              ? Effect.succeed(call.bounded(outcome.response))
-              : Effect.fail(outcome.error)
-          }
+          (failure): Effect.Effect<Response, E | Failure> =>
+            failure instanceof AttemptFailure ? failure.outcome : Effect.fail(own(failure, request))
         )
       })
 
@@ -101,7 +103,7 @@ export const compileClient = (
         defaults,
         policies.some(isKeyed) ? (request) => isKeyed(policyOf(request)) : undefined
       ),
-      run: RequestDefaults.keepSecrets(defaults, run),
+      run: keepSecrets(defaults, run),
       retries: policies.some(({ retries }) => retries),
       kept
     }
@@ -122,12 +124,13 @@ const located = (at: string, defect: unknown): unknown =>
  * Begins a call after the pause that its origin has asked for, and up to a tenth later by chance, or fails at once if
  * its total leaves no time for it.
  */
-const later = (
+const later = <E>(
   pause: number,
   total: number | undefined,
   fiber: Fiber.Fiber<unknown, unknown>,
-  call: ReturnType<Run>
-): ReturnType<Run> => {
+  call: Effect.Effect<Response, E | Failure>,
+  own: (error: PolicyError) => E
+): Effect.Effect<Response, E | Failure> => {
   const wait = Math.ceil(pause * (1 + fiber.getRef(Random.Random).nextDoubleUnsafe() / 10))
   const delayed = Effect.andThen(Effect.sleep(wait), call)
   // A deadline from outside ends the wait by itself.
@@ -136,5 +139,32 @@ const later = (
   const deadline = Math.min(fiber.getRef(Deadline.Deadline), now + total)
   if (now + wait < deadline) return Effect.provideService(delayed, Deadline.Deadline, deadline)
   const left = Duration.millis(Math.max(0, deadline - now))
-  return Effect.fail(new PolicyError({ reason: new DeadlineExceeded({ deadline: left, phase: "queue" }) }))
+  return Effect.fail(own(new PolicyError({ reason: new DeadlineExceeded({ deadline: left, phase: "queue" }) })))
 }
+
+/**
+ * Keeps configured secrets to the origin that they are for. A redirect comes through here once more with the headers of
+ * the first request: Effect's `followRedirects` drops `authorization` and `cookie` by name, and knows no others.
+ */
+const keepSecrets = ({ baseUrl, secrets }: RequestDefaults.RequestDefaults, run: Run): Run => {
+  if (secrets.length === 0) return run
+  const home = baseUrl === undefined ? undefined : RequestDefaults.originOf(baseUrl)
+  return (request, own) => {
+    const foreign = home !== undefined && RequestDefaults.originOf(request.url) !== home
+    const kept = foreign ? HttpClientRequest.updateHeaders(request, Headers.removeMany(secrets)) : request
+    return Effect.updateService(
+      withoutOwnRedirects(run(kept, own)),
+      Headers.CurrentRedactedNames,
+      (names) => [...names, ...secrets]
+    )
+  }
+}
+
+/** Keeps `fetch` from following redirects below this client, with secrets that it knows nothing of. */
+const withoutOwnRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) => {
+    const init = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit)
+    return init?.redirect === "error"
+      ? effect
+      : Effect.provideService(effect, FetchHttpClient.RequestInit, { ...init, redirect: "manual" })
+  })

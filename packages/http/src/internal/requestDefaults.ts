@@ -1,10 +1,8 @@
 /**
  * What is done to a request once, before its first attempt and before any redirect: base URL, default headers and the
- * idempotency key. And what keeps the secrets among those headers to the origin that they are for.
+ * idempotency key.
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -16,7 +14,16 @@ import { uuid } from "./uuid.ts"
 type Request = HttpClientRequest.HttpClientRequest
 
 /** The origin of a URL, in lower case; of one that is relative or not of HTTP there is none. */
-export const originOf = (url: string): string | undefined => /^https?:\/\/[^/?#]*/i.exec(url)?.[0].toLowerCase()
+export const originOf = (url: string): string | undefined => {
+  if (url.startsWith(last.spelling) && url[last.spelling.length] === "/") return last.origin
+  const spelling = /^https?:\/\/[^/?#]*/i.exec(url)?.[0]
+  if (spelling === undefined) return undefined
+  last = { spelling, origin: spelling.toLowerCase() }
+  return last.origin
+}
+
+/** Most calls go to the origin that the call before went to. */
+let last = { spelling: "http://", origin: "http://" }
 
 /** Throws a `RangeError` for what cannot stand before a path. */
 export const checkBaseUrl = (where: string, baseUrl: string): void => {
@@ -77,33 +84,3 @@ export const prepare = (
 
 const needsKey = (request: Request): boolean =>
   (request.method === "POST" || request.method === "PATCH") && !("idempotency-key" in request.headers)
-
-/**
- * Keeps configured secrets to the origin that they are for. A redirect comes through here once more with the headers of
- * the first request: Effect's `followRedirects` drops `authorization` and `cookie` by name, and knows no others.
- */
-export const keepSecrets = <A, E>(
-  { baseUrl, secrets }: RequestDefaults,
-  run: (request: Request) => Effect.Effect<A, E>
-): (request: Request) => Effect.Effect<A, E> => {
-  if (secrets.length === 0) return run
-  const home = baseUrl === undefined ? undefined : originOf(baseUrl)
-  return (request) => {
-    const foreign = home !== undefined && originOf(request.url) !== home
-    const kept = foreign ? HttpClientRequest.updateHeaders(request, Headers.removeMany(secrets)) : request
-    return Effect.updateService(
-      withoutOwnRedirects(run(kept)),
-      Headers.CurrentRedactedNames,
-      (names) => [...names, ...secrets]
-    )
-  }
-}
-
-/** Keeps `fetch` from following redirects below this client, with secrets that it knows nothing of. */
-const withoutOwnRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.withFiber((fiber) => {
-    const init = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit)
-    return init?.redirect === "error"
-      ? effect
-      : Effect.provideService(effect, FetchHttpClient.RequestInit, { ...init, redirect: "manual" })
-  })
