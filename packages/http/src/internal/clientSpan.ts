@@ -110,6 +110,20 @@ const addHeaders = (
   for (const name in headers) {
     if (!filter(name, phase)) continue
     const value = Headers.isRedactedName(name, redacted) ? "<redacted>" : headers[name]
-    span.attribute(`http.${phase}.header.${name}`, value)
+    span.attribute(attributeOf(phase, name), value)
   }
 }
+
+/** The attribute of a header. Most headers are the same few, and their attributes are not put together each time. */
+const attributeOf = (phase: "request" | "response", name: string): string => {
+  const known = attributes[phase].get(name)
+  if (known !== undefined) return known
+  const attribute = `http.${phase}.header.${name}`
+  if (attributes[phase].size < maxAttributes) attributes[phase].set(name, attribute)
+  return attribute
+}
+
+const attributes = { request: new Map<string, string>(), response: new Map<string, string>() }
+
+/** How many are remembered: servers name headers as they like. */
+const maxAttributes = 256
