@@ -27,6 +27,7 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as HttpPolicy from "./HttpPolicy.ts"
 import { transportError } from "./internal/bodyResponse.ts"
@@ -245,7 +246,8 @@ const orConfigError = <A, R>(self: Effect.Effect<A, never, R>): Effect.Effect<A,
  * rate limit begins anew.
  *
  * Options that cannot be right change nothing, and a warning says why; the first ones are a `RangeError`. When the
- * stream ends or fails, the client stays as it is; if it fails before its first options, so does the layer.
+ * stream ends or fails, the client stays as it is; if it fails before its first options, so does the layer. The client
+ * below stays what it was: the options of a pool cannot change while it is used.
  *
  * ```ts import.meta.vitest
  * import { ResilientHttpClient } from "@holdfast/http"
@@ -276,7 +278,12 @@ const orConfigError = <A, R>(self: Effect.Effect<A, never, R>): Effect.Effect<A,
 export const layerReloading = <E, R>(
   changes: Stream.Stream<HttpPolicy.Options, E, R>
 ): Layer.Layer<HttpClient.HttpClient | ResilientHttpClient, E, HttpClient.HttpClient | R> =>
-  Layer.effectContext(Effect.gen(function*() {
+  Layer.effectContext(Effect.map(overChanges(changes), provides))
+
+const overChanges = <E, R>(
+  changes: Stream.Stream<HttpPolicy.Options, E, R>
+): Effect.Effect<Live, E, HttpClient.HttpClient | R | Scope.Scope> =>
+  Effect.gen(function*() {
     const inner = yield* HttpClient.HttpClient
     const pauses = new OriginPauses()
     const ready = yield* Deferred.make<Live, E>()
@@ -309,8 +316,8 @@ export const layerReloading = <E, R>(
       ),
       Effect.forkScoped
     )
-    return provides(yield* Deferred.await(ready))
-  }))
+    return yield* Deferred.await(ready)
+  })
 
 /** A client as a service of its own: the program says which client it calls with, a layer says with what policy. */
 export interface ServiceClass<Self, Id extends string, O> extends Context.ServiceClass<Self, Id, Of<O>> {
@@ -329,6 +336,11 @@ export interface ServiceClass<Self, Id extends string, O> extends Context.Servic
   readonly layerConfig: <const O2 extends HttpPolicy.Options>(
     config: Config.Config<O2> & ([HttpPolicy.ReasonOf<O2>] extends [HttpPolicy.ReasonOf<O>] ? unknown : never)
   ) => Layer.Layer<Self, Config.ConfigError, HttpClient.HttpClient>
+
+  /** Options that change while the client is used, as {@link layerReloading} takes them. */
+  readonly layerReloading: <const O2 extends HttpPolicy.Options, E, R>(
+    changes: Stream.Stream<O2, E, R> & ([HttpPolicy.ReasonOf<O2>] extends [HttpPolicy.ReasonOf<O>] ? unknown : never)
+  ) => Layer.Layer<Self, E, HttpClient.HttpClient | R>
 }
 
 /**
@@ -362,13 +374,16 @@ export const Service = <Self>() =>
   options?: O & HttpPolicy.Exact<O>
 ): ServiceClass<Self, Id, O> => {
   const Tag = Context.Service<Self, Of<O>>()(id)
-  const declared = (options: HttpPolicy.Options | undefined) => Effect.map(over({ name: id, ...options }), exact<O>)
+  const named = (options: HttpPolicy.Options | undefined): HttpPolicy.Options => ({ name: id, ...options })
+  const declared = (options: HttpPolicy.Options | undefined) => Effect.map(over(named(options)), exact<O>)
   return Object.assign(Tag, {
     layer: Layer.effect(Tag, declared(options)),
     layerNoop: Layer.effect(Tag, Effect.map(HttpClient.HttpClient, plain<O>)),
     layerWith: (options: HttpPolicy.Options) => Layer.effect(Tag, declared(options)),
     layerConfig: (config: Config.Config<HttpPolicy.Options>) =>
-      Layer.effect(Tag, Effect.flatMap(config, (options) => orConfigError(declared(options))))
+      Layer.effect(Tag, Effect.flatMap(config, (options) => orConfigError(declared(options)))),
+    layerReloading: <E, R>(changes: Stream.Stream<HttpPolicy.Options, E, R>) =>
+      Layer.effect(Tag, Effect.map(overChanges(Stream.map(changes, named)), exact<O>))
   })
 }
 

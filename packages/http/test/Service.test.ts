@@ -1,6 +1,7 @@
 /** Clients as services: a program says which it calls with, a layer says with what policy. */
 import { assert, describe, it } from "@effect/vitest"
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
+import * as PolicyEvent from "@holdfast/core/PolicyEvent"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
 import * as TestTransport from "@holdfast/http/testing/TestTransport"
 import * as Config from "effect/Config"
@@ -8,6 +9,9 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
 import { play } from "./Play.ts"
 
 const { always, respond } = TestTransport
@@ -69,4 +73,24 @@ describe("Service", () => {
       assert.strictEqual(error._tag, "ConfigError")
       assert.include(error.message, "baseUrl must be a URL of HTTP or a path")
     }).pipe(Effect.provide(transport([always(respond(200))]))))
+
+  it.effect("takes options that change, and keeps what its parts have seen", () =>
+    Effect.gen(function*() {
+      const declared = { retry: false, circuitBreaker: { trip: CircuitBreaker.consecutive(1) } } as const
+      const options = yield* Queue.make<{ readonly baseUrl: string } & typeof declared>()
+      yield* Queue.offer(options, { ...declared, baseUrl: "http://north" })
+      const outcome = Effect.match(stock, { onSuccess: ({ status }) => status, onFailure: ({ _tag }) => _tag })
+      yield* Effect.gen(function*() {
+        const names: Array<string> = []
+        assert.strictEqual(yield* PolicyEvent.observe(outcome, ({ policy }) => names.push(policy)), 503)
+        assert.deepStrictEqual(new Set(names), new Set(["app/Inventory"]))
+        yield* Queue.offer(options, { ...declared, baseUrl: "http://south" })
+        yield* TestClock.adjust(0)
+        assert.strictEqual(yield* outcome, 503)
+        yield* Queue.offer(options, { ...declared, baseUrl: "http://north" })
+        yield* TestClock.adjust(0)
+        assert.strictEqual(yield* outcome, "PolicyError")
+        assert.deepStrictEqual(yield* urls, ["http://north/stock", "http://south/stock"])
+      }).pipe(Effect.provide(Inventory.layerReloading(Stream.fromQueue(options))))
+    }).pipe(Effect.provide(transport([always(respond(503))]))))
 })

@@ -23,6 +23,7 @@ import type { HttpClientError } from "effect/http/HttpClientError"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import type { Path } from "effect/Path"
+import * as Stream from "effect/Stream"
 import { expect, test } from "tstyche"
 
 test("the standard tag keeps the standard error", () => {
@@ -90,6 +91,8 @@ test("a service takes no part that its class does not declare", () => {
   expect(Inventory.layerWith).type.not.toBeCallableWith({ bulkhead: { limit: 1 } })
   expect(Inventory.layerConfig).type.toBeCallableWith(Config.succeed({ retry: false } as const))
   expect(Inventory.layerConfig).type.not.toBeCallableWith(HttpPolicyData.options("http"))
+  expect(Inventory.layerReloading).type.toBeCallableWith(Stream.succeed({ retry: false } as const))
+  expect(Inventory.layerReloading).type.not.toBeCallableWith(Stream.succeed({ bulkhead: { limit: 1 } }))
 })
 
 test("what no option is called is refused", () => {
