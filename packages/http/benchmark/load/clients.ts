@@ -19,8 +19,8 @@ export const candidates: ReadonlyArray<Candidate> = [
     name: "Holdfast",
     settings: "UndiciTransport: 100 connections, a queue of 200 before them and at most 500 ms in it. " +
       "ResilientHttpClient: 3 retries with the default backoff (from 100 ms, full jitter), a budget of 20 % of the calls " +
-      "and 10 a second, 1 s an attempt, 4 s in all. Around it a circuit breaker: opens for 500 ms at half of the calls " +
-      "failed within 2 s.",
+      "and 10 a second, 1 s an attempt, 4 s in all, and a circuit breaker that opens for 500 ms when half of the attempts " +
+      "within 2 s have failed.",
     load: () => import("./clients/holdfast.ts")
   },
   {

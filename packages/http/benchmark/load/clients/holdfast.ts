@@ -1,5 +1,4 @@
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
-import * as Policy from "@holdfast/core/Policy"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
 import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as Effect from "effect/Effect"
@@ -12,7 +11,11 @@ import { type Client, common } from "../clients.ts"
 
 const HttpLive = ResilientHttpClient.layer({
   retry: { times: common.retries, budget: { ratio: 0.2, minPerSecond: 10 } },
-  timeouts: { attempt: common.attemptMillis, total: 4 * common.attemptMillis }
+  timeouts: { attempt: common.attemptMillis, total: 4 * common.attemptMillis },
+  circuitBreaker: {
+    trip: CircuitBreaker.rate({ threshold: 0.5, window: "2 seconds", minimumCalls: 20 }),
+    openFor: "500 millis"
+  }
 }).pipe(
   Layer.provide(
     UndiciTransport.layer({ connections: common.connections, poolQueue: 200, poolWait: "500 millis" })
@@ -22,19 +25,12 @@ const HttpLive = ResilientHttpClient.layer({
 export const make = (): Client => {
   // The warnings of thousands of retries are not what is measured.
   const runtime = ManagedRuntime.make(Layer.merge(HttpLive, Logger.layer([])))
-  const breaker = runtime.runSync(Policy.make({
-    circuitBreaker: {
-      trip: CircuitBreaker.rate({ threshold: 0.5, window: "2 seconds", minimumCalls: 20 }),
-      openFor: "500 millis"
-    }
-  }))
   return (url) =>
     runtime.runPromise(
       HttpClient.get(url).pipe(
         Effect.flatMap(HttpClientResponse.filterStatusOk),
         Effect.flatMap((response) => response.text),
-        Effect.as(true),
-        breaker.protect
+        Effect.as(true)
       )
     )
 }
