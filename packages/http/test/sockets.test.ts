@@ -19,9 +19,9 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
-import * as Tracer from "effect/Tracer"
 import type * as Net from "node:net"
 import * as Server from "./server.ts"
+import { recorder } from "./tracer.ts"
 
 const soon: HttpPolicy.RetryOptions = { times: 3, backoff: Backoff.constant({ delay: "5 millis" }) }
 
@@ -248,14 +248,7 @@ describe("ResilientHttpClient on sockets", () => {
   it.live("counts on each span how often the request was sent before", () =>
     Effect.gen(function*() {
       const server = yield* failing(2, (socket) => socket.write(Server.response(503, "")))
-      const spans: Array<Tracer.NativeSpan> = []
-      const tracer = Tracer.make({
-        span(options) {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = recorder()
       assert.strictEqual(yield* Effect.withTracer(Server.text(server.url), tracer), "ok")
       assert.deepStrictEqual(
         spans.map(({ attributes }) => attributes.get("http.request.resend_count")),
