@@ -491,6 +491,13 @@ describe("ResilientHttpClient", () => {
         respond(200)
       ], options))))
 
+    it.effect("knows an origin by neither name nor password", () =>
+      Effect.gen(function*() {
+        const urls = ["http://me:pa%40ss@NORTH/a", "http://north/b", "HTTP://me:p@ss@north?c", "http://north/@"]
+        const { events } = yield* play(Effect.forEach(urls, (url) => HttpClient.get(url)))
+        assert.deepStrictEqual(new Set(events.map(({ key }) => key)), new Set(["http://north"]))
+      }).pipe(Effect.provide(over([TestTransport.always(respond(200))]))))
+
     it.effect("lets observers see an HttpFailure, which holds neither the request nor the response", () =>
       Effect.gen(function*() {
         const { events } = yield* play(HttpClient.get("http://localhost/", { headers: { "x-key": secret } }))

@@ -13,12 +13,14 @@ import { uuid } from "./uuid.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 
-/** The origin of a URL, in lower case; of one that is relative or not of HTTP there is none. */
+/**
+ * The origin of a URL, in lower case and without name and password; of one that is relative or not of HTTP there is none.
+ */
 export const originOf = (url: string): string | undefined => {
   if (url.startsWith(last.spelling) && url[last.spelling.length] === "/") return last.origin
-  const spelling = /^https?:\/\/[^/?#]*/i.exec(url)?.[0]
+  const [spelling, scheme, host] = /^(https?:\/\/)(?:[^/?#]*@)?([^/?#]*)/i.exec(url) ?? []
   if (spelling === undefined) return undefined
-  last = { spelling, origin: spelling.toLowerCase() }
+  last = { spelling, origin: `${scheme}${host}`.toLowerCase() }
   return last.origin
 }
 
