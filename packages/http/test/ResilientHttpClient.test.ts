@@ -516,7 +516,11 @@ describe("ResilientHttpClient", () => {
             _tag: "HttpFailure",
             phase: "headers",
             requestWritten: true,
-            reason: { _tag: "StatusFailure", status: 503, retryAfter: { _id: "Duration", _tag: "Millis", millis: 5000 } }
+            reason: {
+              _tag: "StatusFailure",
+              status: 503,
+              retryAfter: { _id: "Duration", _tag: "Millis", millis: 5000 }
+            }
           },
           {
             _tag: "HttpFailure",
