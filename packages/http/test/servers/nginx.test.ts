@@ -53,8 +53,12 @@ http {
       url: `http://127.0.0.1:${port}`,
       upstream,
       reload: Daemon.run(command, [...at, "-s", "reload"]),
-      /** The connection of each request that was answered, in the order of the answers. */
-      connections: Effect.sync(() => readFileSync(`${path}/access.log`, "utf8").trim().split("\n"))
+      /** The connection of each request that was answered, in the order of the answers: `least` or more, for nginx logs after it answers. */
+      connections: (least: number) =>
+        Effect.repeat(
+          Effect.delay(Effect.sync(() => readFileSync(`${path}/access.log`, "utf8").trim().split("\n")), "5 millis"),
+          { until: (lines) => lines.length >= least }
+        )
     }
   })
 
@@ -71,7 +75,7 @@ describe("nginx", () => {
         assert.strictEqual((yield* send(url + path, "POST", "2")).status, status)
         assert.strictEqual((yield* send(url + path, "keyed", "3")).status, status)
         yield* Server.idle
-        assert.strictEqual((yield* connections).length, 3 + 1 + 3)
+        assert.strictEqual((yield* connections(3 + 1 + 3)).length, 3 + 1 + 3)
       }).pipe(Effect.provide(client({
         retry: { times: 2, backoff: Backoff.constant({ delay: "1 millis" }), retryAfter: { max: "1 millis" } }
       })))
@@ -99,7 +103,7 @@ describe("nginx", () => {
         })
         assert.deepStrictEqual(answers.map(({ text }) => text), ids)
         assert.strictEqual(upstream.total(), 10)
-        assert.isAbove((yield* connections).length, 10)
+        assert.isAbove((yield* connections(11)).length, 10)
       }).pipe(Effect.provide(client()))
   )
 
@@ -112,7 +116,7 @@ describe("nginx", () => {
         assert.deepStrictEqual(delays, [])
       }
       assert.strictEqual(upstream.total(), 9)
-      assert.strictEqual(new Set(yield* connections).size, 3)
+      assert.strictEqual(new Set(yield* connections(9)).size, 3)
     }).pipe(Effect.provide(client({}, { connections: 1 }))))
 
   it.live("closes idle connections around the time of the next request, and nothing arrives twice", () =>
