@@ -22,7 +22,7 @@ import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import type * as Hedge from "./Hedge.ts"
 import * as Call from "./internal/call.ts"
 import * as Describe from "./internal/describe.ts"
-import { compileParts } from "./internal/parts.ts"
+import { compileParts, isEmpty, type Parts } from "./internal/parts.ts"
 import type {
   AttemptTimeout,
   BulkheadFull,
@@ -50,7 +50,7 @@ export interface Policy<in E = unknown, out X = never, out R = never, in M = unk
   readonly protect: Protect<E, X, R, M>
 
   /** @internal The parts, outermost policy first. */
-  readonly layers: ReadonlyArray<Call.Parts<unknown, unknown, unknown>>
+  readonly layers: ReadonlyArray<Parts<unknown, unknown, unknown>>
 
   /** @internal `protect` as those use it who have checked the types. */
   readonly run: Run<X, R>
@@ -189,7 +189,7 @@ type Run<X, R> = <A, E1, R1>(
 
 const fromRun = <E, X, R, M>(
   name: string,
-  layers: ReadonlyArray<Call.Parts<unknown, unknown, unknown>>,
+  layers: ReadonlyArray<Parts<unknown, unknown, unknown>>,
   run: Run<X, R>
 ): Policy<E, X, R, M> => {
   const protect = (self: Effect.Effect<unknown, E, unknown> | CallOptions) =>
@@ -230,7 +230,7 @@ const untyped = (options: AnyOptions): Effect.Effect<Policy<never, unknown, unkn
   Effect.gen(function*() {
     const context = yield* Effect.context<never>()
     const parts = compileParts(options, context)
-    if (Call.isEmpty(parts)) return noop
+    if (isEmpty(parts)) return noop
     return fromRun(parts.name, [parts], (self, key) => Call.run(parts, key, self))
   })
 

@@ -29,42 +29,16 @@ import type { Observer, PolicyEvent, RetryScheduled } from "../PolicyEvent.ts"
 import type { Decision, Retry } from "../Retry.ts"
 import * as Alarm from "./alarm.ts"
 import type { Breaker } from "./breaker.ts"
-import type { Bulkhead, Bulkheads, Waiter } from "./bulkhead.ts"
+import type { Bulkhead, Waiter } from "./bulkhead.ts"
 import { type Circuit, failure, ignored, type Outcome } from "./circuitBreaker.ts"
 import { Deadline } from "./deadline.ts"
 import { Frame } from "./frame.ts"
 import type { Hedge } from "./hedge.ts"
 import { hintOfExit } from "./hint.ts"
 import * as Observers from "./observers.ts"
-import type { RateLimits } from "./rateLimit.ts"
+import type { Parts } from "./parts.ts"
 import { reportRetry } from "./report.ts"
 import { stopBudget, stopDeadline, stopSchedule, stopTimeout, stopTimes } from "./retry.ts"
-
-/** The compiled parts of a policy. Durations are in milliseconds; a part that is absent costs nothing. */
-export interface Parts<in E, out SE, out SR> {
-  readonly name: string
-  readonly deadline?: number | undefined
-  readonly bulkhead?: Bulkheads | undefined
-  readonly rateLimit?: RateLimits | undefined
-  readonly retry?: Retry<E, SE, SR> | undefined
-  readonly breaker?: Breaker<E> | undefined
-  /** A breaker that asks a store before and after each attempt, which only an effect can. */
-  readonly storedBreaker?: CircuitBreaker<E> | undefined
-  readonly hedge?: Hedge<E> | undefined
-  readonly attemptTimeout?: number | undefined
-  /** The timeouts of the legs of a hedge, which are the policy's own errors too. */
-  readonly ownTimeouts?: WeakSet<PolicyError> | undefined
-  /** Whether observers are told nothing, because the call is a leg of another. */
-  readonly silent?: boolean | undefined
-  /** Whether a part needs to know when the call started. */
-  readonly timed: boolean
-}
-
-/** Whether there is nothing to do. */
-export const isEmpty = <E, SE, SR>(parts: Parts<E, SE, SR>): boolean =>
-  (parts.attemptTimeout ?? parts.breaker ?? parts.bulkhead ?? parts.deadline ?? parts.hedge ?? parts.rateLimit ??
-    parts.retry ??
-    parts.storedBreaker) === undefined
 
 /** What the parts may add to a call's errors. A part that is absent adds none: the callers' types say which are there. */
 export type Added = PolicyError<AttemptTimeout | BulkheadFull | CircuitOpen | DeadlineExceeded | RateLimited>
