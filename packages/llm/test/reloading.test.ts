@@ -235,6 +235,31 @@ const settings = { OPENAI_BASE_URL: "http://openai.test", OLLAMA_MODEL: "", PROV
 
 const decode = (llm: object) => LlmConfig.decode({ llm })
 
+/** Pools that answer when they may; `pools` is what was opened and closed. */
+const pooled = (mayAnswer: (pool: number) => Effect.Effect<void>) => {
+  const pools: Array<string> = []
+  const body = { choices: [{ message: { content: "hi" }, finish_reason: "stop" }] }
+  let count = 0
+  const options: ProviderChain.ConfigOptions = {
+    transport: () => {
+      const pool = ++count
+      return Layer.merge(
+        Layer.succeed(
+          HttpClient.HttpClient,
+          HttpClient.make((request) =>
+            Effect.as(mayAnswer(pool), HttpClientResponse.fromWeb(request, Response.json(body)))
+          )
+        ),
+        Layer.effectDiscard(Effect.acquireRelease(
+          Effect.sync(() => pools.push(`${pool} open`)),
+          () => Effect.sync(() => pools.push(`${pool} closed`))
+        ))
+      )
+    }
+  }
+  return { options, pools }
+}
+
 describe("layerReloadingConfig", () => {
   const overConfig = <A, E>(
     http: Layer.Layer<HttpClient.HttpClient>,
@@ -243,11 +268,12 @@ describe("layerReloadingConfig", () => {
       offer: (file: LlmConfig.LlmConfig) => Effect.Effect<void>,
       logs: ReadonlyArray<string>
     ) => Effect.Effect<A, E, LanguageModel.LanguageModel>,
-    options?: ProviderChain.ConfigOptions
+    options?: ProviderChain.ConfigOptions,
+    variables: Record<string, string> = settings
   ) =>
     over(
       (changes: Stream.Stream<LlmConfig.LlmConfig>) =>
-        Layer.provide(ProviderChain.layerReloadingConfig(changes, options), [http, env(settings)]),
+        Layer.provide(ProviderChain.layerReloadingConfig(changes, options), [http, env(variables)]),
       first,
       program
     )
@@ -291,29 +317,7 @@ describe("layerReloadingConfig", () => {
   it.effect("closes the pool of a provider that is another when the last answer from it has ended", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
-      const pools: Array<string> = []
-      const body = { choices: [{ message: { content: "hi" }, finish_reason: "stop" }] }
-      let count = 0
-      const options: ProviderChain.ConfigOptions = {
-        transport: () => {
-          const pool = ++count
-          return Layer.merge(
-            Layer.succeed(
-              HttpClient.HttpClient,
-              HttpClient.make((request) =>
-                Effect.as(
-                  pool === 1 ? Deferred.await(gate) : Effect.void,
-                  HttpClientResponse.fromWeb(request, Response.json(body))
-                )
-              )
-            ),
-            Layer.effectDiscard(Effect.acquireRelease(
-              Effect.sync(() => pools.push(`${pool} open`)),
-              () => Effect.sync(() => pools.push(`${pool} closed`))
-            ))
-          )
-        }
-      }
+      const { options, pools } = pooled((pool) => pool === 1 ? Deferred.await(gate) : Effect.void)
       const file = (connections: number) => decode({ providers: { openai: { max_connections: connections } } })
       yield* overConfig(transport().layer, yield* file(1), (offer, logs) =>
         Effect.gen(function*() {
@@ -340,6 +344,31 @@ describe("layerReloadingConfig", () => {
           assert.strictEqual(yield* by, "openai")
         }), options)
       assert.strictEqual(pools.at(-1), "2 closed")
+    }))
+
+  it.effect("closes what it has opened when a later provider cannot be made, and nothing that is in use", () =>
+    Effect.gen(function*() {
+      const { options, pools } = pooled(() => Effect.void)
+      const file = (connections: number, models: Record<string, string>) =>
+        decode({ providers: { openai: { max_connections: connections } }, models })
+      yield* overConfig(
+        transport().layer,
+        yield* file(1, { vllm: "qwen3" }),
+        (offer, logs) =>
+          Effect.gen(function*() {
+            yield* offer(yield* file(2, {}))
+            assert.match(logs.at(-1) ?? "", /stays as it is: .*Set VLLM_MODEL/)
+            assert.deepStrictEqual(pools, ["1 open", "2 open", "2 closed"])
+            yield* offer(yield* file(1, {}))
+            assert.strictEqual(yield* by, "openai")
+            assert.deepStrictEqual(pools.slice(3), [])
+            yield* offer(yield* file(3, { vllm: "qwen3" }))
+            assert.deepStrictEqual(pools.slice(3), ["3 open", "1 closed"])
+          }),
+        options,
+        { OPENAI_BASE_URL: "http://openai.test", VLLM_BASE_URL: "http://vllm.test", PROVIDER_PRIORITY: "openai,vllm" }
+      )
+      assert.deepStrictEqual(pools.slice(5), ["3 closed"])
     }))
 
   it.effect("lets a variable that is blank hide nothing that the file says", () =>
