@@ -21,6 +21,8 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Address from "./Address.ts"
+import { noError, readError, statusByType } from "./internal/errorBody.ts"
+import { authenticationKind, isFailedGeneration, isPolicy, isQuota, kindOf } from "./internal/errorKind.ts"
 import { scrub } from "./internal/scrub.ts"
 
 /**
@@ -63,152 +65,6 @@ export interface Refusal {
 }
 
 const excerptLength = 2000
-
-// -----------------------------------------------------------------------------
-// Reading the body
-// -----------------------------------------------------------------------------
-
-const Text = Schema.optional(Schema.NullOr(Schema.String))
-const Code = Schema.optional(Schema.NullOr(Schema.Union([Schema.String, Schema.Finite])))
-const ErrorFields = {
-  message: Text,
-  type: Text,
-  code: Code,
-  param: Text,
-  details: Schema.optional(Schema.Unknown),
-  metadata: Schema.optional(Schema.Unknown)
-}
-
-/** `{ error: {...} }`, `{ error: "..." }`, vLLM's `{ object: "error", message }`, FastAPI's `{ detail }`, or the inside. */
-const ErrorBody = Schema.Struct({
-  ...ErrorFields,
-  error: Schema.optional(Schema.NullOr(Schema.Union([Schema.String, Schema.Struct(ErrorFields)]))),
-  detail: Schema.optional(Schema.Unknown),
-  request_id: Text
-})
-
-/** Anthropic says in `details` which of its limits was met. */
-const decodeDetails = Schema.decodeUnknownOption(Schema.Struct({ error_code: Schema.String }))
-
-/** OpenRouter says in `metadata` what the host behind it said. */
-const decodeMetadata = Schema.decodeUnknownOption(Schema.Struct({ raw: Schema.String }))
-
-const decodeErrorBody = Schema.decodeUnknownOption(ErrorBody)
-const parseJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
-
-interface ProviderError {
-  readonly message: string | undefined
-  readonly type: string | undefined
-  readonly code: string | undefined
-  readonly param: string | undefined
-  readonly status: number | undefined
-  readonly requestId: string | undefined
-}
-
-const noError: ProviderError = {
-  message: undefined,
-  type: undefined,
-  code: undefined,
-  param: undefined,
-  status: undefined,
-  requestId: undefined
-}
-
-const statusOf = (code: string | number | null | undefined): number | undefined => {
-  const number = typeof code === "string" && /^\d{3}$/.test(code) ? Number(code) : code
-  return typeof number === "number" && number >= 400 && number < 600 ? number : undefined
-}
-
-const readError = (body: unknown): ProviderError => {
-  const json = typeof body === "string" ? Option.getOrElse(parseJson(body), () => body) : body
-  if (typeof json === "string") return { ...noError, message: json === "" ? undefined : json }
-  const decoded = decodeErrorBody(json)
-  if (Option.isNone(decoded)) return noError
-  const { detail, error } = decoded.value
-  if (typeof error === "string") return { ...noError, message: error }
-  const fields = error ?? decoded.value
-  const raw = Option.getOrUndefined(decodeMetadata(fields.metadata))?.raw
-  const own = fields.message ?? (typeof detail === "string" ? detail : undefined)
-  const message = raw === undefined ? own : `${own ?? ""}: ${raw.slice(0, 200)}`
-  const details = Option.getOrUndefined(decodeDetails(fields.details))?.error_code
-  return {
-    message,
-    type: fields.type ?? undefined,
-    code: fields.code === undefined || fields.code === null ? details : String(fields.code),
-    param: fields.param ?? undefined,
-    status: statusOf(fields.code),
-    requestId: decoded.value.request_id ?? undefined
-  }
-}
-
-/** The status that an error type stands for when the stream had already begun with 200. */
-const statusByType: Readonly<Record<string, number>> = {
-  invalid_request_error: 400,
-  authentication_error: 401,
-  billing_error: 402,
-  permission_error: 403,
-  not_found_error: 404,
-  request_too_large: 413,
-  rate_limit_error: 429,
-  rate_limit_exceeded: 429,
-  api_error: 500,
-  server_error: 500,
-  internal_server_error: 500,
-  unavailable_error: 503,
-  timeout_error: 504,
-  overloaded_error: 529
-}
-
-// -----------------------------------------------------------------------------
-// Classification
-// -----------------------------------------------------------------------------
-
-const quotaCode =
-  /^(insufficient_quota|credit_balance_exhausted|billing_error|billing_hard_limit_reached|quota_exceeded|.*_spend_limit_(exceeded|reached)|.*_usage_limit_exceeded)$/
-const quotaMessage =
-  /exceeded your current quota|credit balance is too low|insufficient (credits|balance|funds)|reached your specified (workspace )?API usage limits/i
-const overflowCode = /^(context_length_exceeded|exceed_context_size_error|request_too_large|string_above_max_length)$/
-const overflowMessage =
-  /maximum context length|context (length|size|window|limit)|prompt is too long|exceeds? the (available )?context|too many tokens/i
-const modelCode = /^(model_not_found|unknown_model|invalid_model)$/
-/** A model that wrote a call of a tool which is none: it may write a better one (Groq). */
-const failedGeneration = /^tool_use_failed$/
-const modelMessage =
-  /model .*(not found|does not exist|is not available)|no such model|try pulling it|pull model manifest: file does not exist/i
-const policyCode = /^(content_filter|content_policy_violation|responsible_ai_policy_violation|moderation.*)$/
-const unsupportedMessage =
-  /tools? (choice|param) requires --|(does not|doesn't|not) support(ed)?\b.*(tool|function|image|vision|think|schema|response_format|format)|(tool|function|image|vision|schema|response_format).*(does not|is not|are not|isn't|not) support/i
-
-const kindOf = (error: ProviderError, status: number | undefined): Kind | undefined => {
-  const code = error.code ?? ""
-  const type = error.type ?? ""
-  const message = error.message ?? ""
-  const isRequestError = status === undefined || status === 400 || status === 413 || status === 422 || status === 500
-  if (overflowCode.test(code) || overflowCode.test(type) || status === 413) return "contextOverflow"
-  if (isRequestError && overflowMessage.test(message)) return "contextOverflow"
-  if (failedGeneration.test(code)) return "transient"
-  if (modelCode.test(code) || status === 404) return "unknownModel"
-  if ((status === undefined || status === 400) && modelMessage.test(message)) return "unknownModel"
-  if ((isRequestError || status === 501) && unsupportedMessage.test(message)) return "unsupported"
-  if (status === 498 || status === 503 || status === 529 || type === "overloaded_error") return "overloaded"
-  if (status === 408 || status === 409 || status === 425 || status === 499) return "transient"
-  return undefined
-}
-
-const isQuota = (error: ProviderError, status: number | undefined): boolean =>
-  status === 402 || quotaCode.test(error.code ?? "") || quotaCode.test(error.type ?? "") ||
-  ((status === undefined || status === 429 || status === 403 || status === 400) &&
-    quotaMessage.test(error.message ?? ""))
-
-const authenticationKind = (
-  error: ProviderError,
-  status: number
-): "InvalidKey" | "ExpiredKey" | "MissingKey" | "InsufficientPermissions" => {
-  if (status === 403) return "InsufficientPermissions"
-  const message = error.message ?? ""
-  if (/expired/i.test(message)) return "ExpiredKey"
-  return /didn't provide|no api key|missing/i.test(message) ? "MissingKey" : "InvalidKey"
-}
 
 // -----------------------------------------------------------------------------
 // Hints
@@ -316,10 +172,10 @@ export const toReason = (refusal: Refusal): AiError.AiErrorReason => {
       ...(parameter === undefined ? {} : { parameter })
     })
   }
-  if (policyCode.test(error.code ?? "") || policyCode.test(error.type ?? "")) {
+  if (isPolicy(error)) {
     return new AiError.ContentPolicyError({ ...common, description })
   }
-  if (failedGeneration.test(error.code ?? "")) return new AiError.InternalProviderError({ ...common, description })
+  if (isFailedGeneration(error)) return new AiError.InternalProviderError({ ...common, description })
   switch (status) {
     case 400:
     case 422:
