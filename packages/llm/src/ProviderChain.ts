@@ -10,7 +10,7 @@
  *   Before that an attempt may be repeated or handed on; after it a failure is `StreamInterrupted`, with what was seen.
  * - **An end needs a proof.** A stream that ends without the provider's own terminator has failed. Tool calls are held
  *   back until the proof has come, so that none runs of an answer that is not whole.
- * - **One answer is one provider's.** Its name is in the response: see {@link answeredBy}.
+ * - **One answer is one provider's.** Its name is in the response: see `answeredBy`.
  * - **A provider that had to be given up is left alone** for a while; then one request finds out whether it is back.
  * - **A failure is an `AiError`**, with the whole story on it: see `ChainError.AllProvidersFailed` and
  *   `ChainError.StreamInterrupted`. `ChainEvent.observe` tells it while it happens.
@@ -20,13 +20,10 @@
  * `llm.<provider>`, whose events and warnings are there as well.
  */
 import type * as Bulkhead from "@holdfast/core/Bulkhead"
-import type * as Policy from "@holdfast/core/Policy"
 import type * as RetryBudget from "@holdfast/core/RetryBudget"
 import type { TransportData } from "@holdfast/http/HttpPolicyData"
 import type * as AiError from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
-import type * as Response from "effect/ai/Response"
-import type * as Arr from "effect/Array"
 import type * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -34,21 +31,11 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
-import type * as Stream from "effect/Stream"
-import * as AnthropicProvider from "./AnthropicProvider.ts"
 import { Connectivity, makeConfig as connectivityConfig } from "./Connectivity.ts"
-import * as Authorship from "./internal/authorship.ts"
 import * as Compile from "./internal/compile.ts"
 import * as Configured from "./internal/configured.ts"
-import * as Reloading from "./internal/reloading.ts"
-import * as Selection from "./internal/selection.ts"
-import * as Setting from "./internal/setting.ts"
 import { streamText } from "./internal/streamed.ts"
 import { generateText } from "./internal/whole.ts"
-import type { LlmConfig } from "./LlmConfig.ts"
-import * as OllamaProvider from "./OllamaProvider.ts"
-import * as OpenAiProvider from "./OpenAiProvider.ts"
 import type { Provider } from "./Provider.ts"
 import { codecTransformer } from "./Provider.ts"
 
@@ -196,108 +183,6 @@ export const layerNoop = <E = never, R = never>(
 // Configuration
 // -----------------------------------------------------------------------------
 
-const sources: Configured.Sources = {
-  openai: OpenAiProvider.makeConfig(),
-  anthropic: AnthropicProvider.makeConfig(),
-  openrouter: OpenAiProvider.makeConfig({ preset: "openrouter" }),
-  groq: OpenAiProvider.makeConfig({ preset: "groq" }),
-  vllm: OpenAiProvider.makeConfig({ preset: "vllm" }),
-  lmstudio: OpenAiProvider.makeConfig({ preset: "lmstudio" }),
-  llamacpp: OpenAiProvider.makeConfig({ preset: "llamacpp" }),
-  ollama: OllamaProvider.makeConfig()
-}
-
-/** One provider that the environment could describe: whether it is asked, and why. */
-export type Choice = Selection.Choice
-
-/**
- * Says of every provider that the environment could describe whether {@link layerConfig} asks it, and why: those that it
- * asks first, in their order. Sends nothing, makes no provider and holds no secret. Fails with a `ConfigError` where
- * `PROVIDER_PRIORITY` names what is no provider.
- *
- * ```ts import.meta.vitest
- * import { ProviderChain } from "@holdfast/llm"
- * import { ConfigProvider, Effect } from "effect"
- *
- * const env = ConfigProvider.fromUnknown({ OPENAI_API_KEY: "sk-...", ANTHROPIC_API_KEY: " " })
- * const choices = await Effect.runPromise(Effect.provide(ProviderChain.selection, ConfigProvider.layer(env)))
- *
- * choices.filter((choice) => choice.chosen).map((choice) => choice.provider) // => ["openai", "ollama"]
- * choices.find((choice) => choice.provider === "anthropic")?.because // => "ANTHROPIC_API_KEY is blank"
- * ```
- */
-export const selection: Effect.Effect<ReadonlyArray<Choice>, Config.ConfigError> = Effect.map(
-  Selection.facts,
-  Selection.choose
-)
-
-/**
- * Makes the providers that {@link selection} chooses, in their order: for those who want to look at them, as a preflight
- * does. Fails with a `ConfigError` that says of each provider what to set when none is chosen. One that
- * `PROVIDER_PRIORITY` names, or that has a key that is blank, and that is left out, is warned of.
- *
- * ```ts import.meta.vitest
- * import { ProviderChain } from "@holdfast/llm"
- * import { ConfigProvider, Effect } from "effect"
- * import { FetchHttpClient } from "effect/http"
- *
- * const env = ConfigProvider.fromUnknown({ OPENAI_API_KEY: "sk-...", OPENAI_MODEL: "gpt-5", OLLAMA_MODEL: "qwen3" })
- * const program = ProviderChain.providersConfig.pipe(
- *   Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(env)])
- * )
- *
- * const providers = await Effect.runPromise(program)
- * providers.map(({ model, name }) => `${name}/${model}`) // => ["openai/gpt-5", "ollama/qwen3"]
- * ```
- */
-export const providersConfig: Effect.Effect<
-  Arr.NonEmptyReadonlyArray<Provider>,
-  Config.ConfigError,
-  HttpClient.HttpClient
-> = Effect.scoped(Configured.providers(sources, undefined))
-
-/** How {@link layerConfig} would treat a provider. */
-export interface Treated extends Choice {
-  /** What bounds a whole answer, and what is repeated. */
-  readonly policy: Policy.Description
-  /** How long an attempt at a stream may take to its first content; `undefined` for any time. */
-  readonly firstContent: Duration.Duration | undefined
-  /** How long it may be silent in the middle of a stream; `undefined` for any time. */
-  readonly betweenChunks: Duration.Duration | undefined
-  /** How long it is left alone when it had to be given up. */
-  readonly cooldown: Duration.Duration
-}
-
-/**
- * Says of every provider that the environment, and the file that `LlmConfig.layer` has below it, could describe whether
- * {@link layerConfig} asks it, and by which policy. Sends nothing and makes no provider. Fails with a `ConfigError` where the
- * settings cannot be right.
- *
- * ```ts import.meta.vitest
- * import { LlmConfig, ProviderChain } from "@holdfast/llm"
- * import { ConfigProvider, Effect } from "effect"
- *
- * const program = Effect.gen(function*() {
- *   const config = yield* LlmConfig.decode({ llm: { http: { max_retries: 3 } } })
- *   return yield* Effect.provide(ProviderChain.treatments, LlmConfig.layer(config))
- * }).pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ OPENAI_API_KEY: "sk-..." }))))
- *
- * const [first] = await Effect.runPromise(program)
- * first?.provider // => "openai"
- * first?.policy.attempts // => 4
- * ```
- */
-export const treatments: Effect.Effect<ReadonlyArray<Treated>, Config.ConfigError> = Effect.gen(function*() {
-  const choices = yield* selection
-  const providers = choices.map(({ location, provider }) => ({ name: provider, location }))
-  const options = yield* Configured.options({}, providers)
-  return yield* Effect.forEach(choices, (choice) =>
-    Effect.map(
-      Setting.make(() => Compile.describe(options, { name: choice.provider, location: choice.location })),
-      (treated) => ({ ...choice, ...treated })
-    ))
-})
-
 /** How a chain from the environment is made, besides what the environment says. */
 export interface ConfigOptions extends Omit<Options, "providers"> {
   /**
@@ -312,7 +197,7 @@ export interface ConfigOptions extends Omit<Options, "providers"> {
  * is set, then Anthropic where `ANTHROPIC_API_KEY` (or `ANTHROPIC_BASE_URL`) is, then OpenRouter and Groq likewise, vLLM,
  * LM Studio and llama.cpp where `VLLM_MODEL` (or `VLLM_BASE_URL`) and the like are, Ollama last.
  * `PROVIDER_PRIORITY=ollama,openai` is another order, or fewer. The providers' own settings are those of
- * {@link OpenAiProvider.makeConfig}, {@link AnthropicProvider.makeConfig} and {@link OllamaProvider.makeConfig}.
+ * `OpenAiProvider.makeConfig`, `AnthropicProvider.makeConfig` and `OllamaProvider.makeConfig`.
  *
  * - `LLM_RETRY_ATTEMPTS` is how many attempts there are at each provider, the first included.
  * - `LLM_RETRY_MULTIPLIER`, `LLM_RETRY_MIN_WAIT` and `LLM_RETRY_MAX_WAIT` are the pauses between them, as tenacity has them:
@@ -348,7 +233,7 @@ export const layerConfig = (
     LanguageModel.LanguageModel,
     Effect.gen(function*() {
       const { transport, ...program } = options ?? {}
-      const providers = yield* Configured.providers(sources, transport)
+      const providers = yield* Configured.providers(transport)
       const chain = make({ ...yield* Configured.options(program, providers), providers })
       return Option.isSome(yield* Effect.serviceOption(Connectivity))
         ? yield* chain
@@ -356,114 +241,20 @@ export const layerConfig = (
     })
   )
 
-/**
- * {@link layer} with options that change while it is used: a request goes by those that came last before it began, to its
- * end, and the layer is ready with the first.
- *
- * A provider that is the same value, or made by the same effect, goes on with its cool-down, and with its bulkhead where the
- * options of that are equal to what they were. A budget whose options are equal stays spent; one whose options are others
- * goes on from it. A provider that is another begins anew.
- *
- * Options that cannot be right, and providers that cannot be made, change nothing, and a warning says why; the first ones
- * fail the layer. When the stream ends or fails, the chain stays as it is.
- *
- * ```ts import.meta.vitest
- * import { ProviderChain } from "@holdfast/llm"
- * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
- * import { Effect, Queue, Stream } from "effect"
- * import { LanguageModel } from "effect/ai"
- *
- * const large = TestProvider.make("large", () => Effect.succeed(TestProvider.text("I am large")))
- * const small = TestProvider.make("small", () => Effect.succeed(TestProvider.text("I am small")))
- *
- * const program = Effect.gen(function*() {
- *   const options = yield* Queue.make<ProviderChain.Options>()
- *   yield* Queue.offer(options, { providers: [large, small] })
- *   const ask = Effect.map(LanguageModel.generateText({ prompt: "Who?" }), (response) => response.text)
- *   return yield* Effect.gen(function*() {
- *     const before = yield* ask
- *     yield* Queue.offer(options, { providers: [small, large] })
- *     yield* Effect.yieldNow
- *     return [before, yield* ask]
- *   }).pipe(Effect.provide(ProviderChain.layerReloading(Stream.fromQueue(options))))
- * })
- *
- * await Effect.runPromise(program) // => ["I am large", "I am small"]
- * ```
- */
-export const layerReloading = <E extends { readonly message: string } = never, R = never, E2 = never, R2 = never>(
-  changes: Stream.Stream<Options<E, R>, E2, R2>
-): Layer.Layer<LanguageModel.LanguageModel, E | E2, R | R2> =>
-  Layer.effect(LanguageModel.LanguageModel, Reloading.ofOptions(changes))
+// What it would do, to look at.
+export { providersConfig, treatments } from "./internal/configured.ts"
+export type { Treated } from "./internal/configured.ts"
+export { selection } from "./internal/selection.ts"
+export type { Choice } from "./internal/selection.ts"
 
-/**
- * {@link layerConfig} with a file that changes while it is used, as `LlmConfigFile.changes` follows it; the environment counts
- * before each. A provider of which the file says the same as before goes on with its cool-down, its bulkhead, its client and
- * the breaker of that; so does the budget. A file that says what cannot be changes nothing, and a warning says why.
- *
- * What is not the chain's stays as it was when its layer was made: the pool that all share, `prices` and
- * `max_tool_iterations`.
- *
- * ```ts import.meta.vitest
- * import { LlmConfig, ProviderChain } from "@holdfast/llm"
- * import { ConfigProvider, Effect, Layer, Stream } from "effect"
- * import { LanguageModel } from "effect/ai"
- * import { HttpClient, HttpClientResponse } from "effect/http"
- *
- * const server = HttpClient.make((request) =>
- *   Effect.succeed(HttpClientResponse.fromWeb(request, Response.json({ message: { content: "Hi" }, done: true }))))
- *
- * const files = Stream.fromEffect(LlmConfig.decode({ llm: { models: { ollama: "qwen3" } } }))
- * const program = LanguageModel.generateText({ prompt: "Hello?" }).pipe(
- *   Effect.provide(ProviderChain.layerReloadingConfig(files)),
- *   Effect.provide([Layer.succeed(HttpClient.HttpClient, server), ConfigProvider.layer(ConfigProvider.fromUnknown({}))])
- * )
- *
- * const response = await Effect.runPromise(program)
- * response.text // => "Hi"
- * ```
- */
-export const layerReloadingConfig = <E = never, R = never>(
-  changes: Stream.Stream<LlmConfig, E, R>,
-  options?: ConfigOptions
-): Layer.Layer<LanguageModel.LanguageModel, E | Config.ConfigError, R | HttpClient.HttpClient> =>
-  Layer.effect(LanguageModel.LanguageModel, Reloading.ofConfig(sources, changes, options ?? {}))
+// -----------------------------------------------------------------------------
+// Changes
+// -----------------------------------------------------------------------------
+
+export { layerReloading, layerReloadingConfig } from "./internal/reloading.ts"
 
 // -----------------------------------------------------------------------------
 // Responses
 // -----------------------------------------------------------------------------
 
-/** Whose answer a response is. */
-export const AnsweredBy = Authorship.AnsweredBy
-export type AnsweredBy = typeof AnsweredBy.Type
-
-const decodeAnsweredBy = Schema.decodeUnknownOption(Schema.Struct({ holdfast: AnsweredBy }))
-
-/**
- * Says whose answer a response is, from the metadata that the chain puts on its `response-metadata` and `finish` parts.
- *
- * ```ts import.meta.vitest
- * import { ProviderChain } from "@holdfast/llm"
- * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
- * import { Effect, Option } from "effect"
- * import { LanguageModel } from "effect/ai"
- *
- * const providers = [TestProvider.script("cloud", [TestProvider.text("Hi")], { model: "large" })] as const
- * const program = LanguageModel.generateText({ prompt: "Hello?" }).pipe(
- *   Effect.provide(ProviderChain.layer({ providers }))
- * )
- *
- * const response = await Effect.runPromise(program)
- * ProviderChain.answeredBy(response.content) // => Option.some({ provider: "cloud", model: "large", location: "cloud", attempts: 1, fellBack: false, offline: false })
- * ```
- */
-export const answeredBy = (
-  parts: Iterable<{ readonly type: string; readonly metadata?: Response.ProviderMetadata | undefined }>
-): Option.Option<AnsweredBy> => {
-  for (const part of parts) {
-    if (part.type !== "response-metadata" && part.type !== "finish") continue
-    const found = decodeAnsweredBy(part.metadata)
-    if (Option.isSome(found)) return Option.some(found.value.holdfast)
-  }
-  return Option.none()
-}
+export { AnsweredBy, answeredBy } from "./internal/authorship.ts"

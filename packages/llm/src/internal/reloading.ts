@@ -1,9 +1,10 @@
 /** The two ways in which a chain changes while it is used: by options, and by a file beside the environment. */
-import type * as LanguageModel from "effect/ai/LanguageModel"
+import * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import type * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
@@ -17,7 +18,7 @@ import { KeptProviders } from "./keptProviders.ts"
 import * as Live from "./live.ts"
 
 /** The model of options; a provider is the same as long as its source is. */
-export const ofOptions = <E extends { readonly message: string }, R, E2, R2>(
+const ofOptions = <E extends { readonly message: string }, R, E2, R2>(
   changes: Stream.Stream<Options<E, R>, E2, R2>
 ): Effect.Effect<LanguageModel.LanguageModel, E | E2, R | R2 | Scope.Scope> =>
   Effect.suspend(() => {
@@ -41,9 +42,48 @@ export const ofOptions = <E extends { readonly message: string }, R, E2, R2>(
     )
   })
 
+/**
+ * `ProviderChain.layer` with options that change while it is used: a request goes by those that came last before it began, to its
+ * end, and the layer is ready with the first.
+ *
+ * A provider that is the same value, or made by the same effect, goes on with its cool-down, and with its bulkhead where the
+ * options of that are equal to what they were. A budget whose options are equal stays spent; one whose options are others
+ * goes on from it. A provider that is another begins anew.
+ *
+ * Options that cannot be right, and providers that cannot be made, change nothing, and a warning says why; the first ones
+ * fail the layer. When the stream ends or fails, the chain stays as it is.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderChain } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Effect, Queue, Stream } from "effect"
+ * import { LanguageModel } from "effect/ai"
+ *
+ * const large = TestProvider.make("large", () => Effect.succeed(TestProvider.text("I am large")))
+ * const small = TestProvider.make("small", () => Effect.succeed(TestProvider.text("I am small")))
+ *
+ * const program = Effect.gen(function*() {
+ *   const options = yield* Queue.make<ProviderChain.Options>()
+ *   yield* Queue.offer(options, { providers: [large, small] })
+ *   const ask = Effect.map(LanguageModel.generateText({ prompt: "Who?" }), (response) => response.text)
+ *   return yield* Effect.gen(function*() {
+ *     const before = yield* ask
+ *     yield* Queue.offer(options, { providers: [small, large] })
+ *     yield* Effect.yieldNow
+ *     return [before, yield* ask]
+ *   }).pipe(Effect.provide(ProviderChain.layerReloading(Stream.fromQueue(options))))
+ * })
+ *
+ * await Effect.runPromise(program) // => ["I am large", "I am small"]
+ * ```
+ */
+export const layerReloading = <E extends { readonly message: string } = never, R = never, E2 = never, R2 = never>(
+  changes: Stream.Stream<Options<E, R>, E2, R2>
+): Layer.Layer<LanguageModel.LanguageModel, E | E2, R | R2> =>
+  Layer.effect(LanguageModel.LanguageModel, ofOptions(changes))
+
 /** The model of what the environment and a file say; a provider is the same as long as nothing else is said of it. */
-export const ofConfig = <E, R>(
-  sources: Configured.Sources,
+const ofConfig = <E, R>(
   changes: Stream.Stream<LlmConfig.LlmConfig, E, R>,
   options: ConfigOptions
 ): Effect.Effect<LanguageModel.LanguageModel, E | Config.ConfigError, R | HttpClient.HttpClient | Scope.Scope> =>
@@ -51,7 +91,7 @@ export const ofConfig = <E, R>(
     const { transport, ...program } = options
     const kept = new KeptProviders(
       yield* Effect.scope,
-      (name) => Configured.overItsClient(name, sources[name], transport)
+      (name) => Configured.overItsClient(name, transport)
     )
     const given = Option.getOrUndefined(yield* Effect.serviceOption(Connectivity))
     let probe:
@@ -81,3 +121,37 @@ export const ofConfig = <E, R>(
       (file, previous) => Effect.provide(compile(file, previous), LlmConfig.layer(file))
     )
   })
+
+/**
+ * `ProviderChain.layerConfig` with a file that changes while it is used, as `LlmConfigFile.changes` follows it; the
+ * environment counts before each. A provider of which the file says the same as before goes on with its cool-down, its
+ * bulkhead, its client and the breaker of that; so does the budget. A file that says what cannot be changes nothing, and a
+ * warning says why.
+ *
+ * What is not the chain's stays as it was when its layer was made: the pool that all share, `prices` and
+ * `max_tool_iterations`.
+ *
+ * ```ts import.meta.vitest
+ * import { LlmConfig, ProviderChain } from "@holdfast/llm"
+ * import { ConfigProvider, Effect, Layer, Stream } from "effect"
+ * import { LanguageModel } from "effect/ai"
+ * import { HttpClient, HttpClientResponse } from "effect/http"
+ *
+ * const server = HttpClient.make((request) =>
+ *   Effect.succeed(HttpClientResponse.fromWeb(request, Response.json({ message: { content: "Hi" }, done: true }))))
+ *
+ * const files = Stream.fromEffect(LlmConfig.decode({ llm: { models: { ollama: "qwen3" } } }))
+ * const program = LanguageModel.generateText({ prompt: "Hello?" }).pipe(
+ *   Effect.provide(ProviderChain.layerReloadingConfig(files)),
+ *   Effect.provide([Layer.succeed(HttpClient.HttpClient, server), ConfigProvider.layer(ConfigProvider.fromUnknown({}))])
+ * )
+ *
+ * const response = await Effect.runPromise(program)
+ * response.text // => "Hi"
+ * ```
+ */
+export const layerReloadingConfig = <E = never, R = never>(
+  changes: Stream.Stream<LlmConfig.LlmConfig, E, R>,
+  options?: ConfigOptions
+): Layer.Layer<LanguageModel.LanguageModel, E | Config.ConfigError, R | HttpClient.HttpClient> =>
+  Layer.effect(LanguageModel.LanguageModel, ofConfig(changes, options ?? {}))

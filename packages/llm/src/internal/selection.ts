@@ -180,6 +180,27 @@ export const facts: Effect.Effect<Facts, Config.ConfigError> = Effect.gen(functi
   return { priority: yield* readPriority, settings }
 })
 
+/**
+ * Says of every provider that the environment could describe whether `ProviderChain.layerConfig` asks it, and why: those that it
+ * asks first, in their order. Sends nothing, makes no provider and holds no secret. Fails with a `ConfigError` where
+ * `PROVIDER_PRIORITY` names what is no provider.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderChain } from "@holdfast/llm"
+ * import { ConfigProvider, Effect } from "effect"
+ *
+ * const env = ConfigProvider.fromUnknown({ OPENAI_API_KEY: "sk-...", ANTHROPIC_API_KEY: " " })
+ * const choices = await Effect.runPromise(Effect.provide(ProviderChain.selection, ConfigProvider.layer(env)))
+ *
+ * choices.filter((choice) => choice.chosen).map((choice) => choice.provider) // => ["openai", "ollama"]
+ * choices.find((choice) => choice.provider === "anthropic")?.because // => "ANTHROPIC_API_KEY is blank"
+ * ```
+ */
+export const selection: Effect.Effect<ReadonlyArray<Choice>, Config.ConfigError> = Effect.map(
+  facts,
+  choose
+)
+
 /** Those who may be missed: named, or given a key that is blank, and yet not asked. */
 export const missed = ({ priority, settings }: Facts, choices: ReadonlyArray<Choice>): ReadonlyArray<Choice> =>
   choices.filter(({ chosen, provider }) =>

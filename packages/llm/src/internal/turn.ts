@@ -6,8 +6,8 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import type { ChainEvent } from "../ChainEvent.ts"
 import type { Answer, Outcome, ToolCall } from "../ChatService.ts"
-import { answeredBy } from "../ProviderChain.ts"
 import * as Usage from "../Usage.ts"
+import { answeredBy } from "./authorship.ts"
 
 /** What a model said in one request, and what its tools answered. */
 export type Parts = ReadonlyArray<Response.AnyPart>
