@@ -1,6 +1,10 @@
 /** What the environment can say of a chain, besides who is in it. */
 import { assert, describe, it } from "@effect/vitest"
 import * as ChainEvent from "@holdfast/llm/ChainEvent"
+import * as ChatService from "@holdfast/llm/ChatService"
+import * as OllamaEmbedding from "@holdfast/llm/OllamaEmbedding"
+import * as OpenAiEmbedding from "@holdfast/llm/OpenAiEmbedding"
+import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as Usage from "@holdfast/llm/Usage"
 import * as LanguageModel from "effect/ai/LanguageModel"
@@ -12,6 +16,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
+import { readFileSync } from "node:fs"
 
 /** Asks an Ollama that is always overloaded, and gives the pauses between attempts in seconds. */
 const pauses = (env: Record<string, string>, options?: Omit<ProviderChain.Options, "providers">) =>
@@ -143,5 +148,38 @@ describe("LLM_PRICES", () => {
         assert.include(error.message, "LLM_PRICES cannot be read")
         if (json.startsWith("{")) assert.include(error.message, "gpt-5")
       }
+    }))
+})
+
+describe("The README", () => {
+  it.effect("has every variable that is read, and no other", () =>
+    Effect.gen(function*() {
+      const read = new Set<string>()
+      const env = ConfigProvider.make((path) =>
+        Effect.sync(() => {
+          const name = path.join(".")
+          read.add(name)
+          return /_(MODEL|API_KEY)$/.test(name) ? ConfigProvider.makeValue("x") : undefined
+        })
+      )
+      const client = HttpClient.make(() => Effect.never)
+      const presets = Object.values(OpenAiProvider.presets).map(({ name }) => name)
+      yield* Effect.scoped(
+        Layer.build(Layer.mergeAll(
+          Layer.provide(ChatService.layerConfig(), ProviderChain.layerConfig()),
+          Usage.layerConfig(),
+          OllamaEmbedding.layerConfig(),
+          ...presets.map((preset) => OpenAiEmbedding.layerConfig({ preset }))
+        ))
+      ).pipe(
+        Effect.provideService(HttpClient.HttpClient, client),
+        Effect.provideService(ConfigProvider.ConfigProvider, env)
+      )
+      const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
+      const [, settings = ""] = /^## Settings$(.*?)^## /ms.exec(readme) ?? []
+      const names = settings.split("\n").filter((line) => line.startsWith("| `")).flatMap((line) =>
+        (line.split("|")[1] ?? "").match(/[A-Z_]+/g) ?? []
+      )
+      assert.deepStrictEqual(names.toSorted(), [...read].toSorted())
     }))
 })
