@@ -1,6 +1,6 @@
 /**
  * The same outages on a bare `ExecutionPlan` of Effect's and on a `ProviderChain`, side by side: run it with
- * `node examples/Fallback.ts`.
+ * `npx node examples/Fallback.ts`.
  */
 import * as ChainError from "@holdfast/llm/ChainError"
 import type { Provider } from "@holdfast/llm/Provider"

@@ -1,6 +1,6 @@
 /**
  * What follows which failure, as the tables of docs/fallback.md: made of what vendors answer, by the very functions that
- * a chain asks. Run it to write them: `node scripts/decisionTable.ts`.
+ * a chain asks. `npm run docs` writes them.
  */
 import * as FallbackDecision from "@holdfast/llm/FallbackDecision"
 import * as Provider from "@holdfast/llm/Provider"
