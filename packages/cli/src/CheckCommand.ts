@@ -133,12 +133,14 @@ const check = Effect.fnUntraced(function*(input: Input) {
 })
 
 export const at = Flag.String("at").pipe(
-  Flag.withDescription("Where in the file the policy is: policies.stock"),
+  Flag.withDescription("Where in the file the policy is: policies.stock. Defaults to the whole of it"),
   Flag.withDefault("")
 )
 
 export const as = Flag.Literals("as", PolicyFile.kinds).pipe(
-  Flag.withDescription("What the file holds: a policy for any call, or one for HTTP, with endpoints and a pool"),
+  Flag.withDescription(
+    "What the file holds: a policy for any call (the default), or one for HTTP, with endpoints and a pool"
+  ),
   Flag.withDefault("policy" as const)
 )
 
@@ -147,7 +149,8 @@ export const command = Command.make("check", {
   at,
   as: Flag.Literals("as", [...PolicyFile.kinds, "llm"]).pipe(
     Flag.withDescription(
-      "What the file holds: a policy for any call, one for HTTP, with endpoints and a pool, or a chain of providers"
+      "What the file holds: a policy for any call (the default), one for HTTP, with endpoints and a pool, or a chain of " +
+        "providers"
     ),
     Flag.withDefault("policy" as const)
   ),

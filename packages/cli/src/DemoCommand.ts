@@ -98,7 +98,9 @@ const play = Effect.fnUntraced(function*(input: { readonly seed: number; readonl
 
 export const command = Command.make("demo", {
   seed: Flag.Int("seed").pipe(
-    Flag.withDescription("Draws the faults. The same seed repeats a run exactly, another one gives other faults"),
+    Flag.withDescription(
+      "Draws the faults. The same seed repeats a run exactly, another one gives other faults. Defaults to 78"
+    ),
     Flag.withDefault(78)
   ),
   json: Flag.Boolean("json").pipe(

@@ -82,7 +82,7 @@ export const command = Command.make("doctor", {
   ),
   config: ConfigFlag.flag,
   timeout: Flag.Finite("timeout").pipe(
-    Flag.withDescription("How many seconds one check may take"),
+    Flag.withDescription("How many seconds one check may take. Defaults to 5"),
     Flag.withDefault(5)
   )
 }, examine).pipe(

@@ -130,25 +130,34 @@ export const command = Command.make("simulate", {
   ),
   at: CheckCommand.at,
   as: CheckCommand.as,
-  minutes: Flag.Int("minutes").pipe(Flag.withDescription("How long it goes on"), Flag.withDefault(60)),
-  calls: Flag.Int("calls").pipe(Flag.withDescription("How many calls come in a minute"), Flag.withDefault(200)),
+  minutes: Flag.Int("minutes").pipe(
+    Flag.withDescription("How many minutes it goes on. Defaults to 60"),
+    Flag.withDefault(60)
+  ),
+  calls: Flag.Int("calls").pipe(
+    Flag.withDescription("How many calls come in a minute. Defaults to 200"),
+    Flag.withDefault(200)
+  ),
   downFrom: Flag.Int("down-from").pipe(
-    Flag.withDescription("In which minute the dependency goes down"),
+    Flag.withDescription("In which minute the dependency goes down. Defaults to 10"),
     Flag.withDefault(10)
   ),
   downTo: Flag.Int("down-to").pipe(
-    Flag.withDescription("In which minute it comes back"),
+    Flag.withDescription("In which minute it comes back. Defaults to 50"),
     Flag.withDefault(50)
   ),
   hang: Flag.Finite("hang").pipe(
-    Flag.withDescription("Which share of what reaches it hangs while it is down, from 0 to 1"),
+    Flag.withDescription("Which share of what reaches it hangs while it is down, from 0 to 1. Defaults to 0.5"),
     Flag.withDefault(0.5)
   ),
   latency: Flag.Int("latency").pipe(
-    Flag.withDescription("How many milliseconds an answer takes while it is up"),
+    Flag.withDescription("How many milliseconds an answer takes while it is up. Defaults to 50"),
     Flag.withDefault(50)
   ),
-  seed: Flag.Int("seed").pipe(Flag.withDescription("The same seed repeats a run exactly"), Flag.withDefault(1)),
+  seed: Flag.Int("seed").pipe(
+    Flag.withDescription("The same seed repeats a run exactly. Defaults to 1"),
+    Flag.withDefault(1)
+  ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Prints the numbers, minute by minute, as one JSON document"),
     Flag.withDefault(false)
