@@ -4,6 +4,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
 import * as PolicyFile from "./PolicyFile.ts"
 
 export const flag = Flag.String("config").pipe(
@@ -11,8 +12,15 @@ export const flag = Flag.String("config").pipe(
   Flag.optional
 )
 
+/** For those who ask by it, a file that is no chain is wrong configuration, as a wrong variable is. */
+const configured = (file: string) =>
+  Effect.mapError(
+    PolicyFile.chain(file, ""),
+    (error) => error._tag === "Refused" ? Object.assign(error, { [Runtime.errorExitCode]: 2 }) : error
+  )
+
 /** What the file says; without one it says nothing. */
 export const read = (
   file: Option.Option<string>
 ): Effect.Effect<LlmConfig.LlmConfig, PolicyFile.Unreadable | PolicyFile.Refused, FileSystem.FileSystem> =>
-  Option.match(file, { onNone: () => Effect.succeed({}), onSome: (file) => PolicyFile.chain(file, "") })
+  Option.match(file, { onNone: () => Effect.succeed({}), onSome: configured })

@@ -67,7 +67,7 @@ describe("a chain in a file", { timeout: 60_000 }, () => {
       assert.match(checked.stdout, /^ +llm\.providers\.olama +nothing has this key$/mu)
       for (const command of [["doctor"], ["chat", "hello"]]) {
         const { code, stderr, stdout } = yield* Holdfast.run([...command, "--config", bad])
-        assert.deepStrictEqual([code, stdout], [1, ""])
+        assert.deepStrictEqual([code, stdout], [2, ""])
         assert.match(
           stderr,
           /^holdfast: [^\n]*is no chain that can be: llm\.http\.timeuot: nothing has this key[^\n]*\n$/u
