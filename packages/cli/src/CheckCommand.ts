@@ -101,7 +101,8 @@ const chainLines = ({ at, file, json }: Input, place: string, style: Screen.Styl
       Effect.mapError(({ cause }) =>
         new PolicyFile.Refused({
           file,
-          what: "chain",
+          at,
+          as: "llm",
           issues: [{ path: "", reason: `with the environment: ${FailureWords.firstLine(cause.message)}` }]
         })
       )

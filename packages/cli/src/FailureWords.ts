@@ -1,10 +1,11 @@
 /**
- * Why a provider did not answer, in the few words that a line of a terminal has room for.
+ * Why a provider did not answer, or a file could not be used, in the few words that a line of a terminal has room for.
  */
 import * as HttpFailure from "@holdfast/http/HttpFailure"
 import * as ProviderFailure from "@holdfast/llm/ProviderFailure"
 import type * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"
+import type { PlatformError } from "effect/PlatformError"
 import * as Predicate from "effect/Predicate"
 
 const transportWords: { readonly [Tag in HttpFailure.Reason["_tag"]]: string } = {
@@ -37,6 +38,10 @@ const transportFailure = (reason: unknown): HttpFailure.HttpFailure | undefined 
   }
   return undefined
 }
+
+/** Why a file can be neither read nor written, in the system's own words where it has any: `EISDIR: ...`. */
+export const ofFile = ({ reason }: PlatformError): string =>
+  Predicate.isError(reason.cause) ? firstLine(reason.cause.message) : reason._tag
 
 /** Messages of errors may be long. */
 export const firstLine = (text: string): string => text.split("\n", 1)[0] ?? ""

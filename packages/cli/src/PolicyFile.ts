@@ -32,23 +32,31 @@ export class Unreadable extends Data.TaggedError("Unreadable")<{ readonly messag
 /** The file can be read, and what it says is no policy that can be. */
 export class Refused extends Data.TaggedError("Refused")<{
   readonly file: string
-  /** What it is none of. */
-  readonly what: "policy" | "chain"
+  /** Where in the file it was looked for. Empty for the whole of it. */
+  readonly at: string
+  /** What it was read as. */
+  readonly as: Kind | "llm"
   readonly issues: ReadonlyArray<Issue>
 }> {
-  override readonly [Runtime.errorExitCode] = 1
+  override readonly [Runtime.errorExitCode]: number = 1
+
+  /** What it is none of. */
+  get what(): "policy" | "chain" {
+    return this.as === "llm" ? "chain" : "policy"
+  }
 
   override get message(): string {
+    const { as, at, file, what } = this
     const issues = this.issues.map(({ path, reason }) => path === "" ? reason : `${path}: ${reason}`)
-    const check = this.what === "chain" ? "holdfast check --as llm" : "holdfast check"
-    return `${this.file} is no ${this.what} that can be: ${issues.join("; ")} (see \`${check} ${this.file}\`)`
+    const flags = (as === "policy" ? "" : ` --as ${as}`) + (at === "" ? "" : ` --at ${at}`)
+    return `${file} is no ${what} that can be: ${issues.join("; ")} (see \`holdfast check${flags} ${file}\`)`
   }
 }
 
-/** Goes along a path of keys; `undefined` where there is nothing. */
+/** Goes along a path of keys and indices; `undefined` where there is nothing. */
 const at = (value: unknown, keys: ReadonlyArray<string>): unknown =>
   keys.reduce<unknown>(
-    (value, key) => Predicate.isReadonlyObject(value) && Object.hasOwn(value, key) ? value[key] : undefined,
+    (value, key) => Predicate.isObjectOrArray(value) && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined,
     value
   )
 
@@ -62,7 +70,9 @@ const read = Effect.fnUntraced(function*(
     fs.readFileString(file),
     (error) =>
       new Unreadable({
-        message: error.reason._tag === "NotFound" ? `there is no file ${file}` : `${file}: ${error.message}`
+        message: error.reason._tag === "NotFound"
+          ? `there is no file ${file}`
+          : `${file} cannot be read: ${FailureWords.ofFile(error)}`
       })
   )
   const value = yield* Effect.mapError(
@@ -95,8 +105,9 @@ const issuesOf = (input: unknown, error: Schema.SchemaError): ReadonlyArray<Issu
   const issues = format(error.issue).issues.map(({ message, path }) => {
     const keys = keysOf(path ?? [])
     const reason = message.split("\n").map((line) => line.trim()).join(" ")
-    const got = /^Expected (?!.*, got )/u.test(reason) ? `, got ${JSON.stringify(at(input, keys))}` : ""
-    return { path: keys.join("."), reason: reason + got }
+    // What a flat key says, such as `timeout`, stands elsewhere than where it is refused.
+    const said = /^Expected (?!.*, got )/u.test(reason) ? JSON.stringify(at(input, keys)) : undefined
+    return { path: keys.join("."), reason: said === undefined ? reason : `${reason}, got ${said}` }
   })
   return issues.filter((issue, index) =>
     issues.findIndex((other) => other.path === issue.path && other.reason === issue.reason) === index
@@ -128,7 +139,7 @@ export const meaning = Effect.fnUntraced(function*(file: string, path: string, k
   const input = yield* read(file, path)
   return yield* Effect.mapError(decode(kind, input), (error) => {
     const issues = issuesOf(input, error)
-    return new Refused({ file, what: "policy", issues })
+    return new Refused({ file, at: path, as: kind, issues })
   })
 })
 
@@ -137,7 +148,7 @@ export const chain = Effect.fnUntraced(function*(file: string, path: string) {
   const input = yield* read(file, path)
   return yield* Effect.mapError(
     LlmConfig.decode(input),
-    (error) => new Refused({ file, what: "chain", issues: issuesOf(input, error) })
+    (error) => new Refused({ file, at: path, as: "llm", issues: issuesOf(input, error) })
   )
 })
 

@@ -14,6 +14,7 @@ import * as Runtime from "effect/Runtime"
 import * as Terminal from "effect/Terminal"
 import * as CheckCommand from "./CheckCommand.ts"
 import * as Screen from "./demo/Screen.ts"
+import * as FailureWords from "./FailureWords.ts"
 import { paragraph } from "./internal/paragraph.ts"
 import * as PolicyFile from "./PolicyFile.ts"
 import * as Candidates from "./simulate/Candidates.ts"
@@ -117,7 +118,7 @@ const simulate = Effect.fnUntraced(function*(input: {
     const fs = yield* FileSystem.FileSystem
     yield* Effect.mapError(
       fs.writeFileString(file, Report.html(scenario, entries)),
-      (error) => new SimulationRefused({ message: `the report cannot be written to ${file}: ${error.message}` })
+      (error) => new SimulationRefused({ message: `the report cannot be written: ${FailureWords.ofFile(error)}` })
     )
     yield* say(["", `The report is in ${file}`])
   }

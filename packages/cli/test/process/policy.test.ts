@@ -116,6 +116,7 @@ llm:
       const cases = [
         [["absent.yaml"], /there is no file .*absent\.yaml/u],
         [["broken.yaml"], /neither YAML nor JSON/u],
+        [["."], /cannot be read: EISDIR/u],
         [["empty.yaml"], /is empty/u],
         [["app.yaml", "--at", "policies.absent"], /has nothing at policies\.absent/u]
       ] as const
@@ -169,13 +170,21 @@ describe("holdfast simulate", { timeout: 60_000 }, () => {
 
   it.live("refuses what cannot be in one line", () =>
     Effect.gen(function*() {
-      const path = yield* directory({ "bad.yaml": "retry: { times: -1 }\n" })
+      const path = yield* directory({
+        "bad.yaml": "retry: { times: -1 }\n",
+        "app.yaml": "llm: { http: { max_retrys: 3 } }\n"
+      })
       const cases = [
         [["--down-from", "9", "--down-to", "3"], 2, /--down-from must be before --down-to/u],
         [["--minutes", "0"], 2, /--minutes must be from 1 to 1440/u],
         [["--hang", "2"], 2, /--hang must be a share/u],
-        [[join(path, "bad.yaml")], 1, /is no policy that can be: .*times/u],
-        [[...short, "--report", join(path, "absent", "x.html")], 2, /the report cannot be written/u]
+        [[join(path, "bad.yaml")], 1, /is no policy that can be: .*times.*\(see `holdfast check \S+\/bad\.yaml`\)/u],
+        [
+          [join(path, "app.yaml"), "--as", "http", "--at", "llm.http"],
+          1,
+          /\(see `holdfast check --as http --at llm\.http \S+\/app\.yaml`\)/u
+        ],
+        [[...short, "--report", join(path, "absent", "x.html")], 2, /the report cannot be written: ENOENT/u]
       ] as const
       for (const [args, code, says] of cases) {
         const ended = yield* Holdfast.run(["simulate", ...args])
