@@ -47,7 +47,7 @@ export const words = (parts: AnyParts): ReadonlyArray<Part> => {
     const { budget, retryAfter, times } = retry
     const delays = Backoff.isBackoff(retry.backoff) ? `after ${retry.backoff}` : "after the delays of a schedule"
     const hint = retryAfter.mode === "wait"
-      ? "as long as the other side asks"
+      ? "or as long as the other side asks"
       : retryAfter.mode === "clamp"
       ? `or as the other side asks, up to ${time(retryAfter.max)}`
       : `or as the other side asks, unless that is more than ${time(retryAfter.max)}`
