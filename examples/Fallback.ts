@@ -13,6 +13,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as ExecutionPlan from "effect/ExecutionPlan"
 import * as Layer from "effect/Layer"
+import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 
@@ -138,6 +139,9 @@ if (import.meta.main) {
           ({ chain, outage, plan }) =>
             Console.log(`The cloud ${outage}\n  ExecutionPlan  ${show(plan)}\n  ProviderChain  ${show(chain)}\n`)
         )
+    ).pipe(
+      // A chain warns of a provider that it gives up; here the table says it.
+      Effect.provideService(References.MinimumLogLevel, "None")
     )
   )
 }
