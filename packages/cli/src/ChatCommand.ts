@@ -24,6 +24,7 @@ import * as Stream from "effect/Stream"
 import * as SampleTools from "./chat/SampleTools.ts"
 import * as Session from "./chat/Session.ts"
 import * as ConfigFlag from "./ConfigFlag.ts"
+import * as Setting from "./doctor/Setting.ts"
 import * as FailureWords from "./FailureWords.ts"
 import { paragraph } from "./internal/paragraph.ts"
 import * as Interruption from "./Interruption.ts"
@@ -43,10 +44,21 @@ const nothingToAsk = new Session.ChatFailed({
   exitCode: 2
 })
 
+/** Where nothing at all is set, a first step; otherwise what is wrong with what is. */
+const advice = Effect.fnUntraced(function*({ config, provider }: Input, wrong: string) {
+  if (Option.isSome(provider)) return wrong.replaceAll("PROVIDER_PRIORITY", "--provider")
+  if (Option.isSome(config)) return wrong
+  const settings = yield* Effect.option(Setting.all)
+  return Option.exists(settings, (all) => all.every(({ state }) => state === "not set"))
+    ? "there is nobody to ask: set OPENAI_API_KEY, ANTHROPIC_API_KEY, or OLLAMA_HOST where Ollama runs. " +
+      "`holdfast doctor` says who else could be asked, and looks for Ollama"
+    : wrong
+})
+
 /** The conversation over the chain that the environment describes, or over those of its providers that are named. */
-const service = ({ provider }: Input, file: LlmConfig.LlmConfig) => {
+const service = (input: Input, file: LlmConfig.LlmConfig) => {
   const named = Option.map(
-    provider,
+    input.provider,
     (name) => ConfigProvider.layerAdd(ConfigProvider.fromUnknown({ PROVIDER_PRIORITY: name }), { asPrimary: true })
   )
   const chain = ChatService.layerConfig().pipe(
@@ -56,15 +68,11 @@ const service = ({ provider }: Input, file: LlmConfig.LlmConfig) => {
     Layer.provide(Option.getOrElse(named, () => Layer.empty))
   )
   return chain.pipe(
-    Layer.catchTag("ConfigError", ({ cause }) => {
-      const message = FailureWords.firstLine(cause.message)
-      return Layer.effectContext(Effect.fail(
-        new Session.ChatFailed({
-          message: Option.isSome(provider) ? message.replaceAll("PROVIDER_PRIORITY", "--provider") : message,
-          exitCode: 2
-        })
-      ))
-    })
+    Layer.catchTag("ConfigError", ({ cause }) =>
+      Layer.effectContext(Effect.flatMap(
+        advice(input, FailureWords.firstLine(cause.message)),
+        (message) => Effect.fail(new Session.ChatFailed({ message, exitCode: 2 }))
+      )))
   )
 }
 

@@ -101,8 +101,11 @@ describe("holdfast chat", { timeout: 60_000 }, () => {
       const ended = yield* Holdfast.run(["chat", question.text])
       assert.deepStrictEqual([ended.code, ended.stdout], [2, ""])
       isOneLine(ended.stderr)
-      assert.match(ended.stderr, /OPENAI_API_KEY/u)
-      assert.match(ended.stderr, /OLLAMA_HOST/u)
+      assert.match(ended.stderr, /there is nobody to ask: set OPENAI_API_KEY, .* OLLAMA_HOST .*`holdfast doctor` says/u)
+
+      const blank = yield* Holdfast.run(["chat", question.text], { OPENAI_API_KEY: " " })
+      isOneLine(blank.stderr)
+      assert.match(blank.stderr, /OPENAI_API_KEY is blank/u)
     }))
 
   it.live("takes wrong usage with one line and exit code 2", () =>
