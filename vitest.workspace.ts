@@ -9,6 +9,8 @@ const patience = { testTimeout: 30_000, hookTimeout: 30_000 }
 export default defineConfig({
   test: {
     allowOnly: false,
+    // Vitest leaves a core free, which is half of a small machine. Many tests wait for sockets and processes anyway.
+    maxWorkers: "100%",
     // What a passing test logs is of no interest; what a failing one logs is printed.
     silent: "passed-only",
     reporters: ["default", lawsTried(), serversMissing(), ...(process.env["CI"] === undefined ? [] : ["json"])],
