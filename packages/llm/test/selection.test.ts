@@ -34,14 +34,14 @@ describe("ProviderChain.selection", () => {
       "- anthropic: neither ANTHROPIC_API_KEY nor ANTHROPIC_BASE_URL is set"
     ]],
     ["there is an order", { PROVIDER_PRIORITY: " Ollama,openai, ollama", OPENAI_BASE_URL: "http://127.0.0.1:1" }, [
-      "+ ollama: PROVIDER_PRIORITY names it",
+      "+ ollama: the priority names it",
       "+ openai: OPENAI_BASE_URL is set",
-      "- anthropic: PROVIDER_PRIORITY does not name it"
+      "- anthropic: the priority does not name it"
     ]],
     ["an order names who has no key", { PROVIDER_PRIORITY: "openai,anthropic", ANTHROPIC_API_KEY: "sk-ant-secret" }, [
       "+ anthropic: ANTHROPIC_API_KEY is set",
       "- openai: neither OPENAI_API_KEY nor OPENAI_BASE_URL is set",
-      "- ollama: PROVIDER_PRIORITY does not name it"
+      "- ollama: the priority does not name it"
     ]]
   ]
   const others = new Set(["openrouter", "groq", "vllm", "lmstudio", "llamacpp"])
@@ -74,7 +74,7 @@ describe("ProviderChain.selection", () => {
         "- lmstudio: LMSTUDIO_MODEL is blank"
       ])
       assert.deepStrictEqual(told(yield* select({ PROVIDER_PRIORITY: "vllm,llamacpp" })).slice(0, 2), [
-        "+ llamacpp: PROVIDER_PRIORITY names it",
+        "+ llamacpp: the priority names it",
         "- vllm: neither VLLM_MODEL nor VLLM_BASE_URL is set"
       ])
     }))

@@ -113,7 +113,7 @@ export const choose = ({ priority, settings }: Facts): ReadonlyArray<Choice> => 
     const set = needs.find((setting) => settings[setting] === "set")
     if (set !== undefined) return { chosen: true, because: `${set} is set`, advice: undefined }
     if (isReady && priority !== undefined) {
-      return { chosen: true, because: "PROVIDER_PRIORITY names it", advice: undefined }
+      return { chosen: true, because: "the priority names it", advice: undefined }
     }
     const blank = needs.find((setting) => settings[setting] === "blank")
     const because = blank === undefined ? `neither ${needs.join(" nor ")} is set` : `${blank} is blank`
@@ -124,7 +124,7 @@ export const choose = ({ priority, settings }: Facts): ReadonlyArray<Choice> => 
     provider,
     location: known[provider].location,
     chosen: false,
-    because: "PROVIDER_PRIORITY does not name it",
+    because: "the priority does not name it",
     advice: `Add ${provider} to PROVIDER_PRIORITY`
   })
   const asked = (priority ?? names).map(choice)
