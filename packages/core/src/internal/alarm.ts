@@ -14,11 +14,17 @@ import type * as Fiber from "effect/Fiber"
 /** Something that can be rung. It holds at most one alarm at a time. */
 export abstract class Alarm {
   /** @internal Its place in the heap, or -1. */
-  index = -1
+  declare index: number
   /** @internal When it is due, by the platform's monotonic clock. */
-  due = 0
+  declare due: number
   /** @internal The fiber that sleeps for it under a clock other than the live one. */
-  sleeper: Fiber.Fiber<unknown> | undefined = undefined
+  declare sleeper: Fiber.Fiber<unknown> | undefined
+
+  constructor() {
+    this.index = -1
+    this.due = 0
+    this.sleeper = undefined
+  }
 
   abstract ring(): void
 }

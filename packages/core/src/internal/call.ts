@@ -32,15 +32,15 @@ export const run = <A, E, R, SE, SR>(
   Effect.withFiber((fiber) => new Call<A, E, R, SE, SR>(parts, key, self, fiber).call())
 
 class Call<A, E, R, SE, SR> extends Retrying<A, E, R, SE, SR> implements Waiter {
-  readonly self: Effect.Effect<A, E, R>
+  declare readonly self: Effect.Effect<A, E, R>
   /** The bulkhead that has let the call in, or the one that it waits for. */
-  permit: Bulkhead | undefined = undefined
-  queue: Bulkhead | undefined = undefined
-  before: Waiter | undefined = undefined
-  after: Waiter | undefined = undefined
+  declare permit: Bulkhead | undefined
+  declare queue: Bulkhead | undefined
+  declare before: Waiter | undefined
+  declare after: Waiter | undefined
   /** The circuit that has let the attempt in hand through, and its ticket. */
-  circuit: Circuit | undefined = undefined
-  ticket = 0
+  declare circuit: Circuit | undefined
+  declare ticket: number
 
   constructor(
     parts: Parts<E, SE, SR>,
@@ -49,6 +49,12 @@ class Call<A, E, R, SE, SR> extends Retrying<A, E, R, SE, SR> implements Waiter 
     fiber: Fiber.Fiber<unknown, unknown>
   ) {
     super(parts, key, fiber)
+    this.permit = undefined
+    this.queue = undefined
+    this.before = undefined
+    this.after = undefined
+    this.circuit = undefined
+    this.ticket = 0
     const attempt = parts.hedge === undefined ? self : this.hedged(parts, parts.hedge, self)
     this.self = parts.storedBreaker === undefined ? attempt : stored(
       parts.storedBreaker,

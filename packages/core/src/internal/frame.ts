@@ -10,6 +10,9 @@
  * The frame is made of what Effect does not export: three methods by name and four fields of a fiber. They are named in
  * this file alone, and `test/frame.test.ts` fails when they change. Where they are not found, the same call runs by
  * exported means, with each attempt in a child.
+ *
+ * Frames are made so often that class fields would show, for each class of a chain defines its own before its constructor
+ * runs: they are declared, and set by the constructors.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -61,22 +64,29 @@ type Then<A, E, R, B, E2> = (exit: Exit.Exit<B, E2>) => Rest<A, E, R>
 
 /** A call that ends with `A` or `E`. It runs one effect after the other, and knows at each end what comes next. */
 export abstract class Frame<A, E, R> extends Alarm.Alarm {
-  readonly fiber: AnyFiber
+  declare readonly fiber: AnyFiber
   /** What runs was ended by {@link expire}. */
-  expired = false
+  declare expired: boolean
   /** The context of what runs, if it is not the caller's. */
-  protected inner: Context.Context<never> | undefined = undefined
-  private outer: Context.Context<never> | undefined = undefined
-  private onEnd: Then<A, E, R, never, never> | undefined = undefined
-  private wasInterruptible = true
+  declare protected inner: Context.Context<never> | undefined
+  declare private outer: Context.Context<never> | undefined
+  declare private onEnd: Then<A, E, R, never, never> | undefined
+  declare private wasInterruptible: boolean
   /** The fiber of its own that what runs has, if it has one. */
-  private child: AnyFiber | undefined = undefined
+  declare private child: AnyFiber | undefined
   /** The children that the fiber had before, if what runs is in it. */
-  private earlier: ReadonlySet<AnyFiber> | undefined = undefined
+  declare private earlier: ReadonlySet<AnyFiber> | undefined
 
   constructor(fiber: AnyFiber) {
     super()
     this.fiber = fiber
+    this.expired = false
+    this.inner = undefined
+    this.outer = undefined
+    this.onEnd = undefined
+    this.wasInterruptible = true
+    this.child = undefined
+    this.earlier = undefined
   }
 
   /** The first step. */

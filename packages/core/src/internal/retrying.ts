@@ -39,29 +39,38 @@ type Step<E, SE, SR> = (now: number, error: E) => Pull.Pull<[unknown, Duration.D
 export type Rest<A, E, R, SE, SR> = Effect.Effect<A, E | SE | Added, R | SR>
 
 export abstract class Retrying<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> {
-  readonly parts: Parts<E, SE, SR>
-  readonly key: string | undefined
-  readonly observers: ReadonlyArray<Observer>
-  readonly startedAt: number
+  declare readonly parts: Parts<E, SE, SR>
+  declare readonly key: string | undefined
+  declare readonly observers: ReadonlyArray<Observer>
+  declare readonly startedAt: number
   /** The instant by which the policy's own deadline ends the call. */
-  readonly deadlineAt: number
-  attempt = 0
-  attemptStartedAt = 0
+  declare readonly deadlineAt: number
+  declare attempt: number
+  declare attemptStartedAt: number
   /** The circuit in a store has let the attempt in hand through. */
-  admitted = false
+  declare admitted: boolean
   /** The delay before the attempt in hand. */
-  private delay = 0
-  private step: Step<E, SE, SR> | undefined = undefined
+  declare private delay: number
+  declare private step: Step<E, SE, SR> | undefined
   /** Goes on with a call that waits in the queue or sleeps. */
-  private resume: ((exit: Exit.Exit<void>) => void) | undefined = undefined
-  private woken = false
-  protected asleep = false
-  private clock: Clock.Clock | undefined = undefined
+  declare private resume: ((exit: Exit.Exit<void>) => void) | undefined
+  declare private woken: boolean
+  declare protected asleep: boolean
+  declare private clock: Clock.Clock | undefined
 
   constructor(parts: Parts<E, SE, SR>, key: string | undefined, fiber: Fiber.Fiber<unknown, unknown>) {
     super(fiber)
     this.parts = parts
     this.key = key
+    this.attempt = 0
+    this.attemptStartedAt = 0
+    this.admitted = false
+    this.delay = 0
+    this.step = undefined
+    this.resume = undefined
+    this.woken = false
+    this.asleep = false
+    this.clock = undefined
     this.observers = parts.silent === true ? [] : Observers.of(fiber)
     this.startedAt = parts.timed || this.observers.length > 0 ? this.now() : 0
     this.deadlineAt = parts.deadline === undefined
