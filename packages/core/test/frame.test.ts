@@ -5,6 +5,7 @@
 import { afterEach, describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as Backoff from "@holdfast/core/Backoff"
+import * as Bulkhead from "@holdfast/core/Bulkhead"
 import * as Policy from "@holdfast/core/Policy"
 import { isPolicyError } from "@holdfast/core/PolicyError"
 import * as Cause from "effect/Cause"
@@ -177,6 +178,19 @@ describe.each([["as a frame", true], ["by exported means", false]])("a call %s",
       const first = yield* call
       deepStrictEqual(show(yield* call), show(first))
       assertTrue(Exit.isFailure(first) && Cause.hasDies(first.cause))
+    }))
+
+  test("gives its permit back when the predicate of an adaptive bulkhead throws", () =>
+    Effect.gen(function*() {
+      const bulkhead = yield* Bulkhead.adaptive({
+        isOverload: (): boolean => {
+          throw new Error("no")
+        }
+      })
+      const policy = yield* Policy.make({ bulkhead })
+      const exit = yield* Effect.exit(policy.protect(Effect.fail("down")))
+      assertTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      strictEqual((yield* bulkhead.stats()).running, 0)
     }))
 
   test("gives its place in the queue back with its caller's interruption", () =>

@@ -247,18 +247,23 @@ class Call<A, E, R, SE, SR> extends Retrying<A, E, R, SE, SR> implements Waiter 
     this.circuit = this.queue = undefined
     if (permit === undefined) return
     this.permit = undefined
-    if (permit.adapts) {
-      const error = Exit.isSuccess(exit) ? undefined : onlyFailure(exit.cause)?.error
-      const dropped = error !== undefined && this.parts.bulkhead?.isOverload(error) === true
-      const now = this.now()
-      // The limit follows the latency of the dependency, so the delays between attempts do not count.
-      if (dropped || Exit.isSuccess(exit)) permit.settle(now, now - this.attemptStartedAt, dropped)
+    try {
+      if (permit.adapts) this.measure(permit, exit)
+    } finally {
+      permit.release()
     }
-    permit.release()
+  }
+
+  /** Tells an adaptive bulkhead how the call ended. Its limit follows the dependency, so delays between attempts do not count. */
+  measure(permit: Bulkhead, exit: Exit.Exit<A, E | SE | Added>): void {
+    const error = Exit.isSuccess(exit) ? undefined : onlyFailure(exit.cause)?.error
+    const dropped = error !== undefined && this.parts.bulkhead?.isOverload(error) === true
+    const now = this.now()
+    if (dropped || Exit.isSuccess(exit)) permit.settle(now, now - this.attemptStartedAt, dropped)
   }
 }
 
-/** An attempt through a circuit in a store. {@link Call.afterFailure} knows the rejection again by its type. */
+/** An attempt through a circuit in a store. {@link Retrying.failed} knows the rejection again by its type. */
 const stored = <A, E, R>(
   breaker: CircuitBreaker<E>,
   key: string | undefined,
