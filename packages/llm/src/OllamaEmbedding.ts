@@ -8,7 +8,6 @@
  */
 import type * as AiError from "effect/ai/AiError"
 import * as EmbeddingModel from "effect/ai/EmbeddingModel"
-import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
@@ -157,10 +156,7 @@ const embedWith = (options: Options) => {
           ...(options.dimensions === undefined ? {} : { dimensions: options.dimensions })
         })
       )
-      const response = yield* Exchange.json(exchange, request, Response)
-      if (response.error !== undefined && response.error !== null) {
-        return yield* errors.inBand({ error: response.error }, yield* Clock.currentTimeMillis)
-      }
+      const response = yield* Embedding.ask(exchange, errors, request, Response)
       const vectors = response.embeddings ?? []
       yield* Embedding.checkCount(vectors, inputs, errors)
       return { vectors, inputTokens: response.prompt_eval_count ?? undefined }

@@ -1,9 +1,13 @@
 /** Embeddings in requests of a limited size, as Effect's `EmbeddingModel`. */
 import type * as AiError from "effect/ai/AiError"
 import * as EmbeddingModel from "effect/ai/EmbeddingModel"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
-import type { Errors } from "./exchange.ts"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as Schema from "effect/Schema"
+import * as Exchange from "./exchange.ts"
+import { isPresent } from "./field.ts"
 
 /** The vectors of a request's inputs, in their order. */
 export interface Vectors {
@@ -53,11 +57,23 @@ export const make = (
   })
 }
 
+/** Asks for vectors. A server may say under a status of 200 what went wrong. */
+export const ask = Effect.fnUntraced(function*<A extends { readonly error?: unknown }, RD>(
+  exchange: Exchange.Exchange,
+  errors: Exchange.Errors,
+  request: HttpClientRequest.HttpClientRequest,
+  schema: Schema.ConstraintDecoder<A, RD>
+) {
+  const response = yield* Exchange.json(exchange, request, schema)
+  if (!isPresent(response.error)) return response
+  return yield* errors.inBand({ error: response.error }, yield* Clock.currentTimeMillis)
+})
+
 /** A server that gives one vector too few would give every text after it the vector of another. */
 export const checkCount = (
   vectors: ReadonlyArray<unknown>,
   inputs: ReadonlyArray<string>,
-  errors: Errors
+  errors: Exchange.Errors
 ): Effect.Effect<void, AiError.AiError> =>
   vectors.length === inputs.length
     ? Effect.void
