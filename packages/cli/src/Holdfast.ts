@@ -17,12 +17,12 @@ import * as Logger from "effect/Logger"
 import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
-import * as ChatCommand from "./ChatCommand.ts"
-import * as CheckCommand from "./CheckCommand.ts"
-import * as DemoCommand from "./DemoCommand.ts"
-import * as DoctorCommand from "./DoctorCommand.ts"
-import { paragraph } from "./internal/paragraph.ts"
-import * as SimulateCommand from "./SimulateCommand.ts"
+import * as ChatCommand from "./commands/ChatCommand.ts"
+import * as CheckCommand from "./commands/CheckCommand.ts"
+import * as DemoCommand from "./commands/DemoCommand.ts"
+import * as DoctorCommand from "./commands/DoctorCommand.ts"
+import * as SimulateCommand from "./commands/SimulateCommand.ts"
+import { paragraph } from "./terminal/paragraph.ts"
 
 export const command = Command.make("holdfast").pipe(
   Command.withDescription(paragraph(

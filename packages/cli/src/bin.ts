@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import { readFileSync } from "node:fs"
 import * as Holdfast from "./Holdfast.ts"
-import { Interruption } from "./Interruption.ts"
+import { Interruption } from "./terminal/Interruption.ts"
 
 const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }
 

@@ -12,8 +12,8 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import { positiveMillis } from "./internal/argument.ts"
-import { run } from "./internal/call.ts"
-import * as internal from "./internal/deadline.ts"
+import { run } from "./internal/call/call.ts"
+import * as internal from "./internal/call/deadline.ts"
 import type { DeadlineExceeded, PolicyError } from "./PolicyError.ts"
 
 /**

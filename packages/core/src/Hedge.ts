@@ -19,7 +19,7 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import { hasProperty } from "effect/Predicate"
 import { integer, positiveMillis } from "./internal/argument.ts"
-import * as Machine from "./internal/hedge.ts"
+import * as Machine from "./internal/hedge/race.ts"
 import type { CallOptions } from "./Policy.ts"
 
 const TypeId = "~@holdfast/core/Hedge"

@@ -20,9 +20,9 @@ import type * as Schedule from "effect/Schedule"
 import type * as Bulkhead from "./Bulkhead.ts"
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import type * as Hedge from "./Hedge.ts"
-import * as Call from "./internal/call.ts"
+import * as Call from "./internal/call/call.ts"
+import { compileParts, isEmpty, type Parts } from "./internal/compile.ts"
 import * as Describe from "./internal/describe.ts"
-import { compileParts, isEmpty, type Parts } from "./internal/parts.ts"
 import type {
   AttemptTimeout,
   BulkheadFull,

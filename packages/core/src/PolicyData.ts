@@ -13,7 +13,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Backoff from "./Backoff.ts"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
-import { compileParts } from "./internal/parts.ts"
+import { compileParts } from "./internal/compile.ts"
 import * as Jitter from "./Jitter.ts"
 import type * as Policy from "./Policy.ts"
 

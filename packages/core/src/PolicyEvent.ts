@@ -14,8 +14,8 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { StateTag } from "./CircuitBreaker.ts"
 import { integer } from "./internal/argument.ts"
-import * as observers from "./internal/observers.ts"
-import { observer as metricsOf } from "./internal/policyMetrics.ts"
+import { observer as metricsOf } from "./internal/call/metrics.ts"
+import * as observers from "./internal/call/observers.ts"
 
 /** What every event says. */
 export interface Origin {

@@ -19,7 +19,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Store from "effect/persistence/RateLimiter"
 import { hasProperty } from "effect/Predicate"
-import * as Machine from "./internal/rateLimit.ts"
+import * as Machine from "./internal/rateLimit/stored.ts"
 import type { CallOptions, Protect } from "./Policy.ts"
 import type { PolicyError, RateLimited } from "./PolicyError.ts"
 

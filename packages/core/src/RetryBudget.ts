@@ -30,8 +30,8 @@ import * as Redis from "effect/persistence/Redis"
 import { hasProperty } from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import { positiveMillis } from "./internal/argument.ts"
-import * as Machine from "./internal/retryBudget.ts"
-import * as StoredInRedis from "./internal/retryBudgetRedis.ts"
+import * as Machine from "./internal/budget/memory.ts"
+import * as StoredInRedis from "./internal/budget/redis.ts"
 
 const TypeId = "~@holdfast/core/RetryBudget"
 

@@ -17,7 +17,7 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import { hasProperty, isTagged } from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import { meaningOf } from "./internal/failureCode.ts"
+import { meaningOf } from "./internal/call/failureCode.ts"
 
 const TypeId = "~@holdfast/http/HttpFailure"
 

@@ -31,7 +31,7 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type { HttpMethod } from "effect/http/HttpMethod"
 import type * as Redacted from "effect/Redacted"
 import * as HttpFailure from "./HttpFailure.ts"
-import { retryAfterOf, shouldRetry } from "./internal/retryHints.ts"
+import { retryAfterOf, shouldRetry } from "./internal/call/retryHints.ts"
 
 /**
  * How to retry: a core retry over `HttpFailure`, without `while`, which this module answers. A `budget` that is given as

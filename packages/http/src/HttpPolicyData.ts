@@ -29,9 +29,9 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Struct from "effect/Struct"
 import type * as HttpPolicy from "./HttpPolicy.ts"
 import { headerName, headerValue, longestTimer } from "./internal/argument.ts"
-import { Endpoints, refuseHedge } from "./internal/endpoints.ts"
-import * as Flat from "./internal/flatKeys.ts"
-import { checkBaseUrl } from "./internal/requestDefaults.ts"
+import { Endpoints, refuseHedge } from "./internal/client/endpoints.ts"
+import { checkBaseUrl } from "./internal/client/request.ts"
+import * as Flat from "./internal/config/flatKeys.ts"
 
 const where = "HttpPolicyData"
 const { Time } = Flat

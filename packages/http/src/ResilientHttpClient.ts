@@ -30,9 +30,9 @@ import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as HttpPolicy from "./HttpPolicy.ts"
-import { transportError } from "./internal/bodyResponse.ts"
-import { OriginPauses } from "./internal/originPauses.ts"
-import { compileClient, type Compiled } from "./internal/policyClient.ts"
+import { transportError } from "./internal/call/bodyResponse.ts"
+import { compileClient, type Compiled } from "./internal/client/client.ts"
+import { OriginPauses } from "./internal/client/pauses.ts"
 
 type Failure = HttpClientError.HttpClientError
 

@@ -29,9 +29,9 @@ import * as Stream from "effect/Stream"
 import type * as DownloadError from "./DownloadError.ts"
 import type * as HttpFailure from "./HttpFailure.ts"
 import { atLeast } from "./internal/argument.ts"
-import { Download } from "./internal/download.ts"
-import type { Interruption } from "./internal/interruption.ts"
-import { toPartialFile } from "./internal/partialFile.ts"
+import { Download } from "./internal/download/download.ts"
+import type { Interruption } from "./internal/download/interruption.ts"
+import { toPartialFile } from "./internal/download/partialFile.ts"
 
 /** How far a download has come. */
 export interface Progress {

@@ -19,7 +19,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Address from "./Address.ts"
-import * as Setting from "./internal/setting.ts"
+import * as Setting from "./internal/config/environment.ts"
 
 /** Online or not. */
 export class Connectivity extends Context.Service<Connectivity, {

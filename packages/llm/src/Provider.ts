@@ -16,7 +16,7 @@ import type * as Response from "effect/ai/Response"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type * as Stream from "effect/Stream"
-import * as Lifted from "./internal/lifted.ts"
+import * as Lifted from "./internal/protocol/lifted.ts"
 
 /** Where the model runs: behind somebody's API, or on this machine or network, where it costs nothing to ask. */
 export type Location = "cloud" | "local"

@@ -32,10 +32,10 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import { Connectivity, makeConfig as connectivityConfig } from "./Connectivity.ts"
-import * as Compile from "./internal/compile.ts"
-import * as Configured from "./internal/configured.ts"
-import { streamText } from "./internal/streamed.ts"
-import { generateText } from "./internal/whole.ts"
+import * as Compile from "./internal/chain/compile.ts"
+import { generateText } from "./internal/chain/generateText.ts"
+import { streamText } from "./internal/chain/streamText.ts"
+import * as Configured from "./internal/config/chain.ts"
 import type { Provider } from "./Provider.ts"
 import { codecTransformer } from "./Provider.ts"
 
@@ -242,19 +242,19 @@ export const layerConfig = (
   )
 
 // What it would do, to look at.
-export { providersConfig, treatments } from "./internal/configured.ts"
-export type { Treated } from "./internal/configured.ts"
-export { selection } from "./internal/selection.ts"
-export type { Choice } from "./internal/selection.ts"
+export { providersConfig, treatments } from "./internal/config/chain.ts"
+export type { Treated } from "./internal/config/chain.ts"
+export { selection } from "./internal/config/selection.ts"
+export type { Choice } from "./internal/config/selection.ts"
 
 // -----------------------------------------------------------------------------
 // Changes
 // -----------------------------------------------------------------------------
 
-export { layerReloading, layerReloadingConfig } from "./internal/reloading.ts"
+export { layerReloading, layerReloadingConfig } from "./internal/config/reloading.ts"
 
 // -----------------------------------------------------------------------------
 // Responses
 // -----------------------------------------------------------------------------
 
-export { AnsweredBy, answeredBy } from "./internal/authorship.ts"
+export { AnsweredBy, answeredBy } from "./internal/chain/authorship.ts"

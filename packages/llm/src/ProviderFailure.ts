@@ -21,9 +21,9 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Address from "./Address.ts"
-import { noError, readError, statusByType } from "./internal/errorBody.ts"
-import { authenticationKind, isFailedGeneration, isPolicy, isQuota, kindOf } from "./internal/errorKind.ts"
-import { scrub } from "./internal/scrub.ts"
+import { noError, readError, statusByType } from "./internal/protocol/errorBody.ts"
+import { authenticationKind, isFailedGeneration, isPolicy, isQuota, kindOf } from "./internal/protocol/errorKind.ts"
+import { scrub } from "./internal/protocol/scrub.ts"
 
 /**
  * Kinds of failure that matter to a decision and that `AiErrorReason` does not tell apart.

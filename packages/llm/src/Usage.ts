@@ -18,7 +18,7 @@ import * as PubSub from "effect/PubSub"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { AttemptFailed, AttemptInterrupted, AttemptSucceeded, Observer } from "./ChainEvent.ts"
-import * as Setting from "./internal/setting.ts"
+import * as Setting from "./internal/config/environment.ts"
 
 /** One attempt at a provider. Tokens that were not reported are left out. */
 export const Entry = Schema.Struct({

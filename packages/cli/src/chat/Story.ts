@@ -5,7 +5,7 @@ import * as ChatService from "@holdfast/llm/ChatService"
 import type * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"
 import * as Screen from "../demo/Screen.ts"
-import * as FailureWords from "../FailureWords.ts"
+import * as FailureWords from "../terminal/FailureWords.ts"
 
 const plural = (count: number, word: string) => `${count} ${word}${count === 1 ? "" : "s"}`
 

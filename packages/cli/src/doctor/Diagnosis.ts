@@ -22,7 +22,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import * as FailureWords from "../FailureWords.ts"
+import * as FailureWords from "../terminal/FailureWords.ts"
 import * as ModelList from "./ModelList.ts"
 import * as Setting from "./Setting.ts"
 

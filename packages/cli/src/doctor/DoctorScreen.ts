@@ -1,7 +1,7 @@
 /** What a person sees of a diagnosis: pure functions to lines of text. */
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import * as Screen from "../demo/Screen.ts"
-import { wrapped } from "../internal/paragraph.ts"
+import { wrapped } from "../terminal/paragraph.ts"
 import type { Diagnosis, Network, ProviderDiagnosis } from "./Diagnosis.ts"
 import * as ModelList from "./ModelList.ts"
 

@@ -2,7 +2,7 @@
 import Table from "cli-table3"
 import { plot } from "simple-ascii-chart"
 import * as Screen from "../demo/Screen.ts"
-import { wrapped } from "../internal/paragraph.ts"
+import { wrapped } from "../terminal/paragraph.ts"
 import type { Outcome, Scenario, Summary } from "./Simulation.ts"
 
 type Style = Screen.Style

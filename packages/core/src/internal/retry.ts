@@ -5,7 +5,7 @@ import type { StopReason } from "../PolicyEvent.ts"
 import type { Decision, Failure, Options, Refusal, Retry } from "../Retry.ts"
 import * as RetryBudget from "../RetryBudget.ts"
 import { integer, millis } from "./argument.ts"
-import { hintOf } from "./hint.ts"
+import { hintOf } from "./retryAfter.ts"
 
 const stop = (reason: StopReason, because?: string): Decision => ({ _tag: "Stop", reason, because })
 export const stopTimes = stop("times")

@@ -10,7 +10,7 @@ import * as Policy from "@holdfast/core/Policy"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as TestClock from "effect/testing/TestClock"
-import * as Alarm from "../../src/internal/alarm.ts"
+import * as Alarm from "../../src/internal/fiber/alarm.ts"
 import { watch } from "../Script.ts"
 
 class Again extends Alarm.Alarm {

@@ -9,7 +9,7 @@ import * as Backoff from "@holdfast/core/Backoff"
 import * as Policy from "@holdfast/core/Policy"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
-import * as Alarm from "../../src/internal/alarm.ts"
+import * as Alarm from "../../src/internal/fiber/alarm.ts"
 import { flaky } from "../Script.ts"
 
 class Bell extends Alarm.Alarm {

@@ -18,8 +18,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as HttpFailure from "../HttpFailure.ts"
-import { transportError } from "../internal/bodyResponse.ts"
-import { StreamResponse } from "../internal/streamResponse.ts"
+import { transportError } from "../internal/call/bodyResponse.ts"
+import { StreamResponse } from "../internal/call/streamResponse.ts"
 
 type Failure = HttpClientError.HttpClientError
 

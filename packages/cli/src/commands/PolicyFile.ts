@@ -1,0 +1,157 @@
+/**
+ * A policy in a file: YAML or JSON, what it says as `PolicyData` or `HttpPolicyData` reads it, and what is wrong with it, by
+ * path and reason.
+ */
+import * as Policy from "@holdfast/core/Policy"
+import * as PolicyData from "@holdfast/core/PolicyData"
+import * as ConfigFile from "@holdfast/http/ConfigFile"
+import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
+import * as LlmConfig from "@holdfast/llm/LlmConfig"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Predicate from "effect/Predicate"
+import * as Runtime from "effect/Runtime"
+import type * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as FailureWords from "../terminal/FailureWords.ts"
+import * as HttpPolicyWords from "../terminal/HttpPolicyWords.ts"
+
+/** One thing that is wrong. */
+export interface Issue {
+  /** Where in the file: `retry.times`. Empty for the whole of it. */
+  readonly path: string
+  readonly reason: string
+}
+
+/** The file cannot be read as YAML or JSON, or has nothing there; `message` is the line for stderr. */
+export class Unreadable extends Data.TaggedError("Unreadable")<{ readonly message: string }> {
+  override readonly [Runtime.errorExitCode] = 2
+}
+
+/** The file can be read, and what it says is no policy that can be. */
+export class Refused extends Data.TaggedError("Refused")<{
+  readonly file: string
+  /** Where in the file it was looked for. Empty for the whole of it. */
+  readonly at: string
+  /** What it was read as. */
+  readonly as: Kind | "llm"
+  readonly issues: ReadonlyArray<Issue>
+}> {
+  override readonly [Runtime.errorExitCode]: number = 1
+
+  /** What it is none of. */
+  get what(): "policy" | "chain" {
+    return this.as === "llm" ? "chain" : "policy"
+  }
+
+  override get message(): string {
+    const { as, at, file, what } = this
+    const issues = this.issues.map(({ path, reason }) => path === "" ? reason : `${path}: ${reason}`)
+    const flags = (as === "policy" ? "" : ` --as ${as}`) + (at === "" ? "" : ` --at ${at}`)
+    return `${file} is no ${what} that can be: ${issues.join("; ")} (see \`holdfast check${flags} ${file}\`)`
+  }
+}
+
+/** Goes along a path of keys and indices; `undefined` where there is nothing. */
+const at = (value: unknown, keys: ReadonlyArray<string>): unknown =>
+  keys.reduce<unknown>(
+    (value, key) => Predicate.isObjectOrArray(value) && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined,
+    value
+  )
+
+/** Reads what a file says at a path of keys, `policies.stock`; the empty path is the whole of it. */
+const read = Effect.fnUntraced(function*(
+  file: string,
+  path: string
+): Effect.fn.Return<unknown, Unreadable, FileSystem.FileSystem> {
+  const fs = yield* FileSystem.FileSystem
+  const text = yield* Effect.mapError(
+    fs.readFileString(file),
+    (error) =>
+      new Unreadable({
+        message: error.reason._tag === "NotFound"
+          ? `there is no file ${file}`
+          : `${file} cannot be read: ${FailureWords.ofFile(error)}`
+      })
+  )
+  const value = yield* Effect.mapError(
+    ConfigFile.parse(text),
+    ({ message }) =>
+      new Unreadable({
+        message: `${file} is neither YAML nor JSON: ${FailureWords.firstLine(message).replace(/:$/u, "")}`
+      })
+  )
+  const found = at(value, path.split(".").filter((key) => key !== ""))
+  return found === undefined || found === null
+    ? yield* new Unreadable({ message: path === "" ? `${file} is empty` : `${file} has nothing at ${path}` })
+    : found
+})
+
+const format = SchemaIssue.makeFormatterStandardSchemaV1({
+  leafHook: (issue) =>
+    issue._tag === "UnexpectedKey"
+      ? "nothing has this key"
+      : issue._tag === "MissingKey"
+      ? "is missing"
+      : SchemaIssue.defaultLeafHook(issue)
+})
+
+const keysOf = (path: ReadonlyArray<unknown>): ReadonlyArray<string> =>
+  path.map((key) => String(Predicate.isReadonlyObject(key) && "key" in key ? key["key"] : key))
+
+/** What is wrong with what a file says, by path; what is said of one place is said once. */
+const issuesOf = (input: unknown, error: Schema.SchemaError): ReadonlyArray<Issue> => {
+  const issues = format(error.issue).issues.map(({ message, path }) => {
+    const keys = keysOf(path ?? [])
+    const reason = message.split("\n").map((line) => line.trim()).join(" ")
+    // What a flat key says, such as `timeout`, stands elsewhere than where it is refused.
+    const said = /^Expected (?!.*, got )/u.test(reason) ? JSON.stringify(at(input, keys)) : undefined
+    return { path: keys.join("."), reason: said === undefined ? reason : `${reason}, got ${said}` }
+  })
+  return issues.filter((issue, index) =>
+    issues.findIndex((other) => other.path === issue.path && other.reason === issue.reason) === index
+  )
+}
+
+/** What a file holds: a policy of the core, or one for HTTP, which may have endpoints and a pool. */
+export const kinds = ["policy", "http"] as const
+export type Kind = (typeof kinds)[number]
+
+/** What a file means. */
+export interface Meaning {
+  /** The policy, and after it those of endpoints, outermost options first. */
+  readonly policies: readonly [HttpPolicyWords.CoreOptions, ...ReadonlyArray<HttpPolicyWords.CoreOptions>]
+  /** What else it says. */
+  readonly notes: ReadonlyArray<string>
+}
+
+const decode = (kind: Kind, input: unknown): Effect.Effect<Meaning, Schema.SchemaError> =>
+  kind === "policy"
+    ? Effect.map(PolicyData.decode(input), (data) => ({ policies: [PolicyData.toOptions(data)], notes: [] }))
+    : Effect.map(HttpPolicyData.decode(input), (data) => ({
+      policies: [HttpPolicyWords.client(data), ...HttpPolicyWords.endpoints(data)],
+      notes: HttpPolicyWords.notes(data)
+    }))
+
+/** Reads what a file means at a path of keys. */
+export const meaning = Effect.fnUntraced(function*(file: string, path: string, kind: Kind) {
+  const input = yield* read(file, path)
+  return yield* Effect.mapError(decode(kind, input), (error) => {
+    const issues = issuesOf(input, error)
+    return new Refused({ file, at: path, as: kind, issues })
+  })
+})
+
+/** Reads what a file says of a chain of providers, under `llm:` at a path of keys. */
+export const chain = Effect.fnUntraced(function*(file: string, path: string) {
+  const input = yield* read(file, path)
+  return yield* Effect.mapError(
+    LlmConfig.decode(input),
+    (error) => new Refused({ file, at: path, as: "llm", issues: issuesOf(input, error) })
+  )
+})
+
+/** The policy of such options, in words. */
+export const describe = (options: HttpPolicyWords.CoreOptions): Effect.Effect<Policy.Description> =>
+  Effect.map(Effect.scoped(Policy.make(options)), Policy.describe)

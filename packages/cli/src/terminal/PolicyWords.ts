@@ -1,0 +1,25 @@
+/** What a policy does, as lines for a terminal and as data. */
+import type * as Policy from "@holdfast/core/Policy"
+import * as Duration from "effect/Duration"
+import type * as Screen from "../demo/Screen.ts"
+
+/** What one policy does. */
+export const lines = (
+  { attempts, duration, parts }: Policy.Description,
+  style: Screen.Style
+): ReadonlyArray<string> => [
+  ...(parts.length === 0
+    ? ["  It has no parts, and does nothing."]
+    : parts.map(({ part, text }) => `  ${style.paint("strong", part.padEnd(15))} ${text}`)),
+  "",
+  `  A call is executed ${attempts === 1 ? "once" : `at most ${attempts} times`}, ` +
+  `and takes ${Duration.isFinite(duration) ? `at most ${Duration.format(duration)}` : "any time"}.`
+]
+
+/** The same as data. */
+export const toJson = ({ attempts, duration, name, parts }: Policy.Description) => ({
+  name,
+  parts: parts.map(({ part, text }) => ({ part, text })),
+  attempts,
+  millis: Duration.isFinite(duration) ? Duration.toMillis(duration) : null
+})

@@ -1,0 +1,112 @@
+/**
+ * The options of a policy, checked and compiled to the parts that a call runs under.
+ */
+import type * as Context from "effect/Context"
+import * as Bulkhead from "../Bulkhead.ts"
+import * as CircuitBreaker from "../CircuitBreaker.ts"
+import * as Hedge from "../Hedge.ts"
+import type { AnyOptions, HedgeOptions, Options } from "../Policy.ts"
+import { isPolicyError, type PolicyError } from "../PolicyError.ts"
+import * as RateLimit from "../RateLimit.ts"
+import type * as Retry from "../Retry.ts"
+import * as RetryBudget from "../RetryBudget.ts"
+import { positiveMillis } from "./argument.ts"
+import { Breaker } from "./breaker/breaker.ts"
+import type { Bulkheads } from "./bulkhead/queue.ts"
+import type { Hedge as HedgeMachine } from "./hedge/race.ts"
+import type { RateLimits } from "./rateLimit/stored.ts"
+import { compile } from "./retry.ts"
+
+/** The compiled parts of a policy. Durations are in milliseconds; a part that is absent costs nothing. */
+export interface Parts<in E, out SE, out SR> {
+  readonly name: string
+  readonly deadline?: number | undefined
+  readonly bulkhead?: Bulkheads | undefined
+  readonly rateLimit?: RateLimits | undefined
+  readonly retry?: Retry.Retry<E, SE, SR> | undefined
+  readonly breaker?: Breaker<E> | undefined
+  /** A breaker that asks a store before and after each attempt, which only an effect can. */
+  readonly storedBreaker?: CircuitBreaker.CircuitBreaker<E> | undefined
+  readonly hedge?: HedgeMachine<E> | undefined
+  readonly attemptTimeout?: number | undefined
+  /** The timeouts of the legs of a hedge, which are the policy's own errors too. */
+  readonly ownTimeouts?: WeakSet<PolicyError> | undefined
+  /** Whether observers are told nothing, because the call is a leg of another. */
+  readonly silent?: boolean | undefined
+  /** Whether a part needs to know when the call started. */
+  readonly timed: boolean
+}
+
+/** Whether there is nothing to do. */
+export const isEmpty = <E, SE, SR>(parts: Parts<E, SE, SR>): boolean =>
+  (parts.attemptTimeout ?? parts.breaker ?? parts.bulkhead ?? parts.deadline ?? parts.hedge ?? parts.rateLimit ??
+    parts.retry ??
+    parts.storedBreaker) === undefined
+
+/** Checks the options of a policy and compiles them. Throws a `RangeError` that names the option at fault. */
+export const compileParts = (
+  typed: AnyOptions,
+  context: Context.Context<never>
+): Parts<unknown, unknown, unknown> => {
+  // The type of the policy keeps errors away that its predicates do not take.
+  const options = typed as Options<unknown, unknown, unknown>
+  const where = "Policy.make"
+  const name = options.name ?? "policy"
+  const deadline = options.deadline === undefined ? undefined : positiveMillis(where, "deadline", options.deadline)
+  const attemptTimeout = options.attemptTimeout === undefined
+    ? undefined
+    : positiveMillis(where, "attemptTimeout", options.attemptTimeout)
+  if (deadline !== undefined && attemptTimeout !== undefined && attemptTimeout > deadline) {
+    throw new RangeError(
+      `${where}: attemptTimeout must not be longer than the deadline (${deadline} millis), got ${attemptTimeout} millis`
+    )
+  }
+  const { bulkhead, circuitBreaker, hedge, rateLimit, retry } = options
+  const ownTimeouts = hedge === undefined || attemptTimeout === undefined ? undefined : new WeakSet<PolicyError>()
+  return {
+    name,
+    deadline,
+    attemptTimeout,
+    bulkhead: bulkhead === undefined
+      ? undefined
+      : Bulkhead.isBulkhead(bulkhead)
+      ? bulkhead.machines
+      : Bulkhead.compile(`${where}: bulkhead`, { name, ...bulkhead }),
+    rateLimit: rateLimit === undefined
+      ? undefined
+      : RateLimit.isRateLimit(rateLimit)
+      ? rateLimit.machine
+      : RateLimit.compile(`${where}: rateLimit`, rateLimit, context),
+    retry: retry === undefined ? undefined : compile(`${where}: retry`, retry, deadline !== undefined),
+    breaker: circuitBreaker === undefined
+      ? undefined
+      : CircuitBreaker.isCircuitBreaker(circuitBreaker)
+      ? circuitBreaker.breaker
+      : new Breaker(`${where}: circuitBreaker`, { name, ...circuitBreaker }, context),
+    storedBreaker: CircuitBreaker.isCircuitBreaker(circuitBreaker) && circuitBreaker.breaker === undefined
+      ? circuitBreaker
+      : undefined,
+    hedge: hedge === undefined ? undefined : compileHedge(`${where}: hedge`, hedge, ownTimeouts),
+    ownTimeouts,
+    timed: deadline !== undefined || bulkhead !== undefined || rateLimit !== undefined ||
+      circuitBreaker !== undefined ||
+      retry?.maxElapsed !== undefined || retry?.budget !== undefined
+  }
+}
+
+const compileHedge = (
+  where: string,
+  { budget, while: ask, ...options }: HedgeOptions<unknown>,
+  ownTimeouts: WeakSet<PolicyError> | undefined
+): HedgeMachine<unknown> =>
+  Hedge.compile(where, {
+    ...options,
+    // A leg that timed out is worth another, as an attempt is to a retry.
+    while: ask === undefined
+      ? undefined
+      : (error) => (isPolicyError(error) && ownTimeouts?.has(error) === true) || ask(error),
+    budget: RetryBudget.isRetryBudget(budget)
+      // A race does not wait for a store: a hedge that this process cannot grant is not started.
+      ? { tryWithdraw: (now) => budget.account.tryWithdrawHere(now) }
+      : budget
+  })

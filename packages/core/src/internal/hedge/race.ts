@@ -1,0 +1,341 @@
+/**
+ * The race of a hedged call, and the latency that says when to hedge.
+ *
+ * A race is one suspension of the caller's fiber. Each leg runs in a fiber of its own, all that happens between them is
+ * plain functions, and the caller goes on when the last leg has ended, with the result that was decided by then.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { hasProperty } from "effect/Predicate"
+import type { Budget, Options, Quantile } from "../../Hedge.ts"
+import { integer, millis, positiveMillis } from "../argument.ts"
+import * as Alarm from "../fiber/alarm.ts"
+import { isRetryable } from "../retry.ts"
+import { hintOfExit } from "../retryAfter.ts"
+
+/** Why a hedge started: what runs is slow, or it has failed. */
+type Because = "slow" | "failed"
+
+/** Told of each hedge as it starts: 1 is the first. */
+export type OnHedge = (hedge: number, because: Because) => void
+
+// Exact up to 32 ms, then 16 buckets for each power of two, so that a latency is known to a sixteenth, up to 70
+// minutes.
+const exact = 32
+const buckets = exact + 17 * 16
+const longest = 2 ** 22 - 1
+
+const bucketOf = (latency: number): number => {
+  const value = Math.max(0, Math.min(longest, Math.floor(latency)))
+  if (value < exact) return value
+  const power = 31 - Math.clz32(value)
+  return exact + (power - 5) * 16 + ((value >>> (power - 4)) & 15)
+}
+
+/** The largest latency of a bucket. */
+const topOf = (bucket: number): number => {
+  if (bucket < exact) return bucket
+  const power = 5 + ((bucket - exact) >> 4)
+  return ((17 + ((bucket - exact) & 15)) << (power - 4)) - 1
+}
+
+/**
+ * A quantile of the latencies of the last window. Tower keeps two histograms that change places; as the quantile is
+ * taken only when they do, one histogram and its last answer say the same.
+ */
+export class Latencies {
+  /** The quantile, or `Infinity` until there is one. */
+  quantile = Infinity
+  /** When a call last asked for it. */
+  usedAt = 0
+  private readonly rules: Quantile
+  private readonly counts = new Uint32Array(buckets)
+  private total = 0
+  private startedAt = NaN
+
+  constructor(rules: Quantile) {
+    this.rules = rules
+  }
+
+  record(now: number, latency: number): void {
+    // The first latency opens the first window, and a clock that was set back opens another.
+    if (!(now >= this.startedAt)) this.open(now)
+    const bucket = bucketOf(latency)
+    this.counts[bucket] = (this.counts[bucket] ?? 0) + 1
+    this.total++
+    const { max, min, minimumCalls, quantile, window } = this.rules
+    if (this.total < minimumCalls || (this.quantile !== Infinity && now - this.startedAt < window)) return
+    this.quantile = Math.min(max, Math.max(min, topOf(this.bucketAt(quantile))))
+    this.open(now)
+  }
+
+  private bucketAt(quantile: number): number {
+    const rank = Math.ceil(quantile * this.total)
+    let below = 0
+    for (let bucket = 0; bucket < buckets; bucket++) {
+      below += this.counts[bucket] ?? 0
+      if (below >= rank) return bucket
+    }
+    return buckets - 1
+  }
+
+  private open(now: number): void {
+    this.counts.fill(0)
+    this.total = 0
+    this.startedAt = now
+  }
+}
+
+/** The compiled options of a hedge, with its latencies by key and its numbers. */
+export class Hedge<in E> {
+  readonly max: number
+  readonly budget: Budget | undefined
+  readonly isRetryable: (error: E) => boolean
+  calls = 0
+  hedges = 0
+  wins = 0
+  private readonly fixed: number
+  private readonly quantile: Quantile | undefined
+  private readonly only: Latencies | undefined
+  private readonly maxKeys: number
+  private readonly idleTimeToLive: number
+  // In the order of their last use.
+  private readonly keyed = new Map<string, Latencies>()
+
+  constructor(where: string, options: Options<E>) {
+    this.max = integer(where, "max", options.max ?? 1, 1)
+    this.budget = options.budget
+    this.isRetryable = options.while ?? isRetryable
+    this.maxKeys = integer(where, "maxKeys", options.maxKeys ?? 1_000, 1)
+    this.idleTimeToLive = positiveMillis(where, "idleTimeToLive", options.idleTimeToLive ?? "10 minutes")
+    if (isQuantile(options.after)) {
+      this.fixed = Infinity
+      this.quantile = options.after
+      this.only = new Latencies(options.after)
+    } else {
+      this.fixed = millis(where, "after", options.after)
+      this.quantile = undefined
+      this.only = undefined
+    }
+  }
+
+  /** The delay before a hedge as it is now, in milliseconds. Asking leaves no trace. */
+  peek(key: string | undefined): number {
+    return (key === undefined ? this.only : this.keyed.get(key))?.quantile ?? this.fixed
+  }
+
+  /** How many keys are known. */
+  get size(): number {
+    return this.keyed.size
+  }
+
+  /** The latencies that a call goes by, if it goes by any. */
+  latencies(key: string | undefined, now: number): Latencies | undefined {
+    if (key === undefined || this.quantile === undefined) return this.only
+    let latencies = this.keyed.get(key)
+    if (latencies === undefined) latencies = new Latencies(this.quantile)
+    else this.keyed.delete(key)
+    latencies.usedAt = now
+    this.keyed.set(key, latencies)
+    for (const [oldest, { usedAt }] of this.keyed) {
+      if (this.keyed.size <= this.maxKeys && now - usedAt < this.idleTimeToLive) break
+      this.keyed.delete(oldest)
+    }
+    return latencies
+  }
+
+  /** Runs an effect, and runs it again while it is slow or fails. */
+  run<A, E1 extends E, R>(
+    self: Effect.Effect<A, E1, R>,
+    key: string | undefined,
+    onHedge?: OnHedge
+  ): Effect.Effect<A, E1, R> {
+    return Effect.callback((resume) => {
+      // A callback is registered by the fiber that runs it.
+      const fiber = Fiber.getCurrent() as Fiber.Fiber<unknown, unknown>
+      return new Race<A, E1, R>(this, key, self, fiber, resume, onHedge).start()
+    })
+  }
+}
+
+class Race<A, E, R> extends Alarm.Alarm {
+  readonly hedge: Hedge<E>
+  readonly self: Effect.Effect<A, E, R>
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+  resume: (effect: Effect.Effect<A, E, R>) => void
+  readonly onHedge: OnHedge | undefined
+  readonly context: Context.Context<R>
+  readonly legs = new Set<Fiber.Fiber<A, E>>()
+  readonly startedAt: number
+  /** Where the time of the first leg is recorded, until it has been. */
+  latencies: Latencies | undefined
+  readonly delay: number
+  started = 0
+  /** Legs that are being started, which may let others end before they run themselves. */
+  starting = 0
+  /** No more legs are started: the budget is spent, or the dependency wants to be left alone. */
+  held = false
+  /** How the first leg failed. */
+  first: Exit.Exit<A, E> | undefined = undefined
+  /** What comes out when no leg runs any more. */
+  result: Exit.Exit<A, E> | undefined = undefined
+  /** Nothing runs any more. */
+  ended = false
+
+  constructor(
+    hedge: Hedge<E>,
+    key: string | undefined,
+    self: Effect.Effect<A, E, R>,
+    fiber: Fiber.Fiber<unknown, unknown>,
+    resume: (effect: Effect.Effect<A, E, R>) => void,
+    onHedge: OnHedge | undefined
+  ) {
+    super()
+    this.hedge = hedge
+    this.self = self
+    this.fiber = fiber
+    this.resume = resume
+    this.onHedge = onHedge
+    // The caller's fiber has what the effect needs: the types of `run` say so.
+    this.context = fiber.context as Context.Context<R>
+    this.startedAt = this.now()
+    this.latencies = hedge.latencies(key, this.startedAt)
+    this.delay = this.latencies?.quantile ?? hedge.peek(undefined)
+  }
+
+  /** Begins the race and returns what interrupts it, unless it has ended already. */
+  start(): Effect.Effect<void> | undefined {
+    this.hedge.calls++
+    this.launch()
+    return this.ended ? undefined : Effect.suspend(() => this.interrupt())
+  }
+
+  /** Starts a leg, and the next one when it has failed at once or when nothing is waited for between them. */
+  launch(): void {
+    for (;;) {
+      const leg = this.started++
+      this.starting++
+      const child = Effect.runForkWith(this.context)(this.self)
+      this.starting--
+      const exit = child.pollUnsafe()
+      if (exit !== undefined) {
+        if (this.settle(leg, exit)) continue
+        return
+      }
+      this.legs.add(child)
+      child.addObserver((exit) => {
+        this.legs.delete(child)
+        if (this.settle(leg, exit)) this.launch()
+      })
+      // What this leg did as it started may have let another one answer.
+      if (this.result !== undefined) return child.interruptUnsafe(this.fiber.id)
+      if (this.delay > 0) break
+      if (!this.mayHedge("slow")) return
+    }
+    Alarm.clear(this)
+    if (this.started <= this.hedge.max && !this.held && this.delay < Infinity) Alarm.set(this, this.fiber, this.delay)
+  }
+
+  /** What runs is slow. */
+  override ring(): void {
+    if (this.mayHedge("slow")) this.launch()
+  }
+
+  /** Asks for one more leg, and pays for it. */
+  mayHedge(because: Because): boolean {
+    const { budget, max } = this.hedge
+    if (this.held || this.started > max) return false
+    if (budget !== undefined && !budget.tryWithdraw(this.now())) {
+      this.held = true
+      return false
+    }
+    this.hedge.hedges++
+    this.onHedge?.(this.started, because)
+    // Whoever was told may have interrupted the caller.
+    return this.result === undefined
+  }
+
+  /** Takes the end of a leg, and says whether another is to start at once. */
+  settle(leg: number, exit: Exit.Exit<A, E>): boolean {
+    if (leg === 0) this.measure(Exit.isSuccess(exit))
+    if (this.result === undefined) {
+      const final = this.finalOf(exit)
+      if (final !== undefined) {
+        if (leg > 0 && Exit.isSuccess(exit)) this.hedge.wins++
+        this.decide(final)
+      } else {
+        if (leg === 0) this.first = exit
+        if (hintOfExit(exit) > 0) this.held = true
+        if (this.mayHedge("failed")) return true
+        // With no leg left the first has ended too.
+        if (this.legs.size + this.starting === 0) this.decide(this.first ?? exit)
+      }
+    }
+    this.finish()
+    return false
+  }
+
+  /** The result of the race, if the end of a leg decides it: all but a failure that another leg may better. */
+  finalOf(exit: Exit.Exit<A, E>): Exit.Exit<A, E> | undefined {
+    if (Exit.isSuccess(exit)) return exit
+    for (const reason of exit.cause.reasons) {
+      if (!Cause.isFailReason(reason)) return exit
+      try {
+        if (!this.hedge.isRetryable(reason.error)) return exit
+      } catch (defect) {
+        return Exit.die(defect)
+      }
+    }
+    return undefined
+  }
+
+  /** Fixes the result and interrupts what still runs. */
+  decide(result: Exit.Exit<A, E>): void {
+    if (this.result !== undefined) return
+    this.result = result
+    Alarm.clear(this)
+    this.measure(false)
+    for (const leg of this.legs) leg.interruptUnsafe(this.fiber.id)
+  }
+
+  finish(): void {
+    if (this.result === undefined || this.legs.size + this.starting > 0 || this.ended) return
+    this.ended = true
+    this.resume(this.result)
+  }
+
+  /**
+   * Records the time of the first leg when it succeeds, and when it has taken longer than the delay, however it ends.
+   * One that lost would have taken longer still, so it counts as a little more than the delay at least: were it left
+   * out, or counted as what it took, the quantile could only sink, and with every hedge there would be more of them.
+   */
+  measure(succeeded: boolean): void {
+    if (this.latencies === undefined) return
+    const now = this.now()
+    const took = now - this.startedAt
+    if (succeeded) this.latencies.record(now, took)
+    else if (took >= this.delay) this.latencies.record(now, Math.max(took, 1 + this.delay * 17 / 16))
+    this.latencies = undefined
+  }
+
+  /** Ends a race whose caller was interrupted: when this is done, nothing of it is left. */
+  interrupt(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      if (this.ended) return resume(Effect.void)
+      this.resume = () => resume(Effect.void)
+      this.decide(Exit.interrupt(this.fiber.id))
+      this.finish()
+    })
+  }
+
+  now(): number {
+    return this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+  }
+}
+
+const isQuantile = (after: Options["after"]): after is Quantile =>
+  hasProperty(after, "_tag") && after._tag === "Quantile"

@@ -1,0 +1,269 @@
+/**
+ * A rate limit as a part of a call: the counts of this process by key, the queues of those who wait, and the store.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Metric from "effect/Metric"
+import type * as Store from "effect/persistence/RateLimiter"
+import { PolicyError, RateLimited } from "../../PolicyError.ts"
+import type { Options } from "../../RateLimit.ts"
+import { integer, millis, positiveMillis } from "../argument.ts"
+import { Deadline } from "../call/deadline.ts"
+import { nowOf } from "../call/now.ts"
+import { Limit, Place, type Rejection, type Rules } from "./count.ts"
+
+// A store that has failed is left alone for a while.
+const storePause = 5_000
+
+/** The compiled options of a rate limit, with its counts by key. */
+export class RateLimits {
+  readonly name: string
+  readonly rules: Rules
+  readonly maxWait: number
+  readonly queue: number
+  rejections = 0
+  private readonly only: Limit
+  private readonly maxKeys: number
+  // In the order of their last use.
+  private readonly keyed = new Map<string, Limit>()
+  private readonly store: Store.RateLimiter | undefined
+  private readonly storeTimeout: number
+  private storeFailed = false
+  private storeFrom = -Infinity
+  private readonly context: Context.Context<never>
+  private readonly rejected: Metric.Counter<number>
+  private rejection: Exit.Exit<never, Rejection> | undefined = undefined
+  private rejectedFor = 0
+
+  constructor(
+    where: string,
+    options: Options,
+    store: Store.RateLimiter | undefined,
+    context: Context.Context<never>
+  ) {
+    const limit = integer(where, "limit", options.limit, 1)
+    const window = positiveMillis(where, "window", options.window)
+    this.name = options.name ?? "rate limit"
+    this.rules = { algorithm: options.algorithm ?? "fixed-window", limit, window, refill: window / limit }
+    this.maxWait = millis(where, "maxWait", options.maxWait ?? 0)
+    this.queue = options.queue === undefined || options.queue === Infinity
+      ? Infinity
+      : integer(where, "queue", options.queue, 0)
+    this.maxKeys = integer(where, "maxKeys", options.maxKeys ?? 1_000, 1)
+    this.storeTimeout = positiveMillis(where, "storeTimeout", options.storeTimeout ?? "1 second")
+    this.only = new Limit(this.rules, undefined)
+    this.store = store
+    this.context = context
+    this.rejected = Metric.counter("holdfast.rate_limit.rejections", {
+      description: "Calls that a rate limit rejected",
+      attributes: { "holdfast.policy": this.name },
+      incremental: true
+    })
+  }
+
+  /** The machine of a key, if there is one: asking leaves no trace. */
+  peek(key: string | undefined): Limit | undefined {
+    return key === undefined ? this.only : this.keyed.get(key)
+  }
+
+  /** How many keys are known. */
+  get size(): number {
+    return this.keyed.size
+  }
+
+  /** Lets a call through at once and without an effect, where that is possible. */
+  tryAdmit(key: string | undefined, now: number): boolean {
+    if (this.store !== undefined) return false
+    const limit = this.get(key, now)
+    if (limit.waiting > 0 || limit.isRefused(now)) return false
+    const wait = limit.take(now)
+    if (wait > 0) limit.refuse(now, wait)
+    return wait === 0
+  }
+
+  /** Succeeds when the call may run: now, or after a wait in the queue. */
+  admit(key: string | undefined): Effect.Effect<void, Rejection> {
+    return Effect.withFiber((fiber) => {
+      const now = nowOf(fiber)
+      const limit = this.get(key, now)
+      // What has been refused until later need not be asked for again, and nobody passes those who wait.
+      if (limit.waiting > 0 || limit.isRefused(now)) return this.queueUp(limit, now, fiber)
+      return Effect.flatMap(
+        this.ask(limit),
+        (wait) => wait === 0 ? Effect.void : this.queueUp(limit, nowOf(fiber), fiber)
+      )
+    })
+  }
+
+  /** Runs an effect when it may run. */
+  run<A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    key: string | undefined
+  ): Effect.Effect<A, E | Rejection, R> {
+    return Effect.withFiber<A, E | Rejection, R>((fiber) =>
+      this.tryAdmit(key, nowOf(fiber)) ? self : Effect.andThen(this.admit(key), self)
+    )
+  }
+
+  /** Waits in the queue, unless the wait would be too long. */
+  private queueUp(limit: Limit, now: number, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void, Rejection> {
+    const deadline = fiber.getRef(Deadline)
+    // What would be let through as the deadline passes is of no use.
+    const until = Math.min(now + this.maxWait, deadline - 1)
+    if (limit.expectedAt > until || limit.waiting >= this.queue) return this.reject(limit, now)
+    const place = new Place(limit, until, () => this.reject(limit, nowOf(fiber)))
+    // Leaving is as well for one that has not come yet, so that an interruption finds no gap.
+    return Effect.onExitPrimitive(
+      Effect.suspend(() => {
+        limit.enqueue(place)
+        return this.wait(limit, place, fiber)
+      }),
+      () => {
+        limit.leave(place)
+        return undefined
+      }
+    )
+  }
+
+  private readonly wait = Effect.fnUntraced({ self: this }, function*(
+    this: RateLimits,
+    limit: Limit,
+    place: Place,
+    fiber: Fiber.Fiber<unknown, unknown>
+  ): Effect.fn.Return<void, Rejection> {
+    yield* place.turn(fiber)
+    for (;;) {
+      const now = nowOf(fiber)
+      // Others, here or elsewhere, may have been let through meanwhile.
+      if (limit.nextAt > place.until) {
+        limit.leave(place)
+        return yield* this.reject(limit, now)
+      }
+      if (limit.isRefused(now)) yield* Effect.sleep(limit.nextAt - now)
+      if ((yield* this.ask(limit)) === 0) return
+    }
+  })
+
+  /** Asks for one permission: 0, or how long to wait before it is worth asking again. */
+  private ask(limit: Limit): Effect.Effect<number> {
+    const { store } = this
+    return Effect.suspend(() => store === undefined ? this.askHere(limit) : this.askStore(store, limit))
+  }
+
+  private askHere(limit: Limit): Effect.Effect<number> {
+    return Effect.map(Clock.currentTimeMillis, (now) => {
+      const wait = limit.take(now)
+      if (wait > 0) limit.refuse(now, wait)
+      return wait
+    })
+  }
+
+  private readonly askStore = Effect.fnUntraced({ self: this }, function*(
+    this: RateLimits,
+    store: Store.RateLimiter,
+    limit: Limit
+  ): Effect.fn.Return<number> {
+    const { algorithm, limit: calls, window } = this.rules
+    const deadline = yield* Deadline
+    const askedAt = yield* Clock.currentTimeMillis
+    if (askedAt < this.storeFrom) return yield* this.askHere(limit)
+    // One call tries a store that has failed; the others do not wait for what comes of it.
+    if (this.storeFailed) this.storeFrom = askedAt + storePause
+    const exit = yield* store.consume({
+      algorithm,
+      onExceeded: "fail",
+      window,
+      limit: calls,
+      key: limit.key === undefined ? this.name : `${this.name}:${limit.key}`
+    }).pipe(
+      Effect.timeoutOrElse({
+        duration: Math.max(0, Math.min(this.storeTimeout, deadline - askedAt)),
+        orElse: () => Effect.fail(timedOut)
+      }),
+      Effect.exit
+    )
+    const now = yield* Clock.currentTimeMillis
+    const refusal = refusalOf(exit)
+    if (Exit.isSuccess(exit) || refusal !== undefined) {
+      this.storeFailed = false
+      this.storeFrom = -Infinity
+      if (refusal !== undefined) {
+        limit.refuse(now, refusal)
+        return refusal
+      }
+      // The count of this process follows, so that it is of use when the store is not.
+      limit.take(now)
+      return 0
+    }
+    const late = Cause.squash(exit.cause) === timedOut
+    // A call in a hurry says nothing of the store.
+    if (late && now - askedAt < this.storeTimeout) return yield* this.askHere(limit)
+    if (!this.storeFailed) {
+      const why = late
+        ? `did not answer in ${Duration.format(Duration.millis(this.storeTimeout))}`
+        : "failed"
+      yield* Effect.logWarning(
+        `${this.name}: the rate limit's store ${why}; calls go on with this process's own count`
+      )
+    }
+    this.storeFailed = true
+    this.storeFrom = now + storePause
+    return yield* this.askHere(limit)
+  })
+
+  /** Counts a rejection and makes its error. Calls that are told of the same wait are told so by the same error. */
+  private reject(limit: Limit, now: number): Exit.Exit<never, Rejection> {
+    this.rejections++
+    this.rejected.updateUnsafe(1, this.context)
+    const wait = Math.max(1, Math.ceil(limit.expectedAt - now))
+    if (this.rejection === undefined || this.rejectedFor !== wait) {
+      this.rejectedFor = wait
+      this.rejection = Exit.fail(new PolicyError({ reason: new RateLimited({ retryAfter: Duration.millis(wait) }) }))
+    }
+    return this.rejection
+  }
+
+  /** The machine of a key. It has to be used before anything else runs, or it may be dropped. */
+  private get(key: string | undefined, now: number): Limit {
+    if (key === undefined) return this.only
+    let limit = this.keyed.get(key)
+    if (limit === undefined) {
+      this.makeRoom(now)
+      limit = new Limit(this.rules, key)
+    } else {
+      this.keyed.delete(key)
+    }
+    this.keyed.set(key, limit)
+    return limit
+  }
+
+  // Looks at a few machines, oldest first, so that a flood of new keys costs each call the same. Fresh ones go, which
+  // loses nothing; when there is no room those without a queue go too, and their counts with them.
+  private makeRoom(now: number): void {
+    let looks = 8
+    for (const [key, limit] of this.keyed) {
+      const full = this.keyed.size >= this.maxKeys
+      if (limit.isFresh(now) || (full && limit.waiting === 0)) this.keyed.delete(key)
+      else if (!full) return
+      if (--looks === 0) return
+    }
+  }
+}
+
+const timedOut = { _tag: "StoreTimeout" } as const
+
+/** How long to wait, where the store has refused; `undefined` where it has not. */
+const refusalOf = (
+  exit: Exit.Exit<unknown, Store.RateLimiterError | typeof timedOut>
+): number | undefined => {
+  if (Exit.isSuccess(exit)) return undefined
+  const error = exit.cause.reasons.find(Cause.isFailReason)?.error
+  return error !== undefined && "reason" in error && error.reason._tag === "RateLimitExceeded"
+    ? Math.max(1, Duration.toMillis(error.reason.retryAfter))
+    : undefined
+}

@@ -1,0 +1,210 @@
+/**
+ * One attempt of a call as one effect: it fails for a transport failure and for a response to try again after alike, so
+ * that one loop with one counter sees both.
+ */
+import * as Deadline from "@holdfast/core/Deadline"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as HttpBody from "effect/http/HttpBody"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Stream from "effect/Stream"
+import * as HttpPolicy from "../../HttpPolicy.ts"
+import type { OriginPauses } from "../client/pauses.ts"
+import { AttemptFailure } from "./attemptFailure.ts"
+import { type BodyResponse, contentLength, highWater } from "./bodyResponse.ts"
+import { DeadlineResponse } from "./deadlineResponse.ts"
+import { Resends } from "./span.ts"
+import { StreamResponse } from "./streamResponse.ts"
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+type Request = HttpClientRequest.HttpClientRequest
+
+/** What a policy says of every call that it takes. Times are in milliseconds. */
+export interface Rules {
+  readonly parts: HttpPolicy.Parts
+  readonly total: number | undefined
+  readonly attempt: number | undefined
+  /** The longest pause that is believed when a server asks for one; 0 where nothing is retried. */
+  readonly longestPause: number
+  /** Whether attempts of a request that may be repeated are races. */
+  readonly isHedged: boolean
+  readonly attemptHeader: string | undefined
+  readonly deadlineHeader: string | undefined
+}
+
+/** One request of the caller, with all its attempts. */
+export class Call {
+  readonly request: Request
+  /** Whether every attempt may be repeated, whatever became of it. */
+  readonly isRepeatable: boolean
+  /** Whether something of a body that can be read once was read. */
+  bodySpent = false
+
+  private readonly inner: HttpClient.HttpClient
+  private readonly rules: Rules
+  private readonly pauses: OriginPauses
+  private readonly origin: string | undefined
+  private readonly fiber: AnyFiber
+  private readonly sent: Request
+  private sends = 0
+  private discarding: Fiber.Fiber<void> | undefined = undefined
+  /** What the legs of a race were answered. All but the response that comes out are given up. */
+  private answers: Array<BodyResponse> | undefined
+
+  constructor(
+    inner: HttpClient.HttpClient,
+    rules: Rules,
+    pauses: OriginPauses,
+    origin: string | undefined,
+    fiber: AnyFiber,
+    request: Request
+  ) {
+    this.inner = inner
+    this.rules = rules
+    this.pauses = pauses
+    this.origin = origin
+    this.fiber = fiber
+    this.request = request
+    const { parts } = rules
+    const replayable = parts.streamBody === "replayable" || HttpPolicy.isReplayable(request.body)
+    this.isRepeatable = replayable && HttpPolicy.refusal(request, parts) === undefined
+    this.answers = rules.isHedged && this.isRepeatable ? [] : undefined
+    this.sent = replayable ? request : this.watched(request)
+  }
+
+  /** One attempt: waits until the connection of the one before is free, and sends. */
+  attempt(): Effect.Effect<BodyResponse, AttemptFailure> {
+    return Effect.withFiber((fiber: AnyFiber) => {
+      const before = this.discarding
+      if (before === undefined) return this.send(fiber)
+      return Effect.flatMap(Fiber.await(before), () => {
+        this.discarding = undefined
+        return this.send(fiber)
+      })
+    })
+  }
+
+  /** How long the origin has asked not to be called, in milliseconds from now. */
+  get pause(): number {
+    return this.pauses.isEmpty ? 0 : this.pauses.left(this.origin, this.now(), this.rules.longestPause)
+  }
+
+  /** Ends what is left to do when the call is over. */
+  close(exit: Exit.Exit<BodyResponse, unknown>): Effect.Effect<void> | undefined {
+    const { answers, discarding } = this
+    const stop = discarding === undefined ? undefined : Fiber.interrupt(discarding)
+    const lost = answers?.filter((answer) => !answer.isComplete && answer !== responseOf(exit)) ?? []
+    if (lost.length === 0) return stop
+    const cancel = Effect.forEach(lost, (answer) => answer.cancel, { concurrency: "unbounded", discard: true })
+    return stop === undefined ? cancel : Effect.andThen(stop, cancel)
+  }
+
+  /** Frees the connections of what failed before another attempt begins. */
+  discard(response: BodyResponse): void {
+    const { answers } = this
+    if (answers !== undefined && answers.length > 1) {
+      this.answers = []
+      const discard = Effect.forEach(answers, (answer) => answer.discard, { concurrency: "unbounded", discard: true })
+      this.discarding = Effect.runForkWith(this.fiber.context)(discard)
+    } else if (!response.isComplete) {
+      this.discarding = Effect.runForkWith(this.fiber.context)(response.discard)
+    }
+  }
+
+  private send(fiber: AnyFiber): Effect.Effect<BodyResponse, AttemptFailure> {
+    const resends = this.sends++
+    const sending = this.inner.execute(this.headed(fiber, resends))
+    return Effect.matchEffect(resends === 0 ? sending : Effect.provideService(sending, Resends, resends), {
+      onSuccess: (response) => this.received(fiber, StreamResponse.wrap(response)),
+      onFailure: (error) => Effect.fail(AttemptFailure.lost(this, error))
+    })
+  }
+
+  /** The request, with what each attempt says of itself. */
+  private headed(fiber: AnyFiber, resends: number): Request {
+    const { attempt, attemptHeader, deadlineHeader } = this.rules
+    let request = this.sent
+    if (deadlineHeader !== undefined) {
+      // How long an answer is of use.
+      const left = Math.min(fiber.getRef(Deadline.Deadline) - this.now(), attempt ?? Infinity)
+      const millis = Math.floor(Math.max(0, left))
+      if (millis < Infinity) request = HttpClientRequest.setHeader(request, deadlineHeader, String(millis))
+    }
+    return attemptHeader === undefined || resends === 0
+      ? request
+      : HttpClientRequest.setHeader(request, attemptHeader, String(resends))
+  }
+
+  private received(fiber: AnyFiber, response: BodyResponse): Effect.Effect<BodyResponse, AttemptFailure> {
+    const { parts } = this.rules
+    if (HttpPolicy.isTransient(response, parts)) return this.refused(fiber, response)
+    return response.isComplete || parts.commit === "head"
+      ? Effect.succeed(this.answered(fiber, response))
+      : this.committed(fiber, response)
+  }
+
+  private refused(fiber: AnyFiber, response: BodyResponse): Effect.Effect<never, AttemptFailure> {
+    const now = this.now()
+    const hint = HttpPolicy.retryAfter(response.headers, now)
+    if (hint !== undefined) this.pauses.ask(this.origin, now, Duration.toMillis(hint))
+    return Effect.fail(AttemptFailure.answered(this, this.answered(fiber, response), hint))
+  }
+
+  /** Waits until a failure of the body would be the caller's to see. */
+  private committed(fiber: AnyFiber, response: BodyResponse): Effect.Effect<BodyResponse, AttemptFailure> {
+    const length = contentLength(response.headers)
+    const wanted = length !== undefined && length <= highWater ? highWater : 1
+    return Effect.mapBoth(response.buffered(wanted), {
+      onSuccess: () => this.answered(fiber, response),
+      onFailure: (error) => AttemptFailure.lost(this, error)
+    })
+  }
+
+  /** What the caller gets: a body that is still to come is held to the deadline of the call, which its attempts see. */
+  private answered(fiber: AnyFiber, response: BodyResponse): BodyResponse {
+    const { total } = this.rules
+    const answer = total === undefined || response.isComplete
+      ? response
+      : new DeadlineResponse(response, total, fiber.getRef(Deadline.Deadline))
+    this.answers?.push(answer)
+    return answer
+  }
+
+  private now(): number {
+    return this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+  }
+
+  /** The request, with a body that tells when something is read from it. */
+  private watched(request: Request): Request {
+    const { body } = request
+    if (body._tag !== "Stream") {
+      // What a raw body is made of only the transport knows: once handed over it counts as read.
+      this.bodySpent = true
+      return request
+    }
+    const stream = Stream.suspend(() => {
+      this.bodySpent = true
+      return body.stream
+    })
+    return HttpClientRequest.makeWith(
+      request.method,
+      request.url,
+      request.urlParams,
+      request.hash,
+      request.headers,
+      HttpBody.stream(stream, body.contentType, body.contentLength)
+    )
+  }
+}
+
+/** The response that an exit stands for: the answer, or the one that was not worth another attempt. */
+const responseOf = (exit: Exit.Exit<BodyResponse, unknown>): BodyResponse | undefined => {
+  if (Exit.isSuccess(exit)) return exit.value
+  const error = exit.cause.reasons.find(Cause.isFailReason)?.error
+  return error instanceof AttemptFailure ? error.response : undefined
+}

@@ -1,0 +1,170 @@
+/**
+ * A client under a policy: its options compiled, with the policies of its endpoints, over another client. A change of
+ * the configuration compiles anew and keeps the parts that are the same.
+ */
+import * as Deadline from "@holdfast/core/Deadline"
+import { DeadlineExceeded, PolicyError } from "@holdfast/core/PolicyError"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Headers from "effect/http/Headers"
+import type * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Random from "effect/Random"
+import { defaultName as defaultDeadlineHeader } from "../../DeadlineHeader.ts"
+import type * as HttpPolicy from "../../HttpPolicy.ts"
+import { headerName } from "../argument.ts"
+import { AttemptFailure } from "../call/attemptFailure.ts"
+import { Call } from "../call/httpCall.ts"
+import { type Common, compile, type OriginPolicy } from "./endpointPolicy.ts"
+import { Endpoints, refuseHedge } from "./endpoints.ts"
+import { KeptParts } from "./keptParts.ts"
+import { OriginPauses } from "./pauses.ts"
+import * as RequestDefaults from "./request.ts"
+
+type Request = HttpClientRequest.HttpClientRequest
+type Response = HttpClientResponse.HttpClientResponse
+type Failure = HttpClientError.HttpClientError
+
+/** What the caller sees of an error of the policy itself. */
+type Own<E> = (error: PolicyError, request: Request) => E
+type Run = <E>(request: Request, own: Own<E>) => Effect.Effect<Response, E | Failure>
+
+/** The compiled options of a client. */
+export interface Compiled {
+  readonly prepare: HttpClient.HttpClient.Preprocess<never, never>
+  readonly run: Run
+  /** Whether anything is retried. */
+  readonly retries: boolean
+  readonly kept: KeptParts
+}
+
+const where = "ResilientHttpClient.make"
+
+/**
+ * Checks the options and compiles them. A `RangeError` names the option at fault. `previous` is what was compiled of
+ * the options before, if these are others for the same client.
+ */
+export const compileClient = (
+  inner: HttpClient.HttpClient,
+  pauses: OriginPauses,
+  options: HttpPolicy.Options,
+  previous?: Compiled
+): Effect.Effect<Compiled> =>
+  Effect.gen(function*() {
+    const name = options.name ?? "http"
+    const kept = new KeptParts(previous?.kept)
+    const common: Common = {
+      kept,
+      attemptHeader: nameOf("attemptHeader", options.attemptHeader, "previous-attempts"),
+      deadlineHeader: nameOf("deadlineHeader", options.deadlineHeader, defaultDeadlineHeader)
+    }
+    const own = yield* compile(where, name, options, common)
+    const endpoints = yield* Effect.forEach(Object.entries(options.endpoints ?? {}), ([endpoint, said]) => {
+      const at = `${where}: endpoints.${endpoint}`
+      refuseHedge(at, said, options)
+      return compile(at, `${name}/${endpoint}`, said, common, own).pipe(
+        Effect.catchDefect((defect) => Effect.die(located(at, defect))),
+        Effect.map((policy) => [endpoint, said, policy] as const)
+      )
+    })
+    const table = endpoints.length === 0 ? undefined : new Endpoints(where, endpoints)
+    const policyOf = (request: Request): OriginPolicy => table?.find(request) ?? own
+    const policies = [own, ...endpoints.map(([, , policy]) => policy)]
+    const defaults = RequestDefaults.compile(where, options)
+    pauses.longest = Math.max(...policies.map(({ rules }) => rules.longestPause))
+    const isKeyed = (policy: OriginPolicy) => policy.parts.idempotencyKey === "auto"
+
+    const run: Run = <E>(request: Request, own: Own<E>) =>
+      Effect.withFiber((fiber): Effect.Effect<Response, E | Failure> => {
+        const policy = policyOf(request)
+        const { rules } = policy
+        const origin = RequestDefaults.originOf(request.url)
+        if (!pauses.isEmpty) {
+          const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+          const wait = pauses.left(origin, now, rules.longestPause)
+          if (wait > 0) return later(wait, rules.total, fiber, run(request, own), (error) => own(error, request))
+        }
+        const call = new Call(inner, rules, pauses, origin, fiber, request)
+        return Effect.catch(
+          Effect.onExitPrimitive(policy.run(call, origin), (exit) => call.close(exit)),
+          (failure): Effect.Effect<Response, E | Failure> =>
+            failure instanceof AttemptFailure ? failure.outcome : Effect.fail(own(failure, request))
+        )
+      })
+
+    return {
+      prepare: RequestDefaults.prepare(
+        defaults,
+        policies.some(isKeyed) ? (request) => isKeyed(policyOf(request)) : undefined
+      ),
+      run: keepSecrets(defaults, run),
+      retries: policies.some(({ retries }) => retries),
+      kept
+    }
+  })
+
+const nameOf = (option: string, value: string | boolean | undefined, ifTrue: string): string | undefined =>
+  value === undefined || value === false
+    ? undefined
+    : headerName(where, option, value === true ? ifTrue : value).toLowerCase()
+
+/** What the core says of an option, with the endpoint that it is of. */
+const located = (at: string, defect: unknown): unknown =>
+  defect instanceof RangeError && !defect.message.startsWith(where)
+    ? new RangeError(`${at}: ${defect.message}`, { cause: defect })
+    : defect
+
+/**
+ * Begins a call after the pause that its origin has asked for, and up to a tenth later by chance, or fails at once if
+ * its total leaves no time for it.
+ */
+const later = <E>(
+  pause: number,
+  total: number | undefined,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  call: Effect.Effect<Response, E | Failure>,
+  own: (error: PolicyError) => E
+): Effect.Effect<Response, E | Failure> => {
+  const wait = Math.ceil(pause * (1 + fiber.getRef(Random.Random).nextDoubleUnsafe() / 10))
+  const delayed = Effect.andThen(Effect.sleep(wait), call)
+  // A deadline from outside ends the wait by itself.
+  if (total === undefined) return delayed
+  const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+  const deadline = Math.min(fiber.getRef(Deadline.Deadline), now + total)
+  if (now + wait < deadline) return Effect.provideService(delayed, Deadline.Deadline, deadline)
+  const left = Duration.millis(Math.max(0, deadline - now))
+  return Effect.fail(own(new PolicyError({ reason: new DeadlineExceeded({ deadline: left, phase: "queue" }) })))
+}
+
+/**
+ * Keeps configured secrets to the origin that they are for. A redirect comes through here once more with the headers of
+ * the first request: Effect's `followRedirects` drops `authorization` and `cookie` by name, and knows no others.
+ */
+const keepSecrets = ({ baseUrl, secrets }: RequestDefaults.RequestDefaults, run: Run): Run => {
+  if (secrets.length === 0) return run
+  const home = baseUrl === undefined ? undefined : RequestDefaults.originOf(baseUrl)
+  return (request, own) => {
+    const foreign = home !== undefined && RequestDefaults.originOf(request.url) !== home
+    const kept = foreign ? HttpClientRequest.updateHeaders(request, Headers.removeMany(secrets)) : request
+    return Effect.updateService(
+      withoutOwnRedirects(run(kept, own)),
+      Headers.CurrentRedactedNames,
+      (names) => [...names, ...secrets]
+    )
+  }
+}
+
+/** Keeps `fetch` from following redirects below this client, with secrets that it knows nothing of. */
+const withoutOwnRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) => {
+    const init = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit)
+    return init?.redirect === "error"
+      ? effect
+      : Effect.provideService(effect, FetchHttpClient.RequestInit, { ...init, redirect: "manual" })
+  })

@@ -1,0 +1,237 @@
+/**
+ * The policy of a client or of one of its endpoints, compiled: two policies of the core over the same parts, one for
+ * requests that may be repeated and one for all others.
+ */
+import * as Bulkhead from "@holdfast/core/Bulkhead"
+import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
+import * as Hedge from "@holdfast/core/Hedge"
+import * as Policy from "@holdfast/core/Policy"
+import type { PolicyError } from "@holdfast/core/PolicyError"
+import type { RetryScheduled } from "@holdfast/core/PolicyEvent"
+import * as RateLimit from "@holdfast/core/RateLimit"
+import * as Retry from "@holdfast/core/Retry"
+import * as RetryBudget from "@holdfast/core/RetryBudget"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as HttpFailure from "../../HttpFailure.ts"
+import * as HttpPolicy from "../../HttpPolicy.ts"
+import { positiveMillis } from "../argument.ts"
+import { AttemptFailure } from "../call/attemptFailure.ts"
+import type { BodyResponse } from "../call/bodyResponse.ts"
+import type { Call, Rules } from "../call/httpCall.ts"
+import { ByOrigin, OriginBudgets } from "./budgets.ts"
+import type { KeptParts } from "./keptParts.ts"
+
+type Breaker = CircuitBreaker.CircuitBreaker<HttpFailure.HttpFailure>
+
+/** The parts that have state, ready to be used: `undefined` where there is none. */
+interface Stateful {
+  readonly bulkhead: Bulkhead.Bulkhead | undefined
+  readonly rateLimit: RateLimit.RateLimit | undefined
+  readonly circuitBreaker: Breaker | undefined
+  readonly budget: RetryBudget.RetryBudget | OriginBudgets | undefined
+}
+
+/** The two policies of one origin. */
+interface Pair {
+  readonly repeatable: Policy.Policy<AttemptFailure, PolicyError, never, Hedge.Idempotent<unknown, unknown, unknown>>
+  readonly careful: Policy.Policy<AttemptFailure, PolicyError>
+}
+
+type Make = (budget: RetryBudget.RetryBudget | undefined) => Effect.Effect<Pair>
+
+export class OriginPolicy {
+  readonly parts: HttpPolicy.Parts
+  readonly rules: Rules
+  readonly stateful: Stateful
+  readonly retries: boolean
+  private readonly make: Make
+  private readonly only: Pair
+  private readonly pairs: ByOrigin<Pair> | undefined
+
+  constructor(parts: HttpPolicy.Parts, rules: Rules, stateful: Stateful, make: Make, only: Pair) {
+    this.parts = parts
+    this.rules = rules
+    this.stateful = stateful
+    this.retries = parts.retry !== false && parts.retry?.times !== 0
+    this.make = make
+    this.only = only
+    this.pairs = stateful.budget instanceof OriginBudgets ? new ByOrigin() : undefined
+  }
+
+  /** Runs the attempts of a call. */
+  run(call: Call, origin: string | undefined): Effect.Effect<BodyResponse, AttemptFailure | PolicyError> {
+    if (this.pairs === undefined) return protect(this.only, call, origin)
+    const pair = this.pairs.get(origin)
+    return pair === undefined
+      ? Effect.flatMap(this.pairOf(origin), (pair) => protect(pair, call, origin))
+      : protect(pair, call, origin)
+  }
+
+  private pairOf(origin: string | undefined): Effect.Effect<Pair> {
+    const { budget } = this.stateful
+    const made = budget instanceof OriginBudgets ? Effect.flatMap(budget.get(origin), this.make) : this.make(budget)
+    return Effect.map(made, (pair) => this.pairs?.set(origin, pair) ?? pair)
+  }
+}
+
+const protect = (
+  { careful, repeatable }: Pair,
+  call: Call,
+  key: string | undefined
+): Effect.Effect<BodyResponse, AttemptFailure | PolicyError> =>
+  call.isRepeatable
+    ? repeatable.protect({ key })(Hedge.idempotent(call.attempt()))
+    : careful.protect({ key })(call.attempt())
+
+/** What the client has in common with its endpoints, and what it says of every request. */
+export interface Common {
+  readonly attemptHeader: string | undefined
+  readonly deadlineHeader: string | undefined
+  readonly kept: KeptParts
+}
+
+/**
+ * Checks the options and compiles them. A `RangeError` names the option at fault. `client` is the policy that an
+ * endpoint takes from what it does not say.
+ */
+export const compile = (
+  where: string,
+  name: string,
+  own: HttpPolicy.Parts,
+  common: Common,
+  client?: OriginPolicy
+): Effect.Effect<OriginPolicy> =>
+  Effect.gen(function*() {
+    const parts = client === undefined ? own : inherit(client.parts, own)
+    const total = bound(where, "timeouts.total", parts.timeouts?.total)
+    const attempt = bound(where, "timeouts.attempt", parts.timeouts?.attempt)
+    if (total !== undefined && attempt !== undefined && attempt > total) {
+      throw new RangeError(
+        `${where}: timeouts.attempt must not be longer than timeouts.total (${total} millis), got ${attempt} millis`
+      )
+    }
+    const retry = parts.retry === false ? { times: 0 } : parts.retry ?? {}
+    const hedge = parts.hedge === false ? undefined : parts.hedge
+    const stateful = yield* statefulOf(name, own, common.kept, client)
+    const { max, mode } = Retry.make({ retryAfter: retry.retryAfter }).retryAfter
+    const rules: Rules = {
+      parts,
+      total,
+      attempt,
+      longestPause: retry.times === 0 ? 0 : mode === "wait" ? Infinity : max,
+      isHedged: hedge !== undefined,
+      attemptHeader: common.attemptHeader,
+      deadlineHeader: common.deadlineHeader
+    }
+    const decide = (failure: AttemptFailure) => HttpPolicy.decide(failure.attempt, parts)
+    const make: Make = (budget) => {
+      const options = {
+        name,
+        deadline: total,
+        bulkhead: stateful.bulkhead,
+        rateLimit: stateful.rateLimit,
+        circuitBreaker: stateful.circuitBreaker,
+        attemptTimeout: attempt,
+        retry: {
+          ...retry,
+          budget,
+          while: decide,
+          onRetry: (event: RetryScheduled) => {
+            // The connection is free as soon as it is certain that another attempt follows.
+            if (event.error instanceof AttemptFailure) event.error.discard()
+            retry.onRetry?.(event)
+          }
+        }
+      }
+      return Effect.all({
+        repeatable: Policy.make({
+          ...options,
+          hedge: hedge && {
+            ...hedge,
+            budget: hedge.budget ?? budget,
+            while: hedge.while ?? ((failure: AttemptFailure) => decide(failure) === true)
+          }
+        }),
+        // Nobody knows whether the server carried out what timed out.
+        careful: Policy.make({ ...options, retry: { ...options.retry, onTimeout: "stop" } })
+      })
+    }
+    // What cannot be right is refused here, and not when the first request comes.
+    const { budget } = stateful
+    const only = yield* Effect.flatMap(
+      budget instanceof OriginBudgets ? budget.get(undefined) : Effect.succeed(budget),
+      make
+    )
+    return new OriginPolicy(parts, rules, stateful, make, only)
+  })
+
+const bound = (where: string, name: string, input: Duration.Input | false | undefined): number | undefined =>
+  input === undefined || input === false ? undefined : positiveMillis(where, name, input)
+
+/** What an endpoint says over what the client says. */
+const inherit = (client: HttpPolicy.Parts, own: HttpPolicy.Parts): HttpPolicy.Parts => ({
+  ...client,
+  ...said(own),
+  retry: own.retry === undefined ? client.retry : own.retry && { ...client.retry, ...said(own.retry) },
+  timeouts: { ...client.timeouts, ...said(own.timeouts ?? {}) }
+})
+
+const said = <A extends object>(options: A): Partial<A> =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<A>
+
+const statefulOf = (
+  name: string,
+  own: HttpPolicy.Parts,
+  kept: KeptParts,
+  client: OriginPolicy | undefined
+): Effect.Effect<Stateful> => {
+  const { bulkhead, circuitBreaker, rateLimit, retry } = own
+  const inherited = client?.stateful
+  const part = <S extends object, O>(
+    key: keyof Stateful,
+    said: O | S | false | undefined,
+    inherited: S | undefined,
+    isReady: (u: unknown) => u is S,
+    make: (options: O, previous?: S) => Effect.Effect<S>
+  ): Effect.Effect<S | undefined> => {
+    if (said === undefined) return Effect.succeed(inherited)
+    if (said === false) return Effect.undefined
+    return isReady(said) ? Effect.succeed(said) : kept.get(`${name}/${key}`, said, make)
+  }
+  const budget = retry === false ? false : retry?.budget
+  return Effect.all({
+    bulkhead: part<Bulkhead.Bulkhead, Bulkhead.Options>(
+      "bulkhead",
+      bulkhead,
+      inherited?.bulkhead,
+      Bulkhead.isBulkhead,
+      (options) => Bulkhead.make({ name, ...options })
+    ),
+    rateLimit: part<RateLimit.RateLimit, RateLimit.Options>(
+      "rateLimit",
+      rateLimit,
+      inherited?.rateLimit,
+      RateLimit.isRateLimit,
+      (options) => RateLimit.make(options)
+    ),
+    circuitBreaker: part<Breaker, CircuitBreaker.Options<HttpFailure.HttpFailure>>(
+      "circuitBreaker",
+      circuitBreaker,
+      inherited?.circuitBreaker,
+      CircuitBreaker.isCircuitBreaker,
+      (options, previous) => CircuitBreaker.make({ name, isFailure, ...options }, previous)
+    ),
+    budget: part<RetryBudget.RetryBudget | OriginBudgets, RetryBudget.Options>(
+      "budget",
+      budget,
+      inherited?.budget,
+      RetryBudget.isRetryBudget,
+      (options, previous) => OriginBudgets.make(options, previous instanceof OriginBudgets ? previous : undefined)
+    )
+  })
+}
+
+/** A request that cannot be sent says nothing of the server. */
+const isFailure = ({ reason, requestWritten }: HttpFailure.HttpFailure): boolean =>
+  requestWritten || reason._tag !== "ProtocolError"

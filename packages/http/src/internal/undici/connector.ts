@@ -1,0 +1,152 @@
+/**
+ * How the connections to an origin are opened: straight, over a unix socket, or through a proxy, with the semantics of
+ * undici's `ProxyAgent`: a tunnel (`CONNECT`) for https, and for http a request in absolute form, which the proxy
+ * forwards.
+ */
+import * as Redacted from "effect/Redacted"
+import { isIP, Socket } from "node:net"
+import { buildConnector, Pool } from "undici"
+import { ConnectRefused, ConnectTimeout, HttpFailure, ProtocolError, type Reason } from "../../HttpFailure.ts"
+import type { ProxyOptions, TlsOptions } from "../../UndiciTransport.ts"
+import type { Origin } from "./target.ts"
+
+export interface Dialing {
+  /** In milliseconds. */
+  readonly connectTimeout: number
+  readonly http2: boolean
+  readonly tls: TlsOptions | undefined
+  readonly socketPath: string | undefined
+  readonly proxy: ProxyOptions | undefined
+}
+
+/** A connection that is being opened, and can be given up. */
+export interface Opening {
+  readonly destroy: (reason: Error) => void
+}
+
+export type Connect = (options: buildConnector.Options, callback: buildConnector.Callback) => Opening
+
+/** The way to one origin. */
+export interface Route {
+  /** The host that connections are opened to. */
+  readonly url: string
+  readonly connect: Connect
+  /** Headers for a proxy that forwards; they say that requests have to be in absolute form. */
+  readonly forward: Readonly<Record<string, string>> | undefined
+}
+
+export class Connector {
+  private readonly direct: Connect
+  private readonly proxy: HttpProxy | undefined
+
+  constructor({ connectTimeout, http2, proxy, socketPath, tls }: Dialing) {
+    const options = { ...tls, timeout: connectTimeout, allowH2: http2 }
+    // One for all connections: it remembers the TLS sessions.
+    this.direct = connectWith(socketPath === undefined ? options : { ...options, socketPath })
+    this.proxy = proxy === undefined ? undefined : new HttpProxy(proxy, connectTimeout, this.direct)
+  }
+
+  route(origin: Origin): Route {
+    return this.proxy === undefined
+      ? { url: origin.url, connect: this.direct, forward: undefined }
+      : this.proxy.route(origin)
+  }
+
+  destroy(): Promise<void> | undefined {
+    return this.proxy?.tunnels.destroy()
+  }
+}
+
+class HttpProxy {
+  /** Connections to the proxy that wait for its answer to `CONNECT`. */
+  readonly tunnels: Pool
+  private readonly url: URL
+  private readonly tunnel: boolean
+  private readonly headers: Readonly<Record<string, string>>
+  private readonly connectProxy: Connect
+  private readonly connectOrigin: Connect
+
+  constructor(options: ProxyOptions, timeout: number, connectOrigin: Connect) {
+    const url = new URL(urlOf(options))
+    this.tunnel = options.tunnel === true
+    this.headers = headersOf(url, options)
+    this.url = new URL(url.origin)
+    this.connectOrigin = connectOrigin
+    const connect = connectWith({ ...options.tls, timeout, allowH2: false })
+    // The certificate is the proxy's, whatever origin the `Host` header names.
+    const servername = options.tls?.servername ?? (isIP(url.hostname) === 0 ? url.hostname : "")
+    this.connectProxy = (options, callback) => connect({ ...options, servername }, callback)
+    this.tunnels = new Pool(this.url, { connect: this.connectProxy, headersTimeout: timeout, allowH2: false })
+  }
+
+  route(origin: Origin): Route {
+    return origin.scheme === "https" || this.tunnel
+      ? { url: origin.url, connect: this.connectThrough, forward: undefined }
+      : { url: this.url.origin, connect: this.connectProxy, forward: { ...this.headers, host: origin.host } }
+  }
+
+  private readonly connectThrough: Connect = (options, callback) => {
+    const isTls = options.protocol === "https:"
+    const port = options.port === "" ? (isTls ? "443" : "80") : options.port
+    const host = options.hostname.includes(":") ? `[${options.hostname}]` : options.hostname
+    const path = `${host}:${port}`
+    const asking = new AbortController()
+    let opening: Opening = { destroy: (reason) => asking.abort(reason) }
+    const headers = { ...this.headers, host: path }
+    this.tunnels.connect({ path, headers, signal: asking.signal }, (error, data) => {
+      if (error !== null) return callback(tunnelFailure(error), null)
+      // Behind CONNECT undici hands over the socket itself.
+      const socket = data.socket as Socket
+      if (data.statusCode !== 200) {
+        socket.on("error", () => undefined).destroy()
+        return callback(refusal(data.statusCode), null)
+      }
+      if (isTls) opening = this.connectOrigin({ ...options, httpSocket: socket }, callback)
+      else callback(null, socket)
+    })
+    return { destroy: (reason) => opening.destroy(reason) }
+  }
+}
+
+/** undici's connector returns the socket, which its types do not say; one that does not could not be given up early. */
+const connectWith = (options: buildConnector.BuildOptions): Connect => {
+  const connect = buildConnector(options)
+  return (options, callback) => {
+    const socket: unknown = connect(options, callback)
+    return { destroy: (reason) => void (socket instanceof Socket && socket.destroy(reason)) }
+  }
+}
+
+/** Where the proxy is, with what credentials there are in that. */
+export const urlOf = ({ url }: ProxyOptions): string => Redacted.isRedacted(url) ? Redacted.value(url) : String(url)
+
+/** A proxy that answers 502 or the like could not reach the origin; another answer will be the same next time. */
+export const refusal = (status: number): HttpFailure => {
+  const code = `PROXY_${status}`
+  return notSent(status >= 500 ? new ConnectRefused({ code }) : new ProtocolError({ code }))
+}
+
+const tunnelFailure = (error: Error): Error =>
+  "code" in error && error.code === "UND_ERR_HEADERS_TIMEOUT"
+    ? notSent(new ConnectTimeout({ code: "UND_ERR_HEADERS_TIMEOUT" }))
+    : error
+
+const notSent = (reason: Reason): HttpFailure => new HttpFailure({ reason, phase: "connect", requestWritten: false })
+
+const headersOf = (url: URL, options: ProxyOptions): Record<string, string> => {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(options.headers ?? {})) {
+    headers[name.toLowerCase()] = typeof value === "string" ? value : Redacted.value(value)
+  }
+  if (options.token !== undefined) {
+    headers["proxy-authorization"] = Redacted.value(options.token)
+  } else if (options.username !== undefined) {
+    headers["proxy-authorization"] = basic(options.username, Redacted.value(options.password ?? Redacted.make("")))
+  } else if (url.username !== "") {
+    headers["proxy-authorization"] = basic(decodeURIComponent(url.username), decodeURIComponent(url.password))
+  }
+  return headers
+}
+
+const basic = (username: string, password: string): string =>
+  `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`

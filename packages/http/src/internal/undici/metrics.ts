@@ -1,0 +1,44 @@
+/**
+ * What the pools of a transport are doing, as gauges with the names of OpenTelemetry's HTTP client metrics where those
+ * exist. Nothing is counted for them: they are set from the stats whenever someone asks.
+ */
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import type { OriginStats, Stats } from "../../UndiciTransport.ts"
+
+const openConnections = Metric.gauge("http.client.open_connections", { description: "Open connections by their state" })
+const activeRequests = Metric.gauge("http.client.active_requests", { description: "Exchanges under way" })
+const pendingRequests = Metric.gauge("holdfast.http.pending_requests", {
+  description: "Requests that wait for a connection"
+})
+
+const nothing: OriginStats = { connected: 0, free: 0, pending: 0, running: 0 }
+
+/** Sets the gauges, time and again, from one transport's stats. */
+export class PoolMetrics {
+  private before: ReadonlyArray<string> = []
+
+  record({ origins }: Stats): Effect.Effect<void> {
+    const now = Object.keys(origins)
+    // An origin that the transport has forgotten has nothing open any more, and its gauges have to say so.
+    const gone = this.before.filter((origin) => origins[origin] === undefined)
+    this.before = now
+    return Effect.forEach([...now, ...gone], (origin) => {
+      const { connected, free, pending, running } = origins[origin] ?? nothing
+      const { hostname, port, protocol } = new URL(origin)
+      const server = {
+        "url.scheme": protocol.slice(0, -1),
+        "server.address": hostname.replace(/^\[|\]$/g, ""),
+        "server.port": port === "" ? (protocol === "https:" ? "443" : "80") : port
+      }
+      const connections = (state: string) =>
+        Metric.withAttributes(openConnections, { ...server, "http.connection.state": state })
+      return Effect.all([
+        Metric.update(connections("active"), connected - free),
+        Metric.update(connections("idle"), free),
+        Metric.update(Metric.withAttributes(activeRequests, server), running),
+        Metric.update(Metric.withAttributes(pendingRequests, server), pending)
+      ])
+    }, { discard: true })
+  }
+}

@@ -1,0 +1,276 @@
+/**
+ * The connections to one origin, with a bounded FIFO queue in front of them.
+ *
+ * undici's pool queues without bound, a request in its queue can be neither timed nor taken out, and it has no notion
+ * of too many idle connections. So the connections are kept here: those that are idle as a stack, because the one that
+ * was used last is the least likely to have been closed by the server.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { Client } from "undici"
+import { PoolTimeout, type Reason } from "../../HttpFailure.ts"
+import type { OriginStats } from "../../UndiciTransport.ts"
+import { Connection } from "./connection.ts"
+import type { Route } from "./connector.ts"
+import { cancelled, type Exchange } from "./exchange.ts"
+import type { Pools } from "./pools.ts"
+
+/** An exchange in the queue: when it came, and until when, in milliseconds by the `Clock`, it waits. */
+interface Place {
+  readonly ticket: number
+  readonly until: number
+}
+
+export interface Bounds {
+  readonly connections: number
+  readonly idleConnections: number
+  readonly poolWait: Duration.Duration
+  readonly poolQueue: number
+}
+
+export class OriginPool {
+  readonly origin: string
+  readonly route: Route
+  private readonly pools: Pools
+  private readonly bounds: Bounds
+  private readonly options: Client.Options
+  private readonly all = new Set<Connection>()
+  private readonly idle: Array<Connection> = []
+  private readonly queue = new Map<Exchange, Place>()
+  /** Sleeps until the time of the first in the queue is up. */
+  private watcher: Fiber.Fiber<void> | undefined = undefined
+  private pumping = false
+  private trimming = false
+  /** Whether connections are shared, as HTTP/2 allows: unknown until the first is open. */
+  private shares: boolean | undefined
+
+  /** Exchanges under way. */
+  running = 0
+
+  constructor(pools: Pools, origin: string, route: Route, options: Client.Options, bounds: Bounds) {
+    this.pools = pools
+    this.origin = origin
+    this.route = route
+    this.options = options
+    this.bounds = bounds
+    this.shares = options.allowH2 === true && origin.startsWith("https:") ? undefined : false
+  }
+
+  get stats(): OriginStats {
+    const stats = { connected: 0, free: 0, pending: this.queue.size, running: this.running }
+    for (const connection of this.all) {
+      stats.pending += connection.pending
+      if (!connection.isOpen) continue
+      stats.connected++
+      if (connection.running === 0) stats.free++
+    }
+    return stats
+  }
+
+  get waiting(): number {
+    return this.queue.size
+  }
+
+  get idling(): number {
+    return this.idle.length
+  }
+
+  /** The ticket of the first in the queue. */
+  get head(): number {
+    for (const { ticket } of this.queue.values()) return ticket
+    return Infinity
+  }
+
+  /** Hands an exchange to a connection, now or in its turn; refuses it when its turn does not come within the bounds. */
+  send(exchange: Exchange, context: Context.Context<never>): void {
+    const connection = this.queue.size === 0 ? this.pick() : undefined
+    if (connection !== undefined) {
+      this.start(exchange, connection)
+    } else if (this.queue.size >= this.bounds.poolQueue) {
+      exchange.refuse(new PoolTimeout({ wait: Duration.zero, queued: this.queue.size }))
+      this.forgetIfUnused()
+    } else {
+      const now = Context.get(context, Clock.Clock).currentTimeMillisUnsafe()
+      const until = now + Duration.toMillis(this.bounds.poolWait)
+      this.queue.set(exchange, { ticket: this.pools.ticket(), until })
+      this.pools.changed()
+      this.watcher ??= Effect.runForkWith(context)(this.watch())
+    }
+  }
+
+  /** Takes an exchange that still waits here out of the queue. */
+  forget(exchange: Exchange): boolean {
+    const waited = this.queue.delete(exchange)
+    if (!waited) return false
+    if (this.queue.size === 0 && this.watcher !== undefined) {
+      this.watcher.interruptUnsafe()
+      this.watcher = undefined
+    }
+    this.pools.changed()
+    this.forgetIfUnused()
+    return true
+  }
+
+  /** Fails all that still wait. */
+  refuseAll(reason: () => Reason): void {
+    for (const exchange of Array.from(this.queue.keys())) {
+      this.forget(exchange)
+      exchange.refuse(reason())
+    }
+  }
+
+  connected(connection: Connection): void {
+    if (this.shares !== false || connection.isShared) this.shares = connection.isShared
+    this.pools.changed()
+    this.pumpSoon()
+  }
+
+  lost(connection: Connection): void {
+    // What the server speaks is asked again, by all who wait at once if the first who asked has failed.
+    if (this.options.allowH2 === true && this.shares === undefined) this.shares = false
+    this.pools.changed()
+    // An exchange that was not written yet opens the connection again.
+    if (connection.running === 0) this.remove(connection)
+    this.pumpSoon()
+  }
+
+  /** A connection has one exchange less. One that did not end whole is probably being closed, and used last. */
+  released(connection: Connection, isWhole: boolean): void {
+    this.running--
+    if (connection.running === 0) {
+      if (!connection.isOpen) this.remove(connection)
+      else if (this.pools.wants(this)) this.retireSoon(connection)
+      else if (isWhole) this.idle.push(connection)
+      else this.idle.unshift(connection)
+    }
+    this.pools.changed()
+    if (this.queue.size > 0) this.pumpSoon()
+    else if (this.idle.length > this.bounds.idleConnections) this.trimSoon()
+  }
+
+  /** Starts those who wait, outside of undici's parser, which may be what has called. */
+  pumpSoon(): void {
+    if (this.pumping || this.queue.size === 0) return
+    this.pumping = true
+    // Cheaper than `queueMicrotask`, which makes an async resource of its own.
+    void resolved.then(this.pumpNow)
+  }
+
+  private readonly pumpNow = (): void => {
+    this.pumping = false
+    this.pump()
+  }
+
+  pump(): void {
+    for (const exchange of this.queue.keys()) {
+      const connection = this.pick()
+      if (connection === undefined) return
+      this.forget(exchange)
+      this.start(exchange, connection)
+    }
+  }
+
+  /** Closes the connection that has been idle for the longest. */
+  retireOldest(): void {
+    const connection = this.idle.shift()
+    if (connection === undefined) return
+    void connection.destroy(cancelled)
+    this.remove(connection)
+  }
+
+  destroy(reason: Error): Promise<unknown> {
+    const all = Array.from(this.all)
+    this.all.clear()
+    this.idle.length = 0
+    return Promise.all(all.map((connection) => connection.destroy(reason)))
+  }
+
+  private start(exchange: Exchange, connection: Connection): void {
+    this.running++
+    this.pools.changed()
+    connection.start(exchange)
+  }
+
+  /** A connection for the next exchange, if there may be one now. */
+  private pick(): Connection | undefined {
+    if (this.running >= this.bounds.connections) return undefined
+    if (this.shares === true) {
+      for (const connection of this.all) {
+        if (!connection.isOpen) continue
+        // One that is new tells soon how much more it takes.
+        if (connection.isFull && !connection.isSettled) return undefined
+        if (connection.isFull) continue
+        if (connection.running === 0) this.takeIdle(connection)
+        return connection
+      }
+    }
+    const idle = this.idle.pop()
+    if (idle !== undefined) return idle
+    // One connection finds out whether the others are needed.
+    if (this.shares !== false && this.isOpening) return undefined
+    if (!this.pools.mayOpen(this)) return undefined
+    const connection = new Connection(this, this.route, this.options)
+    this.all.add(connection)
+    return connection
+  }
+
+  private takeIdle(connection: Connection): void {
+    const at = this.idle.indexOf(connection)
+    if (at !== -1) this.idle.splice(at, 1)
+  }
+
+  private get isOpening(): boolean {
+    for (const connection of this.all) {
+      if (!connection.isOpen) return true
+    }
+    return false
+  }
+
+  /** Closes a connection outside of undici's parser, which has just called. */
+  private retireSoon(connection: Connection): void {
+    queueMicrotask(() => void connection.destroy(cancelled))
+    this.remove(connection)
+  }
+
+  private remove(connection: Connection): void {
+    if (!this.all.delete(connection)) return
+    this.takeIdle(connection)
+    this.pools.closed()
+    this.forgetIfUnused()
+  }
+
+  /** An origin that nobody talks to any more is forgotten with its last connection. */
+  private forgetIfUnused(): void {
+    if (this.all.size === 0 && this.queue.size === 0) this.pools.forget(this)
+  }
+
+  /** Closes the idle connections beyond the bound that this turn of the event loop has no more use for. */
+  private trimSoon(): void {
+    if (this.trimming) return
+    this.trimming = true
+    setImmediate(() => {
+      this.trimming = false
+      while (this.idle.length > this.bounds.idleConnections) this.retireOldest()
+    })
+  }
+
+  /** Refuses those whose time is up. All wait equally long, so the first in the queue is the first to go. */
+  private watch(): Effect.Effect<void> {
+    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      for (const [exchange, { until }] of this.queue) {
+        if (until > now) return Effect.flatMap(Effect.sleep(until - now), () => this.watch())
+        this.queue.delete(exchange)
+        this.pools.changed()
+        exchange.refuse(new PoolTimeout({ wait: this.bounds.poolWait, queued: this.queue.size + 1 }))
+      }
+      this.watcher = undefined
+      this.forgetIfUnused()
+      return Effect.void
+    })
+  }
+}
+
+const resolved = Promise.resolve()

@@ -1,0 +1,197 @@
+/**
+ * The pools of all origins: what they hold together, the bound on their connections in all, and their end.
+ *
+ * When every connection is taken, a new origin gets the one that has idled for the longest in the pool that has most of
+ * them; when none is idle, the next that falls free, whoever's it was, goes to the request that has waited longest.
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Client } from "undici"
+import { ConnectionReset } from "../../HttpFailure.ts"
+import type { OriginStats, Stats } from "../../UndiciTransport.ts"
+import type { Connector } from "./connector.ts"
+import { type Bounds, OriginPool } from "./originPool.ts"
+import { type Origin, Targets } from "./target.ts"
+
+export class Pools {
+  readonly targets = new Targets()
+  private readonly origins = new Map<string, OriginPool>()
+  private readonly connector: Connector
+  private readonly options: Client.Options
+  private readonly bounds: Bounds
+  private readonly maxConnections: number
+  private open = 0
+  private tickets = 0
+  /** Those who wait because every connection is taken. */
+  private readonly blocked = new Set<OriginPool>()
+  private closing = false
+  private onDrained: (() => void) | undefined = undefined
+  /** Whom to tell of the next change. */
+  private watchers: Array<() => void> = []
+  private version = 0
+
+  constructor(connector: Connector, options: Client.Options, bounds: Bounds, maxConnections: number) {
+    this.connector = connector
+    this.options = options
+    this.bounds = bounds
+    this.maxConnections = maxConnections
+  }
+
+  get isClosing(): boolean {
+    return this.closing
+  }
+
+  of(origin: Origin): OriginPool {
+    const known = this.origins.get(origin.url)
+    if (known !== undefined) return known
+    const made = new OriginPool(this, origin.url, this.connector.route(origin), this.options, this.bounds)
+    this.origins.set(origin.url, made)
+    return made
+  }
+
+  ticket(): number {
+    return this.tickets++
+  }
+
+  /** Whether one more connection may be opened; if so it counts as open. */
+  mayOpen(pool: OriginPool): boolean {
+    if (this.open >= this.maxConnections) {
+      let richest: OriginPool | undefined
+      for (const other of this.origins.values()) {
+        if (other !== pool && other.idling > (richest?.idling ?? 0)) richest = other
+      }
+      if (richest === undefined) {
+        this.blocked.add(pool)
+        return false
+      }
+      richest.retireOldest()
+    }
+    this.open++
+    return true
+  }
+
+  /** Whether somebody has a better use for a connection than the pool whose it is. */
+  wants(pool: OriginPool): boolean {
+    if (this.closing && pool.waiting === 0) return true
+    const next = this.blocked.size === 0 ? undefined : this.next()
+    return next !== undefined && next.head < pool.head
+  }
+
+  /** A connection is no more. */
+  closed(): void {
+    this.open--
+    if (this.blocked.size > 0) queueMicrotask(() => this.grant())
+  }
+
+  forget(pool: OriginPool): void {
+    if (this.origins.get(pool.origin) === pool) this.origins.delete(pool.origin)
+  }
+
+  stats(): Stats {
+    const origins: Record<string, OriginStats> = {}
+    const sum = { connected: 0, free: 0, pending: 0, running: 0 }
+    for (const [origin, pool] of this.origins) {
+      const stats = origins[origin] = pool.stats
+      sum.connected += stats.connected
+      sum.free += stats.free
+      sum.pending += stats.pending
+      sum.running += stats.running
+    }
+    return { ...sum, origins }
+  }
+
+  /** The stats now, and after each turn of the event loop that has changed them. */
+  get changes(): Stream.Stream<Stats> {
+    return Stream.fromPull(Effect.sync(() => {
+      let seen = -1
+      const next: Effect.Effect<readonly [Stats]> = Effect.suspend(() => {
+        if (seen === this.version) return Effect.flatMap(this.change, () => next)
+        seen = this.version
+        return Effect.succeed([this.stats()] as const)
+      })
+      return next
+    }))
+  }
+
+  private get change(): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      const watcher = () => resume(Effect.void)
+      this.watchers.push(watcher)
+      return Effect.sync(() => {
+        this.watchers = this.watchers.filter((other) => other !== watcher)
+      })
+    })
+  }
+
+  /** Something has happened that the stats show. */
+  changed(): void {
+    this.version++
+    if (this.watchers.length > 0) {
+      const { watchers } = this
+      this.watchers = []
+      setImmediate(() => {
+        for (const watcher of watchers) watcher()
+      })
+    }
+    // Once this turn is over: what leaves the queue is started next, and undici's parser may be what has called.
+    if (this.onDrained !== undefined && this.isDrained) setImmediate(() => this.isDrained && this.onDrained?.())
+  }
+
+  /** Takes nothing new from now on, and keeps no connection that is idle. */
+  close(): void {
+    this.closing = true
+    for (const pool of Array.from(this.origins.values())) {
+      while (pool.idling > 0) pool.retireOldest()
+    }
+  }
+
+  /** Waits until everything under way has ended. */
+  get drained(): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      if (this.isDrained) return resume(Effect.void)
+      this.onDrained = () => resume(Effect.void)
+    })
+  }
+
+  async destroy(): Promise<void> {
+    this.close()
+    const pools = Array.from(this.origins.values())
+    this.blocked.clear()
+    for (const pool of pools) pool.refuseAll(() => new ConnectionReset({ code: "UND_ERR_CLOSED" }))
+    await Promise.all(pools.map((pool) => pool.destroy(new Closed())))
+    await this.connector.destroy()
+  }
+
+  private get isDrained(): boolean {
+    for (const { running, waiting } of this.origins.values()) {
+      if (running > 0 || waiting > 0) return false
+    }
+    return true
+  }
+
+  private grant(): void {
+    const pool = this.next()
+    if (pool === undefined || this.open >= this.maxConnections) return
+    this.blocked.delete(pool)
+    pool.pump()
+    // It may have more to send, or there may be more for others.
+    if (this.blocked.size > 0 && this.open < this.maxConnections) this.grant()
+  }
+
+  /** The pool whose first request has waited longest. */
+  private next(): OriginPool | undefined {
+    let first: OriginPool | undefined
+    for (const pool of this.blocked) {
+      if (pool.waiting === 0) this.blocked.delete(pool)
+      else if (first === undefined || pool.head < first.head) first = pool
+    }
+    return first
+  }
+}
+
+/** What the exchanges that outlive the grace period fail with. */
+class Closed extends Error {
+  override readonly name = "Closed"
+  readonly code = "UND_ERR_DESTROYED"
+  override readonly message = "The transport was closed"
+}

@@ -1,0 +1,98 @@
+/**
+ * The response of one exchange. A response that is dropped unread gives its connection back when the scope of its
+ * request closes, or when it is garbage collected, whichever is first.
+ */
+import * as Effect from "effect/Effect"
+import * as Headers from "effect/http/Headers"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import type * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { IncomingHttpHeaders } from "node:http"
+import { BodyResponse } from "../call/bodyResponse.ts"
+import type { Exchange } from "./exchange.ts"
+
+type Failure = HttpClientError.HttpClientError
+
+export class UndiciResponse extends BodyResponse {
+  private readonly exchange: Exchange
+  private cachedHeaders: Headers.Headers | undefined = undefined
+
+  constructor(exchange: Exchange) {
+    super(exchange.request, exchange.status)
+    this.exchange = exchange
+    if (!exchange.isOver) dropped.register(this, exchange)
+  }
+
+  get url(): string {
+    const { origin, path } = this.exchange.target
+    return origin.url + path
+  }
+
+  get headers(): Headers.Headers {
+    return this.cachedHeaders ??= headersOf(this.exchange.headers ?? {})
+  }
+
+  get setCookie(): ReadonlyArray<string> {
+    const cookies: string | ReadonlyArray<string> | undefined = this.exchange.headers?.["set-cookie"]
+    return cookies === undefined ? [] : typeof cookies === "string" ? [cookies] : cookies
+  }
+
+  get bytes(): Effect.Effect<Uint8Array, Failure> {
+    const exchange = this.exchange
+    const { whole } = exchange
+    return whole === undefined ? Effect.suspend(() => exchange.collect()) : Effect.succeed(whole)
+  }
+
+  // A body that is here is decoded without a step of the fiber between.
+  override get text(): Effect.Effect<string, Failure> {
+    const { whole } = this.exchange
+    return whole === undefined ? super.text : Effect.succeed(this.decode(whole))
+  }
+
+  override get json(): Effect.Effect<Schema.Json, Failure> {
+    const { whole } = this.exchange
+    return whole === undefined ? super.json : this.parse(whole)
+  }
+
+  get stream(): Stream.Stream<Uint8Array, Failure> {
+    const exchange = this.exchange
+    return Stream.suspend(() => exchange.stream())
+  }
+
+  buffered(bytes: number): Effect.Effect<void, Failure> {
+    const exchange = this.exchange
+    return Effect.suspend(() => exchange.buffer(bytes))
+  }
+
+  get isComplete(): boolean {
+    return this.exchange.isComplete
+  }
+
+  get cancel(): Effect.Effect<void> {
+    const exchange = this.exchange
+    return Effect.sync(() => exchange.cancel())
+  }
+
+  protected override decode(bytes: Uint8Array): string {
+    // What comes off a socket is a `Buffer`, which decodes short texts several times faster than a `TextDecoder`, and
+    // leaves a byte order mark in.
+    return bytes instanceof Buffer && bytes[0] !== 0xef ? bytes.toString() : super.decode(bytes)
+  }
+}
+
+const proto: object | null = Object.getPrototypeOf(Headers.empty)
+
+/** undici's header names are in lower case already. */
+const headersOf = (raw: IncomingHttpHeaders): Headers.Headers => {
+  const headers: Record<string, string> = Object.create(proto)
+  for (const name in raw) {
+    const value = raw[name]
+    if (value !== undefined) headers[name] = typeof value === "string" ? value : value.join(", ")
+  }
+  return Headers.fromRecordUnsafe(headers)
+}
+
+const dropped = new FinalizationRegistry<Exchange>((exchange) => {
+  // Whoever reads the body holds the exchange, not the response.
+  if (!exchange.isRead) exchange.cancel()
+})

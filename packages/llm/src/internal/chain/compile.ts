@@ -1,0 +1,203 @@
+/**
+ * The options of a chain, checked and made into what its requests run on. Where options change while it runs, whatever is
+ * equal to what it was goes on with what it knows: a provider that is the same with its cool-down and, where that has not
+ * changed, its bulkhead; a budget with what is spent of it.
+ */
+import * as Bulkhead from "@holdfast/core/Bulkhead"
+import * as Policy from "@holdfast/core/Policy"
+import * as Retry from "@holdfast/core/Retry"
+import * as RetryBudget from "@holdfast/core/RetryBudget"
+import * as Tokenizer from "effect/ai/Tokenizer"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as Option from "effect/Option"
+import { Connectivity } from "../../Connectivity.ts"
+import type { Location, Provider } from "../../Provider.ts"
+import type { Options, RetryOptions, Timeouts, Treatment } from "../../ProviderChain.ts"
+import { Ledger } from "../../Usage.ts"
+import { Cooldown } from "./cooldown.ts"
+import type { AttemptFailure, AttemptPolicy, Entry, Settings } from "./member.ts"
+import * as ChainMetrics from "./metrics.ts"
+
+type AnyOptions = Options<unknown, unknown>
+
+const defaultTimeouts = {
+  cloud: { firstContent: "30 seconds", betweenChunks: "60 seconds", answer: "2 minutes" },
+  local: { firstContent: "5 minutes", betweenChunks: "60 seconds", answer: "10 minutes" }
+} as const
+
+const positive = (name: string, input: Duration.Input): Duration.Duration => {
+  const duration = Option.getOrUndefined(Duration.fromInput(input))
+  if (duration === undefined || !(Duration.toMillis(duration) > 0)) {
+    throw new RangeError(`ProviderChain: ${name} must be a duration above zero, got ${String(input)}`)
+  }
+  return duration
+}
+
+const notNegative = (name: string, input: Duration.Input): number => {
+  const duration = Option.getOrUndefined(Duration.fromInput(input))
+  if (duration === undefined || !(Duration.toMillis(duration) >= 0)) {
+    throw new RangeError(`ProviderChain: ${name} must be a duration of zero or more, got ${String(input)}`)
+  }
+  return Duration.toMillis(duration)
+}
+
+const clocksOf = (timeouts: Timeouts | false | undefined, location: Location) => {
+  if (timeouts === false) return undefined
+  const clock = (name: keyof typeof defaultTimeouts["cloud"]) =>
+    positive(name, timeouts?.[name] ?? defaultTimeouts[location][name])
+  return {
+    head: timeouts?.head === undefined ? undefined : positive("head", timeouts.head),
+    firstContent: clock("firstContent"),
+    betweenChunks: clock("betweenChunks"),
+    answer: clock("answer")
+  }
+}
+
+/** The policy of one provider's attempts: repeat while the decision says so. */
+const attemptPolicy = (
+  name: string,
+  retry: RetryOptions | false | undefined,
+  budget: RetryBudget.RetryBudget | undefined,
+  attemptTimeout: Duration.Duration | undefined
+): Effect.Effect<AttemptPolicy> =>
+  Policy.make({
+    name: `llm.${name}`,
+    retry: retry === false ? undefined : {
+      times: retry?.times ?? 2,
+      backoff: retry?.backoff,
+      maxElapsed: retry?.maxElapsed,
+      budget,
+      while: (error: AttemptFailure) => error.decision._tag === "Retry" ? true : Retry.refuse(error.decision.because),
+      // The decision has refused every hint that is too long.
+      retryAfter: { mode: "wait" }
+    },
+    attemptTimeout
+  })
+
+const treatmentOf = (
+  options: Omit<AnyOptions, "providers">,
+  { location, name }: Pick<Provider, "name" | "location">
+): Treatment => ({
+  retry: options.retry,
+  timeouts: location === "cloud" ? options.timeouts : options.localTimeouts,
+  bulkhead: options.bulkhead,
+  cooldown: options.cooldown,
+  ...options.overrides?.[name]
+})
+
+/** A chain as its options say it, with what they were. */
+export interface Chain {
+  readonly settings: Settings
+  readonly entries: ReadonlyArray<Entry>
+  readonly treatments: ReadonlyMap<Provider, Treatment>
+  readonly budget: RetryBudget.RetryBudget | undefined
+  readonly budgetOptions: AnyOptions["retryBudget"]
+}
+
+const makeEntry = Effect.fnUntraced(function*(
+  { bulkhead, cooldown, retry, timeouts }: Treatment,
+  provider: Provider,
+  budget: RetryBudget.RetryBudget | undefined,
+  previous: Chain | undefined
+) {
+  const before = previous?.entries.find((entry) => entry.provider === provider)
+  const keepsPlaces = Equal.equals(previous?.treatments.get(provider)?.bulkhead, bulkhead)
+  const clocks = clocksOf(timeouts, provider.location)
+  const name = `llm.${provider.name}`
+  const entry: Entry = {
+    provider,
+    generate: yield* attemptPolicy(provider.name, retry, budget, clocks?.answer),
+    stream: yield* attemptPolicy(provider.name, retry, budget, clocks?.firstContent),
+    head: clocks?.head,
+    betweenChunks: clocks?.betweenChunks,
+    bulkhead: bulkhead === undefined
+      ? undefined
+      : (keepsPlaces ? before?.bulkhead : undefined) ?? (yield* Bulkhead.make({ name, ...bulkhead })),
+    maxWait: retry === false ? Duration.zero : positive("retry.maxWait", retry?.maxWait ?? "60 seconds"),
+    retries: retry === false ? 0 : retry?.times ?? 2,
+    pause: notNegative("cooldown", cooldown ?? "30 seconds"),
+    cooldown: before?.cooldown ?? new Cooldown()
+  }
+  return entry
+})
+
+/** Says what the options come to for a provider of this name. Nothing is made; a `RangeError` is thrown as of a chain. */
+export const describe = Effect.fnUntraced(function*(
+  options: Omit<AnyOptions, "providers">,
+  provider: Pick<Provider, "name" | "location">
+) {
+  const { bulkhead, cooldown, retry, timeouts } = treatmentOf(options, provider)
+  const clocks = clocksOf(timeouts, provider.location)
+  const budget = yield* budgetOf(options.retryBudget, undefined)
+  const deadline = options.deadline === undefined ? undefined : positive("deadline", options.deadline)
+  const attempts = yield* attemptPolicy(provider.name, retry, budget, clocks?.answer)
+  const name = `llm.${provider.name}`
+  const outer = deadline === undefined && bulkhead === undefined
+    ? undefined
+    : yield* Policy.make({ name, deadline, bulkhead })
+  return {
+    policy: outer === undefined ? Policy.describe(attempts) : Policy.describe(Policy.wrap(outer, attempts)),
+    firstContent: clocks?.firstContent,
+    betweenChunks: clocks?.betweenChunks,
+    cooldown: Duration.millis(notNegative("cooldown", cooldown ?? "30 seconds"))
+  }
+})
+
+const checkNames = (providers: ReadonlyArray<Provider>, options: AnyOptions): void => {
+  const seen = new Set<string>()
+  for (const { name } of providers) {
+    if (seen.has(name)) {
+      throw new RangeError(`ProviderChain: the names of providers must be unique, got "${name}" twice`)
+    }
+    seen.add(name)
+  }
+  const stranger = Object.keys(options.overrides ?? {}).find((name) => !seen.has(name))
+  if (stranger !== undefined) {
+    throw new RangeError(
+      `ProviderChain: overrides must name providers of the chain (${[...seen].join(", ")}), got "${stranger}"`
+    )
+  }
+}
+
+const budgetOf = (
+  budget: AnyOptions["retryBudget"],
+  previous: Chain | undefined
+): Effect.Effect<RetryBudget.RetryBudget | undefined> => {
+  if (budget === false) return Effect.undefined
+  if (RetryBudget.isRetryBudget(budget)) return Effect.succeed(budget)
+  return previous?.budget !== undefined && Equal.equals(previous.budgetOptions, budget)
+    ? Effect.succeed(previous.budget)
+    : RetryBudget.make(budget, previous?.budget)
+}
+
+/** The providers of a chain, each with its policy and its state, and one budget over all. */
+export const chainOf = Effect.fnUntraced(function*(
+  options: AnyOptions,
+  providers: ReadonlyArray<Provider>,
+  previous?: Chain
+) {
+  checkNames(providers, options)
+  const settings = yield* settingsOf(options)
+  const budget = yield* budgetOf(options.retryBudget, previous)
+  const treatments = new Map(providers.map((provider) => [provider, treatmentOf(options, provider)]))
+  const entries = yield* Effect.forEach(
+    treatments,
+    ([provider, treatment]) => makeEntry(treatment, provider, budget, previous)
+  )
+  const chain: Chain = { settings, entries, treatments, budget, budgetOptions: options.retryBudget }
+  return chain
+})
+
+const settingsOf = Effect.fnUntraced(function*(options: AnyOptions) {
+  const settings: Settings = {
+    deadline: options.deadline === undefined ? undefined : Duration.toMillis(positive("deadline", options.deadline)),
+    fallbackOnContentPolicy: options.fallbackOnContentPolicy ?? false,
+    connectivity: Option.getOrUndefined(yield* Effect.serviceOption(Connectivity)),
+    ledger: Option.getOrUndefined(yield* Effect.serviceOption(Ledger)),
+    tokenizer: Option.getOrUndefined(yield* Effect.serviceOption(Tokenizer.Tokenizer)),
+    metrics: ChainMetrics.observer(yield* Effect.context())
+  }
+  return settings
+})

@@ -1,0 +1,95 @@
+/** An answer as it comes in, behind the commit barrier: what may be shown now, and what waits for the proof. */
+import type * as AiError from "effect/ai/AiError"
+import type * as Response from "effect/ai/Response"
+import type * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
+import type { Provider } from "../../Provider.ts"
+import type { Story } from "./attemptLog.ts"
+import { errorPart, noFinish } from "./chainReasons.ts"
+
+export type Part = Response.StreamPartEncoded
+export type Chunk = Arr.NonEmptyReadonlyArray<Part>
+
+/** Whether the caller sees something of the answer in this part. What opens a block shows nothing yet. */
+const commits = (part: Part): boolean => {
+  switch (part.type) {
+    case "text-delta":
+    case "reasoning-delta":
+    case "tool-params-delta":
+      return part.delta !== ""
+    case "tool-result":
+    case "tool-approval-request":
+    case "file":
+    case "source":
+      return true
+    case "text-start":
+    case "text-end":
+    case "reasoning-start":
+    case "reasoning-end":
+    case "tool-params-start":
+    case "tool-params-end":
+    case "tool-call":
+    case "response-metadata":
+    case "finish":
+    case "error":
+      return false
+  }
+}
+
+export class Incoming {
+  readonly pull: Pull.Pull<Chunk, AiError.AiError>
+  readonly provider: Provider
+  readonly story: Story
+  ready: Array<Part> = []
+  /** Tool calls and the finish, in order. */
+  private held: Array<Part> = []
+  finish: Response.FinishPartEncoded | undefined = undefined
+  committed = false
+  ended = false
+
+  constructor(pull: Pull.Pull<Chunk, AiError.AiError>, provider: Provider, story: Story) {
+    this.pull = pull
+    this.provider = provider
+    this.story = story
+  }
+
+  private take(chunk: Chunk): AiError.AiError | undefined {
+    for (const part of chunk) {
+      if (part.type === "error") return errorPart(part, "streamText")
+      if (part.type === "finish") {
+        this.finish = part
+        this.story.report(part)
+      }
+      if (part.type === "finish" || part.type === "tool-call") this.held.push(part)
+      else this.ready.push(part)
+      if (commits(part)) this.committed = true
+    }
+    return undefined
+  }
+
+  /** Takes in the next chunk; at the end of the stream asks for the proof and releases what was held. */
+  readonly next: Effect.Effect<void, AiError.AiError> = Effect.suspend(() =>
+    Pull.matchEffect(this.pull, {
+      onSuccess: (chunk) => {
+        const error = this.take(chunk)
+        return error === undefined ? Effect.void : Effect.fail(error)
+      },
+      onFailure: (cause) => Effect.failCause(cause),
+      onDone: () => {
+        if (this.finish === undefined) return Effect.fail(noFinish(this.provider, "streamText"))
+        this.ended = true
+        this.ready.push(...this.held)
+        this.held = []
+        return Effect.void
+      }
+    })
+  )
+
+  /** What may be shown and was not yet. */
+  release(): ReadonlyArray<Part> {
+    const { ready } = this
+    this.ready = []
+    return ready
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * A chain whose options change while it is used: a request goes by those that it finds when it begins, to its end. What only
+ * they need, such as a pool, is released when nobody is left who began with them.
+ */
+import * as LanguageModel from "effect/ai/LanguageModel"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { codecTransformer } from "../../Provider.ts"
+import type { Chain } from "../chain/compile.ts"
+import { generateText } from "../chain/generateText.ts"
+import { streamText } from "../chain/streamText.ts"
+
+/** A chain, and what is to be done when it is no longer needed. */
+export interface Generation {
+  readonly chain: Chain
+  readonly release: Effect.Effect<void>
+}
+
+/** The chain in force. */
+class Live {
+  private current: { readonly generation: Generation; running: number }
+
+  constructor(generation: Generation) {
+    this.current = { generation, running: 0 }
+  }
+
+  get chain(): Chain {
+    return this.current.generation.chain
+  }
+
+  swap(generation: Generation): Effect.Effect<void> {
+    const before = this.current
+    this.current = { generation, running: 0 }
+    return before.running === 0 ? before.generation.release : Effect.void
+  }
+
+  /** The chain for one request, and what is to be done at the request's end. */
+  enter(): { readonly chain: Chain; readonly leave: Effect.Effect<void> } {
+    const held = this.current
+    held.running++
+    const leave = Effect.suspend(() =>
+      --held.running === 0 && held !== this.current ? held.generation.release : Effect.void
+    )
+    return { chain: held.generation.chain, leave }
+  }
+}
+
+const modelOf = (live: Live) =>
+  LanguageModel.make({
+    codecTransformer,
+    generateText: (request) =>
+      Effect.suspend(() => {
+        const { chain, leave } = live.enter()
+        return Effect.ensuring(generateText(chain.entries, chain.settings, request), leave)
+      }),
+    streamText: (request) =>
+      Stream.suspend(() => {
+        const { chain, leave } = live.enter()
+        return Stream.ensuring(streamText(chain.entries, chain.settings, request), leave)
+      })
+  })
+
+/**
+ * The model of the options that came last. It is there with the first; of others that cannot be right, or cannot be made into
+ * a chain, a warning says why, and the chain stays as it is.
+ */
+export const follow = Effect.fnUntraced(function*<A, E, R, E2 extends { readonly message: string }, R2>(
+  changes: Stream.Stream<A, E, R>,
+  compile: (options: A, previous: Chain | undefined) => Effect.Effect<Generation, E2, R2>
+): Effect.fn.Return<LanguageModel.LanguageModel, E | E2, R | R2 | Scope.Scope> {
+  const ready = yield* Deferred.make<Live, E | E2>()
+  let live: Live | undefined
+  const stays = ({ message }: { readonly message: string }) =>
+    Effect.logWarning(`llm: the chain stays as it is: ${message}`)
+  const swap = (live: Live, options: A) =>
+    compile(options, live.chain).pipe(
+      Effect.flatMap((next) => live.swap(next)),
+      Effect.andThen(Effect.logInfo("llm: the chain has changed")),
+      Effect.catch(stays),
+      Effect.catchDefect((defect) => defect instanceof RangeError ? stays(defect) : Effect.die(defect))
+    )
+  const take = (options: A): Effect.Effect<void, E2, R2> =>
+    live === undefined
+      ? Effect.flatMap(compile(options, undefined), (first) => Deferred.succeed(ready, live = new Live(first)))
+      : swap(live, options)
+  yield* Stream.runForEach(changes, take).pipe(
+    Effect.andThen(Effect.suspend(() =>
+      live === undefined
+        ? Effect.die(new RangeError("ProviderChain: changes must give options before they end, got none"))
+        : Effect.void
+    )),
+    Effect.catchCause((cause) =>
+      live === undefined
+        ? Deferred.failCause(ready, cause)
+        : Effect.logWarning("llm: the chain changes no more", cause)
+    ),
+    Effect.forkScoped
+  )
+  return yield* modelOf(yield* Deferred.await(ready))
+})

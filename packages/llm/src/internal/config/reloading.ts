@@ -1,0 +1,157 @@
+/** The two ways in which a chain changes while it is used: by options, and by a file beside the environment. */
+import * as LanguageModel from "effect/ai/LanguageModel"
+import type * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import { Connectivity, makeConfig as connectivityConfig } from "../../Connectivity.ts"
+import * as LlmConfig from "../../LlmConfig.ts"
+import type { Provider } from "../../Provider.ts"
+import type { ConfigOptions, Options, Source } from "../../ProviderChain.ts"
+import * as Compile from "../chain/compile.ts"
+import * as Configured from "./chain.ts"
+import { KeptProviders } from "./kept.ts"
+import * as Live from "./live.ts"
+
+/** The model of options; a provider is the same as long as its source is. */
+const ofOptions = <E extends { readonly message: string }, R, E2, R2>(
+  changes: Stream.Stream<Options<E, R>, E2, R2>
+): Effect.Effect<LanguageModel.LanguageModel, E | E2, R | R2 | Scope.Scope> =>
+  Effect.suspend(() => {
+    let made: ReadonlyMap<unknown, Provider> = new Map()
+    const provider = (source: Source<E, R>): Effect.Effect<Provider, E, R> => {
+      if (!Effect.isEffect(source)) return Effect.succeed(source)
+      const before = made.get(source)
+      return before === undefined ? source : Effect.succeed(before)
+    }
+    return Live.follow(
+      changes,
+      Effect.fnUntraced(function*(options: Options<E, R>, previous: Compile.Chain | undefined) {
+        const providers = yield* Effect.forEach(options.providers, provider)
+        const chain = yield* Compile.chainOf(options, providers, previous)
+        made = new Map(options.providers.flatMap((source, i) => {
+          const provider = providers[i]
+          return provider === undefined ? [] : [[source, provider] as const]
+        }))
+        return { chain, release: Effect.void }
+      })
+    )
+  })
+
+/**
+ * `ProviderChain.layer` with options that change while it is used: a request goes by those that came last before it began, to its
+ * end, and the layer is ready with the first.
+ *
+ * A provider that is the same value, or made by the same effect, goes on with its cool-down, and with its bulkhead where the
+ * options of that are equal to what they were. A budget whose options are equal stays spent; one whose options are others
+ * goes on from it. A provider that is another begins anew.
+ *
+ * Options that cannot be right, and providers that cannot be made, change nothing, and a warning says why; the first ones
+ * fail the layer. When the stream ends or fails, the chain stays as it is.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderChain } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Effect, Queue, Stream } from "effect"
+ * import { LanguageModel } from "effect/ai"
+ *
+ * const large = TestProvider.make("large", () => Effect.succeed(TestProvider.text("I am large")))
+ * const small = TestProvider.make("small", () => Effect.succeed(TestProvider.text("I am small")))
+ *
+ * const program = Effect.gen(function*() {
+ *   const options = yield* Queue.make<ProviderChain.Options>()
+ *   yield* Queue.offer(options, { providers: [large, small] })
+ *   const ask = Effect.map(LanguageModel.generateText({ prompt: "Who?" }), (response) => response.text)
+ *   return yield* Effect.gen(function*() {
+ *     const before = yield* ask
+ *     yield* Queue.offer(options, { providers: [small, large] })
+ *     yield* Effect.yieldNow
+ *     return [before, yield* ask]
+ *   }).pipe(Effect.provide(ProviderChain.layerReloading(Stream.fromQueue(options))))
+ * })
+ *
+ * await Effect.runPromise(program) // => ["I am large", "I am small"]
+ * ```
+ */
+export const layerReloading = <E extends { readonly message: string } = never, R = never, E2 = never, R2 = never>(
+  changes: Stream.Stream<Options<E, R>, E2, R2>
+): Layer.Layer<LanguageModel.LanguageModel, E | E2, R | R2> =>
+  Layer.effect(LanguageModel.LanguageModel, ofOptions(changes))
+
+/** The model of what the environment and a file say; a provider is the same as long as nothing else is said of it. */
+const ofConfig = <E, R>(
+  changes: Stream.Stream<LlmConfig.LlmConfig, E, R>,
+  options: ConfigOptions
+): Effect.Effect<LanguageModel.LanguageModel, E | Config.ConfigError, R | HttpClient.HttpClient | Scope.Scope> =>
+  Effect.gen(function*() {
+    const { transport, ...program } = options
+    const kept = new KeptProviders(
+      yield* Effect.scope,
+      (name) => Configured.overItsClient(name, transport)
+    )
+    const given = Option.getOrUndefined(yield* Effect.serviceOption(Connectivity))
+    let probe:
+      | { readonly said: LlmConfig.LlmConfig["connectivity"]; readonly service: Connectivity["Service"] }
+      | undefined
+
+    const compile = Effect.fnUntraced(function*(file: LlmConfig.LlmConfig, previous: Compile.Chain | undefined) {
+      const said = file.connectivity
+      const service = given ??
+        (probe !== undefined && Equal.equals(probe.said, said) ? probe.service : yield* connectivityConfig())
+      const { keep, providers, release } = yield* kept.take
+      const make = Effect.gen(function*() {
+        const all = { ...yield* Configured.options(program, providers), providers }
+        return yield* Compile.chainOf(all, providers, previous)
+      })
+      const chain = yield* make.pipe(
+        Effect.provideService(Connectivity, service),
+        Effect.onError(() => release)
+      )
+      keep()
+      probe = { said, service }
+      return { chain, release }
+    })
+
+    return yield* Live.follow(
+      changes,
+      (file, previous) => Effect.provide(compile(file, previous), LlmConfig.layer(file))
+    )
+  })
+
+/**
+ * `ProviderChain.layerConfig` with a file that changes while it is used, as `LlmConfigFile.changes` follows it; the
+ * environment counts before each. A provider of which the file says the same as before goes on with its cool-down, its
+ * bulkhead, its client and the breaker of that; so does the budget. A file that says what cannot be changes nothing, and a
+ * warning says why.
+ *
+ * What is not the chain's stays as it was when its layer was made: the pool that all share, `prices` and
+ * `max_tool_iterations`.
+ *
+ * ```ts import.meta.vitest
+ * import { LlmConfig, ProviderChain } from "@holdfast/llm"
+ * import { ConfigProvider, Effect, Layer, Stream } from "effect"
+ * import { LanguageModel } from "effect/ai"
+ * import { HttpClient, HttpClientResponse } from "effect/http"
+ *
+ * const server = HttpClient.make((request) =>
+ *   Effect.succeed(HttpClientResponse.fromWeb(request, Response.json({ message: { content: "Hi" }, done: true }))))
+ *
+ * const files = Stream.fromEffect(LlmConfig.decode({ llm: { models: { ollama: "qwen3" } } }))
+ * const program = LanguageModel.generateText({ prompt: "Hello?" }).pipe(
+ *   Effect.provide(ProviderChain.layerReloadingConfig(files)),
+ *   Effect.provide([Layer.succeed(HttpClient.HttpClient, server), ConfigProvider.layer(ConfigProvider.fromUnknown({}))])
+ * )
+ *
+ * const response = await Effect.runPromise(program)
+ * response.text // => "Hi"
+ * ```
+ */
+export const layerReloadingConfig = <E = never, R = never>(
+  changes: Stream.Stream<LlmConfig.LlmConfig, E, R>,
+  options?: ConfigOptions
+): Layer.Layer<LanguageModel.LanguageModel, E | Config.ConfigError, R | HttpClient.HttpClient> =>
+  Layer.effect(LanguageModel.LanguageModel, ofConfig(changes, options ?? {}))

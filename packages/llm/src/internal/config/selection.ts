@@ -1,0 +1,222 @@
+/** Which of the known providers the settings choose, in which order, and why the others are left out. */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type { Location } from "../../Provider.ts"
+import { presets } from "../openai/presets.ts"
+import * as Setting from "./environment.ts"
+
+/**
+ * The names of the providers that settings can describe, in the order in which they are asked: the clouds, then what is on
+ * one's own machines.
+ */
+export const names = [
+  "openai",
+  "anthropic",
+  "openrouter",
+  "groq",
+  "vllm",
+  "lmstudio",
+  "llamacpp",
+  "ollama"
+] as const
+export type Name = (typeof names)[number]
+
+/** One provider that the settings could describe: whether it is asked, and why. */
+export interface Choice {
+  readonly provider: Name
+  readonly location: Location
+  readonly chosen: boolean
+  /** Why: `"OPENAI_API_KEY is set"`. Never holds a value that is secret. */
+  readonly because: string
+  /** What would have it chosen; `undefined` where it is. */
+  readonly advice: string | undefined
+}
+
+/** How a setting was found. One that is blank, as `.env` files have it, is not set, but may be a slip. */
+type Presence = "set" | "blank" | "missing"
+
+/** What the choice depends on. */
+export interface Facts {
+  /** The names of `PROVIDER_PRIORITY`, in order; `undefined` when it is not set. */
+  readonly priority: ReadonlyArray<Name> | undefined
+  readonly settings: Readonly<Record<string, Presence>>
+}
+
+/** A provider that settings can describe. */
+export interface Known {
+  readonly location: Location
+  /** Names the model, the address, and the key where it has one. */
+  readonly variables: { readonly model: string; readonly address: string; readonly key?: string }
+  /** Any of these describes the provider. */
+  readonly settings: readonly [string, string]
+  /** Whether it is enough to name it: it wants no key, and has a model. */
+  readonly isReady: boolean
+  readonly advice: string
+}
+
+const cloud = (prefix: string, owner: string): Known => ({
+  location: "cloud",
+  variables: { model: `${prefix}_MODEL`, address: `${prefix}_BASE_URL`, key: `${prefix}_API_KEY` },
+  settings: [`${prefix}_API_KEY`, `${prefix}_BASE_URL`],
+  isReady: false,
+  advice: `Set ${prefix}_API_KEY to a key of ${owner}'s, or ${prefix}_BASE_URL to a server that speaks its API`
+})
+
+const preset = (name: "openrouter" | "groq" | "vllm" | "lmstudio" | "llamacpp"): Known => {
+  const { location, model, variables } = presets[name]
+  const known = cloud(variables, name)
+  return location === "cloud" ? known : {
+    ...known,
+    location,
+    settings: [known.variables.model, known.variables.address],
+    isReady: model !== undefined,
+    advice:
+      `Set ${variables}_MODEL to the model that it serves, and ${variables}_BASE_URL, if it is not on this machine`
+  }
+}
+
+export const known: Readonly<Record<Name, Known>> = {
+  openai: cloud("OPENAI", "OpenAI"),
+  anthropic: cloud("ANTHROPIC", "Anthropic"),
+  openrouter: preset("openrouter"),
+  groq: preset("groq"),
+  vllm: preset("vllm"),
+  lmstudio: preset("lmstudio"),
+  llamacpp: preset("llamacpp"),
+  ollama: {
+    location: "local",
+    variables: { model: "OLLAMA_MODEL", address: "OLLAMA_HOST" },
+    settings: ["OLLAMA_MODEL", "OLLAMA_HOST"],
+    isReady: true,
+    advice:
+      "Set OLLAMA_MODEL to a model that `ollama pull` has fetched, and OLLAMA_HOST, if Ollama is not on this machine"
+  }
+}
+
+/** Those who are told of in full where nobody is configured; the others by their names. */
+const first: ReadonlySet<Name> = new Set(["openai", "anthropic", "ollama"])
+
+/** An Ollama that nobody has asked for is there for when the cloud is not. */
+const alongside = (choice: Choice): Choice => {
+  if (choice.chosen) return choice
+  const { location, provider } = choice
+  const because = "another provider may fail, and it needs no key"
+  return { provider, location, chosen: true, because, advice: undefined }
+}
+
+/** Says of each known provider whether it is asked: the chosen ones first, in their order. */
+export const choose = ({ priority, settings }: Facts): ReadonlyArray<Choice> => {
+  const described = (name: Name): Omit<Choice, "provider" | "location"> => {
+    const { advice, isReady, settings: needs } = known[name]
+    const set = needs.find((setting) => settings[setting] === "set")
+    if (set !== undefined) return { chosen: true, because: `${set} is set`, advice: undefined }
+    if (isReady && priority !== undefined) {
+      return { chosen: true, because: "the priority names it", advice: undefined }
+    }
+    const blank = needs.find((setting) => settings[setting] === "blank")
+    const because = blank === undefined ? `neither ${needs.join(" nor ")} is set` : `${blank} is blank`
+    return { chosen: false, because, advice }
+  }
+  const choice = (name: Name): Choice => ({ provider: name, location: known[name].location, ...described(name) })
+  const left = (provider: Name): Choice => ({
+    provider,
+    location: known[provider].location,
+    chosen: false,
+    because: "the priority does not name it",
+    advice: `Add ${provider} to PROVIDER_PRIORITY`
+  })
+  const asked = (priority ?? names).map(choice)
+  const cloud = asked.some((choice) => choice.chosen && choice.location === "cloud")
+  const completed = asked.map((choice): Choice => choice.provider === "ollama" && cloud ? alongside(choice) : choice)
+  return [
+    ...completed.filter((choice) => choice.chosen),
+    ...completed.filter((choice) => !choice.chosen),
+    ...names.filter((name) => !(priority ?? names).includes(name)).map(left)
+  ]
+}
+
+// -----------------------------------------------------------------------------
+// Settings
+// -----------------------------------------------------------------------------
+
+const isName = (name: string): name is Name => names.some((known) => known === name)
+
+const readPriority: Effect.Effect<ReadonlyArray<Name> | undefined, Config.ConfigError> = Effect.gen(function*() {
+  const listed = Option.getOrUndefined(yield* Setting.text("PROVIDER_PRIORITY"))
+  if (listed === undefined) return undefined
+  const wanted = [...new Set(listed.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== ""))]
+  const unknown = wanted.find((name) => !isName(name))
+  if (unknown !== undefined) {
+    return yield* Effect.fail(
+      Setting.fail(`PROVIDER_PRIORITY names "${unknown}", which is no provider. Known are ${names.join(", ")}`)
+    )
+  }
+  if (wanted.length === 0) {
+    return yield* Effect.fail(
+      Setting.fail(`PROVIDER_PRIORITY names no provider. Name some of ${names.join(", ")}, or leave it out`)
+    )
+  }
+  return wanted.filter(isName)
+})
+
+/** Read as a secret whatever it is: only whether it is there is of interest. */
+const presence = (name: string): Config.Config<Presence> =>
+  Config.map(
+    Config.option(Config.Redacted(name)),
+    Option.match({
+      onNone: () => "missing",
+      onSome: (value) => Redacted.value(value).trim() === "" ? "blank" : "set"
+    })
+  )
+
+/** What the settings in force say. */
+export const facts: Effect.Effect<Facts, Config.ConfigError> = Effect.gen(function*() {
+  const settings: Record<string, Presence> = {}
+  for (const name of names) {
+    for (const setting of known[name].settings) settings[setting] = yield* presence(setting)
+  }
+  return { priority: yield* readPriority, settings }
+})
+
+/**
+ * Says of every provider that the environment could describe whether `ProviderChain.layerConfig` asks it, and why: those that it
+ * asks first, in their order. Sends nothing, makes no provider and holds no secret. Fails with a `ConfigError` where
+ * `PROVIDER_PRIORITY` names what is no provider.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderChain } from "@holdfast/llm"
+ * import { ConfigProvider, Effect } from "effect"
+ *
+ * const env = ConfigProvider.fromUnknown({ OPENAI_API_KEY: "sk-...", ANTHROPIC_API_KEY: " " })
+ * const choices = await Effect.runPromise(Effect.provide(ProviderChain.selection, ConfigProvider.layer(env)))
+ *
+ * choices.filter((choice) => choice.chosen).map((choice) => choice.provider) // => ["openai", "ollama"]
+ * choices.find((choice) => choice.provider === "anthropic")?.because // => "ANTHROPIC_API_KEY is blank"
+ * ```
+ */
+export const selection: Effect.Effect<ReadonlyArray<Choice>, Config.ConfigError> = Effect.map(
+  facts,
+  choose
+)
+
+/** Those who may be missed: named, or given a key that is blank, and yet not asked. */
+export const missed = ({ priority, settings }: Facts, choices: ReadonlyArray<Choice>): ReadonlyArray<Choice> =>
+  choices.filter(({ chosen, provider }) =>
+    !chosen && (priority?.includes(provider) ?? known[provider].settings.some((name) => settings[name] === "blank"))
+  )
+
+/** Why nobody is asked, and what to do about it. */
+export const nobody = (choices: ReadonlyArray<Choice>): Config.ConfigError =>
+  Setting.fail(
+    [
+      "No provider is configured",
+      ...choices.filter(({ provider }) => first.has(provider)).map(({ advice, because, provider }) =>
+        `${provider}: ${because}. ${advice ?? ""}`
+      ),
+      `Known are also ${
+        names.filter((name) => !first.has(name)).map((name) => `${name} (${known[name].settings[0]})`).join(", ")
+      }`
+    ].join(". ")
+  )

@@ -1,0 +1,96 @@
+/** What chats and embeddings of Ollama have in common: where it is, how it is asked, what its errors mean. */
+import * as Duration from "effect/Duration"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as Schema from "effect/Schema"
+import * as Address from "../../Address.ts"
+import type { Options as ProviderOptions } from "../../OllamaProvider.ts"
+import type { Exchange } from "../protocol/providerRequest.ts"
+
+/** How to reach a server. */
+type Options = Pick<ProviderOptions, "host" | "model" | "numCtx" | "keepAlive" | "name" | "headers" | "parameters">
+
+/** A server and the model that it is asked for. */
+export interface Api {
+  readonly name: string
+  readonly model: string
+  /** Where it is, as it may be shown. */
+  readonly host: string
+  readonly numCtx: number | undefined
+  /** The fields of every request's body. */
+  readonly body: {
+    readonly model: string
+    readonly options?: Readonly<Record<string, Schema.Json>>
+    readonly keep_alive?: number
+  }
+  readonly request: Address.Address["request"]
+  readonly exchangeOf: (client: HttpClient.HttpClient, method: string) => Exchange
+}
+
+export const defaultHost = "http://127.0.0.1:11434"
+
+export const parseHost = (module: string, host: string): string => {
+  const trimmed = host.trim()
+  const hasScheme = /^[a-z]+:\/\//i.test(trimmed)
+  const rooted = trimmed.startsWith(":") ? `127.0.0.1${trimmed}` : trimmed
+  const url = URL.parse(hasScheme ? rooted : `http://${rooted}`)
+  if (trimmed === "" || url === null || !/^https?:$/.test(url.protocol)) {
+    throw new RangeError(`${module}: host must be a URL or host:port, got ${JSON.stringify(Address.show(host))}`)
+  }
+  if (url.hostname === "0.0.0.0" || url.hostname === "[::]") url.hostname = "127.0.0.1"
+  if (!hasScheme && url.port === "" && !/:80(\/|$)/.test(rooted)) url.port = "11434"
+  return url.href.replace(/\/+$/, "")
+}
+
+const checkNumCtx = (module: string, numCtx: number | undefined): number | undefined => {
+  if (numCtx !== undefined && (!Number.isInteger(numCtx) || numCtx < 1)) {
+    throw new RangeError(`${module}.make: numCtx must be a whole number of 1 or more, got ${numCtx}`)
+  }
+  return numCtx
+}
+
+/** Seconds, or -1 for ever. */
+const keepAliveSeconds = (keepAlive: Duration.Input): number => {
+  const seconds = Duration.toSeconds(Duration.fromInputUnsafe(keepAlive))
+  return Number.isFinite(seconds) ? seconds : -1
+}
+
+/** Throws a `RangeError` where an option cannot be right; `module` is who was given it. */
+export const make = (module: string, options: Options, defaultModel: string): Api => {
+  const name = options.name ?? "ollama"
+  const model = options.model ?? defaultModel
+  const address = Address.make(module, "host", parseHost(module, options.host ?? defaultHost))
+  const host = address.shown
+  const numCtx = checkNumCtx(module, options.numCtx)
+  const parameters = numCtx === undefined ? options.parameters : { ...options.parameters, num_ctx: numCtx }
+  return {
+    name,
+    model,
+    host,
+    numCtx,
+    body: {
+      model,
+      ...(parameters === undefined ? {} : { options: parameters }),
+      ...(options.keepAlive === undefined ? {} : { keep_alive: keepAliveSeconds(options.keepAlive) })
+    },
+    request: (method, path) => HttpClientRequest.setHeaders(address.request(method, path), options.headers ?? {}),
+    exchangeOf: (client, method) => ({
+      module,
+      method,
+      provider: name,
+      client,
+      secrets: address.secrets,
+      advice: (kind) => {
+        if (kind === "unknownModel") {
+          return method === "pull" ? "Look for its name in https://ollama.com/library" : `Run \`ollama pull ${model}\``
+        }
+        if (kind === "unsupported") {
+          return `Choose a model that can: \`ollama show ${model}\` lists what this one can do`
+        }
+        if (kind === "overloaded") return "Raise OLLAMA_NUM_PARALLEL or OLLAMA_MAX_QUEUE on the server"
+        return undefined
+      },
+      unreachable: () => `Ollama does not answer at ${host}. Start it with \`ollama serve\`, or set OLLAMA_HOST`
+    })
+  }
+}

@@ -1,0 +1,181 @@
+/** What Ollama says about itself and its models, and how it fetches one (`docs/api.md`). */
+import * as Backoff from "@holdfast/core/Backoff"
+import type * as AiError from "effect/ai/AiError"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { Address } from "../../Address.ts"
+import type { Inspection, PullProgress } from "../../OllamaProvider.ts"
+import { detail } from "../../ProviderFailure.ts"
+import { isJson } from "../protocol/answer.ts"
+import * as Decoder from "../protocol/decoder.ts"
+import { opt } from "../protocol/field.ts"
+import * as Exchange from "../protocol/providerRequest.ts"
+
+/** A server, and the model that it is asked for. */
+export interface Server {
+  readonly host: string
+  readonly model: string
+  readonly numCtx: number | undefined
+  readonly exchange: Exchange.Exchange
+  readonly request: Address["request"]
+}
+
+const Version = Schema.Struct({ version: Schema.String })
+const Tags = Schema.Struct({ models: Schema.Array(Schema.Struct({ name: Schema.String })) })
+const Show = Schema.Struct({
+  capabilities: opt(Schema.Array(Schema.String)),
+  model_info: opt(Schema.Record(Schema.String, Schema.Unknown))
+})
+const Running = Schema.Struct({
+  models: opt(Schema.Array(Schema.Struct({ name: Schema.String, context_length: opt(Schema.Finite) })))
+})
+
+const contextLength = (info: Readonly<Record<string, unknown>>): number | undefined => {
+  const entry = Object.entries(info).find(([key]) => key.endsWith(".context_length"))
+  return typeof entry?.[1] === "number" ? entry[1] : undefined
+}
+
+const sameModel = (installed: string, wanted: string): boolean =>
+  installed === wanted || installed === `${wanted}:latest`
+
+/** Looks whether the server runs, whether the model is there, what it can do, and with which context it is loaded. */
+export const inspect = Effect.fnUntraced(function*(
+  { exchange, host, model, numCtx, request }: Server
+): Effect.fn.Return<Inspection, AiError.AiError> {
+  const get = <A>(path: string, schema: Schema.ConstraintDecoder<A>) =>
+    Exchange.json(exchange, request("GET", path), schema)
+  const { version } = yield* get("/api/version", Version)
+  const models = (yield* get("/api/tags", Tags)).models.map(({ name }) => name)
+  if (!models.some((installed) => sameModel(installed, model))) {
+    const advice = `Run \`ollama pull ${model}\``
+    return yield* Exchange.missingModel(exchange, { url: host, model, has: models, advice })
+  }
+  const show = yield* Exchange.json(
+    exchange,
+    HttpClientRequest.bodyJsonUnsafe(request("POST", "/api/show"), { model }),
+    Show
+  )
+  // Old servers do not tell what they have loaded.
+  const running = yield* get("/api/ps", Running).pipe(
+    Effect.catchIf((error) => detail(error.reason).status === 404, () => Effect.succeed({ models: [] }))
+  )
+  const loaded = running.models?.find(({ name }) => sameModel(name, model))
+  const can = show.capabilities ?? []
+  const longest = contextLength(show.model_info ?? {})
+  return {
+    version,
+    models,
+    thinking: can.includes("thinking"),
+    loaded: loaded !== undefined,
+    contextLength: longest,
+    capabilities: {
+      tools: can.includes("tools"),
+      images: can.includes("vision"),
+      structuredOutput: true,
+      contextWindow: numCtx ?? loaded?.context_length ?? longest
+    }
+  }
+})
+
+// -----------------------------------------------------------------------------
+// Pull
+// -----------------------------------------------------------------------------
+
+const PullLine = Schema.Struct({
+  status: opt(Schema.String),
+  digest: opt(Schema.String),
+  total: opt(Schema.Finite),
+  completed: opt(Schema.Finite),
+  error: opt(Schema.Unknown)
+})
+const decodePullLine = Schema.decodeUnknownEffect(Schema.fromJsonString(PullLine))
+
+/** A download that broke off, at the registry or on the way from the server. */
+const mayResume = ({ reason }: AiError.AiError): boolean =>
+  reason._tag === "NetworkError" || reason._tag === "InternalProviderError"
+
+/**
+ * Fetches the model. Ollama keeps what it has of it, so one that broke off is asked for again and goes on from there: five
+ * times without anything new, with the delays of `Backoff.exponential()`.
+ */
+export const pull = (
+  { exchange, host, model, request }: Server
+): Stream.Stream<PullProgress, AiError.AiError> =>
+  Stream.suspend(() => {
+    const errors = Exchange.errors(exchange, `${host}/api/pull`)
+    const layers = new Map<string, { readonly completed: number; readonly total: number }>()
+    const told = new Set<string>()
+    let furthest = -1
+
+    /** What is new in a line. What was told before the download broke off is not told again, and is no progress. */
+    const toProgress = (line: typeof PullLine.Type): ReadonlyArray<PullProgress> => {
+      const status = line.status ?? ""
+      if (typeof line.digest === "string") {
+        const known = layers.get(line.digest)
+        layers.set(line.digest, {
+          completed: Math.max(line.completed ?? 0, known?.completed ?? 0),
+          total: line.total ?? known?.total ?? 0
+        })
+      }
+      let completed = 0
+      let total = 0
+      for (const layer of layers.values()) {
+        completed += layer.completed
+        total += layer.total
+      }
+      if (told.has(status) && completed <= furthest) return []
+      told.add(status)
+      furthest = completed
+      return [{ status, completed, total }]
+    }
+
+    const attempt = Stream.unwrap(Effect.gen(function*() {
+      const body = { model, stream: true }
+      const response = yield* Exchange.open(
+        exchange,
+        HttpClientRequest.bodyJsonUnsafe(request("POST", "/api/pull"), body)
+      )
+      const decoder = Decoder.lines()
+      let isWhole = false
+      const read = Effect.fnUntraced(function*(take: (onLine: (line: string) => void) => void) {
+        const lines: Array<string> = []
+        take((line) => lines.push(line))
+        const progress: Array<PullProgress> = []
+        for (const text of lines) {
+          const line = yield* Effect.mapError(
+            decodePullLine(text),
+            () => errors.unreadable("a line of the download is none of Ollama's")
+          )
+          if (line.error !== undefined && line.error !== null) {
+            return yield* errors.inBand({ error: line.error }, yield* Clock.currentTimeMillis)
+          }
+          isWhole ||= line.status === "success"
+          progress.push(...toProgress(line))
+        }
+        return decoder.overflowed() ? yield* errors.tooLarge() : progress
+      })
+      return Exchange.bytes(exchange, response).pipe(
+        Stream.mapEffect((bytes) => read((onLine) => decoder.feed(bytes, onLine))),
+        Stream.flattenIterable,
+        // A last line without its line end still counts, if it is whole.
+        Stream.concat(Stream.fromIterableEffect(read((onLine) =>
+          decoder.end((line) => {
+            if (isJson(line)) onLine(line)
+          })
+        ))),
+        Stream.concat(Stream.suspend(() => isWhole ? Stream.empty : Stream.fail(errors.cut("status: success"))))
+      )
+    }))
+
+    return Stream.retry(
+      attempt,
+      Backoff.exponential().pipe(
+        Schedule.upTo({ times: 5 }),
+        Schedule.while(({ input }: { readonly input: AiError.AiError }) => mayResume(input))
+      )
+    )
+  })

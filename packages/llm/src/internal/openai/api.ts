@@ -1,0 +1,76 @@
+/** What chat completions and embeddings of one server have in common: where it is, how it is asked, what its errors mean. */
+import type * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Address from "../../Address.ts"
+import type { Options as ProviderOptions } from "../../OpenAiProvider.ts"
+import * as Setting from "../config/environment.ts"
+import type { Exchange } from "../protocol/providerRequest.ts"
+import type { Preset } from "./presets.ts"
+import { presets } from "./presets.ts"
+
+/** How to reach a server. */
+type Options = Pick<ProviderOptions, "preset" | "apiKey" | "model" | "baseUrl" | "name" | "headers">
+
+/** A server and the model that it is asked for. */
+export interface Api {
+  readonly preset: Preset
+  readonly name: string
+  readonly model: string
+  /** Where it is, as it may be shown. */
+  readonly baseUrl: string
+  readonly request: Address.Address["request"]
+  readonly exchangeOf: (client: HttpClient.HttpClient, method: string) => Exchange
+}
+
+/** Throws a `RangeError` where an option cannot be right; `module` is who was given it. */
+export const make = (module: string, options: Options, defaultModel: (preset: Preset) => string | undefined): Api => {
+  const preset: Preset = presets[options.preset ?? "openai"]
+  const name = options.name ?? preset.name
+  const model = options.model ?? defaultModel(preset)
+  const address = Address.make(`${module}.make`, "baseUrl", options.baseUrl ?? preset.baseUrl)
+  const baseUrl = address.shown
+  if (model === undefined) {
+    throw new RangeError(`${module}.make: model must be named for the preset "${preset.name}", got ${options.model}`)
+  }
+  return {
+    preset,
+    name,
+    model,
+    baseUrl,
+    request: (method, path) => {
+      const withHeaders = HttpClientRequest.setHeaders(address.request(method, path), options.headers ?? {})
+      return options.apiKey === undefined ? withHeaders : HttpClientRequest.bearerToken(withHeaders, options.apiKey)
+    },
+    exchangeOf: (client, method) => ({
+      module,
+      method,
+      provider: name,
+      client,
+      secrets: options.apiKey === undefined ? address.secrets : [options.apiKey, ...address.secrets],
+      advice: (kind, status) => {
+        if (kind === "unknownModel") return `Check that ${baseUrl} serves the model "${model}"`
+        if (status === 401) return `Set ${preset.variables}_API_KEY to a valid key`
+        return undefined
+      },
+      unreachable: () =>
+        [`no connection to ${name} at ${baseUrl}`, ...(preset.start === undefined ? [] : [preset.start])].join(". ")
+    })
+  }
+}
+
+/** Key, model and URL from the variables of a preset; `model` is the end of the model's. */
+export const config = (
+  preset: keyof typeof presets = "openai",
+  model: "_MODEL" | "_EMBEDDING_MODEL" = "_MODEL"
+): Effect.Effect<Setting.Api, Config.ConfigError> => {
+  const { embeddingModel, location, model: chatModel, name, variables }: Preset = presets[preset]
+  const variable = variables + model
+  const needsModel = (model === "_MODEL" ? chatModel : embeddingModel) === undefined
+  return Effect.filterOrFail(
+    Setting.api(variables, location === "local" ? undefined : `a key of ${name}'s`, variable),
+    (api) => api.model !== undefined || !needsModel,
+    () => Setting.fail(`Set ${variable} to a model that ${name} serves`)
+  )
+}

@@ -1,0 +1,80 @@
+/** Embeddings in requests of a limited size, as Effect's `EmbeddingModel`. */
+import type * as AiError from "effect/ai/AiError"
+import * as EmbeddingModel from "effect/ai/EmbeddingModel"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as Schema from "effect/Schema"
+import { isPresent } from "./field.ts"
+import * as Exchange from "./providerRequest.ts"
+
+/** The vectors of a request's inputs, in their order. */
+export interface Vectors {
+  readonly vectors: ReadonlyArray<ReadonlyArray<number>>
+  readonly inputTokens: number | undefined
+}
+
+/** What the options of both models have in common. */
+interface Sizes {
+  readonly dimensions?: number | undefined
+  readonly batchSize?: number | undefined
+}
+
+/**
+ * A model that embeds any number of inputs by requests of at most `batchSize`, one after the other. Throws a `RangeError` for
+ * sizes that are none; `module` is who was given them.
+ */
+export const make = (
+  module: string,
+  sizes: Sizes,
+  embedWith: (
+    client: HttpClient.HttpClient
+  ) => (inputs: ReadonlyArray<string>) => Effect.Effect<Vectors, AiError.AiError>
+): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> => {
+  for (const [name, size] of [["dimensions", sizes.dimensions], ["batchSize", sizes.batchSize]] as const) {
+    if (size !== undefined && (!Number.isInteger(size) || size < 1)) {
+      throw new RangeError(`${module}.make: ${name} must be a whole number of 1 or more, got ${size}`)
+    }
+  }
+  const batchSize = sizes.batchSize ?? 256
+  return Effect.flatMap(HttpClient.HttpClient, (client) => {
+    const embed = embedWith(client)
+    return EmbeddingModel.make({
+      embedMany: Effect.fnUntraced(function*({ inputs }) {
+        const results: Array<Array<number>> = []
+        let inputTokens: number | undefined = 0
+        for (let start = 0; start < inputs.length; start += batchSize) {
+          const batch = yield* embed(inputs.slice(start, start + batchSize))
+          for (const vector of batch.vectors) results.push([...vector])
+          inputTokens = inputTokens === undefined || batch.inputTokens === undefined
+            ? undefined
+            : inputTokens + batch.inputTokens
+        }
+        return { results, usage: { inputTokens } }
+      })
+    })
+  })
+}
+
+/** Asks for vectors. A server may say under a status of 200 what went wrong. */
+export const ask = Effect.fnUntraced(function*<A extends { readonly error?: unknown }, RD>(
+  exchange: Exchange.Exchange,
+  errors: Exchange.Errors,
+  request: HttpClientRequest.HttpClientRequest,
+  schema: Schema.ConstraintDecoder<A, RD>
+) {
+  const response = yield* Exchange.json(exchange, request, schema)
+  if (!isPresent(response.error)) return response
+  return yield* errors.inBand({ error: response.error }, yield* Clock.currentTimeMillis)
+})
+
+/** A server that gives one vector too few would give every text after it the vector of another. */
+export const checkCount = (
+  vectors: ReadonlyArray<unknown>,
+  inputs: ReadonlyArray<string>,
+  errors: Exchange.Errors
+): Effect.Effect<void, AiError.AiError> =>
+  vectors.length === inputs.length
+    ? Effect.void
+    : Effect.fail(errors.unreadable(`it has ${vectors.length} embeddings of ${inputs.length} texts`))

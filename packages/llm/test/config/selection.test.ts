@@ -1,0 +1,161 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as ProviderChain from "@holdfast/llm/ProviderChain"
+import * as LanguageModel from "effect/ai/LanguageModel"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { law } from "../Outage.ts"
+
+const select = (env: Record<string, string>) =>
+  Effect.provide(ProviderChain.selection, ConfigProvider.layer(ConfigProvider.fromUnknown(env)))
+
+const told = (choices: ReadonlyArray<ProviderChain.Choice>): ReadonlyArray<string> =>
+  choices.map(({ because, chosen, provider }) => `${chosen ? "+" : "-"} ${provider}: ${because}`)
+
+describe("ProviderChain.selection", () => {
+  const cases: ReadonlyArray<readonly [string, Record<string, string>, ReadonlyArray<string>]> = [
+    ["nothing is set", {}, [
+      "- openai: neither OPENAI_API_KEY nor OPENAI_BASE_URL is set",
+      "- anthropic: neither ANTHROPIC_API_KEY nor ANTHROPIC_BASE_URL is set",
+      "- ollama: neither OLLAMA_MODEL nor OLLAMA_HOST is set"
+    ]],
+    ["there is one key", { ANTHROPIC_API_KEY: "sk-ant-secret" }, [
+      "+ anthropic: ANTHROPIC_API_KEY is set",
+      "+ ollama: another provider may fail, and it needs no key",
+      "- openai: neither OPENAI_API_KEY nor OPENAI_BASE_URL is set"
+    ]],
+    ["a key is blank", { OPENAI_API_KEY: "  ", OLLAMA_HOST: "gpu.local" }, [
+      "+ ollama: OLLAMA_HOST is set",
+      "- openai: OPENAI_API_KEY is blank",
+      "- anthropic: neither ANTHROPIC_API_KEY nor ANTHROPIC_BASE_URL is set"
+    ]],
+    ["there is an order", { PROVIDER_PRIORITY: " Ollama,openai, ollama", OPENAI_BASE_URL: "http://127.0.0.1:1" }, [
+      "+ ollama: the priority names it",
+      "+ openai: OPENAI_BASE_URL is set",
+      "- anthropic: the priority does not name it"
+    ]],
+    ["an order names who has no key", { PROVIDER_PRIORITY: "openai,anthropic", ANTHROPIC_API_KEY: "sk-ant-secret" }, [
+      "+ anthropic: ANTHROPIC_API_KEY is set",
+      "- openai: neither OPENAI_API_KEY nor OPENAI_BASE_URL is set",
+      "- ollama: the priority does not name it"
+    ]]
+  ]
+  const others = new Set(["openrouter", "groq", "vllm", "lmstudio", "llamacpp"])
+  it.effect.each(cases)("says who is asked and why when %s", ([, env, expected]) =>
+    Effect.gen(function*() {
+      const choices = yield* select(env)
+      assert.deepStrictEqual(told(choices.filter(({ provider }) => !others.has(provider))), expected)
+      assert.isFalse(choices.some(({ chosen, provider }) => chosen && others.has(provider)))
+      assert.notInclude(JSON.stringify(choices), "secret")
+      for (const { advice, chosen } of choices) assert.strictEqual(advice === undefined, chosen)
+    }))
+
+  it.effect("knows the servers of chat completions by variables of their own, after the first two and before Ollama", () =>
+    Effect.gen(function*() {
+      const choices = yield* select({
+        LLAMACPP_BASE_URL: "http://gpu.local:8080/v1",
+        VLLM_API_KEY: "secret",
+        GROQ_API_KEY: "secret",
+        LMSTUDIO_MODEL: " ",
+        ANTHROPIC_API_KEY: "sk-ant-secret"
+      })
+      assert.deepStrictEqual(told(choices), [
+        "+ anthropic: ANTHROPIC_API_KEY is set",
+        "+ groq: GROQ_API_KEY is set",
+        "+ llamacpp: LLAMACPP_BASE_URL is set",
+        "+ ollama: another provider may fail, and it needs no key",
+        "- openai: neither OPENAI_API_KEY nor OPENAI_BASE_URL is set",
+        "- openrouter: neither OPENROUTER_API_KEY nor OPENROUTER_BASE_URL is set",
+        "- vllm: neither VLLM_MODEL nor VLLM_BASE_URL is set",
+        "- lmstudio: LMSTUDIO_MODEL is blank"
+      ])
+      assert.deepStrictEqual(told(yield* select({ PROVIDER_PRIORITY: "vllm,llamacpp" })).slice(0, 2), [
+        "+ llamacpp: the priority names it",
+        "- vllm: neither VLLM_MODEL nor VLLM_BASE_URL is set"
+      ])
+    }))
+
+  it.effect("asks for the model of a server that has none by default, by its variable", () =>
+    Effect.gen(function*() {
+      const error = yield* Layer.build(ProviderChain.layerConfig()).pipe(
+        Effect.scoped,
+        Effect.provide([
+          FetchHttpClient.layer,
+          ConfigProvider.layer(ConfigProvider.fromUnknown({ VLLM_BASE_URL: "http://gpu.local:8000/v1" }))
+        ]),
+        Effect.flip
+      )
+      assert.include(error.message, "Set VLLM_MODEL to a model that vllm serves")
+    }))
+
+  it.effect("refuses an order that names nobody, or somebody unknown", () =>
+    Effect.gen(function*() {
+      assert.include((yield* Effect.flip(select({ PROVIDER_PRIORITY: "olama" }))).message, "\"olama\"")
+      assert.include((yield* Effect.flip(select({ PROVIDER_PRIORITY: " , " }))).message, "names no provider")
+    }))
+})
+
+const Presence = Schema.Literals(["missing", "", " ", "set"])
+
+/** What describes each provider, and where it is when nobody said otherwise. */
+const providers = {
+  openai: ["OPENAI_API_KEY", "api.openai.com"],
+  anthropic: ["ANTHROPIC_API_KEY", "api.anthropic.com"],
+  openrouter: ["OPENROUTER_API_KEY", "openrouter.ai"],
+  groq: ["GROQ_API_KEY", "api.groq.com"],
+  vllm: ["VLLM_MODEL", "127.0.0.1:8000"],
+  lmstudio: ["LMSTUDIO_MODEL", "127.0.0.1:1234"],
+  llamacpp: ["LLAMACPP_MODEL", "127.0.0.1:8080"],
+  ollama: ["OLLAMA_MODEL", "127.0.0.1:11434"]
+} as const
+const names = Object.keys(providers) as ReadonlyArray<keyof typeof providers>
+
+law(
+  "M8: nothing is sent to a provider without its key, and those that have theirs are asked in their order",
+  {
+    keys: Schema.Struct({
+      openai: Presence,
+      anthropic: Presence,
+      openrouter: Presence,
+      groq: Presence,
+      vllm: Presence,
+      lmstudio: Presence,
+      llamacpp: Presence,
+      ollama: Presence
+    }),
+    priority: Schema.Array(Schema.Literals(names)).check(Schema.isMaxLength(4))
+  },
+  ({ keys, priority }) =>
+    Effect.gen(function*() {
+      const asked: Array<string> = []
+      const refusing = HttpClient.make((request, url) =>
+        Effect.sync(() => {
+          asked.push(url.host)
+          return HttpClientResponse.fromWeb(request, new Response("{}", { status: 401 }))
+        })
+      )
+      const env = Object.fromEntries([
+        ...names.flatMap((name) => keys[name] === "missing" ? [] : [[providers[name][0], keys[name]]]),
+        ...(priority.length > 0 ? [["PROVIDER_PRIORITY", priority.join(",")]] : [])
+      ])
+      yield* LanguageModel.generateText({ prompt: "hello" }).pipe(
+        Effect.provide(Layer.provide(ProviderChain.layerConfig(), [
+          Layer.succeed(HttpClient.HttpClient, refusing),
+          ConfigProvider.layer(ConfigProvider.fromUnknown(env))
+        ])),
+        Effect.exit
+      )
+      const ordered = priority.length > 0 ? [...new Set(priority)] : names
+      const clouds = new Set(["openai", "anthropic", "openrouter", "groq"])
+      const isThereFor = ordered.some((name) => clouds.has(name) && keys[name] === "set")
+      // Ollama needs no key: it is asked where it is named, set up, or there for when the cloud is not. So is llama.cpp named.
+      const isAsked = (name: keyof typeof providers) =>
+        keys[name] === "set" || (name === "ollama" && isThereFor) ||
+        ((name === "ollama" || name === "llamacpp") && priority.length > 0)
+      assert.deepStrictEqual(asked, ordered.filter(isAsked).map((name) => providers[name][1]))
+    })
+)
