@@ -144,8 +144,9 @@ export interface Options extends Parts {
   /** What relative URLs are appended to. Defaults to nothing. */
   readonly baseUrl?: string | undefined
   /**
-   * Headers that each request gets unless it has them. Those that are `Redacted` are sent to the origin of `baseUrl`
-   * alone, when there is one, whatever a redirect says. Defaults to none.
+   * Headers that each request gets unless it has them. `Redacted` ones are secrets: they go to the origin of `baseUrl`
+   * alone or, without a `baseUrl`, to the origin that the request was made for, and never along with a redirect to
+   * another origin. The origin is that of the platform's `URL`. Default: none.
    */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
   /** A token for the header `authorization`, as one of the `Redacted` headers. Defaults to none. */

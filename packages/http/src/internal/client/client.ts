@@ -5,15 +5,12 @@
 import * as Deadline from "@holdfast/core/Deadline"
 import { DeadlineExceeded, PolicyError } from "@holdfast/core/PolicyError"
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import * as Headers from "effect/http/Headers"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Random from "effect/Random"
 import { defaultName as defaultDeadlineHeader } from "../../DeadlineHeader.ts"
@@ -24,8 +21,10 @@ import { Call } from "../call/httpCall.ts"
 import { type Common, compile, type OriginPolicy } from "./endpointPolicy.ts"
 import { Endpoints, refuseHedge } from "./endpoints.ts"
 import { KeptParts } from "./keptParts.ts"
-import { OriginPauses } from "./pauses.ts"
+import { originOf } from "./origin.ts"
+import type { OriginPauses } from "./pauses.ts"
 import * as RequestDefaults from "./request.ts"
+import type { Secrets } from "./secrets.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 type Response = HttpClientResponse.HttpClientResponse
@@ -84,7 +83,7 @@ export const compileClient = (
       Effect.withFiber((fiber): Effect.Effect<Response, E | Failure> => {
         const policy = policyOf(request)
         const { rules } = policy
-        const origin = RequestDefaults.originOf(request.url)
+        const origin = originOf(request.url)
         if (!pauses.isEmpty) {
           const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
           const wait = pauses.left(origin, now, rules.longestPause)
@@ -103,7 +102,7 @@ export const compileClient = (
         defaults,
         policies.some(isKeyed) ? (request) => isKeyed(policyOf(request)) : undefined
       ),
-      run: keepSecrets(defaults, run),
+      run: keepSecrets(defaults.secrets, run),
       retries: policies.some(({ retries }) => retries),
       kept
     }
@@ -142,29 +141,6 @@ const later = <E>(
   return Effect.fail(own(new PolicyError({ reason: new DeadlineExceeded({ deadline: left, phase: "queue" }) })))
 }
 
-/**
- * Keeps configured secrets to the origin that they are for. A redirect comes through here once more with the headers of
- * the first request: Effect's `followRedirects` drops `authorization` and `cookie` by name, and knows no others.
- */
-const keepSecrets = ({ baseUrl, secrets }: RequestDefaults.RequestDefaults, run: Run): Run => {
-  if (secrets.length === 0) return run
-  const home = baseUrl === undefined ? undefined : RequestDefaults.originOf(baseUrl)
-  return (request, own) => {
-    const foreign = home !== undefined && RequestDefaults.originOf(request.url) !== home
-    const kept = foreign ? HttpClientRequest.updateHeaders(request, Headers.removeMany(secrets)) : request
-    return Effect.updateService(
-      withoutOwnRedirects(run(kept, own)),
-      Headers.CurrentRedactedNames,
-      (names) => [...names, ...secrets]
-    )
-  }
-}
-
-/** Keeps `fetch` from following redirects below this client, with secrets that it knows nothing of. */
-const withoutOwnRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.withFiber((fiber) => {
-    const init = Context.getOrUndefined(fiber.context, FetchHttpClient.RequestInit)
-    return init?.redirect === "error"
-      ? effect
-      : Effect.provideService(effect, FetchHttpClient.RequestInit, { ...init, redirect: "manual" })
-  })
+/** Sends with a request the secrets that are for its origin. A redirect comes through here once more. */
+const keepSecrets = (secrets: Secrets, run: Run): Run => (request, own) =>
+  secrets.concerns(request) ? secrets.send(request, (request) => run(request, own)) : run(request, own)

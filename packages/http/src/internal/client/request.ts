@@ -9,27 +9,15 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Redacted from "effect/Redacted"
 import type * as HttpPolicy from "../../HttpPolicy.ts"
 import { headerName, headerValue } from "../argument.ts"
+import { isAbsolute } from "./origin.ts"
+import { Secrets } from "./secrets.ts"
 import { uuid } from "./uuid.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 
-/**
- * The origin of a URL, in lower case and without name and password; of one that is relative or not of HTTP there is none.
- */
-export const originOf = (url: string): string | undefined => {
-  if (url.startsWith(last.spelling) && url[last.spelling.length] === "/") return last.origin
-  const [spelling, scheme, host] = /^(https?:\/\/)(?:[^/?#]*@)?([^/?#]*)/i.exec(url) ?? []
-  if (spelling === undefined) return undefined
-  last = { spelling, origin: `${scheme}${host}`.toLowerCase() }
-  return last.origin
-}
-
-/** Most calls go to the origin that the call before went to. */
-let last = { spelling: "http://", origin: "http://" }
-
-/** Throws a `RangeError` for what cannot stand before a path. */
+/** Throws a `RangeError` for a base URL that is neither a URL of HTTP nor a path. */
 export const checkBaseUrl = (where: string, baseUrl: string): void => {
-  if (baseUrl.startsWith("/") || (originOf(baseUrl) !== undefined && URL.canParse(baseUrl))) return
+  if (/^\/(?![/\\])/.test(baseUrl) || isAbsolute(baseUrl)) return
   throw new RangeError(`${where}: baseUrl must be a URL of HTTP or a path, got ${JSON.stringify(baseUrl)}`)
 }
 
@@ -37,8 +25,7 @@ export const checkBaseUrl = (where: string, baseUrl: string): void => {
 export interface RequestDefaults {
   readonly baseUrl: string | undefined
   readonly headers: Headers.Headers
-  /** The names of the headers that are secret. */
-  readonly secrets: ReadonlyArray<string>
+  readonly secrets: Secrets
 }
 
 /** Checks the options that are about requests, and compiles them. Throws a `RangeError` that names the one at fault. */
@@ -53,35 +40,37 @@ export const compile = (where: string, options: HttpPolicy.Options): RequestDefa
     all["authorization"] = Redacted.make(`Bearer ${Redacted.value(bearer)}`)
   }
   if (baseUrl !== undefined) checkBaseUrl(where, baseUrl)
-  const entries = Object.entries(all).map(([name, value]): [string, string] => [
-    name,
-    headerValue(where, `headers.${name}`, typeof value === "string" ? value : Redacted.value(value))
-  ])
-  return {
-    baseUrl,
-    headers: Headers.fromInput(entries),
-    secrets: Object.entries(all).flatMap(([name, value]) => typeof value === "string" ? [] : [name])
-  }
+  const checked = Object.entries(all).map(([name, value]) => {
+    const text = headerValue(where, `headers.${name}`, typeof value === "string" ? value : Redacted.value(value))
+    return { name, text, isSecret: typeof value !== "string" }
+  })
+  const headers = (isSecret: boolean) =>
+    Headers.fromInput(
+      checked.filter((header) => header.isSecret === isSecret).map(({ name, text }): [string, string] => [name, text])
+    )
+  return { baseUrl: baseUrl?.trim(), headers: headers(false), secrets: new Secrets(headers(true), baseUrl) }
 }
 
 /** `isKeyed` says whether a POST or PATCH without an `Idempotency-Key` gets one. */
 export const prepare = (
-  { baseUrl, headers }: RequestDefaults,
+  { baseUrl, headers, secrets }: RequestDefaults,
   isKeyed: ((request: Request) => boolean) | undefined
 ): HttpClient.HttpClient.Preprocess<never, never> => {
   const hasDefaults = Object.keys(headers).length > 0
-  return (request) => {
-    let prepared = request
-    if (baseUrl !== undefined && originOf(request.url) === undefined) {
-      prepared = HttpClientRequest.prependUrl(prepared, baseUrl)
-    }
-    if (hasDefaults) {
-      prepared = HttpClientRequest.updateHeaders(prepared, (own) => Headers.merge(headers, own))
-    }
-    return isKeyed !== undefined && needsKey(prepared) && isKeyed(prepared)
-      ? Effect.map(uuid, (key) => HttpClientRequest.setHeader(prepared, "idempotency-key", key))
-      : Effect.succeed(prepared)
-  }
+  return (request) =>
+    Effect.withFiber((fiber) => {
+      let prepared = request
+      if (baseUrl !== undefined && !isAbsolute(request.url)) {
+        prepared = HttpClientRequest.prependUrl(prepared, baseUrl)
+      }
+      if (hasDefaults) {
+        prepared = HttpClientRequest.updateHeaders(prepared, (own) => Headers.merge(headers, own))
+      }
+      prepared = secrets.mark(prepared, fiber)
+      return isKeyed !== undefined && needsKey(prepared) && isKeyed(prepared)
+        ? Effect.map(uuid, (key) => HttpClientRequest.setHeader(prepared, "idempotency-key", key))
+        : Effect.succeed(prepared)
+    })
 }
 
 const needsKey = (request: Request): boolean =>
