@@ -20,7 +20,7 @@ const usual: Omit<FallbackDecision.Failure, "reason"> = {
   committed: false,
   retriesLeft: true,
   remaining: undefined,
-  maxWait: Duration.seconds(60),
+  maxRetryAfter: Duration.seconds(60),
   current: Provider.defaultCapabilities,
   candidate: Provider.defaultCapabilities,
   features: new Set()

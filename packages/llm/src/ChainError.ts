@@ -1,7 +1,7 @@
 /**
  * How a chain fails: as an `AiError`, because that is what `LanguageModel` fails with, so that `Effect.catchTag("AiError")`
  * and `Effect.catchReason("AiError", "RateLimitError", ...)` keep working whoever the model is. The `reason` is that of the
- * last attempt; the rest of the story is on the two classes here, which {@link isAllProvidersFailed} and
+ * last attempt; the rest of the story is on the two classes here, which {@link isNoAnswer} and
  * {@link isStreamInterrupted} tell apart.
  *
  * Neither is retryable: the chain has already done what could be done, and a retry around a retry multiplies.
@@ -38,7 +38,7 @@ const describe = (attempt: Attempt): string =>
  * No provider gave an answer, and nothing of one has been seen. Also when there was no use in asking the others: the last
  * attempt's decision says why it ended there.
  */
-export class AllProvidersFailed extends AiError.AiError.extend<AllProvidersFailed>("@holdfast/llm/AllProvidersFailed")({
+export class NoAnswer extends AiError.AiError.extend<NoAnswer>("@holdfast/llm/NoAnswer")({
   /** Every attempt, in order. */
   attempts: Schema.NonEmptyArray(Attempt)
 }) {
@@ -93,7 +93,7 @@ export class StreamInterrupted extends AiError.AiError.extend<StreamInterrupted>
  * const providers = [TestProvider.script("cloud", [badKey]), TestProvider.script("spare", [badKey])] as const
  * const program = LanguageModel.generateText({ prompt: "Hello?" }).pipe(
  *   Effect.map((response) => response.text),
- *   Effect.catchIf(ChainError.isAllProvidersFailed, (error) =>
+ *   Effect.catchIf(ChainError.isNoAnswer, (error) =>
  *     Effect.succeed(error.attempts.map((attempt) => attempt.provider).join(" and ") + " are down")),
  *   Effect.provide(ProviderChain.layer({ providers }))
  * )
@@ -101,7 +101,7 @@ export class StreamInterrupted extends AiError.AiError.extend<StreamInterrupted>
  * await Effect.runPromise(program) // => "cloud and spare are down"
  * ```
  */
-export const isAllProvidersFailed = (u: unknown): u is AllProvidersFailed => u instanceof AllProvidersFailed
+export const isNoAnswer = (u: unknown): u is NoAnswer => u instanceof NoAnswer
 
 /**
  * Tells an answer that broke off from every other error.

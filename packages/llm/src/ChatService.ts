@@ -178,7 +178,7 @@ export class NoUserMessage extends Data.TaggedError("NoUserMessage")<{
  * `messages` instead of those of the request, and the turn goes on.
  */
 export class TurnFailed extends AiError.AiError.extend<TurnFailed>("@holdfast/llm/TurnFailed")({
-  /** The failure itself, whose reason is that of this one: `ChainError.AllProvidersFailed`, say. */
+  /** The failure itself, whose reason is that of this one: `ChainError.NoAnswer`, say. */
   failure: AiError.AiError,
   /** The tools that ran. */
   toolCalls: Schema.Array(ToolCall),

@@ -47,7 +47,7 @@ export interface Failure {
   /** Time until the deadline; `undefined` when there is none. */
   readonly remaining: Duration.Duration | undefined
   /** The longest hint that is worth waiting for. */
-  readonly maxWait: Duration.Duration
+  readonly maxRetryAfter: Duration.Duration
   /** What the failed provider's model can do. */
   readonly current: Capabilities
   /** What the next provider's model can do; `undefined` when there is no next provider. */
@@ -159,7 +159,7 @@ const fallback = (failure: Failure, because: string, cooldown: boolean): Decisio
 
 const retry = (failure: Failure, because: string): Decision => {
   const after = detail(failure.reason).retryAfter
-  if (after !== undefined && Duration.isGreaterThan(after, failure.maxWait)) {
+  if (after !== undefined && Duration.isGreaterThan(after, failure.maxRetryAfter)) {
     return fallback(failure, `${because}, and asks for a pause of ${Duration.format(after)}`, true)
   }
   if (failure.remaining !== undefined && Duration.isLessThanOrEqualTo(failure.remaining, after ?? Duration.zero)) {
@@ -182,7 +182,7 @@ const retry = (failure: Failure, because: string): Decision => {
  *   committed: false,
  *   retriesLeft: true,
  *   remaining: undefined,
- *   maxWait: Duration.seconds(60),
+ *   maxRetryAfter: Duration.seconds(60),
  *   current: Provider.defaultCapabilities,
  *   candidate: Provider.defaultCapabilities,
  *   features: new Set<Provider.Feature>()

@@ -178,7 +178,7 @@ const treatment = (
   attempt: Duration.Duration | false | undefined
 ): Omit<ProviderChain.Treatment, "cooldown"> => {
   const options = retry && PolicyData.toOptions({ retry }).retry
-  const maxWait = retry ? retry.retryAfter?.max : undefined
+  const maxRetryAfter = retry ? retry.retryAfter?.max : undefined
   return {
     ...(retry === false && { retry: false }),
     ...(options && {
@@ -186,7 +186,7 @@ const treatment = (
         ...(options.times !== undefined && { times: options.times }),
         ...(options.backoff !== undefined && { backoff: options.backoff }),
         ...(options.maxElapsed !== undefined && { maxElapsed: options.maxElapsed }),
-        ...(maxWait !== undefined && { maxWait })
+        ...(maxRetryAfter !== undefined && { maxRetryAfter })
       }
     }),
     ...(attempt !== undefined && {

@@ -12,7 +12,7 @@
  *   back until the proof has come, so that none runs of an answer that is not whole.
  * - **One answer is one provider's.** Its name is in the response: see `answeredBy`.
  * - **A provider that had to be given up is left alone** for a while; then one request finds out whether it is back.
- * - **A failure is an `AiError`**, with the whole story on it: see `ChainError.AllProvidersFailed` and
+ * - **A failure is an `AiError`**, with the whole story on it: see `ChainError.NoAnswer` and
  *   `ChainError.StreamInterrupted`. `ChainEvent.observe` tells it while it happens.
  *
  * The chain is the one place that retries. Give its providers a transport that does not: attempts multiply, and an HTTP
@@ -48,7 +48,7 @@ export interface RetryOptions {
   /** No attempt at a provider starts later than this after the first one there. Defaults to no limit. */
   readonly maxElapsed?: Duration.Input | undefined
   /** The longest pause that a provider may ask for; for a longer one the next is asked at once. Defaults to 60 seconds. */
-  readonly maxWait?: Duration.Input | undefined
+  readonly maxRetryAfter?: Duration.Input | undefined
 }
 
 /** How long a provider may be silent. The clock for connecting is the transport's. */
@@ -184,7 +184,7 @@ export const layerNoop = <E = never, R = never>(
 // -----------------------------------------------------------------------------
 
 /** How a chain from the environment is made, besides what the environment says. */
-export interface ConfigOptions extends Omit<Options, "providers"> {
+export interface ProgramOptions extends Omit<Options, "providers"> {
   /**
    * Makes the pool of a provider for which a file says something else than for the others: `UndiciTransport.layer`. Defaults
    * to none, and such a file is refused.
@@ -227,7 +227,7 @@ export interface ConfigOptions extends Omit<Options, "providers"> {
  * ```
  */
 export const layerConfig = (
-  options?: ConfigOptions
+  options?: ProgramOptions
 ): Layer.Layer<LanguageModel.LanguageModel, Config.ConfigError, HttpClient.HttpClient> =>
   Layer.effect(
     LanguageModel.LanguageModel,

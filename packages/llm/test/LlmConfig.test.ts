@@ -58,7 +58,7 @@ const transport = (status = 503): Sent => {
 const env = (settings: Record<string, string>) => ConfigProvider.layer(ConfigProvider.fromUnknown(settings))
 
 /** Asks a chain that a file and the environment describe, and gives what was sent and the pauses in between. */
-const ask = (input: unknown, settings: Record<string, string>, options?: ProviderChain.ConfigOptions, status = 503) =>
+const ask = (input: unknown, settings: Record<string, string>, options?: ProviderChain.ProgramOptions, status = 503) =>
   Effect.gen(function*() {
     const sent = transport(status)
     const pauses: Array<number> = []

@@ -231,8 +231,8 @@ describe("ProviderChain", () => {
       Effect.gen(function*() {
         const cloud = TestProvider.script("cloud", [TestProvider.failure(overloaded), TestProvider.stall([], 0)])
         const { error, events } = yield* Effect.provide(ask, chain([cloud, ollama([])], { deadline: "10 seconds" }))
-        assert.isTrue(ChainError.isAllProvidersFailed(error))
-        if (ChainError.isAllProvidersFailed(error)) {
+        assert.isTrue(ChainError.isNoAnswer(error))
+        if (ChainError.isNoAnswer(error)) {
           assert.strictEqual(error.attempts.length, 2)
           assert.deepStrictEqual(error.attempts[1]?.duration, Duration.seconds(9))
           assert.include(error.message, "deadline")
@@ -415,8 +415,8 @@ describe("ProviderChain", () => {
         ])
         const local = ollama([TestProvider.failure(TestProvider.disconnected), TestProvider.failure(badRequest)])
         const { error } = yield* Effect.provide(generate, chain([cloud, local]))
-        assert.isTrue(ChainError.isAllProvidersFailed(error))
-        if (!ChainError.isAllProvidersFailed(error)) return
+        assert.isTrue(ChainError.isNoAnswer(error))
+        if (!ChainError.isNoAnswer(error)) return
         assert.deepStrictEqual(
           error.attempts.map(({ attempt, decision, duration, provider, reason }) =>
             [provider, attempt, reason._tag, decision._tag, Duration.toMillis(duration)] as const
@@ -446,9 +446,9 @@ describe("ProviderChain", () => {
           generate,
           chain([TestProvider.script("cloud", [TestProvider.failure(badKey)])])
         )
-        const codec = Schema.toCodecJson(ChainError.AllProvidersFailed)
-        assert.isTrue(ChainError.isAllProvidersFailed(error))
-        if (!ChainError.isAllProvidersFailed(error)) return
+        const codec = Schema.toCodecJson(ChainError.NoAnswer)
+        assert.isTrue(ChainError.isNoAnswer(error))
+        if (!ChainError.isNoAnswer(error)) return
         const json = yield* Schema.encodeEffect(codec)(error)
         const back = yield* Schema.decodeUnknownEffect(codec)(JSON.parse(JSON.stringify(json)))
         assert.strictEqual(back.message, error.message)

@@ -108,13 +108,13 @@ describe("errors", () => {
   test("are the AiError of LanguageModel, and are told apart by their guards", () => {
     const asked = LanguageModel.generateText({ prompt: "hello" })
     expect<Effect.Error<typeof asked>>().type.toBe<AiError>()
-    expect<ChainError.AllProvidersFailed>().type.toBeAssignableTo<AiError>()
+    expect<ChainError.NoAnswer>().type.toBeAssignableTo<AiError>()
     expect<ChainError.StreamInterrupted>().type.toBeAssignableTo<AiError>()
     const error = {} as AiError
     if (ChainError.isStreamInterrupted(error)) {
       expect(error.partial.text).type.toBe<string>()
     }
-    if (ChainError.isAllProvidersFailed(error)) {
+    if (ChainError.isNoAnswer(error)) {
       expect(error.attempts[0].decision).type.toBe<FallbackDecision.Decision>()
       expect(error.attempts[0].duration).type.toBe<Duration>()
     }

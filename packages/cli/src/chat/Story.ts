@@ -84,7 +84,7 @@ export const toJson = (question: string, answer: ChatService.Answer, detours: De
 })
 
 /** Each provider with the last thing it said. */
-const lastWords = (attempts: ChainError.AllProvidersFailed["attempts"]): string => {
+const lastWords = (attempts: ChainError.NoAnswer["attempts"]): string => {
   const last = new Map(attempts.map((attempt) => [`${attempt.provider}/${attempt.model}`, attempt.reason]))
   return [...last].map(([provider, reason]) => `${provider}: ${FailureWords.sentence(reason)}`).join("; ")
 }
@@ -98,7 +98,7 @@ export const failure = (error: AiError.AiError): string => {
     return `the answer above broke off and is not whole (${error.provider}/${error.model}: ` +
       `${FailureWords.sentence(error.reason)}); ask again`
   }
-  return ChainError.isAllProvidersFailed(error)
+  return ChainError.isNoAnswer(error)
     ? `no answer; ${lastWords(error.attempts)}`
     : `no answer: ${FailureWords.sentence(error.reason)}`
 }

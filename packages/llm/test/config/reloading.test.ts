@@ -29,7 +29,7 @@ const hello = LanguageModel.generateText({ prompt: "hello" })
 const by = Effect.match(hello, {
   onSuccess: ({ content }) => Option.getOrThrow(ProviderChain.answeredBy(content)).provider,
   onFailure: (error) =>
-    ChainError.isAllProvidersFailed(error)
+    ChainError.isNoAnswer(error)
       ? `failed: ${error.attempts.map(({ attempt, provider }) => `${provider} ${attempt}`).join(", ")}`
       : String(error)
 })
@@ -240,7 +240,7 @@ const pooled = (mayAnswer: (pool: number) => Effect.Effect<void>) => {
   const pools: Array<string> = []
   const body = { choices: [{ message: { content: "hi" }, finish_reason: "stop" }] }
   let count = 0
-  const options: ProviderChain.ConfigOptions = {
+  const options: ProviderChain.ProgramOptions = {
     transport: () => {
       const pool = ++count
       return Layer.merge(
@@ -268,7 +268,7 @@ describe("layerReloadingConfig", () => {
       offer: (file: LlmConfig.LlmConfig) => Effect.Effect<void>,
       logs: ReadonlyArray<string>
     ) => Effect.Effect<A, E, LanguageModel.LanguageModel>,
-    options?: ProviderChain.ConfigOptions,
+    options?: ProviderChain.ProgramOptions,
     variables: Record<string, string> = settings
   ) =>
     over(

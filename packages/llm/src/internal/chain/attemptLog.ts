@@ -3,7 +3,7 @@ import type * as AiError from "effect/ai/AiError"
 import * as Response from "effect/ai/Response"
 import * as Duration from "effect/Duration"
 import type { Attempt } from "../../ChainError.ts"
-import { AllProvidersFailed } from "../../ChainError.ts"
+import { NoAnswer } from "../../ChainError.ts"
 import type { ChainEvent, Observer } from "../../ChainEvent.ts"
 import type { Decision } from "../../FallbackDecision.ts"
 import type { Provider } from "../../Provider.ts"
@@ -106,7 +106,7 @@ export class Story {
   }
 
   /** The request's deadline has passed: what was running is its last attempt. */
-  expire(entries: ReadonlyArray<Entry>): AllProvidersFailed {
+  expire(entries: ReadonlyArray<Entry>): NoAnswer {
     const decision: Decision = { _tag: "Fail", because: "the deadline has passed" }
     if (this.unsettled !== undefined) {
       this.failed(this.unsettled, deadlinePassed(this.unsettled.entry.provider), decision)
@@ -131,10 +131,10 @@ export class Story {
   }
 
   /** The story so far as an error, with the reason of its last attempt. */
-  failure(): AllProvidersFailed {
+  failure(): NoAnswer {
     const [first, ...rest] = this.attempts
     if (first === undefined) throw new RangeError("ProviderChain: a request cannot fail before its first attempt")
-    return new AllProvidersFailed({
+    return new NoAnswer({
       module: "ProviderChain",
       method: this.method,
       reason: (rest.at(-1) ?? first).reason,

@@ -115,7 +115,9 @@ const makeEntry = Effect.fnUntraced(function*(
     bulkhead: bulkhead === undefined
       ? undefined
       : (keepsPlaces ? before?.bulkhead : undefined) ?? (yield* Bulkhead.make({ name, ...bulkhead })),
-    maxWait: retry === false ? Duration.zero : positive("retry.maxWait", retry?.maxWait ?? "60 seconds"),
+    maxRetryAfter: retry === false
+      ? Duration.zero
+      : positive("retry.maxRetryAfter", retry?.maxRetryAfter ?? "60 seconds"),
     retries: retry === false ? 0 : retry?.times ?? 2,
     pause: notNegative("cooldown", cooldown ?? "30 seconds"),
     cooldown: before?.cooldown ?? new Cooldown()

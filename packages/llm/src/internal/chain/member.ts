@@ -26,7 +26,7 @@ export interface Entry {
   readonly betweenChunks: Duration.Duration | undefined
   readonly bulkhead: Bulkhead.Bulkhead | undefined
   /** The longest pause that it may ask for. */
-  readonly maxWait: Duration.Duration
+  readonly maxRetryAfter: Duration.Duration
   /** How many retries it has, which is also how many broken answers in a row are put up with. */
   readonly retries: number
   /** For how many milliseconds it is left alone when it had to be given up. */

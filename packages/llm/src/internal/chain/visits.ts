@@ -15,7 +15,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
-import type { AllProvidersFailed } from "../../ChainError.ts"
+import type { NoAnswer } from "../../ChainError.ts"
 import type { Decision, Failure } from "../../FallbackDecision.ts"
 import { decide } from "../../FallbackDecision.ts"
 import type { Provider } from "../../Provider.ts"
@@ -53,7 +53,7 @@ export class Visits<A, R> {
   }
 
   /** Visits the providers that are not left alone, or, where that are all, those. */
-  run(able: ReadonlyArray<Entry>): Effect.Effect<A, AllProvidersFailed, R> {
+  run(able: ReadonlyArray<Entry>): Effect.Effect<A, NoAnswer, R> {
     return Effect.suspend(() => {
       const now = this.story.now()
       this.forced = able.every((entry) => passedBy(entry, now) !== undefined)
@@ -61,7 +61,7 @@ export class Visits<A, R> {
     })
   }
 
-  private next(entries: ReadonlyArray<Entry>): Effect.Effect<A, AllProvidersFailed, R> {
+  private next(entries: ReadonlyArray<Entry>): Effect.Effect<A, NoAnswer, R> {
     const [entry, ...rest] = entries
     return entry === undefined ? Effect.failSync(() => this.story.failure()) : Effect.flatMap(
       this.visit(entry, rest),
@@ -193,7 +193,7 @@ export class Visits<A, R> {
     const failure = {
       ...circumstances,
       committed: false,
-      maxWait: entry.maxWait,
+      maxRetryAfter: entry.maxRetryAfter,
       current: entry.provider.capabilities,
       features: this.demands.features,
       fallbackOnContentPolicy: this.settings.fallbackOnContentPolicy

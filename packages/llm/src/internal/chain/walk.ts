@@ -2,7 +2,7 @@
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { AllProvidersFailed } from "../../ChainError.ts"
+import type { NoAnswer } from "../../ChainError.ts"
 import type { Decision } from "../../FallbackDecision.ts"
 import type { Story } from "./attemptLog.ts"
 import type { Demands } from "./filter.ts"
@@ -52,7 +52,7 @@ export class Walk {
     demands: Demands,
     scope: Scope.Scope,
     open: Open<A, R>
-  ): Effect.Effect<A, AllProvidersFailed, R> {
+  ): Effect.Effect<A, NoAnswer, R> {
     return Effect.suspend(() => {
       const able = this.entries.filter((entry) => {
         const found = obstacle(entry, demands)
@@ -67,7 +67,7 @@ export class Walk {
   }
 
   /** No provider can be asked: each is in the story with why. */
-  private unable(demands: Demands): AllProvidersFailed {
+  private unable(demands: Demands): NoAnswer {
     const decision: Decision = { _tag: "Fail", because: "no provider can be asked" }
     for (const entry of this.entries) {
       const found = obstacle(entry, demands)

@@ -11,7 +11,7 @@ import type * as Stream from "effect/Stream"
 import { Connectivity, makeConfig as connectivityConfig } from "../../Connectivity.ts"
 import * as LlmConfig from "../../LlmConfig.ts"
 import type { Provider } from "../../Provider.ts"
-import type { ConfigOptions, Options, Source } from "../../ProviderChain.ts"
+import type { Options, ProgramOptions, Source } from "../../ProviderChain.ts"
 import * as Compile from "../chain/compile.ts"
 import * as Configured from "./chain.ts"
 import { KeptProviders } from "./kept.ts"
@@ -85,7 +85,7 @@ export const layerReloading = <E extends { readonly message: string } = never, R
 /** The model of what the environment and a file say; a provider is the same as long as nothing else is said of it. */
 const ofConfig = <E, R>(
   changes: Stream.Stream<LlmConfig.LlmConfig, E, R>,
-  options: ConfigOptions
+  options: ProgramOptions
 ): Effect.Effect<LanguageModel.LanguageModel, E | Config.ConfigError, R | HttpClient.HttpClient | Scope.Scope> =>
   Effect.gen(function*() {
     const { transport, ...program } = options
@@ -152,6 +152,6 @@ const ofConfig = <E, R>(
  */
 export const layerReloadingConfig = <E = never, R = never>(
   changes: Stream.Stream<LlmConfig.LlmConfig, E, R>,
-  options?: ConfigOptions
+  options?: ProgramOptions
 ): Layer.Layer<LanguageModel.LanguageModel, E | Config.ConfigError, R | HttpClient.HttpClient> =>
   Layer.effect(LanguageModel.LanguageModel, ofConfig(changes, options ?? {}))
