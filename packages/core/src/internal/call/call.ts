@@ -98,7 +98,8 @@ class Call<A, E, R, SE, SR> extends Retrying<A, E, R, SE, SR> implements Waiter 
     Alarm.clear(this)
     this.queue = undefined
     this.permit = machine
-    this.wake()
+    // A fiber goes on within `resume`: without the yield this one would run within the call that gave the permit back.
+    this.wake(Effect.yieldNow)
   }
 
   /** The wait in the queue is over. */

@@ -53,7 +53,7 @@ export abstract class Retrying<A, E, R, SE, SR> extends Frame<A, E | SE | Added,
   declare private delay: number
   declare private step: Step<E, SE, SR> | undefined
   /** Goes on with a call that waits in the queue or sleeps. */
-  declare private resume: ((exit: Exit.Exit<void>) => void) | undefined
+  declare private resume: ((effect: Effect.Effect<void>) => void) | undefined
   declare private woken: boolean
   declare protected asleep: boolean
   declare private clock: Clock.Clock | undefined
@@ -239,11 +239,11 @@ export abstract class Retrying<A, E, R, SE, SR> extends Frame<A, E | SE | Added,
     )
   }
 
-  wake(): void {
+  wake(by: Effect.Effect<void> = Exit.void): void {
     const { resume } = this
     this.resume = undefined
     if (resume === undefined) this.woken = true
-    else resume(Exit.void)
+    else resume(by)
   }
 
   now(): number {

@@ -249,13 +249,19 @@ class Race<A, E, R> extends Alarm.Alarm {
   mayHedge(because: Because): boolean {
     const { budget, max } = this.hedge
     if (this.held || this.started > max) return false
-    if (budget !== undefined && !budget.tryWithdraw(this.now())) {
+    try {
+      if (budget !== undefined && !budget.tryWithdraw(this.now())) {
+        this.held = true
+        return false
+      }
+      this.hedge.hedges++
+      this.onHedge?.(this.started, because)
+    } catch (defect) {
       this.held = true
-      return false
+      this.decide(Exit.die(defect))
+      this.finish()
     }
-    this.hedge.hedges++
-    this.onHedge?.(this.started, because)
-    // Whoever was told may have interrupted the caller.
+    // The callbacks may have thrown, or have interrupted the caller.
     return this.result === undefined
   }
 
