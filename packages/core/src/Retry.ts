@@ -19,9 +19,24 @@ import { run } from "./internal/call/call.ts"
 import { History } from "./internal/call/history.ts"
 import * as Observers from "./internal/call/observers.ts"
 import { describe } from "./internal/call/retryLog.ts"
-import { compile } from "./internal/retry.ts"
+import { compile, defaultMaxRetryAfter as maxRetryAfter } from "./internal/retry.ts"
 import type { RetryScheduled, StopReason } from "./PolicyEvent.ts"
 import type * as RetryBudget from "./RetryBudget.ts"
+
+/**
+ * The longest `retryAfter` hint that a call waits for by default: 60 seconds.
+ *
+ * It is the window of most quotas (requests a minute), so nearly every honest hint fits, and the bound that OpenAI's SDK
+ * has too. A longer wait outlasts most callers: put such a call in a queue or a schedule.
+ *
+ * ```ts import.meta.vitest
+ * import { Retry } from "@holdfast/core"
+ * import { Duration } from "effect"
+ *
+ * Retry.defaultMaxRetryAfter // => Duration.seconds(60)
+ * ```
+ */
+export const defaultMaxRetryAfter: Duration.Duration = maxRetryAfter
 
 /**
  * How to retry.
@@ -71,7 +86,7 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
    * - `giveUp`: a hint above `max` ends the retries.
    * - `wait`: `max` is ignored.
    *
-   * Defaults to `{ mode: "clamp", max: "60 seconds" }`.
+   * Default: `{ mode: "clamp", max: Retry.defaultMaxRetryAfter }`.
    */
   readonly retryAfter?: {
     readonly mode?: "clamp" | "giveUp" | "wait" | undefined

@@ -18,6 +18,7 @@ import * as Option from "effect/Option"
 import { hasProperty, isTagged } from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import { meaningOf } from "./internal/call/failureCode.ts"
+import { transientStatuses } from "./ServerHints.ts"
 
 const TypeId = "~@holdfast/http/HttpFailure"
 
@@ -121,18 +122,12 @@ export class StatusFailure extends Data.TaggedError("StatusFailure")<{
   readonly excerpt: string | undefined
 }> {
   get isRetryable(): boolean {
-    return retryableStatuses.has(this.status)
+    return transientStatuses.has(this.status) || (this.status === 413 && this.retryAfter !== undefined)
   }
   override get message(): string {
     return `The server answered ${this.status}`
   }
 }
-
-/**
- * The statuses that say "later, perhaps": 408, 425, 429, 500, 502, 503, 504 (RFC 9110 section 15, RFC 8470 section 5.2,
- * RFC 6585 section 4) and 529, which is how some providers say that they are overloaded.
- */
-export const retryableStatuses: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504, 529])
 
 /** Every reason of an `HttpFailure`. */
 export type Reason =

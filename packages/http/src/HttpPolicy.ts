@@ -24,14 +24,13 @@ import type * as RateLimit from "@holdfast/core/RateLimit"
 import * as Retry from "@holdfast/core/Retry"
 import type * as RetryBudget from "@holdfast/core/RetryBudget"
 import type * as Duration from "effect/Duration"
-import type * as Headers from "effect/http/Headers"
 import type * as HttpBody from "effect/http/HttpBody"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type { HttpMethod } from "effect/http/HttpMethod"
 import type * as Redacted from "effect/Redacted"
-import * as HttpFailure from "./HttpFailure.ts"
-import { retryAfterOf, shouldRetry } from "./internal/call/retryHints.ts"
+import type * as HttpFailure from "./HttpFailure.ts"
+import * as ServerHints from "./ServerHints.ts"
 
 /**
  * How to retry: a core retry over `HttpFailure`, without `while`, which this module answers. A `budget` that is given as
@@ -92,8 +91,8 @@ export interface Parts {
    */
   readonly hedge?: HedgeOptions | false | undefined
   /**
-   * Which responses are worth another attempt, by status or by a predicate, instead of the statuses 408, 425, 429, 500,
-   * 502, 503, 504 and 529. `x-should-retry` is believed before either.
+   * Which responses are worth another attempt, by status or by a predicate. `x-should-retry` is believed before either.
+   * Default: what `ServerHints.isTransient` says.
    */
   readonly retryOn?:
     | ReadonlyArray<number>
@@ -269,11 +268,11 @@ export const isTransient = (
 ): boolean =>
   response.status < 400 && options.retryOn === undefined
     ? false
-    : shouldRetry(response.headers) ?? isWorthIt(response, options.retryOn)
+    : ServerHints.shouldRetry(response.headers) ?? isWorthIt(response, options.retryOn)
 
 const isWorthIt = (response: HttpClientResponse.HttpClientResponse, retryOn: Parts["retryOn"]): boolean =>
   retryOn === undefined
-    ? HttpFailure.retryableStatuses.has(response.status)
+    ? ServerHints.isTransient(response.status, response.headers)
     : typeof retryOn === "function"
     ? retryOn(response)
     : retryOn.includes(response.status)
@@ -334,23 +333,3 @@ export const isReplayable = (body: HttpBody.HttpBody): boolean => {
 const isValue = (body: unknown): boolean =>
   body === undefined || body === null || typeof body === "string" || ArrayBuffer.isView(body) ||
   body instanceof ArrayBuffer || body instanceof URLSearchParams || body instanceof Blob || body instanceof FormData
-
-/**
- * How long the headers of a response ask to wait, at the instant `now` in milliseconds since the epoch:
- * `retry-after-ms`, `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3), or `RateLimit-Reset`, the first that can be read.
- *
- * ```ts import.meta.vitest
- * import { HttpPolicy } from "@holdfast/http"
- * import { Duration } from "effect"
- * import { Headers } from "effect/http"
- *
- * const noon = Date.UTC(2026, 10, 23, 12)
- * const wait = (headers: Headers.Input) => HttpPolicy.retryAfter(Headers.fromInput(headers), noon)
- *
- * wait({ "retry-after": "5" }) // => Duration.seconds(5)
- * wait({ "retry-after": "Mon, 23 Nov 2026 12:01:00 GMT" }) // => Duration.seconds(60)
- * wait({ "retry-after": "soon" }) // => undefined
- * ```
- */
-export const retryAfter = (headers: Headers.Headers, now: number): Duration.Duration | undefined =>
-  retryAfterOf(headers, now)

@@ -7,6 +7,9 @@ import * as RetryBudget from "../RetryBudget.ts"
 import { integer, millis } from "./argument.ts"
 import { hintOf } from "./retryAfter.ts"
 
+/** The value of `Retry.defaultMaxRetryAfter`, which says why. */
+export const defaultMaxRetryAfter = Duration.seconds(60)
+
 const stop = (reason: StopReason, because?: string): Decision => ({ _tag: "Stop", reason, because })
 export const stopTimes = stop("times")
 export const stopTimeout = stop("notRetryable", "the attempt timed out and may have been carried out")
@@ -37,7 +40,7 @@ export const compile = <E, SE, SR>(
     )
   }
   const mode = options?.retryAfter?.mode ?? "clamp"
-  const maxHint = millis(where, "retryAfter.max", options?.retryAfter?.max ?? "60 seconds")
+  const maxHint = millis(where, "retryAfter.max", options?.retryAfter?.max ?? defaultMaxRetryAfter)
   const ask: (error: E) => boolean | Refusal = options?.while ?? isRetryable
 
   const verdict = (error: E, attempt: number): Decision | undefined => {

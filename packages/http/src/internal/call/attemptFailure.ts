@@ -10,9 +10,9 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import * as Option from "effect/Option"
 import * as HttpFailure from "../../HttpFailure.ts"
 import type * as HttpPolicy from "../../HttpPolicy.ts"
+import { shouldRetry } from "../../ServerHints.ts"
 import { BodyResponse } from "./bodyResponse.ts"
 import type { Call } from "./httpCall.ts"
-import { shouldRetry } from "./retryHints.ts"
 
 /** `HttpFailure` without the constructor of `Error`. */
 const Unthrown = function() {} as unknown as new() => HttpFailure.HttpFailure

@@ -14,6 +14,7 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Stream from "effect/Stream"
 import * as HttpPolicy from "../../HttpPolicy.ts"
+import * as ServerHints from "../../ServerHints.ts"
 import type { OriginPauses } from "../client/pauses.ts"
 import { AttemptFailure } from "./attemptFailure.ts"
 import { type BodyResponse, contentLength, highWater } from "./bodyResponse.ts"
@@ -150,7 +151,7 @@ export class Call {
 
   private refused(fiber: AnyFiber, response: BodyResponse): Effect.Effect<never, AttemptFailure> {
     const now = this.now()
-    const hint = HttpPolicy.retryAfter(response.headers, now)
+    const hint = ServerHints.retryAfter(response.headers, now)
     if (hint !== undefined) this.pauses.ask(this.origin, now, Duration.toMillis(hint))
     return Effect.fail(AttemptFailure.answered(this, this.answered(fiber, response), hint))
   }

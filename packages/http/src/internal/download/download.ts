@@ -17,7 +17,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as DownloadError from "../../DownloadError.ts"
 import type * as HttpFailure from "../../HttpFailure.ts"
-import * as HttpPolicy from "../../HttpPolicy.ts"
+import * as ServerHints from "../../ServerHints.ts"
 import type { Progress } from "../../ResumableDownload.ts"
 import type { BodyResponse } from "../call/bodyResponse.ts"
 import { StreamResponse } from "../call/streamResponse.ts"
@@ -168,7 +168,7 @@ export class Download {
         return this.discard(response, Effect.succeed(this.finish))
       case "Status":
         return Effect.flatMap(Clock.currentTimeMillis, (now) => {
-          const status = Interruption.status(response, HttpPolicy.retryAfter(response.headers, now))
+          const status = Interruption.status(response, ServerHints.retryAfter(response.headers, now))
           return this.discard(response, Effect.fail(this.cut(status)))
         })
       case "Refuse":
