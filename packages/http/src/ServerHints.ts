@@ -44,10 +44,9 @@ import * as Result from "effect/Result"
  * RFC 6585 section 4); 520 to 524 and 530, by which Cloudflare says that it did not reach the origin; and 529, by which
  * some APIs say that they are overloaded.
  */
-export const transientStatuses: ReadonlySet<number> = new Set([
-  ...[408, 425, 429, 500, 502, 503, 504],
-  ...[520, 521, 522, 523, 524, 529, 530]
-])
+export const transientStatuses: ReadonlySet<number> = new Set(
+  [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530]
+)
 
 /**
  * Whether a status says that the same request may succeed later: one of {@link transientStatuses}, or 413 with a wait (RFC

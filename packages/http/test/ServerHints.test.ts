@@ -15,6 +15,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
@@ -276,9 +277,11 @@ describe("ServerHints", () => {
     )
 
   /** When the requests of one call were made, in milliseconds after the first. */
-  const times = (method: "get" | "post") =>
+  const times = (method: "GET" | "POST") =>
     Effect.gen(function*() {
-      yield* Effect.forkChild(HttpClient[method]("http://north/"), { startImmediately: true })
+      yield* Effect.forkChild(HttpClient.execute(HttpClientRequest.make(method)("http://north/")), {
+        startImmediately: true
+      })
       yield* TestClock.adjust("2 minutes")
       const sent = yield* (yield* TestTransport.TestTransport).sent
       return sent.map(({ at }) => at - sent[0]!.at)
@@ -289,8 +292,8 @@ describe("ServerHints", () => {
     (status) =>
       Effect.gen(function*() {
         const step = TestTransport.respond(status, { headers: { "retry-after": "1" } })
-        assert.lengthOf(yield* Effect.provide(times("get"), over(step)), 2)
-        assert.lengthOf(yield* Effect.provide(times("post"), over(step)), 1)
+        assert.lengthOf(yield* Effect.provide(times("GET"), over(step)), 2)
+        assert.lengthOf(yield* Effect.provide(times("POST"), over(step)), 1)
       })
   )
 
@@ -298,7 +301,7 @@ describe("ServerHints", () => {
     Effect.gen(function*() {
       for (const [value, least] of [["1.5", 1500], ["30", 30_000], ["86400", 60_000]] as const) {
         const [, at] = yield* Effect.provide(
-          times("get"),
+          times("GET"),
           over(TestTransport.respond(503, { headers: { "retry-after": value } }))
         )
         assert.isTrue(at! >= least && at! <= least * 1.1, `${value}: ${at}`)
