@@ -123,11 +123,11 @@ export const make = <E = never, R = never>(
       options.providers,
       (source) => Effect.isEffect(source) ? source : Effect.succeed(source)
     )
-    const { entries, settings } = yield* Compile.chainOf(options, providers)
+    const { members, settings } = yield* Compile.chainOf(options, providers)
     return yield* LanguageModel.make({
       codecTransformer,
-      generateText: (request) => generateText(entries, settings, request),
-      streamText: (request) => streamText(entries, settings, request)
+      generateText: (request) => generateText(members, settings, request),
+      streamText: (request) => streamText(members, settings, request)
     })
   })
 

@@ -7,6 +7,7 @@ import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as TestProvider from "@holdfast/llm/testing/TestProvider"
 import * as AiError from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
+import * as Prompt from "effect/ai/Prompt"
 import * as Tokenizer from "effect/ai/Tokenizer"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -204,7 +205,7 @@ describe("a place at a provider", () => {
         yield* TestClock.adjust("2 seconds")
         const exits = yield* Effect.forEach(fibers, Fiber.join)
         assert.deepStrictEqual(exits.map((exit) => exit._tag), ["Success", "Success", "Failure"])
-        assert.include(String(exits[2]), "no place was free")
+        assert.include(String(exits[2]), "no free slot")
       }).pipe(Effect.provide(chain([cloud], { bulkhead: { limit: 1, queue: 1, maxWait: "2 seconds" } })))
     }))
 
@@ -268,31 +269,44 @@ describe("the size of a prompt", () => {
       by: Option.getOrThrow(ProviderChain.answeredBy(content))
     }))
 
-  it.effect("keeps it from a model that certainly cannot read it, and only from that", () =>
+  /** Counts a token for every character. */
+  const textOf = ({ content }: Prompt.Message): string =>
+    typeof content === "string" ? content : content.map((part) => part.type === "text" ? part.text : "").join("")
+  const tokenizer = Tokenizer.make({
+    tokenize: (input) => Effect.succeed(Array.from(Prompt.make(input).content.map(textOf).join(""), () => 1))
+  })
+  const counted = (layer: Layer.Layer<LanguageModel.LanguageModel>) =>
+    Effect.provide(Layer.provide(layer, Layer.succeed(Tokenizer.Tokenizer, tokenizer)))
+
+  it.effect("keeps it from a model that a Tokenizer says is too small, and only from that", () =>
     Effect.gen(function*() {
       const cloud = small()
       yield* Effect.gen(function*() {
-        assert.deepInclude(yield* say(600), { text: "small words" })
-        const { by, text } = yield* say(606)
+        assert.deepInclude(yield* say(100), { text: "small words" })
+        const { by, text } = yield* say(101)
         assert.strictEqual(text, "large words")
         assert.isTrue(by.fellBack)
         assert.strictEqual(cloud.requests.length, 1)
-      }).pipe(Effect.provide(chain([cloud, large()])))
+      }).pipe(counted(chain([cloud, large()])))
     }))
 
-  it.effect("is told when nobody can read it, and nothing is sent", () =>
+  it.effect("is told when it is too long for all, and nothing is sent", () =>
     Effect.gen(function*() {
       const [one, two] = [small(), large()]
-      const error = yield* Effect.flip(Effect.provide(say(6_006), chain([one, two])))
-      assert.include(error.message, "large/test reads 1000 tokens, and the prompt has 1001 or more")
+      const error = yield* say(1_001).pipe(counted(chain([one, two])), Effect.flip)
+      assert.include(error.message, "large/test reads 1000 tokens, and the prompt has 1001")
       assert.strictEqual(one.requests.length + two.requests.length, 0)
     }))
 
-  it.effect("is counted by a Tokenizer where there is one", () =>
+  it.effect("is never guessed: without a Tokenizer, or with one that fails, the provider is asked", () =>
     Effect.gen(function*() {
-      const tokenizer = Tokenizer.make({ tokenize: () => Effect.succeed(Array<number>(200).fill(1)) })
-      const layer = Layer.provide(chain([small(), large()]), Layer.succeed(Tokenizer.Tokenizer, tokenizer))
-      assert.deepInclude(yield* Effect.provide(say(6), layer), { text: "large words" })
+      const failing = Tokenizer.make({
+        tokenize: () => Effect.fail(AiError.make({ module: "t", method: "t", reason: badKey }))
+      })
+      const layer = chain([small(), large()])
+      assert.deepInclude(yield* Effect.provide(say(1_000_000), layer), { text: "small words" })
+      const broken = Layer.provide(layer, Layer.succeed(Tokenizer.Tokenizer, failing))
+      assert.deepInclude(yield* Effect.provide(say(1_000_000), broken), { text: "small words" })
     }))
 })
 

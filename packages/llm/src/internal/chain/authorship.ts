@@ -5,8 +5,8 @@ import * as Telemetry from "effect/ai/Telemetry"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Provider } from "../../Provider.ts"
-import type { Entry } from "./member.ts"
-import type { Walk } from "./walk.ts"
+import type { ChainMember } from "./member.ts"
+import type { ChainRequest } from "./request.ts"
 
 /** Whose answer a response is. */
 export const AnsweredBy = Schema.Struct({
@@ -24,13 +24,16 @@ export type AnsweredBy = typeof AnsweredBy.Type
 
 type Marked = { readonly metadata?: Response.ProviderMetadata | undefined }
 
-export const authorOf = ({ provider }: Entry, { entries, offline, story }: Walk): Response.ProviderMetadata => {
+export const authorOf = (
+  { provider }: ChainMember,
+  { log, members, offline }: ChainRequest
+): Response.ProviderMetadata => {
   const holdfast: AnsweredBy = {
     provider: provider.name,
     model: provider.model,
     location: provider.location,
-    attempts: story.attempts.filter(({ attempt }) => attempt > 0).length + 1,
-    fellBack: entries[0]?.provider !== provider,
+    attempts: log.attempts.filter(({ attempt }) => attempt > 0).length + 1,
+    fellBack: members[0]?.provider !== provider,
     offline
   }
   return { holdfast }

@@ -17,7 +17,8 @@ import type { Location, Provider } from "../../Provider.ts"
 import type { Options, RetryOptions, Timeouts, Treatment } from "../../ProviderChain.ts"
 import { Ledger } from "../../Usage.ts"
 import { Cooldown } from "./cooldown.ts"
-import type { AttemptFailure, AttemptPolicy, Entry, Settings } from "./member.ts"
+import type { ChainMember, Settings } from "./member.ts"
+import { AttemptFailure } from "./member.ts"
 import * as ChainMetrics from "./metrics.ts"
 
 type AnyOptions = Options<unknown, unknown>
@@ -55,26 +56,23 @@ const clocksOf = (timeouts: Timeouts | false | undefined, location: Location) =>
   }
 }
 
-/** The policy of one provider's attempts: repeat while the decision says so. */
-const attemptPolicy = (
-  name: string,
+/** How one provider's attempts are repeated: while the decision allows it. */
+const retryOf = (
   retry: RetryOptions | false | undefined,
-  budget: RetryBudget.RetryBudget | undefined,
-  attemptTimeout: Duration.Duration | undefined
-): Effect.Effect<AttemptPolicy> =>
-  Policy.make({
-    name: `llm.${name}`,
-    retry: retry === false ? undefined : {
-      times: retry?.times ?? 2,
-      backoff: retry?.backoff,
-      maxElapsed: retry?.maxElapsed,
-      budget,
-      while: (error: AttemptFailure) => error.decision._tag === "Retry" ? true : Retry.refuse(error.decision.because),
-      // The decision has refused every hint that is too long.
-      retryAfter: { mode: "wait" }
+  budget: RetryBudget.RetryBudget | undefined
+): Retry.Options<AttemptFailure> | undefined =>
+  retry === false ? undefined : {
+    times: retry?.times ?? 2,
+    backoff: retry?.backoff,
+    maxElapsed: retry?.maxElapsed,
+    budget,
+    while: ({ follows: { otherwise, retry } }) => retry === undefined ? Retry.refuse(otherwise.because) : true,
+    onRetry: ({ delay, error }) => {
+      if (error instanceof AttemptFailure) error.onRetry(error, delay)
     },
-    attemptTimeout
-  })
+    // The decision has refused every hint that is too long.
+    retryAfter: { mode: "wait" }
+  }
 
 const treatmentOf = (
   options: Omit<AnyOptions, "providers">,
@@ -90,26 +88,26 @@ const treatmentOf = (
 /** A chain as its options say it, with what they were. */
 export interface Chain {
   readonly settings: Settings
-  readonly entries: ReadonlyArray<Entry>
+  readonly members: ReadonlyArray<ChainMember>
   readonly treatments: ReadonlyMap<Provider, Treatment>
   readonly budget: RetryBudget.RetryBudget | undefined
   readonly budgetOptions: AnyOptions["retryBudget"]
 }
 
-const makeEntry = Effect.fnUntraced(function*(
+const makeMember = Effect.fnUntraced(function*(
   { bulkhead, cooldown, retry, timeouts }: Treatment,
   provider: Provider,
   budget: RetryBudget.RetryBudget | undefined,
   previous: Chain | undefined
 ) {
-  const before = previous?.entries.find((entry) => entry.provider === provider)
+  const before = previous?.members.find((member) => member.provider === provider)
   const keepsPlaces = Equal.equals(previous?.treatments.get(provider)?.bulkhead, bulkhead)
   const clocks = clocksOf(timeouts, provider.location)
   const name = `llm.${provider.name}`
-  const entry: Entry = {
+  const member: ChainMember = {
     provider,
-    generate: yield* attemptPolicy(provider.name, retry, budget, clocks?.answer),
-    stream: yield* attemptPolicy(provider.name, retry, budget, clocks?.firstContent),
+    retry: yield* Policy.make({ name, retry: retryOf(retry, budget) }),
+    attemptTimeout: { generateText: clocks?.answer, streamText: clocks?.firstContent },
     head: clocks?.head,
     betweenChunks: clocks?.betweenChunks,
     bulkhead: bulkhead === undefined
@@ -119,10 +117,10 @@ const makeEntry = Effect.fnUntraced(function*(
       ? Duration.zero
       : positive("retry.maxRetryAfter", retry?.maxRetryAfter ?? "60 seconds"),
     retries: retry === false ? 0 : retry?.times ?? 2,
-    pause: notNegative("cooldown", cooldown ?? "30 seconds"),
+    cooldownMillis: notNegative("cooldown", cooldown ?? "30 seconds"),
     cooldown: before?.cooldown ?? new Cooldown()
   }
-  return entry
+  return member
 })
 
 /** Says what the options come to for a provider of this name. Nothing is made; a `RangeError` is thrown as of a chain. */
@@ -134,8 +132,8 @@ export const describe = Effect.fnUntraced(function*(
   const clocks = clocksOf(timeouts, provider.location)
   const budget = yield* budgetOf(options.retryBudget, undefined)
   const deadline = options.deadline === undefined ? undefined : positive("deadline", options.deadline)
-  const attempts = yield* attemptPolicy(provider.name, retry, budget, clocks?.answer)
   const name = `llm.${provider.name}`
+  const attempts = yield* Policy.make({ name, retry: retryOf(retry, budget), attemptTimeout: clocks?.answer })
   const outer = deadline === undefined && bulkhead === undefined
     ? undefined
     : yield* Policy.make({ name, deadline, bulkhead })
@@ -184,11 +182,11 @@ export const chainOf = Effect.fnUntraced(function*(
   const settings = yield* settingsOf(options)
   const budget = yield* budgetOf(options.retryBudget, previous)
   const treatments = new Map(providers.map((provider) => [provider, treatmentOf(options, provider)]))
-  const entries = yield* Effect.forEach(
+  const members = yield* Effect.forEach(
     treatments,
-    ([provider, treatment]) => makeEntry(treatment, provider, budget, previous)
+    ([provider, treatment]) => makeMember(treatment, provider, budget, previous)
   )
-  const chain: Chain = { settings, entries, treatments, budget, budgetOptions: options.retryBudget }
+  const chain: Chain = { settings, members, treatments, budget, budgetOptions: options.retryBudget }
   return chain
 })
 

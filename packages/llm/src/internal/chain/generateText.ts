@@ -6,49 +6,52 @@ import type * as Response from "effect/ai/Response"
 import * as Effect from "effect/Effect"
 import { annotate, authorOf, marked } from "./authorship.ts"
 import { noFinish } from "./chainReasons.ts"
-import type { Entry, Running, Settings } from "./member.ts"
+import { answer } from "./fallback.ts"
+import type { ChainMember, RunningAttempt, Settings } from "./member.ts"
 import * as Projection from "./projection.ts"
-import { start, walkAlong } from "./request.ts"
+import type { ChainRequest } from "./request.ts"
+import { start } from "./request.ts"
 import * as AttemptSpan from "./span.ts"
-import type { Walk } from "./walk.ts"
 
 interface Answer {
-  readonly running: Running
+  readonly running: RunningAttempt
   readonly parts: ReadonlyArray<Response.PartEncoded>
   readonly finish: Response.FinishPartEncoded
 }
 
-const open = (walk: Walk) => (running: Running): Effect.Effect<Answer, AiError.AiError, IdGenerator.IdGenerator> =>
-  Effect.scoped(Effect.gen(function*() {
-    const { provider } = running.entry
-    const span = yield* AttemptSpan.open(running, walk)
-    return yield* Effect.gen(function*() {
-      const parts = yield* provider.generateText(walk.requestFor(running))
-      const finish = parts.find((part) => part.type === "finish")
-      if (finish === undefined) return yield* noFinish(provider, "generateText")
-      walk.story.report(finish)
-      AttemptSpan.finished(span, finish)
-      return { parts, finish, running }
-    }).pipe(
-      Effect.withParentSpan(span, { captureStackTrace: false }),
-      Effect.onExit((exit) => Effect.sync(() => AttemptSpan.ended(span, exit)))
-    )
-  }))
+const open =
+  (request: ChainRequest) =>
+  (running: RunningAttempt): Effect.Effect<Answer, AiError.AiError, IdGenerator.IdGenerator> =>
+    Effect.scoped(Effect.gen(function*() {
+      const { provider } = running.member
+      const span = yield* AttemptSpan.open(running, request)
+      return yield* Effect.gen(function*() {
+        const parts = yield* provider.generateText(request.optionsFor(running))
+        const finish = parts.find((part) => part.type === "finish")
+        if (finish === undefined) return yield* noFinish(provider, "generateText")
+        request.log.report(finish)
+        AttemptSpan.finished(span, finish)
+        return { parts, finish, running }
+      }).pipe(
+        Effect.withParentSpan(span, { captureStackTrace: false }),
+        Effect.onExit((exit) => Effect.sync(() => AttemptSpan.ended(span, exit)))
+      )
+    }))
 
 export const generateText = (
-  entries: ReadonlyArray<Entry>,
+  members: ReadonlyArray<ChainMember>,
   settings: Settings,
-  request: LanguageModel.ProviderOptions
+  options: LanguageModel.ProviderOptions
 ): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError, IdGenerator.IdGenerator> =>
   Effect.scopedWith((scope) =>
     Effect.gen(function*() {
-      const started = yield* start("generateText", entries, settings, request)
-      const { walk } = started
-      const { finish, parts, running } = yield* walkAlong(started, scope, open(walk))
-      const { provider } = running.entry
-      const author = authorOf(running.entry, walk)
-      walk.story.succeeded(running)
-      annotate(request, provider, finish)
+      const request = yield* start("generateText", members, settings, options)
+      const { finish, parts, running } = yield* answer(request, scope, open(request))
+      const { provider } = running.member
+      const author = authorOf(running.member, request)
+      running.member.cooldown.whole()
+      request.log.succeeded(running)
+      annotate(options, provider, finish)
       const metadata = parts.some((part) => part.type === "response-metadata")
         ? []
         : [{ type: "response-metadata" as const, modelId: provider.model, metadata: author }]

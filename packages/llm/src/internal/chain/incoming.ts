@@ -5,7 +5,7 @@ import type * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
 import type { Provider } from "../../Provider.ts"
-import type { Story } from "./attemptLog.ts"
+import type { AttemptLog } from "./attemptLog.ts"
 import { errorPart, noFinish } from "./chainReasons.ts"
 
 export type Part = Response.StreamPartEncoded
@@ -40,7 +40,7 @@ const commits = (part: Part): boolean => {
 export class Incoming {
   readonly pull: Pull.Pull<Chunk, AiError.AiError>
   readonly provider: Provider
-  readonly story: Story
+  readonly log: AttemptLog
   ready: Array<Part> = []
   /** Tool calls and the finish, in order. */
   private held: Array<Part> = []
@@ -48,10 +48,10 @@ export class Incoming {
   committed = false
   ended = false
 
-  constructor(pull: Pull.Pull<Chunk, AiError.AiError>, provider: Provider, story: Story) {
+  constructor(pull: Pull.Pull<Chunk, AiError.AiError>, provider: Provider, log: AttemptLog) {
     this.pull = pull
     this.provider = provider
-    this.story = story
+    this.log = log
   }
 
   private take(chunk: Chunk): AiError.AiError | undefined {
@@ -59,7 +59,7 @@ export class Incoming {
       if (part.type === "error") return errorPart(part, "streamText")
       if (part.type === "finish") {
         this.finish = part
-        this.story.report(part)
+        this.log.report(part)
       }
       if (part.type === "finish" || part.type === "tool-call") this.held.push(part)
       else this.ready.push(part)

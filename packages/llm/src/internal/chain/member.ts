@@ -1,62 +1,86 @@
 /** A provider in a chain, with all that the chain keeps about it from request to request. */
 import type * as Bulkhead from "@holdfast/core/Bulkhead"
 import type * as Policy from "@holdfast/core/Policy"
-import type * as PolicyError from "@holdfast/core/PolicyError"
 import * as AiError from "effect/ai/AiError"
 import type * as Tokenizer from "effect/ai/Tokenizer"
 import type * as Duration from "effect/Duration"
 import type { Observer } from "../../ChainEvent.ts"
 import type { Connectivity } from "../../Connectivity.ts"
-import { Decision } from "../../FallbackDecision.ts"
+import type { Decision } from "../../FallbackDecision.ts"
 import type { Provider } from "../../Provider.ts"
 import { detail } from "../../ProviderFailure.ts"
 import type { Ledger } from "../../Usage.ts"
 import type { Cooldown } from "./cooldown.ts"
 
-/** What a policy of the chain protects and adds. */
-export type AttemptPolicy = Policy.Policy<AttemptFailure, PolicyError.PolicyError<PolicyError.AttemptTimeout>>
-
-export interface Entry {
+export interface ChainMember {
   readonly provider: Provider
-  readonly generate: AttemptPolicy
-  readonly stream: AttemptPolicy
-  /** How long the first part of a stream may take, whatever it holds. */
+  /** Repeats attempts for as long as their failures allow it. */
+  readonly retry: Policy.Policy<AttemptFailure>
+  /** How long an attempt may take: to its whole answer, or, streamed, to its first content. */
+  readonly attemptTimeout: { readonly [M in Method]: Duration.Duration | undefined }
+  /** How long a stream may take to its first sign of life. */
   readonly head: Duration.Duration | undefined
-  /** How long the provider may be silent in the middle of a stream. */
+  /** How long a stream may show no sign of life once it has begun. */
   readonly betweenChunks: Duration.Duration | undefined
   readonly bulkhead: Bulkhead.Bulkhead | undefined
-  /** The longest pause that it may ask for. */
+  /** A longer `Retry-After` is not waited for. */
   readonly maxRetryAfter: Duration.Duration
-  /** How many retries it has, which is also how many broken answers in a row are put up with. */
+  /** How many retries it has, which is also how many broken answers in a row are tolerated. */
   readonly retries: number
-  /** For how many milliseconds it is left alone when it had to be given up. */
-  readonly pause: number
+  /** How many milliseconds it is skipped after it failed. */
+  readonly cooldownMillis: number
   readonly cooldown: Cooldown
 }
+
+export type Method = "generateText" | "streamText"
 
 /** What all requests of a chain have in common. */
 export interface Settings {
   readonly deadline: number | undefined
   readonly fallbackOnContentPolicy: boolean
-  /** What the chain was made with, for requests that bring none along. */
+  /** The services that the chain was made with, for requests that bring none along. */
   readonly connectivity: Connectivity["Service"] | undefined
   readonly ledger: Ledger["Service"] | undefined
   readonly tokenizer: Tokenizer.Service | undefined
   readonly metrics: Observer
 }
 
-/** A provider's failure as a policy sees it: with the decision that followed, and the hint wherever it came from. */
-export class AttemptFailure extends AiError.AiError.extend<AttemptFailure>("@holdfast/llm/AttemptFailure")({
-  decision: Decision
-}) {
+/** One attempt in progress: the provider and its number. */
+export interface RunningAttempt {
+  readonly member: ChainMember
+  readonly attempt: number
+  readonly startedAt: number
+}
+
+/** What follows a failed attempt: another one here where the retries still allow it, and otherwise the rest. */
+export interface Follows {
+  readonly retry: Extract<Decision, { readonly _tag: "Retry" }> | undefined
+  readonly otherwise: Exclude<Decision, { readonly _tag: "Retry" }>
+  /** The providers to go on with, the one that the decision was made for first among those that are available. */
+  readonly next: ReadonlyArray<ChainMember>
+}
+
+/** What the chain knows of a failed attempt. */
+interface Ended {
+  readonly running: RunningAttempt
+  readonly endedAt: number
+  readonly follows: Follows
+  /** Called when it is certain that another attempt follows, with the delay in milliseconds. */
+  readonly onRetry: (failure: AttemptFailure, delay: number) => void
+}
+
+/** A failed attempt as the retry sees it: with the decision about it, and the hint wherever that came from. */
+export class AttemptFailure extends AiError.AiError.extend<AttemptFailure>("@holdfast/llm/AttemptFailure")({}) {
+  declare readonly running: RunningAttempt
+  declare readonly endedAt: number
+  declare readonly follows: Follows
+  declare readonly onRetry: Ended["onRetry"]
+
+  static of({ method, module, reason }: AiError.AiError, ended: Ended): AttemptFailure {
+    return Object.assign(new AttemptFailure({ module, method, reason }), ended)
+  }
+
   override get retryAfter(): Duration.Duration | undefined {
     return detail(this.reason).retryAfter
   }
-}
-
-/** One attempt in progress: the provider and its number. */
-export interface Running {
-  readonly entry: Entry
-  readonly attempt: number
-  readonly startedAt: number
 }

@@ -11,20 +11,23 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
-import type { Running } from "./member.ts"
-import type { Walk } from "./walk.ts"
+import type { RunningAttempt } from "./member.ts"
+import type { ChainRequest } from "./request.ts"
 
 /** Opens the span of an attempt. It ends with the scope. */
-export const open = ({ attempt, entry }: Running, walk: Walk): Effect.Effect<Tracer.Span, never, Scope.Scope> => {
-  const { model, name } = entry.provider
+export const open = (
+  { attempt, member }: RunningAttempt,
+  { options }: ChainRequest
+): Effect.Effect<Tracer.Span, never, Scope.Scope> => {
+  const { model, name } = member.provider
   return Effect.makeSpanScoped(`chat ${model}`, {
     kind: "client",
-    parent: walk.request.span,
+    parent: options.span,
     attributes: {
       "gen_ai.operation.name": "chat",
       "gen_ai.provider.name": name,
       "gen_ai.request.model": model,
-      "gen_ai.output.type": walk.request.responseFormat.type,
+      "gen_ai.output.type": options.responseFormat.type,
       "holdfast.llm.attempt": attempt
     }
   })

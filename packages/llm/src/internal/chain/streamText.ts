@@ -13,42 +13,43 @@ import type * as Tracer from "effect/Tracer"
 import { StreamInterrupted } from "../../ChainError.ts"
 import type { Decision } from "../../FallbackDecision.ts"
 import { annotate, authorOf, marked } from "./authorship.ts"
-import { broken, deadlinePassed, silent } from "./chainReasons.ts"
+import { broken, deadlinePassed, networkError } from "./chainReasons.ts"
+import { answer } from "./fallback.ts"
 import type { Chunk, Part } from "./incoming.ts"
 import { Incoming } from "./incoming.ts"
-import type { Entry, Running, Settings } from "./member.ts"
+import type { ChainMember, RunningAttempt, Settings } from "./member.ts"
 import * as Projection from "./projection.ts"
-import { start, walkAlong } from "./request.ts"
+import type { ChainRequest } from "./request.ts"
+import { start } from "./request.ts"
 import * as AttemptSpan from "./span.ts"
-import type { Walk } from "./walk.ts"
 
 interface Opened {
   readonly incoming: Incoming
-  readonly running: Running
+  readonly running: RunningAttempt
   readonly span: Tracer.Span
 }
 
 /** Opens a stream and reads until the first content or the end: what a policy may repeat. */
 const open =
-  (walk: Walk) =>
-  (running: Running, visit: Scope.Scope): Effect.Effect<Opened, AiError.AiError, IdGenerator.IdGenerator> =>
+  (request: ChainRequest) =>
+  (running: RunningAttempt, visit: Scope.Scope): Effect.Effect<Opened, AiError.AiError, IdGenerator.IdGenerator> =>
     Effect.suspend(() => {
-      const { provider, head } = running.entry
+      const { provider, head } = running.member
       // A scope below the visit's: whatever happens between the attempt and its reader, it is closed.
       const scope = Scope.forkUnsafe(visit)
       const opened = Effect.fnUntraced(function*(span: Tracer.Span) {
-        const pull = yield* Stream.toPull(provider.streamText(walk.requestFor(running)))
-        const incoming = new Incoming(pull, provider, walk.story)
+        const pull = yield* Stream.toPull(provider.streamText(request.optionsFor(running)))
+        const incoming = new Incoming(pull, provider, request.log)
         yield* (head === undefined ? incoming.next : within(
           incoming.next,
           head,
-          () => silent(provider, `no sign of an answer within ${Duration.format(head)}`)
+          () => networkError(provider, `no sign of an answer within ${Duration.format(head)}`)
         ))
         while (!incoming.committed && !incoming.ended) yield* incoming.next
-        if (incoming.committed) walk.story.committed(running)
+        if (incoming.committed) request.log.committed(running)
         return { incoming, running, span }
       })
-      return AttemptSpan.open(running, walk).pipe(
+      return AttemptSpan.open(running, request).pipe(
         Effect.flatMap((span) =>
           // What is read later on starts nothing that a span would show.
           Effect.withParentSpan(opened(span), span, { captureStackTrace: false }).pipe(
@@ -75,26 +76,24 @@ const seenAlready: Decision = { _tag: "Fail", because: "a part of the answer was
 /** The answer from the commit on: as it comes, until the proof or an interruption. */
 class Following {
   readonly incoming: Incoming
-  readonly running: Running
+  readonly running: RunningAttempt
   readonly span: Tracer.Span
-  readonly walk: Walk
-  readonly deadline: number
+  readonly request: ChainRequest
   private readonly author: ReturnType<typeof authorOf>
   private readonly partial = { text: "", reasoning: "" }
   private introduced = false
   private over = false
 
-  constructor({ incoming, running, span }: Opened, walk: Walk, deadline: number) {
+  constructor({ incoming, running, span }: Opened, request: ChainRequest) {
     this.incoming = incoming
     this.running = running
     this.span = span
-    this.walk = walk
-    this.deadline = deadline
-    this.author = authorOf(running.entry, walk)
+    this.request = request
+    this.author = authorOf(running.member, request)
   }
 
   private decorate(part: Part): ReadonlyArray<Part> {
-    const { provider } = this.running.entry
+    const { provider } = this.running.member
     if (part.type === "text-delta") this.partial.text += part.delta
     if (part.type === "reasoning-delta") this.partial.reasoning += part.delta
     if (part.type === "finish") return [marked(part, this.author)]
@@ -109,18 +108,18 @@ class Following {
   }
 
   private interrupted(error: AiError.AiError): StreamInterrupted {
-    const { entry } = this.running
-    const { story } = this.walk
-    const last = story.failed(this.running, error.reason, seenAlready)
+    const { member } = this.running
+    const { log } = this.request
+    const last = log.failed(this.running, error.reason, seenAlready)
     AttemptSpan.failed(this.span, error.reason)
-    entry.cooldown.brokeOff(story.now(), entry.retries, entry.pause)
-    const [first = last, ...rest] = story.attempts
+    member.cooldown.brokeOff(log.now(), member.retries, member.cooldownMillis)
+    const [first = last, ...rest] = log.attempts
     return new StreamInterrupted({
       module: "ProviderChain",
       method: "streamText",
       reason: error.reason,
-      provider: entry.provider.name,
-      model: entry.provider.model,
+      provider: member.provider.name,
+      model: member.provider.model,
       partial: this.partial,
       usage: last.usage,
       attempts: [first, ...rest]
@@ -129,9 +128,9 @@ class Following {
 
   /** The next chunk, by the clock for pauses and the deadline. */
   private get next(): Effect.Effect<void, AiError.AiError> {
-    const { betweenChunks, provider } = this.running.entry
+    const { betweenChunks, provider } = this.running.member
     const pause = betweenChunks === undefined ? Infinity : Duration.toMillis(betweenChunks)
-    const left = this.deadline - this.walk.story.now()
+    const left = this.request.deadline - this.request.log.now()
     const limit = Math.min(pause, left)
     return limit === Infinity ? this.incoming.next : within(
       this.incoming.next,
@@ -139,7 +138,7 @@ class Following {
       () =>
         left <= pause
           ? deadlinePassed(provider)
-          : silent(provider, `nothing came for ${Duration.format(Duration.millis(pause))}`)
+          : networkError(provider, `nothing came for ${Duration.format(Duration.millis(pause))}`)
     )
   }
 
@@ -149,11 +148,12 @@ class Following {
     if (this.over) return Cause.done()
     if (this.incoming.ended) {
       this.over = true
-      this.walk.story.succeeded(this.running)
+      this.running.member.cooldown.whole()
+      this.request.log.succeeded(this.running)
       const { finish } = this.incoming
       if (finish !== undefined) {
         AttemptSpan.finished(this.span, finish)
-        annotate(this.walk.request, this.running.entry.provider, finish)
+        annotate(this.request.options, this.running.member.provider, finish)
       }
       return Cause.done()
     }
@@ -165,16 +165,15 @@ class Following {
 }
 
 export const streamText = (
-  entries: ReadonlyArray<Entry>,
+  members: ReadonlyArray<ChainMember>,
   settings: Settings,
-  request: LanguageModel.ProviderOptions
+  options: LanguageModel.ProviderOptions
 ): Stream.Stream<Part, AiError.AiError, IdGenerator.IdGenerator> =>
   Stream.unwrap(Effect.gen(function*() {
     const scope = yield* Effect.scope
-    const started = yield* start("streamText", entries, settings, request)
-    const { deadline, walk } = started
+    const request = yield* start("streamText", members, settings, options)
     // The reader may stop at any time: the attempt that it leaves behind was not a failure.
-    yield* Scope.addFinalizer(scope, Effect.sync(() => walk.story.abandon()))
-    const opened = yield* walkAlong(started, scope, open(walk))
-    return Stream.fromPull(Effect.succeed(new Following(opened, walk, deadline).pull))
+    yield* Scope.addFinalizer(scope, Effect.sync(() => request.log.abandon()))
+    const opened = yield* answer(request, scope, open(request))
+    return Stream.fromPull(Effect.succeed(new Following(opened, request).pull))
   }))

@@ -53,12 +53,12 @@ const modelOf = (live: Live) =>
     generateText: (request) =>
       Effect.suspend(() => {
         const { chain, leave } = live.enter()
-        return Effect.ensuring(generateText(chain.entries, chain.settings, request), leave)
+        return Effect.ensuring(generateText(chain.members, chain.settings, request), leave)
       }),
     streamText: (request) =>
       Stream.suspend(() => {
         const { chain, leave } = live.enter()
-        return Stream.ensuring(streamText(chain.entries, chain.settings, request), leave)
+        return Stream.ensuring(streamText(chain.members, chain.settings, request), leave)
       })
   })
 

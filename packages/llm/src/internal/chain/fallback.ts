@@ -1,0 +1,295 @@
+/**
+ * How a request finds its answer: ask a provider, and when that fails decide once what follows, which is another attempt
+ * there, the next provider, or the end. What a failure means is `FallbackDecision`'s; the order of the questions is here:
+ *
+ * 1. Which providers could answer at all? (`filter.ts`; none: fail, and nothing was sent.)
+ * 2. Is this one cooling down, or full? Then the next.
+ * 3. Ask. An answer that has begun is the request's.
+ * 4. It failed: decide. A retry is made by the provider's `Policy`, if that has one left.
+ * 5. Otherwise the next provider that qualifies; a failure of the provider itself starts its cool-down.
+ *
+ * Guarded by `test/chain/fallback.test.ts`, `test/laws.test.ts` and `test/faults.test.ts`.
+ */
+import type * as Bulkhead from "@holdfast/core/Bulkhead"
+import * as Deadline from "@holdfast/core/Deadline"
+import type * as PolicyError from "@holdfast/core/PolicyError"
+import type * as AiError from "effect/ai/AiError"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Scope from "effect/Scope"
+import type { NoAnswer } from "../../ChainError.ts"
+import type { Decision } from "../../FallbackDecision.ts"
+import { decide } from "../../FallbackDecision.ts"
+import { detail } from "../../ProviderFailure.ts"
+import { networkError, notInTime } from "./chainReasons.ts"
+import type { Probe } from "./cooldown.ts"
+import type { Demands } from "./filter.ts"
+import { coolingDown, demandsOf, obstacle } from "./filter.ts"
+import type { ChainMember, Follows, RunningAttempt } from "./member.ts"
+import { AttemptFailure } from "./member.ts"
+import type { ChainRequest } from "./request.ts"
+
+/** Opens an answer of a provider: one attempt. What it holds open ends with the scope. */
+export type Open<A, R> = (running: RunningAttempt, scope: Scope.Scope) => Effect.Effect<A, AiError.AiError, R>
+
+/** How the visit of a provider ends. */
+type Outcome<A> =
+  | { readonly _tag: "Opened"; readonly answer: A }
+  | { readonly _tag: "Next"; readonly members: ReadonlyArray<ChainMember> }
+  | { readonly _tag: "Failed" }
+
+/**
+ * Opens an answer by the first provider that has one, within the request's deadline. When the caller goes away, the log says
+ * so of the attempt that was running.
+ */
+export const answer = <A, R>(
+  request: ChainRequest,
+  scope: Scope.Scope,
+  open: Open<A, R>
+): Effect.Effect<A, NoAnswer, R> => {
+  const { deadline, log, members } = request
+  const answered = Effect.flatMap(demandsOf(request), (demands) => {
+    request.offline = !demands.online
+    const able = qualified(request, demands)
+    return able.length === 0
+      ? Effect.fail(log.failure())
+      : new Fallback(request, demands, scope, open, able).ask(able)
+  })
+  const limited = deadline === Infinity ? answered : Effect.provideService(answered, Deadline.Deadline, deadline).pipe(
+    Effect.timeoutOrElse({
+      duration: Duration.millis(Math.max(0, deadline - log.now())),
+      orElse: () => Effect.suspend(() => Effect.fail(log.expire(members)))
+    })
+  )
+  // A failed attempt is in the log by now. An interruption or a defect has left its attempt running.
+  return Effect.onExit(limited, (exit) => Effect.sync(() => Exit.isFailure(exit) && log.abandon()))
+}
+
+/** The providers that could answer, whatever state they are in. The others are in the log with why. */
+const qualified = ({ log, members }: ChainRequest, demands: Demands): ReadonlyArray<ChainMember> => {
+  const obstacles = members.map((member) => obstacle(member, demands))
+  const able = members.filter((_, i) => obstacles[i] === undefined)
+  for (const [i, member] of members.entries()) {
+    const found = obstacles[i]
+    if (found === undefined) continue
+    log.emit(member, 0, { _tag: "ProviderSkipped", why: found.why, because: found.because })
+    if (able.length > 0) continue
+    log.unasked(member.provider, found.reason, { _tag: "Fail", because: "no provider can be asked" })
+  }
+  return able
+}
+
+class Fallback<A, R> {
+  readonly request: ChainRequest
+  readonly demands: Demands
+  readonly scope: Scope.Scope
+  readonly open: Open<A, R>
+  /** All providers are cooling down, so they are asked anyway. */
+  private readonly ignoresCooldown: boolean
+
+  constructor(
+    request: ChainRequest,
+    demands: Demands,
+    scope: Scope.Scope,
+    open: Open<A, R>,
+    able: ReadonlyArray<ChainMember>
+  ) {
+    this.request = request
+    this.demands = demands
+    this.scope = scope
+    this.open = open
+    this.ignoresCooldown = able.every((member) => coolingDown(member, request.log.now()) !== undefined)
+  }
+
+  ask(members: ReadonlyArray<ChainMember>): Effect.Effect<A, NoAnswer, R> {
+    const [member, ...rest] = members
+    return member === undefined ? this.fail : Effect.flatMap(this.visit(member, rest), (outcome) => {
+      switch (outcome._tag) {
+        case "Opened":
+          return Effect.succeed(outcome.answer)
+        case "Next":
+          return this.ask(outcome.members)
+        case "Failed":
+          return this.fail
+      }
+    })
+  }
+
+  private readonly fail: Effect.Effect<never, NoAnswer> = Effect.suspend(() => Effect.fail(this.request.log.failure()))
+
+  // ---------------------------------------------------------------------------
+  // One provider
+  // ---------------------------------------------------------------------------
+
+  private isSkipped(member: ChainMember): boolean {
+    return !this.ignoresCooldown && coolingDown(member, this.request.log.now()) !== undefined
+  }
+
+  /** Whether it may be asked; then all attempts there. */
+  private visit(member: ChainMember, rest: ReadonlyArray<ChainMember>): Effect.Effect<Outcome<A>, never, R> {
+    const { log } = this.request
+    const scope = Scope.forkUnsafe(this.scope)
+    let probe: Probe | undefined
+    const visited = Effect.suspend(() => {
+      const cooling = this.ignoresCooldown ? undefined : coolingDown(member, log.now())
+      // The last provider of a request that has asked no other is asked even so.
+      if (cooling !== undefined && (rest.length > 0 || log.attempts.length > 0)) {
+        log.emit(member, 0, { _tag: "ProviderSkipped", ...cooling })
+        return Effect.succeed<Outcome<A>>({ _tag: "Next", members: rest })
+      }
+      const admission = member.cooldown.enter(log.now())
+      if (admission._tag === "Open") probe = admission.probe
+      const attempts = this.attempts(member, rest, scope)
+      return member.bulkhead === undefined ? attempts : Effect.flatMap(
+        Effect.result(permit(member.bulkhead, scope)),
+        (result) => Result.isSuccess(result) ? attempts : this.full(member, rest, result.failure)
+      )
+    })
+    // Whenever the request is interrupted from here on, permit and probe are given back.
+    return Effect.onExit(visited, (exit) => {
+      if (Exit.isSuccess(exit) && exit.value._tag === "Opened") {
+        member.cooldown.warm()
+        return Effect.void
+      }
+      if (probe !== undefined) member.cooldown.leave(probe)
+      return Scope.close(scope, exit)
+    })
+  }
+
+  /** All attempts at one provider, and what follows the last. */
+  private attempts(
+    member: ChainMember,
+    rest: ReadonlyArray<ChainMember>,
+    scope: Scope.Scope
+  ): Effect.Effect<Outcome<A>, never, R> {
+    const { log } = this.request
+    return Effect.matchEffect(member.retry.protect(this.attempt(member, rest, scope)), {
+      onSuccess: (answer) => Effect.succeed({ _tag: "Opened", answer }),
+      onFailure: (failure) => {
+        const { next, otherwise } = failure.follows
+        log.failed(failure.running, failure.reason, otherwise, { endedAt: failure.endedAt })
+        if (otherwise._tag === "Fail") return Effect.succeed({ _tag: "Failed" })
+        if (otherwise.cooldown) member.cooldown.cool(log.now(), cooldownOf(member, failure.reason))
+        return this.handOn(member, otherwise.because, next)
+      }
+    })
+  }
+
+  /** One attempt, by its clock, and the one decision about its failure. */
+  private attempt(
+    member: ChainMember,
+    rest: ReadonlyArray<ChainMember>,
+    scope: Scope.Scope
+  ): Effect.Effect<A, AttemptFailure, R> {
+    return Effect.suspend(() => {
+      const { log, method } = this.request
+      const running = log.begin(member)
+      const limit = member.attemptTimeout[method]
+      const opened = this.open(running, scope)
+      return Effect.catch(
+        limit === undefined ? opened : Effect.timeoutOrElse(opened, {
+          duration: limit,
+          orElse: () => Effect.suspend(() => Effect.fail(notInTime(member.provider, method, limit)))
+        }),
+        (error) =>
+          Effect.flatMap(Deadline.remaining, (remaining) => {
+            const follows = this.decide(member, rest, error.reason, Option.getOrUndefined(remaining))
+            return Effect.fail(AttemptFailure.of(error, { running, endedAt: log.now(), follows, onRetry: log.retried }))
+          })
+      )
+    })
+  }
+
+  // ---------------------------------------------------------------------------
+  // Decision
+  // ---------------------------------------------------------------------------
+
+  private decide(
+    member: ChainMember,
+    rest: ReadonlyArray<ChainMember>,
+    reason: AiError.AiErrorReason,
+    remaining: Duration.Duration | undefined
+  ): Follows {
+    const about = (retriesLeft: boolean, candidate: ChainMember | undefined) =>
+      decide({
+        reason,
+        retriesLeft,
+        remaining,
+        committed: false,
+        maxRetryAfter: member.maxRetryAfter,
+        current: member.provider.capabilities,
+        candidate: candidate?.provider.capabilities,
+        features: this.demands.features,
+        fallbackOnContentPolicy: this.request.settings.fallbackOnContentPolicy
+      })
+    const here = about(true, undefined)
+    const retry = here._tag === "Retry" ? here : undefined
+    const candidates = rest.filter((candidate) => !this.isSkipped(candidate))
+    for (const candidate of candidates) {
+      const otherwise = about(false, candidate)
+      if (otherwise._tag !== "Fallback") continue
+      // Those that are cooling down stay in the list, for the log to say so.
+      const from = rest.indexOf(candidate)
+      const next = rest.filter((other, i) => i >= from || !candidates.includes(other))
+      return { retry, otherwise, next }
+    }
+    const last = about(false, candidates[0])
+    const otherwise = last._tag === "Fail" ? last : { _tag: "Fail", because: last.because } as const
+    return { retry, otherwise, next: [] }
+  }
+
+  private handOn(
+    member: ChainMember,
+    because: string,
+    members: ReadonlyArray<ChainMember>
+  ): Effect.Effect<Outcome<A>> {
+    const { model, name } = member.provider
+    const next = members.find((candidate) => !this.isSkipped(candidate))?.provider.name
+    return Effect.as(
+      Effect.logWarning(`${name}/${model} failed: ${because}. The next provider is ${next ?? "none"}`),
+      { _tag: "Next", members }
+    )
+  }
+
+  /** The provider has no slot for another request, so nothing was sent there. It is not down: no cool-down. */
+  private full(
+    member: ChainMember,
+    rest: ReadonlyArray<ChainMember>,
+    error: PolicyError.PolicyError<PolicyError.BulkheadFull>
+  ): Effect.Effect<Outcome<A>> {
+    const { log } = this.request
+    const because = "it had no free slot for another request"
+    const isLast = !rest.some((candidate) => !this.isSkipped(candidate))
+    const decision: Decision = isLast
+      ? { _tag: "Fail", because: `${because}, and no provider is left` }
+      : { _tag: "Fallback", because, cooldown: false }
+    log.unasked(member.provider, networkError(member.provider, error.message), decision)
+    log.emit(member, 0, { _tag: "ProviderSkipped", why: "full", because })
+    return isLast ? Effect.succeed({ _tag: "Failed" }) : this.handOn(member, because, rest)
+  }
+}
+
+/** A longer `Retry-After` of the provider's own counts. */
+const cooldownOf = ({ cooldownMillis }: ChainMember, reason: AiError.AiErrorReason): number => {
+  const hint = detail(reason).retryAfter
+  return Math.max(cooldownMillis, hint === undefined ? 0 : Duration.toMillis(hint))
+}
+
+/** Takes a permit that is held until the scope ends: a stream holds it for as long as it is read. */
+const permit = (
+  bulkhead: Bulkhead.Bulkhead,
+  scope: Scope.Scope
+): Effect.Effect<void, PolicyError.PolicyError<PolicyError.BulkheadFull>> =>
+  Effect.gen(function*() {
+    const taken = yield* Deferred.make<void, PolicyError.PolicyError<PolicyError.BulkheadFull>>()
+    yield* Effect.andThen(Deferred.succeed(taken, undefined), Effect.never).pipe(
+      bulkhead.withPermit,
+      Effect.catch((error) => Deferred.fail(taken, error)),
+      Effect.forkIn(scope, { startImmediately: true })
+    )
+    yield* Deferred.await(taken)
+  })
