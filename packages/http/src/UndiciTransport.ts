@@ -40,6 +40,7 @@ import { Pools } from "./internal/undici/pools.ts"
 import { bodyOf, UploadFailure } from "./internal/undici/requestBody.ts"
 import { settingsOf } from "./internal/undici/settings.ts"
 import { InvalidTarget, type Target } from "./internal/undici/target.ts"
+import { TransportTimeouts } from "./TransportTimeouts.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 type Response = HttpClientResponse.HttpClientResponse
@@ -71,7 +72,10 @@ export interface Options {
   readonly keepAliveMax?: Duration.Input | undefined
   /** How long opening a connection may take, TLS included; then `ConnectTimeout`. Defaults to 10 seconds. */
   readonly connectTimeout?: Duration.Input | undefined
-  /** How long the head of a response may take after the request; then `HeadersTimeout`. Defaults to 5 minutes. */
+  /**
+   * How long the head of a response may take after the request; then `HeadersTimeout`. `TransportTimeouts` turns this and
+   * `bodyTimeout` off for one call. Defaults to 5 minutes.
+   */
   readonly headersTimeout?: Duration.Input | undefined
   /** How long the body may make no progress while it is read; then `BodyTimeout`. Defaults to 5 minutes. */
   readonly bodyTimeout?: Duration.Input | undefined
@@ -273,7 +277,8 @@ const exchange = (
       method: request.method,
       path: forward === undefined ? path : origin.url + path,
       headers: sentHeaders(request, headers, forward),
-      body
+      body,
+      ...(!Context.get(context, TransportTimeouts) && withoutTimeouts)
     }
     const one = new Exchange(request, options, target, scope, resume)
     pool.send(one, context)
@@ -282,6 +287,9 @@ const exchange = (
       one.cancel()
     })
   })
+
+/** undici takes 0 for no timeout. */
+const withoutTimeouts = { headersTimeout: 0, bodyTimeout: 0 }
 
 const sentHeaders = (
   request: Request,

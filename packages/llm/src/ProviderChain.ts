@@ -51,16 +51,22 @@ export interface RetryOptions {
   readonly maxRetryAfter?: Duration.Input | undefined
 }
 
-/** How long a provider may be silent. The clock for connecting is the transport's. */
+/**
+ * How long a provider may take. The clock for connecting is the transport's; its `headersTimeout` and `bodyTimeout` are off
+ * where one of these clocks runs, and for local providers, so that no default of the transport ends an answer that the chain
+ * waits for. Over `fetch` on Node its own 5 minutes stay: use `UndiciTransport`.
+ *
+ * Whatever comes from the server is a sign of life for `head` and `betweenChunks`: a ping, a comment, a part without content.
+ * Only content counts for `firstContent`.
+ */
 export interface Timeouts {
   /**
-   * Until the first part of a stream, whatever it holds: the sign that the provider is at work. Defaults to no limit of its
-   * own.
+   * Until the first sign of life of a stream. Default: no limit of its own.
    */
   readonly head?: Duration.Input | undefined
   /** Until the first text, reasoning or tool parameters of a stream. Defaults to 30 seconds, locally to 5 minutes. */
   readonly firstContent?: Duration.Input | undefined
-  /** Between two pieces of a stream. Defaults to 60 seconds. */
+  /** Between two signs of life once a stream has begun. Default: 60 seconds. */
   readonly betweenChunks?: Duration.Input | undefined
   /** Until a whole answer that is not streamed. Defaults to 2 minutes, locally to 10 minutes. */
   readonly answer?: Duration.Input | undefined

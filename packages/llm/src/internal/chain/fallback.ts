@@ -13,6 +13,7 @@
 import type * as Bulkhead from "@holdfast/core/Bulkhead"
 import * as Deadline from "@holdfast/core/Deadline"
 import type * as PolicyError from "@holdfast/core/PolicyError"
+import { TransportTimeouts } from "@holdfast/http/TransportTimeouts"
 import type * as AiError from "effect/ai/AiError"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -189,7 +190,10 @@ class Fallback<A, R> {
       const { log, method } = this.request
       const running = log.begin(member)
       const limit = member.attemptTimeout[method]
-      const opened = this.open(running, scope)
+      // A clock of the chain's, or a server that may load a model first: the transport's own defaults must not end that.
+      const opened = limit === undefined && member.provider.location === "cloud"
+        ? this.open(running, scope)
+        : Effect.provideService(this.open(running, scope), TransportTimeouts, false)
       return Effect.catch(
         limit === undefined ? opened : Effect.timeoutOrElse(opened, {
           duration: limit,

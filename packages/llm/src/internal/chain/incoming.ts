@@ -37,10 +37,48 @@ const commits = (part: Part): boolean => {
   }
 }
 
+/** The last sign of life of a stream: a part of it, or anything else that came from the server, such as a ping. */
+export class Life {
+  readonly now: () => number
+  private at = 0
+  begun = false
+
+  constructor(now: () => number) {
+    this.now = now
+  }
+
+  readonly sign = (): void => {
+    this.at = this.now()
+    this.begun = true
+  }
+
+  /** Reads from a server that must not be silent for longer than `limit` milliseconds, while it is read from. */
+  within<A, E, R>(self: Effect.Effect<A, E, R>, limit: number, silence: () => E): Effect.Effect<A, E, R> {
+    return Effect.suspend(() => {
+      const from = this.now()
+      const watch: Effect.Effect<never, E> = Effect.suspend(() => {
+        const left = Math.max(from, this.at) + limit - this.now()
+        return left > 0 ? Effect.andThen(Effect.sleep(left), watch) : Effect.fail(silence())
+      })
+      return Effect.raceFirst(self, watch)
+    })
+  }
+
+  /** Reads from a server whose first sign must come within `limit` milliseconds. */
+  begins<A, E, R>(self: Effect.Effect<A, E, R>, limit: number, silence: () => E): Effect.Effect<A, E, R> {
+    const watch = Effect.flatMap(
+      Effect.sleep(limit),
+      (): Effect.Effect<never, E> => this.begun ? Effect.never : Effect.fail(silence())
+    )
+    return Effect.raceFirst(self, watch)
+  }
+}
+
 export class Incoming {
   readonly pull: Pull.Pull<Chunk, AiError.AiError>
   readonly provider: Provider
   readonly log: AttemptLog
+  readonly life: Life
   ready: Array<Part> = []
   /** Tool calls and the finish, in order. */
   private held: Array<Part> = []
@@ -48,13 +86,15 @@ export class Incoming {
   committed = false
   ended = false
 
-  constructor(pull: Pull.Pull<Chunk, AiError.AiError>, provider: Provider, log: AttemptLog) {
+  constructor(pull: Pull.Pull<Chunk, AiError.AiError>, provider: Provider, log: AttemptLog, life: Life) {
     this.pull = pull
     this.provider = provider
     this.log = log
+    this.life = life
   }
 
   private take(chunk: Chunk): AiError.AiError | undefined {
+    this.life.sign()
     for (const part of chunk) {
       if (part.type === "error") return errorPart(part, "streamText")
       if (part.type === "finish") {

@@ -12,11 +12,12 @@ import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 import { StreamInterrupted } from "../../ChainError.ts"
 import type { Decision } from "../../FallbackDecision.ts"
+import { SignOfLife } from "../protocol/signOfLife.ts"
 import { annotate, authorOf, marked } from "./authorship.ts"
 import { broken, deadlinePassed, networkError } from "./chainReasons.ts"
 import { answer } from "./fallback.ts"
 import type { Chunk, Part } from "./incoming.ts"
-import { Incoming } from "./incoming.ts"
+import { Incoming, Life } from "./incoming.ts"
 import type { ChainMember, RunningAttempt, Settings } from "./member.ts"
 import * as Projection from "./projection.ts"
 import type { ChainRequest } from "./request.ts"
@@ -37,14 +38,15 @@ const open =
       const { provider, head } = running.member
       // A scope below the visit's: whatever happens between the attempt and its reader, it is closed.
       const scope = Scope.forkUnsafe(visit)
+      const life = new Life(request.log.now)
       const opened = Effect.fnUntraced(function*(span: Tracer.Span) {
         const pull = yield* Stream.toPull(provider.streamText(request.optionsFor(running)))
-        const incoming = new Incoming(pull, provider, request.log)
-        yield* (head === undefined ? incoming.next : within(
+        const incoming = new Incoming(pull, provider, request.log, life)
+        yield* head === undefined ? incoming.next : life.begins(
           incoming.next,
-          head,
-          () => networkError(provider, `no sign of an answer within ${Duration.format(head)}`)
-        ))
+          Duration.toMillis(head),
+          () => broken("streamText", networkError(provider, `no sign of an answer within ${Duration.format(head)}`))
+        )
         while (!incoming.committed && !incoming.ended) yield* incoming.next
         if (incoming.committed) request.log.committed(running)
         return { incoming, running, span }
@@ -53,6 +55,7 @@ const open =
         Effect.flatMap((span) =>
           // What is read later on starts nothing that a span would show.
           Effect.withParentSpan(opened(span), span, { captureStackTrace: false }).pipe(
+            Effect.provideService(SignOfLife, life.sign),
             Effect.onExit((exit) => Effect.sync(() => AttemptSpan.ended(span, exit)))
           )
         ),
@@ -60,16 +63,6 @@ const open =
         Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))
       )
     })
-
-const within = <R>(
-  self: Effect.Effect<void, AiError.AiError, R>,
-  duration: Duration.Duration,
-  reason: () => AiError.AiErrorReason
-): Effect.Effect<void, AiError.AiError, R> =>
-  Effect.timeoutOrElse(self, {
-    duration,
-    orElse: () => Effect.suspend(() => Effect.fail(broken("streamText", reason())))
-  })
 
 const seenAlready: Decision = { _tag: "Fail", because: "a part of the answer was already seen" }
 
@@ -126,20 +119,19 @@ class Following {
     })
   }
 
-  /** The next chunk, by the clock for pauses and the deadline. */
+  /** The next chunk, by the clock for silence and the deadline. */
   private get next(): Effect.Effect<void, AiError.AiError> {
     const { betweenChunks, provider } = this.running.member
-    const pause = betweenChunks === undefined ? Infinity : Duration.toMillis(betweenChunks)
-    const left = this.request.deadline - this.request.log.now()
-    const limit = Math.min(pause, left)
-    return limit === Infinity ? this.incoming.next : within(
-      this.incoming.next,
-      Duration.millis(Math.max(0, limit)),
-      () =>
-        left <= pause
-          ? deadlinePassed(provider)
-          : networkError(provider, `nothing came for ${Duration.format(Duration.millis(pause))}`)
+    const { incoming, request } = this
+    const next = betweenChunks === undefined ? incoming.next : incoming.life.within(
+      incoming.next,
+      Duration.toMillis(betweenChunks),
+      () => broken("streamText", networkError(provider, `nothing came for ${Duration.format(betweenChunks)}`))
     )
+    return request.deadline === Infinity ? next : Effect.timeoutOrElse(next, {
+      duration: Duration.millis(Math.max(0, request.deadline - request.log.now())),
+      orElse: () => Effect.suspend(() => Effect.fail(broken("streamText", deadlinePassed(provider))))
+    })
   }
 
   readonly pull: Pull.Pull<Chunk, AiError.AiError> = Effect.suspend(() => {

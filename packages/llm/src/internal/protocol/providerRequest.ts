@@ -18,6 +18,7 @@ import type { Kind } from "../../ProviderFailure.ts"
 import * as ProviderFailure from "../../ProviderFailure.ts"
 import { defaultLimit } from "./decoder.ts"
 import { scrub } from "./scrub.ts"
+import { SignOfLife } from "./signOfLife.ts"
 
 /** What a provider says about itself and its errors. */
 export interface Exchange {
@@ -95,7 +96,13 @@ export const bytes = (
   exchange: Exchange,
   response: HttpClientResponse.HttpClientResponse
 ): Stream.Stream<Uint8Array, AiError.AiError> =>
-  Stream.mapError(response.stream, (error) => transportFailure(exchange, error))
+  Stream.unwrap(Effect.map(SignOfLife, (sign) => {
+    const body = Stream.mapError(response.stream, (error) => transportFailure(exchange, error))
+    return sign === undefined ? body : Stream.map(body, (bytes) => {
+      sign()
+      return bytes
+    })
+  }))
 
 /** How many characters the body of a whole answer may have: 64 Mi. */
 const bodyLimit = 64 * 1024 * 1024
