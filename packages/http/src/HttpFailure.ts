@@ -9,6 +9,7 @@
  *
  * Safe retries after a failure: RFC 9110 section 9.2.2.
  */
+import { isPolicyError } from "@holdfast/core/PolicyError"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -216,7 +217,8 @@ export const fromUnknown = (error: unknown, circumstances?: Circumstances): Http
 
 /**
  * The failure behind an `HttpClientError`: none for a request that could not be built (`EncodeError`,
- * `InvalidUrlError`) and for a body that came whole but did not decode.
+ * `InvalidUrlError`), for a body that came whole but did not decode, and for an error of a policy (an open circuit, a full
+ * bulkhead, a timeout of the policy's own), which is the `PolicyError` in the error's cause.
  *
  * ```ts import.meta.vitest
  * import { HttpFailure } from "@holdfast/http"
@@ -234,6 +236,8 @@ export const fromUnknown = (error: unknown, circumstances?: Circumstances): Http
 export const fromClientError = (error: HttpClientError.HttpClientError): Option.Option<HttpFailure> => {
   switch (error.reason._tag) {
     case "TransportError":
+      // A policy that rejects or ends a call is no failure of the transport.
+      if (causesOf(error.reason.cause).some(isPolicyError)) return Option.none()
       return Option.some(fromUnknown(error.reason.cause ?? error.reason))
     case "StatusCodeError":
       return Option.some(fromStatus(error.reason.response.status))
@@ -287,13 +291,17 @@ export const fromResponse = (response: HttpClientResponse.HttpClientResponse): E
 
 const excerptBytes = 1024
 
-const findFailure = (error: unknown): HttpFailure | undefined => {
-  for (let depth = 0; depth < 8 && typeof error === "object" && error !== null; depth++) {
-    if (isHttpFailure(error)) return error
-    error = "cause" in error ? error.cause : undefined
+/** An error and its causes, the outermost first. */
+const causesOf = (error: unknown): ReadonlyArray<unknown> => {
+  const causes: Array<unknown> = []
+  for (let cause = error; causes.length < 8 && typeof cause === "object" && cause !== null;) {
+    causes.push(cause)
+    cause = "cause" in cause ? cause.cause : undefined
   }
-  return undefined
+  return causes
 }
+
+const findFailure = (error: unknown): HttpFailure | undefined => causesOf(error).find(isHttpFailure)
 
 const classify = (cause: unknown, circumstances: Circumstances | undefined): HttpFailure => {
   const found = meaningOf(cause)

@@ -49,8 +49,10 @@ export interface HedgeOptions extends Omit<Hedge.Options<HttpFailure.HttpFailure
 /** The bounds on time. A policy's own timeouts are `PolicyError`s. */
 export interface Timeouts {
   /**
-   * How long one attempt may take: waiting for a connection, the head, and as much of the body as `commit` wants.
-   * `false` for no bound beyond the transport's own, which is the default.
+   * How long one attempt may take: the wait for a connection, the head, and the body until it has ended or is no longer
+   * read. An attempt that ends before its `commit` is retried; a body that is cut off after it fails with an
+   * `AttemptTimeout` as its cause, and is not. A stream that may last says `false`, and has the transport's `bodyTimeout`
+   * against silence. Default: `false`, no bound beyond the transport's own.
    */
   readonly attempt?: Duration.Input | false | undefined
   /**

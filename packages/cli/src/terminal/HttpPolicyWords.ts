@@ -36,10 +36,13 @@ export const client = (data: Data): CoreOptions => toCore(data.name ?? "http", d
 export const endpoints = (data: Data): ReadonlyArray<CoreOptions> =>
   Object.entries(data.endpoints ?? {}).map(([name, endpoint]) => toCore(name, over(data, endpoint)))
 
-/** What is beside the parts: the hedge, which only some requests get, and the pool. */
-export const notes = ({ hedge, transport = {} }: Data): ReadonlyArray<string> => {
+/** What is beside the parts: what an attempt is, the hedge, which only some requests get, and the pool. */
+export const notes = ({ hedge, timeouts, transport = {} }: Data): ReadonlyArray<string> => {
   const { connections, idleConnections, keepAlive } = transport
   return [
+    timeouts?.attempt
+      ? "an attempt takes until its body has ended: say timeouts: { attempt: false } where one streams"
+      : undefined,
     hedge ? "a request that may be repeated gets a second one beside it when it is slow" : undefined,
     connections === undefined ? undefined : `at most ${connections} connections to an origin`,
     idleConnections === undefined ? undefined : `of which ${idleConnections} are kept when idle`,

@@ -4,6 +4,7 @@
  * It is an `Error` in all but how it is made. An `Error` takes longer than all that is decided by it, and this one is
  * never thrown, where it was made says nothing, and most that are retried nobody ever looks at.
  */
+import { isPolicyError } from "@holdfast/core/PolicyError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClientError from "effect/http/HttpClientError"
@@ -12,7 +13,7 @@ import * as HttpFailure from "../../HttpFailure.ts"
 import type * as HttpPolicy from "../../HttpPolicy.ts"
 import { shouldRetry } from "../../ServerHints.ts"
 import { BodyResponse } from "./bodyResponse.ts"
-import type { Call } from "./httpCall.ts"
+import type { HttpCall } from "./httpCall.ts"
 
 /** `HttpFailure` without the constructor of `Error`. */
 const Unthrown = function() {} as unknown as new() => HttpFailure.HttpFailure
@@ -30,13 +31,13 @@ export class AttemptFailure extends Unthrown {
   declare readonly cause?: unknown
 
   // Private: what is logged of the failure must not hold the request and the response.
-  readonly #call: Call
+  readonly #call: HttpCall
   readonly #outcome: Outcome
   readonly #hint: Duration.Duration | undefined
   #reason: HttpFailure.Reason | undefined
 
   private constructor(
-    call: Call,
+    call: HttpCall,
     outcome: Outcome,
     { cause, phase, requestWritten }: Facts,
     reason: HttpFailure.Reason | undefined,
@@ -53,17 +54,19 @@ export class AttemptFailure extends Unthrown {
   }
 
   /** A response came that is one to try again after, and that asks to wait for as long as `hint` says. */
-  static answered(call: Call, response: BodyResponse, hint: Duration.Duration | undefined): AttemptFailure {
+  static answered(call: HttpCall, response: BodyResponse, hint: Duration.Duration | undefined): AttemptFailure {
     return new AttemptFailure(call, response, answered, undefined, hint)
   }
 
   /** No response came. */
-  static lost(call: Call, error: HttpClientError.HttpClientError): AttemptFailure {
+  static lost(call: HttpCall, error: HttpClientError.HttpClientError): AttemptFailure {
     const failure = Option.getOrUndefined(HttpFailure.fromClientError(error))
     if (failure !== undefined) return new AttemptFailure(call, error, failure, failure.reason, failure.retryAfter)
-    // The request could not be built: the same request never can.
-    const reason = new HttpFailure.ProtocolError({ code: error.reason._tag })
-    return new AttemptFailure(call, error, { phase: "headers", requestWritten: false, cause: error }, reason, undefined)
+    // A policy below ended the call, or the request could not be built: the same request would fail in the same way.
+    const policy = isPolicyError(error.reason.cause) ? error.reason.cause.reason : undefined
+    const reason = new HttpFailure.ProtocolError({ code: policy?._tag ?? error.reason._tag })
+    const requestWritten = policy?._tag === "AttemptTimeout" || policy?._tag === "DeadlineExceeded"
+    return new AttemptFailure(call, error, { phase: "headers", requestWritten, cause: error }, reason, undefined)
   }
 
   override get reason(): HttpFailure.Reason {

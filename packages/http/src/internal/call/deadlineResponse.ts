@@ -1,10 +1,9 @@
 /**
- * A response whose body must have been read by an instant. Reading past it fails with the policy's own error and gives
- * the connection up.
+ * A response whose body must have been read by an instant, at which its attempt or its call ends. Reading past it fails
+ * with the policy's own error and gives the connection up.
  */
-import { DeadlineExceeded, PolicyError } from "@holdfast/core/PolicyError"
+import { type AttemptTimeout, type DeadlineExceeded, PolicyError } from "@holdfast/core/PolicyError"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as Stream from "effect/Stream"
@@ -14,14 +13,15 @@ type Failure = HttpClientError.HttpClientError
 
 export class DeadlineResponse extends BodyResponse {
   private readonly inner: BodyResponse
-  private readonly total: number
   private readonly at: number
+  private readonly reason: () => AttemptTimeout | DeadlineExceeded
 
-  constructor(inner: BodyResponse, total: number, at: number) {
+  /** `at` is in milliseconds since the epoch. */
+  constructor(inner: BodyResponse, at: number, reason: () => AttemptTimeout | DeadlineExceeded) {
     super(inner.request, inner.status)
     this.inner = inner
-    this.total = total
     this.at = at
+    this.reason = reason
   }
 
   get url() {
@@ -77,10 +77,6 @@ export class DeadlineResponse extends BodyResponse {
   }
 
   private exceeded(): Failure {
-    const deadline = Duration.millis(this.total)
-    return transportError(
-      this.request,
-      new PolicyError({ reason: new DeadlineExceeded({ deadline, phase: "attempt" }) })
-    )
+    return transportError(this.request, new PolicyError({ reason: this.reason() }))
   }
 }

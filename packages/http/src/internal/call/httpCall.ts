@@ -3,6 +3,7 @@
  * that one loop with one counter sees both.
  */
 import * as Deadline from "@holdfast/core/Deadline"
+import { AttemptTimeout, DeadlineExceeded } from "@holdfast/core/PolicyError"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -39,7 +40,7 @@ export interface Rules {
 }
 
 /** One request of the caller, with all its attempts. */
-export class Call {
+export class HttpCall {
   readonly request: Request
   /** Whether every attempt may be repeated, whatever became of it. */
   readonly isRepeatable: boolean
@@ -81,11 +82,12 @@ export class Call {
   /** One attempt: waits until the connection of the one before is free, and sends. */
   attempt(): Effect.Effect<BodyResponse, AttemptFailure> {
     return Effect.withFiber((fiber: AnyFiber) => {
+      const endsAt = this.rules.attempt === undefined ? Infinity : this.now() + this.rules.attempt
       const before = this.discarding
-      if (before === undefined) return this.send(fiber)
+      if (before === undefined) return this.send(fiber, endsAt)
       return Effect.flatMap(Fiber.await(before), () => {
         this.discarding = undefined
-        return this.send(fiber)
+        return this.send(fiber, endsAt)
       })
     })
   }
@@ -117,11 +119,12 @@ export class Call {
     }
   }
 
-  private send(fiber: AnyFiber): Effect.Effect<BodyResponse, AttemptFailure> {
+  /** `endsAt` is when the attempt must have ended, its body included, in milliseconds since the epoch. */
+  private send(fiber: AnyFiber, endsAt: number): Effect.Effect<BodyResponse, AttemptFailure> {
     const resends = this.sends++
     const sending = this.inner.execute(this.headed(fiber, resends))
     return Effect.matchEffect(resends === 0 ? sending : Effect.provideService(sending, Resends, resends), {
-      onSuccess: (response) => this.received(fiber, StreamResponse.wrap(response)),
+      onSuccess: (response) => this.received(fiber, StreamResponse.wrap(response), endsAt),
       onFailure: (error) => Effect.fail(AttemptFailure.lost(this, error))
     })
   }
@@ -141,37 +144,50 @@ export class Call {
       : HttpClientRequest.setHeader(request, attemptHeader, String(resends))
   }
 
-  private received(fiber: AnyFiber, response: BodyResponse): Effect.Effect<BodyResponse, AttemptFailure> {
+  private received(
+    fiber: AnyFiber,
+    response: BodyResponse,
+    endsAt: number
+  ): Effect.Effect<BodyResponse, AttemptFailure> {
     const { parts } = this.rules
-    if (HttpPolicy.isTransient(response, parts)) return this.refused(fiber, response)
+    const answer = this.bounded(fiber, response, endsAt)
+    if (HttpPolicy.isTransient(response, parts)) return this.refused(answer)
     return response.isComplete || parts.commit === "head"
-      ? Effect.succeed(this.answered(fiber, response))
-      : this.committed(fiber, response)
+      ? Effect.succeed(this.answered(answer))
+      : this.committed(response, answer)
   }
 
-  private refused(fiber: AnyFiber, response: BodyResponse): Effect.Effect<never, AttemptFailure> {
+  private refused(answer: BodyResponse): Effect.Effect<never, AttemptFailure> {
     const now = this.now()
-    const hint = ServerHints.retryAfter(response.headers, now)
+    const hint = ServerHints.retryAfter(answer.headers, now)
     if (hint !== undefined) this.pauses.ask(this.origin, now, Duration.toMillis(hint))
-    return Effect.fail(AttemptFailure.answered(this, this.answered(fiber, response), hint))
+    return Effect.fail(AttemptFailure.answered(this, this.answered(answer), hint))
   }
 
   /** Waits until a failure of the body would be the caller's to see. */
-  private committed(fiber: AnyFiber, response: BodyResponse): Effect.Effect<BodyResponse, AttemptFailure> {
+  private committed(response: BodyResponse, answer: BodyResponse): Effect.Effect<BodyResponse, AttemptFailure> {
     const length = contentLength(response.headers)
     const wanted = length !== undefined && length <= highWater ? highWater : 1
     return Effect.mapBoth(response.buffered(wanted), {
-      onSuccess: () => this.answered(fiber, response),
+      onSuccess: () => this.answered(answer),
       onFailure: (error) => AttemptFailure.lost(this, error)
     })
   }
 
-  /** What the caller gets: a body that is still to come is held to the deadline of the call, which its attempts see. */
-  private answered(fiber: AnyFiber, response: BodyResponse): BodyResponse {
-    const { total } = this.rules
-    const answer = total === undefined || response.isComplete
-      ? response
-      : new DeadlineResponse(response, total, fiber.getRef(Deadline.Deadline))
+  /** Holds a body that is still to come to the end of its attempt, and to the deadline of the call. */
+  private bounded(fiber: AnyFiber, response: BodyResponse, endsAt: number): BodyResponse {
+    const { attempt, total } = this.rules
+    if (response.isComplete) return response
+    const deadline = total === undefined ? Infinity : fiber.getRef(Deadline.Deadline)
+    if (total !== undefined && deadline <= endsAt) {
+      const exceeded = () => new DeadlineExceeded({ deadline: Duration.millis(total), phase: "attempt" })
+      return new DeadlineResponse(response, deadline, exceeded)
+    }
+    if (attempt === undefined) return response
+    return new DeadlineResponse(response, endsAt, () => new AttemptTimeout({ timeout: Duration.millis(attempt) }))
+  }
+
+  private answered(answer: BodyResponse): BodyResponse {
     this.answers?.push(answer)
     return answer
   }

@@ -17,8 +17,8 @@ import { defaultName as defaultDeadlineHeader } from "../../DeadlineHeader.ts"
 import type * as HttpPolicy from "../../HttpPolicy.ts"
 import { headerName } from "../argument.ts"
 import { AttemptFailure } from "../call/attemptFailure.ts"
-import { Call } from "../call/httpCall.ts"
-import { type Common, compile, type OriginPolicy } from "./endpointPolicy.ts"
+import { HttpCall } from "../call/httpCall.ts"
+import { type Common, compile, type EndpointPolicy } from "./endpointPolicy.ts"
 import { Endpoints, refuseHedge } from "./endpoints.ts"
 import { KeptParts } from "./keptParts.ts"
 import { originOf } from "./origin.ts"
@@ -73,11 +73,11 @@ export const compileClient = (
       )
     })
     const table = endpoints.length === 0 ? undefined : new Endpoints(where, endpoints)
-    const policyOf = (request: Request): OriginPolicy => table?.find(request) ?? own
+    const policyOf = (request: Request): EndpointPolicy => table?.find(request) ?? own
     const policies = [own, ...endpoints.map(([, , policy]) => policy)]
     const defaults = RequestDefaults.compile(where, options)
     pauses.longest = Math.max(...policies.map(({ rules }) => rules.longestPause))
-    const isKeyed = (policy: OriginPolicy) => policy.parts.idempotencyKey === "auto"
+    const isKeyed = (policy: EndpointPolicy) => policy.parts.idempotencyKey === "auto"
 
     const run: Run = <E>(request: Request, own: Own<E>) =>
       Effect.withFiber((fiber): Effect.Effect<Response, E | Failure> => {
@@ -89,7 +89,7 @@ export const compileClient = (
           const wait = pauses.left(origin, now, rules.longestPause)
           if (wait > 0) return later(wait, rules.total, fiber, run(request, own), (error) => own(error, request))
         }
-        const call = new Call(inner, rules, pauses, origin, fiber, request)
+        const call = new HttpCall(inner, rules, pauses, origin, fiber, request)
         return Effect.catch(
           Effect.onExitPrimitive(policy.run(call, origin), (exit) => call.close(exit)),
           (failure): Effect.Effect<Response, E | Failure> =>

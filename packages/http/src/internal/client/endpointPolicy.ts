@@ -18,7 +18,7 @@ import * as HttpPolicy from "../../HttpPolicy.ts"
 import { positiveMillis } from "../argument.ts"
 import { AttemptFailure } from "../call/attemptFailure.ts"
 import type { BodyResponse } from "../call/bodyResponse.ts"
-import type { Call, Rules } from "../call/httpCall.ts"
+import type { HttpCall, Rules } from "../call/httpCall.ts"
 import { ByOrigin, OriginBudgets } from "./budgets.ts"
 import type { KeptParts } from "./keptParts.ts"
 
@@ -40,7 +40,7 @@ interface Pair {
 
 type Make = (budget: RetryBudget.RetryBudget | undefined) => Effect.Effect<Pair>
 
-export class OriginPolicy {
+export class EndpointPolicy {
   readonly parts: HttpPolicy.Parts
   readonly rules: Rules
   readonly stateful: Stateful
@@ -60,7 +60,7 @@ export class OriginPolicy {
   }
 
   /** Runs the attempts of a call. */
-  run(call: Call, origin: string | undefined): Effect.Effect<BodyResponse, AttemptFailure | PolicyError> {
+  run(call: HttpCall, origin: string | undefined): Effect.Effect<BodyResponse, AttemptFailure | PolicyError> {
     if (this.pairs === undefined) return protect(this.only, call, origin)
     const pair = this.pairs.get(origin)
     return pair === undefined
@@ -77,7 +77,7 @@ export class OriginPolicy {
 
 const protect = (
   { careful, repeatable }: Pair,
-  call: Call,
+  call: HttpCall,
   key: string | undefined
 ): Effect.Effect<BodyResponse, AttemptFailure | PolicyError> =>
   call.isRepeatable
@@ -100,8 +100,8 @@ export const compile = (
   name: string,
   own: HttpPolicy.Parts,
   common: Common,
-  client?: OriginPolicy
-): Effect.Effect<OriginPolicy> =>
+  client?: EndpointPolicy
+): Effect.Effect<EndpointPolicy> =>
   Effect.gen(function*() {
     const parts = client === undefined ? own : inherit(client.parts, own)
     const total = bound(where, "timeouts.total", parts.timeouts?.total)
@@ -163,7 +163,7 @@ export const compile = (
       budget instanceof OriginBudgets ? budget.get(undefined) : Effect.succeed(budget),
       make
     )
-    return new OriginPolicy(parts, rules, stateful, make, only)
+    return new EndpointPolicy(parts, rules, stateful, make, only)
   })
 
 const bound = (where: string, name: string, input: Duration.Input | false | undefined): number | undefined =>
@@ -184,7 +184,7 @@ const statefulOf = (
   name: string,
   own: HttpPolicy.Parts,
   kept: KeptParts,
-  client: OriginPolicy | undefined
+  client: EndpointPolicy | undefined
 ): Effect.Effect<Stateful> => {
   const { bulkhead, circuitBreaker, rateLimit, retry } = own
   const inherited = client?.stateful
