@@ -152,7 +152,6 @@ const embedWith = (options: Options) => {
         HttpClientRequest.bodyJsonUnsafe({
           ...api.body,
           input: inputs,
-          truncate: false,
           ...(options.dimensions === undefined ? {} : { dimensions: options.dimensions })
         })
       )

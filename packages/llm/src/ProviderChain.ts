@@ -41,9 +41,15 @@ import { codecTransformer } from "./Provider.ts"
 
 /** How attempts at one provider are repeated, before the next one is asked. */
 export interface RetryOptions {
-  /** How many retries there may be at each provider after its first attempt. Defaults to 2. */
+  /**
+   * How many retries there may be at each provider after its first attempt. Default: 2; 4 at a local provider that says that it
+   * is loading its model or busy.
+   */
   readonly times?: number | undefined
-  /** The delays between attempts. Defaults to `Backoff.exponential()` of `@holdfast/core`. */
+  /**
+   * The delays between attempts. Default: 0.5 seconds, doubled each time up to 8, less up to half by chance; at local providers
+   * 1 second, doubled each time up to 8, more or less a tenth.
+   */
   readonly backoff?: Schedule.Schedule<unknown, AiError.AiError> | undefined
   /** No attempt at a provider starts later than this after the first one there. Defaults to no limit. */
   readonly maxElapsed?: Duration.Input | undefined
@@ -82,8 +88,9 @@ export interface Treatment {
   /** The clocks; `false` for none. Defaults to `{}`. */
   readonly timeouts?: Timeouts | false | undefined
   /**
-   * How many requests it answers at the same time, and how many wait for that; a stream counts until it has been read. One
-   * that finds no place goes to the next provider. Defaults to no limit.
+   * How many requests it answers at the same time, and how many wait for that; a stream counts until it has been read. A
+   * request that gets no slot in time goes to the next provider. Default: no limit; `maxWait` is as long as `firstContent`, 30
+   * seconds, locally 5 minutes.
    */
   readonly bulkhead?: Bulkhead.Options | undefined
   /**

@@ -81,6 +81,7 @@ describe("OllamaProvider", () => {
         ])
         assert.deepStrictEqual(server.received[0]?.body, {
           model: "m",
+          truncate: false,
           messages: [{ role: "user", content: "hello" }],
           stream: true,
           options: { num_ctx: 8192 },
@@ -170,6 +171,7 @@ describe("OllamaProvider", () => {
         ])
         assert.deepStrictEqual(server.received[0]?.body, {
           model: "m",
+          truncate: false,
           messages: [{ role: "user", content: "hello" }],
           stream: false,
           options: { temperature: 0 }
@@ -248,8 +250,19 @@ describe("OllamaProvider", () => {
 
   describe("inspect", () => {
     const serving = (names: ReadonlyArray<string>, running: LoopbackServer.Reply = { body: { models: [] } }) =>
-      LoopbackServer.make(({ url }) => {
+      LoopbackServer.make(({ body, url }) => {
         switch (url) {
+          case "/api/show": {
+            const { model } = body as { readonly model: string }
+            return names.some((name) => name === model || name === `${model}:latest`)
+              ? {
+                body: {
+                  capabilities: ["completion", "tools", "thinking"],
+                  model_info: { "llama.context_length": 131_072 }
+                }
+              }
+              : { status: 404, body: { error: `model '${model}' not found` } }
+          }
           case "/api/ps":
             return running
           case "/api/pull":
@@ -260,12 +273,7 @@ describe("OllamaProvider", () => {
           case "/api/tags":
             return { body: { models: names.map((name) => ({ name })) } }
           default:
-            return {
-              body: {
-                capabilities: ["completion", "tools", "thinking"],
-                model_info: { "llama.context_length": 131_072 }
-              }
-            }
+            return { status: 404, body: "404 page not found" }
         }
       })
 

@@ -3,7 +3,9 @@
  * equal to what it was goes on with what it knows: a provider that is the same with its cool-down and, where that has not
  * changed, its bulkhead; a budget with what is spent of it.
  */
+import * as Backoff from "@holdfast/core/Backoff"
 import * as Bulkhead from "@holdfast/core/Bulkhead"
+import * as Jitter from "@holdfast/core/Jitter"
 import * as Policy from "@holdfast/core/Policy"
 import * as Retry from "@holdfast/core/Retry"
 import * as RetryBudget from "@holdfast/core/RetryBudget"
@@ -56,23 +58,56 @@ const clocksOf = (timeouts: Timeouts | false | undefined, location: Location) =>
   }
 }
 
+/**
+ * A local server that is starting, loading its model or busy is worth waiting for: its retries begin at a second, where
+ * those at a cloud begin at half a second, as OpenAI's own client does. A server that nothing listens at is asked as often
+ * as a cloud; one that says that it is loading or busy gets 15 seconds.
+ */
+const patience = {
+  cloud: { times: 2, backoff: Backoff.exponential({ initial: "500 millis", max: "8 seconds", jitter: Jitter.equal }) },
+  local: {
+    times: 4,
+    backoff: Backoff.exponential({ initial: "1 second", max: "8 seconds", jitter: Jitter.proportional(0.1) })
+  }
+} as const
+
+const retriesOf = (retry: RetryOptions | false | undefined, location: Location): number =>
+  retry === false ? 0 : retry?.times ?? patience[retry?.backoff === undefined ? location : "cloud"].times
+
 /** How one provider's attempts are repeated: while the decision allows it. */
 const retryOf = (
   retry: RetryOptions | false | undefined,
-  budget: RetryBudget.RetryBudget | undefined
+  budget: RetryBudget.RetryBudget | undefined,
+  location: Location
 ): Retry.Options<AttemptFailure> | undefined =>
   retry === false ? undefined : {
-    times: retry?.times ?? 2,
-    backoff: retry?.backoff,
+    times: retriesOf(retry, location),
+    backoff: retry?.backoff ?? patience[location].backoff,
     maxElapsed: retry?.maxElapsed,
     budget,
-    while: ({ follows: { otherwise, retry } }) => retry === undefined ? Retry.refuse(otherwise.because) : true,
+    while: ({ follows, reason, running }) => {
+      if (follows.retry === undefined) return Retry.refuse(follows.otherwise.because)
+      return retry?.times !== undefined || reason._tag !== "NetworkError" || running.attempt <= patience.cloud.times
+        ? true
+        : Retry.refuse("there is still no connection")
+    },
     onRetry: ({ delay, error }) => {
       if (error instanceof AttemptFailure) error.onRetry(error, delay)
     },
     // The decision has refused every hint that is too long.
     retryAfter: { mode: "wait" }
   }
+
+/** A model takes its time: a request waits for a slot as long as it may wait for content. */
+const bulkheadOf = (
+  bulkhead: Bulkhead.Options,
+  timeouts: Timeouts | false | undefined,
+  location: Location
+): Bulkhead.Options => ({
+  ...bulkhead,
+  maxWait: bulkhead.maxWait ?? (timeouts === false ? undefined : timeouts?.firstContent) ??
+    defaultTimeouts[location].firstContent
+})
 
 const treatmentOf = (
   options: Omit<AnyOptions, "providers">,
@@ -106,17 +141,18 @@ const makeMember = Effect.fnUntraced(function*(
   const name = `llm.${provider.name}`
   const member: ChainMember = {
     provider,
-    retry: yield* Policy.make({ name, retry: retryOf(retry, budget) }),
+    retry: yield* Policy.make({ name, retry: retryOf(retry, budget, provider.location) }),
     attemptTimeout: { generateText: clocks?.answer, streamText: clocks?.firstContent },
     head: clocks?.head,
     betweenChunks: clocks?.betweenChunks,
     bulkhead: bulkhead === undefined
       ? undefined
-      : (keepsPlaces ? before?.bulkhead : undefined) ?? (yield* Bulkhead.make({ name, ...bulkhead })),
+      : (keepsPlaces ? before?.bulkhead : undefined) ??
+        (yield* Bulkhead.make({ name, ...bulkheadOf(bulkhead, timeouts, provider.location) })),
     maxRetryAfter: retry === false
       ? Duration.zero
       : positive("retry.maxRetryAfter", retry?.maxRetryAfter ?? "60 seconds"),
-    retries: retry === false ? 0 : retry?.times ?? 2,
+    retries: retriesOf(retry, provider.location),
     cooldownMillis: notNegative("cooldown", cooldown ?? "30 seconds"),
     cooldown: before?.cooldown ?? new Cooldown()
   }
@@ -133,10 +169,14 @@ export const describe = Effect.fnUntraced(function*(
   const budget = yield* budgetOf(options.retryBudget, undefined)
   const deadline = options.deadline === undefined ? undefined : positive("deadline", options.deadline)
   const name = `llm.${provider.name}`
-  const attempts = yield* Policy.make({ name, retry: retryOf(retry, budget), attemptTimeout: clocks?.answer })
+  const attempts = yield* Policy.make({
+    name,
+    retry: retryOf(retry, budget, provider.location),
+    attemptTimeout: clocks?.answer
+  })
   const outer = deadline === undefined && bulkhead === undefined
     ? undefined
-    : yield* Policy.make({ name, deadline, bulkhead })
+    : yield* Policy.make({ name, deadline, bulkhead: bulkhead && bulkheadOf(bulkhead, timeouts, provider.location) })
   return {
     policy: outer === undefined ? Policy.describe(attempts) : Policy.describe(Policy.wrap(outer, attempts)),
     firstContent: clocks?.firstContent,

@@ -20,6 +20,8 @@ export interface Api {
   /** The fields of every request's body. */
   readonly body: {
     readonly model: string
+    /** A prompt that is too long is to be refused: Ollama would drop its beginning without a word. */
+    readonly truncate: false
     readonly options?: Readonly<Record<string, Schema.Json>>
     readonly keep_alive?: number
   }
@@ -70,6 +72,7 @@ export const make = (module: string, options: Options, defaultModel: string): Ap
     numCtx,
     body: {
       model,
+      truncate: false,
       ...(parameters === undefined ? {} : { options: parameters }),
       ...(options.keepAlive === undefined ? {} : { keep_alive: keepAliveSeconds(options.keepAlive) })
     },
@@ -80,7 +83,10 @@ export const make = (module: string, options: Options, defaultModel: string): Ap
       provider: name,
       client,
       secrets: address.secrets,
-      advice: (kind) => {
+      advice: (kind, status, isApi) => {
+        if (status === 404 && !isApi) {
+          return `There is no Ollama at the address ${host}. Set OLLAMA_HOST to its root, without /v1 or another path`
+        }
         if (kind === "unknownModel") {
           return method === "pull" ? "Look for its name in https://ollama.com/library" : `Run \`ollama pull ${model}\``
         }

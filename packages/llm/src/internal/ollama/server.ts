@@ -14,6 +14,7 @@ import { isJson } from "../protocol/answer.ts"
 import * as Decoder from "../protocol/decoder.ts"
 import { opt } from "../protocol/field.ts"
 import * as Exchange from "../protocol/providerRequest.ts"
+import { find } from "./modelName.ts"
 
 /** A server, and the model that it is asked for. */
 export interface Server {
@@ -25,22 +26,23 @@ export interface Server {
 }
 
 const Version = Schema.Struct({ version: Schema.String })
-const Tags = Schema.Struct({ models: Schema.Array(Schema.Struct({ name: Schema.String })) })
+const Tags = Schema.Struct({
+  models: Schema.Array(Schema.Struct({ name: Schema.String, digest: opt(Schema.String) }))
+})
 const Show = Schema.Struct({
   capabilities: opt(Schema.Array(Schema.String)),
   model_info: opt(Schema.Record(Schema.String, Schema.Unknown))
 })
 const Running = Schema.Struct({
-  models: opt(Schema.Array(Schema.Struct({ name: Schema.String, context_length: opt(Schema.Finite) })))
+  models: opt(Schema.Array(
+    Schema.Struct({ name: Schema.String, digest: opt(Schema.String), context_length: opt(Schema.Finite) })
+  ))
 })
 
 const contextLength = (info: Readonly<Record<string, unknown>>): number | undefined => {
   const entry = Object.entries(info).find(([key]) => key.endsWith(".context_length"))
   return typeof entry?.[1] === "number" ? entry[1] : undefined
 }
-
-const sameModel = (installed: string, wanted: string): boolean =>
-  installed === wanted || installed === `${wanted}:latest`
 
 /** Looks whether the server runs, whether the model is there, what it can do, and with which context it is loaded. */
 export const inspect = Effect.fnUntraced(function*(
@@ -49,21 +51,24 @@ export const inspect = Effect.fnUntraced(function*(
   const get = <A>(path: string, schema: Schema.ConstraintDecoder<A>) =>
     Exchange.json(exchange, request("GET", path), schema)
   const { version } = yield* get("/api/version", Version)
-  const models = (yield* get("/api/tags", Tags)).models.map(({ name }) => name)
-  if (!models.some((installed) => sameModel(installed, model))) {
-    const advice = `Run \`ollama pull ${model}\``
-    return yield* Exchange.missingModel(exchange, { url: host, model, has: models, advice })
-  }
+  const installed = (yield* get("/api/tags", Tags)).models
+  const models = installed.map(({ name }) => name)
+  // The server knows a model by more names than it lists: in any case, with its registry, as an alias.
   const show = yield* Exchange.json(
     exchange,
     HttpClientRequest.bodyJsonUnsafe(request("POST", "/api/show"), { model }),
     Show
+  ).pipe(
+    Effect.catchIf(({ reason }) => detail(reason).status === 404, () => {
+      const advice = `Run \`ollama pull ${model}\``
+      return Effect.fail(Exchange.missingModel(exchange, { url: host, model, has: models, advice }))
+    })
   )
   // Old servers do not tell what they have loaded.
   const running = yield* get("/api/ps", Running).pipe(
     Effect.catchIf((error) => detail(error.reason).status === 404, () => Effect.succeed({ models: [] }))
   )
-  const loaded = running.models?.find(({ name }) => sameModel(name, model))
+  const loaded = find(model, installed, running.models ?? [])
   const can = show.capabilities ?? []
   const longest = contextLength(show.model_info ?? {})
   return {

@@ -49,7 +49,8 @@ export const make = (module: string, options: Options, defaultModel: (preset: Pr
       provider: name,
       client,
       secrets: options.apiKey === undefined ? address.secrets : [options.apiKey, ...address.secrets],
-      advice: (kind, status) => {
+      advice: (kind, status, isApi) => {
+        if (status === 404 && !isApi) return `Check the address: no API of ${name} is at ${baseUrl}`
         if (kind === "unknownModel") return `Check that ${baseUrl} serves the model "${model}"`
         if (status === 401) return `Set ${preset.variables}_API_KEY to a valid key`
         return undefined

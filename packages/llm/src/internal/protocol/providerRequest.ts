@@ -2,6 +2,7 @@
  * One request to a provider: the response when it is a success, and otherwise an `AiError` that says what the refusal
  * means. Whatever was opened is closed with the scope.
  */
+import * as HttpFailure from "@holdfast/http/HttpFailure"
 import * as AiError from "effect/ai/AiError"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -10,12 +11,14 @@ import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Kind } from "../../ProviderFailure.ts"
 import * as ProviderFailure from "../../ProviderFailure.ts"
+import { isJson } from "./answer.ts"
 import { defaultLimit } from "./decoder.ts"
 import { scrub } from "./scrub.ts"
 import { SignOfLife } from "./signOfLife.ts"
@@ -28,8 +31,8 @@ export interface Exchange {
   readonly provider: string
   readonly client: HttpClient.HttpClient
   readonly secrets: ReadonlyArray<Redacted.Redacted>
-  /** What to do about a refusal. */
-  readonly advice: (kind: Kind | undefined, status: number | undefined) => string | undefined
+  /** What to do about a refusal. `isApi` is false where the body is not JSON, which a wrong address most likely explains. */
+  readonly advice: (kind: Kind | undefined, status: number | undefined, isApi: boolean) => string | undefined
   /** What to say when there is no connection. */
   readonly unreachable: (error: HttpClientError.HttpClientError) => string | undefined
 }
@@ -54,7 +57,7 @@ const inBand = (
       body,
       now,
       secrets: exchange.secrets,
-      advice: exchange.advice
+      advice: (kind, status) => exchange.advice(kind, status, true)
     })
   )
 
@@ -81,15 +84,45 @@ const tooLarge = (exchange: Exchange, what: string, limit: number): AiError.AiEr
     })
   )
 
-/** A failure of the transport. */
-const transportFailure = (exchange: Exchange, error: HttpClientError.HttpClientError): AiError.AiError =>
+/** A failure of the transport. The advice to start the server is for where there was no connection to it. */
+const transportFailure = (
+  exchange: Exchange,
+  error: HttpClientError.HttpClientError,
+  at: "before" | "within"
+): AiError.AiError =>
   failure(
     exchange,
     ProviderFailure.fromHttpClientError(
       error,
-      error.reason._tag === "TransportError" ? exchange.unreachable(error) : undefined
+      error.reason._tag === "TransportError" ? whatFailed(exchange, error, at) : undefined
     )
   )
+
+const whatFailed = (
+  exchange: Exchange,
+  error: HttpClientError.HttpClientError,
+  at: "before" | "within"
+): string | undefined => {
+  const failed = Option.getOrUndefined(HttpFailure.fromClientError(error))
+  switch (failed?.reason._tag) {
+    case "ConnectRefused":
+    case "ConnectTimeout":
+    case "DnsFailure":
+      return exchange.unreachable(error)
+    case "HeadersTimeout":
+    case "BodyTimeout":
+    case "PoolTimeout":
+    case "TlsFailure":
+      return failed?.message
+    case "ConnectionReset":
+    case "BodyCut":
+      return `the connection to ${exchange.provider} broke off ${
+        at === "within" ? "in the middle of its answer" : "before it answered"
+      }`
+    default:
+      return at === "before" ? exchange.unreachable(error) : `the connection to ${exchange.provider} broke off`
+  }
+}
 
 /** The body of a response as it comes. */
 export const bytes = (
@@ -97,7 +130,10 @@ export const bytes = (
   response: HttpClientResponse.HttpClientResponse
 ): Stream.Stream<Uint8Array, AiError.AiError> =>
   Stream.unwrap(Effect.map(SignOfLife, (sign) => {
-    const body = Stream.mapError(response.stream, (error) => transportFailure(exchange, error))
+    const body = Stream.mapError(
+      response.stream,
+      (error) => transportFailure(exchange, error, "within")
+    )
     return sign === undefined ? body : Stream.map(body, (bytes) => {
       sign()
       return bytes
@@ -147,7 +183,7 @@ export const open = Effect.fnUntraced(function*(
   request: HttpClientRequest.HttpClientRequest
 ): Effect.fn.Return<HttpClientResponse.HttpClientResponse, AiError.AiError, Scope.Scope> {
   const response = yield* HttpClient.withScope(exchange.client).execute(request).pipe(
-    Effect.mapError((error) => transportFailure(exchange, error))
+    Effect.mapError((error) => transportFailure(exchange, error, "before"))
   )
   if (response.status >= 200 && response.status < 300) {
     // A login page or a proxy's landing page: waiting for an answer's end in it would look like a cut.
@@ -166,7 +202,7 @@ export const open = Effect.fnUntraced(function*(
       body,
       now,
       secrets: exchange.secrets,
-      advice: exchange.advice
+      advice: (kind, status) => exchange.advice(kind, status, isJson(body))
     })
   )
 })
