@@ -45,7 +45,10 @@ export class StreamResponse extends BodyResponse {
     this.url = head.url
     this.headers = head.headers
     this.setCookie = head.setCookie
-    this.open = Effect.map(Scope.provide(Stream.toPull(body), this.scope), (pull) => this.source = pull)
+    this.open = Effect.map(Scope.provide(Stream.toPull(body), this.scope), (pull) => {
+      dropped.register(this, this.scope, this)
+      return this.source = pull
+    })
   }
 
   /** The same response, with its body in the hands of this class. */
@@ -129,10 +132,17 @@ export class StreamResponse extends BodyResponse {
     return Effect.suspend(() => {
       if (this.done !== undefined) return Effect.void
       this.done = done
+      dropped.unregister(this)
       return Scope.close(this.scope, Exit.void)
     })
   }
 }
+
+// A response that is begun and dropped, as one is whose first chunk a policy has waited for, gives its connection up. The
+// scope leads to the client's own response, and not to the one that is dropped.
+const dropped = new FinalizationRegistry<Scope.Closeable>((scope) => {
+  Effect.runFork(Scope.close(scope, Exit.void))
+})
 
 class WrappedResponse extends StreamResponse {
   private readonly response: HttpClientResponse.HttpClientResponse

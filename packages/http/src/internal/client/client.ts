@@ -18,6 +18,7 @@ import type * as HttpPolicy from "../../HttpPolicy.ts"
 import { headerName } from "../argument.ts"
 import { AttemptFailure } from "../call/attemptFailure.ts"
 import { HttpCall } from "../call/httpCall.ts"
+import { handedOver } from "../call/redirects.ts"
 import { type Common, compile, type EndpointPolicy } from "./endpointPolicy.ts"
 import { Endpoints, refuseHedge } from "./endpoints.ts"
 import { KeptParts } from "./keptParts.ts"
@@ -90,11 +91,13 @@ export const compileClient = (
           if (wait > 0) return later(wait, rules.total, fiber, run(request, own), (error) => own(error, request))
         }
         const call = new HttpCall(inner, rules, pauses, origin, fiber, request)
-        return Effect.catch(
-          Effect.onExitPrimitive(policy.run(call, origin), (exit) => call.close(exit)),
-          (failure): Effect.Effect<Response, E | Failure> =>
-            failure instanceof AttemptFailure ? failure.outcome : Effect.fail(own(failure, request))
-        )
+        return Effect.matchEffect(Effect.onExitPrimitive(policy.run(call, origin), (exit) => call.close(exit)), {
+          onSuccess: handedOver,
+          onFailure: (failure): Effect.Effect<Response, E | Failure> =>
+            failure instanceof AttemptFailure
+              ? Effect.flatMap(failure.outcome, handedOver)
+              : Effect.fail(own(failure, request))
+        })
       })
 
     return {

@@ -25,6 +25,10 @@ export class Connection {
 
   /** The socket while it is being opened. */
   private opening: Opening | undefined = undefined
+  /** Whether the end of the last exchange is so recent that the server's end of the connection may not be read yet. */
+  isResting = false
+  /** What waits for that. */
+  private next: Exchange | undefined = undefined
 
   constructor(pool: OriginPool, { connect, url }: Route, options: Client.Options) {
     this.pool = pool
@@ -48,14 +52,20 @@ export class Connection {
     })
   }
 
-  /** Exchanges that undici holds back until the connection is open, or has a stream to spare. */
+  /** Exchanges that are held back until the connection is open, is known to be so, or has a stream to spare. */
   get pending(): number {
-    return this.client.stats.pending
+    return this.client.stats.pending + (this.next === undefined ? 0 : 1)
   }
 
   start(exchange: Exchange): void {
     this.running++
     exchange.connection = this
+    if (this.isResting) this.next = exchange
+    else this.dispatch(exchange)
+  }
+
+  /** Hands an exchange to undici, which opens the connection again if it has ended. */
+  dispatch(exchange: Exchange): void {
     exchange.wasOpen = this.isOpen
     const goesOn = this.client.dispatch(exchange.options, exchange)
     this.isFull = this.isShared && !goesOn && !exchange.isOver
@@ -65,7 +75,19 @@ export class Connection {
   release(isWhole: boolean): void {
     this.running--
     this.isSettled = true
+    this.isResting = isWhole && this.isOpen && !this.isShared
+    if (this.isResting) restUntilRead(this)
     this.pool.released(this, isWhole)
+  }
+
+  /** Whatever had come on the socket by the end of the last exchange is read. */
+  rested(): void {
+    const { next } = this
+    this.isResting = false
+    this.next = undefined
+    if (next === undefined) this.pool.rested(this)
+    else if (next.isOver) next.giveBack()
+    else this.dispatch(next)
   }
 
   /** Stops opening the socket, when nobody waits for it any more. */
@@ -90,4 +112,20 @@ export class Connection {
     })
     if (!isDone) this.opening = opening
   }
+}
+
+// A server that ends the connection with its answer sends both at once, and the end is read a turn of the event loop after
+// the answer. What is written in between the server may carry out, and never answer. undici looks at a socket once more
+// before it is used again, in the next phase of checks; dispatched from within that phase, it does so after the next poll.
+const restUntilRead = (connection: Connection): void => {
+  resting.push(connection)
+  if (resting.length === 1) setImmediate(endRests)
+}
+
+let resting: Array<Connection> = []
+
+const endRests = (): void => {
+  const all = resting
+  resting = []
+  for (const connection of all) connection.rested()
 }

@@ -25,6 +25,7 @@ import type { Dispatcher } from "undici"
 import * as HttpFailure from "../../HttpFailure.ts"
 import { alreadyRead, concat, highWater, transportError } from "../call/bodyResponse.ts"
 import { meaningOf } from "../call/failureCode.ts"
+import { handedOver } from "../call/redirects.ts"
 import type { Connection } from "./connection.ts"
 import { refusal } from "./connector.ts"
 import { describeRefusal } from "./refusedRequest.ts"
@@ -174,6 +175,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     else this.controller.abort(cancelled)
   }
 
+  /** Gives back a connection that it was to use, and was cancelled before. */
+  giveBack(): void {
+    this.dropBody()
+    this.finish()
+  }
+
   /** Whether the body has come whole. */
   get isComplete(): boolean {
     return this.state === ended
@@ -283,10 +290,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     // Without a head there is no response to read up to the failure.
     if (this.status === 0) return Effect.fail(this.failure!)
     const response = new UndiciResponse(this)
-    if (parent === undefined || this.isOver) return Effect.succeed(response)
+    if (this.isOver) return Effect.succeed(response)
+    if (parent === undefined) return handedOver(response)
     // Cancels the body when the scope closes, unless it has come whole by then.
     this.scope = Scope.forkUnsafe(parent)
-    return Effect.as(Scope.addFinalizer(this.scope, Effect.sync(() => this.cancel())), response)
+    return Effect.andThen(Scope.addFinalizer(this.scope, Effect.sync(() => this.cancel())), handedOver(response))
   }
 
   private fail(failure: Failure): void {

@@ -39,6 +39,8 @@ export class OriginPool {
   private readonly options: Client.Options
   private readonly all = new Set<Connection>()
   private readonly idle: Array<Connection> = []
+  /** Idle ones that were used in this turn of the event loop. */
+  private readonly resting = new Set<Connection>()
   private readonly queue = new Map<Exchange, Place>()
   /** Sleeps until the time of the first in the queue is up. */
   private watcher: Fiber.Fiber<void> | undefined = undefined
@@ -75,7 +77,7 @@ export class OriginPool {
   }
 
   get idling(): number {
-    return this.idle.length
+    return this.idle.length + this.resting.size
   }
 
   /** The ticket of the first in the queue. */
@@ -143,12 +145,18 @@ export class OriginPool {
     if (connection.running === 0) {
       if (!connection.isOpen) this.remove(connection)
       else if (this.pools.wants(this)) this.retireSoon(connection)
+      else if (connection.isResting) this.resting.add(connection)
       else if (isWhole) this.idle.push(connection)
       else this.idle.unshift(connection)
     }
     this.pools.changed()
     if (this.queue.size > 0) this.pumpSoon()
-    else if (this.idle.length > this.bounds.idleConnections) this.trimSoon()
+    else if (this.idling > this.bounds.idleConnections) this.trimSoon()
+  }
+
+  /** A connection that {@link released} found resting can be used at once from now on, unless it is used already. */
+  rested(connection: Connection): void {
+    if (this.resting.delete(connection)) this.idle.push(connection)
   }
 
   /** Starts those who wait, outside of undici's parser, which may be what has called. */
@@ -175,7 +183,7 @@ export class OriginPool {
 
   /** Closes the connection that has been idle for the longest. */
   retireOldest(): void {
-    const connection = this.idle.shift()
+    const connection = this.idle.shift() ?? first(this.resting)
     if (connection === undefined) return
     void connection.destroy(cancelled)
     this.remove(connection)
@@ -185,6 +193,7 @@ export class OriginPool {
     const all = Array.from(this.all)
     this.all.clear()
     this.idle.length = 0
+    this.resting.clear()
     return Promise.all(all.map((connection) => connection.destroy(reason)))
   }
 
@@ -207,8 +216,11 @@ export class OriginPool {
         return connection
       }
     }
-    const idle = this.idle.pop()
-    if (idle !== undefined) return idle
+    const idle = this.idle.pop() ?? first(this.resting)
+    if (idle !== undefined) {
+      this.resting.delete(idle)
+      return idle
+    }
     // One connection finds out whether the others are needed.
     if (this.shares !== false && this.isOpening) return undefined
     if (!this.pools.mayOpen(this)) return undefined
@@ -218,6 +230,7 @@ export class OriginPool {
   }
 
   private takeIdle(connection: Connection): void {
+    this.resting.delete(connection)
     const at = this.idle.indexOf(connection)
     if (at !== -1) this.idle.splice(at, 1)
   }
@@ -253,7 +266,7 @@ export class OriginPool {
     this.trimming = true
     setImmediate(() => {
       this.trimming = false
-      while (this.idle.length > this.bounds.idleConnections) this.retireOldest()
+      while (this.idling > this.bounds.idleConnections) this.retireOldest()
     })
   }
 
@@ -274,3 +287,8 @@ export class OriginPool {
 }
 
 const resolved = Promise.resolve()
+
+const first = <A>(all: Iterable<A>): A | undefined => {
+  for (const one of all) return one
+  return undefined
+}

@@ -27,7 +27,7 @@ export const bodyOf = (
   const sent = convert(body, context)
   if (declared === undefined) return sent
   const length = Number(declared)
-  if (sent instanceof Readable) return Readable.from(counted(sent, length), { objectMode: false })
+  if (sent instanceof Readable) return new Upload(counted(sent, length))
   const known = sizeOf(sent)
   return known === undefined || known === length ? sent : wrongLength(`has ${known}`, length)
 }
@@ -53,9 +53,7 @@ const convert = (body: HttpClientRequest.HttpClientRequest["body"], context: Con
     case "FormData":
       return formBody(body.formData)
     case "Stream":
-      return Readable.from(Stream.toAsyncIterableWith(Stream.mapError(body.stream, uploadFailure), context), {
-        objectMode: false
-      })
+      return new Upload(Stream.toAsyncIterableWith(Stream.mapError(body.stream, uploadFailure), context))
   }
 }
 
@@ -83,6 +81,34 @@ const sizeOf = (body: unknown): number | undefined => {
   if (typeof body === "string") return Buffer.byteLength(body)
   if (ArrayBuffer.isView(body)) return body.byteLength
   return body instanceof Blob ? body.size : undefined
+}
+
+/**
+ * A stream as undici reads it. It lets go of its source at its end: undici holds a body for as long as the response is
+ * under way, and the source leads by its context to the span, and by how that ended to the response.
+ */
+class Upload extends Readable {
+  private source: AsyncIterator<Uint8Array | string> | undefined
+
+  constructor(source: AsyncIterable<Uint8Array | string>) {
+    super({ objectMode: false })
+    this.source = source[Symbol.asyncIterator]()
+  }
+
+  override _read(): void {
+    this.source?.next().then(({ done, value }) => {
+      if (done === true) this.source = undefined
+      this.push(done === true ? null : value)
+    }, (error) => this.destroy(error))
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    const { source } = this
+    this.source = undefined
+    const end = () => callback(error)
+    if (source?.return === undefined) end()
+    else source.return().then(end, end)
+  }
 }
 
 async function* counted(chunks: Readable, length: number): AsyncGenerator<Uint8Array | string> {

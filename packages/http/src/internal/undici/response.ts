@@ -20,7 +20,7 @@ export class UndiciResponse extends BodyResponse {
   constructor(exchange: Exchange) {
     super(exchange.request, exchange.status)
     this.exchange = exchange
-    if (!exchange.isOver) dropped.register(this, exchange)
+    if (!exchange.isOver) dropped.register(this, new WeakRef(exchange))
   }
 
   get url(): string {
@@ -92,7 +92,11 @@ const headersOf = (raw: IncomingHttpHeaders): Headers.Headers => {
   return Headers.fromRecordUnsafe(headers)
 }
 
-const dropped = new FinalizationRegistry<Exchange>((exchange) => {
-  // Whoever reads the body holds the exchange, not the response.
-  if (!exchange.isRead) exchange.cancel()
+// Weak, because an exchange leads to a fiber (by the error that ended it, by the context of an uploaded stream) and a
+// fiber may lead to the response: held here, it would keep the response from ever being garbage. undici's connection
+// holds an exchange for as long as there is something to cancel.
+const dropped = new FinalizationRegistry<WeakRef<Exchange>>((ref) => {
+  const exchange = ref.deref()
+  // The exchange outlives the response while its body is read.
+  if (exchange?.isRead === false) exchange.cancel()
 })
