@@ -32,7 +32,7 @@ const overFetch = (options: HttpPolicy.Options = {}) =>
     Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" })
   )
 
-const clients = [
+const clients: ReadonlyArray<readonly [string, Layer.Layer<HttpClient.HttpClient>]> = [
   ["UndiciTransport", one],
   ["ResilientHttpClient", Layer.provide(ResilientHttpClient.layer(), one)],
   ["ResilientHttpClient up to the head", Layer.provide(ResilientHttpClient.layer({ commit: "head" }), one)],
@@ -45,7 +45,7 @@ const clients = [
     "ResilientHttpClient over fetch up to the head",
     overFetch({ commit: "head" })
   ]
-] as const
+]
 
 describe("A redirect with a large body", () => {
   for (const [name, layer] of clients) {

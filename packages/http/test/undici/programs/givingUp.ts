@@ -56,7 +56,7 @@ const ways: Readonly<Record<string, (get: Effect.Effect<Response, Failure>) => E
 
 const transport = UndiciTransport.layer({ gracePeriod: 0 })
 const resilient = ResilientHttpClient.layer({ retry: { times: 1, backoff: Backoff.constant({ delay: "1 millis" }) } })
-const clients = {
+const clients: Readonly<Record<string, Layer.Layer<HttpClient.HttpClient>>> = {
   "UndiciTransport": transport,
   "ResilientHttpClient over it": Layer.provide(resilient, transport),
   "ResilientHttpClient over fetch": Layer.provide(resilient, FetchHttpClient.layer)
