@@ -2,17 +2,12 @@
  * A client under a policy: its options compiled, with the policies of its endpoints, over another client. A change of
  * the configuration compiles anew and keeps the parts that are the same.
  */
-import * as Deadline from "@holdfast/core/Deadline"
-import { DeadlineExceeded, PolicyError } from "@holdfast/core/PolicyError"
-import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import type { PolicyError } from "@holdfast/core/PolicyError"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
-import * as Random from "effect/Random"
 import { defaultName as defaultDeadlineHeader } from "../../DeadlineHeader.ts"
 import type * as HttpPolicy from "../../HttpPolicy.ts"
 import { headerName } from "../argument.ts"
@@ -61,6 +56,7 @@ export const compileClient = (
     const kept = new KeptParts(previous?.kept)
     const common: Common = {
       kept,
+      pauses,
       attemptHeader: nameOf("attemptHeader", options.attemptHeader, "previous-attempts"),
       deadlineHeader: nameOf("deadlineHeader", options.deadlineHeader, defaultDeadlineHeader)
     }
@@ -83,14 +79,8 @@ export const compileClient = (
     const run: Run = <E>(request: Request, own: Own<E>) =>
       Effect.withFiber((fiber): Effect.Effect<Response, E | Failure> => {
         const policy = policyOf(request)
-        const { rules } = policy
         const origin = originOf(request.url)
-        if (!pauses.isEmpty) {
-          const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-          const wait = pauses.left(origin, now, rules.longestPause)
-          if (wait > 0) return later(wait, rules.total, fiber, run(request, own), (error) => own(error, request))
-        }
-        const call = new HttpCall(inner, rules, pauses, origin, fiber, request)
+        const call = new HttpCall(inner, policy.rules, pauses, origin, fiber, request)
         return Effect.matchEffect(Effect.onExitPrimitive(policy.run(call, origin), (exit) => call.close(exit)), {
           onSuccess: handedOver,
           onFailure: (failure): Effect.Effect<Response, E | Failure> =>
@@ -121,28 +111,6 @@ const located = (at: string, defect: unknown): unknown =>
   defect instanceof RangeError && !defect.message.startsWith(where)
     ? new RangeError(`${at}: ${defect.message}`, { cause: defect })
     : defect
-
-/**
- * Begins a call after the pause that its origin has asked for, and up to a tenth later by chance, or fails at once if
- * its total leaves no time for it.
- */
-const later = <E>(
-  pause: number,
-  total: number | undefined,
-  fiber: Fiber.Fiber<unknown, unknown>,
-  call: Effect.Effect<Response, E | Failure>,
-  own: (error: PolicyError) => E
-): Effect.Effect<Response, E | Failure> => {
-  const wait = Math.ceil(pause * (1 + fiber.getRef(Random.Random).nextDoubleUnsafe() / 10))
-  const delayed = Effect.andThen(Effect.sleep(wait), call)
-  // A deadline from outside ends the wait by itself.
-  if (total === undefined) return delayed
-  const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-  const deadline = Math.min(fiber.getRef(Deadline.Deadline), now + total)
-  if (now + wait < deadline) return Effect.provideService(delayed, Deadline.Deadline, deadline)
-  const left = Duration.millis(Math.max(0, deadline - now))
-  return Effect.fail(own(new PolicyError({ reason: new DeadlineExceeded({ deadline: left, phase: "queue" }) })))
-}
 
 /** Sends with a request the secrets that are for its origin. A redirect comes through here once more. */
 const keepSecrets = (secrets: Secrets, run: Run): Run => (request, own) =>

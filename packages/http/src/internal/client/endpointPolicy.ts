@@ -21,6 +21,7 @@ import type { BodyResponse } from "../call/bodyResponse.ts"
 import type { HttpCall, Rules } from "../call/httpCall.ts"
 import { ByOrigin, OriginBudgets } from "./budgets.ts"
 import type { KeptParts } from "./keptParts.ts"
+import { limited, type OriginPauses } from "./pauses.ts"
 
 type Breaker = CircuitBreaker.CircuitBreaker<HttpFailure.HttpFailure>
 
@@ -89,6 +90,7 @@ export interface Common {
   readonly attemptHeader: string | undefined
   readonly deadlineHeader: string | undefined
   readonly kept: KeptParts
+  readonly pauses: OriginPauses
 }
 
 /**
@@ -124,13 +126,16 @@ export const compile = (
       attemptHeader: common.attemptHeader,
       deadlineHeader: common.deadlineHeader
     }
+    const rateLimit = rules.longestPause === 0
+      ? stateful.rateLimit
+      : yield* limited(stateful.rateLimit, common.pauses, rules.longestPause, total)
     const decide = (failure: AttemptFailure) => HttpPolicy.decide(failure.attempt, parts)
     const make: Make = (budget) => {
       const options = {
         name,
         deadline: total,
         bulkhead: stateful.bulkhead,
-        rateLimit: stateful.rateLimit,
+        rateLimit,
         circuitBreaker: stateful.circuitBreaker,
         attemptTimeout: attempt,
         retry: {

@@ -1,7 +1,18 @@
 /**
- * Until when each origin has asked not to be called: one server's "later" holds for every call to it, and not for the
- * one that was told.
+ * Until when each origin has asked not to be called. One server's "later" holds for every call to it, not only for the
+ * call that was told.
+ *
+ * A pause is a rate limit that the server sets, and a policy drives it as its rate limit: behind the bulkhead, so that no
+ * more calls wait for its end than the bulkhead lets in and queues, and before the first attempt, so that no attempt's
+ * clock runs meanwhile.
  */
+import * as Deadline from "@holdfast/core/Deadline"
+import { DeadlineExceeded, PolicyError } from "@holdfast/core/PolicyError"
+import * as RateLimit from "@holdfast/core/RateLimit"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
 
 interface Pause {
   readonly from: number
@@ -37,3 +48,53 @@ export class OriginPauses {
     return this.pauses.size === 0
   }
 }
+
+/**
+ * A rate limit that lets a call to an origin in when no pause of up to `longest` is left, and `limit` does. The wait is up
+ * to a tenth longer by chance, so that not all calls return in the same instant. Where the call's `total` ends first, the
+ * call fails at once.
+ */
+export const limited = (
+  limit: RateLimit.RateLimit | undefined,
+  pauses: OriginPauses,
+  longest: number,
+  total: number | undefined
+): Effect.Effect<RateLimit.RateLimit> =>
+  Effect.map(limit === undefined ? unused : Effect.succeed(limit), (base) => {
+    const inner = limit?.machine
+    const machine: Pick<RateLimit.RateLimit["machine"], "admit" | "tryAdmit"> = {
+      tryAdmit: (key, now) =>
+        (pauses.isEmpty || pauses.left(key, now, longest) === 0) && (inner === undefined || inner.tryAdmit(key, now)),
+      // What waits for a limit fails with its error; what waits for a pause, with that of the deadline.
+      admit: (key) =>
+        Effect.andThen(
+          paused(pauses, key, longest, total) as Effect.Effect<void>,
+          inner === undefined ? Effect.void : inner.admit(key)
+        )
+    }
+    // The policies of the core ask no more of it.
+    return { ...base, machine: machine as RateLimit.RateLimit["machine"] }
+  })
+
+/** Something to be a rate limit with, where none is configured. It is never asked. */
+const unused = RateLimit.make({ limit: 1, window: "1 second" })
+
+const paused = (
+  pauses: OriginPauses,
+  origin: string | undefined,
+  longest: number,
+  total: number | undefined
+): Effect.Effect<void, PolicyError<DeadlineExceeded>> =>
+  Effect.withFiber((fiber) => {
+    const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    const left = pauses.left(origin, now, longest)
+    if (left === 0) return Effect.void
+    const wait = Math.ceil(left * (1 + fiber.getRef(Random.Random).nextDoubleUnsafe() / 10))
+    // A deadline from outside ends the wait by itself.
+    if (total !== undefined && now + wait >= fiber.getRef(Deadline.Deadline)) {
+      const deadline = Duration.millis(Math.max(0, fiber.getRef(Deadline.Deadline) - now))
+      return Effect.fail(new PolicyError({ reason: new DeadlineExceeded({ deadline, phase: "queue" }) }))
+    }
+    // Another pause may have begun by then.
+    return Effect.andThen(Effect.sleep(wait), paused(pauses, origin, longest, total))
+  })
