@@ -242,12 +242,16 @@ export const refusal = (
   request: HttpClientRequest.HttpClientRequest,
   options: Pick<Parts, "idempotent">
 ): string | undefined => {
-  if (repeatableMethods.has(request.method) || "idempotency-key" in request.headers) return undefined
+  if (repeatableMethods.has(request.method) || isKeyed(request)) return undefined
   const { idempotent } = options
   return idempotent === true || (typeof idempotent === "function" && idempotent(request))
     ? undefined
     : `${request.method} without an Idempotency-Key may have been carried out`
 }
+
+/** Whether a request has an `Idempotency-Key`: a blank one, such as of a variable that is not set, counts as none. */
+export const isKeyed = ({ headers }: HttpClientRequest.HttpClientRequest): boolean =>
+  (headers["idempotency-key"] ?? "").trim() !== ""
 
 /**
  * Whether a response is one to try again after.

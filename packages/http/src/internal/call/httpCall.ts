@@ -20,8 +20,8 @@ import type { OriginPauses } from "../client/pauses.ts"
 import { AttemptFailure } from "./attemptFailure.ts"
 import { type BodyResponse, contentLength, highWater } from "./bodyResponse.ts"
 import { DeadlineResponse } from "./deadlineResponse.ts"
-import { Resends } from "./span.ts"
 import { StreamResponse } from "./streamResponse.ts"
+import * as Telemetry from "./telemetry.ts"
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 type Request = HttpClientRequest.HttpClientRequest
@@ -37,6 +37,8 @@ export interface Rules {
   readonly isHedged: boolean
   readonly attemptHeader: string | undefined
   readonly deadlineHeader: string | undefined
+  /** The template of the paths that the endpoint is for. */
+  readonly template: string | undefined
 }
 
 /** One request of the caller, with all its attempts. */
@@ -122,11 +124,24 @@ export class HttpCall {
   /** `endsAt` is when the attempt must have ended, its body included, in milliseconds since the epoch. */
   private send(fiber: AnyFiber, endsAt: number): Effect.Effect<BodyResponse, AttemptFailure> {
     const resends = this.sends++
-    const sending = this.inner.execute(this.headed(fiber, resends))
-    return Effect.matchEffect(resends === 0 ? sending : Effect.provideService(sending, Resends, resends), {
-      onSuccess: (response) => this.received(fiber, StreamResponse.wrap(response), endsAt),
-      onFailure: (error) => Effect.fail(AttemptFailure.lost(this, error))
+    const { template } = this.rules
+    const startedAt = this.now()
+    const sending = Telemetry.sent(fiber, resends, template, this.inner.execute(this.headed(fiber, resends)))
+    return Effect.matchEffect(sending, {
+      onSuccess: (response) => {
+        this.record(response.status, startedAt)
+        return this.received(fiber, StreamResponse.wrap(response), endsAt)
+      },
+      onFailure: (error) => {
+        const failure = AttemptFailure.lost(this, error)
+        this.record(failure.reason._tag, startedAt)
+        return Effect.fail(failure)
+      }
     })
+  }
+
+  private record(outcome: number | string, startedAt: number): void {
+    Telemetry.record(this.fiber, this.request, this.origin, this.rules.template, outcome, this.now() - startedAt)
   }
 
   /** The request, with what each attempt says of itself. */

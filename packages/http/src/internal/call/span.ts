@@ -3,7 +3,6 @@
  * Effect's own clients apply.
  */
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -23,11 +22,6 @@ type Request = HttpClientRequest.HttpClientRequest
 type Response = HttpClientResponse.HttpClientResponse
 type Failure = HttpClientError.HttpClientError
 
-/** How often the request was sent before: what a policy tells the transport below it. */
-export const Resends: Context.Reference<number> = Context.Reference<number>("@holdfast/http/Resends", {
-  defaultValue: () => 0
-})
-
 export const isTraced = (fiber: Fiber.Fiber<unknown, unknown>, request: Request): boolean =>
   !fiber.getRef(Tracer.DisablePropagation) && !fiber.getRef(HttpClient.TracerDisabledWhen)(request)
 
@@ -41,8 +35,6 @@ export const traced = (
     const names = fiber.getRef(Headers.CurrentRedactedNames)
     const filter = fiber.getRef(HttpClient.TracerHeaderFilter)
     span.attribute("http.request.method", request.method)
-    const resends = fiber.getRef(Resends)
-    if (resends > 0) span.attribute("http.request.resend_count", resends)
     addTarget(span, target, fiber, request)
     addHeaders(span, "request", request.headers, filter, names)
     const headers = fiber.getRef(HttpClient.TracerPropagationEnabled)

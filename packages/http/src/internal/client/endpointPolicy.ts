@@ -19,6 +19,7 @@ import { positiveMillis } from "../argument.ts"
 import { AttemptFailure } from "../call/attemptFailure.ts"
 import type { BodyResponse } from "../call/bodyResponse.ts"
 import type { HttpCall, Rules } from "../call/httpCall.ts"
+import { templateOf } from "../call/telemetry.ts"
 import { ByOrigin, OriginBudgets } from "./budgets.ts"
 import type { KeptParts } from "./keptParts.ts"
 import { limited, type OriginPauses } from "./pauses.ts"
@@ -100,7 +101,7 @@ export interface Common {
 export const compile = (
   where: string,
   name: string,
-  own: HttpPolicy.Parts,
+  own: HttpPolicy.Parts & Pick<HttpPolicy.Endpoint, "path">,
   common: Common,
   client?: EndpointPolicy
 ): Effect.Effect<EndpointPolicy> =>
@@ -124,7 +125,8 @@ export const compile = (
       longestPause: retry.times === 0 ? 0 : mode === "wait" ? Infinity : max,
       isHedged: hedge !== undefined,
       attemptHeader: common.attemptHeader,
-      deadlineHeader: common.deadlineHeader
+      deadlineHeader: common.deadlineHeader,
+      template: templateOf(own.path)
     }
     const rateLimit = rules.longestPause === 0
       ? stateful.rateLimit

@@ -7,7 +7,7 @@ import * as Headers from "effect/http/Headers"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Redacted from "effect/Redacted"
-import type * as HttpPolicy from "../../HttpPolicy.ts"
+import * as HttpPolicy from "../../HttpPolicy.ts"
 import { headerName, headerValue } from "../argument.ts"
 import { isAbsolute } from "./origin.ts"
 import { Secrets } from "./secrets.ts"
@@ -74,4 +74,4 @@ export const prepare = (
 }
 
 const needsKey = (request: Request): boolean =>
-  (request.method === "POST" || request.method === "PATCH") && !("idempotency-key" in request.headers)
+  (request.method === "POST" || request.method === "PATCH") && !HttpPolicy.isKeyed(request)

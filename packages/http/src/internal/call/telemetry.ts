@@ -1,0 +1,102 @@
+/**
+ * What a policy tells of each request that it sends, whatever client sends it, in the words of OpenTelemetry's semantic
+ * conventions for HTTP clients: the metric `http.client.request.duration`, and the attributes of the client's span that
+ * only the policy knows.
+ */
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import { all as allMethods } from "effect/http/HttpMethod"
+import * as Metric from "effect/Metric"
+import * as Tracer from "effect/Tracer"
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+/** The buckets that the conventions advise, in seconds. */
+const boundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+
+const series = new Map<string, Metric.Histogram<number>>()
+
+/** How many sets of attributes are told apart, as OpenTelemetry's SDKs bound them; the others are one more. */
+const maxSeries = 2_000
+
+const methods: ReadonlySet<string> = new Set(allMethods)
+
+/**
+ * Records how long a request took, from the start of its attempt to the head of the response or its failure. `outcome` is
+ * the status, or the tag of the reason for which no response came.
+ */
+export const record = (
+  fiber: AnyFiber,
+  request: HttpClientRequest.HttpClientRequest,
+  origin: string | undefined,
+  template: string | undefined,
+  outcome: number | string,
+  millis: number
+): void => {
+  const key = `${request.method} ${outcome} ${origin} ${template ?? ""}`
+  const histogram = series.get(key) ?? learn(key, request.method, origin, template, outcome)
+  histogram.updateUnsafe(millis / 1000, fiber.context)
+}
+
+const learn = (
+  key: string,
+  method: string,
+  origin: string | undefined,
+  template: string | undefined,
+  outcome: number | string
+): Metric.Histogram<number> => {
+  if (series.size >= maxSeries) return overflow
+  const histogram = durations({
+    "http.request.method": methods.has(method) ? method : "_OTHER",
+    ...(origin !== undefined && addressOf(new URL(origin))),
+    ...(template !== undefined && { "url.template": template }),
+    ...(typeof outcome === "number" && { "http.response.status_code": String(outcome) }),
+    ...((typeof outcome === "string" || outcome >= 400) && { "error.type": String(outcome) })
+  })
+  series.set(key, histogram)
+  return histogram
+}
+
+const addressOf = ({ hostname, port, protocol }: URL) => ({
+  "server.address": hostname.replace(/^\[|\]$/g, ""),
+  "server.port": port === "" ? (protocol === "https:" ? "443" : "80") : port,
+  "url.scheme": protocol.slice(0, -1)
+})
+
+const durations = (attributes: Readonly<Record<string, string>>): Metric.Histogram<number> =>
+  Metric.histogram("http.client.request.duration", {
+    description: "Duration of HTTP client requests",
+    attributes: { unit: "s", ...attributes },
+    boundaries
+  })
+
+const overflow = durations({ "otel.metric.overflow": "true" })
+
+/** The template of an endpoint's path, as the conventions write it: `/v1/charges/{id}` for `/v1/charges/:id`. */
+export const templateOf = (path: string | undefined): string | undefined =>
+  path?.replace(/:([\p{ID_Start}_$][\p{ID_Continue}$]*)(?:\([^)]*\))?/gu, "{$1}")
+
+/** Sends a request, and gives the span that its client opens the attributes that the client does not know. */
+export const sent = <A, E, R>(
+  fiber: AnyFiber,
+  resends: number,
+  template: string | undefined,
+  sending: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  if (resends === 0 && template === undefined) return sending
+  const tracer = fiber.getRef(Tracer.Tracer)
+  let isOpen = false
+  const own = Tracer.make({
+    span: (options) => {
+      const span = tracer.span(options)
+      if (options.kind !== "client" || isOpen) return span
+      isOpen = true
+      if (resends > 0) span.attribute("http.request.resend_count", resends)
+      if (template !== undefined) span.attribute("url.template", template)
+      return span
+    },
+    ...(tracer.context !== undefined && { context: tracer.context.bind(tracer) })
+  })
+  return Effect.provideService(sending, Tracer.Tracer, own)
+}
