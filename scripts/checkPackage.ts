@@ -54,7 +54,11 @@ const unpack = (name: string): ReadonlyArray<string> => {
     if (!dependency.startsWith("@holdfast/")) link(dependency, workspace)
     else if (dependencies[dependency] !== `^${version}`) throw new Error(`${name}: ${dependency} is not ^${version}`)
   }
-  return globSync("**/*.js", { cwd: join(home, "dist"), exclude: ["internal/**", "**/internal/**", "bin.js"] }).map(
+  // The CLI is a program: what others can use of it is in its index.
+  return globSync(name === "cli" ? "index.js" : "**/*.js", {
+    cwd: join(home, "dist"),
+    exclude: ["internal/**", "**/internal/**", "bin.js"]
+  }).map(
     (file) => {
       const entry = file.replace(/(^|\/)index\.js$|\.js$/, "")
       return entry === "" ? `@holdfast/${name}` : `@holdfast/${name}/${entry}`

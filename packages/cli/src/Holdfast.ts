@@ -10,6 +10,8 @@ import * as CliError from "effect/cli/CliError"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
+import type * as HelpDoc from "effect/cli/HelpDoc"
+import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -22,15 +24,17 @@ import * as CheckCommand from "./commands/CheckCommand.ts"
 import * as DemoCommand from "./commands/DemoCommand.ts"
 import * as DoctorCommand from "./commands/DoctorCommand.ts"
 import * as SimulateCommand from "./commands/SimulateCommand.ts"
-import { paragraph } from "./terminal/paragraph.ts"
+import { paragraph, wrapped } from "./terminal/paragraph.ts"
 
 export const command = Command.make("holdfast").pipe(
   Command.withDescription(paragraph(
-    "Calls that survive timeouts, dropped connections, rate limits and outages, for Effect.",
+    "Policies for Effect programs: calls survive timeouts, dropped connections,",
+    "rate limits and outages.",
     "",
-    "Start with `holdfast demo`: it needs no key and no network.",
+    "Start with `holdfast demo`. It needs no key and no network.",
     "",
-    "Exit codes: 0 done, 1 it did not work, 2 wrong usage or configuration, 130 or 143 interrupted."
+    "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 or 143",
+    "interrupted."
   )),
   Command.withSubcommands([
     DemoCommand.command,
@@ -41,23 +45,52 @@ export const command = Command.make("holdfast").pipe(
   ]),
   Command.withExamples([
     { command: "holdfast demo", description: "See a chain of providers at work while its cloud fails" },
-    { command: "holdfast doctor", description: "See who would answer you, and why not the others" },
+    { command: "holdfast doctor", description: "See which provider would answer, and why not the others" },
     { command: "holdfast chat \"Why is the sky blue?\"", description: "Ask your own providers, Ollama last" },
     { command: "holdfast check policy.yaml", description: "Read what a policy means" },
     { command: "holdfast simulate policy.yaml", description: "See what it does in an outage" },
-    { command: "holdfast chat --help", description: "Read which environment variables say who is asked" }
+    { command: "holdfast chat --help", description: "Read which environment variables choose the providers" }
   ])
 )
 
-/** Says what is wrong in one line on stderr, and keeps help for those who ask for it. */
+/** A message with what was meant: Effect writes "Did you mean this?" and the name on lines of their own. */
+const inOneLine = (message: string): string =>
+  message.split("\n").map((line) => line.trim()).filter((line) => line !== "").join(" ").replace(
+    " Did you mean",
+    ". Did you mean"
+  )
+
+/** Help for the width of a terminal: descriptions go on below where they began. */
+const help = ({ globalFlags = [], ...doc }: HelpDoc.HelpDoc, colors: boolean): string => {
+  const formatted = CliOutput.defaultFormatter({ colors }).formatHelpDoc({
+    ...doc,
+    // Their choices are in their descriptions.
+    globalFlags: globalFlags.map((flag) => flag.type.includes("|") ? { ...flag, type: "choice" } : flag)
+  })
+  return formatted.split("\n").flatMap((line) => {
+    const [, left, right] = /^(\s+\S.*?\s{2,})(\S.*)$/u.exec(line) ?? []
+    return left === undefined || right === undefined ? [line] : wrapped(right, 80, left)
+  }).join("\n")
+}
+
+/** Reports wrong usage in one line on stderr, and keeps help for those who ask for it. */
 const presenter: CliOutput.Presenter = {
-  present: (event) =>
-    event._tag === "InvalidInvocation"
-      ? Console.error(
-        `holdfast: ${event.errors.map((error) => error.message.split("\n", 1)[0]).join("; ")} ` +
-          `(see ${event.commandPath.join(" ")} --help)`
-      )
-      : CliOutput.defaultPresenter.present(event)
+  present: (event) => {
+    switch (event._tag) {
+      case "InvalidInvocation":
+        return Console.error(
+          `holdfast: ${event.errors.map(({ message }) => inOneLine(message)).join("; ")} ` +
+            `(see ${event.commandPath.join(" ")} --help)`
+        )
+      case "Help":
+        return Effect.flatMap(
+          TerminalCapabilities.TerminalCapabilities,
+          ({ canColor }) => Console.log(help(event.helpDoc, canColor))
+        )
+      case "Version":
+        return CliOutput.defaultPresenter.present(event)
+    }
+  }
 }
 
 /** Flags that every command has. Logs are for those who ask for them, and go to stderr. */
@@ -70,6 +103,14 @@ const settings = Layer.mergeAll(
   Layer.succeed(Logger.LogToStderr, true)
 )
 
+const isBrokenPipe = (cause: Cause.Cause<unknown>): boolean => {
+  const error = Cause.squash(cause)
+  const origin = Predicate.hasProperty(error, "reason") && Predicate.hasProperty(error.reason, "cause")
+    ? error.reason.cause
+    : error
+  return Predicate.hasProperty(origin, "code") && origin.code === "EPIPE"
+}
+
 /** Runs the program with the arguments of `Stdio`. */
 export const run = (version: string) =>
   Command.run(command, { version }).pipe(
@@ -78,6 +119,8 @@ export const run = (version: string) =>
         ? Object.assign(error, { [Runtime.errorExitCode]: 2 })
         : error
     ),
+    // The reader of a pipe has left: the work is done as far as anyone looks.
+    Effect.catchCauseIf(isBrokenPipe, () => Effect.void),
     Effect.tapCause((cause) => {
       const error = Cause.squash(cause)
       return Cause.hasInterruptsOnly(cause) || !Runtime.getErrorReported(error)

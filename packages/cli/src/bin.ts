@@ -1,59 +1,14 @@
 #!/usr/bin/env node
-/**
- * The process around the program: what only a process has (signals, exit codes, a broken pipe) is here and nowhere else.
- */
-import * as NodeServices from "@effect/platform-node/NodeServices"
-import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
-import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Runtime from "effect/Runtime"
+/** Starts the program. `--version` is answered without loading it; the rest loads what it needs when it is asked for. */
 import { readFileSync } from "node:fs"
-import * as Holdfast from "./Holdfast.ts"
-import { Interruption } from "./terminal/Interruption.ts"
+import { enableCompileCache } from "node:module"
 
-const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }
 
-// The exit code of an interrupted program says by which signal, as a shell does: 128 and the signal's number.
-let terminated = false
-process.once("SIGTERM", () => {
-  terminated = true
-})
-
-// `holdfast demo | head` closes the pipe early. There is nobody left to write to, and nothing to complain about.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") {
-    process.exit(0)
-  }
-  throw error
-})
-
-// Ctrl-C ends what is guarded against it, if anything is, and the program otherwise.
-const guarded = Context.get(Context.empty(), Interruption)
-const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
-  let signalled = false
-  const interrupt = () => {
-    signalled = true
-    fiber.interruptUnsafe(fiber.id)
-  }
-  const onSigint = () => guarded.end === undefined ? interrupt() : guarded.end()
-  process.on("SIGINT", onSigint)
-  process.on("SIGTERM", interrupt)
-  fiber.addObserver((exit) => {
-    process.off("SIGINT", onSigint)
-    process.off("SIGTERM", interrupt)
-    teardown(exit, (code) => {
-      if (signalled || code !== 0) process.exit(code)
-    })
-  })
-})
-
-Holdfast.run(manifest.version).pipe(
-  Effect.provide(TerminalCapabilities.layer.pipe(Layer.provideMerge(NodeServices.layer))),
-  (program) =>
-    runMain(program, {
-      disableErrorReporting: true,
-      teardown: (exit, onExit) =>
-        Runtime.defaultTeardown(exit, (code) => onExit(code === 130 && terminated ? 143 : code))
-    })
-)
+if (process.argv.length === 3 && process.argv[2] === "--version") {
+  process.stdout.write(`holdfast v${version}\n`)
+} else {
+  enableCompileCache()
+  const { main } = await import("./process.ts")
+  main(version)
+}

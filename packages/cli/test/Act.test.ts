@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Act from "@holdfast/cli/demo/Act"
 import * as Effect from "effect/Effect"
+import * as Act from "../src/demo/Act.ts"
 
 const troubles = Act.all.flatMap(({ anthropic, name, openai }) => [
   { name: `${name}/openai`, trouble: openai },

@@ -1,9 +1,9 @@
 import Anthropic from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import * as Act from "@holdfast/cli/demo/Act"
-import * as AnthropicServer from "@holdfast/cli/demo/AnthropicServer"
-import * as Question from "@holdfast/cli/demo/Question"
 import * as Effect from "effect/Effect"
+import * as Act from "../src/demo/Act.ts"
+import * as AnthropicServer from "../src/demo/AnthropicServer.ts"
+import * as Question from "../src/demo/Question.ts"
 
 const question = Question.all[0]!
 const messages = [{ role: "user" as const, content: question.text }]

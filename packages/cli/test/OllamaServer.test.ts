@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as OllamaServer from "@holdfast/cli/demo/OllamaServer"
-import * as Question from "@holdfast/cli/demo/Question"
 import * as Effect from "effect/Effect"
 import type { ChatResponse, Message } from "ollama"
 import { Ollama } from "ollama"
+import * as OllamaServer from "../src/demo/OllamaServer.ts"
+import * as Question from "../src/demo/Question.ts"
 
 const question = Question.all[1]!
 const messages = [{ role: "user", content: question.text }]

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Act from "@holdfast/cli/demo/Act"
-import * as OpenAiServer from "@holdfast/cli/demo/OpenAiServer"
-import * as Question from "@holdfast/cli/demo/Question"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import OpenAI from "openai"
+import * as Act from "../src/demo/Act.ts"
+import * as OpenAiServer from "../src/demo/OpenAiServer.ts"
+import * as Question from "../src/demo/Question.ts"
 
 const question = Question.all[0]!
 const messages = [{ role: "user" as const, content: question.text }]

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as SampleTools from "@holdfast/cli/chat/SampleTools"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import * as SampleTools from "../src/chat/SampleTools.ts"
 
 const call = <Name extends SampleTools.Name>(
   name: Name,

@@ -1,13 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Act from "@holdfast/cli/demo/Act"
-import * as Demo from "@holdfast/cli/demo/Demo"
-import type { DemoEvent } from "@holdfast/cli/demo/DemoEvent"
-import * as Question from "@holdfast/cli/demo/Question"
-import * as Screen from "@holdfast/cli/demo/Screen"
-import * as Transcript from "@holdfast/cli/demo/Transcript"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { stripVTControlCharacters } from "node:util"
+import * as Act from "../src/demo/Act.ts"
+import * as Demo from "../src/demo/Demo.ts"
+import type { DemoEvent } from "../src/demo/DemoEvent.ts"
+import * as Question from "../src/demo/Question.ts"
+import * as Screen from "../src/demo/Screen.ts"
+import * as Transcript from "../src/demo/Transcript.ts"
+import { coloured, plain, type Style } from "../src/terminal/style.ts"
 
 /** A program whose first request of every question fails, and whose streams break off once. */
 const asker: Demo.Asker = {
@@ -43,7 +44,7 @@ const record = (asked: Demo.Asker = asker) =>
     Effect.map((events) => events.filter((event): event is DemoEvent => event._tag !== "Said"))
   )
 
-const transcript = (events: ReadonlyArray<DemoEvent>, style: Screen.Style): string => {
+const transcript = (events: ReadonlyArray<DemoEvent>, style: Style): string => {
   let state = Transcript.initial
   return events.flatMap((event) => {
     const [next, lines] = Transcript.step(state, event, style)
@@ -121,7 +122,7 @@ describe("Demo.run", () => {
 describe("Transcript", () => {
   it.live("tells the demo in plain lines", () =>
     Effect.gen(function*() {
-      const text = transcript(yield* record(), Screen.plain)
+      const text = transcript(yield* record(), plain)
       assert.notInclude(text, "\u001b")
       assert.include(text, "seed 3")
       assert.include(text, "Up to 2 retries.")
@@ -136,16 +137,16 @@ describe("Transcript", () => {
   it.live("says the same in colour", () =>
     Effect.gen(function*() {
       const events = yield* record()
-      const coloured = transcript(events, Screen.coloured)
-      assert.include(coloured, "\u001b[")
+      const painted = transcript(events, coloured)
+      assert.include(painted, "\u001b[")
       assert.strictEqual(
-        stripVTControlCharacters(coloured).replaceAll(/[ \n]+/gu, " "),
-        transcript(events, Screen.plain).replaceAll(/[ \n]+/gu, " ")
+        stripVTControlCharacters(painted).replaceAll(/[ \n]+/gu, " "),
+        transcript(events, plain).replaceAll(/[ \n]+/gu, " ")
       )
     }))
 
   it("keeps the waiting line within the columns of the terminal", () => {
-    const line = Screen.waiting({ question: "Why?", mode: "stream", said: "word ".repeat(100) }, 60, Screen.plain)
+    const line = Screen.waiting({ question: "Why?", mode: "stream", said: "word ".repeat(100) }, 60, plain)
     assert.isAtMost(line.length, 60)
     assert.isTrue(line.endsWith("word "))
   })

@@ -5,6 +5,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
+import type { names } from "./toolNames.ts"
 
 const Clock = Tool.make("clock", {
   description: "Tells the date and the time of day, now, in UTC",
@@ -27,8 +28,7 @@ const Dice = Tool.make("dice", {
   failureMode: "return"
 })
 
-/** The names by which they are asked for. */
-export const names = ["clock", "dice"] as const
+/** The names by which a person asks for them. */
 export type Name = (typeof names)[number]
 
 const tools = { clock: Clock, dice: Dice }

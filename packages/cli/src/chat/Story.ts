@@ -4,10 +4,8 @@ import type * as ChainEvent from "@holdfast/llm/ChainEvent"
 import * as ChatService from "@holdfast/llm/ChatService"
 import type * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"
-import * as Screen from "../demo/Screen.ts"
 import * as FailureWords from "../terminal/FailureWords.ts"
-
-const plural = (count: number, word: string) => `${count} ${word}${count === 1 ? "" : "s"}`
+import { plural, seconds } from "../terminal/style.ts"
 
 /** What went wrong on the way: the providers that failed or were left out, each with why, in order. */
 export class Detours {
@@ -46,7 +44,7 @@ export const line = (answer: ChatService.Answer, detours: Detours): string =>
     `${plural(answer.attempts.length, "attempt")}${detours.words.length === 0 ? "" : ` (${detours.words.join("; ")})`}`,
     answer.toolCalls.length === 0 ? undefined : plural(answer.toolCalls.length, "tool call"),
     tokens(answer),
-    Screen.seconds(Duration.toMillis(answer.duration)),
+    seconds(Duration.toMillis(answer.duration)),
     answer.finishReason === "stop" ? undefined : `ended by ${answer.finishReason}`,
     outcomes[answer.outcome]
   ].filter((words) => words !== undefined).join(", ")

@@ -1,26 +1,7 @@
 /** The flag `--config`: a file that describes the chain, below the environment. */
-import * as LlmConfig from "@holdfast/llm/LlmConfig"
 import * as Flag from "effect/cli/Flag"
-import * as Effect from "effect/Effect"
-import type * as FileSystem from "effect/FileSystem"
-import * as Option from "effect/Option"
-import * as Runtime from "effect/Runtime"
-import * as PolicyFile from "./PolicyFile.ts"
 
 export const flag = Flag.String("config").pipe(
-  Flag.withDescription("A YAML or JSON file that describes the chain; the environment counts before it"),
+  Flag.withDescription("A file that describes the chain; variables win"),
   Flag.optional
 )
-
-/** For those who ask by it, a file that is no chain is wrong configuration, as a wrong variable is. */
-const configured = (file: string) =>
-  Effect.mapError(
-    PolicyFile.chain(file, ""),
-    (error) => error._tag === "Refused" ? Object.assign(error, { [Runtime.errorExitCode]: 2 }) : error
-  )
-
-/** What the file says; without one it says nothing. */
-export const read = (
-  file: Option.Option<string>
-): Effect.Effect<LlmConfig.LlmConfig, PolicyFile.Unreadable | PolicyFile.Refused, FileSystem.FileSystem> =>
-  Option.match(file, { onNone: () => Effect.succeed({}), onSome: configured })

@@ -1,43 +1,8 @@
-/**
- * What a person sees of a demo: pure functions from its events to lines of text.
- *
- * A `Style` says how: `plain` puts no escape into any line, for files, pipes and `NO_COLOR`; `coloured` does.
- */
-import Table from "cli-table3"
-import { styleText } from "node:util"
+/** What a person sees of a demo: pure functions from its events to lines of text. */
 import { plot } from "simple-ascii-chart"
+import { columns } from "../terminal/paragraph.ts"
+import { plural, seconds, type Style } from "../terminal/style.ts"
 import type { ActEnded, ActStarted, AskEnded, AttemptEnded, DemoEnded, DemoStarted, Step, Tally } from "./DemoEvent.ts"
-
-/** What a piece of text is, for a style to show. */
-export type Role = "title" | "good" | "bad" | "warning" | "quiet" | "strong"
-
-export interface Style {
-  readonly colour: boolean
-  readonly paint: (role: Role, text: string) => string
-}
-
-/** No escapes. */
-export const plain: Style = { colour: false, paint: (_, text) => text }
-
-const formats = {
-  title: ["bold", "cyan"],
-  good: "green",
-  bad: "red",
-  warning: "yellow",
-  quiet: "dim",
-  strong: "bold"
-} as const
-
-/** Colours, whatever the environment says: whoever picks this style has asked it. */
-export const coloured: Style = {
-  colour: true,
-  paint: (role, text) => styleText(formats[role] as Parameters<typeof styleText>[0], text, { validateStream: false })
-}
-
-/** A time as a person reads it. */
-export const seconds = (millis: number): string => `${(millis / 1000).toFixed(millis < 9995 ? 2 : 1)} s`
-
-const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`
 
 const names: Readonly<Record<string, string>> = { openai: "OpenAI", anthropic: "Anthropic", ollama: "Ollama" }
 
@@ -132,8 +97,8 @@ export const answer = (
   const name = providerName(ask.provider)
   const why = ask.because ?? story(events, ask.provider)
   return [
-    `  ${verdictMark(ask, style)} ${ask.question.padEnd(38)}  ${style.paint("quiet", ask.mode.padEnd(6))}  ` +
-    `${style.paint(name === "OpenAI" ? "good" : "warning", name.padEnd(9))}  ` +
+    `  ${verdictMark(ask, style)} ${ask.question.padEnd(38)} ${style.paint("quiet", ask.mode.padEnd(6))} ` +
+    `${style.paint(name === "OpenAI" ? "good" : "warning", name.padEnd(9))} ` +
     `${plural(ask.requests, "request").padEnd(10)}  ${seconds(ask.millis).padStart(7)}`,
     ...(why === undefined ? [] : [`      ${style.paint("quiet", why)}`])
   ]
@@ -163,51 +128,29 @@ export const compared = (event: ActEnded, asks: ReadonlyArray<AskEnded>, style: 
 /** All acts, Holdfast beside plain `fetch`. */
 export const table = (acts: ReadonlyArray<ActEnded>, end: DemoEnded, style: Style): ReadonlyArray<string> => {
   const head = (text: string) => style.paint("strong", text)
-  const rows = new Table({
-    style: { head: [], border: [], compact: true },
-    colAligns: ["left", ...Array.from({ length: 8 }, () => "right" as const)],
-    chars: {
-      ...Object.fromEntries(
-        ["top", "bottom", "left", "right"].flatMap((side) => [side, `${side}-mid`, `${side}-left`, `${side}-right`])
-          .map((edge) => [edge, ""])
-      ),
-      "mid": "",
-      "mid-mid": "",
-      "middle": ""
-    }
-  })
-  const cells = (name: string, holdfast: Tally, fetch: Tally, paint: (text: string) => string) => {
-    const whole = (tally: Tally) =>
-      style.paint(tally.whole === tally.asked ? "good" : "bad", `${tally.whole} of ${tally.asked}`)
-    const worry = (count: number) => count === 0 ? style.paint("quiet", "0") : style.paint("bad", String(count))
-    return [
-      paint(name),
-      whole(holdfast),
-      String(holdfast.requests),
-      seconds(holdfast.millis),
-      whole(fetch),
-      worry(fetch.cut + fetch.wrong),
-      worry(fetch.failed),
-      String(fetch.requests),
-      seconds(fetch.millis)
-    ]
-  }
-  rows.push([
-    "",
-    { content: head("Holdfast"), colSpan: 3, hAlign: "center" },
-    { content: head("plain fetch"), colSpan: 5, hAlign: "center" }
+  const worry = (count: number) => count === 0 ? style.paint("quiet", "0") : style.paint("bad", String(count))
+  const whole = (tally: Tally) =>
+    style.paint(tally.whole === tally.asked ? "good" : "bad", `${tally.whole} of ${tally.asked}`)
+  const cells = (name: string, holdfast: Tally, fetch: Tally) => [
+    name,
+    whole(holdfast),
+    String(holdfast.requests),
+    seconds(holdfast.millis),
+    whole(fetch),
+    worry(fetch.cut + fetch.wrong),
+    worry(fetch.failed),
+    String(fetch.requests),
+    seconds(fetch.millis)
+  ]
+  const titles = ["", "whole", "sent", "time", "whole", "cut*", "failed", "sent", "time"]
+  const rows = columns([
+    titles.map((title) => style.paint("quiet", title)),
+    ...acts.map(({ act, fetch, holdfast }) => cells(act, holdfast, fetch)),
+    cells(head("all"), end.holdfast, end.fetch)
   ])
-  rows.push(
-    ["", "whole", "requests", "time", "whole", "cut*", "failed", "requests", "time"].map((text) =>
-      style.paint("quiet", text)
-    )
-  )
-  for (const act of acts) {
-    rows.push(cells(act.act, act.holdfast, act.fetch, (text) => text))
-  }
-  rows.push(cells("all", end.holdfast, end.fetch, head))
   return [
-    ...rows.toString().split("\n").map((line) => line.trimEnd()),
+    `${" ".repeat(24)}${head("Holdfast")}${" ".repeat(27)}${head("plain fetch")}`,
+    ...rows,
     style.paint("quiet", "  * cut short or wrong, and taken for the whole answer")
   ]
 }
@@ -238,8 +181,16 @@ export const chart = (asks: ReadonlyArray<AskEnded>, style: Style): ReadonlyArra
   ]
 }
 
+/** How a person starts the program: by its name where it is installed, by npm in the repository. */
+export type Program = "holdfast" | "npm run holdfast --"
+
+const columnsLeft = (rows: ReadonlyArray<readonly [string, string]>): ReadonlyArray<string> => {
+  const width = Math.max(...rows.map(([left]) => left.length))
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)
+}
+
 /** What to take from it, and where to read on. */
-export const ending = (end: DemoEnded, style: Style): ReadonlyArray<string> => {
+export const ending = (end: DemoEnded, style: Style, program: Program): ReadonlyArray<string> => {
   const verdict = end.ok
     ? style.paint("good", `Holdfast answered all ${end.holdfast.asked} questions to the letter`)
     : style.paint("bad", `Holdfast answered ${end.holdfast.whole} of ${end.holdfast.asked} questions to the letter`)
@@ -254,11 +205,12 @@ export const ending = (end: DemoEnded, style: Style): ReadonlyArray<string> => {
     "  And who is down must not be hammered: a retry has a count, a pause, an end.",
     "",
     style.paint("strong", "Read on"),
-    "  README.md                            how to put this around your own calls",
-    "  npm start -- --seed 7                other faults, just as repeatable",
-    "  npm start -- --json                  the same as data, one event a line",
-    "  npm run holdfast doctor              who would answer you, and why not the others",
-    "  npm run holdfast chat \"a question\"   the same chain, with your keys and your Ollama"
+    ...columnsLeft([
+      [`${program} demo --seed 7`, "other faults, as repeatable"],
+      [`${program} demo --json`, "the same as data, one event a line"],
+      [`${program} doctor`, "who would answer you, and why not the others"],
+      [`${program} chat "a question"`, "the same chain, with your own keys"]
+    ])
   ]
 }
 

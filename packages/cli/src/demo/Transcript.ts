@@ -2,9 +2,10 @@
  * Turns the events of a demo, one after the other, into the lines of its transcript.
  *
  * ```ts
- * const [next, lines] = Transcript.step(state, event, Screen.plain)
+ * const [next, lines] = Transcript.step(state, event, plain)
  * ```
  */
+import type { Style } from "../terminal/style.ts"
 import type { ActEnded, AskEnded, DemoEvent, Step } from "./DemoEvent.ts"
 import * as Screen from "./Screen.ts"
 
@@ -22,7 +23,8 @@ export const initial: State = { way: [], asks: [], acts: [] }
 export const step = (
   state: State,
   event: DemoEvent,
-  style: Screen.Style
+  style: Style,
+  program: Screen.Program = "holdfast"
 ): readonly [State, ReadonlyArray<string>] => {
   switch (event._tag) {
     case "DemoStarted":
@@ -53,7 +55,7 @@ export const step = (
         "",
         ...Screen.chart(state.asks, style),
         "",
-        ...Screen.ending(event, style)
+        ...Screen.ending(event, style, program)
       ]]
   }
 }

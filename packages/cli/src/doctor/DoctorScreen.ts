@@ -1,11 +1,9 @@
 /** What a person sees of a diagnosis: pure functions to lines of text. */
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
-import * as Screen from "../demo/Screen.ts"
 import { wrapped } from "../terminal/paragraph.ts"
+import type { Screen, Style } from "../terminal/style.ts"
 import type { Diagnosis, Network, ProviderDiagnosis } from "./Diagnosis.ts"
 import * as ModelList from "./ModelList.ts"
-
-type Style = Screen.Style
 
 const mark = ({ check, chosen }: ProviderDiagnosis, style: Style): string =>
   !chosen
@@ -24,7 +22,7 @@ const abilities = ({ capabilities, models, version }: ProviderDiagnosis): string
     ].filter((word) => word !== undefined)
   return [
     version === undefined ? undefined : `version ${version}`,
-    // Of a cloud nobody knows better: what its model lacks is found out when it is asked for it.
+    // A cloud does not say what its model can do; a request finds out.
     can.length === 0 ? undefined : `${version === undefined ? "taken to do" : "does"} ${can.join(", ")}`,
     capabilities?.contextWindow === undefined ? undefined : `a context of up to ${capabilities.contextWindow} tokens`,
     models === undefined || models.length === 0 ? undefined : `has ${ModelList.some(models)}`
@@ -44,13 +42,15 @@ const checkWords = ({ check }: ProviderDiagnosis): string => {
 const provider = (
   diagnosis: ProviderDiagnosis,
   place: string,
-  style: Style
+  { style, width }: Screen
 ): ReadonlyArray<string> => {
   const { because, chosen, location, model, provider } = diagnosis
   const name = model === undefined ? provider : `${provider}/${model}`
-  const head =
-    `  ${place} ${mark(diagnosis, style)} ${style.paint("strong", name.padEnd(30))} ${location.padEnd(5)}  ` +
-    `${because}`
+  const head = wrapped(
+    because,
+    width,
+    `  ${place} ${mark(diagnosis, style)} ${style.paint("strong", name.padEnd(24))} ${location.padEnd(5)}  `
+  )
   if (!chosen) {
     const { check } = diagnosis
     const there = check._tag === "Ready"
@@ -58,11 +58,11 @@ const provider = (
       : check._tag === "Failed"
       ? [`      ${style.paint("quiet", check.because)}`]
       : []
-    return [head, ...there, `      ${style.paint("quiet", diagnosis.advice ?? "")}`]
+    return [...head, ...there, `      ${style.paint("quiet", diagnosis.advice ?? "")}`]
   }
   const does = abilities(diagnosis)
   return [
-    head,
+    ...head,
     `      ${style.paint(diagnosis.check._tag === "Ready" ? "good" : "bad", checkWords(diagnosis))}`,
     ...(does === "" ? [] : [`      ${style.paint("quiet", does)}`])
   ]
@@ -80,25 +80,25 @@ const networkWords = (network: Network): string => {
 }
 
 const verdict = ({ order, providers, refused }: Diagnosis): string => {
-  if (refused !== undefined) return `Nobody is asked, because the settings cannot be used: ${refused}`
+  if (refused !== undefined) return `No provider is asked, because the settings are invalid: ${refused}`
   const [first, ...rest] = order
   if (first !== undefined) {
     return rest.length === 0
-      ? `A question goes to ${first}, and to nobody else.`
+      ? `A question goes to ${first} alone.`
       : `A question goes to ${first}; if that fails, to ${rest.join(", then to ")}.`
   }
   return providers.some(({ chosen }) => chosen)
-    ? "Nobody would answer a question now. Mend one of those above."
-    : "Nobody is asked. Do for one of those above what its last line says."
+    ? "No provider would answer a question now. Fix one of those above."
+    : "No provider is configured. For one of those above, do what its last line says."
 }
 
-const settings = ({ settings }: Diagnosis, style: Style): ReadonlyArray<string> => {
+const settings = ({ settings }: Diagnosis, { style, width }: Screen): ReadonlyArray<string> => {
   const missing = settings.filter(({ state }) => state === "not set").map(({ name }) => name)
   return [
     ...settings.filter(({ state }) => state !== "not set").map(({ name, state, value }) =>
       `  ${name.padEnd(24)} ${value ?? state}`
     ),
-    ...wrapped(`not set: ${missing.join(", ")}`, 90).map((line) => `  ${style.paint("quiet", line)}`)
+    ...wrapped(`not set: ${missing.join(", ")}`, width - 2).map((line) => `  ${style.paint("quiet", line)}`)
   ]
 }
 
@@ -120,7 +120,8 @@ const unsetWords = (unset: ReturnType<typeof unsetPresets>, style: Style): Reado
 }
 
 /** The whole report. */
-export const report = (diagnosis: Diagnosis, style: Style): ReadonlyArray<string> => {
+export const report = (diagnosis: Diagnosis, screen: Screen): ReadonlyArray<string> => {
+  const { style } = screen
   const title = (text: string) => style.paint("title", text)
   const chosen = diagnosis.providers.filter(({ chosen }) => chosen)
   const unset = unsetPresets(diagnosis)
@@ -130,12 +131,12 @@ export const report = (diagnosis: Diagnosis, style: Style): ReadonlyArray<string
   return [
     ...(chosen.length === 0 ? [] : [
       title("Who is asked, in this order"),
-      ...chosen.flatMap((one, index) => provider(one, `${index + 1}`, style)),
+      ...chosen.flatMap((one, index) => provider(one, `${index + 1}`, screen)),
       ""
     ]),
     ...(left.length + unset.length === 0 ? [] : [
       title("Who is left out, and why"),
-      ...left.flatMap((one) => provider(one, " ", style)),
+      ...left.flatMap((one) => provider(one, " ", screen)),
       ...unsetWords(unset, style),
       ""
     ]),
@@ -143,7 +144,7 @@ export const report = (diagnosis: Diagnosis, style: Style): ReadonlyArray<string
     `  ${networkWords(diagnosis.network)}`,
     "",
     title("Settings"),
-    ...settings(diagnosis, style),
+    ...settings(diagnosis, screen),
     "",
     style.paint(diagnosis.usable ? "good" : "bad", verdict(diagnosis))
   ]

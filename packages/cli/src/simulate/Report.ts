@@ -1,7 +1,7 @@
 /**
  * A simulation as a page of HTML that needs nothing else: no script, no style sheet, no font and no image from anywhere.
  */
-import * as Screen from "../demo/Screen.ts"
+import { seconds } from "../terminal/style.ts"
 import type { Minute, Outcome, Scenario, Summary } from "./Simulation.ts"
 import * as SimulationScreen from "./SimulationScreen.ts"
 
@@ -107,7 +107,7 @@ export const html = (scenario: Scenario, entries: ReadonlyArray<Entry>): string 
     escape(SimulationScreen.scene(scenario))
   }. <span class="quiet">Seed ${scenario.seed}. The outage is shaded.</span></p>
 <table><thead><tr><th></th>${head}</tr></thead><tbody>${rows}</tbody></table>
-<p class="quiet">* attempts that reach it by calls; the waits are those of calls while it is down.</p>
+<p class="quiet">${escape(SimulationScreen.legend)}</p>
 ${
     chart(scenario, entries, {
       title: "Attempts a minute that reach the dependency",
@@ -127,7 +127,7 @@ ${
     chart(scenario, entries, {
       title: "How long a call takes, median",
       of: median,
-      label: (value) => Screen.seconds(value * 1_000)
+      label: (value) => seconds(value * 1_000)
     })
   }
 <h2>The policies</h2>

@@ -1,17 +1,14 @@
 /** What a person sees of a simulation in a terminal: pure functions to lines of text. */
-import Table from "cli-table3"
 import { plot } from "simple-ascii-chart"
-import * as Screen from "../demo/Screen.ts"
-import { wrapped } from "../terminal/paragraph.ts"
+import { columns as inColumns, wrapped } from "../terminal/paragraph.ts"
+import { type Screen, seconds, type Style } from "../terminal/style.ts"
 import type { Outcome, Scenario, Summary } from "./Simulation.ts"
-
-type Style = Screen.Style
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
 
 /** A time as a person reads it, of milliseconds. */
 export const time = (millis: number): string =>
-  Number.isNaN(millis) ? "-" : millis < 1_000 ? `${Math.round(millis)} ms` : Screen.seconds(millis)
+  Number.isNaN(millis) ? "-" : millis < 1_000 ? `${Math.round(millis)} ms` : seconds(millis)
 
 /** What happens in the scenario, in words. */
 export const scene = (scenario: Scenario): string =>
@@ -19,45 +16,36 @@ export const scene = (scenario: Scenario): string =>
   `${time(scenario.latency)} and is down from minute ${scenario.downFrom} to minute ${scenario.downTo}; ` +
   `down, it lets ${Math.round(scenario.hang * 100)} % of what reaches it hang, and fails the rest after a second`
 
-export const header = (scenario: Scenario, style: Style): ReadonlyArray<string> => [
+export const header = (scenario: Scenario, { style, width }: Screen): ReadonlyArray<string> => [
   `${style.paint("title", "Holdfast simulation")}  ${style.paint("quiet", `seed ${scenario.seed}`)}`,
-  ...wrapped(`${scene(scenario)}.`, 92)
+  ...wrapped(`${scene(scenario)}.`, width)
 ]
 
 /** A column of the table: its title, and what it says of a policy. */
 export const columns: ReadonlyArray<readonly [title: string, cell: (summary: Summary) => string]> = [
   ["succeed", ({ succeeded }) => percent(succeeded)],
-  ["when it is up", ({ succeededOutside }) => percent(succeededOutside)],
-  ["load when down*", ({ amplification }) => `${amplification.toFixed(2)} x`],
-  ["most at once", ({ peak }) => String(peak)],
-  ["wait, median", ({ median }) => time(median)],
-  ["wait, p99", ({ p99 }) => time(p99)]
+  ["while up", ({ succeededOutside }) => percent(succeededOutside)],
+  ["load*", ({ amplification }) => `${amplification.toFixed(2)} x`],
+  ["at once", ({ peak }) => String(peak)],
+  ["median", ({ median }) => time(median)],
+  ["p99", ({ p99 }) => time(p99)]
 ]
+
+/** What the columns mean. */
+export const legend =
+  "* attempts that reach the dependency for each call while it is down. \"at once\": the most attempts that " +
+  "ran together. Median and p99: how long calls took while it was down."
 
 /** The policies beside each other. */
 export const table = (summaries: ReadonlyArray<Summary>, style: Style): ReadonlyArray<string> => {
-  const rows = new Table({
-    style: { "head": [], "border": [], "compact": true, "padding-left": 1 },
-    colAligns: ["left", ...columns.map(() => "right" as const)],
-    chars: Object.fromEntries(
-      [
-        ...["top", "bottom", "left", "right"].flatMap((side) => [side, `${side}-mid`, `${side}-left`, `${side}-right`]),
-        "mid",
-        "mid-mid",
-        "left-mid",
-        "right-mid",
-        "middle"
-      ].map((edge) => [edge, ""])
-    )
-  })
-  rows.push(["", ...columns.map(([title]) => style.paint("quiet", title))])
-  for (const summary of summaries) {
-    rows.push([style.paint("strong", summary.name), ...columns.map(([, cell]) => cell(summary))])
-  }
+  const rows = inColumns([
+    ["", ...columns.map(([title]) => style.paint("quiet", title))],
+    ...summaries.map((summary) => [style.paint("strong", summary.name), ...columns.map(([, cell]) => cell(summary))])
+  ])
   const unended = summaries.filter(({ unended }) => unended > 0)
   return [
-    ...rows.toString().split("\n").map((line) => line.trimEnd()),
-    style.paint("quiet", "  * attempts that reach it by calls; the waits are those of calls while it is down"),
+    ...rows,
+    style.paint("quiet", `  ${legend}`),
     ...unended.map(({ name, unended }) =>
       style.paint(
         "bad",

@@ -1,10 +1,10 @@
 /** A chain in a file: what `check` says of it, and what `doctor` and `chat` make of it. */
 import { assert, describe, it } from "@effect/vitest"
-import * as OllamaServer from "@holdfast/cli/demo/OllamaServer"
 import * as Effect from "effect/Effect"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as OllamaServer from "../../src/demo/OllamaServer.ts"
 import * as Holdfast from "./holdfast.ts"
 
 const fileOf = (text: string) =>
@@ -70,7 +70,7 @@ describe("a chain in a file", { timeout: 60_000 }, () => {
         assert.deepStrictEqual([code, stdout], [2, ""])
         assert.match(
           stderr,
-          /^holdfast: [^\n]*is no chain that can be: llm\.http\.timeuot: nothing has this key[^\n]*\n$/u
+          /^holdfast: [^\n]*is not a valid chain: llm\.http\.timeuot: nothing has this key[^\n]*\n$/u
         )
       }
       const meant = yield* fileOf("llm: { http: { timeout: -1 }, provider_priority: [nobody] }")

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Act from "@holdfast/cli/demo/Act"
-import * as OllamaServer from "@holdfast/cli/demo/OllamaServer"
-import * as OpenAiServer from "@holdfast/cli/demo/OpenAiServer"
-import * as Question from "@holdfast/cli/demo/Question"
 import * as Effect from "effect/Effect"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Act from "../../src/demo/Act.ts"
+import * as OllamaServer from "../../src/demo/OllamaServer.ts"
+import * as OpenAiServer from "../../src/demo/OpenAiServer.ts"
+import * as Question from "../../src/demo/Question.ts"
 import * as Holdfast from "./holdfast.ts"
 
 const question = Question.all[0]!
@@ -96,12 +96,12 @@ describe("holdfast chat", { timeout: 60_000 }, () => {
       }
     }))
 
-  it.live("says what to set when there is nobody to ask", () =>
+  it.live("says what to set when there is no provider to ask", () =>
     Effect.gen(function*() {
       const ended = yield* Holdfast.run(["chat", question.text])
       assert.deepStrictEqual([ended.code, ended.stdout], [2, ""])
       isOneLine(ended.stderr)
-      assert.match(ended.stderr, /there is nobody to ask: set OPENAI_API_KEY, .* OLLAMA_HOST .*`holdfast doctor` says/u)
+      assert.match(ended.stderr, /no provider to ask: set OPENAI_API_KEY, .* OLLAMA_HOST .*`holdfast doctor` says/u)
 
       const blank = yield* Holdfast.run(["chat", question.text], { OPENAI_API_KEY: " " })
       isOneLine(blank.stderr)
@@ -154,7 +154,7 @@ describe("holdfast --help", { timeout: 60_000 }, () => {
           "--system",
           "--tool",
           "--json",
-          "ctrl-C ends an answer",
+          "ctrl-C ends",
           "OPENAI_API_KEY",
           "OPENAI_BASE_URL",
           "OPENAI_MODEL",

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { DemoEvent } from "@holdfast/cli/demo/DemoEvent"
 import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
+import type { DemoEvent } from "../../src/demo/DemoEvent.ts"
 import * as Holdfast from "./holdfast.ts"
 
 const parse = (stdout: string): ReadonlyArray<DemoEvent> =>

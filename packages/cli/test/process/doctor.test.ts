@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Act from "@holdfast/cli/demo/Act"
-import * as AnthropicServer from "@holdfast/cli/demo/AnthropicServer"
-import * as LoopbackServer from "@holdfast/cli/demo/LoopbackServer"
-import * as OllamaServer from "@holdfast/cli/demo/OllamaServer"
-import * as OpenAiServer from "@holdfast/cli/demo/OpenAiServer"
-import type { Diagnosis } from "@holdfast/cli/doctor/Diagnosis"
 import * as Effect from "effect/Effect"
+import * as Act from "../../src/demo/Act.ts"
+import * as AnthropicServer from "../../src/demo/AnthropicServer.ts"
+import * as LoopbackServer from "../../src/demo/LoopbackServer.ts"
+import * as OllamaServer from "../../src/demo/OllamaServer.ts"
+import * as OpenAiServer from "../../src/demo/OpenAiServer.ts"
+import type { Diagnosis } from "../../src/doctor/Diagnosis.ts"
 import * as Holdfast from "./holdfast.ts"
 
 const key = "sk-secret-of-the-test"
@@ -120,14 +120,14 @@ describe("holdfast doctor", { timeout: 60_000 }, () => {
       )
     }))
 
-  it.live("says what to set when nobody is configured, and looks for Ollama all the same", () =>
+  it.live("says what to set when no provider is configured, and looks for Ollama all the same", () =>
     Effect.gen(function*() {
       const ended = yield* Holdfast.run(["doctor"], { OPENAI_API_KEY: " " })
       assert.deepStrictEqual([ended.code, ended.stderr], [2, ""])
       assert.match(ended.stdout, /openai .*OPENAI_API_KEY is blank\n +Set OPENAI_API_KEY/u)
       assert.match(ended.stdout, /anthropic .*neither ANTHROPIC_API_KEY nor [^]*Set ANTHROPIC_API_KEY/u)
       assert.match(ended.stdout, /ollama\S* +local +neither OLLAMA_MODEL [^]*Set OLLAMA_MODEL/u)
-      assert.match(ended.stdout, /Nobody is asked/u)
+      assert.match(ended.stdout, /No provider is configured/u)
 
       const { ollama, env } = yield* servers
       const { code, diagnosis } = yield* json({ ...env, PROVIDER_PRIORITY: "openai" })
@@ -157,7 +157,7 @@ describe("holdfast doctor", { timeout: 60_000 }, () => {
       assert.deepStrictEqual(yield* Effect.all([openai.requests, anthropic.requests]), before)
     }))
 
-  it.live("waits for nobody longer than it was told to", () =>
+  it.live("waits for no provider longer than it was told to", () =>
     Effect.gen(function*() {
       const { env } = yield* servers
       const silent = yield* LoopbackServer.make(() => Effect.never)
@@ -228,6 +228,6 @@ describe("holdfast doctor", { timeout: 60_000 }, () => {
 
       const ended = yield* Holdfast.run(["doctor"], { ...env, LLM_RETRY_ATTEMPTS: "many" })
       assert.strictEqual(ended.code, 2)
-      assert.match(ended.stdout, /Nobody is asked, because the settings cannot be used: LLM_RETRY_ATTEMPTS must be/u)
+      assert.match(ended.stdout, /No provider is asked, because the settings are invalid: LLM_RETRY_ATTEMPTS must be/u)
     }))
 })

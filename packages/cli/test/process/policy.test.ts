@@ -178,7 +178,7 @@ describe("holdfast simulate", { timeout: 60_000 }, () => {
         [["--down-from", "9", "--down-to", "3"], 2, /--down-from must be before --down-to/u],
         [["--minutes", "0"], 2, /--minutes must be from 1 to 1440/u],
         [["--hang", "2"], 2, /--hang must be a share/u],
-        [[join(path, "bad.yaml")], 1, /is no policy that can be: .*times.*\(see `holdfast check \S+\/bad\.yaml`\)/u],
+        [[join(path, "bad.yaml")], 1, /is not a valid policy: .*times.*\(see `holdfast check \S+\/bad\.yaml`\)/u],
         [
           [join(path, "app.yaml"), "--as", "http", "--at", "llm.http"],
           1,

@@ -1,5 +1,4 @@
 /** The results as a table for a terminal: a client a line, an act a block. */
-import Table from "cli-table3"
 import type { Result, Summary } from "./statistics.ts"
 
 export const columns = [
@@ -41,35 +40,10 @@ export const blocks = (
     rows: results.map(({ acts, client, whole }) => [client, ...cells([whole, ...acts][index]!)])
   }))
 
-const plain = {
-  chars: {
-    top: "",
-    "top-mid": "",
-    "top-left": "",
-    "top-right": "",
-    bottom: "",
-    "bottom-mid": "",
-    "bottom-left": "",
-    "bottom-right": "",
-    left: "",
-    "left-mid": "",
-    mid: "",
-    "mid-mid": "",
-    right: "",
-    "right-mid": "",
-    middle: " "
-  },
-  style: { head: [], border: [], "padding-left": 0, "padding-right": 1 }
-}
+const widths = [12, ...columns.map((column) => Math.max(8, column.length + 1))]
+
+const line = ([client = "", ...figures]: ReadonlyArray<string>): string =>
+  client.padEnd(widths[0]!) + figures.map((figure, index) => figure.padStart(widths[index + 1]!)).join("")
 
 export const table = (results: ReadonlyArray<Result>): string =>
-  blocks(results).map(({ act, rows }) => {
-    const table = new Table({
-      ...plain,
-      head: [act, ...columns],
-      colAligns: ["left", ...columns.map(() => "right" as const)],
-      colWidths: [13, ...columns.map((column) => Math.max(8, column.length + 2))]
-    })
-    table.push(...rows.map((row) => [...row]))
-    return table.toString().replaceAll(/ +$/gm, "")
-  }).join("\n\n")
+  blocks(results).map(({ act, rows }) => [[act, ...columns], ...rows].map(line).join("\n")).join("\n\n")

@@ -2,7 +2,8 @@
 import type * as LlmConfig from "@holdfast/llm/LlmConfig"
 import type * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as Duration from "effect/Duration"
-import type * as Screen from "../demo/Screen.ts"
+import { wrapped } from "../terminal/paragraph.ts"
+import type { Screen } from "../terminal/style.ts"
 import * as PolicyWords from "./PolicyWords.ts"
 
 type Treated = ProviderChain.Treated
@@ -16,14 +17,16 @@ const rest = ({ betweenChunks, cooldown, firstContent, policy: { attempts } }: T
   } to its ` +
   `first content, and ${within(betweenChunks)} between two pieces.`,
   Duration.isZero(cooldown)
-    ? "It is asked again at once when it had to be given up."
-    : `It is left alone for ${Duration.format(cooldown)} when it had to be given up.`
+    ? "After it fails for good it is asked again at once."
+    : `After it fails for good it is skipped for ${Duration.format(cooldown)}.`
 ]
 
-const treatment = (treated: Treated, place: string, style: Screen.Style): ReadonlyArray<string> => [
+const treatment = (treated: Treated, place: string, { style, width }: Screen): ReadonlyArray<string> => [
   "",
   `  ${place} ${style.paint("title", treated.provider)}  ${style.paint("quiet", treated.because)}`,
-  ...treated.policy.parts.map(({ part, text }) => `    ${style.paint("strong", part.padEnd(15))} ${text}`),
+  ...treated.policy.parts.flatMap(({ part, text }) =>
+    wrapped(text, width, `    ${style.paint("strong", part.padEnd(15))} `)
+  ),
   ...rest(treated).map((line) => `    ${line}`)
 ]
 
@@ -40,22 +43,23 @@ export const lines = (
   place: string,
   config: LlmConfig.LlmConfig,
   treated: ReadonlyArray<Treated>,
-  style: Screen.Style
+  screen: Screen
 ): ReadonlyArray<string> => {
+  const { style } = screen
   const chosen = treated.filter(({ chosen }) => chosen)
   const meant = treated.filter((one) => !one.chosen && isMeant(config, one))
   const others = treated.filter((one) => !one.chosen && !meant.includes(one))
   return [
-    `${style.paint("good", "✓")} ${place} ${style.paint("quiet", "is a chain that can be")}`,
+    `${style.paint("good", "✓")} ${place} ${style.paint("quiet", "is a valid chain")}`,
     ...(chosen.length === 0
-      ? ["", "  With this environment nobody is asked: `holdfast doctor` says what to set."]
+      ? ["", "  With this environment no provider is asked. `holdfast doctor` says what to set."]
       : []),
-    ...chosen.flatMap((one, index) => treatment(one, `${index + 1}`, style)),
-    ...meant.flatMap((one) => treatment(one, "·", style).concat(`    It is left out. ${one.advice ?? ""}`)),
+    ...chosen.flatMap((one, index) => treatment(one, `${index + 1}`, screen)),
+    ...meant.flatMap((one) => treatment(one, "·", screen).concat(`    It is left out. ${one.advice ?? ""}`)),
     "",
     style.paint(
       "quiet",
-      `  Left out, and not in the file: ${others.map(({ provider }) => provider).join(", ") || "nobody"}`
+      `  Left out, and not in the file: ${others.map(({ provider }) => provider).join(", ") || "no provider"}`
     )
   ]
 }

@@ -1,16 +1,17 @@
 /** What a policy does, as lines for a terminal and as data. */
 import type * as Policy from "@holdfast/core/Policy"
 import * as Duration from "effect/Duration"
-import type * as Screen from "../demo/Screen.ts"
+import { wrapped } from "../terminal/paragraph.ts"
+import type { Screen } from "../terminal/style.ts"
 
 /** What one policy does. */
 export const lines = (
   { attempts, duration, parts }: Policy.Description,
-  style: Screen.Style
+  { style, width }: Screen
 ): ReadonlyArray<string> => [
   ...(parts.length === 0
     ? ["  It has no parts, and does nothing."]
-    : parts.map(({ part, text }) => `  ${style.paint("strong", part.padEnd(15))} ${text}`)),
+    : parts.flatMap(({ part, text }) => wrapped(text, width, `  ${style.paint("strong", part.padEnd(15))} `))),
   "",
   `  A call is executed ${attempts === 1 ? "once" : `at most ${attempts} times`}, ` +
   `and takes ${Duration.isFinite(duration) ? `at most ${Duration.format(duration)}` : "any time"}.`

@@ -14,8 +14,11 @@ import * as Predicate from "effect/Predicate"
 import * as Runtime from "effect/Runtime"
 import type * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
 import * as FailureWords from "../terminal/FailureWords.ts"
-import * as HttpPolicyWords from "../terminal/HttpPolicyWords.ts"
+import * as HttpPolicyWords from "./HttpPolicyWords.ts"
+import type { Kind } from "./kind.ts"
 
 /** One thing that is wrong. */
 export interface Issue {
@@ -29,7 +32,7 @@ export class Unreadable extends Data.TaggedError("Unreadable")<{ readonly messag
   override readonly [Runtime.errorExitCode] = 2
 }
 
-/** The file can be read, and what it says is no policy that can be. */
+/** The file can be read, and is not valid. */
 export class Refused extends Data.TaggedError("Refused")<{
   readonly file: string
   /** Where in the file it was looked for. Empty for the whole of it. */
@@ -49,7 +52,7 @@ export class Refused extends Data.TaggedError("Refused")<{
     const { as, at, file, what } = this
     const issues = this.issues.map(({ path, reason }) => path === "" ? reason : `${path}: ${reason}`)
     const flags = (as === "policy" ? "" : ` --as ${as}`) + (at === "" ? "" : ` --at ${at}`)
-    return `${file} is no ${what} that can be: ${issues.join("; ")} (see \`holdfast check${flags} ${file}\`)`
+    return `${file} is not a valid ${what}: ${issues.join("; ")} (see \`holdfast check${flags} ${file}\`)`
   }
 }
 
@@ -60,21 +63,28 @@ const at = (value: unknown, keys: ReadonlyArray<string>): unknown =>
     value
   )
 
+/** The text of a file, or of stdin for `-`. */
+const textOf = (file: string): Effect.Effect<string, Unreadable, FileSystem.FileSystem | Stdio.Stdio> =>
+  file === "-"
+    ? Stdio.Stdio.use(({ stdin }) => Stream.mkString(Stream.decodeText(stdin))).pipe(
+      Effect.mapError((error) => new Unreadable({ message: `stdin cannot be read: ${FailureWords.ofFile(error)}` }))
+    )
+    : Effect.mapError(
+      FileSystem.FileSystem.use((fs) => fs.readFileString(file)),
+      (error) =>
+        new Unreadable({
+          message: error.reason._tag === "NotFound"
+            ? `there is no file ${file}`
+            : `${file} cannot be read: ${FailureWords.ofFile(error)}`
+        })
+    )
+
 /** Reads what a file says at a path of keys, `policies.stock`; the empty path is the whole of it. */
 const read = Effect.fnUntraced(function*(
   file: string,
   path: string
-): Effect.fn.Return<unknown, Unreadable, FileSystem.FileSystem> {
-  const fs = yield* FileSystem.FileSystem
-  const text = yield* Effect.mapError(
-    fs.readFileString(file),
-    (error) =>
-      new Unreadable({
-        message: error.reason._tag === "NotFound"
-          ? `there is no file ${file}`
-          : `${file} cannot be read: ${FailureWords.ofFile(error)}`
-      })
-  )
+): Effect.fn.Return<unknown, Unreadable, FileSystem.FileSystem | Stdio.Stdio> {
+  const text = yield* textOf(file)
   const value = yield* Effect.mapError(
     ConfigFile.parse(text),
     ({ message }) =>
@@ -113,10 +123,6 @@ const issuesOf = (input: unknown, error: Schema.SchemaError): ReadonlyArray<Issu
     issues.findIndex((other) => other.path === issue.path && other.reason === issue.reason) === index
   )
 }
-
-/** What a file holds: a policy of the core, or one for HTTP, which may have endpoints and a pool. */
-export const kinds = ["policy", "http"] as const
-export type Kind = (typeof kinds)[number]
 
 /** What a file means. */
 export interface Meaning {
