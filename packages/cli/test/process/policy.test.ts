@@ -107,7 +107,7 @@ llm:
       const short = ["--minutes", "2", "--calls", "10", "--down-from", "0", "--down-to", "1"]
       const simulated = yield* Holdfast.run(["simulate", ...args.slice(1), ...short])
       assert.deepStrictEqual([simulated.code, simulated.stderr], [0, ""])
-      assert.match(simulated.stdout, /^ http .* x /mu)
+      assert.match(simulated.stdout, /^http .* x /mu)
     }))
 
   it.live("says in one line that there is nothing to read", () =>
@@ -139,7 +139,7 @@ describe("holdfast simulate", { timeout: 60_000 }, () => {
       const args = ["simulate", join(path, "app.yaml"), "--at", "policies.stock", ...short]
       const ended = yield* Holdfast.run([...args, "--report", report])
       assert.deepStrictEqual([ended.code, ended.stderr], [0, ""])
-      assert.match(ended.stdout, /^ timeout alone .* x .*\n retries .*\n stock .*$/mu)
+      assert.match(ended.stdout, /^timeout alone .* x .*\nretries .*\nstock .*$/mu)
       assert.strictEqual(ended.stdout.match(/attempts a minute that reach the dependency/gu)?.length, 3)
       assert.notInclude(ended.stdout, "\u001b")
       assert.include(ended.stdout, `The report is in ${report}`)
