@@ -15,7 +15,9 @@ const isDry = process.argv.includes("--dry-run")
 /** The address without a trailing slash or `.git`, or the reason why it is not one. */
 export const addressOf = (text: string | undefined): URL => {
   if (text === undefined || text.trim() === "") {
-    throw new Error("Set HOLDFAST_REPOSITORY to the address of the repository, https://host/owner/name, and run this again.")
+    throw new Error(
+      "Set HOLDFAST_REPOSITORY to the address of the repository, https://host/owner/name, and run this again."
+    )
   }
   const url = URL.parse(text.trim().replace(/(\.git)?\/?$/u, ""))
   if (url === null || url.protocol !== "https:" || url.pathname.split("/").length !== 3 || url.username !== "") {
