@@ -30,11 +30,12 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Rec from "effect/Record"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Struct from "effect/Struct"
-import type { Name } from "./internal/config/selection.ts"
-import { known, names } from "./internal/config/selection.ts"
+import type { Name } from "./internal/config/registry.ts"
+import { names, servers } from "./internal/config/registry.ts"
 import type * as ProviderChain from "./ProviderChain.ts"
 import { Price } from "./Usage.ts"
 
@@ -87,17 +88,7 @@ const ProviderData = HttpData.check(Schema.makeFilter((http: Http) => [
 // Schema
 // -----------------------------------------------------------------------------
 
-const byName = <S extends Schema.Constraint>(schema: S) =>
-  Schema.Struct({
-    openai: key(schema),
-    anthropic: key(schema),
-    openrouter: key(schema),
-    groq: key(schema),
-    vllm: key(schema),
-    lmstudio: key(schema),
-    llamacpp: key(schema),
-    ollama: key(schema)
-  })
+const byName = <S extends Schema.Constraint>(schema: S) => Schema.Struct(Rec.map(servers, () => key(schema)))
 
 const count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 
@@ -199,7 +190,7 @@ const treatment = (
 const overrideOf = (config: LlmConfig, name: Name): Effect.Effect<ProviderChain.Treatment, Schema.SchemaError> =>
   Effect.map(over(config, name), (http) => {
     const own = config.providers?.[name]
-    return treatment(http, (known[name].location === "local" ? own : http)?.timeouts?.attempt)
+    return treatment(http, (servers[name].location === "local" ? own : http)?.timeouts?.attempt)
   })
 
 /**
@@ -283,7 +274,7 @@ const settingsOf = (
 ) => {
   const settings: Readonly<Record<string, string | number | undefined>> = {
     ...Object.fromEntries(names.flatMap((name) => {
-      const { address, model } = known[name].variables
+      const { address, model } = servers[name].variables
       return [[model, models?.[name]], [address, base_urls?.[name]]]
     })),
     PROVIDER_PRIORITY: provider_priority?.join(","),

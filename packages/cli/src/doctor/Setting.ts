@@ -1,6 +1,6 @@
 /** The environment variables that decide who is asked, and how each was found. */
 import * as Address from "@holdfast/llm/Address"
-import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
+import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -16,24 +16,15 @@ export interface Setting {
 
 type Kind = "secret" | "address" | "text"
 
-const presets = Object.values(OpenAiProvider.presets)
-  .filter(({ name }) => name !== "openai")
-  .flatMap(({ variables }): ReadonlyArray<readonly [string, Kind]> => [
-    [`${variables}_API_KEY`, "secret"],
-    [`${variables}_MODEL`, "text"],
-    [`${variables}_BASE_URL`, "address"]
-  ])
+type Row = readonly [name: string, kind: Kind]
 
-const kinds: ReadonlyArray<readonly [name: string, kind: Kind]> = [
-  ["OPENAI_API_KEY", "secret"],
-  ["OPENAI_MODEL", "text"],
-  ["OPENAI_BASE_URL", "address"],
-  ["ANTHROPIC_API_KEY", "secret"],
-  ["ANTHROPIC_MODEL", "text"],
-  ["ANTHROPIC_BASE_URL", "address"],
-  ...presets,
-  ["OLLAMA_HOST", "address"],
-  ["OLLAMA_MODEL", "text"],
+const variablesOf = ({ variables: { address, key, model } }: ProviderChain.Server): ReadonlyArray<Row> => {
+  const rows: ReadonlyArray<Row> = [[model, "text"], [address, "address"]]
+  return key === undefined ? rows : [[key, "secret"], ...rows]
+}
+
+const kinds: ReadonlyArray<Row> = [
+  ...Object.values(ProviderChain.servers).flatMap(variablesOf),
   ["PROVIDER_PRIORITY", "text"],
   ["CONNECTIVITY_CHECK_URL", "address"],
   ["CONNECTIVITY_TIMEOUT_MS", "text"],
@@ -47,7 +38,7 @@ const kinds: ReadonlyArray<readonly [name: string, kind: Kind]> = [
 const shown = (value: string, kind: Kind): string | undefined =>
   kind === "secret" ? undefined : kind === "address" ? Address.show(value) : value.trim()
 
-const setting = ([name, kind]: readonly [string, Kind]) =>
+const setting = ([name, kind]: Row) =>
   Effect.map(Config.option(Config.Redacted(name)), (found): Setting => {
     if (Option.isNone(found)) return { name, state: "not set", value: undefined }
     const value = Redacted.value(found.value)

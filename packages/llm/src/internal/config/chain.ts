@@ -8,6 +8,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
+import * as Rec from "effect/Record"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as AnthropicProvider from "../../AnthropicProvider.ts"
@@ -18,22 +19,24 @@ import type { Provider } from "../../Provider.ts"
 import type { Options, Treatment } from "../../ProviderChain.ts"
 import * as Compile from "../chain/compile.ts"
 import * as Setting from "./environment.ts"
+import type { Name } from "./registry.ts"
+import { servers } from "./registry.ts"
 import { retrySettings } from "./retrySettings.ts"
 import * as Selection from "./selection.ts"
 
 type Configurable = Effect.Effect<Provider, Config.ConfigError, HttpClient.HttpClient>
 
 /** How each provider that settings can describe is made. */
-const sources: Readonly<Record<Selection.Name, Configurable>> = {
-  openai: OpenAiProvider.makeConfig(),
-  anthropic: AnthropicProvider.makeConfig(),
-  openrouter: OpenAiProvider.makeConfig({ preset: "openrouter" }),
-  groq: OpenAiProvider.makeConfig({ preset: "groq" }),
-  vllm: OpenAiProvider.makeConfig({ preset: "vllm" }),
-  lmstudio: OpenAiProvider.makeConfig({ preset: "lmstudio" }),
-  llamacpp: OpenAiProvider.makeConfig({ preset: "llamacpp" }),
-  ollama: OllamaProvider.makeConfig()
-}
+const sources: Readonly<Record<Name, Configurable>> = Rec.map(servers, ({ protocol }) => {
+  switch (protocol._tag) {
+    case "ChatCompletions":
+      return OpenAiProvider.makeConfig({ preset: protocol.preset })
+    case "Messages":
+      return AnthropicProvider.makeConfig()
+    case "OllamaChat":
+      return OllamaProvider.makeConfig()
+  }
+})
 
 type Transport = (options: TransportData) => Layer.Layer<HttpClient.HttpClient>
 
@@ -42,7 +45,7 @@ const orConfigError = <A, R>(self: Effect.Effect<A, Schema.SchemaError, R>): Eff
 
 /** A provider over a client, and where a file says so a pool, of its own. */
 export const overItsClient = Effect.fnUntraced(function*(
-  name: Selection.Name,
+  name: Name,
   transport: Transport | undefined
 ) {
   const file = yield* LlmConfig.Current
@@ -63,7 +66,7 @@ export const overItsClient = Effect.fnUntraced(function*(
 })
 
 /** The names of those that the settings choose, in their order. Warns of who may be missed. */
-export const chosen: Effect.Effect<Arr.NonEmptyReadonlyArray<Selection.Name>, Config.ConfigError> = Effect.gen(
+export const chosen: Effect.Effect<Arr.NonEmptyReadonlyArray<Name>, Config.ConfigError> = Effect.gen(
   function*() {
     const facts = yield* Selection.facts
     const choices = Selection.choose(facts)

@@ -13,7 +13,7 @@ import * as Struct from "effect/Struct"
 import * as LlmConfig from "../../LlmConfig.ts"
 import type { Provider } from "../../Provider.ts"
 import * as Configured from "./chain.ts"
-import type { Name } from "./selection.ts"
+import type { Name } from "./registry.ts"
 
 interface Slot {
   readonly name: Name

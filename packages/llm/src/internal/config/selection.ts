@@ -4,24 +4,9 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { Location } from "../../Provider.ts"
-import { presets } from "../openai/presets.ts"
 import * as Setting from "./environment.ts"
-
-/**
- * The names of the providers that settings can describe, in the order in which they are asked: the clouds, then what is on
- * one's own machines.
- */
-export const names = [
-  "openai",
-  "anthropic",
-  "openrouter",
-  "groq",
-  "vllm",
-  "lmstudio",
-  "llamacpp",
-  "ollama"
-] as const
-export type Name = (typeof names)[number]
+import type { Name } from "./registry.ts"
+import { names, servers } from "./registry.ts"
 
 /** One provider that the settings could describe: whether it is asked, and why. */
 export interface Choice {
@@ -44,57 +29,6 @@ export interface Facts {
   readonly settings: Readonly<Record<string, Presence>>
 }
 
-/** A provider that settings can describe. */
-export interface Known {
-  readonly location: Location
-  /** Names the model, the address, and the key where it has one. */
-  readonly variables: { readonly model: string; readonly address: string; readonly key?: string }
-  /** Any of these describes the provider. */
-  readonly settings: readonly [string, string]
-  /** Whether it is enough to name it: it wants no key, and has a model. */
-  readonly isReady: boolean
-  readonly advice: string
-}
-
-const cloud = (prefix: string, owner: string): Known => ({
-  location: "cloud",
-  variables: { model: `${prefix}_MODEL`, address: `${prefix}_BASE_URL`, key: `${prefix}_API_KEY` },
-  settings: [`${prefix}_API_KEY`, `${prefix}_BASE_URL`],
-  isReady: false,
-  advice: `Set ${prefix}_API_KEY to a key of ${owner}'s, or ${prefix}_BASE_URL to a server that speaks its API`
-})
-
-const preset = (name: "openrouter" | "groq" | "vllm" | "lmstudio" | "llamacpp"): Known => {
-  const { location, model, variables } = presets[name]
-  const known = cloud(variables, name)
-  return location === "cloud" ? known : {
-    ...known,
-    location,
-    settings: [known.variables.model, known.variables.address],
-    isReady: model !== undefined,
-    advice:
-      `Set ${variables}_MODEL to the model that it serves, and ${variables}_BASE_URL, if it is not on this machine`
-  }
-}
-
-export const known: Readonly<Record<Name, Known>> = {
-  openai: cloud("OPENAI", "OpenAI"),
-  anthropic: cloud("ANTHROPIC", "Anthropic"),
-  openrouter: preset("openrouter"),
-  groq: preset("groq"),
-  vllm: preset("vllm"),
-  lmstudio: preset("lmstudio"),
-  llamacpp: preset("llamacpp"),
-  ollama: {
-    location: "local",
-    variables: { model: "OLLAMA_MODEL", address: "OLLAMA_HOST" },
-    settings: ["OLLAMA_MODEL", "OLLAMA_HOST"],
-    isReady: true,
-    advice:
-      "Set OLLAMA_MODEL to a model that `ollama pull` has fetched, and OLLAMA_HOST, if Ollama is not on this machine"
-  }
-}
-
 /** Those who are told of in full where nobody is configured; the others by their names. */
 const first: ReadonlySet<Name> = new Set(["openai", "anthropic", "ollama"])
 
@@ -109,7 +43,7 @@ const alongside = (choice: Choice): Choice => {
 /** Says of each known provider whether it is asked: the chosen ones first, in their order. */
 export const choose = ({ priority, settings }: Facts): ReadonlyArray<Choice> => {
   const described = (name: Name): Omit<Choice, "provider" | "location"> => {
-    const { advice, isReady, settings: needs } = known[name]
+    const { advice, isReady, settings: needs } = servers[name]
     const set = needs.find((setting) => settings[setting] === "set")
     if (set !== undefined) return { chosen: true, because: `${set} is set`, advice: undefined }
     if (isReady && priority !== undefined) {
@@ -119,10 +53,10 @@ export const choose = ({ priority, settings }: Facts): ReadonlyArray<Choice> => 
     const because = blank === undefined ? `neither ${needs.join(" nor ")} is set` : `${blank} is blank`
     return { chosen: false, because, advice }
   }
-  const choice = (name: Name): Choice => ({ provider: name, location: known[name].location, ...described(name) })
+  const choice = (name: Name): Choice => ({ provider: name, location: servers[name].location, ...described(name) })
   const left = (provider: Name): Choice => ({
     provider,
-    location: known[provider].location,
+    location: servers[provider].location,
     chosen: false,
     because: "the priority does not name it",
     advice: `Add ${provider} to PROVIDER_PRIORITY`
@@ -141,7 +75,7 @@ export const choose = ({ priority, settings }: Facts): ReadonlyArray<Choice> => 
 // Settings
 // -----------------------------------------------------------------------------
 
-const isName = (name: string): name is Name => names.some((known) => known === name)
+const isName = (name: string): name is Name => Object.hasOwn(servers, name)
 
 const readPriority: Effect.Effect<ReadonlyArray<Name> | undefined, Config.ConfigError> = Effect.gen(function*() {
   const listed = Option.getOrUndefined(yield* Setting.text("PROVIDER_PRIORITY"))
@@ -175,7 +109,7 @@ const presence = (name: string): Config.Config<Presence> =>
 export const facts: Effect.Effect<Facts, Config.ConfigError> = Effect.gen(function*() {
   const settings: Record<string, Presence> = {}
   for (const name of names) {
-    for (const setting of known[name].settings) settings[setting] = yield* presence(setting)
+    for (const setting of servers[name].settings) settings[setting] = yield* presence(setting)
   }
   return { priority: yield* readPriority, settings }
 })
@@ -204,7 +138,7 @@ export const selection: Effect.Effect<ReadonlyArray<Choice>, Config.ConfigError>
 /** Those who may be missed: named, or given a key that is blank, and yet not asked. */
 export const missed = ({ priority, settings }: Facts, choices: ReadonlyArray<Choice>): ReadonlyArray<Choice> =>
   choices.filter(({ chosen, provider }) =>
-    !chosen && (priority?.includes(provider) ?? known[provider].settings.some((name) => settings[name] === "blank"))
+    !chosen && (priority?.includes(provider) ?? servers[provider].settings.some((name) => settings[name] === "blank"))
   )
 
 /** Why nobody is asked, and what to do about it. */
@@ -216,7 +150,7 @@ export const nobody = (choices: ReadonlyArray<Choice>): Config.ConfigError =>
         `${provider}: ${because}. ${advice ?? ""}`
       ),
       `Known are also ${
-        names.filter((name) => !first.has(name)).map((name) => `${name} (${known[name].settings[0]})`).join(", ")
+        names.filter((name) => !first.has(name)).map((name) => `${name} (${servers[name].settings[0]})`).join(", ")
       }`
     ].join(". ")
   )
