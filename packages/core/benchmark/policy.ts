@@ -9,6 +9,7 @@
 import * as Backoff from "@holdfast/core/Backoff"
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
 import * as Policy from "@holdfast/core/Policy"
+import type { Exact } from "@holdfast/core/PolicyTypes"
 import * as cockatiel from "cockatiel"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -123,8 +124,8 @@ const both = (
 
 // The parts, as each candidate has them.
 
-const make = <const O extends Policy.AnyOptions>(options: Parameters<typeof Policy.make<O>>[0]) =>
-  Effect.runSync(Policy.make(options))
+const make = <const O extends Policy.AnyOptions>(options: O & Exact<O, Policy.Options>) =>
+  Effect.runSync(Policy.make<O>(options))
 
 const backoff = Backoff.exponential({ initial: "1 second", max: "16 seconds" })
 const circuitBreaker = {

@@ -15,7 +15,7 @@ import * as Hash from "effect/Hash"
 import { hasProperty } from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import { millis, positiveMillis } from "./internal/argument.ts"
+import * as Arguments from "./Arguments.ts"
 import * as Jitter from "./Jitter.ts"
 
 const TypeId = "~@holdfast/core/Backoff"
@@ -97,11 +97,11 @@ const format = (millis: number): string => Duration.format(Duration.millis(milli
  * ```
  */
 export const constant = (options: {
-  readonly delay: Duration.Input
+  readonly delay: Arguments.DurationInput
   readonly jitter?: Jitter.Jitter | undefined
 }): Backoff => {
-  const delay = millis("Backoff.constant", "delay", options.delay)
-  return capped(["constant", delay], format(delay), () => delay, delay, options.jitter ?? Jitter.none)
+  const { delay, jitter } = Arguments.check("Backoff.constant", constantOptions, options)
+  return capped(["constant", delay], format(delay), () => delay, delay, jitter)
 }
 
 /**
@@ -121,17 +121,20 @@ export const constant = (options: {
  * ```
  */
 export const linear = (options?: {
-  readonly initial?: Duration.Input | undefined
-  readonly increment?: Duration.Input | undefined
-  readonly max?: Duration.Input | undefined
+  readonly initial?: Arguments.DurationInput | undefined
+  readonly increment?: Arguments.DurationInput | undefined
+  readonly max?: Arguments.DurationInput | undefined
   readonly jitter?: Jitter.Jitter | undefined
 }): Backoff => {
-  const initial = millis("Backoff.linear", "initial", options?.initial ?? defaultInitial)
-  const increment = millis("Backoff.linear", "increment", options?.increment ?? initial)
-  const max = cap("Backoff.linear", initial, options?.max)
+  const { increment: given, initial, jitter, max = longest(initial) } = Arguments.check(
+    "Backoff.linear",
+    linearOptions,
+    options ?? {}
+  )
+  const increment = given ?? initial
   const words = `${format(initial)}, then ${format(increment)} more each time up to ${format(max)}`
   const of = ["linear", initial, increment]
-  return capped(of, words, (retry) => initial + (retry - 1) * increment, max, options?.jitter ?? Jitter.full)
+  return capped(of, words, (retry) => initial + (retry - 1) * increment, max, jitter)
 }
 
 /**
@@ -153,20 +156,19 @@ export const linear = (options?: {
  * ```
  */
 export const exponential = (options?: {
-  readonly initial?: Duration.Input | undefined
+  readonly initial?: Arguments.DurationInput | undefined
   readonly factor?: number | undefined
-  readonly max?: Duration.Input | undefined
+  readonly max?: Arguments.DurationInput | undefined
   readonly jitter?: Jitter.Jitter | undefined
 }): Backoff => {
-  const initial = positiveMillis("Backoff.exponential", "initial", options?.initial ?? defaultInitial)
-  const factor = options?.factor ?? 2
-  if (!(factor >= 1 && factor < Infinity)) {
-    throw new RangeError(`Backoff.exponential: factor must be 1 or more, got ${factor}`)
-  }
-  const max = cap("Backoff.exponential", initial, options?.max)
+  const { factor, initial, jitter, max = longest(initial) } = Arguments.check(
+    "Backoff.exponential",
+    exponentialOptions,
+    options ?? {}
+  )
   const words = `${format(initial)}, then ${factor} times as long each time up to ${format(max)}`
   const of = ["exponential", initial, factor]
-  return capped(of, words, (retry) => initial * factor ** (retry - 1), max, options?.jitter ?? Jitter.full)
+  return capped(of, words, (retry) => initial * factor ** (retry - 1), max, jitter)
 }
 
 /**
@@ -189,11 +191,14 @@ export const exponential = (options?: {
  * ```
  */
 export const decorrelated = (options?: {
-  readonly initial?: Duration.Input | undefined
-  readonly max?: Duration.Input | undefined
+  readonly initial?: Arguments.DurationInput | undefined
+  readonly max?: Arguments.DurationInput | undefined
 }): Backoff => {
-  const initial = positiveMillis("Backoff.decorrelated", "initial", options?.initial ?? defaultInitial)
-  const max = cap("Backoff.decorrelated", initial, options?.max)
+  const { initial, max = longest(initial) } = Arguments.check(
+    "Backoff.decorrelated",
+    decorrelatedOptions,
+    options ?? {}
+  )
   const words = `between ${format(initial)} and three times the last delay up to ${format(max)}`
   return make(["decorrelated", initial, max], words, max, (_, previous, random) => {
     const last = Math.max(previous, initial)
@@ -201,17 +206,38 @@ export const decorrelated = (options?: {
   })
 }
 
-const defaultInitial = 100
-const defaultMax = 20_000
+/** The defaults of a growing delay, in milliseconds, and of its factor. */
+const defaults = { initial: 100, max: 20_000, factor: 2 } as const
 
-const cap = (where: string, initial: number, max: Duration.Input | undefined): number => {
-  if (max === undefined) return Math.max(initial, defaultMax)
-  const value = millis(where, "max", max)
-  if (value < initial) {
-    throw new RangeError(`${where}: max must be at least initial (${initial} millis), got ${value} millis`)
+const longest = (initial: number): number => Math.max(initial, defaults.max)
+
+const { duration, number, optional, refine, struct } = Arguments
+const notBelowInitial = (
+  { initial, max }: { readonly initial: number; readonly max: number | undefined },
+  place: Arguments.Place
+): void => {
+  if (max !== undefined && max < initial) {
+    place.at("max").fault(`must be at least initial (${initial} millis), got ${max} millis`)
   }
-  return value
 }
+const max = optional(duration({ min: 0 }))
+const initial = optional(duration({ above: 0 }), defaults.initial)
+const growing = { initial, max, jitter: optional(Jitter.option, Jitter.full) }
+
+const constantOptions = struct({ delay: duration({ min: 0 }), jitter: optional(Jitter.option, Jitter.none) })
+const linearOptions = refine(
+  struct({
+    ...growing,
+    initial: optional(duration({ min: 0 }), defaults.initial),
+    increment: optional(duration({ min: 0 }))
+  }),
+  notBelowInitial
+)
+const exponentialOptions = refine(
+  struct({ ...growing, factor: optional(number({ min: 1 }), defaults.factor) }),
+  notBelowInitial
+)
+const decorrelatedOptions = refine(struct({ initial, max }), notBelowInitial)
 
 // Jitter may lengthen a delay, so the cap comes last. An overflow to Infinity is capped before jitter, which would turn
 // it into NaN.

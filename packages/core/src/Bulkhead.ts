@@ -14,20 +14,20 @@
  * hides that; and when a call within it needs a permit of the same bulkhead, since each may then wait for the other.
  */
 import * as Cause from "effect/Cause"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import { hasProperty } from "effect/Predicate"
 import type * as Scope from "effect/Scope"
+import * as Arguments from "./Arguments.ts"
 import { Deadline } from "./Deadline.ts"
-import { integer, millis, positiveMillis } from "./internal/argument.ts"
+import * as Options_ from "./internal/bulkhead/options.ts"
 import * as Machine from "./internal/bulkhead/queue.ts"
 import { nowOf } from "./internal/call/now.ts"
 import * as Alarm from "./internal/fiber/alarm.ts"
-import type { CallOptions, Protect } from "./Policy.ts"
 import { type BulkheadFull, isPolicyError, type PolicyError } from "./PolicyError.ts"
+import type { CallOptions, Protect } from "./PolicyTypes.ts"
 
 const TypeId = "~@holdfast/core/Bulkhead"
 
@@ -83,7 +83,7 @@ export interface CommonOptions {
   readonly queue?: number | undefined
 
   /** How long a call may wait. Defaults to `"1 second"`. */
-  readonly maxWait?: Duration.Input | undefined
+  readonly maxWait?: Arguments.DurationInput | undefined
 
   /**
    * How many keys are remembered: a whole number of at least 1. To make room, keys without calls are forgotten; keys in
@@ -92,7 +92,7 @@ export interface CommonOptions {
   readonly maxKeys?: number | undefined
 
   /** A key that was not asked for in this time and has no calls is forgotten. Defaults to `"10 minutes"`. */
-  readonly idleTimeToLive?: Duration.Input | undefined
+  readonly idleTimeToLive?: Arguments.DurationInput | undefined
 }
 
 /** A bulkhead with a fixed limit. */
@@ -121,7 +121,7 @@ export interface AdaptiveOptions extends CommonOptions {
    * How long calls are watched before the limit moves; never for less than ten calls or two latencies. Defaults to
    * `"1 second"`.
    */
-  readonly window?: Duration.Input | undefined
+  readonly window?: Arguments.DurationInput | undefined
 
   /**
    * Whether an error says that the dependency has too much to do, which shrinks the limit. Other errors say nothing of its
@@ -151,7 +151,7 @@ export interface AdaptiveOptions extends CommonOptions {
  * ```
  */
 export const make = (options: Options): Effect.Effect<Bulkhead> =>
-  Effect.sync(() => fromMachines(compile("Bulkhead.make", options)))
+  Effect.sync(() => fromMachines(compile(Arguments.check("Bulkhead.make", Options_.bulkheadOptions, options))))
 
 /**
  * Makes a bulkhead that finds its limit between `min` and `max` from the latency of the calls: it grows while calls are as
@@ -190,7 +190,9 @@ export const make = (options: Options): Effect.Effect<Bulkhead> =>
  * ```
  */
 export const adaptive = (options?: AdaptiveOptions): Effect.Effect<Bulkhead> =>
-  Effect.sync(() => fromMachines(compileAdaptive("Bulkhead.adaptive", options ?? {})))
+  Effect.sync(() =>
+    fromMachines(compileAdaptive(Arguments.check("Bulkhead.adaptive", Options_.adaptiveOptions, options ?? {})))
+  )
 
 /**
  * Tells a `Bulkhead` from any other value.
@@ -262,46 +264,20 @@ const isTimeout = (error: unknown): boolean =>
   isPolicyError(error) ? error.reason._tag === "AttemptTimeout" : Cause.isTimeoutError(error)
 
 /** @internal */
-export const compile = (where: string, options: Options): Machine.Bulkheads => {
-  const limit = integer(where, "limit", options.limit, 1)
-  const queue = integer(where, "queue", options.queue ?? 0, 0)
-  return common(where, options, () => new Machine.Bulkhead(limit, queue), isTimeout)
-}
-
-/** @internal */
-export const compileAdaptive = (where: string, options: AdaptiveOptions): Machine.Bulkheads => {
-  const min = integer(where, "min", options.min ?? 1, 1)
-  const max = integer(where, "max", options.max ?? Math.max(min, 200), 1)
-  if (max < min) throw new RangeError(`${where}: max must be at least min (${min}), got ${max}`)
-  const initial = options.initial ?? Math.min(max, Math.max(min, 20))
-  if (!Number.isInteger(initial) || initial < min || initial > max) {
-    throw new RangeError(
-      `${where}: initial must be a whole number between min and max (${min} to ${max}), got ${initial}`
-    )
-  }
-  const tolerance = options.tolerance ?? 1.5
-  if (!(tolerance >= 1 && tolerance < 2)) {
-    throw new RangeError(`${where}: tolerance must be at least 1 and below 2, got ${tolerance}`)
-  }
-  const window = positiveMillis(where, "window", options.window ?? "1 second")
-  const queue = integer(where, "queue", options.queue ?? 0, 0)
-  const bounds = { min, max, initial, tolerance, window }
-  return common(where, options, () => new Machine.AdaptiveBulkhead(bounds, queue), options.isOverload ?? isTimeout)
-}
-
-const common = (
-  where: string,
-  options: CommonOptions,
-  create: () => Machine.Bulkhead,
-  isOverload: (error: unknown) => boolean
-): Machine.Bulkheads =>
+export const compile = ({ limit, queue, ...common }: Options_.BulkheadOptions): Machine.Bulkheads =>
   new Machine.Bulkheads({
-    name: options.name ?? "bulkhead",
-    create,
-    isOverload,
-    maxWait: millis(where, "maxWait", options.maxWait ?? "1 second"),
-    maxKeys: integer(where, "maxKeys", options.maxKeys ?? 1_000, 1),
-    idleTimeToLive: positiveMillis(where, "idleTimeToLive", options.idleTimeToLive ?? "10 minutes")
+    ...common,
+    name: common.name ?? Options_.defaults.name,
+    create: () => new Machine.Bulkhead(limit, queue),
+    isOverload: isTimeout
+  })
+
+const compileAdaptive = ({ isOverload, queue, ...options }: Options_.AdaptiveOptions): Machine.Bulkheads =>
+  new Machine.Bulkheads({
+    ...options,
+    name: options.name ?? Options_.defaults.name,
+    create: () => new Machine.AdaptiveBulkhead(options, queue),
+    isOverload: isOverload ?? isTimeout
   })
 
 /** @internal */

@@ -35,14 +35,16 @@ import * as Effect from "effect/Effect"
 import { CircuitBreakerStore } from "effect/persistence/CircuitBreaker"
 import { hasProperty } from "effect/Predicate"
 import type * as Stream from "effect/Stream"
+import * as Arguments from "./Arguments.ts"
 import type { Backoff } from "./Backoff.ts"
-import { integer, positiveMillis } from "./internal/argument.ts"
-import { Breaker, defaultTrip } from "./internal/breaker/breaker.ts"
+import { Breaker } from "./internal/breaker/breaker.ts"
 import type { Rules } from "./internal/breaker/circuit.ts"
+import { breakerOptions, sharedOptions } from "./internal/breaker/options.ts"
 import * as Shared from "./internal/breaker/stored.ts"
+import { consecutiveOptions, rateOptions, type Slow, type Trip } from "./internal/breaker/trip.ts"
 import { nowOf } from "./internal/call/now.ts"
-import type { CallOptions, Protect } from "./Policy.ts"
 import type { CircuitOpen, PolicyError } from "./PolicyError.ts"
+import type { CallOptions, Protect } from "./PolicyTypes.ts"
 
 const TypeId = "~@holdfast/core/CircuitBreaker"
 
@@ -97,7 +99,7 @@ export interface Options<in E = unknown> {
    * count starts again when the circuit has stayed closed for as long as it was last open. Mind that the default jitter
    * of a backoff is full, and may make an opening last next to nothing. Defaults to `"30 seconds"`.
    */
-  readonly openFor?: Duration.Input | Backoff | undefined
+  readonly openFor?: Arguments.DurationInput | Backoff | undefined
 
   /**
    * How many probes may run at once in a half-open circuit, and how many must succeed to close it. Defaults to 1.
@@ -115,7 +117,7 @@ export interface Options<in E = unknown> {
    * errors made from a `Retry-After` header do, but to no more than this. Defaults to `"5 minutes"`, Envoy's limit for an
    * ejection.
    */
-  readonly maxRetryAfter?: Duration.Input | undefined
+  readonly maxRetryAfter?: Arguments.DurationInput | undefined
 
   /**
    * How many circuits are kept by key. A new key beyond looks at eight in turn and gives up the one that was used least
@@ -128,33 +130,10 @@ export interface Options<in E = unknown> {
    * A circuit that nobody has used for so long, its open time not counted, starts again as a new one. Not shorter than
    * the window of `trip`. Defaults to `"10 minutes"`, or to the window if that is longer.
    */
-  readonly idleTimeToLive?: Duration.Input | undefined
+  readonly idleTimeToLive?: Arguments.DurationInput | undefined
 }
 
-/** When a closed circuit opens. Durations are in milliseconds. */
-export type Trip =
-  | { readonly _tag: "Consecutive"; readonly failures: number }
-  | {
-    readonly _tag: "CountRate"
-    readonly threshold: number
-    readonly minimumCalls: number
-    readonly slow: Slow | undefined
-    readonly size: number
-  }
-  | {
-    readonly _tag: "TimeRate"
-    readonly threshold: number
-    readonly minimumCalls: number
-    readonly slow: Slow | undefined
-    readonly window: number
-  }
-
-/** Which calls are slow, and what share of them is too much. */
-export interface Slow {
-  /** In milliseconds. */
-  readonly longerThan: number
-  readonly threshold: number
-}
+export type { Slow, Trip }
 
 /** The state of a circuit, in a word. */
 export type StateTag = State["_tag"]
@@ -216,7 +195,7 @@ export const isCircuitBreaker = (u: unknown): u is CircuitBreaker => hasProperty
  */
 export const consecutive = (failures: number): Trip => ({
   _tag: "Consecutive",
-  failures: integer("CircuitBreaker.consecutive", "failures", failures, 1)
+  failures: Arguments.check("CircuitBreaker.consecutive", consecutiveOptions, failures)
 })
 
 /**
@@ -243,46 +222,14 @@ export const consecutive = (failures: number): Trip => ({
  */
 export const rate = (options?: {
   readonly threshold?: number | undefined
-  readonly window?: Duration.Input | undefined
+  readonly window?: Arguments.DurationInput | undefined
   readonly size?: number | undefined
   readonly minimumCalls?: number | undefined
   readonly slow?: {
-    readonly longerThan: Duration.Input
+    readonly longerThan: Arguments.DurationInput
     readonly threshold?: number | undefined
   } | undefined
-}): Trip => {
-  const where = "CircuitBreaker.rate"
-  const threshold = share(where, "threshold", options?.threshold ?? defaultTrip.threshold)
-  const slow = options?.slow && {
-    longerThan: positiveMillis(where, "slow.longerThan", options.slow.longerThan),
-    threshold: share(where, "slow.threshold", options.slow.threshold ?? 1)
-  }
-  const size = options?.size === undefined ? Infinity : integer(where, "size", options.size, 1)
-  const minimumCalls = integer(
-    where,
-    "minimumCalls",
-    options?.minimumCalls ?? Math.min(defaultTrip.minimumCalls, size),
-    1
-  )
-  if (size === Infinity) {
-    const window = positiveMillis(where, "window", options?.window ?? defaultTrip.window)
-    return { _tag: "TimeRate", threshold, minimumCalls, slow, window }
-  }
-  if (options?.window !== undefined) {
-    throw new RangeError(`${where}: size must not be given beside a window, got ${size}`)
-  }
-  if (minimumCalls > size) {
-    throw new RangeError(`${where}: minimumCalls must not be above the size (${size}), got ${minimumCalls}`)
-  }
-  return { _tag: "CountRate", threshold, minimumCalls, slow, size }
-}
-
-const share = (where: string, name: string, value: number): number => {
-  if (!(value > 0 && value <= 1)) {
-    throw new RangeError(`${where}: ${name} must be above 0 and at most 1, got ${value}`)
-  }
-  return value
-}
+}): Trip => Arguments.check("CircuitBreaker.rate", rateOptions, options ?? {})
 
 /**
  * Makes a breaker whose circuits live in this process. It needs no scope: nothing runs while no call does. Options that
@@ -313,7 +260,10 @@ export const make = <E = unknown>(
   previous?: CircuitBreaker<E>
 ): Effect.Effect<CircuitBreaker<E>> =>
   Effect.withFiber((fiber) => {
-    const breaker = new Breaker<E>("CircuitBreaker.make", options ?? {}, fiber.context as Context.Context<never>)
+    const breaker = new Breaker<E>(
+      Arguments.check("CircuitBreaker.make", breakerOptions, options ?? {}),
+      fiber.context as Context.Context<never>
+    )
     if (previous?.breaker !== undefined) breaker.resume(previous.breaker, nowOf(fiber))
     return Effect.succeed(fromBreaker(breaker, (self, key) => breaker.run(self, key), breaker, breaker))
   })
@@ -328,7 +278,7 @@ export interface SharedOptions<in E = unknown> extends Omit<Options<E>, "name" |
   /**
    * How long a call waits for the store before it goes on without it. Defaults to `"1 second"`.
    */
-  readonly storeTimeout?: Duration.Input | undefined
+  readonly storeTimeout?: Arguments.DurationInput | undefined
 }
 
 /**
@@ -367,9 +317,8 @@ export const makeShared = <E = unknown>(
   options: SharedOptions<E>
 ): Effect.Effect<CircuitBreaker<E>, never, CircuitBreakerStore> =>
   Effect.contextWith((context: Context.Context<CircuitBreakerStore>) => {
-    const where = "CircuitBreaker.makeShared"
-    const breaker = new Breaker<E>(where, options, context)
-    const storeTimeout = positiveMillis(where, "storeTimeout", options.storeTimeout ?? "1 second")
+    const { storeTimeout, ...checked } = Arguments.check("CircuitBreaker.makeShared", sharedOptions, options)
+    const breaker = new Breaker<E>({ ...checked, probes: 1 }, context)
     const shared = Shared.make(breaker, Context.get(context, CircuitBreakerStore), storeTimeout)
     return Effect.succeed(fromBreaker(breaker, shared.run, shared, undefined))
   })

@@ -11,6 +11,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
+import type { DurationInput } from "./Arguments.ts"
 import { positiveMillis } from "./internal/argument.ts"
 import { run } from "./internal/call/call.ts"
 import * as internal from "./internal/call/deadline.ts"
@@ -63,16 +64,16 @@ export const remaining: Effect.Effect<Option.Option<Duration.Duration>> = Effect
  * ```
  */
 export const within: {
-  (duration: Duration.Input): <A, E, R>(
+  (duration: DurationInput): <A, E, R>(
     self: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | PolicyError<DeadlineExceeded>, R>
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
-    duration: Duration.Input
+    duration: DurationInput
   ): Effect.Effect<A, E | PolicyError<DeadlineExceeded>, R>
 } = dual(
   2,
-  <A, E, R>(self: Effect.Effect<A, E, R>, duration: Duration.Input) => {
+  <A, E, R>(self: Effect.Effect<A, E, R>, duration: DurationInput) => {
     const deadline = positiveMillis("Deadline.within", "duration", duration)
     // A call with this part alone adds this reason alone.
     return run({ name: "deadline", deadline, silent: true, timed: true }, undefined, self) as Effect.Effect<

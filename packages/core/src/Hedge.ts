@@ -14,13 +14,14 @@
  * The rules are those of gRPC's hedging policy (gRFC A6), and the delay by a quantile is that of Finagle's
  * `BackupRequestFilter` and tower's `hedge`.
  */
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import { hasProperty } from "effect/Predicate"
-import { integer, positiveMillis } from "./internal/argument.ts"
+import * as Arguments from "./Arguments.ts"
+import { type HedgeOptions, hedgeOptions, quantileOptions } from "./internal/hedge/options.ts"
 import * as Machine from "./internal/hedge/race.ts"
-import type { CallOptions } from "./Policy.ts"
+import type { CallOptions } from "./PolicyTypes.ts"
+import { isRetryBudget } from "./RetryBudget.ts"
 
 const TypeId = "~@holdfast/core/Hedge"
 
@@ -96,7 +97,7 @@ export interface Options<in E = unknown> {
    * How long to wait for an attempt before the next is started beside it: a duration, where zero starts all at once, or
    * {@link quantile}. It has no default: the 95th percentile of the latency is a good one.
    */
-  readonly after: Duration.Input | Quantile
+  readonly after: Arguments.DurationInput | Quantile
 
   /** How many attempts there may be beyond the first: a whole number of at least 1. Defaults to 1. */
   readonly max?: number | undefined
@@ -117,13 +118,13 @@ export interface Options<in E = unknown> {
   readonly maxKeys?: number | undefined
 
   /** A key that was not used for this time is forgotten. Defaults to `"10 minutes"`. */
-  readonly idleTimeToLive?: Duration.Input | undefined
+  readonly idleTimeToLive?: Arguments.DurationInput | undefined
 }
 
 /** How to hedge one effect. */
 export interface FixedOptions<in E = unknown> extends Pick<Options<E>, "max" | "while" | "budget"> {
   /** How long to wait for an attempt before the next is started beside it: zero starts all at once. No default. */
-  readonly after: Duration.Input
+  readonly after: Arguments.DurationInput
 }
 
 /**
@@ -164,28 +165,11 @@ export const idempotent = <A, E, R>(self: Effect.Effect<A, E, R>): Idempotent<A,
  */
 export const quantile = (options?: {
   readonly quantile?: number | undefined
-  readonly window?: Duration.Input | undefined
+  readonly window?: Arguments.DurationInput | undefined
   readonly minimumCalls?: number | undefined
-  readonly min?: Duration.Input | undefined
-  readonly max?: Duration.Input | undefined
-}): Quantile => {
-  const where = "Hedge.quantile"
-  const share = options?.quantile ?? 0.95
-  if (!(share > 0 && share < 1)) {
-    throw new RangeError(`${where}: quantile must be above 0 and below 1, got ${share}`)
-  }
-  const min = positiveMillis(where, "min", options?.min ?? 1)
-  const max = options?.max === undefined ? Infinity : positiveMillis(where, "max", options.max)
-  if (max < min) throw new RangeError(`${where}: max must be at least min (${min} millis), got ${max} millis`)
-  return {
-    _tag: "Quantile",
-    quantile: share,
-    window: positiveMillis(where, "window", options?.window ?? "30 seconds"),
-    minimumCalls: integer(where, "minimumCalls", options?.minimumCalls ?? 20, 1),
-    min,
-    max
-  }
-}
+  readonly min?: Arguments.DurationInput | undefined
+  readonly max?: Arguments.DurationInput | undefined
+}): Quantile => ({ _tag: "Quantile", ...Arguments.check("Hedge.quantile", quantileOptions, options ?? {}) })
 
 /**
  * Makes a hedge that many calls share. Options that cannot be right are a `RangeError` that names the option.
@@ -256,7 +240,13 @@ export const hedge: {
 export const isHedge = (u: unknown): u is Hedge => hasProperty(u, TypeId)
 
 /** @internal */
-export const compile = <E>(where: string, options: Options<E>): Machine.Hedge<E> => new Machine.Hedge(where, options)
+export const compile = <E>(where: string, options: Options<E>): Machine.Hedge<E> =>
+  new Machine.Hedge(Arguments.check(where, alone, options))
+
+// A `RetryBudget` withdraws by an effect, which a race cannot run: a policy knows the way around it.
+const alone = Arguments.refine(hedgeOptions, ({ budget }, place) => {
+  if (isRetryBudget(budget)) place.at("budget").fault("must be given to a policy, since it is a RetryBudget")
+}) as Arguments.Check<Omit<HedgeOptions, "budget"> & { readonly budget: Budget | undefined }>
 
 /** @internal */
 export const fromMachine = <E>(machine: Machine.Hedge<E>): Hedge<E> => {

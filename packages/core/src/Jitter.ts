@@ -8,6 +8,8 @@
  * The names and formulas of `full` and `equal` are those of Marc Brooker, "Exponential Backoff And Jitter", AWS
  * Architecture Blog, 2015; its measurements are the reason why `full` is the default of {@link Backoff}.
  */
+import { hasProperty } from "effect/Predicate"
+import * as Arguments from "./Arguments.ts"
 
 /**
  * How a delay of `d` milliseconds is spread, with `u` drawn evenly from `[0, 1)`.
@@ -66,11 +68,27 @@ export const equal: Jitter = { _tag: "Equal" }
  * Jitter.apply(Jitter.proportional(0.1), 1000, 0) // => 900
  * ```
  */
-export const proportional = (factor: number): Jitter => {
-  if (!(factor >= 0 && factor <= 1)) {
-    throw new RangeError(`Jitter.proportional: factor must be between 0 and 1, got ${factor}`)
+export const proportional = (factor: number): Jitter => ({
+  _tag: "Proportional",
+  factor: Arguments.check("Jitter.proportional", (value, place) => factorOption(value, place.at("factor")), factor)
+})
+
+const factorOption: Arguments.Check<number> = (value, place) => {
+  if (typeof value === "number" && value >= 0 && value <= 1) return value
+  place.fault(`must be between 0 and 1, got ${Arguments.show(value)}`)
+  return NaN
+}
+
+const proportionalData = Arguments.struct({ _tag: Arguments.oneOf("Proportional"), factor: factorOption })
+
+/** @internal Checks a jitter, also one that was written by hand. */
+export const option: Arguments.Check<Jitter> = (value, place) => {
+  if (hasProperty(value, "_tag")) {
+    if (value._tag === "None" || value._tag === "Full" || value._tag === "Equal") return { _tag: value._tag }
+    if (value._tag === "Proportional") return proportionalData(value, place)
   }
-  return { _tag: "Proportional", factor }
+  place.fault(`must be Jitter.none, full, equal or proportional, got ${Arguments.show(value)}`)
+  return none
 }
 
 /**

@@ -10,13 +10,13 @@
  *
  * As a service, a policy can be swapped by a layer without touching the program: see {@link Service}.
  */
-import * as Config from "effect/Config"
-import * as ConfigProvider from "effect/ConfigProvider"
+import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
+import * as Arguments from "./Arguments.ts"
 import type * as Bulkhead from "./Bulkhead.ts"
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import type * as Hedge from "./Hedge.ts"
@@ -31,6 +31,7 @@ import type {
   FromReason,
   RateLimited
 } from "./PolicyError.ts"
+import type { Asked, CallOptions, Configured, Exact, Has, Option, Protect, Protected } from "./PolicyTypes.ts"
 import type * as RateLimit from "./RateLimit.ts"
 import type * as Retry from "./Retry.ts"
 import type * as RetryBudget from "./RetryBudget.ts"
@@ -56,24 +57,7 @@ export interface Policy<in E = unknown, out X = never, out R = never, in M = unk
   readonly run: Run<X, R>
 }
 
-/**
- * `protect` of a policy: an effect gives that effect protected, and options give a function that protects an effect.
- * One signature, and not two overloads, so that `effect.pipe(policy.protect)` keeps the effect's types.
- */
-export type Protect<E, X, R, M = unknown> = <const S extends (Effect.Effect<unknown, E, unknown> & M) | CallOptions>(
-  self: S
-) => Protected<S, E, X, R, M>
-
-/** What `protect` makes of its argument. */
-export type Protected<S, E, X, R, M = unknown> = S extends Effect.Effect<infer A1, infer E1, infer R1> ?
-  Effect.Effect<A1, E1 | X, R | R1> :
-  <A1, E1 extends E, R1>(self: Effect.Effect<A1, E1, R1> & M) => Effect.Effect<A1, E1 | X, R | R1>
-
-/** What a single call says of itself. */
-export interface CallOptions {
-  /** The dependency that is called, where one policy serves several. Defaults to none. */
-  readonly key?: string | undefined
-}
+export type { CallOptions, Protect, Protected }
 
 /**
  * The parts of a policy. Leave out what is not wanted.
@@ -86,7 +70,7 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
    * How long the whole call may take, with its waits, attempts and delays. Everything below sees it as
    * {@link Deadline.Deadline}. Defaults to no deadline.
    */
-  readonly deadline?: Duration.Input | undefined
+  readonly deadline?: Arguments.DurationInput | undefined
 
   /**
    * How many calls may run at the same time, and how many may wait: options for a bulkhead of the policy's own, or a
@@ -120,7 +104,7 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
   /**
    * How long one attempt may take before it is interrupted. Not longer than `deadline`. Defaults to no limit.
    */
-  readonly attemptTimeout?: Duration.Input | undefined
+  readonly attemptTimeout?: Arguments.DurationInput | undefined
 }
 
 /** How a policy hedges: the options of `Hedge`, with a budget that may be the one of the retries. */
@@ -141,46 +125,21 @@ interface Reasons {
   readonly attemptTimeout: AttemptTimeout
 }
 
-/** Whether the options `O` configure the part `K`. */
-type Has<O, K extends PropertyKey> = K extends keyof O ? [NonNullable<O[K]>] extends [never] ? false : true : false
-
 /** The reasons that a policy with the options `O` can fail with. */
-export type ReasonOf<O> = { readonly [K in keyof Reasons]: Has<O, K> extends true ? Reasons[K] : never }[keyof Reasons]
+export type ReasonOf<O> = Configured<O, Reasons>
 
-type Given<T> = [NonNullable<T>] extends [never] ? {} : NonNullable<T>
-type RetryOf<O> = O extends { readonly retry: infer P } ? Given<P> : {}
-type ScheduleOf<O> = RetryOf<O> extends { readonly backoff: infer S }
-  ? [NonNullable<S>] extends [never] ? Schedule.Schedule<unknown> : NonNullable<S>
-  : Schedule.Schedule<unknown>
-type AskedOf<O> = RetryOf<O> extends { readonly while: infer F }
-  ? NonNullable<F> extends (error: infer E) => unknown ? E : unknown
-  : unknown
-type JudgedOf<O> = O extends { readonly circuitBreaker: infer B }
-  ? NonNullable<B> extends CircuitBreaker.CircuitBreaker<infer E> ? E
-  : NonNullable<B> extends { readonly isFailure: infer F }
-    ? NonNullable<F> extends (error: infer E) => unknown ? E : unknown
-  : unknown
-  : unknown
-type HedgedOf<O> = O extends { readonly hedge: infer H }
-  ? NonNullable<H> extends { readonly while: infer F } ?
-    NonNullable<F> extends (error: infer E) => unknown ? E : unknown
-  : unknown
-  : unknown
+type RetryOf<O> = Option<O, "retry", {}>
+type ScheduleOf<O> = Option<RetryOf<O>, "backoff", Schedule.Schedule<unknown>>
+type JudgedOf<O> = Option<O, "circuitBreaker", {}> extends CircuitBreaker.CircuitBreaker<infer E> ? E
+  : Asked<Option<O, "circuitBreaker", {}>, "isFailure">
 
 /** The policy that the options `O` describe: which errors it takes, what it adds to them, what it needs. */
 export type Of<O> = Policy<
-  AskedOf<O> & JudgedOf<O> & HedgedOf<O> & Schedule.Input<ScheduleOf<O>>,
+  Asked<RetryOf<O>, "while"> & JudgedOf<O> & Asked<Option<O, "hedge", {}>, "while"> & Schedule.Input<ScheduleOf<O>>,
   FromReason<ReasonOf<O>> | Schedule.Error<ScheduleOf<O>>,
   Schedule.Env<ScheduleOf<O>>,
   Has<O, "hedge"> extends true ? Hedge.Idempotent<unknown, unknown, unknown> : unknown
 >
-
-/** Refuses properties that no part has, which are typing errors. */
-type Exact<O> =
-  & { readonly [K in Exclude<keyof O, keyof Options>]: never }
-  & (O extends { readonly retry: infer P }
-    ? { readonly retry?: { readonly [K in Exclude<keyof NonNullable<P>, keyof Retry.Options>]: never } | undefined }
-    : unknown)
 
 type Run<X, R> = <A, E1, R1>(
   self: Effect.Effect<A, E1, R1>,
@@ -222,7 +181,7 @@ const fromRun = <E, X, R, M>(
  * attempts // => 3
  * ```
  */
-export const make = <const O extends AnyOptions>(options: O & Exact<O>): Effect.Effect<Of<O>> =>
+export const make = <const O extends AnyOptions>(options: O & Exact<O, Options>): Effect.Effect<Of<O>> =>
   // What the parts take, add and need is known to the types of the options alone.
   Effect.map(untyped(options), (policy) => policy as Of<O>)
 
@@ -349,7 +308,7 @@ export interface ServiceClass<Self, Id extends string, O> extends Context.Servic
    * Other options. They cannot have a part that the class does not declare: the program does not know its errors.
    */
   readonly layerWith: <const O2 extends AnyOptions>(
-    options: O2 & Exact<O2> & ([Of<O2>] extends [Of<O>] ? unknown : never)
+    options: O2 & Exact<O2, Options> & ([Of<O2>] extends [Of<O>] ? unknown : never)
   ) => Layer.Layer<Self>
 
   /** The options from `Config`. Values that cannot be right fail with a `ConfigError`. */
@@ -378,31 +337,26 @@ export interface ServiceClass<Self, Id extends string, O> extends Context.Servic
  * await Effect.runPromise(program.pipe(Effect.provide(InventoryPolicy.layerWith({ retry: { times: 1 } })))) // => "down 3"
  * ```
  */
-export const Service =
-  <Self>() =>
-  <const Id extends string, const O extends AnyOptions>(id: Id, options: O & Exact<O>): ServiceClass<Self, Id, O> => {
-    const Tag = Context.Service<Self, Of<O>>()(id)
-    // `layerWith` and `layerConfig` have checked that these options make a policy of the declared type.
-    const declared = (options: AnyOptions): Effect.Effect<Of<O>> =>
-      Effect.map(untyped({ name: id, ...options }), (policy) => policy as Of<O>)
-    const { protect } = fromRun(
-      id,
-      [],
-      (self, key) => Effect.flatMap(Tag, (policy: Policy<never, unknown, unknown, never>) => policy.run(self, key))
-    )
-    return Object.assign(Tag, {
-      protect: protect as ServiceClass<Self, Id, O>["protect"],
-      layer: Layer.effect(Tag, declared(options)),
-      layerNoop: Layer.succeed(Tag, noop),
-      layerWith: (options: AnyOptions) => Layer.effect(Tag, declared(options)),
-      layerConfig: (config: Config.Config<AnyOptions>) =>
-        Layer.effect(Tag, Effect.flatMap(config, (options) => orConfigError(declared(options))))
-    })
-  }
-
-/** Turns the `RangeError` of options that cannot be right into the error of the `Config` that they came from. */
-const orConfigError = <A>(self: Effect.Effect<A>): Effect.Effect<A, Config.ConfigError> =>
-  Effect.catchDefect(self, (defect) =>
-    defect instanceof RangeError
-      ? Effect.fail(new Config.ConfigError(new ConfigProvider.SourceError({ message: defect.message, cause: defect })))
-      : Effect.die(defect))
+export const Service = <Self>() =>
+<const Id extends string, const O extends AnyOptions>(
+  id: Id,
+  options: O & Exact<O, Options>
+): ServiceClass<Self, Id, O> => {
+  const Tag = Context.Service<Self, Of<O>>()(id)
+  // `layerWith` and `layerConfig` have checked that these options make a policy of the declared type.
+  const declared = (options: AnyOptions): Effect.Effect<Of<O>> =>
+    Effect.map(untyped({ name: id, ...options }), (policy) => policy as Of<O>)
+  const { protect } = fromRun(
+    id,
+    [],
+    (self, key) => Effect.flatMap(Tag, (policy: Policy<never, unknown, unknown, never>) => policy.run(self, key))
+  )
+  return Object.assign(Tag, {
+    protect: protect as ServiceClass<Self, Id, O>["protect"],
+    layer: Layer.effect(Tag, declared(options)),
+    layerNoop: Layer.succeed(Tag, noop),
+    layerWith: (options: AnyOptions) => Layer.effect(Tag, declared(options)),
+    layerConfig: (config: Config.Config<AnyOptions>) =>
+      Layer.effect(Tag, Effect.flatMap(config, (options) => Arguments.orConfigError(declared(options))))
+  })
+}

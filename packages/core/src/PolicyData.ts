@@ -11,6 +11,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as Struct from "effect/Struct"
 import * as Backoff from "./Backoff.ts"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
 import { compileParts } from "./internal/compile.ts"
@@ -195,15 +196,15 @@ export const toOptions = (data: typeof Unchecked.Type): Omit<Policy.Options, "he
 
 /** Makes the delay sequence that the data names. */
 export const toBackoff = (data: BackoffData): Backoff.Backoff => {
+  if (data.type === "decorrelated") return Backoff.decorrelated(Struct.omit(data, ["type"]))
+  const jitter = toJitter(data.jitter)
   switch (data.type) {
     case "constant":
-      return Backoff.constant({ ...data, jitter: toJitter(data.jitter) })
+      return Backoff.constant({ ...Struct.omit(data, ["type"]), jitter })
     case "linear":
-      return Backoff.linear({ ...data, jitter: toJitter(data.jitter) })
+      return Backoff.linear({ ...Struct.omit(data, ["type"]), jitter })
     case "exponential":
-      return Backoff.exponential({ ...data, jitter: toJitter(data.jitter) })
-    case "decorrelated":
-      return Backoff.decorrelated(data)
+      return Backoff.exponential({ ...Struct.omit(data, ["type"]), jitter })
   }
 }
 
@@ -213,4 +214,6 @@ const toJitter = (data: typeof JitterData.Type | undefined): Jitter.Jitter | und
   data === undefined ? undefined : typeof data === "string" ? jitters[data] : Jitter.proportional(data.proportional)
 
 const toTrip = (data: typeof TripData.Type): CircuitBreaker.Trip =>
-  data.type === "consecutive" ? CircuitBreaker.consecutive(data.failures) : CircuitBreaker.rate(data)
+  data.type === "consecutive"
+    ? CircuitBreaker.consecutive(data.failures)
+    : CircuitBreaker.rate(Struct.omit(data, ["type"]))

@@ -15,13 +15,14 @@
  * The algorithms and the stores are those of Effect's `RateLimiter`.
  */
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Store from "effect/persistence/RateLimiter"
 import { hasProperty } from "effect/Predicate"
+import * as Arguments from "./Arguments.ts"
+import { type RateLimitOptions, rateLimitOptions } from "./internal/rateLimit/options.ts"
 import * as Machine from "./internal/rateLimit/stored.ts"
-import type { CallOptions, Protect } from "./Policy.ts"
 import type { PolicyError, RateLimited } from "./PolicyError.ts"
+import type { CallOptions, Protect } from "./PolicyTypes.ts"
 
 const TypeId = "~@holdfast/core/RateLimit"
 
@@ -70,7 +71,7 @@ export interface Options {
   readonly limit: number
 
   /** How long a window is. It has no default. */
-  readonly window: Duration.Input
+  readonly window: Arguments.DurationInput
 
   /**
    * How calls are counted.
@@ -84,7 +85,7 @@ export interface Options {
   readonly algorithm?: "fixed-window" | "token-bucket" | undefined
 
   /** How long a call may wait. Defaults to 0: a call above the limit is rejected at once. */
-  readonly maxWait?: Duration.Input | undefined
+  readonly maxWait?: Arguments.DurationInput | undefined
 
   /**
    * How many calls may wait: a whole number. Defaults to `Infinity`: there are no more than can be let through within
@@ -99,7 +100,7 @@ export interface Options {
   readonly maxKeys?: number | undefined
 
   /** How long a call waits for the store before it goes on without it. Defaults to `"1 second"`. */
-  readonly storeTimeout?: Duration.Input | undefined
+  readonly storeTimeout?: Arguments.DurationInput | undefined
 }
 
 /**
@@ -132,7 +133,7 @@ export interface Options {
  */
 export const make = (options: Options): Effect.Effect<RateLimit> =>
   Effect.contextWith((context: Context.Context<never>) =>
-    Effect.sync(() => fromMachine(compile("RateLimit.make", options, context)))
+    Effect.sync(() => fromMachine(compile(Arguments.check("RateLimit.make", rateLimitOptions, options), context)))
   )
 
 /**
@@ -149,8 +150,8 @@ export const make = (options: Options): Effect.Effect<RateLimit> =>
 export const isRateLimit = (u: unknown): u is RateLimit => hasProperty(u, TypeId)
 
 /** @internal */
-export const compile = (where: string, options: Options, context: Context.Context<never>): Machine.RateLimits =>
-  new Machine.RateLimits(where, options, options.name === undefined ? undefined : limiterOf(context), context)
+export const compile = (options: RateLimitOptions, context: Context.Context<never>): Machine.RateLimits =>
+  new Machine.RateLimits(options, options.name === undefined ? undefined : limiterOf(context), context)
 
 /** The limiter of a context: its own, or one over its store. */
 const limiterOf = (context: Context.Context<never>): Store.RateLimiter | undefined => {

@@ -15,11 +15,12 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type * as Schedule from "effect/Schedule"
+import type { DurationInput } from "./Arguments.ts"
 import { run } from "./internal/call/call.ts"
 import { History } from "./internal/call/history.ts"
 import * as Observers from "./internal/call/observers.ts"
 import { describe } from "./internal/call/retryLog.ts"
-import { compile, defaultMaxRetryAfter as maxRetryAfter } from "./internal/retry.ts"
+import { defaultMaxRetryAfter as maxRetryAfter, make as compileOptions } from "./internal/retry.ts"
 import type { RetryScheduled, StopReason } from "./PolicyEvent.ts"
 import type * as RetryBudget from "./RetryBudget.ts"
 
@@ -75,7 +76,7 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
   /**
    * No attempt starts later than this after the first one did. Defaults to no limit.
    */
-  readonly maxElapsed?: Duration.Input | undefined
+  readonly maxElapsed?: DurationInput | undefined
 
   /**
    * What to do when the error carries a `retryAfter` duration, as Effect's `AiError` and errors made from a
@@ -90,7 +91,7 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
    */
   readonly retryAfter?: {
     readonly mode?: "clamp" | "giveUp" | "wait" | undefined
-    readonly max?: Duration.Input | undefined
+    readonly max?: DurationInput | undefined
   } | undefined
 
   /**
@@ -182,7 +183,7 @@ export interface Retry<in E = unknown, out SE = never, out SR = never> {
  * ```
  */
 export const make = <E = unknown, SE = never, SR = never>(options?: Options<E, SE, SR>): Retry<E, SE, SR> =>
-  compile("Retry.make", options, false)
+  compileOptions("Retry.make", options)
 
 /**
  * Retries an effect while its failures are worth it. Defects and interruption are never retried. See {@link Options} for
@@ -211,7 +212,7 @@ export const retry: {
   <A, E, R, SE, SR>(self: Effect.Effect<A, E, R>, options: Options<E, SE, SR>): Effect.Effect<A, E | SE, R | SR> =>
     // Without a deadline and a timeout nothing is added to the errors.
     run(
-      { name: "retry", retry: compile("Retry.retry", options, false), timed: true },
+      { name: "retry", retry: compileOptions("Retry.retry", options), timed: true },
       undefined,
       self
     ) as Effect.Effect<

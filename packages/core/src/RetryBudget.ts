@@ -29,8 +29,9 @@ import * as Layer from "effect/Layer"
 import * as Redis from "effect/persistence/Redis"
 import { hasProperty } from "effect/Predicate"
 import type * as Scope from "effect/Scope"
-import { positiveMillis } from "./internal/argument.ts"
+import * as Arguments from "./Arguments.ts"
 import * as Machine from "./internal/budget/memory.ts"
+import { type BudgetOptions, budgetOptions, sharedOptions } from "./internal/budget/options.ts"
 import * as StoredInRedis from "./internal/budget/redis.ts"
 
 const TypeId = "~@holdfast/core/RetryBudget"
@@ -72,8 +73,8 @@ export interface Account {
 /** How many retries there may be. */
 export interface Options {
   /**
-   * How many retries a call pays for: between 0 and 1. More would allow more retries than calls, which is no budget.
-   * Defaults to 0.2: one retry for five calls.
+   * How many retries a call pays for: zero or more. Above 1 there may be more retries than calls, for calls that are worth
+   * several retries each. Default: 0.2, which is one retry for five calls.
    */
   readonly ratio?: number | undefined
 
@@ -84,7 +85,7 @@ export interface Options {
   readonly minPerSecond?: number | undefined
 
   /** How long a deposit lasts. Defaults to `"10 seconds"`. */
-  readonly window?: Duration.Input | undefined
+  readonly window?: Arguments.DurationInput | undefined
 }
 
 /** A budget that several processes share. */
@@ -95,7 +96,7 @@ export interface SharedOptions extends Options {
   /**
    * How long a retry waits for the store before this process decides on its own. Defaults to `"250 millis"`.
    */
-  readonly timeout?: Duration.Input | undefined
+  readonly timeout?: Arguments.DurationInput | undefined
 }
 
 /**
@@ -125,7 +126,7 @@ export interface SharedOptions extends Options {
  */
 export const make = (options?: Options, previous?: RetryBudget): Effect.Effect<RetryBudget> =>
   Effect.sync(() => {
-    const made = compile("RetryBudget.make", options)
+    const made = compile(Arguments.check("RetryBudget.make", budgetOptions, options ?? {}))
     if (previous?.account instanceof Machine.RetryBudget) made.resume(previous.account)
     return fromAccount(made)
   })
@@ -154,15 +155,10 @@ export const make = (options?: Options, previous?: RetryBudget): Effect.Effect<R
  */
 export const makeShared: (options: SharedOptions) => Effect.Effect<RetryBudget, never, RetryBudgetStore | Scope.Scope> =
   Effect.fnUntraced(function*(options: SharedOptions) {
-    const where = "RetryBudget.makeShared"
     const store = yield* RetryBudgetStore
-    const local = compile(where, options)
-    const account = new SharedAccount(
-      store,
-      options.key,
-      local,
-      positiveMillis(where, "timeout", options.timeout ?? "250 millis")
-    )
+    const { key, timeout, ...checked } = Arguments.check("RetryBudget.makeShared", sharedOptions, options)
+    const local = compile(checked)
+    const account = new SharedAccount(store, key, local, timeout)
     yield* account.tell.pipe(
       Effect.delay(local.window / 10),
       Effect.forever,
@@ -345,16 +341,8 @@ const makeStoreRedis = (
   })
 
 /** @internal */
-export const compile = (where: string, options: Options | undefined): Machine.RetryBudget => {
-  const ratio = options?.ratio ?? 0.2
-  if (!(ratio >= 0 && ratio <= 1)) throw new RangeError(`${where}: ratio must be between 0 and 1, got ${ratio}`)
-  const minPerSecond = options?.minPerSecond ?? 10
-  if (!(minPerSecond >= 0 && minPerSecond < Infinity)) {
-    throw new RangeError(`${where}: minPerSecond must be finite and zero or more, got ${minPerSecond}`)
-  }
-  const window = positiveMillis(where, "window", options?.window ?? "10 seconds")
-  return new Machine.RetryBudget(ratio, minPerSecond * window / 1_000, window)
-}
+export const compile = ({ minPerSecond, ratio, window }: BudgetOptions): Machine.RetryBudget =>
+  new Machine.RetryBudget(ratio, minPerSecond * window / 1_000, window)
 
 const fromAccount = (account: Account): RetryBudget => ({
   [TypeId]: TypeId,

@@ -253,7 +253,7 @@ describe("arguments", () => {
   it.each([0.5, 0, -2, NaN, Infinity])("refuses a factor of %d", (factor) => {
     strictEqual(
       rangeError(() => Backoff.exponential({ factor })),
-      `Backoff.exponential: factor must be 1 or more, got ${factor}`
+      `Backoff.exponential: factor must be a number of 1 or more, got ${factor}`
     )
   })
 

@@ -217,18 +217,18 @@ describe("arguments", () => {
       { deadline: "1 second", attemptTimeout: "1001 millis" },
       "attemptTimeout must not be longer than the deadline (1000 millis), got 1001 millis"
     ],
-    [{ retry: { times: 1.5 } }, "retry: times must be a whole number of 0 or more, got 1.5"],
-    [{ retry: { times: -1 } }, "retry: times must be a whole number of 0 or more, got -1"],
+    [{ retry: { times: 1.5 } }, "retry.times must be a whole number of 0 or more, got 1.5"],
+    [{ retry: { times: -1 } }, "retry.times must be a whole number of 0 or more, got -1"],
     [
       { retry: { times: Infinity } },
-      "retry: times must be finite unless maxElapsed, a deadline or the schedule ends the retries, got Infinity"
+      "retry.times must be finite unless maxElapsed, a deadline or the schedule ends the retries, got Infinity"
     ],
     [
       { attemptTimeout: "1 second", retry: { times: Infinity } },
-      "retry: times must be finite unless maxElapsed, a deadline or the schedule ends the retries, got Infinity"
+      "retry.times must be finite unless maxElapsed, a deadline or the schedule ends the retries, got Infinity"
     ],
-    [{ retry: { maxElapsed: NaN } }, "retry: maxElapsed must be a finite duration of zero or more, got NaN"],
-    [{ retry: { retryAfter: { max: -1 } } }, "retry: retryAfter.max must be a finite duration of zero or more, got -1"]
+    [{ retry: { maxElapsed: NaN } }, "retry.maxElapsed must be a finite duration of zero or more, got NaN"],
+    [{ retry: { retryAfter: { max: -1 } } }, "retry.retryAfter.max must be a finite duration of zero or more, got -1"]
   ]
 
   it.effect.each(cases)("refuses %o", ([options, message]) =>
@@ -337,7 +337,7 @@ describe("Service", () => {
       }
       deepStrictEqual(yield* ask({ RETRIES: "-1" }), [
         "ConfigError",
-        "SourceError: Policy.make: retry: times must be a whole number of 0 or more, got -1",
+        "SourceError: Policy.make: retry.times must be a whole number of 0 or more, got -1",
         0
       ])
       strictEqual((yield* ask({}))[0], "ConfigError")

@@ -130,8 +130,11 @@ describe("decode", () => {
           { deadline: "1 second", attemptTimeout: 10 },
           "attemptTimeout must not be longer than the deadline (1000 millis), got 10000 millis"
         ],
-        [{ retry: { times: 1.5 } }, "Policy.make: retry: times must be a whole number of 0 or more, got 1.5"],
-        [{ retry: { budget: { ratio: 2 } } }, "Policy.make: retry: budget: ratio must be between 0 and 1, got 2"],
+        [
+          { retry: { times: 1.5 } },
+          "Policy.make: retry.times must be a whole number of 0 or more, got 1.5"
+        ],
+        [{ retry: { budget: { ratio: -1 } } }, "Policy.make: retry.budget.ratio must be a number of 0 or more, got -1"],
         [
           { retry: { backoff: { type: "exponential", initial: 5, max: 1 } } },
           "Backoff.exponential: max must be at least initial (5000 millis), got 1000 millis"
@@ -142,16 +145,16 @@ describe("decode", () => {
         ],
         [
           { rateLimit: { limit: 1, window: 0 } },
-          "Policy.make: rateLimit: window must be longer than zero"
+          "Policy.make: rateLimit.window must be longer than zero"
         ],
-        [{ bulkhead: { limit: 0 } }, "Policy.make: bulkhead: limit must be a whole number of 1 or more, got 0"],
+        [{ bulkhead: { limit: 0 } }, "Policy.make: bulkhead.limit must be a whole number of 1 or more, got 0"],
         [
           { circuitBreaker: { trip: { type: "rate", size: 10, window: 10 } } },
           "CircuitBreaker.rate: size must not be given beside a window"
         ],
         [
           { circuitBreaker: { idleTimeToLive: 1 } },
-          "Policy.make: circuitBreaker: idleTimeToLive must be at least the window (30000 millis), got 1000 millis"
+          "Policy.make: circuitBreaker.idleTimeToLive must be at least the window (30000 millis), got 1000 millis"
         ]
       ]
       for (const [file, reason] of refusals) {

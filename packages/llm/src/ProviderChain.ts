@@ -19,6 +19,7 @@
  * client cannot know what `FallbackDecision` knows. Each provider's attempts run under a `Policy` of `@holdfast/core` named
  * `llm.<provider>`, whose events and warnings are there as well.
  */
+import type { DurationInput } from "@holdfast/core/Arguments"
 import type * as Bulkhead from "@holdfast/core/Bulkhead"
 import type * as RetryBudget from "@holdfast/core/RetryBudget"
 import type { TransportData } from "@holdfast/http/HttpPolicyData"
@@ -52,7 +53,7 @@ export interface RetryOptions {
    */
   readonly backoff?: Schedule.Schedule<unknown, AiError.AiError> | undefined
   /** No attempt at a provider starts later than this after the first one there. Defaults to no limit. */
-  readonly maxElapsed?: Duration.Input | undefined
+  readonly maxElapsed?: DurationInput | undefined
   /** The longest pause that a provider may ask for; for a longer one the next is asked at once. Defaults to 60 seconds. */
   readonly maxRetryAfter?: Duration.Input | undefined
 }

@@ -5,9 +5,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type * as Random from "effect/Random"
+import * as Arguments from "../Arguments.ts"
 import type { Kind, Options } from "../Chaos.ts"
 import * as Jitter from "../Jitter.ts"
-import { millis } from "./argument.ts"
 
 /** What becomes of a call in place of its running. */
 type Fate = "fault" | "outcome" | "hang"
@@ -96,29 +96,76 @@ export interface Rules<out E, out A> {
   readonly fates: { readonly [K in Fate]: Effect.Effect<A, E> }
 }
 
-export const compile = <E, A>(where: string, options: Options<E, A>): Rules<E, A> => {
-  const { behaviour, fault, hang, latency, outcome, rate } = options
-  const rateOf = (kind: Kind, isOn: boolean): number => {
-    const name = typeof rate === "object" ? `rate.${kind}` : "rate"
-    const share = (typeof rate === "object" ? rate[kind] : rate) ?? 0.001
-    if (!(share >= 0 && share <= 1)) throw new RangeError(`${where}: ${name} must be between 0 and 1, got ${share}`)
-    return isOn ? share : 0
-  }
-  const rates = {
+const rate: Arguments.Check<number> = (value, place) => {
+  if (typeof value === "number" && value >= 0 && value <= 1) return value
+  place.fault(`must be between 0 and 1, got ${Arguments.show(value)}`)
+  return NaN
+}
+
+const { callback, optional, struct } = Arguments
+
+/** The default rate of a kind: Polly's. */
+const defaultRate = 0.001
+
+const rates = struct({
+  latency: optional(rate),
+  behaviour: optional(rate),
+  fault: optional(rate),
+  outcome: optional(rate),
+  hang: optional(rate)
+})
+
+const isSeed = (value: unknown): value is string | number => typeof value === "string" || typeof value === "number"
+
+const isEffect = (value: unknown): value is Effect.Effect<unknown, unknown> => Effect.isEffect(value)
+
+const fields = struct({
+  seed: Arguments.instance(isSeed, "a string or a number"),
+  rate: (value, place) =>
+    value === undefined || typeof value === "number"
+      ? optional(rate, defaultRate)(value, place)
+      : rates(value, place),
+  fault: optional(callback()),
+  outcome: optional(callback()),
+  hang: optional(Arguments.boolean, false),
+  latency: optional(struct({
+    duration: Arguments.duration({ min: 0 }),
+    jitter: optional(Jitter.option)
+  })),
+  behaviour: optional(Arguments.instance(isEffect, "an Effect"))
+})
+
+/** The rate of each kind: 0 for one that is off. */
+const ratesOf = ({ behaviour, fault, hang, latency, outcome, rate }: ReturnType<typeof fields>) => {
+  const rateOf = (kind: Kind, isOn: boolean): number =>
+    !isOn ? 0 : typeof rate === "number" ? rate : rate[kind] ?? defaultRate
+  return {
     late: rateOf("latency", latency !== undefined),
     behaviour: rateOf("behaviour", behaviour !== undefined),
     fault: rateOf("fault", fault !== undefined),
     outcome: rateOf("outcome", outcome !== undefined),
-    hang: rateOf("hang", hang === true)
+    hang: rateOf("hang", hang)
   }
+}
+
+const chaosOptions = Arguments.refine(fields, (options, place) => {
+  const { fault, hang, outcome } = ratesOf(options)
   // One call has one fate, so the rates share what there is; half a billionth is what rounding makes of it.
-  const sum = rates.fault + rates.outcome + rates.hang
+  const sum = fault + outcome + hang
   if (sum > 1 + 5e-10) {
-    throw new RangeError(`${where}: the rates of fault, outcome and hang must not be above 1 together, got ${sum}`)
+    place.fault(`the rates of fault, outcome and hang must not be above 1 together, got ${sum}`)
   }
+})
+
+export const compile = <E, A>(where: string, options: Options<E, A>): Rules<E, A> => {
+  const checked = Arguments.check(where, chaosOptions, options)
+  const rates = ratesOf(checked)
+  const { latency } = checked
+  // What they give is what the types of the options say.
+  const { behaviour, fault, outcome } = options
   return {
     ...rates,
-    latency: latency === undefined ? 0 : millis(where, "latency.duration", latency.duration),
+    latency: latency?.duration ?? 0,
     jitter: latency?.jitter ?? Jitter.none,
     behave: behaviour ?? Effect.void,
     fates: {

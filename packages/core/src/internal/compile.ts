@@ -2,18 +2,19 @@
  * The options of a policy, checked and compiled to the parts that a call runs under.
  */
 import type * as Context from "effect/Context"
+import * as Arguments from "../Arguments.ts"
 import * as Bulkhead from "../Bulkhead.ts"
 import * as CircuitBreaker from "../CircuitBreaker.ts"
-import * as Hedge from "../Hedge.ts"
-import type { AnyOptions, HedgeOptions, Options } from "../Policy.ts"
+import type { AnyOptions } from "../Policy.ts"
 import { isPolicyError, type PolicyError } from "../PolicyError.ts"
 import * as RateLimit from "../RateLimit.ts"
 import type * as Retry from "../Retry.ts"
 import * as RetryBudget from "../RetryBudget.ts"
-import { positiveMillis } from "./argument.ts"
 import { Breaker } from "./breaker/breaker.ts"
 import type { Bulkheads } from "./bulkhead/queue.ts"
-import type { Hedge as HedgeMachine } from "./hedge/race.ts"
+import type { HedgeOptions } from "./hedge/options.ts"
+import { Hedge as HedgeMachine } from "./hedge/race.ts"
+import { policyOptions } from "./policyOptions.ts"
 import type { RateLimits } from "./rateLimit/stored.ts"
 import { compile } from "./retry.ts"
 
@@ -48,20 +49,8 @@ export const compileParts = (
   typed: AnyOptions,
   context: Context.Context<never>
 ): Parts<unknown, unknown, unknown> => {
-  // The type of the policy keeps errors away that its predicates do not take.
-  const options = typed as Options<unknown, unknown, unknown>
-  const where = "Policy.make"
-  const name = options.name ?? "policy"
-  const deadline = options.deadline === undefined ? undefined : positiveMillis(where, "deadline", options.deadline)
-  const attemptTimeout = options.attemptTimeout === undefined
-    ? undefined
-    : positiveMillis(where, "attemptTimeout", options.attemptTimeout)
-  if (deadline !== undefined && attemptTimeout !== undefined && attemptTimeout > deadline) {
-    throw new RangeError(
-      `${where}: attemptTimeout must not be longer than the deadline (${deadline} millis), got ${attemptTimeout} millis`
-    )
-  }
-  const { bulkhead, circuitBreaker, hedge, rateLimit, retry } = options
+  const options = Arguments.check("Policy.make", policyOptions, typed)
+  const { attemptTimeout, bulkhead, circuitBreaker, deadline, hedge, name, rateLimit, retry } = options
   const ownTimeouts = hedge === undefined || attemptTimeout === undefined ? undefined : new WeakSet<PolicyError>()
   return {
     name,
@@ -71,42 +60,44 @@ export const compileParts = (
       ? undefined
       : Bulkhead.isBulkhead(bulkhead)
       ? bulkhead.machines
-      : Bulkhead.compile(`${where}: bulkhead`, { name, ...bulkhead }),
+      : Bulkhead.compile({ ...bulkhead, name: bulkhead.name ?? name }),
     rateLimit: rateLimit === undefined
       ? undefined
       : RateLimit.isRateLimit(rateLimit)
       ? rateLimit.machine
-      : RateLimit.compile(`${where}: rateLimit`, rateLimit, context),
-    retry: retry === undefined ? undefined : compile(`${where}: retry`, retry, deadline !== undefined),
+      : RateLimit.compile(rateLimit, context),
+    retry: retry === undefined ? undefined : compile(retry),
     breaker: circuitBreaker === undefined
       ? undefined
       : CircuitBreaker.isCircuitBreaker(circuitBreaker)
       ? circuitBreaker.breaker
-      : new Breaker(`${where}: circuitBreaker`, { name, ...circuitBreaker }, context),
+      : new Breaker({ ...circuitBreaker, name: circuitBreaker.name ?? name }, context),
     storedBreaker: CircuitBreaker.isCircuitBreaker(circuitBreaker) && circuitBreaker.breaker === undefined
       ? circuitBreaker
       : undefined,
-    hedge: hedge === undefined ? undefined : compileHedge(`${where}: hedge`, hedge, ownTimeouts),
+    hedge: hedge === undefined ? undefined : compileHedge(hedge, ownTimeouts),
     ownTimeouts,
     timed: deadline !== undefined || bulkhead !== undefined || rateLimit !== undefined ||
       circuitBreaker !== undefined ||
-      retry?.maxElapsed !== undefined || retry?.budget !== undefined
+      (retry !== undefined && (retry.maxElapsed !== Infinity || retry.budget !== undefined))
   }
 }
 
 const compileHedge = (
-  where: string,
-  { budget, while: ask, ...options }: HedgeOptions<unknown>,
+  { budget, while: given, ...options }: HedgeOptions,
   ownTimeouts: WeakSet<PolicyError> | undefined
-): HedgeMachine<unknown> =>
-  Hedge.compile(where, {
+): HedgeMachine<unknown> => {
+  // The type of the policy keeps errors away that its predicate does not take.
+  const ask = given as ((error: unknown) => boolean) | undefined
+  return new HedgeMachine({
     ...options,
     // A leg that timed out is worth another, as an attempt is to a retry.
     while: ask === undefined
       ? undefined
-      : (error) => (isPolicyError(error) && ownTimeouts?.has(error) === true) || ask(error),
+      : (error: unknown) => (isPolicyError(error) && ownTimeouts?.has(error) === true) || ask(error),
     budget: RetryBudget.isRetryBudget(budget)
       // A race does not wait for a store: a hedge that this process cannot grant is not started.
       ? { tryWithdraw: (now) => budget.account.tryWithdrawHere(now) }
       : budget
   })
+}

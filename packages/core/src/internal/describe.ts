@@ -3,8 +3,8 @@
  */
 import * as Duration from "effect/Duration"
 import * as Backoff from "../Backoff.ts"
-import type { Trip } from "../CircuitBreaker.ts"
 import type { Part } from "../Policy.ts"
+import type { Trip } from "./breaker/trip.ts"
 import type { Parts } from "./compile.ts"
 
 type AnyParts = Parts<unknown, unknown, unknown>

@@ -1,14 +1,16 @@
 import * as Duration from "effect/Duration"
 import { hasProperty } from "effect/Predicate"
+import type * as Schedule from "effect/Schedule"
+import * as Arguments from "../Arguments.ts"
 import * as Backoff from "../Backoff.ts"
 import type { StopReason } from "../PolicyEvent.ts"
 import type { Decision, Failure, Options, Refusal, Retry } from "../Retry.ts"
 import * as RetryBudget from "../RetryBudget.ts"
-import { integer, millis } from "./argument.ts"
 import { hintOf } from "./retryAfter.ts"
+import { defaults, endless, isEndless, type RetryOptions, retryOptions } from "./retryOptions.ts"
 
 /** The value of `Retry.defaultMaxRetryAfter`, which says why. */
-export const defaultMaxRetryAfter = Duration.seconds(60)
+export const defaultMaxRetryAfter = Duration.millis(defaults.maxRetryAfter)
 
 const stop = (reason: StopReason, because?: string): Decision => ({ _tag: "Stop", reason, because })
 export const stopTimes = stop("times")
@@ -23,25 +25,21 @@ export const stopBudget = stop("budget")
 export const isRetryable = (error: unknown): boolean =>
   !hasProperty(error, "isRetryable") || error.isRetryable !== false
 
-/** `bounded` says that something outside the retry ends it: a deadline. */
-export const compile = <E, SE, SR>(
-  where: string,
-  options: Options<E, SE, SR> | undefined,
-  bounded: boolean
-): Retry<E, SE, SR> => {
-  const times = options?.times ?? 3
-  const backoff = options?.backoff ?? Backoff.exponential()
-  const maxElapsed = options?.maxElapsed === undefined ? Infinity : millis(where, "maxElapsed", options.maxElapsed)
-  if (times !== Infinity) {
-    integer(where, "times", times, 0)
-  } else if (maxElapsed === Infinity && !bounded && Backoff.isBackoff(backoff)) {
-    throw new RangeError(
-      `${where}: times must be finite unless maxElapsed, a deadline or the schedule ends the retries, got Infinity`
-    )
-  }
-  const mode = options?.retryAfter?.mode ?? "clamp"
-  const maxHint = millis(where, "retryAfter.max", options?.retryAfter?.max ?? defaultMaxRetryAfter)
-  const ask: (error: E) => boolean | Refusal = options?.while ?? isRetryable
+/** Checks and compiles the options of a retry that nothing outside bounds. */
+export const make = <E, SE, SR>(where: string, options: Options<E, SE, SR> | undefined): Retry<E, SE, SR> =>
+  compile(Arguments.check(where, alone, options ?? {}))
+
+const alone = Arguments.refine(retryOptions, (options, place) => {
+  if (isEndless(options)) place.at("times").fault(endless)
+})
+
+/** Compiles options that have been checked. */
+export const compile = <E, SE, SR>(options: RetryOptions): Retry<E, SE, SR> => {
+  const { maxElapsed, times } = options
+  // The types are those of the options that were checked.
+  const backoff = (options.backoff ?? Backoff.exponential()) as Schedule.Schedule<unknown, E, SE, SR>
+  const { max: maxHint, mode } = options.retryAfter ?? { max: defaults.maxRetryAfter, mode: defaults.mode }
+  const ask = (options.while ?? isRetryable) as (error: E) => boolean | Refusal
 
   const verdict = (error: E, attempt: number): Decision | undefined => {
     const answer = ask(error)
@@ -64,18 +62,18 @@ export const compile = <E, SE, SR>(
     return { _tag: "Retry", delay: wait }
   }
 
-  const { budget } = options ?? {}
+  const { budget } = options
   return {
     times,
     backoff,
     retryAfter: { mode, max: maxHint },
-    onTimeout: options?.onTimeout ?? "retry",
-    onRetry: options?.onRetry,
+    onTimeout: options.onTimeout,
+    onRetry: options.onRetry as Retry["onRetry"],
     budget: budget === undefined
       ? undefined
       : RetryBudget.isRetryBudget(budget)
       ? budget.account
-      : RetryBudget.compile(`${where}: budget`, budget),
+      : RetryBudget.compile(budget),
     verdict,
     timing,
     decide: (failure) => verdict(failure.error, failure.attempt) ?? timing(failure)

@@ -126,7 +126,7 @@ describe("the policy of a program", () => {
 
       const impossible = yield* Effect.flip(Layer.build(from({ ...env, INVENTORY_RETRIES: "-2" })))
       assertTrue(
-        impossible.message.includes("retry: times must be a whole number of 0 or more, got -2"),
+        impossible.message.includes("retry.times must be a whole number of 0 or more, got -2"),
         impossible.message
       )
     }))

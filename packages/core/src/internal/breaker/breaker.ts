@@ -12,13 +12,12 @@ import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
-import * as Backoff from "../../Backoff.ts"
-import type { Options, State, Transition, Trip } from "../../CircuitBreaker.ts"
+import type { State, Transition } from "../../CircuitBreaker.ts"
 import { CircuitOpen, isPolicyError, PolicyError } from "../../PolicyError.ts"
-import { integer, millis, positiveMillis } from "../argument.ts"
 import { nowOf } from "../call/now.ts"
 import { hintOfExit } from "../retryAfter.ts"
 import * as Machine from "./circuit.ts"
+import { type BreakerOptions, defaults } from "./options.ts"
 
 /** Whether a policy within turned the call away before any of it ran, which says nothing of the dependency. */
 const isRejection = (error: unknown): boolean => {
@@ -59,12 +58,13 @@ export class Breaker<in E> {
   private rejection: Exit.Exit<never, PolicyError<CircuitOpen>> | undefined
   private rejectedFor = -1
 
-  constructor(where: string, options: Options<E>, context: Context.Context<never>) {
-    this.name = options.name ?? "circuit breaker"
-    this.isFailure = options.isFailure
+  constructor(options: BreakerOptions, context: Context.Context<never>) {
+    this.name = options.name ?? defaults.name
+    // Its type is that of the options that were checked.
+    this.isFailure = options.isFailure as ((error: E) => boolean) | undefined
     this.context = context
     this.rules = {
-      ...rulesOf(where, options),
+      ...rulesOf(options),
       onTransition: (circuit, from, to, now) => {
         if (!this.silent) {
           this.show({
@@ -77,7 +77,7 @@ export class Breaker<in E> {
         }
       }
     }
-    this.circuits = new Machine.Circuits(this.rules, integer(where, "maxKeys", options.maxKeys ?? 1_000, 1))
+    this.circuits = new Machine.Circuits(this.rules, options.maxKeys)
     this.rejections = Metric.counter("holdfast.circuit_breaker.rejections", {
       description: "Calls that an open circuit breaker rejected",
       attributes: { "holdfast.policy": this.name },
@@ -210,31 +210,12 @@ export class Breaker<in E> {
 
 const closed: State = { _tag: "Closed" }
 
-/** What a breaker is that is told nothing else. Durations are in milliseconds. */
-export const defaultTrip = {
-  _tag: "TimeRate",
-  threshold: 0.5,
-  minimumCalls: 20,
-  slow: undefined,
-  window: 30_000
-} as const satisfies Trip
-
-const rulesOf = <E>(where: string, options: Options<E>): Omit<Machine.Rules, "onTransition"> => {
-  const trip = options.trip ?? defaultTrip
-  const openFor = options.openFor ?? "30 seconds"
-  const window = trip._tag === "TimeRate" ? trip.window : 0
-  const idle = options.idleTimeToLive ?? Math.max(600_000, window)
-  const idleTimeToLive = positiveMillis(where, "idleTimeToLive", idle)
-  if (idleTimeToLive < window) {
-    throw new RangeError(
-      `${where}: idleTimeToLive must be at least the window (${window} millis), got ${idleTimeToLive} millis`
-    )
-  }
-  return {
-    trip,
-    openFor: Backoff.isBackoff(openFor) ? openFor : positiveMillis(where, "openFor", openFor),
-    probes: integer(where, "probes", options.probes ?? 1, 1),
-    maxRetryAfter: millis(where, "maxRetryAfter", options.maxRetryAfter ?? "5 minutes"),
-    idleTimeToLive
-  }
-}
+const rulesOf = (
+  { idleTimeToLive, maxRetryAfter, openFor, probes, trip }: BreakerOptions
+): Omit<Machine.Rules, "onTransition"> => ({
+  trip,
+  openFor,
+  probes,
+  maxRetryAfter,
+  idleTimeToLive: idleTimeToLive ?? Math.max(defaults.idleTimeToLive, trip._tag === "TimeRate" ? trip.window : 0)
+})

@@ -3,7 +3,8 @@
  * combinator, the fused policy and a simulator drive the same machine.
  */
 import type { Backoff } from "../../Backoff.ts"
-import type { StateTag, Trip } from "../../CircuitBreaker.ts"
+import type { StateTag } from "../../CircuitBreaker.ts"
+import type { Trip } from "./trip.ts"
 import { type Memory, remember } from "./window.ts"
 
 /** How a call ended, as a circuit wants to know it. An ignored call says nothing of the dependency's health. */

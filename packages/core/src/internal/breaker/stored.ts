@@ -11,11 +11,12 @@ import * as Option from "effect/Option"
 import type * as Store from "effect/persistence/CircuitBreaker"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
-import type { State, Trip } from "../../CircuitBreaker.ts"
+import type { State } from "../../CircuitBreaker.ts"
 import type { CircuitOpen, PolicyError } from "../../PolicyError.ts"
 import { hintOfExit } from "../retryAfter.ts"
 import type { Breaker } from "./breaker.ts"
 import * as Machine from "./circuit.ts"
+import type { Trip } from "./trip.ts"
 
 /** What came of asking the store. */
 type Answer<A> =

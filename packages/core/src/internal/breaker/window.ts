@@ -1,7 +1,7 @@
 /**
  * What circuits go by: the length of a row of failures, or the share of failures and slow calls in a window.
  */
-import type { Trip } from "../../CircuitBreaker.ts"
+import type { Trip } from "./trip.ts"
 
 /** What a circuit remembers of the calls that ended while it was closed. */
 export interface Memory {

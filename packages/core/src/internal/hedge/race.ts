@@ -10,12 +10,11 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { hasProperty } from "effect/Predicate"
-import type { Budget, Options, Quantile } from "../../Hedge.ts"
-import { integer, millis, positiveMillis } from "../argument.ts"
+import type { Budget, Quantile } from "../../Hedge.ts"
 import * as Alarm from "../fiber/alarm.ts"
 import { isRetryable } from "../retry.ts"
 import { hintOfExit } from "../retryAfter.ts"
+import type { HedgeOptions } from "./options.ts"
 
 /** Why a hedge started: what runs is slow, or it has failed. */
 type Because = "slow" | "failed"
@@ -106,20 +105,21 @@ export class Hedge<in E> {
   // In the order of their last use.
   private readonly keyed = new Map<string, Latencies>()
 
-  constructor(where: string, options: Options<E>) {
-    this.max = integer(where, "max", options.max ?? 1, 1)
-    this.budget = options.budget
-    this.isRetryable = options.while ?? isRetryable
-    this.maxKeys = integer(where, "maxKeys", options.maxKeys ?? 1_000, 1)
-    this.idleTimeToLive = positiveMillis(where, "idleTimeToLive", options.idleTimeToLive ?? "10 minutes")
-    if (isQuantile(options.after)) {
-      this.fixed = Infinity
-      this.quantile = options.after
-      this.only = new Latencies(options.after)
-    } else {
-      this.fixed = millis(where, "after", options.after)
+  constructor({ after, budget, ...options }: Omit<HedgeOptions, "budget"> & { readonly budget: Budget | undefined }) {
+    this.max = options.max
+    this.budget = budget
+    // Its type is that of the options that were checked.
+    this.isRetryable = (options.while ?? isRetryable) as (error: E) => boolean
+    this.maxKeys = options.maxKeys
+    this.idleTimeToLive = options.idleTimeToLive
+    if (typeof after === "number") {
+      this.fixed = after
       this.quantile = undefined
       this.only = undefined
+    } else {
+      this.fixed = Infinity
+      this.quantile = after
+      this.only = new Latencies(after)
     }
   }
 
@@ -342,6 +342,3 @@ class Race<A, E, R> extends Alarm.Alarm {
     return this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
   }
 }
-
-const isQuantile = (after: Options["after"]): after is Quantile =>
-  hasProperty(after, "_tag") && after._tag === "Quantile"

@@ -11,11 +11,10 @@ import type * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import type * as Store from "effect/persistence/RateLimiter"
 import { PolicyError, RateLimited } from "../../PolicyError.ts"
-import type { Options } from "../../RateLimit.ts"
-import { integer, millis, positiveMillis } from "../argument.ts"
 import { Deadline } from "../call/deadline.ts"
 import { nowOf } from "../call/now.ts"
 import { Limit, Place, type Rejection, type Rules } from "./count.ts"
+import { defaults, type RateLimitOptions } from "./options.ts"
 
 // A store that has failed is left alone for a while.
 const storePause = 5_000
@@ -41,21 +40,17 @@ export class RateLimits {
   private rejectedFor = 0
 
   constructor(
-    where: string,
-    options: Options,
+    options: RateLimitOptions,
     store: Store.RateLimiter | undefined,
     context: Context.Context<never>
   ) {
-    const limit = integer(where, "limit", options.limit, 1)
-    const window = positiveMillis(where, "window", options.window)
-    this.name = options.name ?? "rate limit"
-    this.rules = { algorithm: options.algorithm ?? "fixed-window", limit, window, refill: window / limit }
-    this.maxWait = millis(where, "maxWait", options.maxWait ?? 0)
-    this.queue = options.queue === undefined || options.queue === Infinity
-      ? Infinity
-      : integer(where, "queue", options.queue, 0)
-    this.maxKeys = integer(where, "maxKeys", options.maxKeys ?? 1_000, 1)
-    this.storeTimeout = positiveMillis(where, "storeTimeout", options.storeTimeout ?? "1 second")
+    const { algorithm, limit, window } = options
+    this.name = options.name ?? defaults.name
+    this.rules = { algorithm, limit, window, refill: window / limit }
+    this.maxWait = options.maxWait
+    this.queue = options.queue
+    this.maxKeys = options.maxKeys
+    this.storeTimeout = options.storeTimeout
     this.only = new Limit(this.rules, undefined)
     this.store = store
     this.context = context

@@ -1,0 +1,390 @@
+/**
+ * Checks of options: every fault in one `RangeError`, each with its path.
+ *
+ * **When to use**
+ *
+ * Use it for the options of anything built on the policies, so that a typo, a duration without a unit or a bound that is
+ * out of range fails where it is written, and in the same words everywhere.
+ *
+ * **Details**
+ *
+ * A {@link Check} takes a value of unknown type and returns what the program stores: durations become milliseconds,
+ * absent options their defaults. Each property is read once. A value that fails its check is reported to its
+ * {@link Place}, and the check goes on, so that {@link check} can list all faults together.
+ *
+ * **Gotchas**
+ *
+ * A message shows the value that was given. Use {@link secret} where that may be a secret.
+ */
+import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { durationKeys, readDuration } from "./internal/duration.ts"
+import { hint } from "./internal/nearest.ts"
+
+/** The short units of a {@link DurationInput}. */
+export type ShortUnit = "ns" | "us" | "ms" | "s" | "m" | "h" | "d" | "w"
+
+/** A number with a short unit, such as `"30s"`. */
+export type ShortDuration = `${number}${ShortUnit}`
+
+/**
+ * A duration: all that Effect's `Duration.Input` takes, and `"30s"`, `"500ms"` or `"1m 30s"`, as `Duration.format`
+ * writes them. A number is in milliseconds.
+ */
+export type DurationInput =
+  | Duration.Input
+  | ShortDuration
+  | `${ShortDuration} ${ShortDuration}`
+  | `${ShortDuration} ${ShortDuration} ${string}`
+
+/** One fault: where it is, and what is expected there. */
+export interface Fault {
+  readonly path: ReadonlyArray<string>
+  /** Such as `"must be a whole number of 1 or more, got 0"`. */
+  readonly message: string
+}
+
+/**
+ * A fault in one line.
+ *
+ * ```ts import.meta.vitest
+ * import { Arguments } from "@holdfast/core"
+ *
+ * Arguments.format({ path: ["bulkhead", "limit"], message: "must be a whole number of 1 or more, got 0" })
+ * // => "bulkhead.limit must be a whole number of 1 or more, got 0"
+ * ```
+ */
+export const format = ({ message, path }: Fault): string =>
+  path.length === 0 ? message : `${path.map((key) => /^[\w-]+$/.test(key) ? key : show(key)).join(".")} ${message}`
+
+/** The place of a value within the options, to which a check reports its faults. */
+export class Place {
+  readonly path: ReadonlyArray<string>
+  readonly faults: Array<Fault>
+
+  constructor(path: ReadonlyArray<string> = [], faults: Array<Fault> = []) {
+    this.path = path
+    this.faults = faults
+  }
+
+  /** The place of a property. Its faults are reported here too. */
+  at(key: string): Place {
+    return new Place([...this.path, key], this.faults)
+  }
+
+  /** Reports a fault, such as `"must be above zero, got 0"`. */
+  fault(message: string): void {
+    this.faults.push({ path: this.path, message })
+  }
+}
+
+/**
+ * Checks one value and returns what the program stores. It reports faults to its place and does not throw; what it returns
+ * for an invalid value is `NaN` where a number is expected, and `undefined` otherwise.
+ */
+export type Check<out A> = (value: unknown, place: Place) => A
+
+// What an invalid value becomes. Comparisons with it are false, so that it causes no other fault.
+const invalid = (place: Place, message: string): never => {
+  place.fault(message)
+  return undefined as never
+}
+
+const invalidNumber = (place: Place, message: string): number => {
+  place.fault(message)
+  return NaN
+}
+
+/**
+ * A value as a message shows it: shortened, and whatever it is.
+ *
+ * ```ts import.meta.vitest
+ * import { Arguments } from "@holdfast/core"
+ *
+ * Arguments.show("soon") // => '"soon"'
+ * Arguments.show(() => 1) // => "a function"
+ * ```
+ */
+export const show = (value: unknown): string => {
+  try {
+    if (typeof value === "function") return "a function"
+    const plain = typeof value === "string" || (typeof value === "object" && !Duration.isDuration(value))
+    const text = plain ? JSON.stringify(value) : String(value)
+    return text.length > 80 ? `${text.slice(0, 77)}...` : text
+  } catch {
+    return "a value that cannot be shown"
+  }
+}
+
+/** Runs a check. A getter or a proxy that throws is a fault like another. */
+const run = <A>(check: Check<A>, value: () => unknown, place: Place): A => {
+  try {
+    return check(value(), place)
+  } catch (error) {
+    return invalid(place, `could not be read: ${error instanceof Error ? error.message : show(error)}`)
+  }
+}
+
+/**
+ * Checks a value. Throws a `RangeError` that lists all faults by path.
+ *
+ * ```ts import.meta.vitest
+ * import { Arguments } from "@holdfast/core"
+ *
+ * const options = Arguments.struct({
+ *   limit: Arguments.integer({ min: 1 }),
+ *   maxWait: Arguments.optional(Arguments.duration({ min: 0 }), 1_000)
+ * })
+ *
+ * Arguments.check("Gate.make", options, { limit: 4, maxWait: "1m 30s" }) // => { limit: 4, maxWait: 90_000 }
+ *
+ * let message = ""
+ * try {
+ *   Arguments.check("Gate.make", options, { limit: 0, maxwait: 5 })
+ * } catch (error) {
+ *   message = String(error)
+ * }
+ * message.split(": 2 options are invalid: ")[0] // => "RangeError: Gate.make"
+ * message.split("; ")[1] // => "maxwait is not an option (`maxwait`: did you mean `maxWait`?)"
+ * ```
+ */
+export const check = <A>(where: string, check: Check<A>, value: unknown): A => {
+  const place = new Place()
+  const checked = run(check, () => value, place)
+  const { length } = place.faults
+  if (length === 0) return checked
+  const all = place.faults.map(format).join("; ")
+  throw new RangeError(length === 1 ? `${where}: ${all}` : `${where}: ${length} options are invalid: ${all}`)
+}
+
+/**
+ * All faults of a value, where they are to be reported in another way, as for a file.
+ *
+ * ```ts import.meta.vitest
+ * import { Arguments } from "@holdfast/core"
+ *
+ * Arguments.faults(Arguments.share, 2) // => [{ path: [], message: "must be above 0 and at most 1, got 2" }]
+ * ```
+ */
+export const faults = (check: Check<unknown>, value: unknown): ReadonlyArray<Fault> => {
+  const place = new Place()
+  run(check, () => value, place)
+  return place.faults
+}
+
+/** Bounds of a number; each is optional. */
+export interface Bounds {
+  /** The least that is valid. Default: none. */
+  readonly min?: number | undefined
+  /** What a valid value is above. Default: none. */
+  readonly above?: number | undefined
+  /** The most that is valid. Default: none. */
+  readonly max?: number | undefined
+  /** Whether `Infinity` is valid. Default: false. */
+  readonly infinite?: boolean | undefined
+}
+
+const isWithin = (value: number, { above = -Infinity, infinite, max = Infinity, min = -Infinity }: Bounds): boolean =>
+  value === Infinity
+    ? infinite === true
+    : value >= min && value <= max && (value > above || (above === -Infinity && value === above))
+
+const boundsOf = (show: (bound: number) => string, { above, max, min }: Bounds): string => {
+  const least = above !== undefined ? `above ${show(above)}` : min === undefined ? "" : `of ${show(min)} or more`
+  const most = max === undefined ? "" : `${least === "" ? "" : ", "}at most ${show(max)}`
+  return `${least === "" ? "" : ` ${least}`}${most}`
+}
+
+/** A number within bounds. */
+export const number = (bounds: Bounds = {}): Check<number> => (value, place) =>
+  typeof value === "number" && isWithin(value, bounds)
+    ? value
+    : invalidNumber(place, `must be a number${boundsOf(String, bounds)}, got ${show(value)}`)
+
+/** A whole number within bounds. */
+export const integer = (bounds: Bounds = {}): Check<number> => (value, place) =>
+  typeof value === "number" && (Number.isInteger(value) || value === Infinity) && isWithin(value, bounds)
+    ? value
+    : invalidNumber(place, `must be a whole number${boundsOf(String, bounds)}, got ${show(value)}`)
+
+/** A share: a number above 0 and at most 1. */
+export const share: Check<number> = (value, place) =>
+  typeof value === "number" && value > 0 && value <= 1
+    ? value
+    : invalidNumber(place, `must be above 0 and at most 1, got ${show(value)}`)
+
+const words = (millis: number): string => millis === 0 ? "zero" : Duration.format(Duration.millis(millis))
+
+/**
+ * A {@link DurationInput} in milliseconds. Bounds are in milliseconds too.
+ *
+ * ```ts import.meta.vitest
+ * import { Arguments } from "@holdfast/core"
+ *
+ * Arguments.check("Gate.make", Arguments.duration({ above: 0 }), "1m 30s") // => 90_000
+ * ```
+ */
+export const duration = (bounds: Bounds): Check<number> => (value, place) => {
+  const millis = readDuration(value)
+  if (millis !== undefined && isWithin(millis, bounds)) return millis
+  const stray = isObject(value) && !Duration.isDuration(value) && !Array.isArray(value)
+    ? Object.keys(value).filter((key) => !durationKeys.includes(key))
+    : []
+  if (stray.length > 0) {
+    for (const key of stray) place.at(key).fault(`is not a unit of a duration${hint(key, durationKeys)}`)
+    return NaN
+  }
+  if (millis === 0 && bounds.above === 0) return invalidNumber(place, `must be longer than zero, got ${show(value)}`)
+  const { above, infinite, min = above, max } = bounds
+  const expected = `must be a${infinite === true ? "" : " finite"} duration${boundsOf(words, { min, max })}`
+  const such = millis === undefined && typeof value !== "number" ? `, such as "30 seconds" or "1m 30s"` : ""
+  return invalidNumber(place, `${expected}${such}, got ${show(value)}`)
+}
+
+/** A string. */
+export const string: Check<string> = (value, place) =>
+  typeof value === "string" ? value : invalid(place, `must be a string, got ${show(value)}`)
+
+/** A string that is not empty. */
+export const text: Check<string> = (value, place) =>
+  typeof value === "string" && value.length > 0
+    ? value
+    : invalid(place, `must be a string that is not empty, got ${show(value)}`)
+
+/** `true` or `false`. */
+export const boolean: Check<boolean> = (value, place) =>
+  typeof value === "boolean" ? value : invalid(place, `must be true or false, got ${show(value)}`)
+
+/** One of a few values. */
+export const oneOf =
+  <const A extends ReadonlyArray<string | number | boolean>>(...values: A): Check<A[number]> => (value, place) =>
+    values.find((known) => known === value) ??
+      invalid(
+        place,
+        `must be ${values.map(show).join(" or ")}, got ${show(value)}${
+          typeof value === "string" ? hint(value, values.map(String)) : ""
+        }`
+      )
+
+/** A function. What it takes and returns is left to the types. */
+export const callback = <F extends (...args: never) => unknown>(): Check<F> => (value, place) =>
+  typeof value === "function" ? value as F : invalid(place, `must be a function, got ${show(value)}`)
+
+/** A value that a guard knows, such as a `Backoff`. `expected` names it: `"a Backoff or any other Schedule"`. */
+export const instance = <A>(is: (value: unknown) => value is A, expected: string): Check<A> => (value, place) =>
+  is(value) ? value : invalid(place, `must be ${expected}, got ${show(value)}`)
+
+/** What a guard knows as it is, such as a shared `Bulkhead`, and all else by a check, such as the options of one. */
+export const or = <A, B>(is: (value: unknown) => value is A, check: Check<B>): Check<A | B> => (value, place) =>
+  is(value) ? value : check(value, place)
+
+/** A check for an option that may be absent. `undefined` becomes `fallback`, which is what the check would return. */
+export const optional: {
+  <A>(check: Check<A>): Check<A | undefined>
+  <A, B>(check: Check<A>, fallback: B): Check<A | B>
+} = <A>(check: Check<A>, fallback?: A): Check<A | undefined> => (value, place) =>
+  value === undefined ? fallback : check(value, place)
+
+/** A check whose messages do not show the value, which may be a secret. */
+export const secret = <A>(check: Check<A>): Check<A> => (value, place) => {
+  const hidden = new Place(place.path)
+  const checked = check(value, hidden)
+  for (const { message, path } of hidden.faults) {
+    place.faults.push({ path, message: message.replace(/, got [^]*$/, ", got something else") })
+  }
+  return checked
+}
+
+/** The checks of an object's properties. */
+export type Fields = { readonly [key: string]: Check<unknown> }
+
+/** What {@link struct} returns. */
+export type Checked<F extends Fields> = { readonly [K in keyof F]: F[K] extends Check<infer A> ? A : never }
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
+
+/** An object of options. A key that has no check is a fault, which names the option that was probably meant. */
+export const struct = <const F extends Fields>(fields: F): Check<Checked<F>> => {
+  const known = Object.keys(fields)
+  return (value, place) => {
+    if (!isObject(value) || Array.isArray(value)) {
+      return invalid(
+        place,
+        value === undefined
+          ? `is required: an object with ${known.join(", ")}`
+          : `must be an object, got ${show(value)}`
+      )
+    }
+    const checked: Record<string, unknown> = {}
+    for (const key of known) {
+      checked[key] = run(fields[key] as Check<unknown>, () => value[key as keyof typeof value], place.at(key))
+    }
+    for (const key of Object.keys(value)) {
+      if (!Object.hasOwn(fields, key)) place.at(key).fault(`is not an option${hint(key, known)}`)
+    }
+    // Each key has gone through its check.
+    return checked as Checked<F>
+  }
+}
+
+/** An object with keys of the caller's choice, each with a value of one kind. */
+export const record = <A>(check: Check<A>): Check<Readonly<Record<string, A>>> => (value, place) =>
+  isObject(value) && !Array.isArray(value)
+    ? Object.fromEntries(
+      Object.keys(value).map((key) => [key, run(check, () => value[key as keyof typeof value], place.at(key))])
+    )
+    : invalid(place, `must be an object, got ${show(value)}`)
+
+/** An array with items of one kind. */
+export const array = <A>(check: Check<A>): Check<ReadonlyArray<A>> => (value, place) =>
+  Array.isArray(value)
+    ? value.map((item: unknown, index) => run(check, () => item, place.at(String(index))))
+    : invalid(place, `must be an array, got ${show(value)}`)
+
+/**
+ * A check, and a rule about several options together. The rule reports its faults to the place. It runs beside the faults of
+ * the check: an invalid number is `NaN` there, so compare in the way that is false for it.
+ *
+ * ```ts import.meta.vitest
+ * import { Arguments } from "@holdfast/core"
+ *
+ * const bounds = Arguments.struct({ min: Arguments.number(), max: Arguments.number() })
+ * const ordered = Arguments.refine(bounds, ({ max, min }, place) => {
+ *   if (max < min) place.at("max").fault(`must be at least min (${min}), got ${max}`)
+ * })
+ *
+ * Arguments.faults(ordered, { min: 2, max: 1 }) // => [{ path: ["max"], message: "must be at least min (2), got 1" }]
+ * ```
+ */
+export const refine = <A>(check: Check<A>, rule: (value: A, place: Place) => void): Check<A> => (value, place) => {
+  const before = place.faults.length
+  const checked = check(value, place)
+  try {
+    rule(checked, place)
+  } catch (error) {
+    // A rule may stumble over the gaps that invalid values leave.
+    if (place.faults.length === before) throw error
+  }
+  return checked
+}
+
+/**
+ * Turns the `RangeError` of invalid options into the error of the `Config` that they came from.
+ *
+ * ```ts import.meta.vitest
+ * import { Arguments, Policy } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const made = Effect.suspend(() => Policy.make({ attemptTimeout: 0 })).pipe(Arguments.orConfigError, Effect.flip)
+ *
+ * const error = await Effect.runPromise(made)
+ * error._tag // => "ConfigError"
+ * ```
+ */
+export const orConfigError = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Config.ConfigError, R> =>
+  Effect.catchDefect(self, (defect) =>
+    defect instanceof RangeError
+      ? Effect.fail(new Config.ConfigError(new ConfigProvider.SourceError({ message: defect.message, cause: defect })))
+      : Effect.die(defect))

@@ -1,0 +1,53 @@
+/** The options of a circuit breaker: their checks and defaults. */
+import * as Arguments from "../../Arguments.ts"
+import * as Backoff from "../../Backoff.ts"
+import { defaultTrip, type Trip, tripOption } from "./trip.ts"
+
+/** The defaults of a breaker. Durations are in milliseconds. */
+export const defaults = {
+  name: "circuit breaker",
+  openFor: 30_000,
+  probes: 1,
+  maxRetryAfter: 300_000,
+  maxKeys: 1_000,
+  idleTimeToLive: 600_000,
+  storeTimeout: 1_000
+} as const
+
+const { duration, integer, optional } = Arguments
+
+const fields = {
+  name: optional(Arguments.string),
+  trip: optional<Trip, Trip>(tripOption, defaultTrip),
+  openFor: optional(Arguments.or(Backoff.isBackoff, duration({ above: 0 })), defaults.openFor),
+  probes: optional(integer({ min: 1 }), defaults.probes),
+  isFailure: optional(Arguments.callback<(error: never) => boolean>()),
+  maxRetryAfter: optional(duration({ min: 0 }), defaults.maxRetryAfter),
+  maxKeys: optional(integer({ min: 1 }), defaults.maxKeys),
+  idleTimeToLive: optional(duration({ above: 0 }))
+}
+
+const outlivesWindow = <A extends Arguments.Checked<Pick<typeof fields, "trip" | "idleTimeToLive">>>(
+  { idleTimeToLive, trip }: A,
+  place: Arguments.Place
+): void => {
+  const window = trip._tag === "TimeRate" ? trip.window : 0
+  if (idleTimeToLive !== undefined && idleTimeToLive < window) {
+    place.at("idleTimeToLive").fault(`must be at least the window (${window} millis), got ${idleTimeToLive} millis`)
+  }
+}
+
+export const breakerOptions = Arguments.refine(Arguments.struct(fields), outlivesWindow)
+
+const { name: _name, probes: _probes, ...common } = fields
+
+export const sharedOptions = Arguments.refine(
+  Arguments.struct({
+    ...common,
+    name: Arguments.text,
+    storeTimeout: optional(duration({ above: 0 }), defaults.storeTimeout)
+  }),
+  outlivesWindow
+)
+
+export type BreakerOptions = ReturnType<typeof breakerOptions>

@@ -1,0 +1,35 @@
+/** The options of a policy: their checks, part by part and together. */
+import * as Arguments from "../Arguments.ts"
+import * as Bulkhead from "../Bulkhead.ts"
+import * as CircuitBreaker from "../CircuitBreaker.ts"
+import * as RateLimit from "../RateLimit.ts"
+import { breakerOptions } from "./breaker/options.ts"
+import { bulkheadOptions } from "./bulkhead/options.ts"
+import { hedgeOptions } from "./hedge/options.ts"
+import { rateLimitOptions } from "./rateLimit/options.ts"
+import { endless, isEndless, retryOptions } from "./retryOptions.ts"
+
+const { duration, optional, or } = Arguments
+
+export const fields = {
+  name: optional(Arguments.string, "policy"),
+  deadline: optional(duration({ above: 0 })),
+  bulkhead: optional(or(Bulkhead.isBulkhead, bulkheadOptions)),
+  rateLimit: optional(or(RateLimit.isRateLimit, rateLimitOptions)),
+  retry: optional(retryOptions),
+  circuitBreaker: optional(or(CircuitBreaker.isCircuitBreaker, breakerOptions)),
+  hedge: optional(hedgeOptions),
+  attemptTimeout: optional(duration({ above: 0 }))
+}
+
+export const policyOptions = Arguments.refine(
+  Arguments.struct(fields),
+  ({ attemptTimeout, deadline, retry }, place) => {
+    if (deadline !== undefined && attemptTimeout !== undefined && attemptTimeout > deadline) {
+      place.at("attemptTimeout").fault(
+        `must not be longer than the deadline (${deadline} millis), got ${attemptTimeout} millis`
+      )
+    }
+    if (retry !== undefined && deadline === undefined && isEndless(retry)) place.at("retry").at("times").fault(endless)
+  }
+)

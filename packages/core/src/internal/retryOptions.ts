@@ -1,0 +1,38 @@
+/** The options of a retry: their checks and defaults. */
+import * as Schedule from "effect/Schedule"
+import * as Arguments from "../Arguments.ts"
+import * as Backoff from "../Backoff.ts"
+import * as RetryBudget from "../RetryBudget.ts"
+import { budgetOptions } from "./budget/options.ts"
+
+/** The defaults of a retry. Durations are in milliseconds. */
+export const defaults = { times: 3, onTimeout: "retry", mode: "clamp", maxRetryAfter: 60_000 } as const
+
+const { callback, duration, optional, struct } = Arguments
+
+const isSchedule = (value: unknown): value is Schedule.Schedule<unknown, unknown, unknown, unknown> =>
+  Schedule.isSchedule(value)
+
+export const retryFields = {
+  times: optional(Arguments.integer({ min: 0, infinite: true }), defaults.times),
+  backoff: optional(Arguments.instance(isSchedule, "a Backoff or another Schedule")),
+  while: optional(callback<(error: never) => unknown>()),
+  onTimeout: optional(Arguments.oneOf("retry", "stop"), defaults.onTimeout),
+  onRetry: optional(callback()),
+  maxElapsed: optional(duration({ min: 0 }), Infinity),
+  retryAfter: optional(struct({
+    mode: optional(Arguments.oneOf("clamp", "giveUp", "wait"), defaults.mode),
+    max: optional(duration({ min: 0 }), defaults.maxRetryAfter)
+  })),
+  budget: optional(Arguments.or(RetryBudget.isRetryBudget, budgetOptions))
+}
+
+export const retryOptions = struct(retryFields)
+
+export type RetryOptions = ReturnType<typeof retryOptions>
+
+/** Whether nothing ends the retries: a rule of whatever else may end them, such as a deadline. */
+export const isEndless = ({ backoff, maxElapsed, times }: RetryOptions): boolean =>
+  times === Infinity && maxElapsed === Infinity && (backoff === undefined || Backoff.isBackoff(backoff))
+
+export const endless = "must be finite unless maxElapsed, a deadline or the schedule ends the retries, got Infinity"
