@@ -335,8 +335,7 @@ const classify = (cause: unknown, circumstances: Circumstances | undefined): Htt
         ? fail(new BodyCut({ code, received: circumstances?.received ?? 0 }), "body", true)
         : fail(new ConnectionReset({ code }), phase ?? "headers", true)
     default:
-      return found === undefined && cause instanceof TypeError && cause.cause === undefined &&
-          codeOf(cause) === undefined
+      return found === undefined && cause instanceof TypeError && causesOf(cause).every(hasNoCode)
         ? fail(new ConnectionReset({ code }), phase ?? "headers", true)
         : fail(new ProtocolError({ code }), phase ?? "headers", true)
   }
