@@ -1,0 +1,98 @@
+/**
+ * The rows of docs/from-tenacity-and-httpx.md, held to what tenacity and httpx did: `tenacity.json` and `httpx.json` keep the
+ * answers of one run of each, with their versions.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Backoff from "@holdfast/core/Backoff"
+import * as Jitter from "@holdfast/core/Jitter"
+import { readFileSync } from "node:fs"
+
+const read = (name: string): unknown => JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"))
+const page = readFileSync(new URL("../../../../docs/from-tenacity-and-httpx.md", import.meta.url), "utf8")
+const { waits } = read("tenacity.json") as {
+  readonly waits: Readonly<Record<string, ReadonlyArray<readonly [least: number, greatest: number]>>>
+}
+
+/** What the page says in place of a wait of tenacity's: the code in the second cell of its row. */
+const codeFor = (wait: string): string => {
+  const row = page.split("\n").find((line) => line.startsWith(`| \`${wait}\` `)) ?? assert.fail(`no row for ${wait}`)
+  return /^\| `[^`]*` +\| `([^`]*)`/u.exec(row)?.[1] ?? assert.fail(`no code for ${wait}`)
+}
+
+/** The backoff that such code makes. */
+const backoffOf = (code: string): Backoff.Backoff => {
+  const backoff: unknown = new Function("Backoff", "Jitter", `return ${code}`)(Backoff, Jitter)
+  return Backoff.isBackoff(backoff) ? backoff : assert.fail(`${code} makes no Backoff`)
+}
+
+/** Least and greatest delay before each retry, in seconds. */
+const bounds = (backoff: Backoff.Backoff, retries: number) =>
+  Array.from({ length: retries }, (_, index) => {
+    const delay = (random: number) => backoff.delay(index + 1, 0, random) / 1000
+    return [delay(0), delay(1 - Number.EPSILON)] as const
+  })
+
+const near = (actual: ReadonlyArray<readonly [number, number]>, expected: typeof actual) =>
+  actual.forEach(([least, greatest], index) => {
+    const [from, to] = expected[index] ?? assert.fail("too few waits")
+    assert.closeTo(least, from, 0.02 * Math.max(1, from))
+    assert.closeTo(greatest, to, 0.02 * Math.max(1, to))
+  })
+
+describe("from tenacity", () => {
+  for (
+    const wait of [
+      "wait_fixed(2)",
+      "wait_random(1, 3)",
+      "wait_incrementing(start=1, increment=2)",
+      "wait_exponential(multiplier=1, max=16)",
+      "wait_random_exponential(multiplier=1, max=60)"
+    ]
+  ) {
+    it(`waits as ${wait}`, () => near(bounds(backoffOf(codeFor(wait)), 8), waits[wait] ?? assert.fail("not recorded")))
+  }
+
+  it("says where a floor differs", () => {
+    const wait = "wait_exponential(multiplier=1, min=4, max=16)"
+    assert.deepStrictEqual(waits[wait]?.slice(0, 5).map(([seconds]) => seconds), [4, 4, 4, 8, 16])
+    assert.deepStrictEqual(bounds(backoffOf(codeFor(wait)), 3).map(([seconds]) => seconds), [4, 8, 16])
+    assert.match(page, /tenacity waits 4, 4, 4, 8, 16 seconds.*This one waits 4, 8, 16 /u)
+  })
+
+  it("says where added jitter differs", () => {
+    const wait = "wait_exponential_jitter(initial=1, max=10)"
+    near([[1, 2], [2, 3], [4, 5], [8, 9]], waits[wait]?.slice(0, 4) ?? [])
+    near(bounds(backoffOf(codeFor(wait)), 4), [[1, 2], [2, 4], [4, 8], [5, 10]])
+  })
+})
+
+describe("from httpx", () => {
+  const httpx = read("httpx.json") as {
+    readonly timeout: { readonly connect: number }
+    readonly limits: Readonly<Record<string, number>>
+    readonly follow_redirects: boolean
+    readonly trust_env: boolean
+    readonly auth: Readonly<Record<string, string>>
+    readonly dripOutlastsTimeoutOf500ms: boolean
+  }
+
+  it("quotes its defaults", () => {
+    assert.include(
+      page,
+      `httpx: ${httpx.timeout.connect} seconds for each phase, ${
+        httpx.limits["max_connections"]
+      } connections of which ` +
+        `${httpx.limits["max_keepalive_connections"]} idle ones are kept for ${
+          httpx.limits["keepalive_expiry"]
+        } seconds, ` +
+        `${httpx.follow_redirects ? "" : "no "}redirects`
+    )
+    assert.strictEqual(page.includes("`trust_env=True` (the default)"), httpx.trust_env)
+  })
+
+  it("says what a pair of words as auth is, and that drips outlast its timeout", () => {
+    assert.strictEqual(httpx.auth["(\"Bearer\", key)"], "Basic")
+    assert.include(page, "a pair is basic authentication in httpx, also `(\"Bearer\", key)`")
+    assert.strictEqual(page.includes("a body that drips never times out"), httpx.dripOutlastsTimeoutOf500ms)
+  })
+})
