@@ -19,11 +19,25 @@ const codeFor = (wait: string): string => {
   return /^\| `[^`]*` +\| `([^`]*)`/u.exec(row)?.[1] ?? assert.fail(`no code for ${wait}`)
 }
 
-/** The backoff that such code makes. */
-const backoffOf = (code: string): Backoff.Backoff => {
-  const backoff: unknown = new Function("Backoff", "Jitter", `return ${code}`)(Backoff, Jitter)
-  return Backoff.isBackoff(backoff) ? backoff : assert.fail(`${code} makes no Backoff`)
+/** The code of the page, and what it makes. */
+const backoffs: Readonly<Record<string, Backoff.Backoff>> = {
+  "Backoff.constant({ delay: \"2 seconds\" })": Backoff.constant({ delay: "2 seconds" }),
+  "Backoff.linear({ initial: \"2 seconds\", increment: 0, max: \"3 seconds\", jitter: Jitter.proportional(0.5) })":
+    Backoff
+      .linear({ initial: "2 seconds", increment: 0, max: "3 seconds", jitter: Jitter.proportional(0.5) }),
+  "Backoff.linear({ initial: \"1 second\", increment: \"2 seconds\", max: \"1 hour\", jitter: Jitter.none })": Backoff
+    .linear({ initial: "1 second", increment: "2 seconds", max: "1 hour", jitter: Jitter.none }),
+  "Backoff.exponential({ initial: \"1 second\", factor: 2, max: \"16 seconds\", jitter: Jitter.none })": Backoff
+    .exponential({ initial: "1 second", factor: 2, max: "16 seconds", jitter: Jitter.none }),
+  "Backoff.exponential({ initial: \"4 seconds\", max: \"16 seconds\", jitter: Jitter.none })": Backoff
+    .exponential({ initial: "4 seconds", max: "16 seconds", jitter: Jitter.none }),
+  "Backoff.exponential({ initial: \"1 second\", max: \"60 seconds\" })": Backoff
+    .exponential({ initial: "1 second", max: "60 seconds" }),
+  "Backoff.exponential({ initial: \"2 seconds\", max: \"10 seconds\", jitter: Jitter.equal })": Backoff
+    .exponential({ initial: "2 seconds", max: "10 seconds", jitter: Jitter.equal })
 }
+
+const backoffOf = (code: string): Backoff.Backoff => backoffs[code] ?? assert.fail(`${code} is not tried here`)
 
 /** Least and greatest delay before each retry, in seconds. */
 const bounds = (backoff: Backoff.Backoff, retries: number) =>
