@@ -46,7 +46,7 @@ const bounds = (backoff: Backoff.Backoff, retries: number) =>
     return [delay(0), delay(1 - Number.EPSILON)] as const
   })
 
-const near = (actual: ReadonlyArray<readonly [number, number]>, expected: typeof actual) =>
+const assertNear = (actual: ReadonlyArray<readonly [number, number]>, expected: typeof actual) =>
   actual.forEach(([least, greatest], index) => {
     const [from, to] = expected[index] ?? assert.fail("too few waits")
     assert.closeTo(least, from, 0.02 * Math.max(1, from))
@@ -63,7 +63,8 @@ describe("from tenacity", () => {
       "wait_random_exponential(multiplier=1, max=60)"
     ]
   ) {
-    it(`waits as ${wait}`, () => near(bounds(backoffOf(codeFor(wait)), 8), waits[wait] ?? assert.fail("not recorded")))
+    it(`waits as ${wait}`, () =>
+      assertNear(bounds(backoffOf(codeFor(wait)), 8), waits[wait] ?? assert.fail("not recorded")))
   }
 
   it("says where a floor differs", () => {
@@ -75,8 +76,8 @@ describe("from tenacity", () => {
 
   it("says where added jitter differs", () => {
     const wait = "wait_exponential_jitter(initial=1, max=10)"
-    near([[1, 2], [2, 3], [4, 5], [8, 9]], waits[wait]?.slice(0, 4) ?? [])
-    near(bounds(backoffOf(codeFor(wait)), 4), [[1, 2], [2, 4], [4, 8], [5, 10]])
+    assertNear([[1, 2], [2, 3], [4, 5], [8, 9]], waits[wait]?.slice(0, 4) ?? [])
+    assertNear(bounds(backoffOf(codeFor(wait)), 4), [[1, 2], [2, 4], [4, 8], [5, 10]])
   })
 })
 
