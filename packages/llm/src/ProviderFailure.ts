@@ -11,6 +11,7 @@
  * Sources: OpenAI "Error codes", Anthropic "Errors", Ollama `docs/api.md`, the servers of vLLM, llama.cpp and LM Studio,
  * `retry-after-ms` and `x-should-retry` as openai-node and anthropic-sdk read them; `Retry-After` is RFC 9110, 10.2.3.
  */
+import * as ServerHints from "@holdfast/http/ServerHints"
 import * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"
 import * as Headers from "effect/http/Headers"
@@ -18,32 +19,54 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Address from "./Address.ts"
-import { noError, readError, statusByType } from "./internal/protocol/errorBody.ts"
-import { authenticationKind, isFailedGeneration, isPolicy, isQuota, kindOf } from "./internal/protocol/errorKind.ts"
+import type { ProviderError } from "./internal/protocol/errorBody.ts"
+import { noError, readError } from "./internal/protocol/errorBody.ts"
+import * as Kinds from "./internal/protocol/kinds.ts"
+import { reasonOf } from "./internal/protocol/refusalReason.ts"
+import { retryHintOf } from "./internal/protocol/retryHint.ts"
 import { scrub } from "./internal/protocol/scrub.ts"
+import { kindOf, statusByCategory } from "./internal/protocol/vendorSignals.ts"
 
 /**
- * Kinds of failure that matter to a decision and that `AiErrorReason` does not tell apart.
+ * What a refusal means. `AiErrorReason` does not tell these apart; a decision does.
  *
- * - `contextOverflow`: prompt and answer do not fit the model's context.
- * - `unknownModel`: the model, or the whole endpoint, does not exist there.
- * - `unsupported`: the model cannot do what was asked: tools, images, a schema.
- * - `overloaded`: the provider sheds load, or is still loading the model.
- * - `transient`: the provider says that the same request may work later.
+ * | kind | meaning |
+ * |---|---|
+ * | `rateLimited` | too many requests or tokens in a while |
+ * | `beyondRateLimit` | this request alone is larger than the account's tokens a minute |
+ * | `quotaSpent` | no money, credit or daily quota is left |
+ * | `keyRejected` | the key is missing, invalid, expired or revoked |
+ * | `permissionDenied` | the key is valid and may not do this |
+ * | `accountDisabled` | the account or organization is suspended or disabled |
+ * | `regionUnsupported` | the provider does not serve this country |
+ * | `unknownModel` | the model does not exist there, or no longer |
+ * | `modelNotAllowed` | the model exists, and this account may not use it |
+ * | `wrongAddress` | the server has no such API at that path |
+ * | `contextOverflow` | prompt and answer do not fit the model's context, or the body is too large |
+ * | `unsupported` | the model cannot do what was asked: tools, images, a schema |
+ * | `incompatible` | this server rejects a field, a value or an order of roles that others accept |
+ * | `contentPolicy` | the content policy rejected the prompt or the answer |
+ * | `failedGeneration` | the model wrote an invalid tool call or invalid JSON |
+ * | `overloaded` | the provider sheds load |
+ * | `loading` | the model is still being loaded |
+ * | `outOfMemory` | the model cannot be loaded on that machine |
+ * | `transient` | the provider says that the same request may work later |
+ * | `serverError` | the provider failed |
+ * | `invalidRequest` | the request is invalid for every provider |
  */
-export type Kind = "contextOverflow" | "unknownModel" | "unsupported" | "overloaded" | "transient"
+export type Kind = Kinds.Kind
 
 /** What is known of a failure beyond its reason's own fields. */
 export interface Detail {
+  /** `undefined` for a refusal that no signal of a vendor explains. */
   readonly kind: Kind | undefined
   /** The HTTP status, or the one that an error inside a body named. */
   readonly status: number | undefined
   /** When to come back, if the provider said so. */
   readonly retryAfter: Duration.Duration | undefined
-  /** The provider's own verdict (`x-should-retry`), which overrides the status. */
+  /** What the provider says of a retry (`x-should-retry`), which overrides the status. */
   readonly shouldRetry: boolean | undefined
   /** The provider's id of the request, which its support asks for. */
   readonly requestId: string | undefined
@@ -58,48 +81,13 @@ export interface Refusal {
   readonly body: unknown
   /** Epoch milliseconds, which a `Retry-After` date is measured against. */
   readonly now: number
-  /** Whatever must not be echoed: a server may repeat the key that it was sent. Defaults to none. */
+  /** Keys that a server may repeat; they are removed from its words. Default: none. */
   readonly secrets?: ReadonlyArray<Redacted.Redacted> | undefined
-  /** What to do about it, appended to the description. Defaults to nothing. */
+  /** What to do about it, appended to the description. Default: nothing. */
   readonly advice?: ((kind: Kind | undefined, status: number | undefined) => string | undefined) | undefined
 }
 
 const excerptLength = 2000
-
-// -----------------------------------------------------------------------------
-// Hints
-// -----------------------------------------------------------------------------
-
-/**
- * When the provider wants to be asked again: `retry-after-ms`, then `retry-after` in seconds (fractions too, as vendors
- * send them) or as a date.
- *
- * ```ts import.meta.vitest
- * import { ProviderFailure } from "@holdfast/llm"
- * import { Duration } from "effect"
- * import { Headers } from "effect/http"
- *
- * ProviderFailure.retryAfter(Headers.fromInput({ "retry-after-ms": "250", "retry-after": "1" }), 0) // => Duration.millis(250)
- * ProviderFailure.retryAfter(Headers.fromInput({ "retry-after": "Thu, 01 Jan 1970 00:00:05 GMT" }), 2000) // => Duration.seconds(3)
- * ProviderFailure.retryAfter(Headers.empty, 0) // => undefined
- * ```
- */
-export const retryAfter = (headers: Headers.Headers, now: number): Duration.Duration | undefined => {
-  const millis = headers["retry-after-ms"]
-  if (millis !== undefined && /^\d+(\.\d+)?$/.test(millis.trim())) return Duration.millis(Number(millis))
-  const value = headers["retry-after"]
-  if (value === undefined) return undefined
-  if (/^\d+\.\d+$/.test(value.trim())) return Duration.millis(Number(value) * 1000)
-  return Result.match(Headers.parseRetryAfter(value), {
-    onFailure: () => undefined,
-    onSuccess: (hint) => Headers.retryAfterDelay(hint, now)
-  })
-}
-
-const shouldRetry = (headers: Headers.Headers): boolean | undefined => {
-  const value = headers["x-should-retry"]
-  return value === "true" ? true : value === "false" ? false : undefined
-}
 
 /** Headers that help to understand a failure and hold no secret. */
 const tellingHeader =
@@ -125,83 +113,65 @@ const tellingHeaders = (headers: Headers.Headers): Record<string, string> =>
  * ```
  */
 export const toReason = (refusal: Refusal): AiError.AiErrorReason => {
-  const error = readError(refusal.body)
   const secrets = refusal.secrets ?? []
-  const status = refusal.status !== undefined && refusal.status >= 400
-    ? refusal.status
-    : error.status ?? statusByType[error.type ?? ""] ?? statusByType[error.code ?? ""]
   const headers = refusal.headers ?? Headers.empty
-  const hint = retryAfter(headers, refusal.now)
-  const verdict = shouldRetry(headers)
-  const kind = kindOf(error, status)
+  const error = withErrorType(readError(refusal.body), headers)
+  const status = statusOf(refusal.status, error)
+  const kind = kindOf({ error, status, headers })
+  const inBody = retryHintOf(error, refusal.now)
+  const hint = ServerHints.retryAfter(headers, refusal.now) ?? (inBody === undefined ? undefined : Duration.millis(inBody))
+  const requestId = requestIdHeaders.map((name) => headers[name]).find(Predicate.isNotUndefined) ?? error.requestId
 
   const bodyText = typeof refusal.body === "string" ? refusal.body : JSON.stringify(refusal.body) ?? ""
-  const said = error.message ?? (bodyText === "" ? undefined : bodyText.slice(0, 200))
-  const advice = refusal.advice?.(kind, status)
-  const requestId = headers["request-id"] ?? headers["x-request-id"] ?? error.requestId
   const words = [
-    said ?? (status === undefined ? "the provider gave no reason" : `HTTP ${status}`),
-    error.code === undefined || error.code === String(status) ? undefined : `[code: ${error.code}]`,
+    error.message ?? (status === undefined ? "the provider gave no reason" : `HTTP ${status}`),
+    error.code === undefined ? undefined : `[code: ${error.code}]`,
     requestId === undefined ? undefined : `[request: ${requestId}]`
   ].filter(Predicate.isNotUndefined).join(" ")
-  const description = scrub(advice === undefined ? words : `${words}. ${advice}`, secrets)
-  const holdfast: Record<string, string | number | boolean> = {}
-  if (kind !== undefined) holdfast["kind"] = kind
-  if (status !== undefined) holdfast["status"] = status
-  if (hint !== undefined) holdfast["retryAfter"] = Duration.toMillis(hint)
-  if (verdict !== undefined) holdfast["shouldRetry"] = verdict
-  if (requestId !== undefined) holdfast["requestId"] = requestId
-  const common = {
-    metadata: { holdfast },
-    http: {
-      ...(refusal.status === undefined
-        ? undefined
-        : { response: { status: refusal.status, headers: tellingHeaders(headers) } }),
-      body: scrub(bodyText, secrets).slice(0, excerptLength)
-    }
-  }
-
-  if (isQuota(error, status)) {
-    return new AiError.QuotaExhaustedError(common)
-  }
-  if (kind === "contextOverflow" || kind === "unknownModel" || kind === "unsupported") {
-    const parameter = kind === "unknownModel" ? "model" : kind === "contextOverflow" ? "messages" : error.param
-    return new AiError.InvalidRequestError({
-      ...common,
-      description,
-      ...(parameter === undefined ? {} : { parameter })
-    })
-  }
-  if (isPolicy(error)) {
-    return new AiError.ContentPolicyError({ ...common, description })
-  }
-  if (isFailedGeneration(error)) return new AiError.InternalProviderError({ ...common, description })
-  switch (status) {
-    case 400:
-    case 422:
-      return new AiError.InvalidRequestError({
-        ...common,
-        description,
-        ...(error.param === undefined ? {} : { parameter: error.param })
-      })
-    case 401:
-    case 403:
-      return new AiError.AuthenticationError({ ...common, kind: authenticationKind(error, status), description })
-    case 429:
-      return new AiError.RateLimitError({ ...common, ...(hint === undefined ? {} : { retryAfter: hint }) })
-    case 408:
-    case 409:
-    case 425:
-    case 498:
-    case 499:
-      return new AiError.InternalProviderError({ ...common, description })
-    default:
-      // An error inside a stream that names no class of its own is the provider's, not the caller's.
-      return status === undefined || status >= 500
-        ? new AiError.InternalProviderError({ ...common, description })
-        : new AiError.UnknownError({ ...common, description })
-  }
+  const said = scrub(words, secrets)
+  const advice = refusal.advice?.(kind, status)
+  const detail: Detail = { kind, status, retryAfter: hint, shouldRetry: ServerHints.shouldRetry(headers), requestId }
+  return reasonOf(
+    detail,
+    {
+      metadata: { holdfast: toMetadata(detail, error.message === undefined ? undefined : said) },
+      http: {
+        ...(refusal.status === undefined
+          ? undefined
+          : { response: { status: refusal.status, headers: tellingHeaders(headers) } }),
+        body: scrub(bodyText, secrets).slice(0, excerptLength)
+      },
+      description: advice === undefined ? said : `${said.replace(/[.\s]+$/, "")}. ${advice}`
+    },
+    error
+  )
 }
+
+const requestIdHeaders = ["request-id", "x-request-id", "x-amzn-requestid", "apim-request-id", "cf-ray"]
+
+/** Amazon's services name the error in a header: `ThrottlingException:http://internal.amazon.com/...`. */
+const withErrorType = (error: ProviderError, headers: Headers.Headers): ProviderError => {
+  const type = headers["x-amzn-errortype"]?.split(":", 1)[0]
+  return type === undefined || type === "" ? error : { ...error, codes: [type, ...error.codes], code: error.code ?? type }
+}
+
+/** The status of the answer, or of an error that came under 200 the one that it names. */
+const statusOf = (status: number | undefined, error: ProviderError): number | undefined => {
+  if (status !== undefined && status >= 400) return status
+  return error.status ?? error.codes.map((code) => statusByCategory[code]).find(Predicate.isNotUndefined)
+}
+
+const toMetadata = (
+  { kind, requestId, retryAfter, shouldRetry, status }: Detail,
+  said: string | undefined
+): Record<string, string | number | boolean> => ({
+  ...(kind === undefined ? {} : { kind }),
+  ...(status === undefined ? {} : { status }),
+  ...(retryAfter === undefined ? {} : { retryAfter: Duration.toMillis(retryAfter) }),
+  ...(shouldRetry === undefined ? {} : { shouldRetry }),
+  ...(requestId === undefined ? {} : { requestId }),
+  ...(said === undefined ? {} : { said })
+})
 
 /**
  * The reason of a failure below HTTP's semantics: no connection, no answer, or a body that broke off. `description`
@@ -253,13 +223,12 @@ export const cut = (options: { readonly url: string; readonly terminator: string
 
 const DetailMetadata = Schema.Struct({
   holdfast: Schema.Struct({
-    kind: Schema.optional(
-      Schema.Literals(["contextOverflow", "unknownModel", "unsupported", "overloaded", "transient"])
-    ),
+    kind: Schema.optional(Schema.Literals(Object.keys(Kinds.kinds) as Array<Kinds.Kind>)),
     status: Schema.optional(Schema.Finite),
     retryAfter: Schema.optional(Schema.Finite),
     shouldRetry: Schema.optional(Schema.Boolean),
-    requestId: Schema.optional(Schema.String)
+    requestId: Schema.optional(Schema.String),
+    said: Schema.optional(Schema.String)
   })
 })
 const decodeDetail = Schema.decodeUnknownOption(DetailMetadata)
@@ -285,7 +254,7 @@ export const detail = (reason: AiError.AiErrorReason): Detail => {
     ? undefined
     : Duration.millis(own.retryAfter)
   return {
-    kind: own === undefined && status !== undefined ? kindOf(noError, status) : own?.kind,
+    kind: own === undefined && status !== undefined ? kindOf({ error: noError, status, headers: Headers.empty }) : own?.kind,
     status,
     retryAfter,
     shouldRetry: own?.shouldRetry,

@@ -1,97 +1,166 @@
-/** What a provider says of its error, whichever of the known shapes its body has. */
-import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
-
-const Text = Schema.optional(Schema.NullOr(Schema.String))
-const Code = Schema.optional(Schema.NullOr(Schema.Union([Schema.String, Schema.Finite])))
-const ErrorFields = {
-  message: Text,
-  type: Text,
-  code: Code,
-  param: Text,
-  details: Schema.optional(Schema.Unknown),
-  metadata: Schema.optional(Schema.Unknown)
-}
-
-/** `{ error: {...} }`, `{ error: "..." }`, vLLM's `{ object: "error", message }`, FastAPI's `{ detail }`, or the inside. */
-const ErrorBody = Schema.Struct({
-  ...ErrorFields,
-  error: Schema.optional(Schema.NullOr(Schema.Union([Schema.String, Schema.Struct(ErrorFields)]))),
-  detail: Schema.optional(Schema.Unknown),
-  request_id: Text
-})
-
-/** Anthropic says in `details` which of its limits was met. */
-const decodeDetails = Schema.decodeUnknownOption(Schema.Struct({ error_code: Schema.String }))
-
-/** OpenRouter says in `metadata` what the host behind it said. */
-const decodeMetadata = Schema.decodeUnknownOption(Schema.Struct({ raw: Schema.String }))
-
-const decodeErrorBody = Schema.decodeUnknownOption(ErrorBody)
-const parseJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
+/**
+ * What a provider says of its error, whichever form its body has: an object, an array or a string; under `error`, `errors`,
+ * `detail` or at the top; as JSON inside a string, as events, as lines or as a web page.
+ *
+ * The body is walked as a whole rather than matched with one shape: gateways wrap the errors of their upstreams, and the
+ * word that decides is often the innermost.
+ */
+import * as Predicate from "effect/Predicate"
+import { embedded, parse } from "./errorText.ts"
 
 /** What a provider says of its error. */
 export interface ProviderError {
+  /** The words for a reader; `undefined` where there are none. */
   readonly message: string | undefined
-  readonly type: string | undefined
+  /** Every code, type, status and reason by its text, the outermost first. */
+  readonly codes: ReadonlyArray<string>
+  /** The code that a reader would look up. */
   readonly code: string | undefined
+  /** The names of all keys. */
+  readonly fields: ReadonlySet<string>
   readonly param: string | undefined
+  /** The HTTP status that the body names. */
   readonly status: number | undefined
   readonly requestId: string | undefined
+  /** Fields that say when to come back, by name. */
+  readonly hints: ReadonlyMap<string, string | number>
 }
 
 /** An error of which nothing is said. */
 export const noError: ProviderError = {
   message: undefined,
-  type: undefined,
+  codes: [],
   code: undefined,
+  fields: new Set(),
   param: undefined,
   status: undefined,
-  requestId: undefined
+  requestId: undefined,
+  hints: new Map()
 }
 
-const statusOf = (code: string | number | null | undefined): number | undefined => {
+const wordKeys = new Set([
+  "message",
+  "error",
+  "errors",
+  "detail",
+  "details",
+  "msg",
+  "raw",
+  "error_message",
+  "errormessage",
+  "error_description",
+  "description",
+  "title",
+  "body",
+  "exception"
+])
+const codeKeys = new Set([
+  "code",
+  "type",
+  "status",
+  "reason",
+  "error_code",
+  "errorcode",
+  "error_type",
+  "errortype",
+  "__type",
+  "internal_code",
+  "quotaid",
+  "quotametric",
+  "domain"
+])
+const hintKeys = /^(retry-?_?(after|delay|in)(_?(ms|seconds|s))?|x-ratelimit-reset|reset_?(seconds|at|in)?)$/i
+/** What holds the words of the user or the model, which must not be read as the server's. */
+const foreignKeys = new Set(["failed_generation", "flagged_input", "input", "ctx", "content", "prompt", "messages"])
+
+const statusOf = (code: unknown): number | undefined => {
   const number = typeof code === "string" && /^\d{3}$/.test(code) ? Number(code) : code
   return typeof number === "number" && number >= 400 && number < 600 ? number : undefined
 }
 
-/** Reads a body, or the error inside it: text or JSON. */
-export const readError = (body: unknown): ProviderError => {
-  const json = typeof body === "string" ? Option.getOrElse(parseJson(body), () => body) : body
-  if (typeof json === "string") return { ...noError, message: json === "" ? undefined : json }
-  const decoded = decodeErrorBody(json)
-  if (Option.isNone(decoded)) return noError
-  const { detail, error } = decoded.value
-  if (typeof error === "string") return { ...noError, message: error }
-  const fields = error ?? decoded.value
-  const raw = Option.getOrUndefined(decodeMetadata(fields.metadata))?.raw
-  const own = fields.message ?? (typeof detail === "string" ? detail : undefined)
-  const message = raw === undefined ? own : `${own ?? ""}: ${raw.slice(0, 200)}`
-  const details = Option.getOrUndefined(decodeDetails(fields.details))?.error_code
-  return {
-    message,
-    type: fields.type ?? undefined,
-    code: fields.code === undefined || fields.code === null ? details : String(fields.code),
-    param: fields.param ?? undefined,
-    status: statusOf(fields.code),
-    requestId: decoded.value.request_id ?? undefined
+/** Deeper than any error that was seen, and no deeper than a stack is. */
+const maxDepth = 8
+const maxMessage = 1500
+
+class Reader {
+  readonly words: Array<string> = []
+  readonly codes: Array<string> = []
+  readonly fields = new Set<string>()
+  readonly hints = new Map<string, string | number>()
+  code: string | undefined
+  param: string | undefined
+  status: number | undefined
+  requestId: string | undefined
+  private nodes = 0
+
+  say(text: string): void {
+    const words = text.trim()
+    if (words !== "" && !this.words.some((said) => said.includes(words))) this.words.push(words)
+  }
+
+  text(text: string, depth: number): void {
+    const inner = depth < maxDepth ? embedded(text) : undefined
+    if (inner === undefined) return this.say(text)
+    const before = this.words.length
+    this.say(inner.before)
+    this.value(inner.json, depth + 1)
+    // A JSON that says nothing is told as it is.
+    if (this.words.length === before) this.say(text)
+  }
+
+  value(value: unknown, depth: number): void {
+    if (depth > maxDepth || ++this.nodes > 500) return
+    if (typeof value === "string") this.text(value, depth)
+    else if (Array.isArray(value)) { for (const item of value) this.value(item, depth + 1) }
+    else if (Predicate.isObject(value)) this.object(value, depth)
+  }
+
+  object(object: { readonly [key: string]: unknown }, depth: number): void {
+    // Pydantic's: which field, and what of it.
+    if (Array.isArray(object["loc"]) && typeof object["msg"] === "string") {
+      const path = object["loc"].map(String).filter((step) => step !== "body").join(".")
+      this.param ??= path
+      this.say(path === "" ? object["msg"] : `${path}: ${object["msg"]}`)
+    }
+    const entries = Object.entries(object)
+    for (const [name, value] of entries) this.scalar(name.toLowerCase(), value)
+    for (const [name, value] of entries) {
+      const key = name.toLowerCase()
+      if (foreignKeys.has(key) || (key === "msg" && "loc" in object)) continue
+      if (wordKeys.has(key) || Predicate.isObject(value) || Array.isArray(value)) this.value(value, depth + 1)
+    }
+  }
+
+  private scalar(key: string, value: unknown): void {
+    if (value !== null && value !== undefined) this.fields.add(key)
+    if (typeof value !== "string" && typeof value !== "number") return
+    if (codeKeys.has(key)) {
+      this.codes.push(String(value))
+      if ((key === "code" || key === "error_code") && /^(?!none$)[a-z]/i.test(String(value))) this.code ??= String(value)
+      if (key === "code" || key === "status" || key === "error_code") this.status ??= statusOf(value)
+    }
+    if (hintKeys.test(key) && !this.hints.has(key)) this.hints.set(key, value)
+    if (typeof value !== "string" || value === "") return
+    if ((key === "param" || key === "parameter") && value !== "None") this.param ??= value
+    if (key === "request_id" || key === "requestid") this.requestId ??= value
   }
 }
 
-/** The status that an error type stands for when the stream had already begun with 200. */
-export const statusByType: Readonly<Record<string, number>> = {
-  invalid_request_error: 400,
-  authentication_error: 401,
-  billing_error: 402,
-  permission_error: 403,
-  not_found_error: 404,
-  request_too_large: 413,
-  rate_limit_error: 429,
-  rate_limit_exceeded: 429,
-  api_error: 500,
-  server_error: 500,
-  internal_server_error: 500,
-  unavailable_error: 503,
-  timeout_error: 504,
-  overloaded_error: 529
+/** Reads a body, or the error inside it: text or JSON. */
+export const readError = (body: unknown): ProviderError => {
+  const reader = new Reader()
+  const json = typeof body === "string" ? parse(body) : body
+  if (typeof json === "string") reader.text(json, 0)
+  else reader.value(json, 0)
+  const message = reader.words.join(": ")
+  return {
+    message: message === "" ? undefined : message.slice(0, maxMessage),
+    codes: reader.codes,
+    code: reader.code,
+    fields: reader.fields,
+    param: reader.param,
+    status: reader.status,
+    requestId: reader.requestId,
+    hints: reader.hints
+  }
 }

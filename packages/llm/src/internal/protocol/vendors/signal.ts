@@ -1,0 +1,58 @@
+/** One row of vendor knowledge. */
+import type { Kind } from "../kinds.ts"
+
+/** The servers whose signals are known; `any` is for what HTTP and several vendors agree on. */
+export type Server =
+  | "any"
+  | "OpenAI"
+  | "Azure"
+  | "GitHub Models"
+  | "Anthropic"
+  | "Bedrock"
+  | "Gemini"
+  | "Vertex AI"
+  | "Groq"
+  | "Mistral"
+  | "Cohere"
+  | "DeepSeek"
+  | "xAI"
+  | "Perplexity"
+  | "OpenRouter"
+  | "Together"
+  | "Fireworks"
+  | "Cerebras"
+  | "SambaNova"
+  | "Hugging Face"
+  | "vLLM"
+  | "SGLang"
+  | "TGI"
+  | "LM Studio"
+  | "llama.cpp"
+  | "Ollama"
+  | "LiteLLM"
+  | "Cloudflare"
+  | "nginx"
+
+/**
+ * What to look for in an answer, and what it means. All conditions of a row must hold. Exactly one of `code`, `field`,
+ * `header`, `phrase`, `category` and `status` decides how much the row weighs, in this order: an exact code outweighs
+ * words, and words outweigh the mere class of an error (`vendorSignals.ts`).
+ */
+export interface Signal {
+  readonly server: Server
+  readonly kind: Kind
+  /** A code, type, status or reason in the body, or the error type in a header, that says what happened. */
+  readonly code?: string | RegExp
+  /** A key that only such a refusal has. */
+  readonly field?: string
+  /** The name of a response header, and its value in lower case. */
+  readonly header?: readonly [name: string, value: RegExp]
+  /** Words in the message. */
+  readonly phrase?: RegExp
+  /** A code or type that names a class of errors, which words may narrow. */
+  readonly category?: string | RegExp
+  /** Statuses under which the row holds. Alone it is the weakest signal. */
+  readonly status?: number | ReadonlyArray<number>
+  /** Where the vendor, or a public report, shows it. */
+  readonly source: string
+}
