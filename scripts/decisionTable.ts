@@ -76,7 +76,7 @@ const answers: ReadonlyArray<readonly [from: string, says: string, reason: Reaso
       cause: { reason: { _tag: "CircuitOpen" } }
     })
   ],
-  ["any", "400 or 422", alike(answer(400), answer(422))],
+  ["any", "400, 404 or 422 that no signal explains", alike(answer(400), answer(404), answer(422))],
   ["any", "401", answer(401)],
   ["any", "403", answer(403)],
   ["any", "408, 409 or 425", alike(answer(408), answer(409), answer(425))],
@@ -87,6 +87,7 @@ const answers: ReadonlyArray<readonly [from: string, says: string, reason: Reaso
   ["any", "503", answer(503)],
   ["any", "503 and `x-should-retry: false`", answer(503, {}, { "x-should-retry": "false" })],
   ["any", "200 and an answer that cannot be read", new AiError.InvalidResponseError({ description: "?" })],
+  ["any", "400, an empty prompt, or a tool's result without its call", answer(400, "messages must not be empty")],
   ["OpenAI", "429 `insufficient_quota`", answer(429, { code: "insufficient_quota" })],
   ["OpenAI", "404 `model_not_found`", answer(404, { code: "model_not_found" })],
   ["OpenAI", "400 `context_length_exceeded`", answer(400, { code: "context_length_exceeded" })],

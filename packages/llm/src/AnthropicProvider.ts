@@ -156,9 +156,10 @@ const makeWith = (options: Options) => {
       provider: name,
       client,
       secrets,
-      advice: (kind, status) => {
+      advice: (kind) => {
         if (kind === "unknownModel") return `Check that ${baseUrl} serves the model "${model}"`
-        if (status === 401) return "Set ANTHROPIC_API_KEY to a valid key"
+        if (kind === "wrongAddress") return "Check that ANTHROPIC_BASE_URL is the address of the API"
+        if (kind === "keyRejected") return "Set ANTHROPIC_API_KEY to a valid key"
         return undefined
       },
       unreachable: () => `no connection to ${name} at ${baseUrl}`

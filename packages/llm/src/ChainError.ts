@@ -11,6 +11,7 @@ import * as Response from "effect/ai/Response"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { Decision } from "./FallbackDecision.ts"
+import { detail } from "./ProviderFailure.ts"
 
 /** One attempt that failed. */
 export const Attempt = Schema.Struct({
@@ -28,11 +29,17 @@ export const Attempt = Schema.Struct({
 })
 export type Attempt = typeof Attempt.Type
 
-const firstLine = (text: string): string => text.split("\n", 1)[0] ?? ""
+/** A reason in one line: what is said in several (a schema's path, an advice after it) is kept. */
+const line = (reason: AiError.AiErrorReason): string => {
+  const message = reason.message.replaceAll(/\s+/g, " ").trim()
+  const { said } = detail(reason)
+  // Some reasons have no field for the provider's own words.
+  return said === undefined || message.includes(said) ? message : `${message} (${said.replaceAll(/\s+/g, " ")})`
+}
 
 const describe = (attempt: Attempt): string =>
   `${attempt.provider}/${attempt.model} #${attempt.attempt} after ${Duration.format(attempt.duration)}: ` +
-  `${firstLine(attempt.reason.message)} -> ${attempt.decision._tag}, ${attempt.decision.because}`
+  `${line(attempt.reason)} -> ${attempt.decision._tag}, ${attempt.decision.because}`
 
 /**
  * No provider gave an answer, and nothing of one has been seen. Also when there was no use in asking the others: the last
@@ -51,7 +58,7 @@ export class NoAnswer extends AiError.AiError.extend<NoAnswer>("@holdfast/llm/No
     const count = `${this.attempts.length} ${this.attempts.length === 1 ? "attempt" : "attempts"}`
     const story = this.attempts.map((attempt) => `\n- ${describe(attempt)}`).join("")
     return `No answer from ${providers} ${providers === 1 ? "provider" : "providers"} in ${count}: ` +
-      `${firstLine(this.reason.message)}${story}`
+      `${line(this.reason)}${story}`
   }
 }
 
@@ -76,7 +83,7 @@ export class StreamInterrupted extends AiError.AiError.extend<StreamInterrupted>
 
   override get message(): string {
     return `The answer of ${this.provider}/${this.model} broke off after ${this.partial.text.length} characters: ` +
-      firstLine(this.reason.message)
+      line(this.reason)
   }
 }
 

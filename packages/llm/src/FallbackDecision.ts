@@ -7,18 +7,21 @@
  *
  * | failure | decision |
  * |---|---|
- * | transport, 408, 409, 425, 429 with a hint that fits, 5xx, overloaded, cut before the first content | retry here, then the next provider |
- * | 401, 402, 403, unknown model, spent quota, a hint that does not fit, an open breaker | the next provider, this one cools down |
- * | an answer that cannot be read, a failure of unknown kind | the next provider |
+ * | transport, 408, 409, 425, 429 with a hint that fits, 5xx, overloaded, loading, cut before the first content | retry here, then the next provider |
+ * | an invalid tool call or JSON of the model | retry here, then the next provider, without a cool-down |
+ * | credentials, account, region, quota, unknown model, a hint that does not fit, an open breaker | the next provider, this one cools down |
+ * | a tool, image or schema that the model cannot do, a field that this server does not take | the next provider |
+ * | a 400, 404 or 422 that no signal explains, an answer that cannot be read, a failure of unknown kind | the next provider |
  * | context overflow | the next provider, if its context is larger |
- * | a tool, image or schema that the model cannot do | the next provider, if it can |
  * | content policy | the next provider, only when asked for |
- * | any other 400 or 422, local encoding, tool errors, anything after the first content | fail |
+ * | invalid for every provider, local encoding, tool errors, anything after the first content | fail |
  */
 import type * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"
 import { hasProperty, isTagged } from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import type { Consequence } from "./internal/protocol/kinds.ts"
+import { kinds } from "./internal/protocol/kinds.ts"
 import type { Capabilities, Feature } from "./Provider.ts"
 import { missing } from "./Provider.ts"
 import { detail } from "./ProviderFailure.ts"
@@ -54,23 +57,20 @@ export interface Failure {
   readonly candidate: Capabilities | undefined
   /** What the request asks for beyond text. */
   readonly features: ReadonlySet<Feature>
-  /** Whether another provider may be asked what one refused for its content policy. Defaults to `false`. */
+  /** Whether another provider may be asked what one rejected for its content policy. Default: false. */
   readonly fallbackOnContentPolicy?: boolean | undefined
 }
 
-type Verdict =
-  | { readonly _tag: "Here"; readonly because: string }
-  | { readonly _tag: "Next"; readonly because: string; readonly cooldown: boolean }
-  | { readonly _tag: "NextIfLarger"; readonly because: string }
-  | { readonly _tag: "NextIfAble"; readonly because: string }
-  | { readonly _tag: "Nobody"; readonly because: string }
+/** What follows a failure in itself, whatever the circumstances. */
+interface Meaning {
+  readonly consequence: Consequence
+  readonly because: string
+}
 
-const here = (because: string): Verdict => ({ _tag: "Here", because })
-const next = (because: string): Verdict => ({ _tag: "Next", because, cooldown: false })
-const nextAndCool = (because: string): Verdict => ({ _tag: "Next", because, cooldown: true })
-const nextIfLarger = (because: string): Verdict => ({ _tag: "NextIfLarger", because })
-const nextIfAble = (because: string): Verdict => ({ _tag: "NextIfAble", because })
-const nobody = (because: string): Verdict => ({ _tag: "Nobody", because })
+const retryHere = (because: string): Meaning => ({ consequence: "retry", because })
+const next = (because: string): Meaning => ({ consequence: "next", because })
+const nextAndCool = (because: string): Meaning => ({ consequence: "nextAndCool", because })
+const never = (because: string): Meaning => ({ consequence: "fail", because })
 
 /** A transport with a breaker of its own reports it as the cause of its failure. */
 const isOpenBreaker = (u: unknown, depth = 0): boolean =>
@@ -79,73 +79,51 @@ const isOpenBreaker = (u: unknown, depth = 0): boolean =>
   // Causes of causes, but not for ever: a cause may be its own.
   (depth < 8 && hasProperty(u, "cause") && isOpenBreaker(u.cause, depth + 1))
 
-const byStatus = (status: number | undefined): Verdict => {
-  if (status === undefined) return next("the failure is of unknown kind")
-  if (status === 401 || status === 402 || status === 403 || status === 404) {
-    return nextAndCool(`the provider answered ${status}`)
-  }
-  if (status === 408 || status === 409 || status === 425 || status === 429 || status >= 500) {
-    return here(`the provider answered ${status}`)
-  }
-  if (status === 413) return nextIfLarger("the request is too large for the model")
-  if (status === 400 || status === 422) return nobody("the request is invalid")
-  return next(`the provider answered ${status}`)
-}
-
-/** One line a reason. A reason that Effect adds is a compile error here. */
-const verdicts: {
+/** One line a reason, for those without a kind. A reason that Effect adds is a compile error here. */
+const meanings: {
   readonly [Tag in AiError.AiErrorReason["_tag"]]: (
-    reason: Extract<AiError.AiErrorReason, { readonly _tag: Tag }>,
-    failure: Failure
-  ) => Verdict
+    reason: Extract<AiError.AiErrorReason, { readonly _tag: Tag }>
+  ) => Meaning
 } = {
   NetworkError: (reason) =>
     reason.reason !== "TransportError"
-      ? nobody("the request could not be built")
+      ? never("the request could not be built")
       : isOpenBreaker(reason)
       ? nextAndCool("the circuit breaker is open")
-      : here("the connection failed"),
-  RateLimitError: () => here("the provider limits the rate"),
-  InternalProviderError: (reason) =>
-    detail(reason).shouldRetry === false
-      ? nextAndCool("the provider asked not to be retried")
-      : here(detail(reason).kind === "overloaded" ? "the provider is overloaded" : "the provider failed"),
-  QuotaExhaustedError: () => nextAndCool("the quota is spent"),
-  AuthenticationError: () => nextAndCool("the credentials were refused"),
-  ContentPolicyError: (_, failure) =>
-    failure.fallbackOnContentPolicy === true
-      ? next("the content policy refused")
-      : nobody("the content policy refused"),
-  InvalidRequestError: (reason) => {
-    switch (detail(reason).kind) {
-      case "contextOverflow":
-        return nextIfLarger("the request is too large for the model")
-      case "unknownModel":
-        return nextAndCool("the model does not exist there")
-      case "unsupported":
-        return nextIfAble("the model cannot do what was asked")
-      default:
-        return nobody("the request is invalid")
-    }
-  },
-  UnsupportedSchemaError: () => nobody("the schema cannot be written for a model"),
+      : retryHere("the connection failed"),
+  RateLimitError: () => kinds.rateLimited,
+  InternalProviderError: () => kinds.serverError,
+  QuotaExhaustedError: () => kinds.quotaSpent,
+  AuthenticationError: () => kinds.keyRejected,
+  ContentPolicyError: () => kinds.contentPolicy,
+  InvalidRequestError: () => next("the provider rejected the request"),
+  UnsupportedSchemaError: () => never("the schema cannot be written for a model"),
   InvalidResponseError: () => next("the answer could not be read"),
-  UnknownError: (reason) => byStatus(detail(reason).status),
-  InvalidOutputError: () => nobody("the model's output is invalid"),
-  StructuredOutputError: () => nobody("the model's output does not follow the schema"),
-  ToolNotFoundError: () => nobody("the model called an undeclared tool"),
-  ToolParameterValidationError: () => nobody("the model called a tool with invalid parameters"),
-  InvalidToolResultError: () => nobody("a tool failed"),
-  ToolResultEncodingError: () => nobody("a tool failed"),
-  ToolConfigurationError: () => nobody("a tool is misconfigured"),
-  ToolkitRequiredError: () => nobody("a toolkit is missing"),
-  InvalidUserInputError: () => nobody("the request could not be built")
+  UnknownError: (reason) => {
+    const { status } = detail(reason)
+    return next(status === undefined ? "the failure is of unknown kind" : `the provider answered ${status}`)
+  },
+  InvalidOutputError: () => never("the model's output is invalid"),
+  StructuredOutputError: () => never("the model's output does not follow the schema"),
+  ToolNotFoundError: () => never("the model called an undeclared tool"),
+  ToolParameterValidationError: () => never("the model called a tool with invalid parameters"),
+  InvalidToolResultError: () => never("a tool failed"),
+  ToolResultEncodingError: () => never("a tool failed"),
+  ToolConfigurationError: () => never("a tool is misconfigured"),
+  ToolkitRequiredError: () => never("a toolkit is missing"),
+  InvalidUserInputError: () => never("the request could not be built")
 }
 
-const verdictOf = <Tag extends AiError.AiErrorReason["_tag"]>(
-  reason: Extract<AiError.AiErrorReason, { readonly _tag: Tag }>,
-  failure: Failure
-): Verdict => verdicts[reason._tag as Tag](reason, failure)
+const meaningOf = <Tag extends AiError.AiErrorReason["_tag"]>(
+  reason: Extract<AiError.AiErrorReason, { readonly _tag: Tag }>
+): Meaning => {
+  const { kind, shouldRetry } = detail(reason)
+  const meaning: Meaning = kind === undefined ? meanings[reason._tag as Tag](reason) : kinds[kind]
+  const isRetried = meaning.consequence === "retry" || meaning.consequence === "retryOnly"
+  if (shouldRetry === false && isRetried) return nextAndCool(`${meaning.because}, and asked not to be retried`)
+  if (shouldRetry === true && kind === undefined && meaning.consequence === "next") return retryHere(meaning.because)
+  return meaning
+}
 
 const fail = (because: string): Decision => ({ _tag: "Fail", because })
 
@@ -157,7 +135,7 @@ const fallback = (failure: Failure, because: string, cooldown: boolean): Decisio
     : { _tag: "Fallback", because, cooldown }
 }
 
-const retry = (failure: Failure, because: string): Decision => {
+const retry = (failure: Failure, because: string, cooldown: boolean): Decision => {
   const after = detail(failure.reason).retryAfter
   if (after !== undefined && Duration.isGreaterThan(after, failure.maxRetryAfter)) {
     return fallback(failure, `${because}, and asks for a pause of ${Duration.format(after)}`, true)
@@ -167,7 +145,7 @@ const retry = (failure: Failure, because: string): Decision => {
   }
   return failure.retriesLeft
     ? { _tag: "Retry", because, after }
-    : fallback(failure, `${because}, and its retries are used up`, true)
+    : fallback(failure, `${because}, and its retries are used up`, cooldown)
 }
 
 /**
@@ -199,21 +177,25 @@ const retry = (failure: Failure, because: string): Decision => {
  */
 export const decide = (failure: Failure): Decision => {
   if (failure.committed) return fail("a part of the answer was already seen")
-  const verdict = verdictOf(failure.reason, failure)
-  switch (verdict._tag) {
-    case "Here":
-      return retry(failure, verdict.because)
-    case "Next":
-      return fallback(failure, verdict.because, verdict.cooldown)
-    case "NextIfLarger": {
+  const { because, consequence } = meaningOf(failure.reason)
+  switch (consequence) {
+    case "retry":
+      return retry(failure, because, true)
+    case "retryOnly":
+      return retry(failure, because, false)
+    case "next":
+      return fallback(failure, because, false)
+    case "nextAndCool":
+      return fallback(failure, because, true)
+    case "larger": {
       const size = failure.candidate?.contextWindow
       return size !== undefined && size > (failure.current.contextWindow ?? 0)
-        ? fallback(failure, verdict.because, false)
-        : fail(`${verdict.because}, and no provider is left with a larger context`)
+        ? fallback(failure, because, false)
+        : fail(`${because}, and no provider is left with a larger context`)
     }
-    case "NextIfAble":
-      return fallback(failure, verdict.because, false)
-    case "Nobody":
-      return fail(verdict.because)
+    case "policy":
+      return failure.fallbackOnContentPolicy === true ? fallback(failure, because, false) : fail(because)
+    case "fail":
+      return fail(because)
   }
 }

@@ -70,6 +70,8 @@ export interface Detail {
   readonly shouldRetry: boolean | undefined
   /** The provider's id of the request, which its support asks for. */
   readonly requestId: string | undefined
+  /** What the provider said, without secrets. */
+  readonly said: string | undefined
 }
 
 /** A provider's refusal as it came. */
@@ -119,7 +121,8 @@ export const toReason = (refusal: Refusal): AiError.AiErrorReason => {
   const status = statusOf(refusal.status, error)
   const kind = kindOf({ error, status, headers })
   const inBody = retryHintOf(error, refusal.now)
-  const hint = ServerHints.retryAfter(headers, refusal.now) ?? (inBody === undefined ? undefined : Duration.millis(inBody))
+  const hint = ServerHints.retryAfter(headers, refusal.now) ??
+    (inBody === undefined ? undefined : Duration.millis(inBody))
   const requestId = requestIdHeaders.map((name) => headers[name]).find(Predicate.isNotUndefined) ?? error.requestId
 
   const bodyText = typeof refusal.body === "string" ? refusal.body : JSON.stringify(refusal.body) ?? ""
@@ -130,11 +133,18 @@ export const toReason = (refusal: Refusal): AiError.AiErrorReason => {
   ].filter(Predicate.isNotUndefined).join(" ")
   const said = scrub(words, secrets)
   const advice = refusal.advice?.(kind, status)
-  const detail: Detail = { kind, status, retryAfter: hint, shouldRetry: ServerHints.shouldRetry(headers), requestId }
+  const detail: Detail = {
+    kind,
+    status,
+    retryAfter: hint,
+    shouldRetry: ServerHints.shouldRetry(headers),
+    requestId,
+    said: error.message === undefined ? undefined : said
+  }
   return reasonOf(
     detail,
     {
-      metadata: { holdfast: toMetadata(detail, error.message === undefined ? undefined : said) },
+      metadata: { holdfast: toMetadata(detail) },
       http: {
         ...(refusal.status === undefined
           ? undefined
@@ -152,7 +162,9 @@ const requestIdHeaders = ["request-id", "x-request-id", "x-amzn-requestid", "api
 /** Amazon's services name the error in a header: `ThrottlingException:http://internal.amazon.com/...`. */
 const withErrorType = (error: ProviderError, headers: Headers.Headers): ProviderError => {
   const type = headers["x-amzn-errortype"]?.split(":", 1)[0]
-  return type === undefined || type === "" ? error : { ...error, codes: [type, ...error.codes], code: error.code ?? type }
+  return type === undefined || type === ""
+    ? error
+    : { ...error, codes: [type, ...error.codes], code: error.code ?? type }
 }
 
 /** The status of the answer, or of an error that came under 200 the one that it names. */
@@ -162,8 +174,7 @@ const statusOf = (status: number | undefined, error: ProviderError): number | un
 }
 
 const toMetadata = (
-  { kind, requestId, retryAfter, shouldRetry, status }: Detail,
-  said: string | undefined
+  { kind, requestId, retryAfter, said, shouldRetry, status }: Detail
 ): Record<string, string | number | boolean> => ({
   ...(kind === undefined ? {} : { kind }),
   ...(status === undefined ? {} : { status }),
@@ -254,10 +265,11 @@ export const detail = (reason: AiError.AiErrorReason): Detail => {
     ? undefined
     : Duration.millis(own.retryAfter)
   return {
-    kind: own === undefined && status !== undefined ? kindOf({ error: noError, status, headers: Headers.empty }) : own?.kind,
+    kind: own?.kind ?? (status === undefined ? undefined : kindOf({ error: noError, status, headers: Headers.empty })),
     status,
     retryAfter,
     shouldRetry: own?.shouldRetry,
-    requestId: own?.requestId
+    requestId: own?.requestId,
+    said: own?.said
   }
 }

@@ -205,9 +205,9 @@ describe("AnthropicProvider", () => {
 
     const inStream: ReadonlyArray<[string, object, AiError.AiErrorReason["_tag"], ProviderFailure.Kind | undefined]> = [
       ["overloaded_error", { type: "overloaded_error", message: "Overloaded" }, "InternalProviderError", "overloaded"],
-      ["api_error", { type: "api_error", message: "Internal server error" }, "InternalProviderError", undefined],
-      ["rate_limit_error", { type: "rate_limit_error", message: "slow down" }, "RateLimitError", undefined],
-      ["billing_error", { type: "billing_error", message: "no money" }, "QuotaExhaustedError", undefined],
+      ["api_error", { type: "api_error", message: "Internal server error" }, "InternalProviderError", "serverError"],
+      ["rate_limit_error", { type: "rate_limit_error", message: "slow down" }, "RateLimitError", "rateLimited"],
+      ["billing_error", { type: "billing_error", message: "no money" }, "QuotaExhaustedError", "quotaSpent"],
       ["invalid_request_error", { type: "invalid_request_error", message: "bad" }, "InvalidRequestError", undefined]
     ]
     it.live.each(inStream)(
@@ -525,22 +525,22 @@ describe("AnthropicProvider", () => {
         400,
         { type: "invalid_request_error", message: "You have reached your specified API usage limits." },
         "QuotaExhaustedError",
-        undefined
+        "quotaSpent"
       ],
-      [401, { type: "authentication_error", message: "invalid x-api-key" }, "AuthenticationError", undefined],
-      [402, { type: "billing_error", message: "pay" }, "QuotaExhaustedError", undefined],
-      [403, { type: "permission_error", message: "no" }, "AuthenticationError", undefined],
+      [401, { type: "authentication_error", message: "invalid x-api-key" }, "AuthenticationError", "keyRejected"],
+      [402, { type: "billing_error", message: "pay" }, "QuotaExhaustedError", "quotaSpent"],
+      [403, { type: "permission_error", message: "no" }, "AuthenticationError", "permissionDenied"],
       [404, { type: "not_found_error", message: "model: m" }, "InvalidRequestError", "unknownModel"],
       [413, { type: "request_too_large", message: "big" }, "InvalidRequestError", "contextOverflow"],
-      [429, { type: "rate_limit_error", message: "slow" }, "RateLimitError", undefined],
+      [429, { type: "rate_limit_error", message: "slow" }, "RateLimitError", "rateLimited"],
       [
         429,
         { type: "rate_limit_error", message: "limit", details: { error_code: "enforced_spend_limit_reached" } },
         "QuotaExhaustedError",
-        undefined
+        "quotaSpent"
       ],
-      [500, { type: "api_error", message: "oops" }, "InternalProviderError", undefined],
-      [504, { type: "timeout_error", message: "slow" }, "InternalProviderError", undefined],
+      [500, { type: "api_error", message: "oops" }, "InternalProviderError", "serverError"],
+      [504, { type: "timeout_error", message: "slow" }, "InternalProviderError", "transient"],
       [529, { type: "overloaded_error", message: "Overloaded" }, "InternalProviderError", "overloaded"]
     ]
     it.live.each(refusals)("knows a refusal: %s %j", ([status, error, tag, kind]) =>

@@ -68,9 +68,11 @@ const table: {
   AuthenticationError: [["401", status(401), "Fallback"], ["403", status(403), "Fallback"]],
   ContentPolicyError: [["the content policy", new AiError.ContentPolicyError({ description: "no" }), "Fail"]],
   InvalidRequestError: [
-    ["400", status(400), "Fail"],
-    ["422", status(422), "Fail"],
-    ["404 (no such model)", status(404), "Fallback"],
+    ["400, 404 or 422 of unknown kind", status(400), "Fallback"],
+    ["400, 404 or 422 of unknown kind", status(404), "Fallback"],
+    ["400, 404 or 422 of unknown kind", status(422), "Fallback"],
+    ["an unknown model", status(404, { error: { code: "model_not_found" } }), "Fallback"],
+    ["a request that is invalid for every provider", status(400, { error: "messages must not be empty" }), "Fail"],
     ["413 where the next context is not larger", status(413), "Fail"],
     [
       "tools, images or a schema that the model cannot do",
@@ -96,7 +98,11 @@ const table: {
       "Fallback"
     ],
     ["another library's 409", new AiError.UnknownError({ http: { response: { status: 409, headers: {} } } }), "Retry"],
-    ["another library's 422", new AiError.UnknownError({ http: { response: { status: 422, headers: {} } } }), "Fail"]
+    [
+      "another library's 422",
+      new AiError.UnknownError({ http: { response: { status: 422, headers: {} } } }),
+      "Fallback"
+    ]
   ],
   InvalidOutputError: [[
     "output that is not what was asked",
@@ -228,8 +234,14 @@ describe("FallbackDecision", () => {
       const decision = FallbackDecision.decide({ ...usual, reason, retriesLeft: false })
       return decision._tag === "Fallback" && decision.cooldown
     }
-    assert.isTrue([status(401), status(402), status(404), status(500), transport()].every(cools))
+    assert.isTrue(
+      [status(401), status(402), status(404, { error: { code: "model_not_found" } }), status(500), transport()].every(
+        cools
+      )
+    )
     assert.isFalse(cools(new AiError.InvalidResponseError({ description: "?" })))
     assert.isFalse(cools(status(400, { error: "m does not support tools" })))
+    assert.isFalse([400, 404, 422].some((code) => cools(status(code))))
+    assert.isFalse(cools(status(400, { error: { code: "tool_use_failed" } })))
   })
 })

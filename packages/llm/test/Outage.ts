@@ -53,7 +53,8 @@ const reasons = {
   unreadable: ["next", new AiError.InvalidResponseError({ description: "half a line" })],
   unknown: ["next", unknown()],
   tooLong: ["larger", invalid("contextOverflow")],
-  badRequest: ["nobody", invalid()],
+  badRequest: ["nobody", invalid("invalidRequest")],
+  oneVendorsRefusal: ["next", invalid()],
   policy: ["nobody", new AiError.ContentPolicyError({ description: "no" })],
   badOutput: ["nobody", new AiError.InvalidOutputError({ description: "no JSON" })],
   unencodable: [

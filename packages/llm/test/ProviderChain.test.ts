@@ -30,7 +30,10 @@ import * as TestClock from "effect/testing/TestClock"
 
 const overloaded = new AiError.InternalProviderError({ description: "overloaded" })
 const badKey = new AiError.AuthenticationError({ kind: "InvalidKey" })
-const badRequest = new AiError.InvalidRequestError({ description: "top_p must be at most 1" })
+const badRequest = new AiError.InvalidRequestError({
+  description: "messages must not be empty",
+  metadata: { holdfast: { kind: "invalidRequest" } }
+})
 
 const ollama = (answers: ReadonlyArray<TestProvider.Answer>) =>
   TestProvider.script("ollama", answers, { location: "local", model: "llama3.2" })

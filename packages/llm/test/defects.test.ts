@@ -148,8 +148,13 @@ describe("defect 9: ExecutionPlan over a LanguageModel", () => {
       }))
   })
 
-  describe("a 400 falls through to the next provider", () => {
-    const refusal = TestProvider.failure(new AiError.InvalidRequestError({ description: "top_p must be at most 1" }))
+  describe("a request that is invalid for every provider falls through to the next", () => {
+    const refusal = TestProvider.failure(
+      new AiError.InvalidRequestError({
+        description: "messages must not be empty",
+        metadata: { holdfast: { kind: "invalidRequest" } }
+      })
+    )
     const ask = LanguageModel.generateText({ prompt: "hello" })
 
     it.effect("with a plan", () =>
@@ -271,7 +276,7 @@ describe("defect 9 on real sockets", () => {
       assert.strictEqual(local.requests(), 0)
     }))
 
-  it.live("a 400: a plan asks the next provider the same thing, a chain does not", () =>
+  it.live("a request that is invalid for every provider: a plan asks the next one all the same, a chain does not", () =>
     Effect.gen(function*() {
       const refusal: LoopbackServer.Reply = {
         status: 400,

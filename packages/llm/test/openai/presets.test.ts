@@ -184,7 +184,7 @@ const replays: ReadonlyArray<Replay> = [
           failed_generation: "<function=weather"
         }),
         tag: "InternalProviderError",
-        kind: "transient"
+        kind: "failedGeneration"
       },
       {
         what: "an error under x_groq",
@@ -322,7 +322,7 @@ const replays: ReadonlyArray<Replay> = [
         what: "a model that still loads",
         reply: refusal(503, { code: 503, message: "Loading model", type: "unavailable_error" }),
         tag: "InternalProviderError",
-        kind: "overloaded"
+        kind: "loading"
       },
       {
         what: "a prompt that is too long",

@@ -90,6 +90,13 @@ export const make = (module: string, options: Options, defaultModel: string): Ap
         if (kind === "unknownModel") {
           return method === "pull" ? "Look for its name in https://ollama.com/library" : `Run \`ollama pull ${model}\``
         }
+        if (kind === "wrongAddress") {
+          return `Set OLLAMA_HOST to the address of the server without a path such as /v1, got ${host}`
+        }
+        if (kind === "outOfMemory") {
+          return `Choose a smaller model or quantization than ${model}, lower num_ctx, or free memory on the server`
+        }
+        if (kind === "loading") return "Wait until the model is loaded; keepAlive keeps it in memory"
         if (kind === "unsupported") {
           return `Choose a model that can: \`ollama show ${model}\` lists what this one can do`
         }

@@ -52,7 +52,12 @@ export const make = (module: string, options: Options, defaultModel: (preset: Pr
       advice: (kind, status, isApi) => {
         if (status === 404 && !isApi) return `Check the address: no API of ${name} is at ${baseUrl}`
         if (kind === "unknownModel") return `Check that ${baseUrl} serves the model "${model}"`
-        if (status === 401) return `Set ${preset.variables}_API_KEY to a valid key`
+        if (kind === "wrongAddress") {
+          return `Check that ${preset.variables}_BASE_URL is the address of the API, with its version`
+        }
+        if (kind === "keyRejected") return `Set ${preset.variables}_API_KEY to a valid key`
+        if (kind === "quotaSpent") return `Add credit to the account of ${name}, or wait until its quota is renewed`
+        if (kind === "outOfMemory") return `Choose a smaller model than "${model}", or free memory on the server`
         return undefined
       },
       unreachable: () =>

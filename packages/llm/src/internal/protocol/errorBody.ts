@@ -136,7 +136,9 @@ class Reader {
     if (typeof value !== "string" && typeof value !== "number") return
     if (codeKeys.has(key)) {
       this.codes.push(String(value))
-      if ((key === "code" || key === "error_code") && /^(?!none$)[a-z]/i.test(String(value))) this.code ??= String(value)
+      if ((key === "code" || key === "error_code") && /^(?!none$)[a-z]/i.test(String(value))) {
+        this.code ??= String(value)
+      }
       if (key === "code" || key === "status" || key === "error_code") this.status ??= statusOf(value)
     }
     if (hintKeys.test(key) && !this.hints.has(key)) this.hints.set(key, value)

@@ -14,40 +14,40 @@
  * - `policy`: the next provider if the chain was told so, otherwise none.
  * - `fail`: no provider.
  */
-export type Treatment = "retry" | "retryOnly" | "next" | "nextAndCool" | "larger" | "policy" | "fail"
+export type Consequence = "retry" | "retryOnly" | "next" | "nextAndCool" | "larger" | "policy" | "fail"
 
 interface Entry {
-  readonly treatment: Treatment
+  readonly consequence: Consequence
   /** Completes "because ..." in events and logs. */
   readonly because: string
 }
 
 /** Every kind, in the order of the documentation. */
 export const kinds = {
-  rateLimited: { treatment: "retry", because: "the provider limits the rate" },
+  rateLimited: { consequence: "retry", because: "the provider limits the rate" },
   beyondRateLimit: {
-    treatment: "next",
+    consequence: "next",
     because: "the request alone is larger than the rate limit of the account allows"
   },
-  quotaSpent: { treatment: "nextAndCool", because: "the quota is spent" },
-  keyRejected: { treatment: "nextAndCool", because: "the credentials were rejected" },
-  permissionDenied: { treatment: "nextAndCool", because: "the credentials do not permit it" },
-  accountDisabled: { treatment: "nextAndCool", because: "the account is disabled" },
-  regionUnsupported: { treatment: "nextAndCool", because: "the provider does not serve this region" },
-  unknownModel: { treatment: "nextAndCool", because: "the model does not exist there" },
-  modelNotAllowed: { treatment: "nextAndCool", because: "the account may not use the model" },
-  wrongAddress: { treatment: "nextAndCool", because: "there is no such API at that address" },
-  contextOverflow: { treatment: "larger", because: "the request is too large for the model" },
-  unsupported: { treatment: "next", because: "the model cannot do what was asked" },
-  incompatible: { treatment: "next", because: "this provider does not take the request as it is" },
-  contentPolicy: { treatment: "policy", because: "the content policy rejected it" },
-  failedGeneration: { treatment: "retryOnly", because: "the model wrote an invalid answer" },
-  overloaded: { treatment: "retry", because: "the provider is overloaded" },
-  loading: { treatment: "retry", because: "the model is still loading" },
-  outOfMemory: { treatment: "nextAndCool", because: "the model cannot be loaded there" },
-  transient: { treatment: "retry", because: "the provider failed" },
-  serverError: { treatment: "retry", because: "the provider failed" },
-  invalidRequest: { treatment: "fail", because: "the request is invalid for every provider" }
+  quotaSpent: { consequence: "nextAndCool", because: "the quota is spent" },
+  keyRejected: { consequence: "nextAndCool", because: "the credentials were rejected" },
+  permissionDenied: { consequence: "nextAndCool", because: "the credentials do not permit it" },
+  accountDisabled: { consequence: "nextAndCool", because: "the account is disabled" },
+  regionUnsupported: { consequence: "nextAndCool", because: "the provider does not serve this region" },
+  unknownModel: { consequence: "nextAndCool", because: "the model does not exist there" },
+  modelNotAllowed: { consequence: "nextAndCool", because: "the account may not use the model" },
+  wrongAddress: { consequence: "nextAndCool", because: "there is no such API at that address" },
+  contextOverflow: { consequence: "larger", because: "the request is too large for the model" },
+  unsupported: { consequence: "next", because: "the model cannot do what was asked" },
+  incompatible: { consequence: "next", because: "this provider does not take the request as it is" },
+  contentPolicy: { consequence: "policy", because: "the content policy rejected it" },
+  failedGeneration: { consequence: "retryOnly", because: "the model wrote an invalid answer" },
+  overloaded: { consequence: "retry", because: "the provider is overloaded" },
+  loading: { consequence: "retry", because: "the model is still loading" },
+  outOfMemory: { consequence: "nextAndCool", because: "the model cannot be loaded there" },
+  transient: { consequence: "retry", because: "the provider failed" },
+  serverError: { consequence: "retry", because: "the provider failed" },
+  invalidRequest: { consequence: "fail", because: "the request is invalid for every provider" }
 } as const satisfies Readonly<Record<string, Entry>>
 
 export type Kind = keyof typeof kinds

@@ -23,7 +23,8 @@ const units: Readonly<Record<string, number>> = {
   day: 86_400_000
 }
 
-const amount = /(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:ou)?rs?|h|d(?:ays?)?)(?![a-z])/gi
+const amount =
+  /(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:ou)?rs?|h|d(?:ays?)?)(?![a-z])/gi
 
 /** `6m0s`, `1.2s`, `450ms`, `2 minutes 30 seconds` in milliseconds. */
 export const durationOf = (text: string): number | undefined => {
@@ -43,7 +44,7 @@ const inWords =
 const fromNumber = (name: string, value: number, now: number): number => {
   if (value > 1e11) return value - now
   if (value > 1e8) return value * 1000 - now
-  return /ms$/.test(name) ? value : value * 1000
+  return name.endsWith("ms") ? value : value * 1000
 }
 
 const fromField = (name: string, value: string | number, now: number): number | undefined => {

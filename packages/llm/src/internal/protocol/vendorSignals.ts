@@ -14,6 +14,7 @@ import type { ProviderError } from "./errorBody.ts"
 import type { Kind } from "./kinds.ts"
 import { anthropic } from "./vendors/anthropic.ts"
 import { any } from "./vendors/any.ts"
+import { azure } from "./vendors/azure.ts"
 import { cloud } from "./vendors/cloud.ts"
 import { google } from "./vendors/google.ts"
 import { hosts } from "./vendors/hosts.ts"
@@ -43,6 +44,7 @@ const conditions = (signal: Signal): number => weights.filter((name) => signal[n
 /** Every row, in the order in which they are tried. */
 export const signals: ReadonlyArray<Signal> = [
   ...openAi,
+  ...azure,
   ...anthropic,
   ...google,
   ...cloud,
@@ -51,7 +53,7 @@ export const signals: ReadonlyArray<Signal> = [
   ...local,
   ...ollama,
   ...any
-].sort((a, b) => weightOf(a) - weightOf(b) || breadth(a) - breadth(b) || conditions(b) - conditions(a))
+].toSorted((a, b) => weightOf(a) - weightOf(b) || breadth(a) - breadth(b) || conditions(b) - conditions(a))
 
 const isOneOf = (texts: ReadonlyArray<string>, wanted: string | RegExp): boolean =>
   typeof wanted === "string" ? texts.includes(wanted) : texts.some((text) => wanted.test(text))

@@ -6,24 +6,55 @@ const bedrock = "https://docs.aws.amazon.com/bedrock/latest/userguide/troublesho
 
 export const anthropic: ReadonlyArray<Signal> = [
   { server: "Anthropic", kind: "quotaSpent", code: "billing_error", source: errors },
-  { server: "Anthropic", kind: "quotaSpent", phrase: /credit balance is too low/i, source: "https://github.com/anthropics/claude-code/issues/2742" },
+  {
+    server: "Anthropic",
+    kind: "quotaSpent",
+    phrase: /credit balance is too low/i,
+    source: "https://github.com/anthropics/claude-code/issues/2742"
+  },
   {
     server: "Anthropic",
     kind: "quotaSpent",
     phrase: /reached your specified (workspace )?api usage limits|regain access on/i,
     source: "https://github.com/anthropics/anthropic-sdk-typescript/issues/661"
   },
-  { server: "Anthropic", kind: "beyondRateLimit", phrase: /extra usage is required for long context/i, source: "https://github.com/anthropics/claude-code/issues/23472" },
-  { server: "Anthropic", kind: "rateLimited", phrase: /would exceed (your|the) (organization|account|rate limit)/i, source: "https://docs.claude.com/en/api/rate-limits" },
-  { server: "Anthropic", kind: "keyRejected", phrase: /invalid x-api-key|invalid bearer token|oauth token has (expired|been revoked)/i, source: errors },
+  {
+    server: "Anthropic",
+    kind: "beyondRateLimit",
+    phrase: /extra usage is required for long context/i,
+    source: "https://github.com/anthropics/claude-code/issues/23472"
+  },
+  {
+    server: "Anthropic",
+    kind: "rateLimited",
+    phrase: /would exceed (your|the) (organization|account|rate limit)/i,
+    source: "https://docs.claude.com/en/api/rate-limits"
+  },
+  {
+    server: "Anthropic",
+    kind: "keyRejected",
+    phrase: /invalid x-api-key|invalid bearer token|oauth token has (expired|been revoked)/i,
+    source: errors
+  },
   {
     server: "Anthropic",
     kind: "accountDisabled",
     phrase: /organization has been disabled|oauth authentication is currently not allowed for this organization/i,
     source: "https://github.com/anthropics/claude-code/issues/8327"
   },
-  { server: "Anthropic", kind: "permissionDenied", phrase: /credential is only authorized for use with/i, source: "https://github.com/anthropics/claude-code/issues/17118" },
-  { server: "Anthropic", kind: "regionUnsupported", phrase: /^request not allowed$/i, status: 403, source: "https://github.com/anthropics/claude-code/issues/2656" },
+  {
+    server: "Anthropic",
+    kind: "permissionDenied",
+    phrase: /credential is only authorized for use with/i,
+    source: "https://github.com/anthropics/claude-code/issues/17118"
+  },
+  {
+    server: "Anthropic",
+    kind: "regionUnsupported",
+    phrase: /^request not allowed$/i,
+    status: 403,
+    source: "https://github.com/anthropics/claude-code/issues/2656"
+  },
   { server: "Anthropic", kind: "unknownModel", code: "not_found_error", phrase: /^model:/i, source: errors },
   { server: "Anthropic", kind: "contextOverflow", code: "request_too_large", source: errors },
   {
@@ -47,11 +78,22 @@ export const anthropic: ReadonlyArray<Signal> = [
   {
     server: "Anthropic",
     kind: "invalidRequest",
-    phrase: /tool_use`? ids were found without|unexpected `?tool_use_id`? found in `?tool_result|each `?tool_use`? block must have a corresponding|tool_use ids must be unique/i,
+    phrase:
+      /tool_use`? ids were found without|unexpected `?tool_use_id`? found in `?tool_result|each `?tool_use`? block must have a corresponding|tool_use ids must be unique/i,
     source: "https://github.com/anthropics/claude-code/issues/473"
   },
-  { server: "Anthropic", kind: "invalidRequest", phrase: /at least one message is required/i, source: "https://github.com/anthropics/anthropic-sdk-python/issues/461" },
-  { server: "Anthropic", kind: "invalidRequest", phrase: /could not process image|image exceeds \d+ mb maximum|not a valid base64/i, source: "https://github.com/anthropics/claude-code/issues/1452" },
+  {
+    server: "Anthropic",
+    kind: "invalidRequest",
+    phrase: /at least one message is required/i,
+    source: "https://github.com/anthropics/anthropic-sdk-python/issues/461"
+  },
+  {
+    server: "Anthropic",
+    kind: "invalidRequest",
+    phrase: /could not process image|image exceeds \d+ mb maximum|not a valid base64/i,
+    source: "https://github.com/anthropics/claude-code/issues/1452"
+  },
   { server: "Anthropic", kind: "wrongAddress", code: "not_found_error", phrase: /^not found$/i, source: errors },
   { server: "Anthropic", kind: "overloaded", category: "overloaded_error", source: errors },
   { server: "Anthropic", kind: "rateLimited", category: "rate_limit_error", source: errors },
@@ -62,26 +104,84 @@ export const anthropic: ReadonlyArray<Signal> = [
   { server: "Anthropic", kind: "serverError", category: "api_error", source: errors },
 
   { server: "Bedrock", kind: "quotaSpent", phrase: /too many tokens per day/i, source: bedrock },
-  { server: "Bedrock", kind: "rateLimited", code: /(^|[#.])(ThrottlingException|TooManyRequestsException)$/, source: bedrock },
+  {
+    server: "Bedrock",
+    kind: "rateLimited",
+    code: /(^|[#.])(ThrottlingException|TooManyRequestsException)$/,
+    source: bedrock
+  },
   { server: "Bedrock", kind: "quotaSpent", code: /(^|[#.])ServiceQuotaExceededException$/, source: bedrock },
-  { server: "Bedrock", kind: "overloaded", code: /(^|[#.])(ServiceUnavailableException|serviceUnavailableException)$/, source: bedrock },
+  {
+    server: "Bedrock",
+    kind: "overloaded",
+    code: /(^|[#.])(ServiceUnavailableException|serviceUnavailableException)$/,
+    source: bedrock
+  },
   { server: "Bedrock", kind: "loading", code: /(^|[#.])ModelNotReadyException$/, source: bedrock },
   { server: "Bedrock", kind: "transient", code: /(^|[#.])[mM]odel(Timeout|StreamError)Exception$/, source: bedrock },
-  { server: "Bedrock", kind: "serverError", code: /(^|[#.])([iI]nternalServerException|InternalFailure|ModelErrorException)$/, source: bedrock },
+  {
+    server: "Bedrock",
+    kind: "serverError",
+    code: /(^|[#.])([iI]nternalServerException|InternalFailure|ModelErrorException)$/,
+    source: bedrock
+  },
   { server: "Bedrock", kind: "unknownModel", code: /(^|[#.])ResourceNotFoundException$/, source: bedrock },
-  { server: "Bedrock", kind: "modelNotAllowed", code: /(^|[#.])AccessDeniedException$/, phrase: /access to the model|model access|marketplace/i, source: bedrock },
+  {
+    server: "Bedrock",
+    kind: "modelNotAllowed",
+    code: /(^|[#.])AccessDeniedException$/,
+    phrase: /access to the model|model access|marketplace/i,
+    source: bedrock
+  },
   { server: "Bedrock", kind: "permissionDenied", code: /(^|[#.])AccessDeniedException$/, source: bedrock },
   {
     server: "Bedrock",
     kind: "keyRejected",
-    code: /(^|[#.])(UnrecognizedClientException|InvalidSignatureException|ExpiredTokenException|ExpiredToken|MissingAuthenticationToken(Exception)?|IncompleteSignature(Exception)?|InvalidClientTokenId|NotAuthorized)$/,
+    code:
+      /(^|[#.])(UnrecognizedClientException|InvalidSignatureException|ExpiredTokenException|ExpiredToken|MissingAuthenticationToken(Exception)?|IncompleteSignature(Exception)?|InvalidClientTokenId|NotAuthorized)$/,
     source: bedrock
   },
-  { server: "Bedrock", kind: "keyRejected", phrase: /security token included in the request is (invalid|expired)|signature expired/i, source: bedrock },
-  { server: "Bedrock", kind: "unknownModel", phrase: /provided model identifier is invalid|invocation of model id .* with on-demand throughput isn.t supported|reached the end of its life/i, source: "https://repost.aws/questions/QUEU82wbYVQk2oU4eNwyiong" },
-  { server: "Bedrock", kind: "contextOverflow", phrase: /input is too long for requested model|too many input tokens/i, source: "https://repost.aws/questions/QUK5FkJiRkTF6e6N6AwXVO8w" },
-  { server: "Bedrock", kind: "accountDisabled", phrase: /account is not authorized to invoke this api operation/i, source: "https://repost.aws/questions/QUaHrAJCpUSyarlfFsmjpfDQ" },
-  { server: "Bedrock", kind: "regionUnsupported", phrase: /not (available|supported) in (this|your) (region|country|location)|unsupported countries/i, source: "https://docs.aws.amazon.com/bedrock/latest/userguide/models-regions.html" },
-  { server: "Bedrock", kind: "unsupported", phrase: /this model doesn't support|doesn't support (tool use|the image|images|streaming)/i, source: "https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-supported-models-features.html" },
-  { server: "Bedrock", kind: "contentPolicy", phrase: /blocked by (our )?content filters|guardrail/i, source: "https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails.html" }
+  {
+    server: "Bedrock",
+    kind: "keyRejected",
+    phrase: /security token included in the request is (invalid|expired)|signature expired/i,
+    source: bedrock
+  },
+  {
+    server: "Bedrock",
+    kind: "unknownModel",
+    phrase:
+      /provided model identifier is invalid|invocation of model id .* with on-demand throughput isn.t supported|reached the end of its life/i,
+    source: "https://repost.aws/questions/QUEU82wbYVQk2oU4eNwyiong"
+  },
+  {
+    server: "Bedrock",
+    kind: "contextOverflow",
+    phrase: /input is too long for requested model|too many input tokens/i,
+    source: "https://repost.aws/questions/QUK5FkJiRkTF6e6N6AwXVO8w"
+  },
+  {
+    server: "Bedrock",
+    kind: "accountDisabled",
+    phrase: /account is not authorized to invoke this api operation/i,
+    source: "https://repost.aws/questions/QUaHrAJCpUSyarlfFsmjpfDQ"
+  },
+  {
+    server: "Bedrock",
+    kind: "regionUnsupported",
+    phrase: /not (available|supported) in (this|your) (region|country|location)|unsupported countries/i,
+    source: "https://docs.aws.amazon.com/bedrock/latest/userguide/models-regions.html"
+  },
+  {
+    server: "Bedrock",
+    kind: "unsupported",
+    phrase: /this model doesn't support|doesn't support (tool use|the image|images|streaming)/i,
+    source: "https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-supported-models-features.html"
+  },
+  {
+    server: "Bedrock",
+    kind: "contentPolicy",
+    phrase: /blocked by (our )?content filters|guardrail/i,
+    source: "https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails.html"
+  }
 ]

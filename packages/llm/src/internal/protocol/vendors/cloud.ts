@@ -9,66 +9,256 @@ const xAi = "https://docs.x.ai/docs/key-information/debugging"
 
 export const cloud: ReadonlyArray<Signal> = [
   // Groq
-  { server: "Groq", kind: "unknownModel", code: /^(model_decommissioned|model_not_found)$/, source: "https://console.groq.com/docs/deprecations" },
-  { server: "Groq", kind: "modelNotAllowed", code: /^(model_permission_blocked_(org|project)|model_terms_required)$/, source: groq },
-  { server: "Groq", kind: "accountDisabled", code: "organization_restricted", source: "https://github.com/BerriAI/litellm/issues/14144" },
-  { server: "Groq", kind: "quotaSpent", code: "blocked_api_access", source: "https://console.groq.com/docs/spend-limits" },
-  { server: "Groq", kind: "failedGeneration", code: /^(tool_use_failed|json_validate_failed|output_parse_failed)$/, source: "https://console.groq.com/docs/structured-outputs" },
-  { server: "Groq", kind: "beyondRateLimit", code: "rate_limit_exceeded", status: 413, source: "https://github.com/continuedev/continue/issues/10218" },
-  { server: "Groq", kind: "beyondRateLimit", phrase: /request too large for model .* tokens per (minute|day)/i, source: "https://github.com/continuedev/continue/issues/10218" },
+  {
+    server: "Groq",
+    kind: "unknownModel",
+    code: /^(model_decommissioned|model_not_found)$/,
+    source: "https://console.groq.com/docs/deprecations"
+  },
+  {
+    server: "Groq",
+    kind: "modelNotAllowed",
+    code: /^(model_permission_blocked_(org|project)|model_terms_required)$/,
+    source: groq
+  },
+  {
+    server: "Groq",
+    kind: "accountDisabled",
+    code: "organization_restricted",
+    source: "https://github.com/BerriAI/litellm/issues/14144"
+  },
+  {
+    server: "Groq",
+    kind: "quotaSpent",
+    code: "blocked_api_access",
+    source: "https://console.groq.com/docs/spend-limits"
+  },
+  {
+    server: "Groq",
+    kind: "failedGeneration",
+    code: /^(tool_use_failed|json_validate_failed|output_parse_failed)$/,
+    source: "https://console.groq.com/docs/structured-outputs"
+  },
+  {
+    server: "Groq",
+    kind: "beyondRateLimit",
+    code: "rate_limit_exceeded",
+    status: 413,
+    source: "https://github.com/continuedev/continue/issues/10218"
+  },
+  {
+    server: "Groq",
+    kind: "beyondRateLimit",
+    phrase: /request too large for model .* tokens per (minute|day)/i,
+    source: "https://github.com/continuedev/continue/issues/10218"
+  },
   { server: "Groq", kind: "overloaded", code: "capacity_exceeded", source: groq },
-  { server: "Groq", kind: "overloaded", phrase: /is currently over capacity/i, source: "https://community.groq.com/t/503-over-capacity/186" },
-  { server: "Groq", kind: "contextOverflow", phrase: /please reduce the length of the messages or completion/i, source: groqLimits },
-  { server: "Groq", kind: "permissionDenied", phrase: /access denied\. please check your network settings/i, source: "https://community.groq.com/t/access-denied/196" },
-  { server: "Groq", kind: "unsupported", phrase: /messages\[\d+\]\.content must be a string|does not support (image|reasoning_format|response format)/i, source: "https://console.groq.com/docs/vision" },
+  {
+    server: "Groq",
+    kind: "overloaded",
+    phrase: /is currently over capacity/i,
+    source: "https://community.groq.com/t/503-over-capacity/186"
+  },
+  {
+    server: "Groq",
+    kind: "contextOverflow",
+    phrase: /please reduce the length of the messages or completion/i,
+    source: groqLimits
+  },
+  {
+    server: "Groq",
+    kind: "permissionDenied",
+    phrase: /access denied\. please check your network settings/i,
+    source: "https://community.groq.com/t/access-denied/196"
+  },
+  {
+    server: "Groq",
+    kind: "unsupported",
+    phrase: /messages\[\d+\]\.content must be a string|does not support (image|reasoning_format|response format)/i,
+    source: "https://console.groq.com/docs/vision"
+  },
   { server: "Groq", kind: "wrongAddress", phrase: /unknown request url/i, source: groq },
 
   // Mistral
-  { server: "Mistral", kind: "unknownModel", code: "invalid_model", source: "https://github.com/mistralai/mistral-vibe/issues/617" },
-  { server: "Mistral", kind: "rateLimited", phrase: /requests rate limit exceeded|service tier capacity exceeded/i, source: "https://help.mistral.ai/en/articles/424390" },
+  {
+    server: "Mistral",
+    kind: "unknownModel",
+    code: "invalid_model",
+    source: "https://github.com/mistralai/mistral-vibe/issues/617"
+  },
+  {
+    server: "Mistral",
+    kind: "rateLimited",
+    phrase: /requests rate limit exceeded|service tier capacity exceeded/i,
+    source: "https://help.mistral.ai/en/articles/424390"
+  },
   { server: "Mistral", kind: "rateLimited", code: "1300", source: "https://help.mistral.ai/en/articles/424390" },
-  { server: "Mistral", kind: "overloaded", code: "service_tier_capacity_exceeded", source: "https://help.mistral.ai/en/articles/424390" },
-  { server: "Mistral", kind: "contextOverflow", phrase: /too large for model with \d+ maximum context length|prompt contains \d+ tokens/i, source: mistral },
+  {
+    server: "Mistral",
+    kind: "overloaded",
+    code: "service_tier_capacity_exceeded",
+    source: "https://help.mistral.ai/en/articles/424390"
+  },
+  {
+    server: "Mistral",
+    kind: "contextOverflow",
+    phrase: /too large for model with \d+ maximum context length|prompt contains \d+ tokens/i,
+    source: mistral
+  },
   {
     server: "Mistral",
     kind: "incompatible",
-    phrase: /expected last role|unexpected role|invalid (request|role) .*order|conversation must (start|end) with|not the same number of function calls and responses/i,
+    phrase:
+      /expected last role|unexpected role|invalid (request|role) .*order|conversation must (start|end) with|not the same number of function calls and responses/i,
     source: "https://github.com/langchain-ai/langchain/issues/26404"
   },
-  { server: "Mistral", kind: "incompatible", code: "extra_forbidden", source: "https://github.com/openai/openai-agents-python/issues/442" },
-  { server: "Mistral", kind: "incompatible", phrase: /tool call id (was|has to|must)|name should match|extra inputs are not permitted/i, source: "https://github.com/vercel/ai/issues/3387" },
-  { server: "Mistral", kind: "unsupported", phrase: /(image|tool|function).*(not enabled|not supported) for (this )?model/i, source: mistral },
+  {
+    server: "Mistral",
+    kind: "incompatible",
+    code: "extra_forbidden",
+    source: "https://github.com/openai/openai-agents-python/issues/442"
+  },
+  {
+    server: "Mistral",
+    kind: "incompatible",
+    phrase: /tool call id (was|has to|must)|name should match|extra inputs are not permitted/i,
+    source: "https://github.com/vercel/ai/issues/3387"
+  },
+  {
+    server: "Mistral",
+    kind: "unsupported",
+    phrase: /(image|tool|function).*(not enabled|not supported) for (this )?model/i,
+    source: mistral
+  },
   { server: "Mistral", kind: "keyRejected", phrase: /^unauthorized$/i, status: 401, source: mistral },
-  { server: "Mistral", kind: "quotaSpent", phrase: /inactive subscription|usage limit exceeded/i, source: "https://help.mistral.ai/en/articles/424390" },
+  {
+    server: "Mistral",
+    kind: "quotaSpent",
+    phrase: /inactive subscription|usage limit exceeded/i,
+    source: "https://help.mistral.ai/en/articles/424390"
+  },
 
   // Cohere
-  { server: "Cohere", kind: "keyRejected", phrase: /^invalid api token|no api key supplied/i, source: "https://docs.cohere.com/reference/errors" },
-  { server: "Cohere", kind: "quotaSpent", phrase: /trial key.*limited to \d+ api calls \/ month|reached the billing limit/i, source: "https://docs.cohere.com/reference/errors" },
-  { server: "Cohere", kind: "rateLimited", phrase: /trial key.*limited to \d+ api calls \/ minute/i, source: "https://docs.cohere.com/reference/errors" },
-  { server: "Cohere", kind: "contextOverflow", phrase: /too many tokens: total number of tokens/i, source: "https://docs.cohere.com/reference/errors" },
-  { server: "Cohere", kind: "unknownModel", phrase: /model '[^']+' (not found|was removed)/i, source: "https://docs.cohere.com/docs/deprecations" },
+  {
+    server: "Cohere",
+    kind: "keyRejected",
+    phrase: /^invalid api token|no api key supplied/i,
+    source: "https://docs.cohere.com/reference/errors"
+  },
+  {
+    server: "Cohere",
+    kind: "quotaSpent",
+    phrase: /trial key.*limited to \d+ api calls \/ month|reached the billing limit/i,
+    source: "https://docs.cohere.com/reference/errors"
+  },
+  {
+    server: "Cohere",
+    kind: "rateLimited",
+    phrase: /trial key.*limited to \d+ api calls \/ minute/i,
+    source: "https://docs.cohere.com/reference/errors"
+  },
+  {
+    server: "Cohere",
+    kind: "contextOverflow",
+    phrase: /too many tokens: total number of tokens/i,
+    source: "https://docs.cohere.com/reference/errors"
+  },
+  {
+    server: "Cohere",
+    kind: "unknownModel",
+    phrase: /model '[^']+' (not found|was removed)/i,
+    source: "https://docs.cohere.com/docs/deprecations"
+  },
 
   // DeepSeek
   { server: "DeepSeek", kind: "quotaSpent", phrase: /insufficient balance/i, source: deepSeek },
   { server: "DeepSeek", kind: "unknownModel", phrase: /^model not exist/i, source: deepSeek },
-  { server: "DeepSeek", kind: "contentPolicy", phrase: /content exists risk/i, source: "https://github.com/deepseek-ai/DeepSeek-V3/issues/493" },
-  { server: "DeepSeek", kind: "unsupported", phrase: /does not support (function calling|json output|this tool_choice|tool choice)|response_format type is unavailable/i, source: "https://github.com/langchain-ai/langchain/issues/29282" },
-  { server: "DeepSeek", kind: "incompatible", phrase: /does not support successive user or assistant messages|reasoning_content.*(must be passed back|is missing|not allowed)/i, source: "https://github.com/deepseek-ai/DeepSeek-R1/issues/21" },
-  { server: "DeepSeek", kind: "incompatible", phrase: /invalid max_tokens value|must contain the word 'json'/i, source: deepSeek },
+  {
+    server: "DeepSeek",
+    kind: "contentPolicy",
+    phrase: /content exists risk/i,
+    source: "https://github.com/deepseek-ai/DeepSeek-V3/issues/493"
+  },
+  {
+    server: "DeepSeek",
+    kind: "unsupported",
+    phrase:
+      /does not support (function calling|json output|this tool_choice|tool choice)|response_format type is unavailable/i,
+    source: "https://github.com/langchain-ai/langchain/issues/29282"
+  },
+  {
+    server: "DeepSeek",
+    kind: "incompatible",
+    phrase:
+      /does not support successive user or assistant messages|reasoning_content.*(must be passed back|is missing|not allowed)/i,
+    source: "https://github.com/deepseek-ai/DeepSeek-R1/issues/21"
+  },
+  {
+    server: "DeepSeek",
+    kind: "incompatible",
+    phrase: /invalid max_tokens value|must contain the word 'json'/i,
+    source: deepSeek
+  },
   { server: "DeepSeek", kind: "keyRejected", phrase: /authentication fails/i, source: deepSeek },
 
   // xAI
-  { server: "xAI", kind: "quotaSpent", phrase: /used all available credits|reached its monthly spending limit|doesn't have any credits|does not have any credits/i, source: "https://github.com/openclaw/openclaw/issues/15327" },
-  { server: "xAI", kind: "contentPolicy", phrase: /violates usage guidelines|failed check: safety_check/i, source: xAi },
+  {
+    server: "xAI",
+    kind: "quotaSpent",
+    phrase:
+      /used all available credits|reached its monthly spending limit|doesn't have any credits|does not have any credits/i,
+    source: "https://github.com/openclaw/openclaw/issues/15327"
+  },
+  {
+    server: "xAI",
+    kind: "contentPolicy",
+    phrase: /violates usage guidelines|failed check: safety_check/i,
+    source: xAi
+  },
   { server: "xAI", kind: "keyRejected", phrase: /incorrect api key/i, source: xAi },
-  { server: "xAI", kind: "unknownModel", phrase: /the model .* does not exist or your team .* does not have access/i, source: xAi },
-  { server: "xAI", kind: "accountDisabled", phrase: /(team|api key|user) .*(is|has been) (blocked|disabled|suspended)/i, source: xAi },
-  { server: "xAI", kind: "permissionDenied", phrase: /(team|api key) .*(does not have permission|acls?\b|is not allowed)/i, source: xAi },
+  {
+    server: "xAI",
+    kind: "unknownModel",
+    phrase: /the model .* does not exist or your team .* does not have access/i,
+    source: xAi
+  },
+  {
+    server: "xAI",
+    kind: "accountDisabled",
+    phrase: /(team|api key|user) .*(is|has been) (blocked|disabled|suspended)/i,
+    source: xAi
+  },
+  {
+    server: "xAI",
+    kind: "permissionDenied",
+    phrase: /(team|api key) .*(does not have permission|acls?\b|is not allowed)/i,
+    source: xAi
+  },
   { server: "xAI", kind: "regionUnsupported", phrase: /not available in your (region|country)/i, source: xAi },
-  { server: "xAI", kind: "contextOverflow", phrase: /maximum prompt length is \d+ but the request contains \d+/i, source: "https://github.com/RooCodeInc/Roo-Code/issues/6119" },
-  { server: "xAI", kind: "incompatible", phrase: /argument not supported (on|with) this model|does not support parameter/i, source: xAi },
+  {
+    server: "xAI",
+    kind: "contextOverflow",
+    phrase: /maximum prompt length is \d+ but the request contains \d+/i,
+    source: "https://github.com/RooCodeInc/Roo-Code/issues/6119"
+  },
+  {
+    server: "xAI",
+    kind: "incompatible",
+    phrase: /argument not supported (on|with) this model|does not support parameter/i,
+    source: xAi
+  },
 
   // Perplexity
-  { server: "Perplexity", kind: "unknownModel", phrase: /^invalid model '/i, source: "https://docs.perplexity.ai/getting-started/models" },
-  { server: "Perplexity", kind: "incompatible", phrase: /user or tool message\(s\) should alternate|last message must have role/i, source: "https://github.com/continuedev/continue/issues/1838" }
+  {
+    server: "Perplexity",
+    kind: "unknownModel",
+    phrase: /^invalid model '/i,
+    source: "https://docs.perplexity.ai/getting-started/models"
+  },
+  {
+    server: "Perplexity",
+    kind: "incompatible",
+    phrase: /user or tool message\(s\) should alternate|last message must have role/i,
+    source: "https://github.com/continuedev/continue/issues/1838"
+  }
 ]

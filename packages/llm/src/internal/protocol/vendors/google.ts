@@ -5,31 +5,86 @@ const trouble = "https://ai.google.dev/gemini-api/docs/troubleshooting"
 const limits = "https://ai.google.dev/gemini-api/docs/rate-limits"
 
 export const google: ReadonlyArray<Signal> = [
-  { server: "Gemini", kind: "quotaSpent", code: /PerDay/, source: "https://github.com/google-gemini/gemini-cli/issues/9383" },
-  { server: "Gemini", kind: "quotaSpent", code: "RESOURCE_EXHAUSTED", phrase: /\blimit: 0\b/i, source: "https://discuss.ai.google.dev/t/quota-exceeded-limit-0/110083" },
+  {
+    server: "Gemini",
+    kind: "quotaSpent",
+    code: /PerDay/,
+    source: "https://github.com/google-gemini/gemini-cli/issues/9383"
+  },
+  {
+    server: "Gemini",
+    kind: "quotaSpent",
+    code: "RESOURCE_EXHAUSTED",
+    phrase: /\blimit: 0\b/i,
+    source: "https://discuss.ai.google.dev/t/quota-exceeded-limit-0/110083"
+  },
   { server: "Gemini", kind: "rateLimited", code: /PerMinute/, source: limits },
-  { server: "Gemini", kind: "quotaSpent", code: "RESOURCE_EXHAUSTED", phrase: /prepayment credits are depleted|spending cap|per day/i, source: "https://ai.google.dev/gemini-api/docs/billing" },
+  {
+    server: "Gemini",
+    kind: "quotaSpent",
+    code: "RESOURCE_EXHAUSTED",
+    phrase: /prepayment credits are depleted|spending cap|per day/i,
+    source: "https://ai.google.dev/gemini-api/docs/billing"
+  },
   { server: "Gemini", kind: "rateLimited", code: "RESOURCE_EXHAUSTED", phrase: /retry in|try again/i, source: limits },
-  { server: "Gemini", kind: "rateLimited", code: "RATE_LIMIT_EXCEEDED", source: "https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429" },
-  { server: "Gemini", kind: "keyRejected", code: /^(API_KEY_INVALID|API_KEY_EXPIRED|ACCESS_TOKEN_EXPIRED|CREDENTIALS_MISSING|ACCESS_TOKEN_TYPE_UNSUPPORTED)$/, source: trouble },
-  { server: "Gemini", kind: "keyRejected", phrase: /api key (not valid|expired|not found)|please pass a valid api key|missing or invalid authorization header/i, source: trouble },
-  { server: "Gemini", kind: "accountDisabled", code: /^(SERVICE_DISABLED|CONSUMER_SUSPENDED|CONSUMER_INVALID|BILLING_DISABLED)$/, source: trouble },
-  { server: "Gemini", kind: "accountDisabled", phrase: /consumer .*has been suspended|reported as leaked/i, source: trouble },
+  {
+    server: "Gemini",
+    kind: "rateLimited",
+    code: "RATE_LIMIT_EXCEEDED",
+    source: "https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429"
+  },
+  {
+    server: "Gemini",
+    kind: "keyRejected",
+    code: /^(API_KEY_INVALID|API_KEY_EXPIRED|ACCESS_TOKEN_EXPIRED|CREDENTIALS_MISSING|ACCESS_TOKEN_TYPE_UNSUPPORTED)$/,
+    source: trouble
+  },
+  {
+    server: "Gemini",
+    kind: "keyRejected",
+    phrase:
+      /api key (not valid|expired|not found)|please pass a valid api key|missing or invalid authorization header/i,
+    source: trouble
+  },
+  {
+    server: "Gemini",
+    kind: "accountDisabled",
+    code: /^(SERVICE_DISABLED|CONSUMER_SUSPENDED|CONSUMER_INVALID|BILLING_DISABLED)$/,
+    source: trouble
+  },
+  {
+    server: "Gemini",
+    kind: "accountDisabled",
+    phrase: /consumer .*has been suspended|reported as leaked/i,
+    source: trouble
+  },
   {
     server: "Gemini",
     kind: "permissionDenied",
-    code: /^(API_KEY_SERVICE_BLOCKED|API_KEY_HTTP_REFERRER_BLOCKED|API_KEY_IP_ADDRESS_BLOCKED|API_KEY_ANDROID_APP_BLOCKED|IAM_PERMISSION_DENIED|ACCESS_TOKEN_SCOPE_INSUFFICIENT)$/,
+    code:
+      /^(API_KEY_SERVICE_BLOCKED|API_KEY_HTTP_REFERRER_BLOCKED|API_KEY_IP_ADDRESS_BLOCKED|API_KEY_ANDROID_APP_BLOCKED|IAM_PERMISSION_DENIED|ACCESS_TOKEN_SCOPE_INSUFFICIENT)$/,
     source: trouble
   },
-  { server: "Gemini", kind: "regionUnsupported", phrase: /user location is not supported/i, source: "https://ai.google.dev/gemini-api/docs/available-regions" },
+  {
+    server: "Gemini",
+    kind: "regionUnsupported",
+    phrase: /user location is not supported/i,
+    source: "https://ai.google.dev/gemini-api/docs/available-regions"
+  },
   { server: "Gemini", kind: "quotaSpent", phrase: /free tier is not available in your country/i, source: trouble },
   {
     server: "Gemini",
     kind: "unknownModel",
-    phrase: /models\/[^ ]+ is not found|is not found for api version|publisher model .* (was )?not found|is no longer available to new users/i,
+    phrase:
+      /models\/[^ ]+ is not found|is not found for api version|publisher model .* (was )?not found|is no longer available to new users/i,
     source: trouble
   },
-  { server: "Gemini", kind: "unknownModel", phrase: /unexpected model name format/i, source: "https://github.com/google-gemini/cookbook/issues/469" },
+  {
+    server: "Gemini",
+    kind: "unknownModel",
+    phrase: /unexpected model name format/i,
+    source: "https://github.com/google-gemini/cookbook/issues/469"
+  },
   {
     server: "Gemini",
     kind: "contextOverflow",
@@ -37,12 +92,44 @@ export const google: ReadonlyArray<Signal> = [
     source: "https://github.com/google-gemini/gemini-cli/issues/6678"
   },
   { server: "Gemini", kind: "contextOverflow", phrase: /request payload size exceeds the limit/i, source: trouble },
-  { server: "Gemini", kind: "unsupported", phrase: /function calling is not enabled|does not support (function calling|the requested response modalities)|json mode is not enabled|developer instruction is not enabled/i, source: "https://github.com/google-gemini/generative-ai-js/issues/269" },
-  { server: "Gemini", kind: "contentPolicy", code: "PROHIBITED_CONTENT", source: "https://ai.google.dev/gemini-api/docs/safety-settings" },
-  { server: "Gemini", kind: "contentPolicy", phrase: /blocked (due to|by) (the )?(prohibited_content|safety|recitation|content polic)/i, source: "https://ai.google.dev/gemini-api/docs/safety-settings" },
-  { server: "Gemini", kind: "incompatible", phrase: /missing a `?thought_signature/i, source: "https://ai.google.dev/gemini-api/docs/thought-signatures" },
-  { server: "Gemini", kind: "incompatible", code: "INVALID_ARGUMENT", phrase: /function call turn comes immediately after/i, source: "https://github.com/google-gemini/generative-ai-python/issues/435" },
-  { server: "Gemini", kind: "invalidRequest", phrase: /contents is not specified|contents must not be empty|unable to process input image/i, source: "https://github.com/google-gemini/generative-ai-js/issues/138" },
+  {
+    server: "Gemini",
+    kind: "unsupported",
+    phrase:
+      /function calling is not enabled|does not support (function calling|the requested response modalities)|json mode is not enabled|developer instruction is not enabled/i,
+    source: "https://github.com/google-gemini/generative-ai-js/issues/269"
+  },
+  {
+    server: "Gemini",
+    kind: "contentPolicy",
+    code: "PROHIBITED_CONTENT",
+    source: "https://ai.google.dev/gemini-api/docs/safety-settings"
+  },
+  {
+    server: "Gemini",
+    kind: "contentPolicy",
+    phrase: /blocked (due to|by) (the )?(prohibited_content|safety|recitation|content polic)/i,
+    source: "https://ai.google.dev/gemini-api/docs/safety-settings"
+  },
+  {
+    server: "Gemini",
+    kind: "incompatible",
+    phrase: /missing a `?thought_signature/i,
+    source: "https://ai.google.dev/gemini-api/docs/thought-signatures"
+  },
+  {
+    server: "Gemini",
+    kind: "incompatible",
+    code: "INVALID_ARGUMENT",
+    phrase: /function call turn comes immediately after/i,
+    source: "https://github.com/google-gemini/generative-ai-python/issues/435"
+  },
+  {
+    server: "Gemini",
+    kind: "invalidRequest",
+    phrase: /contents is not specified|contents must not be empty|unable to process input image/i,
+    source: "https://github.com/google-gemini/generative-ai-js/issues/138"
+  },
   { server: "Gemini", kind: "rateLimited", category: "RESOURCE_EXHAUSTED", source: trouble },
   { server: "Gemini", kind: "overloaded", category: "UNAVAILABLE", source: trouble },
   { server: "Gemini", kind: "transient", category: /^(DEADLINE_EXCEEDED|ABORTED|CANCELLED)$/, source: trouble },

@@ -5,48 +5,211 @@ const llamaCpp = "https://github.com/ggml-org/llama.cpp/blob/master/tools/server
 
 export const local: ReadonlyArray<Signal> = [
   // vLLM
-  { server: "vLLM", kind: "contextOverflow", phrase: /max_tokens must be at least 1, got -/i, source: "https://github.com/vllm-project/vllm/issues/4667" },
-  { server: "vLLM", kind: "contextOverflow", phrase: /(longer|greater) than the maximum model length|decoder prompt .* (is )?longer than|maximum model length of \d+/i, source: "https://github.com/vllm-project/vllm/issues/16118" },
-  { server: "vLLM", kind: "contextOverflow", phrase: /exceeds the model's maximum context length|'?max_(completion_)?tokens'? .*is too large.*maximum context/i, source: "https://github.com/vllm-project/vllm/issues/17292" },
-  { server: "vLLM", kind: "unsupported", phrase: /is not a multimodal model|at most 0 \w+\(s\) may be provided/i, source: "https://github.com/vllm-project/vllm/issues/12290" },
-  { server: "vLLM", kind: "unsupported", phrase: /tools? choice requires --|requires --(enable-auto-tool-choice|tool-call-parser|jinja)/i, source: "https://docs.vllm.ai/en/latest/features/tool_calling.html" },
-  { server: "vLLM", kind: "unsupported", phrase: /does not support (chat completions api|chat|generation|pooling)|default chat template is no longer allowed/i, source: "https://github.com/vllm-project/vllm/issues/9384" },
-  { server: "vLLM", kind: "incompatible", phrase: /roles must alternate|only user and assistant roles are supported|only user, assistant and tool roles|system role not supported|system message must be at the beginning|must start with a user/i, source: "https://github.com/vllm-project/vllm/issues/6862" },
-  { server: "vLLM", kind: "unknownModel", category: "NotFoundError", phrase: /the model .* does not exist/i, source: "https://github.com/vllm-project/vllm/issues/1402" },
-  { server: "vLLM", kind: "serverError", phrase: /background loop has errored|enginedeaderror|enginecore encountered an issue/i, source: "https://github.com/vllm-project/vllm/issues/6361" },
+  {
+    server: "vLLM",
+    kind: "contextOverflow",
+    phrase: /max_tokens must be at least 1, got -/i,
+    source: "https://github.com/vllm-project/vllm/issues/4667"
+  },
+  {
+    server: "vLLM",
+    kind: "contextOverflow",
+    phrase:
+      /(longer|greater) than the maximum model length|decoder prompt .* (is )?longer than|maximum model length of \d+/i,
+    source: "https://github.com/vllm-project/vllm/issues/16118"
+  },
+  {
+    server: "vLLM",
+    kind: "contextOverflow",
+    phrase: /exceeds the model's maximum context length|'?max_(completion_)?tokens'? .*is too large.*maximum context/i,
+    source: "https://github.com/vllm-project/vllm/issues/17292"
+  },
+  {
+    server: "vLLM",
+    kind: "unsupported",
+    phrase: /is not a multimodal model|at most 0 \w+\(s\) may be provided/i,
+    source: "https://github.com/vllm-project/vllm/issues/12290"
+  },
+  {
+    server: "vLLM",
+    kind: "unsupported",
+    phrase: /tools? choice requires --|requires --(enable-auto-tool-choice|tool-call-parser|jinja)/i,
+    source: "https://docs.vllm.ai/en/latest/features/tool_calling.html"
+  },
+  {
+    server: "vLLM",
+    kind: "unsupported",
+    phrase:
+      /does not support (chat completions api|chat|generation|pooling)|default chat template is no longer allowed/i,
+    source: "https://github.com/vllm-project/vllm/issues/9384"
+  },
+  {
+    server: "vLLM",
+    kind: "incompatible",
+    phrase:
+      /roles must alternate|only user and assistant roles are supported|only user, assistant and tool roles|system role not supported|system message must be at the beginning|must start with a user/i,
+    source: "https://github.com/vllm-project/vllm/issues/6862"
+  },
+  {
+    server: "vLLM",
+    kind: "unknownModel",
+    category: "NotFoundError",
+    phrase: /the model .* does not exist/i,
+    source: "https://github.com/vllm-project/vllm/issues/1402"
+  },
+  {
+    server: "vLLM",
+    kind: "serverError",
+    phrase: /background loop has errored|enginedeaderror|enginecore encountered an issue/i,
+    source: "https://github.com/vllm-project/vllm/issues/6361"
+  },
 
   // SGLang
-  { server: "SGLang", kind: "contextOverflow", phrase: /requested token count exceeds the model's maximum context length|input .*is longer than the model's context length|input length \(\d+ tokens\) exceeds/i, source: "https://github.com/sgl-project/sglang/issues/3409" },
-  { server: "SGLang", kind: "overloaded", phrase: /the request queue is full|no available workers|request is aborted/i, source: "https://github.com/sgl-project/sglang/issues/4389" },
+  {
+    server: "SGLang",
+    kind: "contextOverflow",
+    phrase:
+      /requested token count exceeds the model's maximum context length|input .*is longer than the model's context length|input length \(\d+ tokens\) exceeds/i,
+    source: "https://github.com/sgl-project/sglang/issues/3409"
+  },
+  {
+    server: "SGLang",
+    kind: "overloaded",
+    phrase: /the request queue is full|no available workers|request is aborted/i,
+    source: "https://github.com/sgl-project/sglang/issues/4389"
+  },
 
   // TGI
-  { server: "TGI", kind: "overloaded", code: "overloaded", source: "https://github.com/huggingface/text-generation-inference/blob/main/router/src/server.rs" },
-  { server: "TGI", kind: "overloaded", phrase: /model is overloaded/i, source: "https://github.com/huggingface/text-generation-inference/issues/451" },
-  { server: "TGI", kind: "contextOverflow", phrase: /`?inputs`? must have less than \d+ tokens|`?inputs`? tokens \+ `?max_new_tokens`? must be <=/i, source: "https://github.com/huggingface/text-generation-inference/issues/1235" },
-  { server: "TGI", kind: "incompatible", code: "template_error", source: "https://github.com/huggingface/text-generation-inference/issues/2461" },
-  { server: "TGI", kind: "incompatible", phrase: /^template error/i, source: "https://github.com/huggingface/text-generation-inference/issues/2461" },
-  { server: "TGI", kind: "serverError", category: /^(generation|incomplete_generation|request_failed)$/, source: "https://github.com/huggingface/text-generation-inference/issues/900" },
-  { server: "TGI", kind: "failedGeneration", code: "tool_error", source: "https://github.com/huggingface/text-generation-inference/issues/2480" },
+  {
+    server: "TGI",
+    kind: "overloaded",
+    code: "overloaded",
+    source: "https://github.com/huggingface/text-generation-inference/blob/main/router/src/server.rs"
+  },
+  {
+    server: "TGI",
+    kind: "overloaded",
+    phrase: /model is overloaded/i,
+    source: "https://github.com/huggingface/text-generation-inference/issues/451"
+  },
+  {
+    server: "TGI",
+    kind: "contextOverflow",
+    phrase: /`?inputs`? must have less than \d+ tokens|`?inputs`? tokens \+ `?max_new_tokens`? must be <=/i,
+    source: "https://github.com/huggingface/text-generation-inference/issues/1235"
+  },
+  {
+    server: "TGI",
+    kind: "incompatible",
+    code: "template_error",
+    source: "https://github.com/huggingface/text-generation-inference/issues/2461"
+  },
+  {
+    server: "TGI",
+    kind: "incompatible",
+    phrase: /^template error/i,
+    source: "https://github.com/huggingface/text-generation-inference/issues/2461"
+  },
+  {
+    server: "TGI",
+    kind: "serverError",
+    category: /^(generation|incomplete_generation|request_failed)$/,
+    source: "https://github.com/huggingface/text-generation-inference/issues/900"
+  },
+  {
+    server: "TGI",
+    kind: "failedGeneration",
+    code: "tool_error",
+    source: "https://github.com/huggingface/text-generation-inference/issues/2480"
+  },
 
   // LM Studio
-  { server: "LM Studio", kind: "outOfMemory", phrase: /failed to load model|insufficient system resources/i, source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/1033" },
-  { server: "LM Studio", kind: "contextOverflow", phrase: /tokens to keep from the initial prompt|trying to keep the first \d+ tokens when context the overflows|reached context length of \d+|context length of only \d+ tokens/i, source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/237" },
-  { server: "LM Studio", kind: "unknownModel", phrase: /no models? (is |are )?(currently )?loaded|please load a model|model_not_found|multiple models are loaded/i, source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/396" },
-  { server: "LM Studio", kind: "unknownModel", phrase: /model unloaded|model was unloaded while/i, source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/389" },
-  { server: "LM Studio", kind: "wrongAddress", phrase: /unexpected endpoint or method/i, source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/618" },
-  { server: "LM Studio", kind: "serverError", phrase: /the model has crashed/i, source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/411" },
-  { server: "LM Studio", kind: "incompatible", phrase: /error rendering prompt with jinja template/i, source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/479" },
-  { server: "LM Studio", kind: "unsupported", phrase: /model does not support images|'?response_format\.type'? must be/i, source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/578" },
+  {
+    server: "LM Studio",
+    kind: "outOfMemory",
+    phrase: /failed to load model|insufficient system resources/i,
+    source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/1033"
+  },
+  {
+    server: "LM Studio",
+    kind: "contextOverflow",
+    phrase:
+      /tokens to keep from the initial prompt|trying to keep the first \d+ tokens when context the overflows|reached context length of \d+|context length of only \d+ tokens/i,
+    source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/237"
+  },
+  {
+    server: "LM Studio",
+    kind: "unknownModel",
+    phrase: /no models? (is |are )?(currently )?loaded|please load a model|model_not_found|multiple models are loaded/i,
+    source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/396"
+  },
+  {
+    server: "LM Studio",
+    kind: "unknownModel",
+    phrase: /model unloaded|model was unloaded while/i,
+    source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/389"
+  },
+  {
+    server: "LM Studio",
+    kind: "wrongAddress",
+    phrase: /unexpected endpoint or method/i,
+    source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/618"
+  },
+  {
+    server: "LM Studio",
+    kind: "serverError",
+    phrase: /the model has crashed/i,
+    source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/411"
+  },
+  {
+    server: "LM Studio",
+    kind: "incompatible",
+    phrase: /error rendering prompt with jinja template/i,
+    source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/479"
+  },
+  {
+    server: "LM Studio",
+    kind: "unsupported",
+    phrase: /model does not support images|'?response_format\.type'? must be/i,
+    source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/578"
+  },
 
   // llama.cpp
   { server: "llama.cpp", kind: "loading", phrase: /^loading model$/i, source: llamaCpp },
   { server: "llama.cpp", kind: "contextOverflow", code: "exceed_context_size_error", source: llamaCpp },
-  { server: "llama.cpp", kind: "contextOverflow", phrase: /exceeds the available context size|context size has been exceeded|input is too large to process/i, source: "https://github.com/ggml-org/llama.cpp/issues/16000" },
-  { server: "llama.cpp", kind: "unsupported", phrase: /image input is not supported|audio input is not supported|provide the mmproj|tools param requires --jinja/i, source: llamaCpp },
+  {
+    server: "llama.cpp",
+    kind: "contextOverflow",
+    phrase: /exceeds the available context size|context size has been exceeded|input is too large to process/i,
+    source: "https://github.com/ggml-org/llama.cpp/issues/16000"
+  },
+  {
+    server: "llama.cpp",
+    kind: "unsupported",
+    phrase:
+      /image input is not supported|audio input is not supported|provide the mmproj|tools param requires --jinja/i,
+    source: llamaCpp
+  },
   { server: "llama.cpp", kind: "unsupported", code: "not_supported_error", source: llamaCpp },
-  { server: "llama.cpp", kind: "unsupported", phrase: /failed to (parse|initialize) (grammar|samplers)|json schema conversion failed/i, source: "https://github.com/ggml-org/llama.cpp/issues/14227" },
-  { server: "llama.cpp", kind: "incompatible", phrase: /cannot have 2 or more assistant messages|assistant response prefill is incompatible|raise_exception|jinja exception|unable to generate parser for this template/i, source: "https://github.com/ggml-org/llama.cpp/issues/14221" },
-  { server: "llama.cpp", kind: "failedGeneration", phrase: /failed to parse (input|tool call)|invalid diff/i, source: "https://github.com/ggml-org/llama.cpp/issues/13812" },
+  {
+    server: "llama.cpp",
+    kind: "unsupported",
+    phrase: /failed to (parse|initialize) (grammar|samplers)|json schema conversion failed/i,
+    source: "https://github.com/ggml-org/llama.cpp/issues/14227"
+  },
+  {
+    server: "llama.cpp",
+    kind: "incompatible",
+    phrase:
+      /cannot have 2 or more assistant messages|assistant response prefill is incompatible|raise_exception|jinja exception|unable to generate parser for this template/i,
+    source: "https://github.com/ggml-org/llama.cpp/issues/14221"
+  },
+  {
+    server: "llama.cpp",
+    kind: "failedGeneration",
+    phrase: /failed to parse (input|tool call)|invalid diff/i,
+    source: "https://github.com/ggml-org/llama.cpp/issues/13812"
+  },
   { server: "llama.cpp", kind: "serverError", phrase: /context shift is disabled/i, source: llamaCpp },
   { server: "llama.cpp", kind: "overloaded", category: "unavailable_error", source: llamaCpp }
 ]

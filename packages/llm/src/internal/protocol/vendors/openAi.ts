@@ -1,9 +1,7 @@
-/** OpenAI, Azure OpenAI and GitHub Models. */
+/** OpenAI. */
 import type { Signal } from "./signal.ts"
 
 const errorCodes = "https://platform.openai.com/docs/guides/error-codes"
-const azureErrors = "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota"
-const azureFilter = "https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter"
 const models = "https://platform.openai.com/docs/deprecations"
 const tools = "https://platform.openai.com/docs/guides/function-calling"
 
@@ -18,7 +16,12 @@ export const openAi: ReadonlyArray<Signal> = [
   },
   { server: "OpenAI", kind: "quotaSpent", code: /_(spend|usage)_limit_(exceeded|reached)$/, source: errorCodes },
   { server: "OpenAI", kind: "quotaSpent", phrase: /exceeded your current quota/i, source: errorCodes },
-  { server: "OpenAI", kind: "quotaSpent", phrase: /account is not active, please check your billing/i, source: errorCodes },
+  {
+    server: "OpenAI",
+    kind: "quotaSpent",
+    phrase: /account is not active, please check your billing/i,
+    source: errorCodes
+  },
   { server: "OpenAI", kind: "quotaSpent", phrase: /billing hard limit/i, source: errorCodes },
   // Rate
   {
@@ -28,11 +31,21 @@ export const openAi: ReadonlyArray<Signal> = [
     phrase: /request too large for .*(tokens per|TPM)|requested \d+.*(input or output tokens must be reduced)/i,
     source: "https://community.openai.com/t/request-too-large-for-gpt-4-on-tokens-per-min/550234"
   },
-  { server: "OpenAI", kind: "overloaded", phrase: /model is currently overloaded|engine is currently overloaded/i, source: errorCodes },
+  {
+    server: "OpenAI",
+    kind: "overloaded",
+    phrase: /model is currently overloaded|engine is currently overloaded/i,
+    source: errorCodes
+  },
   { server: "OpenAI", kind: "overloaded", code: "slow_down", source: errorCodes },
   // Key and account
   { server: "OpenAI", kind: "keyRejected", code: "invalid_api_key", source: errorCodes },
-  { server: "OpenAI", kind: "keyRejected", phrase: /incorrect api key provided|didn't provide an api key/i, source: errorCodes },
+  {
+    server: "OpenAI",
+    kind: "keyRejected",
+    phrase: /incorrect api key provided|didn't provide an api key/i,
+    source: errorCodes
+  },
   {
     server: "OpenAI",
     kind: "accountDisabled",
@@ -42,7 +55,8 @@ export const openAi: ReadonlyArray<Signal> = [
   {
     server: "OpenAI",
     kind: "accountDisabled",
-    phrase: /(organization|account|access) (was|has been|is|had been) (terminated|deactivated|disabled|suspended|restricted|blocked|banned)/i,
+    phrase:
+      /(organization|account|access) (was|has been|is|had been) (terminated|deactivated|disabled|suspended|restricted|blocked|banned)/i,
     source: "https://community.openai.com/t/account-deactivated/1111025"
   },
   {
@@ -51,11 +65,21 @@ export const openAi: ReadonlyArray<Signal> = [
     code: /^(invalid_organization|mismatched_organization|mismatched_project|invalid_project|ip_not_authorized)$/,
     source: errorCodes
   },
-  { server: "OpenAI", kind: "permissionDenied", phrase: /insufficient permissions for this operation|missing scopes/i, source: errorCodes },
+  {
+    server: "OpenAI",
+    kind: "permissionDenied",
+    phrase: /insufficient permissions for this operation|missing scopes/i,
+    source: errorCodes
+  },
   { server: "OpenAI", kind: "regionUnsupported", code: "unsupported_country_region_territory", source: errorCodes },
   // Model
   { server: "OpenAI", kind: "unknownModel", code: "model_not_found", source: models },
-  { server: "OpenAI", kind: "unknownModel", phrase: /the model [`'"]?[^ ]+[`'"]? (does not exist|has been deprecated)/i, source: models },
+  {
+    server: "OpenAI",
+    kind: "unknownModel",
+    phrase: /the model [`'"]?[^ ]+[`'"]? (does not exist|has been deprecated)/i,
+    source: models
+  },
   {
     server: "OpenAI",
     kind: "modelNotAllowed",
@@ -68,72 +92,136 @@ export const openAi: ReadonlyArray<Signal> = [
     phrase: /project `?[^ ]+`? does not have access to model/i,
     source: "https://community.openai.com/t/project-does-not-have-access-to-model/1001209"
   },
-  { server: "OpenAI", kind: "incompatible", phrase: /this is not a chat model|only supported in v1\/(responses|completions)/i, source: "https://community.openai.com/t/this-is-not-a-chat-model/417206" },
-  { server: "OpenAI", kind: "wrongAddress", code: "unknown_url", source: "https://community.openai.com/t/invalid-url-post-v1-chat-completions/571804" },
-  { server: "OpenAI", kind: "wrongAddress", phrase: /^invalid url \(\w+ /i, source: "https://community.openai.com/t/invalid-url-post-v1-chat-completions/571804" },
+  {
+    server: "OpenAI",
+    kind: "incompatible",
+    phrase: /this is not a chat model|only supported in v1\/(responses|completions)/i,
+    source: "https://community.openai.com/t/this-is-not-a-chat-model/417206"
+  },
+  {
+    server: "OpenAI",
+    kind: "wrongAddress",
+    code: "unknown_url",
+    source: "https://community.openai.com/t/invalid-url-post-v1-chat-completions/571804"
+  },
+  {
+    server: "OpenAI",
+    kind: "wrongAddress",
+    phrase: /^invalid url \(\w+ /i,
+    source: "https://community.openai.com/t/invalid-url-post-v1-chat-completions/571804"
+  },
   // Size
   { server: "OpenAI", kind: "contextOverflow", code: "context_length_exceeded", source: errorCodes },
-  { server: "OpenAI", kind: "contextOverflow", code: "string_above_max_length", source: "https://community.openai.com/t/string-above-max-length/1294033" },
-  { server: "OpenAI", kind: "contextOverflow", phrase: /maximum context length|input exceeds the context window/i, source: errorCodes },
+  {
+    server: "OpenAI",
+    kind: "contextOverflow",
+    code: "string_above_max_length",
+    source: "https://community.openai.com/t/string-above-max-length/1294033"
+  },
+  {
+    server: "OpenAI",
+    kind: "contextOverflow",
+    phrase: /maximum context length|input exceeds the context window/i,
+    source: errorCodes
+  },
   // Features and fields
-  { server: "OpenAI", kind: "unsupported", phrase: /invalid content type\. image_url is only supported by certain models/i, source: "https://community.openai.com/t/image-url-is-only-supported-by-certain-models/792240" },
-  { server: "OpenAI", kind: "unsupported", phrase: /(response_format|json_schema|structured outputs?)\b.*(not supported|does not support|isn't supported|is not available)/i, source: "https://platform.openai.com/docs/guides/structured-outputs" },
-  { server: "OpenAI", kind: "unsupported", code: /^unsupported_(parameter|value)$/, phrase: /['"`]?(tools?|tool_choice|functions?|function_call|response_format)\b/i, source: tools },
-  { server: "OpenAI", kind: "incompatible", code: /^(unsupported_parameter|unsupported_value|unknown_parameter|unsupported_model)$/, source: "https://platform.openai.com/docs/guides/reasoning" },
-  { server: "OpenAI", kind: "incompatible", phrase: /unrecognized request argument/i, source: "https://community.openai.com/t/unrecognized-request-argument-supplied/249204" },
+  {
+    server: "OpenAI",
+    kind: "unsupported",
+    phrase: /invalid content type\. image_url is only supported by certain models/i,
+    source: "https://community.openai.com/t/image-url-is-only-supported-by-certain-models/792240"
+  },
+  {
+    server: "OpenAI",
+    kind: "unsupported",
+    phrase:
+      /(response_format|json_schema|structured outputs?)\b.*(not supported|does not support|isn't supported|is not available)/i,
+    source: "https://platform.openai.com/docs/guides/structured-outputs"
+  },
+  {
+    server: "OpenAI",
+    kind: "unsupported",
+    code: /^unsupported_(parameter|value)$/,
+    phrase: /['"`]?(tools?|tool_choice|functions?|function_call|response_format)\b/i,
+    source: tools
+  },
+  {
+    server: "OpenAI",
+    kind: "incompatible",
+    code: /^(unsupported_parameter|unsupported_value|unknown_parameter|unsupported_model)$/,
+    source: "https://platform.openai.com/docs/guides/reasoning"
+  },
+  {
+    server: "OpenAI",
+    kind: "incompatible",
+    phrase: /unrecognized request argument/i,
+    source: "https://community.openai.com/t/unrecognized-request-argument-supplied/249204"
+  },
   // Policy
-  { server: "OpenAI", kind: "contentPolicy", code: /^(content_filter|content_policy_violation|moderation_blocked)$/, source: "https://platform.openai.com/docs/guides/safety-best-practices" },
+  {
+    server: "OpenAI",
+    kind: "contentPolicy",
+    code: /^(content_filter|content_policy_violation|moderation_blocked)$/,
+    source: "https://platform.openai.com/docs/guides/safety-best-practices"
+  },
   {
     server: "OpenAI",
     kind: "contentPolicy",
     code: "invalid_prompt",
     source: "https://community.openai.com/t/your-prompt-was-flagged-as-potentially-violating-our-usage-policy/1047309"
   },
-  { server: "OpenAI", kind: "contentPolicy", phrase: /flagged as potentially violating|violat(es|ing|ed) our usage polic|rejected as a result of our safety system/i, source: "https://community.openai.com/t/your-prompt-was-flagged-as-potentially-violating-our-usage-policy/1047309" },
-  { server: "OpenAI", kind: "contentPolicy", code: "cyber_policy_violation", source: "https://platform.openai.com/docs/guides/safety-checks" },
+  {
+    server: "OpenAI",
+    kind: "contentPolicy",
+    phrase:
+      /flagged as potentially violating|violat(es|ing|ed) our usage polic|rejected as a result of our safety system/i,
+    source: "https://community.openai.com/t/your-prompt-was-flagged-as-potentially-violating-our-usage-policy/1047309"
+  },
+  {
+    server: "OpenAI",
+    kind: "contentPolicy",
+    code: "cyber_policy_violation",
+    source: "https://platform.openai.com/docs/guides/safety-checks"
+  },
   // The caller's own
   {
     server: "OpenAI",
     kind: "invalidRequest",
-    phrase: /must be followed by tool messages responding to each|messages with role 'tool' must be a response to a prec+eding message/i,
+    phrase:
+      /must be followed by tool messages responding to each|messages with role 'tool' must be a response to a prec+eding message/i,
     source: "https://community.openai.com/t/tool-calls-must-be-followed-by-tool-messages/569166"
   },
-  { server: "OpenAI", kind: "invalidRequest", code: "empty_array", phrase: /messages/i, source: "https://community.openai.com/t/is-too-short-messages/273379" },
-  { server: "OpenAI", kind: "invalidRequest", phrase: /\[\] is too short - 'messages'/i, source: "https://community.openai.com/t/is-too-short-messages/273379" },
+  {
+    server: "OpenAI",
+    kind: "invalidRequest",
+    code: "empty_array",
+    phrase: /messages/i,
+    source: "https://community.openai.com/t/is-too-short-messages/273379"
+  },
+  {
+    server: "OpenAI",
+    kind: "invalidRequest",
+    phrase: /\[\] is too short - 'messages'/i,
+    source: "https://community.openai.com/t/is-too-short-messages/273379"
+  },
   {
     server: "OpenAI",
     kind: "invalidRequest",
     code: /^(invalid_base64|invalid_image_format|image_parse_error|invalid_image)$/,
     source: "https://community.openai.com/t/invalid-base64-image-url/1273345"
   },
-  { server: "OpenAI", kind: "invalidRequest", phrase: /could not parse the json body of your request/i, source: "https://community.openai.com/t/could-not-parse-the-json-body/288379" },
+  {
+    server: "OpenAI",
+    kind: "invalidRequest",
+    phrase: /could not parse the json body of your request/i,
+    source: "https://community.openai.com/t/could-not-parse-the-json-body/288379"
+  },
   // Classes
-  { server: "OpenAI", kind: "rateLimited", category: /^(rate_limit_exceeded|rate_limit_error|requests|tokens)$/, source: errorCodes },
-  { server: "OpenAI", kind: "serverError", category: "server_error", source: errorCodes },
-
-  // Azure
-  { server: "Azure", kind: "contentPolicy", code: "ResponsibleAIPolicyViolation", source: azureFilter },
-  { server: "Azure", kind: "contentPolicy", code: /^responsible_ai_policy_violation$/i, source: azureFilter },
-  { server: "Azure", kind: "contentPolicy", field: "content_filter_result", status: 400, source: azureFilter },
-  { server: "Azure", kind: "contentPolicy", phrase: /triggering azure openai's content management policy/i, source: azureFilter },
-  { server: "Azure", kind: "unknownModel", code: "DeploymentNotFound", source: "https://learn.microsoft.com/answers/questions/1338842" },
-  { server: "Azure", kind: "unknownModel", phrase: /api deployment for this resource does not exist/i, source: "https://learn.microsoft.com/answers/questions/1338842" },
-  { server: "Azure", kind: "unknownModel", code: /^(ModelDeprecated|ModelNotFound|ServiceModelDeprecated)$/i, source: azureErrors },
-  { server: "Azure", kind: "incompatible", code: /^OperationNotSupported$/, source: "https://learn.microsoft.com/answers/questions/1469530" },
-  { server: "Azure", kind: "keyRejected", phrase: /invalid subscription key or wrong api endpoint|access denied due to (missing|invalid) subscription key/i, source: "https://learn.microsoft.com/answers/questions/1193991" },
-  { server: "Azure", kind: "permissionDenied", code: /^(PermissionDenied|AuthenticationTypeDisabled)$/, source: "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/managed-identity" },
-  { server: "Azure", kind: "permissionDenied", phrase: /virtual network\/firewall rules|public access is disabled/i, source: "https://learn.microsoft.com/azure/ai-services/cognitive-services-virtual-networks" },
-  { server: "Azure", kind: "accountDisabled", phrase: /subscription (is|has been|was) (disabled|suspended|deleted)|resource (is|has been) (disabled|blocked)/i, source: "https://learn.microsoft.com/answers/questions/1668404" },
-  { server: "Azure", kind: "quotaSpent", phrase: /out of call volume quota/i, source: "https://learn.microsoft.com/answers/questions/1195471" },
-  { server: "Azure", kind: "overloaded", code: /^(NoCapacity|EngineOverloaded|ServiceUnavailable|InsufficientCapacity)$/i, source: azureErrors },
-  { server: "Azure", kind: "wrongAddress", code: "404", phrase: /^resource not found$/i, source: "https://learn.microsoft.com/answers/questions/1320026" },
-  { server: "Azure", kind: "wrongAddress", phrase: /api version not supported/i, status: [400, 404], source: "https://learn.microsoft.com/answers/questions/1469530" },
-  { server: "Azure", kind: "transient", code: "RequestTimeout", source: azureErrors },
-
-  // GitHub Models and Copilot
-  { server: "GitHub Models", kind: "unknownModel", code: /^(model_not_supported|unavailable_model)$/, source: "https://github.com/orgs/community/discussions/144684" },
-  { server: "GitHub Models", kind: "unknownModel", code: "unknown_model", source: "https://docs.github.com/en/github-models" },
-  { server: "GitHub Models", kind: "modelNotAllowed", code: "no_access", source: "https://docs.github.com/en/github-models" },
-  { server: "GitHub Models", kind: "contextOverflow", code: "tokens_limit_reached", source: "https://docs.github.com/en/github-models/use-github-models/prototyping-with-ai-models" },
-  { server: "GitHub Models", kind: "rateLimited", code: "RateLimitReached", source: "https://docs.github.com/en/github-models/use-github-models/prototyping-with-ai-models" }
+  {
+    server: "OpenAI",
+    kind: "rateLimited",
+    category: /^(rate_limit_exceeded|rate_limit_error|requests|tokens)$/,
+    source: errorCodes
+  },
+  { server: "OpenAI", kind: "serverError", category: "server_error", source: errorCodes }
 ]

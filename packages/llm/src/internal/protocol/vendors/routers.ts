@@ -9,46 +9,183 @@ const cloudflare = "https://developers.cloudflare.com/support/troubleshooting/ht
 export const routers: ReadonlyArray<Signal> = [
   // OpenRouter
   { server: "OpenRouter", kind: "contentPolicy", field: "flagged_input", source: openRouter },
-  { server: "OpenRouter", kind: "contentPolicy", phrase: /requires moderation on|your input was flagged/i, source: openRouter },
+  {
+    server: "OpenRouter",
+    kind: "contentPolicy",
+    phrase: /requires moderation on|your input was flagged/i,
+    source: openRouter
+  },
   {
     server: "OpenRouter",
     kind: "unsupported",
     phrase: /no endpoints found that support|no endpoints found that can handle|no allowed providers .*support/i,
     source: routing
   },
-  { server: "OpenRouter", kind: "permissionDenied", phrase: /no endpoints found matching your data policy|no endpoints available matching your guardrail/i, source: "https://github.com/cline/cline/issues/5246" },
-  { server: "OpenRouter", kind: "unknownModel", phrase: /no endpoints found for|is not a valid model id|no allowed providers are available/i, source: "https://github.com/OpenRouterTeam/openrouter-examples/issues/74" },
-  { server: "OpenRouter", kind: "quotaSpent", phrase: /insufficient credits|requires more credits|never purchased credits|key limit exceeded/i, source: openRouter },
-  { server: "OpenRouter", kind: "quotaSpent", phrase: /rate limit exceeded: free-models-per-day/i, source: "https://openrouter.ai/docs/api/reference/limits" },
-  { server: "OpenRouter", kind: "rateLimited", phrase: /rate limit exceeded: free-models-per-min|is temporarily rate-limited upstream/i, source: "https://openrouter.ai/docs/api/reference/limits" },
-  { server: "OpenRouter", kind: "keyRejected", phrase: /user not found|no auth credentials found|no cookie auth credentials/i, status: 401, source: openRouter },
-  { server: "OpenRouter", kind: "overloaded", phrase: /no instances available|no healthy (upstream|endpoints?)/i, source: openRouter },
+  {
+    server: "OpenRouter",
+    kind: "permissionDenied",
+    phrase: /no endpoints found matching your data policy|no endpoints available matching your guardrail/i,
+    source: "https://github.com/cline/cline/issues/5246"
+  },
+  {
+    server: "OpenRouter",
+    kind: "unknownModel",
+    phrase: /no endpoints found for|is not a valid model id|no allowed providers are available/i,
+    source: "https://github.com/OpenRouterTeam/openrouter-examples/issues/74"
+  },
+  {
+    server: "OpenRouter",
+    kind: "quotaSpent",
+    phrase: /insufficient credits|requires more credits|never purchased credits|key limit exceeded/i,
+    source: openRouter
+  },
+  {
+    server: "OpenRouter",
+    kind: "quotaSpent",
+    phrase: /rate limit exceeded: free-models-per-day/i,
+    source: "https://openrouter.ai/docs/api/reference/limits"
+  },
+  {
+    server: "OpenRouter",
+    kind: "rateLimited",
+    phrase: /rate limit exceeded: free-models-per-min|is temporarily rate-limited upstream/i,
+    source: "https://openrouter.ai/docs/api/reference/limits"
+  },
+  {
+    server: "OpenRouter",
+    kind: "keyRejected",
+    phrase: /user not found|no auth credentials found|no cookie auth credentials/i,
+    status: 401,
+    source: openRouter
+  },
+  {
+    server: "OpenRouter",
+    kind: "overloaded",
+    phrase: /no instances available|no healthy (upstream|endpoints?)/i,
+    source: openRouter
+  },
 
   // LiteLLM
-  { server: "LiteLLM", kind: "quotaSpent", code: "budget_exceeded", source: "https://docs.litellm.ai/docs/proxy/users" },
-  { server: "LiteLLM", kind: "quotaSpent", phrase: /budget has been exceeded|exceededbudget|over budget/i, source: "https://docs.litellm.ai/docs/proxy/users" },
-  { server: "LiteLLM", kind: "unknownModel", phrase: /invalid model name passed in|there are no healthy deployments for this model|no model .*found in router/i, source: "https://github.com/BerriAI/litellm/issues/9139" },
-  { server: "LiteLLM", kind: "unknownModel", phrase: /llm provider not provided/i, source: "https://docs.litellm.ai/docs/providers" },
-  { server: "LiteLLM", kind: "modelNotAllowed", code: /^(key|team|user|org|project)_model_access_denied$/, source: "https://docs.litellm.ai/docs/proxy/access_control" },
-  { server: "LiteLLM", kind: "modelNotAllowed", phrase: /(key|team|user) not allowed to access model|can only access models=/i, source: "https://docs.litellm.ai/docs/proxy/access_control" },
-  { server: "LiteLLM", kind: "keyRejected", code: /^(token_not_found_in_db|expired_key)$/, source: "https://docs.litellm.ai/docs/proxy/virtual_keys" },
-  { server: "LiteLLM", kind: "keyRejected", phrase: /authentication error, (invalid proxy server token|no api key|expired key|malformed api key|llm virtual key)/i, source: "https://docs.litellm.ai/docs/proxy/virtual_keys" },
+  {
+    server: "LiteLLM",
+    kind: "quotaSpent",
+    code: "budget_exceeded",
+    source: "https://docs.litellm.ai/docs/proxy/users"
+  },
+  {
+    server: "LiteLLM",
+    kind: "quotaSpent",
+    phrase: /budget has been exceeded|exceededbudget|over budget/i,
+    source: "https://docs.litellm.ai/docs/proxy/users"
+  },
+  {
+    server: "LiteLLM",
+    kind: "unknownModel",
+    phrase: /invalid model name passed in|there are no healthy deployments for this model|no model .*found in router/i,
+    source: "https://github.com/BerriAI/litellm/issues/9139"
+  },
+  {
+    server: "LiteLLM",
+    kind: "unknownModel",
+    phrase: /llm provider not provided/i,
+    source: "https://docs.litellm.ai/docs/providers"
+  },
+  {
+    server: "LiteLLM",
+    kind: "modelNotAllowed",
+    code: /^(key|team|user|org|project)_model_access_denied$/,
+    source: "https://docs.litellm.ai/docs/proxy/access_control"
+  },
+  {
+    server: "LiteLLM",
+    kind: "modelNotAllowed",
+    phrase: /(key|team|user) not allowed to access model|can only access models=/i,
+    source: "https://docs.litellm.ai/docs/proxy/access_control"
+  },
+  {
+    server: "LiteLLM",
+    kind: "keyRejected",
+    code: /^(token_not_found_in_db|expired_key)$/,
+    source: "https://docs.litellm.ai/docs/proxy/virtual_keys"
+  },
+  {
+    server: "LiteLLM",
+    kind: "keyRejected",
+    phrase:
+      /authentication error, (invalid proxy server token|no api key|expired key|malformed api key|llm virtual key)/i,
+    source: "https://docs.litellm.ai/docs/proxy/virtual_keys"
+  },
   { server: "LiteLLM", kind: "contextOverflow", phrase: /contextwindowexceedederror/i, source: liteLlm },
-  { server: "LiteLLM", kind: "contentPolicy", phrase: /contentpolicyviolationerror|violated guardrail policy|violated moderation policy/i, source: liteLlm },
-  { server: "LiteLLM", kind: "incompatible", phrase: /unsupportedparamserror|does not support parameters/i, source: "https://docs.litellm.ai/docs/completion/drop_params" },
-  { server: "LiteLLM", kind: "rateLimited", phrase: /max parallel request limit reached|crossed (tpm|rpm) ?\/ ?(rpm|tpm)|no deployments available for selected model/i, source: "https://docs.litellm.ai/docs/proxy/users" },
+  {
+    server: "LiteLLM",
+    kind: "contentPolicy",
+    phrase: /contentpolicyviolationerror|violated guardrail policy|violated moderation policy/i,
+    source: liteLlm
+  },
+  {
+    server: "LiteLLM",
+    kind: "incompatible",
+    phrase: /unsupportedparamserror|does not support parameters/i,
+    source: "https://docs.litellm.ai/docs/completion/drop_params"
+  },
+  {
+    server: "LiteLLM",
+    kind: "rateLimited",
+    phrase:
+      /max parallel request limit reached|crossed (tpm|rpm) ?\/ ?(rpm|tpm)|no deployments available for selected model/i,
+    source: "https://docs.litellm.ai/docs/proxy/users"
+  },
   { server: "LiteLLM", kind: "quotaSpent", phrase: /insufficientquotaerror/i, source: liteLlm },
-  { server: "LiteLLM", kind: "serverError", phrase: /litellm\.internalservererror|litellm\.apiconnectionerror/i, status: [500, 503], source: liteLlm },
+  {
+    server: "LiteLLM",
+    kind: "serverError",
+    phrase: /litellm\.internalservererror|litellm\.apiconnectionerror/i,
+    status: [500, 503],
+    source: liteLlm
+  },
   { server: "LiteLLM", kind: "rateLimited", phrase: /litellm\.ratelimiterror/i, source: liteLlm },
   { server: "LiteLLM", kind: "keyRejected", phrase: /litellm\.authenticationerror/i, source: liteLlm },
   { server: "LiteLLM", kind: "unknownModel", phrase: /litellm\.notfounderror/i, source: liteLlm },
 
   // Cloudflare, nginx and other proxies
-  { server: "Cloudflare", kind: "rateLimited", phrase: /error (code:? )?1015|you are being rate limited/i, source: "https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/error-1015/" },
-  { server: "Cloudflare", kind: "regionUnsupported", phrase: /error (code:? )?1009\b/i, source: "https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/error-1009/" },
-  { server: "Cloudflare", kind: "permissionDenied", phrase: /error (code:? )?(1006|1007|1008|1010|1012|1020)\b|sorry, you have been blocked/i, source: "https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/" },
-  { server: "Cloudflare", kind: "permissionDenied", header: ["cf-mitigated", /challenge/], source: "https://developers.cloudflare.com/cloudflare-challenges/challenge-types/challenge-pages/detect-response/" },
-  { server: "Cloudflare", kind: "serverError", status: [520, 521, 522, 523, 524, 525, 526, 527, 530], source: cloudflare },
+  {
+    server: "Cloudflare",
+    kind: "rateLimited",
+    phrase: /error (code:? )?1015|you are being rate limited/i,
+    source:
+      "https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/error-1015/"
+  },
+  {
+    server: "Cloudflare",
+    kind: "regionUnsupported",
+    phrase: /error (code:? )?1009\b/i,
+    source:
+      "https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/error-1009/"
+  },
+  {
+    server: "Cloudflare",
+    kind: "permissionDenied",
+    phrase: /error (code:? )?(1006|1007|1008|1010|1012|1020)\b|sorry, you have been blocked/i,
+    source: "https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/"
+  },
+  {
+    server: "Cloudflare",
+    kind: "permissionDenied",
+    header: ["cf-mitigated", /challenge/],
+    source: "https://developers.cloudflare.com/cloudflare-challenges/challenge-types/challenge-pages/detect-response/"
+  },
+  {
+    server: "Cloudflare",
+    kind: "serverError",
+    status: [520, 521, 522, 523, 524, 525, 526, 527, 530],
+    source: cloudflare
+  },
   { server: "Cloudflare", kind: "quotaSpent", code: "2021", source: "https://developers.cloudflare.com/ai-gateway/" },
-  { server: "nginx", kind: "contextOverflow", phrase: /413 request entity too large/i, status: 413, source: "https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size" }
+  {
+    server: "nginx",
+    kind: "contextOverflow",
+    phrase: /413 request entity too large/i,
+    status: 413,
+    source: "https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size"
+  }
 ]

@@ -1,0 +1,125 @@
+/** Azure OpenAI, GitHub Models and GitHub Copilot. */
+import type { Signal } from "./signal.ts"
+
+const azureErrors = "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota"
+const azureFilter = "https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter"
+
+export const azure: ReadonlyArray<Signal> = [
+  // Azure
+  { server: "Azure", kind: "contentPolicy", code: "ResponsibleAIPolicyViolation", source: azureFilter },
+  { server: "Azure", kind: "contentPolicy", code: /^responsible_ai_policy_violation$/i, source: azureFilter },
+  { server: "Azure", kind: "contentPolicy", field: "content_filter_result", status: 400, source: azureFilter },
+  {
+    server: "Azure",
+    kind: "contentPolicy",
+    phrase: /triggering azure openai's content management policy/i,
+    source: azureFilter
+  },
+  {
+    server: "Azure",
+    kind: "unknownModel",
+    code: "DeploymentNotFound",
+    source: "https://learn.microsoft.com/answers/questions/1338842"
+  },
+  {
+    server: "Azure",
+    kind: "unknownModel",
+    phrase: /api deployment for this resource does not exist/i,
+    source: "https://learn.microsoft.com/answers/questions/1338842"
+  },
+  {
+    server: "Azure",
+    kind: "unknownModel",
+    code: /^(ModelDeprecated|ModelNotFound|ServiceModelDeprecated)$/i,
+    source: azureErrors
+  },
+  {
+    server: "Azure",
+    kind: "incompatible",
+    code: /^OperationNotSupported$/,
+    source: "https://learn.microsoft.com/answers/questions/1469530"
+  },
+  {
+    server: "Azure",
+    kind: "keyRejected",
+    phrase: /invalid subscription key or wrong api endpoint|access denied due to (missing|invalid) subscription key/i,
+    source: "https://learn.microsoft.com/answers/questions/1193991"
+  },
+  {
+    server: "Azure",
+    kind: "permissionDenied",
+    code: /^(PermissionDenied|AuthenticationTypeDisabled)$/,
+    source: "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/managed-identity"
+  },
+  {
+    server: "Azure",
+    kind: "permissionDenied",
+    phrase: /virtual network\/firewall rules|public access is disabled/i,
+    source: "https://learn.microsoft.com/azure/ai-services/cognitive-services-virtual-networks"
+  },
+  {
+    server: "Azure",
+    kind: "accountDisabled",
+    phrase: /subscription (is|has been|was) (disabled|suspended|deleted)|resource (is|has been) (disabled|blocked)/i,
+    source: "https://learn.microsoft.com/answers/questions/1668404"
+  },
+  {
+    server: "Azure",
+    kind: "quotaSpent",
+    phrase: /out of call volume quota/i,
+    source: "https://learn.microsoft.com/answers/questions/1195471"
+  },
+  {
+    server: "Azure",
+    kind: "overloaded",
+    code: /^(NoCapacity|EngineOverloaded|ServiceUnavailable|InsufficientCapacity)$/i,
+    source: azureErrors
+  },
+  {
+    server: "Azure",
+    kind: "wrongAddress",
+    code: "404",
+    phrase: /^resource not found$/i,
+    source: "https://learn.microsoft.com/answers/questions/1320026"
+  },
+  {
+    server: "Azure",
+    kind: "wrongAddress",
+    phrase: /api version not supported/i,
+    status: [400, 404],
+    source: "https://learn.microsoft.com/answers/questions/1469530"
+  },
+  { server: "Azure", kind: "transient", code: "RequestTimeout", source: azureErrors },
+
+  // GitHub Models and Copilot
+  {
+    server: "GitHub Models",
+    kind: "unknownModel",
+    code: /^(model_not_supported|unavailable_model)$/,
+    source: "https://github.com/orgs/community/discussions/144684"
+  },
+  {
+    server: "GitHub Models",
+    kind: "unknownModel",
+    code: "unknown_model",
+    source: "https://docs.github.com/en/github-models"
+  },
+  {
+    server: "GitHub Models",
+    kind: "modelNotAllowed",
+    code: "no_access",
+    source: "https://docs.github.com/en/github-models"
+  },
+  {
+    server: "GitHub Models",
+    kind: "contextOverflow",
+    code: "tokens_limit_reached",
+    source: "https://docs.github.com/en/github-models/use-github-models/prototyping-with-ai-models"
+  },
+  {
+    server: "GitHub Models",
+    kind: "rateLimited",
+    code: "RateLimitReached",
+    source: "https://docs.github.com/en/github-models/use-github-models/prototyping-with-ai-models"
+  }
+]
