@@ -280,7 +280,7 @@ describe("defect 9 on real sockets", () => {
     Effect.gen(function*() {
       const refusal: LoopbackServer.Reply = {
         status: 400,
-        body: { error: { message: "top_p must be at most 1", type: "invalid_request_error", param: "top_p" } }
+        body: { error: { message: "messages must not be empty", type: "invalid_request_error", param: "messages" } }
       }
       const ask = LanguageModel.generateText({ prompt: "hello" })
       const body = { choices: [{ index: 0, message: { content: "one two three four" }, finish_reason: "stop" }] }
