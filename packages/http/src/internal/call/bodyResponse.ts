@@ -42,6 +42,16 @@ export abstract class BodyResponse extends Inspectable.Class implements HttpClie
   abstract get headers(): Headers.Headers
   abstract get setCookie(): ReadonlyArray<string>
 
+  /** What stood behind the status, where the transport tells. */
+  get statusText(): string {
+    return ""
+  }
+
+  /** The response that a `fetch` gave. From then on its connection is released by {@link cancel} alone. */
+  get web(): Response | undefined {
+    return undefined
+  }
+
   /** The whole body. Reading it again gives the same bytes. */
   abstract get bytes(): Effect.Effect<Uint8Array, Failure>
 

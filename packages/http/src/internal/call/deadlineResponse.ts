@@ -36,6 +36,14 @@ export class DeadlineResponse extends BodyResponse {
     return this.inner.setCookie
   }
 
+  override get statusText() {
+    return this.inner.statusText
+  }
+
+  override get web() {
+    return this.inner.web
+  }
+
   override get cookies() {
     return this.inner.cookies
   }

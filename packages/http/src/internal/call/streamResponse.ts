@@ -8,7 +8,8 @@ import * as Exit from "effect/Exit"
 import type * as Headers from "effect/http/Headers"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -157,6 +158,10 @@ class WrappedResponse extends StreamResponse {
     )
     super({ request, status, url, headers, setCookie: [] }, body)
     this.response = response
+  }
+
+  override get web() {
+    return Option.getOrUndefined(HttpClientResponse.toWeb(this.response))
   }
 
   override get cookies() {

@@ -56,6 +56,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   wasOpen = false
 
   status = 0
+  statusText = ""
   headers: IncomingHttpHeaders | undefined = undefined
   /** Whether someone has begun to read the body. */
   isRead = false
@@ -106,10 +107,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.written = true
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    statusText = ""
+  ): void {
     if (status < 200 || this.state !== waiting) return
     if (status === 407 && this.connection?.pool.route.forward !== undefined) return controller.abort(refusal(status))
     this.status = status
+    this.statusText = statusText
     this.headers = headers
     this.state = reading
     this.tellSoon()

@@ -37,6 +37,10 @@ export class UndiciResponse extends BodyResponse {
     return cookies === undefined ? [] : typeof cookies === "string" ? [cookies] : cookies
   }
 
+  override get statusText(): string {
+    return this.exchange.statusText
+  }
+
   get bytes(): Effect.Effect<Uint8Array, Failure> {
     const exchange = this.exchange
     const { whole } = exchange

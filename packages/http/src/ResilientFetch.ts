@@ -1,0 +1,99 @@
+/**
+ * The resilient client as a standard `fetch`, for the libraries that take one: SDKs, `ky`, `graphql-request`, and code
+ * that was written for the platform.
+ *
+ * What the platform promises holds: an abort rejects with its reason, before the head and in the middle of a body; bodies
+ * stream both ways; redirects, `Request` objects, forms and several `set-cookie` headers are what they are there; a
+ * failure of the network is a `TypeError`. Its `cause` says what failed: an `HttpFailure`, or the `PolicyError` of a
+ * part of the policy. A status is not an error: when the retries end, the last response comes out as it is.
+ *
+ * Requests are retried by the rules of `HttpPolicy`. A body that is a `ReadableStream` is sent once; text, bytes, forms,
+ * blobs, and the body of a `Request` of up to 64 KiB can be sent again. The promise resolves when the response has come as
+ * far as `commit` says: by default to its first byte, or as a whole if it announces 64 KiB or less, so that a cut before
+ * that is retried. `commit: "head"` resolves with the head, as the platform does.
+ *
+ * When it hurts: two retries around one another multiply. Turn off those of an SDK (`maxRetries: 0`) that is given this.
+ */
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import type * as HttpClient from "effect/http/HttpClient"
+import type * as HttpPolicy from "./HttpPolicy.ts"
+import { closable, fetcher, withoutEffect } from "./internal/fetch/create.ts"
+import * as ResilientHttpClient from "./ResilientHttpClient.ts"
+
+/** A standard `fetch`. */
+export type Fetch = typeof globalThis.fetch
+
+/** A `fetch` of its own, which ends with {@link ClosableFetch.close}. */
+export interface ClosableFetch extends Fetch, AsyncDisposable {
+  /**
+   * Rejects calls and bodies under way with a `TypeError`, releases what they hold, and closes every connection. Later calls
+   * reject too.
+   */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Makes a `fetch` over the `HttpClient` in the context, which may be `FetchHttpClient.layer`, `UndiciTransport.layer`, or
+ * a script in a test. It is of use for as long as that client is.
+ *
+ * Invalid options are a `RangeError` that names the option.
+ *
+ * ```ts import.meta.vitest
+ * import { ResilientFetch } from "@holdfast/http"
+ * import * as TestTransport from "@holdfast/http/testing/TestTransport"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const fetch = yield* ResilientFetch.make({ baseUrl: "https://api.example.com" })
+ *   return yield* Effect.promise(() => fetch("/stock").then((response) => response.json()))
+ * })
+ *
+ * const Test = TestTransport.layer([
+ *   TestTransport.respond(503, { headers: { "retry-after-ms": "1" } }),
+ *   TestTransport.json(200, { left: 3 })
+ * ])
+ * await Effect.runPromise(program.pipe(Effect.provide(Test))) // => { left: 3 }
+ * ```
+ */
+export const make = <const O extends HttpPolicy.Options = {}>(
+  options?: O & HttpPolicy.Exact<O>
+): Effect.Effect<Fetch, never, HttpClient.HttpClient> =>
+  Effect.flatMap(
+    ResilientHttpClient.make<HttpPolicy.Options>(options),
+    (client) => Effect.map(fetcher(client, options ?? {}), ({ fetch }) => fetch)
+  )
+
+/** The options of {@link createFetch}: those of a policy, and what is asked in the end. */
+export interface Options extends HttpPolicy.Options {
+  /** What sends the requests. Default: the `fetch` of the platform, as it is when {@link createFetch} is called. */
+  readonly fetch?: Fetch | undefined
+}
+
+/**
+ * Makes a `fetch` for a program without Effect, over the `fetch` of the platform: Node, Bun, Deno, workers and browsers.
+ * `UndiciFetch.createFetch` is the same over connection pools of its own, on Node.
+ *
+ * Invalid options throw a `RangeError` that names the option.
+ *
+ * ```ts import.meta.vitest
+ * import { ResilientFetch } from "@holdfast/http"
+ *
+ * let asked = 0
+ * await using fetch = ResilientFetch.createFetch({
+ *   retry: { times: 2 },
+ *   // Leave this out to ask the network.
+ *   fetch: async () => new Response("in stock", { status: ++asked === 1 ? 503 : 200, headers: { "retry-after-ms": "1" } })
+ * })
+ *
+ * const response = await fetch("https://api.example.com/stock/42")
+ * await response.text() // => "in stock"
+ * asked // => 2
+ * ```
+ */
+export const createFetch = (options: Options = {}): ClosableFetch => {
+  const { fetch: platform = globalThis.fetch, ...policy } = options
+  const made = Effect.flatMap(ResilientHttpClient.make<HttpPolicy.Options>(policy), (client) => fetcher(client, policy))
+  const over = made.pipe(Effect.provide(FetchHttpClient.layer), withoutEffect(platform))
+  return closable(Effect.runSync(over), () => Promise.resolve())
+}

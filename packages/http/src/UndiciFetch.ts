@@ -1,0 +1,53 @@
+/**
+ * `ResilientFetch.createFetch` for Node, over connection pools of its own: `UndiciTransport` in place of the platform's
+ * fetch, with its bounds on every wait and its failures that say what happened. This module needs Node; elsewhere, use
+ * `ResilientFetch`.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as HttpClient from "effect/http/HttpClient"
+import * as Scope from "effect/Scope"
+import type * as HttpPolicy from "./HttpPolicy.ts"
+import { closable, fetcher, withoutEffect } from "./internal/fetch/create.ts"
+import type { ClosableFetch } from "./ResilientFetch.ts"
+import * as ResilientHttpClient from "./ResilientHttpClient.ts"
+import * as UndiciTransport from "./UndiciTransport.ts"
+
+/** The options of {@link createFetch}: those of a policy, and those of the transport below it. */
+export interface Options extends HttpPolicy.Options {
+  /** The bounds of the connection pools. Default: those of `UndiciTransport`. */
+  readonly transport?: UndiciTransport.Options | undefined
+}
+
+/**
+ * Makes a `fetch` with connection pools of its own. `close` ends what is under way and closes every connection.
+ *
+ * Invalid options throw a `RangeError` that names the option.
+ *
+ * ```ts import.meta.vitest
+ * import * as UndiciFetch from "@holdfast/http/UndiciFetch"
+ *
+ * await using fetch = UndiciFetch.createFetch({ retry: { times: 2 }, transport: { connections: 20 } })
+ *
+ * // What is not HTTP goes to the fetch of the platform.
+ * const response = await fetch("data:,in%20stock")
+ * await response.text() // => "in stock"
+ * ```
+ */
+export const createFetch = (options: Options = {}): ClosableFetch => {
+  const { transport, ...policy } = options
+  const scope = Scope.makeUnsafe()
+  const made = Effect.gen(function*() {
+    const { client } = yield* Scope.provide(UndiciTransport.make(transport), scope)
+    const resilient = yield* Effect.provideService(
+      ResilientHttpClient.make<HttpPolicy.Options>(policy),
+      HttpClient.HttpClient,
+      client
+    )
+    return yield* fetcher(resilient, policy)
+  })
+  return closable(
+    Effect.runSync(withoutEffect(globalThis.fetch)(made)),
+    () => Effect.runPromise(Scope.close(scope, Exit.void))
+  )
+}

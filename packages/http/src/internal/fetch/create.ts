@@ -1,0 +1,42 @@
+/** How a fetcher comes about, within a program of Effect and without. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpPolicy from "../../HttpPolicy.ts"
+import { type Client, Fetcher } from "./fetcher.ts"
+
+/** A fetcher that runs its calls in the context in which it is made. */
+export const fetcher = (client: Client, options: HttpPolicy.Options): Effect.Effect<Fetcher> =>
+  Effect.gen(function*() {
+    const total = options.timeouts?.total
+    return new Fetcher(client, {
+      baseUrl: options.baseUrl,
+      total: total === undefined || total === false ? undefined : Duration.toMillis(Duration.fromInputUnsafe(total)),
+      context: yield* Effect.context<never>(),
+      platform: yield* FetchHttpClient.Fetch
+    })
+  })
+
+/**
+ * What a program without Effect provides. Its requests carry no trace headers: nothing collects what they would lead to,
+ * and a browser would ask every server whether it may send them.
+ */
+export const withoutEffect = (platform: typeof globalThis.fetch) => <A, E, R>(self: Effect.Effect<A, E, R>) =>
+  self.pipe(
+    Effect.provideService(HttpClient.TracerPropagationEnabled, false),
+    Effect.provideService(FetchHttpClient.Fetch, platform)
+  )
+
+/** Gives a fetch the means to close it. */
+export const closable = (fetcher: Fetcher, close: () => Promise<void>) => {
+  let closing: Promise<void> | undefined
+  const end = () => {
+    fetcher.close()
+    return closing ??= close()
+  }
+  return Object.assign((input: string | URL | Request, init?: RequestInit) => fetcher.fetch(input, init), {
+    close: end,
+    [Symbol.asyncDispose]: end
+  })
+}

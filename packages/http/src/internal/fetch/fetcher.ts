@@ -1,0 +1,203 @@
+/**
+ * A `fetch` over an `HttpClient`. The platform's own `Request` reads the arguments, so that what it refuses is refused
+ * here, in its words; the client asks; a platform's `Response` gives the answer.
+ */
+import type { PolicyError } from "@holdfast/core/PolicyError"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Headers from "effect/http/Headers"
+import type * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type { HttpMethod } from "effect/http/HttpMethod"
+import * as UrlParams from "effect/http/UrlParams"
+import * as Option from "effect/Option"
+import { isAbsolute } from "../client/origin.ts"
+import { closed, fetchFailed } from "./errors.ts"
+import { type Answer, follow } from "./redirects.ts"
+import { responseOf } from "./response.ts"
+import { type Upload, uploadOf } from "./upload.ts"
+
+export type Client = HttpClient.HttpClient.With<HttpClientError.HttpClientError | PolicyError>
+
+/** What a fetch needs to know beside its client. */
+export interface Settings {
+  readonly baseUrl: string | undefined
+  /** How long all that one call asks may take, in milliseconds. */
+  readonly total: number | undefined
+  readonly context: Context.Context<never>
+  /** What fetches `data:`, `blob:` and all else that is not HTTP. */
+  readonly platform: typeof globalThis.fetch
+}
+
+export class Fetcher {
+  private readonly client: Client
+  private readonly settings: Settings
+  private readonly underWay = new Set<(reason: unknown) => void>()
+  private isClosed = false
+
+  constructor(client: Client, settings: Settings) {
+    this.client = client
+    this.settings = settings
+  }
+
+  readonly fetch: typeof globalThis.fetch = async (input: string | URL | Request, init?: RequestInit) => {
+    if (this.isClosed) throw closed()
+    const target = this.located(input)
+    if (!isHttp(target)) return this.settings.platform(target, init)
+    const signal = signalOf(target, init)
+    const request = new Request(target, { ...init, signal: null })
+    const upload = await uploadOf(request, init)
+    if (signal?.aborted === true) {
+      upload.cancel(signal.reason)
+      throw signal.reason
+    }
+    return this.run(request, upload, signal, passedOn(target, init, request))
+  }
+
+  /** Ends all calls and bodies under way with the reason `closed`, and refuses new ones. */
+  close(): void {
+    this.isClosed = true
+    for (const abort of this.underWay) abort(closed())
+  }
+
+  private run(
+    request: Request,
+    upload: Upload,
+    signal: AbortSignal | undefined,
+    init: RequestInit
+  ): Promise<Response> {
+    const context = Context.add(this.settings.context, FetchHttpClient.RequestInit, {
+      ...Context.getOrUndefined(this.settings.context, FetchHttpClient.RequestInit),
+      ...init
+    })
+    return new Promise((resolve, reject) => {
+      const stop = (reason: unknown): void => {
+        this.underWay.delete(stop)
+        reject(reason)
+        upload.cancel(reason)
+        fiber.interruptUnsafe()
+      }
+      const unlisten = listen(signal, stop)
+      this.underWay.add(stop)
+      const asked = follow(this.client, requestOf(request, upload), request.redirect, this.settings.total)
+      const fiber: Fiber.Fiber<Answer, unknown> = Effect.runForkWith(context)(asked)
+      fiber.addObserver((exit) => {
+        unlisten()
+        const isStopped = !this.underWay.delete(stop)
+        if (Exit.isFailure(exit)) {
+          const reason = fetchFailed(exit.cause)
+          upload.cancel(reason)
+          reject(reason)
+        } else if (isStopped) {
+          Effect.runForkWith(context)(exit.value.response.cancel)
+        } else {
+          resolve(this.answered(exit.value, request, upload, signal, context))
+        }
+      })
+    })
+  }
+
+  private answered(
+    answer: Answer,
+    request: Request,
+    upload: Upload,
+    signal: AbortSignal | undefined,
+    context: Context.Context<never>
+  ): Response {
+    let forget = () => {}
+    return responseOf(answer, request.method, {
+      context,
+      listen: (abort) => {
+        const unlisten = listen(signal, abort)
+        this.underWay.add(abort)
+        forget = () => {
+          unlisten()
+          this.underWay.delete(abort)
+        }
+        return forget
+      },
+      onEnd: () => upload.cancel(undefined)
+    })
+  }
+
+  /** What is asked for, with the base URL before a relative one. */
+  private located(input: string | URL | Request): string | URL | Request {
+    const { baseUrl } = this.settings
+    if (baseUrl === undefined || typeof input !== "string" || scheme.test(input) || isAbsolute(input)) return input
+    return HttpClientRequest.prependUrl(HttpClientRequest.make("GET")(input), baseUrl).url
+  }
+}
+
+const scheme = /^\s*[a-z][a-z\d+.-]*:/i
+
+const isHttp = (input: string | URL | Request): boolean => {
+  const url = input instanceof Request ? input.url : String(input)
+  const protocol = scheme.exec(url)?.[0].trim().toLowerCase()
+  return protocol === undefined || protocol === "http:" || protocol === "https:"
+}
+
+const signalOf = (input: string | URL | Request, init: RequestInit | undefined): AbortSignal | undefined => {
+  const signal = init?.signal === undefined && input instanceof Request ? input.signal : init?.signal
+  if (signal === undefined || signal === null) return undefined
+  if (signal instanceof AbortSignal) return signal
+  throw new TypeError("The signal of a request must be an AbortSignal")
+}
+
+const listen = (signal: AbortSignal | undefined, stop: (reason: unknown) => void): () => void => {
+  if (signal === undefined) return () => {}
+  const onAbort = () => stop(signal.reason)
+  signal.addEventListener("abort", onAbort, { once: true })
+  return () => signal.removeEventListener("abort", onAbort)
+}
+
+const requestOf = (request: Request, { body }: Upload): HttpClientRequest.HttpClientRequest => {
+  let headers = Headers.fromInput(request.headers)
+  // The transport chooses the boundary of a form.
+  if (body._tag === "FormData") headers = Headers.remove(headers, "content-type")
+  if (headers["accept"] === undefined) headers = Headers.set(headers, "accept", "*/*")
+  return HttpClientRequest.makeWith(
+    // A method that Effect has no name for is one all the same.
+    request.method as HttpMethod,
+    request.url,
+    UrlParams.empty,
+    Option.none(),
+    headers,
+    body
+  )
+}
+
+/** What a transport that is a `fetch` is told beside the request: cache, credentials and all else that is its own to know. */
+const passedOn = (input: string | URL | Request, init: RequestInit | undefined, request: Request): RequestInit => {
+  const { body: _body, headers: _headers, method: _method, signal: _signal, ...own } = init ?? {}
+  Reflect.deleteProperty(own, "duplex")
+  return {
+    ...(input instanceof Request ? changed(input) : undefined),
+    ...own,
+    // A redirect that is not followed is a matter of this call; to the transport it is an answer.
+    redirect: request.redirect === "follow" ? "follow" : "manual"
+  }
+}
+
+/** What a `Request` says other than by default. Some runtimes do not have all of these, and refuse to be told. */
+const changed = (request: Request): RequestInit => {
+  const init: Record<string, unknown> = {}
+  for (const [name, usual] of defaults) {
+    const value = Reflect.get(request, name)
+    if (value !== undefined && value !== usual) init[name] = value
+  }
+  return init
+}
+
+const defaults = [
+  ["cache", "default"],
+  ["credentials", "same-origin"],
+  ["integrity", ""],
+  ["keepalive", false],
+  ["mode", "cors"],
+  ["referrer", "about:client"],
+  ["referrerPolicy", ""]
+] as const
