@@ -99,7 +99,7 @@ describe("ChatEndpoint", () => {
       assert.strictEqual(statusOf((yield* ask({ [DeadlineHeader.defaultName]: "500" })).exit), 504)
       assert.strictEqual(deadlines.length, 1)
       assert.isAtMost(Number(deadlines[0]), 500)
-      // The model's server notices that nobody waits any more.
+      // The model's server notices that its reader has left.
       while (open() > 0) yield* Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
     }))
 })

@@ -1,9 +1,9 @@
 /**
  * An endpoint that streams the answer of a model.
  *
- * Until the first byte is here, a failure of the model's server is retried, and nobody has seen anything. From then on it
- * is not: a second answer behind half of a first would be neither. The caller says how long the answer is of use
- * (`deadline-remaining-ms`), and the model's server is told what is left of that; when it is over, the work is too.
+ * Until the first byte arrives, a failure of the model's server is retried: no reader has seen anything. After it, a failure
+ * is not retried: half an answer followed by another one is neither. The caller says how long the answer is of use
+ * (`deadline-remaining-ms`), and the model's server gets the time that is left. When the time is over, so is the work.
  */
 import { Backoff, PolicyError } from "@holdfast/core"
 import { DeadlineHeader, ResilientHttpClient } from "@holdfast/http"
@@ -42,7 +42,7 @@ export class Model extends Context.Service<Model, {
         baseUrl: url,
         retry: { times: 3, backoff: Backoff.exponential({ initial: "20 millis", max: "1 second" }) },
         timeouts: { attempt: "10 seconds", total: "1 minute" },
-        // An answer that nobody has seen may be made once more.
+        // No reader has seen the answer yet, so it may be made again.
         idempotent: true,
         deadlineHeader: true,
         commit: "firstByte"

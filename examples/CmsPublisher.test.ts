@@ -38,7 +38,7 @@ const cms = (script: ReadonlyArray<Deed>, crashAt: number) =>
         const known = key === undefined ? undefined : articles.find((one) => one.key === key)
         const stored = known ?? { key, url: `/articles/${articles.length + 1}` }
         if (stores && known === undefined) articles.push(stored)
-        // The process of the publisher ends here: the CMS has the request, and nobody hears the answer.
+        // The process of the publisher ends here: the CMS has the request, and its answer is lost.
         if (++posts === crashAt) Deferred.doneUnsafe(crash, Effect.void)
         else if (status === undefined) response.destroy()
         else response.writeHead(status).end(status === 201 ? JSON.stringify({ url: stored.url }) : "")

@@ -65,7 +65,7 @@ const make = Effect.gen(function*() {
         Stream.flatMap(() => Stream.fromIterable(names)),
         Stream.mapEffect((name) =>
           changed(name).pipe(
-            // One package that cannot be had does not keep the others from being looked at.
+            // A package that fails does not keep the others from being polled.
             Effect.catch((error) => Effect.as(Effect.logWarning(`${name}: ${error.message}`), Option.none())),
             Effect.map(Option.toArray)
           ), { concurrency: 4 }),

@@ -20,9 +20,9 @@ import * as Story from "./Story.ts"
 /** There was no answer; `message` is the line for stderr. */
 export class ChatFailed extends Data.TaggedError("ChatFailed")<{
   readonly message: string
-  /** 1 when the providers were asked, 2 when there was nothing or nobody to ask. */
+  /** 1 if providers were asked, 2 if there was no question or no provider. */
   readonly exitCode: 1 | 2
-  /** Whether it has been said already. Defaults to `false`. */
+  /** Whether it has been printed already. Default: `false`. */
   readonly isSaid?: boolean
 }> {
   override readonly [Runtime.errorExitCode] = this.exitCode

@@ -1,4 +1,4 @@
-/** How an answer came about, or why there is none: the line for a person, and the document for a script. */
+/** How an answer came about, or why it did not: the line for a person, and the document for a script. */
 import * as ChainError from "@holdfast/llm/ChainError"
 import type * as ChainEvent from "@holdfast/llm/ChainEvent"
 import * as ChatService from "@holdfast/llm/ChatService"

@@ -43,7 +43,7 @@ export class Refused extends Data.TaggedError("Refused")<{
 }> {
   override readonly [Runtime.errorExitCode]: number = 1
 
-  /** What it is none of. */
+  /** The kind of value that the file should hold. */
   get what(): "policy" | "chain" {
     return this.as === "llm" ? "chain" : "policy"
   }

@@ -45,13 +45,13 @@ const options = {
 
 /** The policy in force, in words. */
 export const policy: ReadonlyArray<string> = [
-  `A request to a cloud has ${options.timeouts.firstContent} to its first words, or it has failed.`,
-  `A failed one goes out again, up to ${options.retry.times} times, after a short pause or as told.`,
-  "What a pause cannot mend goes to the next at once: a spent quota, a refused key.",
-  `A provider that was given up is left alone for ${options.cooldown}; acts start afresh.`,
+  `A request to a cloud fails after ${options.timeouts.firstContent} without its first words.`,
+  `A failed request is retried up to ${options.retry.times} times, after a short delay or as told.`,
+  "A spent quota or a refused key goes to the next provider at once.",
+  `A provider that failed for good is skipped for ${options.cooldown}; acts start afresh.`,
   `No answer takes longer than ${options.deadline}, whatever happens.`,
-  "A tool runs when its call is whole, and once, whoever ends up with the answer.",
-  "An answer that a reader has begun to see is never patched up in secret."
+  "A tool runs once, when its call is whole, whichever provider answers.",
+  "An answer that the reader has begun to see is never replaced silently."
 ]
 
 const Reserve = Tool.make("reserve", {
@@ -142,8 +142,8 @@ export const connect = Effect.fnUntraced(function*(providers: Providers): Effect
           )
 
       /**
-       * A stream that broke off in front of a reader is not mended behind the reader's back: this program wants the whole
-       * answer, so it says so by asking once more. What its tools have done is in the prompt, and is not done again.
+       * The chain does not replace a stream that broke off in front of a reader. This program wants the whole answer, so it
+       * asks again. The results of the tools are in the prompt, so they do not run again.
        */
       const wholeTurn = (prompt: Prompt.Prompt) =>
         Effect.catchIf(turn(prompt), ChainError.isStreamInterrupted, (error) => {

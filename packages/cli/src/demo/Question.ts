@@ -51,7 +51,7 @@ const half: Question = {
   answers: {
     openai:
       "Only if you know that it is half. An answer that was cut and looks whole is worse than an error, because " +
-      "nobody goes back to check it.",
+      "no reader goes back to check it.",
     anthropic:
       "Half an answer is a claim without its condition. Show it as half, or ask again; never pass it on as the " +
       "whole.",

@@ -7,7 +7,7 @@ import type { ActEnded, ActStarted, AskEnded, AttemptEnded, DemoEnded, DemoStart
 const names: Readonly<Record<string, string>> = { openai: "OpenAI", anthropic: "Anthropic", ollama: "Ollama" }
 
 const providerName = (provider: string | undefined): string =>
-  provider === undefined ? "nobody" : names[provider] ?? provider
+  provider === undefined ? "no provider" : names[provider] ?? provider
 
 /** What will happen, and the policy in force. */
 export const header = (event: DemoStarted, style: Style): ReadonlyArray<string> => [
@@ -199,16 +199,16 @@ export const ending = (end: DemoEnded, style: Style, program: Program): Readonly
     `Plain fetch: ${tallyWords(end.fetch)}.`,
     "",
     style.paint("strong", "What to take from it"),
-    "  An outage need not be an error: wait a little, try again, then ask another.",
+    "  An outage need not be an error: wait a little, retry, then ask another.",
     "  A cut answer must not pass for a whole one: look for its end, and say so.",
     "  What a tool has done is done: another model must not have it done again.",
-    "  And who is down must not be hammered: a retry has a count, a pause, an end.",
+    "  A provider that is down must not be hammered: retries need a count and a delay.",
     "",
     style.paint("strong", "Read on"),
     ...columnsLeft([
       [`${program} demo --seed 7`, "other faults, as repeatable"],
       [`${program} demo --json`, "the same as data, one event a line"],
-      [`${program} doctor`, "who would answer you, and why not the others"],
+      [`${program} doctor`, "which provider would answer, and why not the others"],
       [`${program} chat "a question"`, "the same chain, with your own keys"]
     ])
   ]

@@ -60,11 +60,11 @@ export type Network =
   | { readonly _tag: "Online" | "Offline"; readonly url: string; readonly millis: number }
 
 export interface Diagnosis {
-  /** Whether anyone would answer. */
+  /** Whether a provider would answer. */
   readonly usable: boolean
-  /** Why no chain can be made of the settings, whoever would answer; `undefined` when one can. */
+  /** Why the settings make no chain; `undefined` if they do. */
   readonly refused: string | undefined
-  /** Who would answer, in the order in which they are asked. */
+  /** The providers that would answer, in the order in which they are asked. */
   readonly order: ReadonlyArray<string>
   readonly network: Network
   /** Those that are asked first, in their order. */
@@ -180,7 +180,7 @@ const diagnoseProvider = Effect.fnUntraced(function*(
   online: boolean,
   options: Options
 ) {
-  // A local Ollama is worth a look even when nobody has named it: it is the one that can be had for nothing.
+  // A local Ollama is checked even if no variable names it: it costs nothing to use.
   const found = choice.chosen || choice.provider === "ollama"
     ? yield* look(choice, online, options).pipe(
       Effect.catchTag(

@@ -14,7 +14,7 @@ export interface Slot {
   end: (() => void) | undefined
 }
 
-/** The slot of the process. Defaults to one that nobody looks into. */
+/** The slot of the process. Default: one that is never read. */
 export const Interruption: Context.Reference<Slot> = Context.Reference("@holdfast/cli/Interruption", {
   defaultValue: (): Slot => ({ end: undefined })
 })

@@ -86,7 +86,7 @@ describe("holdfast chat", { timeout: 60_000 }, () => {
       assert.include(ended.stderr, cloud.url)
     }))
 
-  it.live("shows no password of an address that does not answer, or that is none", () =>
+  it.live("shows no password of an address that does not answer, or is not an address", () =>
     Effect.gen(function*() {
       for (const scheme of ["http", "htp"]) {
         const env = { OPENAI_BASE_URL: `${scheme}://user:${key}@127.0.0.1:9/v1`, LLM_RETRY_ATTEMPTS: "1" }

@@ -183,7 +183,7 @@ describe("holdfast doctor", { timeout: 60_000 }, () => {
       )
     }))
 
-  it.live("shows no password of an address that does not answer, or that is none", () =>
+  it.live("shows no password of an address that does not answer, or is not an address", () =>
     Effect.gen(function*() {
       const { env } = yield* servers
       const { diagnosis } = yield* json({

@@ -93,7 +93,7 @@ export const run = (args: ReadonlyArray<string>, env?: Record<string, string>, i
     return yield* running.ended
   }))
 
-/** Whether somebody listens there. */
+/** Whether a server listens there. */
 export const listens = (url: string): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
     const { hostname, port } = new URL(url)
