@@ -115,6 +115,28 @@ export class ProtocolError extends Data.TaggedError("ProtocolError")<{ readonly 
   }
 }
 
+/** The body is longer than `maxResponseSize`, or after decoding than `maxDecodedSize`, both in bytes. */
+export class ResponseTooLarge extends Data.TaggedError("ResponseTooLarge")<{
+  readonly limit: number
+  /** Whether it is the decoded body that is too long. */
+  readonly isDecoded: boolean
+}> {
+  readonly isRetryable = false
+  override get message(): string {
+    return this.isDecoded
+      ? `The decoded body of the response exceeds ${this.limit} bytes: raise maxDecodedSize if that is expected`
+      : `The body of the response exceeds ${this.limit} bytes: raise maxResponseSize if that is expected`
+  }
+}
+
+/** The host has no address that the transport may connect to. Nothing was sent. */
+export class AddressRefused extends Data.TaggedError("AddressRefused")<{ readonly address: string }> {
+  readonly isRetryable = false
+  override get message(): string {
+    return `The address ${this.address} is outside of the ranges that this client may connect to: see addresses`
+  }
+}
+
 /** The server answered with a status that the caller counts as a failure. */
 export class StatusFailure extends Data.TaggedError("StatusFailure")<{
   readonly status: number
@@ -142,6 +164,8 @@ export type Reason =
   | BodyTimeout
   | BodyCut
   | ProtocolError
+  | ResponseTooLarge
+  | AddressRefused
   | StatusFailure
 
 /**

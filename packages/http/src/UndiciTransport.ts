@@ -15,6 +15,7 @@
  * request was made closes, or when the response is garbage collected.
  */
 import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -25,17 +26,18 @@ import * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
-import type { ConnectionOptions } from "node:tls"
+import { Client } from "undici"
 import { ConnectionReset } from "./HttpFailure.ts"
 import { positiveMillis } from "./internal/argument.ts"
 import { isTraced, traced } from "./internal/call/span.ts"
 import { Connector, type Route } from "./internal/undici/connector.ts"
-import { encodeError, Exchange, notSent } from "./internal/undici/exchange.ts"
+import { proxies } from "./internal/undici/environment.ts"
+import { encodeError, Exchange, type Limits, notSent } from "./internal/undici/exchange.ts"
 import { PoolMetrics } from "./internal/undici/metrics.ts"
+import type { Options, ProxyOptions, ProxyRules, Stats } from "./internal/undici/options.ts"
 import { Pools } from "./internal/undici/pools.ts"
 import { bodyOf, UploadFailure } from "./internal/undici/requestBody.ts"
 import { settingsOf } from "./internal/undici/settings.ts"
@@ -46,104 +48,15 @@ type Request = HttpClientRequest.HttpClientRequest
 type Response = HttpClientResponse.HttpClientResponse
 type Failure = HttpClientError.HttpClientError
 
-/**
- * The bounds of the transport. undici counts the timeouts of heads and bodies in steps of half a second, so they come up to a
- * second late and never within one: for a finer bound there is `timeouts.attempt` of the policy.
- */
-export interface Options {
-  /** How many connections to one origin (scheme, host and port) may be open at once. Defaults to 100. */
-  readonly connections?: number | undefined
-  /**
-   * How many of them are kept when no request uses them; those beyond are closed as they fall idle, the longest idle
-   * first. Defaults to 20, or to `connections` if that is less.
-   */
-  readonly idleConnections?: number | undefined
-  /**
-   * How many connections may be open at once in all, over every origin. When all are in use, the one that falls free
-   * next goes to the request that has waited longest, whatever its origin. Defaults to no bound but `connections`.
-   */
-  readonly maxConnections?: number | undefined
-  /**
-   * How long an idle connection is kept for the next request. A server that announces less with `Keep-Alive: timeout`
-   * is believed, less 2 seconds for what is on its way. Defaults to 30 seconds.
-   */
-  readonly keepAlive?: Duration.Input | undefined
-  /** How long it is kept at most when the server announces more than `keepAlive`. Defaults to `keepAlive`. */
-  readonly keepAliveMax?: Duration.Input | undefined
-  /** How long opening a connection may take, TLS included; then `ConnectTimeout`. Defaults to 10 seconds. */
-  readonly connectTimeout?: Duration.Input | undefined
-  /**
-   * How long the head of a response may take after the request; then `HeadersTimeout`. `TransportTimeouts` turns this and
-   * `bodyTimeout` off for one call. Defaults to 5 minutes.
-   */
-  readonly headersTimeout?: Duration.Input | undefined
-  /** How long the body may make no progress while it is read; then `BodyTimeout`. Defaults to 5 minutes. */
-  readonly bodyTimeout?: Duration.Input | undefined
-  /** How long a request waits for a connection when all are in use; then `PoolTimeout`. Defaults to 10 seconds. */
-  readonly poolWait?: Duration.Input | undefined
-  /** How many requests to one origin may wait at once; the next fails with `PoolTimeout`. Defaults to 1,000. */
-  readonly poolQueue?: number | undefined
-  /**
-   * How long what is under way when the layer closes may take to end. Requests made in that time fail at once. Then
-   * every connection is destroyed. 0 destroys them at once. Defaults to 5 seconds.
-   */
-  readonly gracePeriod?: Duration.Input | undefined
-  /**
-   * Whether to speak HTTP/2 with servers that offer it (ALPN, so over https alone). `connections` is then the number of
-   * requests under way at once, and they share one connection, or as few as the server's limit on streams allows: what
-   * breaks the connection breaks all of them. The first request to an origin finds out, and others wait for it as they
-   * wait for a connection. Defaults to `false`.
-   */
-  readonly http2?: boolean | undefined
-  /** What Node's `tls.connect` takes: certificates, keys, trust. Defaults to Node's own. */
-  readonly tls?: TlsOptions | undefined
-  /** The path of a unix socket (or a named pipe of Windows) to open instead of host and port. Defaults to none. */
-  readonly socketPath?: string | undefined
-  /** A proxy for every request. Defaults to none. */
-  readonly proxy?: ProxyOptions | undefined
-}
-
-/** The options of `tls.connect`, but those that the transport itself sets. */
-export type TlsOptions = Omit<ConnectionOptions, "host" | "path" | "port" | "socket" | "timeout">
-
-/**
- * A proxy as undici's `ProxyAgent` uses it: https goes through a tunnel (`CONNECT`), http is forwarded by the proxy.
- *
- * A proxy that refuses a request (407, 403) is a `ProtocolError` with a code like `PROXY_407`, one that cannot reach the
- * origin (502) a `ConnectRefused` with `PROXY_502`; in both cases nothing of the request was sent to the origin.
- */
-export interface ProxyOptions {
-  /** Where it is, with http or https. A name and password in it are used unless there are others below. */
-  readonly url: string | URL | Redacted.Redacted
-  /** What `Proxy-Authorization` says, as in `Bearer ...`. Defaults to name and password. */
-  readonly token?: Redacted.Redacted | undefined
-  readonly username?: string | undefined
-  /** Defaults to an empty one. */
-  readonly password?: Redacted.Redacted | undefined
-  /** Headers for the proxy alone. Defaults to none. */
-  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
-  /** Whether http goes through a tunnel as well. Defaults to `false`. */
-  readonly tunnel?: boolean | undefined
-  /** What `tls.connect` takes for a proxy with https. Defaults to Node's own. */
-  readonly tls?: TlsOptions | undefined
-}
-
-/** The connections and requests of one origin. */
-export interface OriginStats {
-  /** Open connections. */
-  readonly connected: number
-  /** Open connections that no request uses. */
-  readonly free: number
-  /** Requests that wait for a connection. */
-  readonly pending: number
-  /** Exchanges under way: from the hand-over to a connection to the last byte of the body. */
-  readonly running: number
-}
-
-/** The sums over all origins, and each origin by itself. */
-export interface Stats extends OriginStats {
-  readonly origins: Readonly<Record<string, OriginStats>>
-}
+export type {
+  Addresses,
+  Options,
+  OriginStats,
+  ProxyOptions,
+  ProxyRules,
+  Stats,
+  TlsOptions
+} from "./internal/undici/options.ts"
 
 /** The transport: the client, and what its pools are doing. */
 export class UndiciTransport extends Context.Service<UndiciTransport, {
@@ -160,7 +73,8 @@ export class UndiciTransport extends Context.Service<UndiciTransport, {
  * Throws a `RangeError` for options that cannot be right.
  */
 export const make = (options: Options = {}): Effect.Effect<UndiciTransport["Service"], never, Scope.Scope> => {
-  const { bounds, client, dialing, gracePeriod, maxConnections } = settingsOf(options)
+  refuseOtherRuntimes()
+  const { bounds, client, dialing, gracePeriod, limits, maxConnections } = settingsOf(options)
   return Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => new Pools(new Connector(dialing), client, bounds, maxConnections)),
@@ -168,13 +82,19 @@ export const make = (options: Options = {}): Effect.Effect<UndiciTransport["Serv
     ),
     (pools) => ({
       client: HttpClient.makeWith<never, never, Failure, never>(
-        Effect.flatMap((request) => send(pools, request)),
+        Effect.flatMap((request) => send(pools, limits, request)),
         Effect.succeed
       ),
       stats: Effect.sync(() => pools.stats()),
       statsChanges: pools.changes
     })
   )
+}
+
+/** Bun puts a client of its own in the place of undici's, which has no `dispatch`. */
+const refuseOtherRuntimes = (): void => {
+  if (typeof Client.prototype.dispatch === "function") return
+  throw new Error("UndiciTransport needs undici, which this runtime replaces: use FetchHttpClient.layer of effect/http")
 }
 
 const close = (pools: Pools, gracePeriod: number): Effect.Effect<void> =>
@@ -204,11 +124,37 @@ const close = (pools: Pools, gracePeriod: number): Effect.Effect<void> =>
 export const layer = (options?: Options): Layer.Layer<HttpClient.HttpClient | UndiciTransport> =>
   Layer.effectContext(Effect.map(make(options), provides))
 
-/** {@link layer} with options from `Config`. */
+/**
+ * {@link layer} with options from `Config`. Without `proxy`, the proxies are those that `HTTP_PROXY`, `HTTPS_PROXY` and
+ * `NO_PROXY` name, as {@link proxyConfig} reads them.
+ *
+ * Options that cannot be right are a `ConfigError`.
+ */
 export const layerConfig = (
-  options: Config.Wrap<Omit<Options, "tls">>
+  options: Config.Wrap<
+    Omit<Options, "addresses" | "proxy" | "tls"> & { readonly proxy?: ProxyOptions | undefined }
+  >
 ): Layer.Layer<HttpClient.HttpClient | UndiciTransport, Config.ConfigError> =>
-  Layer.effectContext(Effect.flatMap(Config.unwrap(options), (options) => Effect.map(make(options), provides)))
+  Layer.effectContext(
+    Effect.flatMap(Config.all([Config.unwrap(options), proxyConfig]), ([given, proxy]) =>
+      Effect.map(
+        orConfigError(Effect.suspend(() => make(given.proxy === undefined ? { ...given, proxy } : given))),
+        provides
+      ))
+  )
+
+/** What is wrong with a value that a file or the environment gave is an error, and no defect. */
+const orConfigError = <A, R>(self: Effect.Effect<A, never, R>): Effect.Effect<A, Config.ConfigError, R> =>
+  Effect.catchDefect(self, (defect) =>
+    defect instanceof RangeError
+      ? Effect.fail(new Config.ConfigError(new ConfigProvider.SourceError({ message: defect.message, cause: defect })))
+      : Effect.die(defect))
+
+/**
+ * The proxies of the environment, for `proxy` of {@link Options}: `HTTP_PROXY` for http, `HTTPS_PROXY` for https, but for
+ * the hosts of `NO_PROXY`. Each may be in lower case, which is read first. An address without a scheme is one with http.
+ */
+export const proxyConfig: Config.Config<ProxyRules | undefined> = proxies
 
 /**
  * Sets gauges from the stats of the transport, `every` so often: `http.client.open_connections` (by
@@ -242,7 +188,7 @@ const provides = (
 ): Context.Context<HttpClient.HttpClient | UndiciTransport> =>
   Context.add(Context.make(UndiciTransport, transport), HttpClient.HttpClient, transport.client)
 
-const send = (pools: Pools, request: Request): Effect.Effect<Response, Failure> =>
+const send = (pools: Pools, limits: Limits, request: Request): Effect.Effect<Response, Failure> =>
   Effect.withFiber((fiber: Fiber.Fiber<unknown, unknown>) => {
     if (request.headers["upgrade"] !== undefined) return refuseUpgrade(request)
     const target = pools.targets.of(request)
@@ -253,13 +199,14 @@ const send = (pools: Pools, request: Request): Effect.Effect<Response, Failure> 
         request,
         target,
         (headers, span) =>
-          exchange(pools, request, target, headers, Context.add(fiber.context, Tracer.ParentSpan, span))
+          exchange(pools, limits, request, target, headers, Context.add(fiber.context, Tracer.ParentSpan, span))
       )
-      : exchange(pools, request, target, request.headers, fiber.context)
+      : exchange(pools, limits, request, target, request.headers, fiber.context)
   })
 
 const exchange = (
   pools: Pools,
+  limits: Limits,
   request: Request,
   target: Target,
   headers: Readonly<Record<string, string>>,
@@ -280,7 +227,7 @@ const exchange = (
       body,
       ...(!Context.get(context, TransportTimeouts) && withoutTimeouts)
     }
-    const one = new Exchange(request, options, target, scope, resume)
+    const one = new Exchange(request, options, target, limits, scope, resume)
     pool.send(one, context)
     return Effect.sync(() => {
       pool.forget(one)

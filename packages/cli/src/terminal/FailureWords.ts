@@ -19,6 +19,8 @@ const transportWords: { readonly [Tag in HttpFailure.Reason["_tag"]]: string } =
   BodyTimeout: "the answer stalled",
   BodyCut: "the answer was cut",
   ProtocolError: "not HTTP",
+  ResponseTooLarge: "the answer is too large",
+  AddressRefused: "address refused",
   StatusFailure: "refused"
 }
 

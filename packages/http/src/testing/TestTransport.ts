@@ -95,7 +95,10 @@ export const json = (status: number, value: unknown, options?: {
 }
 
 /** The reasons that a transport can fail with before the response's head. */
-export type FailureTag = Exclude<HttpFailure.Reason["_tag"], "StatusFailure" | "BodyCut" | "BodyTimeout">
+export type FailureTag = Exclude<
+  HttpFailure.Reason["_tag"],
+  "StatusFailure" | "BodyCut" | "BodyTimeout" | "ResponseTooLarge"
+>
 
 /**
  * A failure instead of a response. `requestWritten` is what the transport knows. Defaults to what the reason implies:
@@ -260,6 +263,7 @@ const circumstances: Readonly<Record<FailureTag, readonly [phase: HttpFailure.Ph
   ConnectRefused: ["connect", false],
   ConnectTimeout: ["connect", false],
   TlsFailure: ["connect", false],
+  AddressRefused: ["connect", false],
   PoolTimeout: ["pool", false],
   ConnectionReset: ["headers", true],
   HeadersTimeout: ["headers", true],
@@ -276,6 +280,8 @@ const reasonOf = (tag: FailureTag): HttpFailure.Reason => {
       return new HttpFailure.ConnectTimeout({ code: "UND_ERR_CONNECT_TIMEOUT" })
     case "TlsFailure":
       return new HttpFailure.TlsFailure({ code: "CERT_HAS_EXPIRED" })
+    case "AddressRefused":
+      return new HttpFailure.AddressRefused({ address: "169.254.169.254" })
     case "PoolTimeout":
       return new HttpFailure.PoolTimeout({ wait: Duration.seconds(10), queued: 1 })
     case "ConnectionReset":

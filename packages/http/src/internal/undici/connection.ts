@@ -4,12 +4,22 @@
  */
 import { type buildConnector, Client } from "undici"
 import type { Connect, Opening, Route } from "./connector.ts"
-import { cancelled, type Exchange } from "./exchange.ts"
-import type { OriginPool } from "./originPool.ts"
+import { cancelled, type Carrier, type Exchange } from "./exchange.ts"
+import { InterimResponses } from "./interim.ts"
 
-export class Connection {
-  readonly client: Client
-  readonly pool: OriginPool
+/** What is told of a connection's fate. */
+export interface Owner {
+  connected(connection: Connection): void
+  lost(connection: Connection): void
+  released(connection: Connection, isWhole: boolean): void
+  rested(connection: Connection): void
+  pumpSoon(): void
+}
+
+export class Connection implements Carrier {
+  readonly isForwarded: boolean
+  private readonly client: Client
+  private readonly pool: Owner
   /** Whether its socket is open. */
   isOpen = false
   /** Whether it does without TLS. */
@@ -23,6 +33,7 @@ export class Connection {
   /** How many exchanges were handed to it and are not over. */
   running = 0
 
+  private interim: InterimResponses | undefined = undefined
   /** The socket while it is being opened. */
   private opening: Opening | undefined = undefined
   /** Whether the end of the last exchange is so recent that the server's end of the connection may not be read yet. */
@@ -30,8 +41,9 @@ export class Connection {
   /** What waits for that. */
   private next: Exchange | undefined = undefined
 
-  constructor(pool: OriginPool, { connect, url }: Route, options: Client.Options) {
+  constructor(pool: Owner, { connect, forward, url }: Route, options: Client.Options) {
     this.pool = pool
+    this.isForwarded = forward !== undefined
     this.client = new Client(url, { ...options, connect: (to, callback) => this.connect(connect, to, callback) })
     this.client.on("connect", () => {
       this.isOpen = true
@@ -55,6 +67,14 @@ export class Connection {
   /** Exchanges that are held back until the connection is open, is known to be so, or has a stream to spare. */
   get pending(): number {
     return this.client.stats.pending + (this.next === undefined ? 0 : 1)
+  }
+
+  get isDestroyed(): boolean {
+    return this.client.destroyed
+  }
+
+  expectResponse(): void {
+    this.interim?.expect()
   }
 
   start(exchange: Exchange): void {
@@ -108,6 +128,7 @@ export class Connection {
       if (error !== null) return callback(error, null)
       this.isPlain = !("encrypted" in socket)
       this.isShared = "alpnProtocol" in socket && socket.alpnProtocol === "h2"
+      this.interim = this.isShared ? undefined : InterimResponses.of(socket)
       callback(null, socket)
     })
     if (!isDone) this.opening = opening

@@ -6,8 +6,12 @@
 import * as Redacted from "effect/Redacted"
 import { isIP, Socket } from "node:net"
 import { buildConnector, Pool } from "undici"
-import { ConnectRefused, ConnectTimeout, HttpFailure, ProtocolError, type Reason } from "../../HttpFailure.ts"
-import type { ProxyOptions, TlsOptions } from "../../UndiciTransport.ts"
+import { ConnectTimeout } from "../../HttpFailure.ts"
+import { checked, checkedLookup } from "./checkedAddresses.ts"
+import { InterimResponses } from "./interim.ts"
+import { exceptions } from "./noProxy.ts"
+import type { Addresses, ProxyOptions, ProxyRules, TlsOptions } from "./options.ts"
+import { notConnected, proxyRefusal } from "./proxyRefusal.ts"
 import type { Origin } from "./target.ts"
 
 export interface Dialing {
@@ -16,7 +20,8 @@ export interface Dialing {
   readonly http2: boolean
   readonly tls: TlsOptions | undefined
   readonly socketPath: string | undefined
-  readonly proxy: ProxyOptions | undefined
+  readonly proxies: ProxyRules
+  readonly addresses: Addresses | undefined
 }
 
 /** A connection that is being opened, and can be given up. */
@@ -37,23 +42,39 @@ export interface Route {
 
 export class Connector {
   private readonly direct: Connect
-  private readonly proxy: HttpProxy | undefined
+  private readonly proxies: { readonly http: HttpProxy | undefined; readonly https: HttpProxy | undefined }
+  private readonly isExcepted: (origin: Origin) => boolean
 
-  constructor({ connectTimeout, http2, proxy, socketPath, tls }: Dialing) {
-    const options = { ...tls, timeout: connectTimeout, allowH2: http2 }
+  constructor({ addresses, connectTimeout, http2, proxies, socketPath, tls }: Dialing) {
+    const options = tlsOptions(tls, { timeout: connectTimeout, allowH2: http2 })
     // One for all connections: it remembers the TLS sessions.
-    this.direct = connectWith(socketPath === undefined ? options : { ...options, socketPath })
-    this.proxy = proxy === undefined ? undefined : new HttpProxy(proxy, connectTimeout, this.direct)
+    const direct = connectWith(
+      socketPath !== undefined
+        ? { ...options, socketPath }
+        : addresses !== undefined
+        ? { ...options, ...checkedLookup(addresses, tls?.lookup) }
+        : options
+    )
+    this.direct = addresses === undefined ? direct : checked(addresses, direct)
+    const proxy = (one: ProxyOptions) => new HttpProxy(one, connectTimeout, this.direct)
+    const { except, http, https } = proxies
+    const forHttp = http === undefined ? undefined : proxy(http)
+    this.proxies = {
+      http: forHttp,
+      https: https === undefined ? undefined : https === http ? forHttp : proxy(https)
+    }
+    this.isExcepted = exceptions(except ?? "")
   }
 
   route(origin: Origin): Route {
-    return this.proxy === undefined
+    const proxy = this.proxies[origin.scheme]
+    return proxy === undefined || this.isExcepted(origin)
       ? { url: origin.url, connect: this.direct, forward: undefined }
-      : this.proxy.route(origin)
+      : proxy.route(origin)
   }
 
-  destroy(): Promise<void> | undefined {
-    return this.proxy?.tunnels.destroy()
+  async destroy(): Promise<void> {
+    await Promise.all([this.proxies.http?.tunnels.destroy(), this.proxies.https?.tunnels.destroy()])
   }
 }
 
@@ -72,11 +93,20 @@ class HttpProxy {
     this.headers = headersOf(url, options)
     this.url = new URL(url.origin)
     this.connectOrigin = connectOrigin
-    const connect = connectWith({ ...options.tls, timeout, allowH2: false })
+    const connect = connectWith(tlsOptions(options.tls, { timeout, allowH2: false }))
     // The certificate is the proxy's, whatever origin the `Host` header names.
     const servername = options.tls?.servername ?? (isIP(url.hostname) === 0 ? url.hostname : "")
     this.connectProxy = (options, callback) => connect({ ...options, servername }, callback)
-    this.tunnels = new Pool(this.url, { connect: this.connectProxy, headersTimeout: timeout, allowH2: false })
+    this.tunnels = new Pool(this.url, {
+      connect: (options, callback) =>
+        void this.connectProxy(options, (...[error, socket]) => {
+          if (error !== null) return callback(error, null)
+          InterimResponses.of(socket)
+          callback(null, socket)
+        }),
+      headersTimeout: timeout,
+      allowH2: false
+    })
   }
 
   route(origin: Origin): Route {
@@ -99,7 +129,7 @@ class HttpProxy {
       const socket = data.socket as Socket
       if (data.statusCode !== 200) {
         socket.on("error", () => undefined).destroy()
-        return callback(refusal(data.statusCode), null)
+        return callback(proxyRefusal(data.statusCode), null)
       }
       if (isTls) opening = this.connectOrigin({ ...options, httpSocket: socket }, callback)
       else callback(null, socket)
@@ -107,6 +137,12 @@ class HttpProxy {
     return { destroy: (reason) => opening.destroy(reason) }
   }
 }
+
+/** The options that go to `tls.connect`, whose types name what those of a transport do not. */
+const tlsOptions = (tls: TlsOptions | undefined, own: buildConnector.BuildOptions): buildConnector.BuildOptions => ({
+  ...tls as buildConnector.BuildOptions,
+  ...own
+})
 
 /** undici's connector returns the socket, which its types do not say; one that does not could not be given up early. */
 const connectWith = (options: buildConnector.BuildOptions): Connect => {
@@ -120,18 +156,10 @@ const connectWith = (options: buildConnector.BuildOptions): Connect => {
 /** Where the proxy is, with what credentials there are in that. */
 export const urlOf = ({ url }: ProxyOptions): string => Redacted.isRedacted(url) ? Redacted.value(url) : String(url)
 
-/** A proxy that answers 502 or the like could not reach the origin; another answer will be the same next time. */
-export const refusal = (status: number): HttpFailure => {
-  const code = `PROXY_${status}`
-  return notSent(status >= 500 ? new ConnectRefused({ code }) : new ProtocolError({ code }))
-}
-
 const tunnelFailure = (error: Error): Error =>
   "code" in error && error.code === "UND_ERR_HEADERS_TIMEOUT"
-    ? notSent(new ConnectTimeout({ code: "UND_ERR_HEADERS_TIMEOUT" }))
+    ? notConnected(new ConnectTimeout({ code: "UND_ERR_HEADERS_TIMEOUT" }))
     : error
-
-const notSent = (reason: Reason): HttpFailure => new HttpFailure({ reason, phase: "connect", requestWritten: false })
 
 const headersOf = (url: URL, options: ProxyOptions): Record<string, string> => {
   const headers: Record<string, string> = {}

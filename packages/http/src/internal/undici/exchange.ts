@@ -1,65 +1,66 @@
 /**
- * One request and its response on an undici connection: the handler that undici calls, which is also the buffer that
- * the response reads from.
- *
- * Up to 64 KiB are taken off the socket before anyone asks for them. A body that fits in there never holds its
- * connection, read or not, which is what lets a pool of one connection go on after a response that nobody reads; above
- * it the socket is paused, and TCP makes the server wait.
- *
- * Nothing here resumes a fiber from inside undici's parser: a fiber may send the next request at once, and the parser
- * is not re-entrant. What the parser found in one packet is told in one microtask.
+ * One request and its response on an undici connection: the handler that undici calls, from the hand-over to a
+ * connection to the last byte of the body.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
-import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { IncomingHttpHeaders } from "node:http"
 import { platform } from "node:os"
 import { Readable } from "node:stream"
 import type { Dispatcher } from "undici"
 import * as HttpFailure from "../../HttpFailure.ts"
-import { alreadyRead, concat, highWater, transportError } from "../call/bodyResponse.ts"
+import { transportError } from "../call/bodyResponse.ts"
 import { meaningOf } from "../call/failureCode.ts"
 import { handedOver } from "../call/redirects.ts"
-import type { Connection } from "./connection.ts"
-import { refusal } from "./connector.ts"
+import { decoded, tooLarge } from "./decoding.ts"
+import { ended, failed, IncomingBody, reading, waiting } from "./incomingBody.ts"
+import { proxyRefusal } from "./proxyRefusal.ts"
 import { describeRefusal } from "./refusedRequest.ts"
 import { UploadFailure } from "./requestBody.ts"
 import { UndiciResponse } from "./response.ts"
 import type { Target } from "./target.ts"
 
 type Failure = HttpClientError.HttpClientError
-type Bytes = Pull.Pull<readonly [Uint8Array, ...Array<Uint8Array>], Failure>
 type Resume = (effect: Effect.Effect<HttpClientResponse.HttpClientResponse, Failure>) => void
 
-const waiting = 0
-const reading = 1
-const ended = 2
-const failed = 3
-type State = typeof waiting | typeof reading | typeof ended | typeof failed
-
-/** One object for every cancelled exchange: undici wants a reason, and nobody reads it. */
+/** One object for every cancelled exchange: undici wants a reason, and nothing reads it. */
 export const cancelled = new Error("The exchange was cancelled by the caller")
 
-export class Exchange implements Dispatcher.DispatchHandler {
-  readonly request: HttpClientRequest.HttpClientRequest
+/** What an exchange asks of the connection that carries it. */
+export interface Carrier {
+  /** Whether it does without TLS. */
+  readonly isPlain: boolean
+  /** Whether a proxy at its other end forwards requests. */
+  readonly isForwarded: boolean
+  readonly isDestroyed: boolean
+  /** A request is about to be written. */
+  expectResponse(): void
+  dispatch(exchange: Exchange): void
+  release(isWhole: boolean): void
+  giveUp(): void
+}
+
+/** Bounds on the body, in bytes. */
+export interface Limits {
+  readonly maxResponseSize: number
+  readonly maxDecodedSize: number
+}
+
+export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler {
   readonly options: Dispatcher.DispatchOptions
   readonly target: Target
 
   /** What carries it, once it is started, and whether that was open by then. */
-  connection: Connection | undefined = undefined
+  connection: Carrier | undefined = undefined
   wasOpen = false
 
   status = 0
   statusText = ""
   headers: IncomingHttpHeaders | undefined = undefined
-  /** Whether someone has begun to read the body. */
-  isRead = false
 
   /**
    * Told once, with the response or the failure that came instead of it, and then forgotten: it leads to the fiber,
@@ -69,30 +70,27 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** In which the request was made, if in any. */
   private parent: Scope.Scope | undefined
   private scope: Scope.Closeable | undefined = undefined
-  private state: State = waiting
+  private readonly limits: Limits
+  /** How many bytes of the body may come. */
+  private bound: number
   private controller: Dispatcher.DispatchController | undefined = undefined
   private written = false
   private released = false
-  private isTold = false
   private wasRepeated = false
-  private failure: Failure | undefined = undefined
-  private chunks: Array<Uint8Array> | undefined = undefined
-  private buffered = 0
-  private received = 0
-  private collecting = false
-  private streamed = false
-  private waiters: Array<() => void> | undefined = undefined
 
   constructor(
     request: HttpClientRequest.HttpClientRequest,
     options: Dispatcher.DispatchOptions,
     target: Target,
+    limits: Limits,
     parent: Scope.Scope | undefined,
     resume: Resume
   ) {
-    this.request = request
+    super(request)
     this.options = options
     this.target = target
+    this.limits = limits
+    this.bound = limits.maxResponseSize
     this.parent = parent
     this.resume = resume
   }
@@ -105,6 +103,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.controller = controller
     // undici calls this right before the first write to the socket.
     this.written = true
+    this.connection?.expectResponse()
   }
 
   onResponseStart(
@@ -114,30 +113,29 @@ export class Exchange implements Dispatcher.DispatchHandler {
     statusText = ""
   ): void {
     if (status < 200 || this.state !== waiting) return
-    if (status === 407 && this.connection?.pool.route.forward !== undefined) return controller.abort(refusal(status))
+    if (status === 407 && this.connection?.isForwarded === true) return controller.abort(proxyRefusal(status))
     this.status = status
     this.statusText = statusText
     this.headers = headers
+    if (headers["content-encoding"] === undefined) this.bound = Math.min(this.bound, this.limits.maxDecodedSize)
     this.state = reading
     this.tellSoon()
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     if (this.state !== reading) return
-    if (this.chunks === undefined) this.chunks = [chunk]
-    else this.chunks.push(chunk)
-    this.buffered += chunk.length
     this.received += chunk.length
-    if (this.collecting) return
-    if (this.buffered > highWater) controller.pause()
-    if (this.waiters !== undefined) this.tellSoon()
+    if (this.received > this.bound) {
+      this.fail(tooLarge(this.request, this.bound, this.bound < this.limits.maxResponseSize))
+      this.drop()
+      controller.abort(cancelled)
+    } else if (this.push(chunk)) {
+      controller.pause()
+    }
   }
 
   onResponseEnd(): void {
-    if (this.state === reading) {
-      this.state = ended
-      if (this.waiters !== undefined) this.tellSoon()
-    }
+    if (this.state === reading) this.end()
     this.finish()
   }
 
@@ -171,8 +169,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
           })
         )
       )
-      this.chunks = undefined
-      this.buffered = 0
+      this.drop()
     }
     this.state = failed
     this.resume = undefined
@@ -188,107 +185,18 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.finish()
   }
 
-  /** Whether the body has come whole. */
-  get isComplete(): boolean {
-    return this.state === ended
-  }
-
-  /** Whether nothing more will come. */
-  get isOver(): boolean {
-    return this.state >= ended
-  }
-
-  /** The whole body, if it has come and was not taken chunk by chunk. */
-  get whole(): Uint8Array | undefined {
-    if (this.state !== ended || this.streamed) return undefined
-    this.isRead = true
-    this.collecting = true
-    if (this.chunks?.length !== 1) this.chunks = [concat(this.chunks ?? [], this.buffered)]
-    return this.chunks[0]
-  }
-
-  /** The whole body, now or when it has come. */
-  collect(): Effect.Effect<Uint8Array, Failure> {
-    this.isRead = true
-    if (this.streamed) return Effect.fail(alreadyRead(this.request))
-    this.collecting = true
-    if (this.state === failed) return Effect.fail(this.failure!)
-    const { whole } = this
-    if (whole !== undefined) return Effect.succeed(whole)
+  protected goOn(): void {
     this.controller?.resume()
-    return Effect.flatMap(this.arrival(), () => this.collect())
   }
 
-  /** Waits until that much is here, or all of it. */
-  buffer(bytes: number): Effect.Effect<void, Failure> {
-    if (this.state === failed) return Effect.fail(this.failure!)
-    return this.state === ended || this.buffered >= bytes
-      ? Effect.void
-      : Effect.flatMap(this.arrival(), () => this.buffer(bytes))
+  protected get isAwaited(): boolean {
+    return this.resume !== undefined
   }
 
-  /** The body as it comes, or all at once if it was collected. Ending it early cancels the rest. */
-  stream(): Stream.Stream<Uint8Array, Failure> {
-    return Stream.ensuring(
-      Stream.fromPull(Effect.suspend(() => {
-        this.isRead = true
-        if (this.streamed) return Effect.fail(alreadyRead(this.request))
-        this.streamed = !this.collecting
-        return Effect.succeed(this.streamed ? Effect.suspend(() => this.pull()) : this.replay())
-      })),
-      Effect.sync(() => this.cancel())
-    )
-  }
-
-  private replay(): Bytes {
-    let told = false
-    return Effect.suspend(() => {
-      if (told) return Cause.done()
-      told = true
-      return Effect.flatMap(this.collect(), (bytes) => bytes.length === 0 ? Cause.done() : Effect.succeed([bytes]))
-    })
-  }
-
-  private pull(): Bytes {
-    const [first, ...rest] = this.chunks ?? []
-    if (first !== undefined) {
-      this.chunks = undefined
-      this.buffered = 0
-      this.controller?.resume()
-      return Effect.succeed([first, ...rest])
-    }
-    if (this.state === failed) return Effect.fail(this.failure!)
-    return this.state === ended ? Cause.done() : Effect.flatMap(this.arrival(), () => this.pull())
-  }
-
-  /** Waits for the next thing that happens to the body. */
-  private arrival(): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => {
-      const waiter = () => resume(Effect.void)
-      if (this.waiters === undefined) this.waiters = [waiter]
-      else this.waiters.push(waiter)
-      return Effect.sync(() => this.cancel())
-    })
-  }
-
-  /** Lets the fibers know, once undici's parser is done. */
-  private tellSoon(): void {
-    if (this.isTold) return
-    this.isTold = true
-    news.push(this)
-    if (news.length === 1) void resolved.then(tellAll)
-  }
-
-  tell(): void {
-    this.isTold = false
-    const { resume, waiters } = this
-    if (resume !== undefined) {
-      this.resume = undefined
-      resume(this.response())
-    } else if (waiters !== undefined) {
-      this.waiters = undefined
-      for (const waiter of waiters) waiter()
-    }
+  protected headIsTold(): void {
+    const { resume } = this
+    this.resume = undefined
+    resume?.(this.response())
   }
 
   private response(): Effect.Effect<HttpClientResponse.HttpClientResponse, Failure> {
@@ -296,19 +204,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.parent = undefined
     // Without a head there is no response to read up to the failure.
     if (this.status === 0) return Effect.fail(this.failure!)
-    const response = new UndiciResponse(this)
+    const response = decoded(new UndiciResponse(this), this.limits.maxDecodedSize)
     if (this.isOver) return Effect.succeed(response)
     if (parent === undefined) return handedOver(response)
     // Cancels the body when the scope closes, unless it has come whole by then.
     this.scope = Scope.forkUnsafe(parent)
     return Effect.andThen(Scope.addFinalizer(this.scope, Effect.sync(() => this.cancel())), handedOver(response))
-  }
-
-  private fail(failure: Failure): void {
-    // What came before the failure can still be read: it is what a stream hands on before it fails.
-    this.state = failed
-    this.failure = failure
-    if (this.resume !== undefined || this.waiters !== undefined) this.tellSoon()
   }
 
   private finish(): void {
@@ -322,7 +223,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** Whether a kept connection turned out to be closed before anything was written on it. */
   private isStale(error: Error): boolean {
     return this.wasOpen && !this.wasRepeated && this.size !== undefined && !this.isWritten(error) &&
-      meaningOf(error)?.is === "lost" && this.connection?.client.destroyed === false
+      meaningOf(error)?.is === "lost" && this.connection?.isDestroyed === false
   }
 
   /**
@@ -347,7 +248,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.wasRepeated = true
     this.written = false
     this.controller = undefined
-    queueMicrotask(() => this.connection?.client.dispatch(this.options, this))
+    queueMicrotask(() => this.connection?.dispatch(this))
   }
 
   private dropBody(): void {
@@ -387,12 +288,3 @@ export const encodeError = (
 /** What fits into the empty buffer of a socket in one go, whatever the system. */
 const smallRequest = 4096
 const isWindows = platform() === "win32"
-
-const resolved = Promise.resolve()
-let news: Array<Exchange> = []
-
-const tellAll = (): void => {
-  const all = news
-  news = []
-  for (const exchange of all) exchange.tell()
-}

@@ -12,11 +12,10 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { Client } from "undici"
 import { PoolTimeout, type Reason } from "../../HttpFailure.ts"
-import type { OriginStats } from "../../UndiciTransport.ts"
-import { Connection } from "./connection.ts"
+import { Connection, type Owner } from "./connection.ts"
 import type { Route } from "./connector.ts"
 import { cancelled, type Exchange } from "./exchange.ts"
-import type { Pools } from "./pools.ts"
+import type { OriginStats } from "./options.ts"
 
 /** An exchange in the queue: when it came, and until when, in milliseconds by the `Clock`, it waits. */
 interface Place {
@@ -31,10 +30,20 @@ export interface Bounds {
   readonly poolQueue: number
 }
 
-export class OriginPool {
+/** What a pool asks of all of them together. */
+export interface Host {
+  ticket(): number
+  mayOpen(pool: OriginPool): boolean
+  wants(pool: OriginPool): boolean
+  changed(): void
+  closed(): void
+  forget(pool: OriginPool): void
+}
+
+export class OriginPool implements Owner {
   readonly origin: string
   readonly route: Route
-  private readonly pools: Pools
+  private readonly pools: Host
   private readonly bounds: Bounds
   private readonly options: Client.Options
   private readonly all = new Set<Connection>()
@@ -52,7 +61,7 @@ export class OriginPool {
   /** Exchanges under way. */
   running = 0
 
-  constructor(pools: Pools, origin: string, route: Route, options: Client.Options, bounds: Bounds) {
+  constructor(pools: Host, origin: string, route: Route, options: Client.Options, bounds: Bounds) {
     this.pools = pools
     this.origin = origin
     this.route = route

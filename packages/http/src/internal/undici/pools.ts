@@ -8,12 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Client } from "undici"
 import { ConnectionReset } from "../../HttpFailure.ts"
-import type { OriginStats, Stats } from "../../UndiciTransport.ts"
 import type { Connector } from "./connector.ts"
-import { type Bounds, OriginPool } from "./originPool.ts"
+import type { OriginStats, Stats } from "./options.ts"
+import { type Bounds, type Host, OriginPool } from "./originPool.ts"
 import { type Origin, Targets } from "./target.ts"
 
-export class Pools {
+export class Pools implements Host {
   readonly targets = new Targets()
   private readonly origins = new Map<string, OriginPool>()
   private readonly connector: Connector

@@ -9,9 +9,17 @@ import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { IncomingHttpHeaders } from "node:http"
 import { BodyResponse } from "../call/bodyResponse.ts"
-import type { Exchange } from "./exchange.ts"
+import type { IncomingBody } from "./incomingBody.ts"
+import type { Target } from "./target.ts"
 
 type Failure = HttpClientError.HttpClientError
+
+/** What a response needs of its exchange. */
+interface Exchange extends IncomingBody {
+  readonly target: Target
+  readonly status: number
+  readonly headers: IncomingHttpHeaders | undefined
+}
 
 export class UndiciResponse extends BodyResponse {
   private readonly exchange: Exchange

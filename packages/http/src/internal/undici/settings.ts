@@ -2,9 +2,10 @@
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import type { Client } from "undici"
-import type { Options, ProxyOptions } from "../../UndiciTransport.ts"
 import { atLeast, positiveMillis } from "../argument.ts"
 import { type Dialing, urlOf } from "./connector.ts"
+import type { Limits } from "./exchange.ts"
+import type { Options, ProxyOptions, ProxyRules } from "./options.ts"
 import type { Bounds } from "./originPool.ts"
 
 export interface Settings {
@@ -14,6 +15,7 @@ export interface Settings {
   /** In milliseconds. */
   readonly gracePeriod: number
   readonly maxConnections: number
+  readonly limits: Limits
 }
 
 const where = "UndiciTransport.make"
@@ -37,7 +39,13 @@ export const settingsOf = (options: Options): Settings => {
     options.socketPath
   )
   refuse("socketPath", options.socketPath === "", "the path of a socket", "an empty one")
-  if (options.proxy !== undefined) checkProxy(options.proxy)
+  const proxies = rulesOf(options.proxy)
+  refuse(
+    "addresses",
+    options.addresses !== undefined && (options.proxy !== undefined || options.socketPath !== undefined),
+    "left out when there is a proxy or a socketPath, which connect to others by themselves",
+    "both"
+  )
   return {
     bounds: {
       connections,
@@ -59,35 +67,53 @@ export const settingsOf = (options: Options): Settings => {
       http2,
       tls: options.tls,
       socketPath: options.socketPath,
-      proxy: options.proxy
+      proxies,
+      addresses: options.addresses
     },
     gracePeriod: grace(options.gracePeriod ?? "5 seconds"),
     maxConnections: options.maxConnections === undefined
       ? Infinity
-      : count("maxConnections", 1, options.maxConnections)
+      : count("maxConnections", 1, options.maxConnections),
+    limits: {
+      maxResponseSize: bytes("maxResponseSize", options.maxResponseSize),
+      maxDecodedSize: bytes("maxDecodedSize", options.maxDecodedSize)
+    }
   }
+}
+
+const bytes = (name: string, value: number | undefined): number =>
+  value === undefined || value === Infinity ? Infinity : count(name, 0, value)
+
+/** The proxy for each scheme. */
+const rulesOf = (proxy: ProxyOptions | ProxyRules | undefined): ProxyRules => {
+  if (proxy === undefined) return {}
+  const isOne = "url" in proxy
+  const rules = isOne ? { http: proxy, https: proxy } : proxy
+  if (rules.http !== undefined) checkProxy(rules.http, isOne ? "proxy" : "proxy.http")
+  if (rules.https !== undefined && rules.https !== rules.http) checkProxy(rules.https, "proxy.https")
+  return rules
 }
 
 const grace = (input: Duration.Input): number =>
   Duration.toMillis(Duration.fromInputUnsafe(input)) === 0 ? 0 : millis("gracePeriod", input)
 
-const checkProxy = (options: ProxyOptions): void => {
+const checkProxy = (options: ProxyOptions, at: string): void => {
   const { headers, password, token, username } = options
   const parsed = URL.parse(urlOf(options))
   // What is not a URL may still have a password in it.
-  refuse("proxy.url", parsed === null, "a URL with http or https", "something else")
+  refuse(`${at}.url`, parsed === null, "a URL with http or https", "something else")
   const scheme = parsed?.protocol
-  refuse("proxy.url", scheme !== "http:" && scheme !== "https:", "a URL with http or https", scheme)
+  refuse(`${at}.url`, scheme !== "http:" && scheme !== "https:", "a URL with http or https", scheme)
   const credentials = `${parsed?.username}:${parsed?.password}`
-  refuse("proxy.url", !isEncoded(credentials), "a URL whose name and password are percent-encoded", "one of others")
-  refuse("proxy.token", token !== undefined && username !== undefined, "left out when there is a username", "both")
-  refuse("proxy.password", password !== undefined && username === undefined, "with a username", "none")
+  refuse(`${at}.url`, !isEncoded(credentials), "a URL whose name and password are percent-encoded", "one of others")
+  refuse(`${at}.token`, token !== undefined && username !== undefined, "left out when there is a username", "both")
+  refuse(`${at}.password`, password !== undefined && username === undefined, "with a username", "none")
   const secrets = token === undefined ? [] : [["token", Redacted.value(token)]]
   for (const [name, value] of Object.entries(headers ?? {})) {
     secrets.push([`headers.${name}`, typeof value === "string" ? value : Redacted.value(value)])
   }
   for (const [name, value] of secrets) {
-    refuse(`proxy.${name}`, /[\r\n\0]/.test(value ?? ""), "a header's value, without line breaks", "one with some")
+    refuse(`${at}.${name}`, /[\r\n\0]/.test(value ?? ""), "a header's value, without line breaks", "one with some")
   }
 }
 

@@ -1,0 +1,142 @@
+/**
+ * Which addresses a transport may connect to: what keeps a program that fetches URLs of others from reaching the network
+ * that it runs in (server-side request forgery).
+ *
+ * **When to use**
+ *
+ * When a URL, or the redirect behind one, comes from outside: webhooks, link previews, tools of a language model.
+ *
+ * **Details**
+ *
+ * Names are no protection: one may resolve to any address, and to another one the next time. So the transport asks for
+ * each address right before it connects to it, after the name was resolved. A URL may spell an address in many ways
+ * (`http://2130706433`, `http://0x7f.1`, `http://[::ffff:127.0.0.1]`); what is looked at is the address itself.
+ *
+ * **Gotchas**
+ *
+ * Behind a proxy it is the proxy that resolves names and connects.
+ *
+ * **Example** (A client that reaches public addresses alone)
+ *
+ * ```ts import.meta.vitest
+ * import * as Addresses from "@holdfast/http/Addresses"
+ * import { UndiciTransport } from "@holdfast/http"
+ *
+ * const Transport = UndiciTransport.layer({ addresses: Addresses.publicOnly })
+ *
+ * Addresses.publicOnly.allows("93.184.215.14") // => true
+ * Addresses.publicOnly.allows("169.254.169.254") // => false
+ * Addresses.publicOnly.allows("::ffff:10.0.0.1") // => false
+ * ```
+ */
+import { BlockList, isIP } from "node:net"
+import type { Addresses } from "./internal/undici/options.ts"
+
+export type { Addresses } from "./internal/undici/options.ts"
+
+/** What {@link make} takes. */
+export interface Options {
+  /** Addresses, or ranges of them in CIDR notation, that may be connected to whatever `deny` says. Defaults to none. */
+  readonly allow?: ReadonlyArray<string> | undefined
+  /** Those that may not. Defaults to all but `allow`. */
+  readonly deny?: ReadonlyArray<string> | undefined
+}
+
+/**
+ * Addresses by range. An IPv4 address in an IPv6 one (`::ffff:10.0.0.1`) counts as the IPv4 address.
+ *
+ * Throws a `RangeError` for what is not an address or a range.
+ *
+ * ```ts import.meta.vitest
+ * import * as Addresses from "@holdfast/http/Addresses"
+ *
+ * const cluster = Addresses.make({ allow: ["10.1.0.0/16"] })
+ * cluster.allows("10.1.2.3") // => true
+ * cluster.allows("10.2.2.3") // => false
+ *
+ * const some = Addresses.make({ allow: ["10.1.2.3"], deny: Addresses.special })
+ * some.allows("10.1.2.3") // => true
+ * some.allows("10.1.2.4") // => false
+ * some.allows("8.8.8.8") // => true
+ * ```
+ */
+export const make = (options: Options): Addresses => {
+  const allowed = listOf("allow", options.allow ?? [])
+  const denied = listOf("deny", options.deny ?? ["0.0.0.0/0", "::/0"])
+  return { allows: (address) => isIn(allowed, address) || (isIP(bare(address)) !== 0 && !isIn(denied, address)) }
+}
+
+/**
+ * The ranges of IANA's special-purpose registries: loopback, private, shared, link-local, documentation, benchmarking,
+ * multicast, reserved, and those that hold an IPv4 address (NAT64, 6to4, Teredo). Cloud metadata services are in them,
+ * but for Azure's `168.63.129.16`, which stands beside.
+ */
+export const special: ReadonlyArray<string> = [
+  "0.0.0.0/8",
+  "10.0.0.0/8",
+  "100.64.0.0/10",
+  "127.0.0.0/8",
+  "168.63.129.16/32",
+  "169.254.0.0/16",
+  "172.16.0.0/12",
+  "192.0.0.0/24",
+  "192.0.2.0/24",
+  "192.31.196.0/24",
+  "192.52.193.0/24",
+  "192.88.99.0/24",
+  "192.168.0.0/16",
+  "192.175.48.0/24",
+  "198.18.0.0/15",
+  "198.51.100.0/24",
+  "203.0.113.0/24",
+  "224.0.0.0/4",
+  "240.0.0.0/4",
+  // Global unicast is 2000::/3; what is outside of it, and these within.
+  "::/3",
+  "4000::/2",
+  "8000::/1",
+  "2001::/23",
+  "2001:db8::/32",
+  "2002::/16",
+  "2620:4f:8000::/48",
+  "3fff::/20"
+]
+
+/** All addresses of the public internet: all but those of {@link special}. */
+export const publicOnly: Addresses = make({ deny: special })
+
+const listOf = (name: string, ranges: ReadonlyArray<string>): BlockList => {
+  const list = new BlockList()
+  for (const range of ranges) {
+    const [address = "", bits, ...more] = range.split("/")
+    const family = isIP(address)
+    const most = family === 4 ? 32 : 128
+    const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : -1
+    if (family === 0 || more.length > 0 || prefix < 0 || prefix > most) {
+      throw new RangeError(`Addresses.make: ${name} must have addresses or ranges as 10.0.0.0/8, got ${range}`)
+    }
+    list.addSubnet(address, prefix, family === 4 ? "ipv4" : "ipv6")
+  }
+  return list
+}
+
+/** Without the zone of a link-local address, as in `fe80::1%eth0`. */
+const bare = (address: string): string => address.replace(/%.*$/, "")
+
+const isIn = (list: BlockList, address: string): boolean => {
+  const plain = bare(address)
+  const mapped = mappedOf(plain)
+  if (mapped !== undefined) return list.check(mapped, "ipv4")
+  const family = isIP(plain)
+  return family !== 0 && list.check(plain, family === 4 ? "ipv4" : "ipv6")
+}
+
+/** The IPv4 address in an IPv6 address of `::ffff:0:0/96`. */
+const mappedOf = (address: string): string | undefined => {
+  if (isIP(address) !== 6) return undefined
+  const host = new URL(`http://[${address}]`).hostname
+  const [, high, low] = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(host) ?? []
+  if (high === undefined || low === undefined) return undefined
+  const [a, b] = [Number.parseInt(high, 16), Number.parseInt(low, 16)]
+  return `${a >> 8}.${a & 0xff}.${b >> 8}.${b & 0xff}`
+}

@@ -1,0 +1,23 @@
+/** The proxies that the environment names: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, in upper or lower case. */
+import * as Config from "effect/Config"
+import * as Redacted from "effect/Redacted"
+import type { ProxyRules } from "./options.ts"
+
+/** Lower case is read first, as curl does; an empty value is none. */
+const variable = (name: string): Config.Config<string | undefined> =>
+  Config.all([
+    Config.withDefault(Config.String(name), ""),
+    Config.withDefault(Config.String(name.toUpperCase()), "")
+  ]).pipe(Config.map(([lower, upper]) => [lower.trim(), upper.trim()].find((value) => value !== "")))
+
+const proxy = (name: string) =>
+  Config.map(variable(name), (value) =>
+    value === undefined
+      ? undefined
+      : { url: Redacted.make(/^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`) })
+
+/** The rules for the options of a transport, if the environment names a proxy. */
+export const proxies: Config.Config<ProxyRules | undefined> = Config.map(
+  Config.all({ http: proxy("http_proxy"), https: proxy("https_proxy"), except: variable("no_proxy") }),
+  (rules) => rules.http === undefined && rules.https === undefined ? undefined : rules
+)
