@@ -1,5 +1,4 @@
 /** Asks the chain that the environment and a file describe: one question, the lines of stdin, or a person at a terminal. */
-import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as ChatService from "@holdfast/llm/ChatService"
 import * as LlmConfig from "@holdfast/llm/LlmConfig"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
@@ -16,6 +15,7 @@ import * as ChainFile from "../check/ChainFile.ts"
 import * as Setting from "../doctor/Setting.ts"
 import * as FailureWords from "../terminal/FailureWords.ts"
 import * as Interruption from "../terminal/Interruption.ts"
+import { withTransport } from "../transport.ts"
 import type * as SampleTools from "./SampleTools.ts"
 import * as Session from "./Session.ts"
 
@@ -39,7 +39,10 @@ const advice = Effect.fnUntraced(function*({ config, provider }: Input, wrong: s
   if (Option.isSome(provider)) return wrong.replaceAll("PROVIDER_PRIORITY", "--provider")
   if (Option.isSome(config)) return wrong
   const settings = yield* Effect.option(Setting.all)
-  return Option.exists(settings, (all) => all.every(({ state }) => state === "not set"))
+  return Option.exists(
+      settings,
+      (all) => all.every(({ name, state }) => state === "not set" || name.endsWith("_PROXY"))
+    )
     ? "no provider to ask: set OPENAI_API_KEY, ANTHROPIC_API_KEY, or OLLAMA_HOST where Ollama runs. " +
       "`holdfast doctor` says who else could be asked, and looks for Ollama"
     : wrong
@@ -51,11 +54,13 @@ const service = (input: Input, file: LlmConfig.LlmConfig) => {
     input.provider,
     (name) => ConfigProvider.layerAdd(ConfigProvider.fromUnknown({ PROVIDER_PRIORITY: name }), { asPrimary: true })
   )
-  const chain = ChatService.layerConfig().pipe(
-    Layer.provide(ProviderChain.layerConfig({ transport: UndiciTransport.layer })),
-    Layer.provide(UndiciTransport.layer(LlmConfig.transport(file))),
-    Layer.provide(LlmConfig.layer(file)),
-    Layer.provide(Option.getOrElse(named, () => Layer.empty))
+  const chain = withTransport((transport) =>
+    ChatService.layerConfig().pipe(
+      Layer.provide(ProviderChain.layerConfig({ transport })),
+      Layer.provide(transport(LlmConfig.transport(file))),
+      Layer.provide(LlmConfig.layer(file)),
+      Layer.provide(Option.getOrElse(named, () => Layer.empty))
+    )
   )
   return chain.pipe(
     Layer.catchTag("ConfigError", ({ cause }) =>

@@ -5,7 +5,6 @@
  * The choice is the chain's own, from `ProviderChain.selection`, and the checks are the providers' own preflights, which
  * cost no tokens. No value that is secret gets into a diagnosis.
  */
-import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as Address from "@holdfast/llm/Address"
 import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
 import * as ChatService from "@holdfast/llm/ChatService"
@@ -23,6 +22,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as FailureWords from "../terminal/FailureWords.ts"
+import { withTransport } from "../transport.ts"
 import * as ModelList from "./ModelList.ts"
 import * as Setting from "./Setting.ts"
 
@@ -212,7 +212,7 @@ const diagnoseNetwork = Effect.fnUntraced(function*(options: Options) {
 
 /** What the settings of the chain itself are refused for. Nothing is sent. */
 const refusal = Layer.build(
-  ChatService.layerConfig().pipe(Layer.provide(ProviderChain.layerConfig({ transport: UndiciTransport.layer })))
+  withTransport((transport) => ChatService.layerConfig().pipe(Layer.provide(ProviderChain.layerConfig({ transport }))))
 ).pipe(
   Effect.scoped,
   Effect.match({
@@ -246,4 +246,4 @@ export const diagnose = (options: Options): Effect.Effect<Diagnosis, Config.Conf
       providers,
       settings: yield* Setting.all
     }
-  }).pipe(Effect.provide(UndiciTransport.layer()))
+  }).pipe(Effect.provide(withTransport((transport) => transport())))

@@ -32,14 +32,23 @@ const kinds: ReadonlyArray<Row> = [
   ["LLM_RETRY_MIN_WAIT", "text"],
   ["LLM_RETRY_MAX_WAIT", "text"],
   ["LLM_RETRY_MULTIPLIER", "text"],
-  ["LLM_MAX_TOOL_ITERATIONS", "text"]
+  ["LLM_MAX_TOOL_ITERATIONS", "text"],
+  ["HTTP_PROXY", "address"],
+  ["HTTPS_PROXY", "address"],
+  ["NO_PROXY", "text"]
 ]
 
 const shown = (value: string, kind: Kind): string | undefined =>
   kind === "secret" ? undefined : kind === "address" ? Address.show(value) : value.trim()
 
+/** Variables of proxies may be in lower case, which counts first. */
+const either = (name: string) =>
+  name.endsWith("_PROXY")
+    ? Config.orElse(Config.Redacted(name.toLowerCase()), () => Config.Redacted(name))
+    : Config.Redacted(name)
+
 const setting = ([name, kind]: Row) =>
-  Effect.map(Config.option(Config.Redacted(name)), (found): Setting => {
+  Effect.map(Config.option(either(name)), (found): Setting => {
     if (Option.isNone(found)) return { name, state: "not set", value: undefined }
     const value = Redacted.value(found.value)
     return value.trim() === ""

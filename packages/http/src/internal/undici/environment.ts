@@ -1,5 +1,7 @@
 /** The proxies that the environment names: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, in upper or lower case. */
 import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { ProxyRules } from "./options.ts"
 
@@ -11,10 +13,25 @@ const variable = (name: string): Config.Config<string | undefined> =>
   ]).pipe(Config.map(([lower, upper]) => [lower.trim(), upper.trim()].find((value) => value !== "")))
 
 const proxy = (name: string) =>
-  Config.map(variable(name), (value) =>
-    value === undefined
-      ? undefined
-      : { url: Redacted.make(/^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`) })
+  Config.mapEffect(variable(name), (value) => {
+    if (value === undefined) return Effect.undefined
+    // An address without a scheme is one with http.
+    const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`
+    const scheme = URL.parse(url)?.protocol
+    return scheme === "http:" || scheme === "https:"
+      ? Effect.succeed({ url: Redacted.make(url) })
+      : Effect.fail(wrong(name.toUpperCase(), scheme))
+  })
+
+/** The value itself may have a password in it. */
+const wrong = (name: string, scheme: string | undefined) =>
+  new Config.ConfigError(
+    new ConfigProvider.SourceError({
+      message: `${name} must be the URL of a proxy with http or https${
+        scheme === undefined ? "" : `, not with ${scheme.slice(0, -1)}`
+      }`
+    })
+  )
 
 /** The rules for the options of a transport, if the environment names a proxy. */
 export const proxies: Config.Config<ProxyRules | undefined> = Config.map(
