@@ -1,9 +1,15 @@
 /** Addresses by range, whatever their notation. */
 import { BlockList, isIP } from "node:net"
 
+/** A list for each family: in one for both, Node finds every IPv4 address within `::/3`. */
+export interface AddressList {
+  readonly ipv4: BlockList
+  readonly ipv6: BlockList
+}
+
 /** A list of addresses and ranges. */
-export const listOf = (name: string, ranges: ReadonlyArray<string>): BlockList => {
-  const list = new BlockList()
+export const listOf = (name: string, ranges: ReadonlyArray<string>): AddressList => {
+  const list = { ipv4: new BlockList(), ipv6: new BlockList() }
   for (const range of ranges) {
     const [address = "", bits, ...more] = range.split("/")
     const family = isIP(address)
@@ -12,7 +18,8 @@ export const listOf = (name: string, ranges: ReadonlyArray<string>): BlockList =
     if (family === 0 || more.length > 0 || prefix < 0 || prefix > most) {
       throw new RangeError(`Addresses.make: ${name} must have addresses or ranges as 10.0.0.0/8, got ${range}`)
     }
-    list.addSubnet(address, prefix, family === 4 ? "ipv4" : "ipv6")
+    const kind = family === 4 ? "ipv4" : "ipv6"
+    list[kind].addSubnet(address, prefix, kind)
   }
   return list
 }
@@ -20,12 +27,11 @@ export const listOf = (name: string, ranges: ReadonlyArray<string>): BlockList =
 /** Without the zone of a link-local address, as in `fe80::1%eth0`. */
 export const bare = (address: string): string => address.replace(/%.*$/, "")
 
-export const isIn = (list: BlockList, address: string): boolean => {
+export const isIn = ({ ipv4, ipv6 }: AddressList, address: string): boolean => {
   const plain = bare(address)
-  const mapped = mappedOf(plain)
-  if (mapped !== undefined) return list.check(mapped, "ipv4")
-  const family = isIP(plain)
-  return family !== 0 && list.check(plain, family === 4 ? "ipv4" : "ipv6")
+  const own = mappedOf(plain) ?? plain
+  const family = isIP(own)
+  return family === 4 ? ipv4.check(own, "ipv4") : family === 6 && ipv6.check(own, "ipv6")
 }
 
 /** The IPv4 address in an IPv6 address of `::ffff:0:0/96`. */
