@@ -21,8 +21,9 @@
  * ```ts import.meta.vitest
  * import * as Addresses from "@holdfast/http/Addresses"
  * import { UndiciTransport } from "@holdfast/http"
+ * import { Layer } from "effect"
  *
- * const Transport = UndiciTransport.layer({ addresses: Addresses.publicOnly })
+ * Layer.isLayer(UndiciTransport.layer({ addresses: Addresses.publicOnly })) // => true
  *
  * Addresses.publicOnly.allows("93.184.215.14") // => true
  * Addresses.publicOnly.allows("169.254.169.254") // => false

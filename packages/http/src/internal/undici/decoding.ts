@@ -61,8 +61,15 @@ export const decoded = (response: BodyResponse, limit: number): BodyResponse => 
 }
 
 class DecodedResponse extends StreamResponse {
+  private readonly coded: BodyResponse
+
   constructor(response: BodyResponse, chain: ReadonlyArray<Decoder>, limit: number) {
     super(response, decode(response, chain, limit))
+    this.coded = response
+  }
+
+  override get statusText(): string {
+    return this.coded.statusText
   }
 }
 

@@ -18,6 +18,7 @@ type Failure = HttpClientError.HttpClientError
 interface Exchange extends IncomingBody {
   readonly target: Target
   readonly status: number
+  readonly statusText: string
   readonly headers: IncomingHttpHeaders | undefined
 }
 
