@@ -132,7 +132,14 @@ export class PolicyError<out R extends Reason = Reason> extends Data.TaggedError
 }
 
 /** Tells a `PolicyError` from any other value. */
-export const isPolicyError = (u: unknown): u is PolicyError => hasProperty(u, TypeId) && isTagged(u, "PolicyError")
+export const isPolicyError = (u: unknown): u is PolicyError => {
+  try {
+    return hasProperty(u, TypeId) && isTagged(u, "PolicyError")
+  } catch {
+    // Asked of any error, a `Proxy` that throws among them.
+    return false
+  }
+}
 
 /**
  * The error type of a policy whose parts can give the reasons `R`: `never` when there are none.

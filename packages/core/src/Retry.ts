@@ -69,7 +69,7 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
 
   /**
    * Told when it is certain that another attempt follows, before the delay: the moment to free what the failed attempt
-   * still holds. What it throws is ignored. Defaults to nothing.
+   * still holds. What it throws is a defect of the call. Default: nothing.
    */
   readonly onRetry?: ((event: RetryScheduled) => void) | undefined
 
@@ -102,9 +102,14 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
 }
 
 /** What comes after a failure. */
-export type Decision =
-  | { readonly _tag: "Retry"; readonly delay: number }
-  | { readonly _tag: "Stop"; readonly reason: StopReason; readonly because: string | undefined }
+export type Decision = { readonly _tag: "Retry"; readonly delay: number } | Stop
+
+/** No other attempt, and why. */
+export interface Stop {
+  readonly _tag: "Stop"
+  readonly reason: StopReason
+  readonly because: string | undefined
+}
 
 /** A no to another attempt, and why. See {@link refuse}. */
 export class Refusal {
@@ -161,8 +166,11 @@ export interface Retry<in E = unknown, out SE = never, out SR = never> {
   /** What comes after a failure: {@link Retry.verdict}, and when that allows another attempt, {@link Retry.timing}. */
   readonly decide: (failure: Failure<E>) => Decision
 
+  /** No attempt starts later than this after the first one did, in milliseconds. */
+  readonly maxElapsed: number
+
   /** Whether another attempt may be made at all, before there is a delay: `undefined` says yes. */
-  readonly verdict: (error: E, attempt: number) => Decision | undefined
+  readonly verdict: (error: E, attempt: number) => Stop | undefined
 
   /** When another attempt is made, if there is time for it. */
   readonly timing: (failure: Failure<unknown>) => Decision

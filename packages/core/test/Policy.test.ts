@@ -79,13 +79,15 @@ describe("attemptTimeout", () => {
       strictEqual(took, 2_000 + 1_000 + 2_000 + 1_000 + 1_999)
     }))
 
-  it.effect("keeps a defect of a finalizer beside its own error, and does not retry then", () =>
+  it.effect("fails with its own error alone when a finalizer dies, as `Effect.timeout` does", () =>
     Effect.gen(function*() {
-      const policy = yield* Policy.make({ attemptTimeout: "2 seconds", retry: { backoff } })
-      const { exit, took } = yield* watch(policy.protect(Effect.onInterrupt(Effect.never, () => Effect.die("leak"))))
-      assertTrue(Exit.isFailure(exit))
-      deepStrictEqual(exit.cause.reasons.map((reason) => reason._tag), ["Fail", "Die"])
+      const policy = yield* Policy.make({ attemptTimeout: "2 seconds" })
+      const attempt = Effect.onInterrupt(Effect.never, () => Effect.die("leak"))
+      const { exit, took } = yield* watch(policy.protect(attempt))
+      deepStrictEqual(exit, Exit.fail(timedOut(2_000)))
       strictEqual(took, 2_000)
+      const own = yield* watch(Effect.timeoutOrElse(attempt, { duration: 2_000, orElse: () => Effect.fail("late") }))
+      deepStrictEqual(own.exit, Exit.fail("late"))
     }))
 
   it.effect("does not take an attempt that interrupted itself for one that was late", () =>

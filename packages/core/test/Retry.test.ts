@@ -132,8 +132,7 @@ describe("decide", () => {
 
   it("never waits for ever, even if it is asked to", () => {
     const error = asking(Duration.infinity)
-    deepStrictEqual(Retry.make<unknown>().decide({ ...failure, error }), retry(60_000))
-    for (const mode of ["giveUp", "wait"] as const) {
+    for (const mode of ["clamp", "giveUp", "wait"] as const) {
       strictEqual(Retry.make<unknown>({ retryAfter: { mode } }).decide({ ...failure, error })._tag, "Stop")
     }
   })
@@ -222,9 +221,18 @@ describe("retry", () => {
     ["a defect", Cause.die("defect")],
     ["an interruption", Cause.interrupt(1)],
     ["a failure beside a defect", Cause.combine(Cause.fail("down"), Cause.die("defect"))],
-    ["a failure beside an interruption", Cause.combine(Cause.fail("down"), Cause.interrupt(1))],
     ["an empty cause", Cause.empty]
   ]
+
+  it.effect("retries a failure beside an interruption, as `Effect.retry` does", () =>
+    Effect.gen(function*() {
+      const both = Effect.failCause(Cause.combine(Cause.fail("down"), Cause.interrupt(1)))
+      let attempts = 0
+      const attempt = Effect.suspend(() => ++attempts === 1 ? both : Effect.succeed(attempts))
+      deepStrictEqual((yield* watch(Retry.retry(attempt, { backoff }))).exit, Exit.succeed(2))
+      attempts = 0
+      deepStrictEqual((yield* watch(Effect.retry(attempt, { times: 1 }))).exit, Exit.succeed(2))
+    }))
 
   it.effect.each(untouched)("does not retry %s", ([, cause]) =>
     Effect.gen(function*() {

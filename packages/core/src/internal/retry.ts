@@ -4,26 +4,33 @@ import type * as Schedule from "effect/Schedule"
 import * as Arguments from "../Arguments.ts"
 import * as Backoff from "../Backoff.ts"
 import type { StopReason } from "../PolicyEvent.ts"
-import type { Decision, Failure, Options, Refusal, Retry } from "../Retry.ts"
+import type { Decision, Failure, Options, Refusal, Retry, Stop } from "../Retry.ts"
 import * as RetryBudget from "../RetryBudget.ts"
-import { hintOf } from "./retryAfter.ts"
+import { retryAfterOf } from "./retryAfter.ts"
 import { defaults, endless, isEndless, type RetryOptions, retryOptions } from "./retryOptions.ts"
 
 /** The value of `Retry.defaultMaxRetryAfter`, which says why. */
 export const defaultMaxRetryAfter = Duration.millis(defaults.maxRetryAfter)
 
-const stop = (reason: StopReason, because?: string): Decision => ({ _tag: "Stop", reason, because })
+const stop = (reason: StopReason, because?: string): Stop => ({ _tag: "Stop", reason, because })
 export const stopTimes = stop("times")
 export const stopTimeout = stop("notRetryable", "the attempt timed out and may have been carried out")
 const stopNotRetryable = stop("notRetryable")
-const stopElapsed = stop("elapsed")
+export const stopElapsed = stop("elapsed")
+const stopForever = stop("retryAfter", "asked never to be called again")
 export const stopDeadline = stop("deadline")
 export const stopSchedule = stop("schedule")
 export const stopBudget = stop("budget")
 
 /** Whether an error does not say that another attempt is in vain. */
-export const isRetryable = (error: unknown): boolean =>
-  !hasProperty(error, "isRetryable") || error.isRetryable !== false
+export const isRetryable = (error: unknown): boolean => {
+  try {
+    return !hasProperty(error, "isRetryable") || error.isRetryable !== false
+  } catch {
+    // Errors are foreign, and a getter that throws says nothing.
+    return true
+  }
+}
 
 /** Checks and compiles the options of a retry that nothing outside bounds. */
 export const make = <E, SE, SR>(where: string, options: Options<E, SE, SR> | undefined): Retry<E, SE, SR> =>
@@ -41,16 +48,18 @@ export const compile = <E, SE, SR>(options: RetryOptions): Retry<E, SE, SR> => {
   const { max: maxHint, mode } = options.retryAfter ?? { max: defaults.maxRetryAfter, mode: defaults.mode }
   const ask = (options.while ?? isRetryable) as (error: E) => boolean | Refusal
 
-  const verdict = (error: E, attempt: number): Decision | undefined => {
+  const verdict = (error: E, attempt: number): Stop | undefined => {
     const answer = ask(error)
     if (answer === true) return attempt > times ? stopTimes : undefined
     return answer === false ? stopNotRetryable : stop("notRetryable", answer.because)
   }
 
   const timing = ({ delay, elapsed, error, random, remaining }: Failure<unknown>): Decision => {
-    const hint = hintOf(error)
+    const hint = retryAfterOf(error)
     // Whole milliseconds, as timers have: never above the backoff's maximum, never below the hint.
     let wait = Math.floor(delay)
+    // What is never to be asked again is not waited for, whatever the mode.
+    if (hint === Infinity) return stopForever
     if (hint > 0) {
       if (hint > maxHint && mode === "giveUp") {
         return stop("retryAfter", `asked to wait ${Duration.format(Duration.millis(hint))}`)
@@ -68,6 +77,7 @@ export const compile = <E, SE, SR>(options: RetryOptions): Retry<E, SE, SR> => {
     backoff,
     retryAfter: { mode, max: maxHint },
     onTimeout: options.onTimeout,
+    maxElapsed,
     onRetry: options.onRetry as Retry["onRetry"],
     budget: budget === undefined
       ? undefined

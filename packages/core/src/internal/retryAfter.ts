@@ -7,10 +7,22 @@ import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import { hasProperty } from "effect/Predicate"
 
-/** How long the error asks to be left alone, in milliseconds, or 0. */
-export const hintOf = (error: unknown): number =>
-  hasProperty(error, "retryAfter") && Duration.isDuration(error.retryAfter) ? Duration.toMillis(error.retryAfter) : 0
+/**
+ * How long the error asks to be left alone, in milliseconds, or 0. Errors are foreign: the property is read once, because
+ * a getter may answer with another value each time, and one that throws or is no duration says nothing.
+ */
+export const retryAfterOf = (error: unknown): number => {
+  try {
+    if (!hasProperty(error, "retryAfter")) return 0
+    const { retryAfter } = error
+    if (!Duration.isDuration(retryAfter)) return 0
+    const millis = Duration.toMillis(retryAfter)
+    return millis > 0 ? millis : 0
+  } catch {
+    return 0
+  }
+}
 
-/** {@link hintOf} of the first failure of an exit. */
-export const hintOfExit = (exit: Exit.Exit<unknown, unknown>): number =>
-  Exit.isSuccess(exit) ? 0 : hintOf(exit.cause.reasons.find(Cause.isFailReason)?.error)
+/** {@link retryAfterOf} of the first failure of an exit. */
+export const retryAfterOfExit = (exit: Exit.Exit<unknown, unknown>): number =>
+  Exit.isSuccess(exit) ? 0 : retryAfterOf(exit.cause.reasons.find(Cause.isFailReason)?.error)

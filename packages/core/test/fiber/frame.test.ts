@@ -15,7 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
-import * as Frame from "../../src/internal/fiber/frame.ts"
+import * as Frame from "../../src/internal/fiber/unexported.ts"
 import { build, Mixture } from "../AllParts.ts"
 import { Callers, crowd } from "../Crowd.ts"
 import { flaky, law, show } from "../Script.ts"
@@ -34,7 +34,10 @@ const reasonOf = (exit: Exit.Exit<unknown, unknown>): string => {
 describe("Effect's fibers", () => {
   it.effect("take frames", () =>
     Effect.gen(function*() {
-      assertTrue(Frame.takesFrames(yield* current), "Effect has changed: see packages/core/src/internal/fiber/frame.ts")
+      assertTrue(
+        Frame.takesFrames(yield* current),
+        "Effect has changed: see packages/core/src/internal/fiber/unexported.ts"
+      )
     }))
 
   it.effect("are those of the caller, and its attempts run in them", () =>

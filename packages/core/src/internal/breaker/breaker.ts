@@ -15,7 +15,7 @@ import * as Stream from "effect/Stream"
 import type { State, Transition } from "../../CircuitBreaker.ts"
 import { CircuitOpen, isPolicyError, PolicyError } from "../../PolicyError.ts"
 import { nowOf } from "../call/now.ts"
-import { hintOfExit } from "../retryAfter.ts"
+import { retryAfterOfExit } from "../retryAfter.ts"
 import * as Machine from "./circuit.ts"
 import { type BreakerOptions, defaults } from "./options.ts"
 
@@ -112,7 +112,7 @@ export class Breaker<in E> {
       outcome = this.outcome(exit)
     } finally {
       const now = nowOf(fiber)
-      circuit.settle(ticket, now, outcome, now - startedAt, hintOfExit(exit), new FiberChance(fiber))
+      circuit.settle(ticket, now, outcome, now - startedAt, retryAfterOfExit(exit), new FiberChance(fiber))
     }
   }
 

@@ -13,7 +13,7 @@ import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import type { State } from "../../CircuitBreaker.ts"
 import type { CircuitOpen, PolicyError } from "../../PolicyError.ts"
-import { hintOfExit } from "../retryAfter.ts"
+import { retryAfterOfExit } from "../retryAfter.ts"
 import type { Breaker } from "./breaker.ts"
 import * as Machine from "./circuit.ts"
 import type { Trip } from "./trip.ts"
@@ -156,7 +156,7 @@ export const make = <E>(
     const ended = yield* Clock.currentTimeMillis
     const judged = yield* Effect.exit(Effect.sync(() => local.outcome(exit)))
     let outcome: Machine.Outcome = Exit.isSuccess(judged) ? judged.value : Machine.failure
-    const hint = hintOfExit(exit)
+    const hint = retryAfterOfExit(exit)
     const wasClosed = circuit.state === "Closed"
     quietly(() => circuit.settle(ticket, ended, outcome, ended - startedAt, hint, chance))
     const tripped = wasClosed && circuit.state === "Open"

@@ -41,14 +41,18 @@ export const layer = (observer: Effect.Effect<Observer>): Layer.Layer<never> =>
 export const of = (fiber: Fiber.Fiber<unknown, unknown>): ReadonlyArray<Observer> =>
   observed ? fiber.getRef(Observers) : none
 
-/** Tells observers of an event. One that throws must not be able to break the call that it watches. */
+/** Tells all observers of an event. What one of them throws is thrown when all have been told: a defect of the call. */
 export const tell = <Event extends PolicyEvent>(
   observers: ReadonlyArray<(event: Event) => void>,
   event: Event
 ): void => {
+  let broken: { readonly defect: unknown } | undefined
   for (const observer of observers) {
     try {
       observer(event)
-    } catch {}
+    } catch (defect) {
+      broken ??= { defect }
+    }
   }
+  if (broken !== undefined) throw broken.defect
 }

@@ -1,6 +1,7 @@
 /**
  * What a policy tells people: one warning a retry, and an event on the current span.
  */
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -9,14 +10,21 @@ import * as LogLevel from "effect/LogLevel"
 import * as Predicate from "effect/Predicate"
 import type { RetryScheduled } from "../../PolicyEvent.ts"
 
-const text = (value: unknown): string | undefined => Predicate.isString(value) && value.length > 0 ? value : undefined
+/** A text that an error has under a key. Errors are foreign, and a getter that throws says nothing. */
+const text = (error: object, key: string): string | undefined => {
+  try {
+    const value = Predicate.hasProperty(error, key) ? error[key] : undefined
+    return Predicate.isString(value) && value.length > 0 ? value : undefined
+  } catch {
+    return undefined
+  }
+}
 
 /** An error in a few words: its tag or name, and its message. */
 export const describe = (error: unknown): string => {
   if (!Predicate.isObject(error)) return String(error)
-  const kind = text(Predicate.hasProperty(error, "_tag") ? error._tag : undefined) ??
-    text(Predicate.hasProperty(error, "name") ? error.name : undefined)
-  const message = text(Predicate.hasProperty(error, "message") ? error.message : undefined)
+  const kind = text(error, "_tag") ?? text(error, "name")
+  const message = text(error, "message")
   const words = [kind, message].filter(Predicate.isNotUndefined).join(": ")
   // A warning is one line, whatever the error has to say.
   return words.replaceAll(/\s+/g, " ") || "an error without a message"
@@ -35,20 +43,15 @@ export const reportRetry = (
   const isLogged = LogLevel.isLessThanOrEqualTo(minimumLogLevel, "Warn") &&
     fiber.getRef(Logger.CurrentLoggers).size > 0
   if (!isLogged && noted === undefined) return undefined
-  try {
-    const error = describe(event.error)
-    noted?.event("holdfast.retry", BigInt(event.at) * 1_000_000n, {
-      "holdfast.policy": event.policy,
-      "holdfast.attempt": event.attempt,
-      "holdfast.delay_ms": event.delay,
-      "holdfast.error": error
-    })
-    if (!isLogged) return undefined
-    const of = event.of === Infinity ? "" : ` of ${event.of}`
-    const delay = Duration.format(Duration.millis(Math.round(event.delay)))
-    return Effect.logWarning(`${event.policy}: attempt ${event.attempt}${of} failed, next in ${delay}: ${error}`)
-  } catch {
-    // An error whose message throws must not break the call either.
-    return undefined
-  }
+  const error = describe(event.error)
+  noted?.event("holdfast.retry", fiber.getRef(Clock.Clock).currentTimeNanosUnsafe(), {
+    "holdfast.policy": event.policy,
+    "holdfast.attempt": event.attempt,
+    "holdfast.delay_ms": event.delay,
+    "holdfast.error": error
+  })
+  if (!isLogged) return undefined
+  const of = event.of === Infinity ? "" : ` of ${event.of}`
+  const delay = Duration.format(Duration.millis(Math.round(event.delay)))
+  return Effect.logWarning(`${event.policy}: attempt ${event.attempt}${of} failed, next in ${delay}: ${error}`)
 }

@@ -13,7 +13,7 @@ import * as Fiber from "effect/Fiber"
 import type { Budget, Quantile } from "../../Hedge.ts"
 import * as Alarm from "../fiber/alarm.ts"
 import { isRetryable } from "../retry.ts"
-import { hintOfExit } from "../retryAfter.ts"
+import { retryAfterOfExit } from "../retryAfter.ts"
 import type { HedgeOptions } from "./options.ts"
 
 /** Why a hedge started: what runs is slow, or it has failed. */
@@ -275,7 +275,7 @@ class Race<A, E, R> extends Alarm.Alarm {
         this.decide(final)
       } else {
         if (leg === 0) this.first = exit
-        if (hintOfExit(exit) > 0) this.held = true
+        if (retryAfterOfExit(exit) > 0) this.held = true
         if (this.mayHedge("failed")) return true
         // With no leg left the first has ended too.
         if (this.legs.size + this.starting === 0) this.decide(this.first ?? exit)

@@ -11,7 +11,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import type * as Store from "effect/persistence/RateLimiter"
 import { PolicyError, RateLimited } from "../../PolicyError.ts"
-import { Deadline } from "../call/deadline.ts"
+import { deadlineOf } from "../call/deadline.ts"
 import { nowOf } from "../call/now.ts"
 import { Limit, Place, type Rejection, type Rules } from "./count.ts"
 import { defaults, type RateLimitOptions } from "./options.ts"
@@ -107,7 +107,7 @@ export class RateLimits {
 
   /** Waits in the queue, unless the wait would be too long. */
   private queueUp(limit: Limit, now: number, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void, Rejection> {
-    const deadline = fiber.getRef(Deadline)
+    const deadline = deadlineOf(fiber)
     // What would be let through as the deadline passes is of no use.
     const until = Math.min(now + this.maxWait, deadline - 1)
     if (limit.expectedAt > until || limit.waiting >= this.queue) return this.reject(limit, now)
@@ -164,7 +164,7 @@ export class RateLimits {
     limit: Limit
   ): Effect.fn.Return<number> {
     const { algorithm, limit: calls, window } = this.rules
-    const deadline = yield* Deadline
+    const deadline = yield* Effect.withFiber((fiber) => Effect.succeed(deadlineOf(fiber)))
     const askedAt = yield* Clock.currentTimeMillis
     if (askedAt < this.storeFrom) return yield* this.askHere(limit)
     // One call tries a store that has failed; the others do not wait for what comes of it.

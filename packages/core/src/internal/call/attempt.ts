@@ -1,0 +1,180 @@
+/**
+ * One attempt of a call: the circuit breaker lets it through, it runs, and its end is taken.
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
+import { AttemptTimeout, PolicyError } from "../../PolicyError.ts"
+import { type Circuit, failure, ignored, type Outcome } from "../breaker/circuit.ts"
+import type { Parts } from "../compile.ts"
+import { Timeout } from "../fiber/timeout.ts"
+import { retryAfterOfExit } from "../retryAfter.ts"
+import { afterRejection, betweenAttempts } from "./betweenAttempts.ts"
+import type { Added, Call, Rest } from "./record.ts"
+
+/** Makes the next attempt, and goes on with what comes after it. */
+export const attempt = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, now: number): Rest<A, E, R, SE, SR> => {
+  const { attemptTimeout, breaker, hedge, storedBreaker } = call.parts
+  if (++call.attempt === 1) call.firstAttemptAt = now
+  call.attemptStartedAt = now
+  call.timedOut = undefined
+  if (breaker !== undefined) {
+    const circuit = breaker.circuits.get(call.key, now)
+    call.ticket = circuit.admit(now)
+    if (call.ticket < 0) {
+      const retryAfter = circuit.retryAfter(now)
+      return rejected(call, breaker.reject(retryAfter), retryAfter, now)
+    }
+    call.circuit = circuit
+  }
+  call.running = true
+  call.admitted = storedBreaker === undefined
+  if (call.admitted && call.observers.length > 0) call.emit({ _tag: "AttemptStarted" })
+  const limit = attemptTimeout === undefined || hedge !== undefined || storedBreaker !== undefined
+    ? undefined
+    : new AttemptLimit<A, E, R>(call.fiber, attemptTimeout, call)
+  // What a timeout adds to the errors is found again in `timedOut`.
+  return call.run(call.self, settle, limit, contextOf(call))
+}
+
+const rejected = <A, E, R, SE, SR>(
+  call: Call<A, E, R, SE, SR>,
+  rejection: Exit.Exit<never, Added>,
+  retryAfter: number,
+  now: number
+): Rest<A, E, R, SE, SR> => {
+  if (call.observers.length > 0) call.emit({ _tag: "Rejected", by: "circuitBreaker", retryAfter })
+  return afterRejection(call, rejection, retryAfter, now, attempt)
+}
+
+/** The attempt knows its number, as under `Effect.retry`: the first one if a retry around the call says otherwise. */
+const contextOf = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>): Context.Context<never> | undefined => {
+  if (call.parts.retry === undefined) return undefined
+  const metadata = call.metadata ?? firstMetadata
+  const { context } = call.fiber
+  return Context.get(context, Schedule.CurrentMetadata) === metadata
+    ? undefined
+    : Context.add(context, Schedule.CurrentMetadata, metadata)
+}
+
+const firstMetadata = Context.get(Context.empty(), Schedule.CurrentMetadata)
+
+/** Takes the end of an attempt. */
+const settle = <A, E, R, SE, SR>(
+  call: Call<A, E, R, SE, SR>,
+  exit: Exit.Exit<A, E | Added>
+): Rest<A, E, R, SE, SR> => {
+  call.running = false
+  const timedOut = isOwnTimeout(call, exit)
+  if (call.circuit !== undefined) {
+    if (timedOut) call.blame()
+    // The error of the call's own timeout is none of these.
+    else report(call, call.circuit, exit as Exit.Exit<A, E>)
+  }
+  if (Exit.isFailure(exit)) return betweenAttempts(call, exit.cause, timedOut, attempt, rejected)
+  if (call.observers.length > 0) {
+    call.emit({ _tag: "AttemptSucceeded", duration: call.now() - call.attemptStartedAt })
+  }
+  return call.end(exit)
+}
+
+const isOwnTimeout = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, exit: Exit.Exit<A, E | Added>): boolean => {
+  if (call.timedOut === undefined || Exit.isSuccess(exit)) return false
+  const [reason] = exit.cause.reasons
+  return reason !== undefined && reason._tag === "Fail" && reason.error === call.timedOut
+}
+
+/** Tells the circuit how the attempt ended. What a predicate throws is a failure, and a defect of the call. */
+const report = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, circuit: Circuit, exit: Exit.Exit<A, E>): void => {
+  const now = call.now()
+  let outcome: Outcome = failure
+  call.circuit = undefined
+  try {
+    outcome = call.parts.breaker?.outcome(exit) ?? ignored
+  } finally {
+    call.settle(circuit, now, outcome, outcome === failure ? retryAfterOfExit(exit) : 0)
+  }
+}
+
+/** What an attempt runs: a race of legs, or what a circuit in a store lets through, each with the time of an attempt. */
+export const attemptOf = <A, E, R, SE, SR>(
+  call: Call<A, E, R, SE, SR>,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  const { parts } = call
+  const { attemptTimeout, hedge, storedBreaker } = parts
+  if (hedge === undefined && storedBreaker === undefined) return self
+  const leg = attemptTimeout === undefined ? self : Effect.withFiber<A, E, R>((fiber) =>
+    (hedge === undefined
+      ? new AttemptLimit<A, E, R>(fiber, attemptTimeout, call)
+      : new LegLimit<A, E, R>(fiber, attemptTimeout, parts)).start(fiber, self)
+  )
+  const race = hedge === undefined ? leg : hedge.run(leg, call.key, (hedge, because) => {
+    if (call.observers.length > 0) call.emit({ _tag: "Hedged", hedge, because })
+  })
+  if (storedBreaker === undefined) return race
+  // A rejection is known again by its type.
+  return storedBreaker.protect({ key: call.key })(Effect.suspend(() => {
+    call.admitted = true
+    if (call.observers.length > 0) call.emit({ _tag: "AttemptStarted" })
+    return race
+  })) as Effect.Effect<A, E, R>
+}
+
+const timeoutError = (millis: number): PolicyError<AttemptTimeout> =>
+  new PolicyError({ reason: new AttemptTimeout({ timeout: Duration.millis(millis) }) })
+
+/** An attempt whose type does not have what its timeout adds: the type of `protect` does. */
+const failWith = <A, E>(error: PolicyError<AttemptTimeout>): Exit.Exit<A, E> =>
+  Exit.fail(error) as Exit.Exit<never, never>
+
+/** The time of an attempt. Its error is of the call, which knows it again. */
+class AttemptLimit<A, E, R> extends Timeout<A, E, R> {
+  declare private readonly timeout: number
+  declare private readonly call: { timedOut: PolicyError<AttemptTimeout> | undefined }
+
+  constructor(
+    fiber: Fiber.Fiber<unknown, unknown>,
+    timeout: number,
+    call: { timedOut: PolicyError<AttemptTimeout> | undefined }
+  ) {
+    super(fiber, timeout)
+    this.timeout = timeout
+    this.call = call
+  }
+
+  protected override late(): Exit.Exit<A, E> {
+    const error = timeoutError(this.timeout)
+    this.call.timedOut = error
+    return failWith(error)
+  }
+
+  protected override over(): void {}
+}
+
+/** The time of a leg. The hedge and the retry find its error among those of the policy. */
+class LegLimit<A, E, R> extends Timeout<A, E, R> {
+  declare private readonly timeout: number
+  declare private readonly own: Parts<never, unknown, unknown>["ownTimeouts"]
+
+  constructor(
+    fiber: Fiber.Fiber<unknown, unknown>,
+    timeout: number,
+    parts: Pick<Parts<never, unknown, unknown>, "ownTimeouts">
+  ) {
+    super(fiber, timeout)
+    this.timeout = timeout
+    this.own = parts.ownTimeouts
+  }
+
+  protected override late(): Exit.Exit<A, E> {
+    const error = timeoutError(this.timeout)
+    this.own?.add(error)
+    return failWith(error)
+  }
+
+  protected override over(): void {}
+}

@@ -1,0 +1,227 @@
+/**
+ * What comes after an attempt that has failed, question by question: is the error worth another attempt? When is it made?
+ * Is there budget for it? Then the call waits. Each answer may end the call, with the failure of the attempt.
+ */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Pull from "effect/Pull"
+import * as Schedule from "effect/Schedule"
+import { isBackoff } from "../../Backoff.ts"
+import { isPolicyError } from "../../PolicyError.ts"
+import type { RetryScheduled } from "../../PolicyEvent.ts"
+import type { Retry, Stop } from "../../Retry.ts"
+import { firstFailure } from "../cause.ts"
+import { stopBudget, stopDeadline, stopElapsed, stopSchedule, stopTimeout, stopTimes } from "../retry.ts"
+import type { Added, Call, Rest } from "./record.ts"
+import { reportRetry } from "./retryLog.ts"
+
+type Next = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, now: number) => Rest<A, E, R, SE, SR>
+
+type Rejected = <A, E, R, SE, SR>(
+  call: Call<A, E, R, SE, SR>,
+  rejection: Exit.Exit<never, Added>,
+  retryAfter: number,
+  now: number
+) => Rest<A, E, R, SE, SR>
+
+/** A failed attempt. */
+interface Failed<E> {
+  readonly cause: Cause.Cause<E | Added>
+  readonly error: E | Added
+  /** It was ended by the policy's own timeout, which `while` is not asked about. */
+  readonly timedOut: boolean
+}
+
+/** Goes on after an attempt that has failed: with the next one, or with the end of the call. */
+export const betweenAttempts = <A, E, R, SE, SR>(
+  call: Call<A, E, R, SE, SR>,
+  cause: Cause.Cause<E | Added>,
+  ownTimeout: boolean,
+  next: Next,
+  rejected: Rejected
+): Rest<A, E, R, SE, SR> => {
+  const failure = firstFailure(cause)
+  // Defects and interruption are never retried.
+  if (failure === undefined) return call.fail(cause)
+  const now = call.now()
+  const { error } = failure
+  if (!call.admitted && isPolicyError(error) && error.reason._tag === "CircuitOpen") {
+    return rejected(call, Exit.fail(error as Added), Duration.toMillis(error.reason.retryAfter), now)
+  }
+  if (call.observers.length > 0) call.emit({ _tag: "AttemptFailed", duration: now - call.attemptStartedAt, error })
+  const { ownTimeouts, retry } = call.parts
+  if (retry === undefined) return call.fail(cause)
+  const timedOut = ownTimeout || (isPolicyError(error) && ownTimeouts?.has(error) === true)
+  return worth(call, retry, { cause, error, timedOut }, next)
+}
+
+/** Is the error worth another attempt? */
+const worth = <A, E, R, SE, SR>(
+  call: Call<A, E, R, SE, SR>,
+  retry: Retry<E, SE, SR>,
+  failed: Failed<E>,
+  next: Next
+): Rest<A, E, R, SE, SR> => {
+  if (failed.timedOut && retry.onTimeout === "stop") return stop(call, stopTimeout, failed)
+  const verdict = failed.timedOut
+    ? call.attempt > retry.times ? stopTimes : undefined
+    // Only the policy's own timeouts are no errors of the caller.
+    : retry.verdict(failed.error as E, call.attempt)
+  return verdict === undefined ? when(call, retry, failed, next) : stop(call, verdict, failed)
+}
+
+/** When is it made? */
+const when = <A, E, R, SE, SR>(
+  call: Call<A, E, R, SE, SR>,
+  retry: Retry<E, SE, SR>,
+  failed: Failed<E>,
+  next: Next
+): Rest<A, E, R, SE, SR> => {
+  const { backoff } = retry
+  if (!isBackoff(backoff)) return whenScheduled(call, retry, backoff, failed, next)
+  const now = call.now()
+  const delay = backoff.delay(call.attempt, call.delay, call.random())
+  return timed(call, retry, failed, delay, now, next)
+}
+
+/** Asks a schedule that only an effect can step. */
+const whenScheduled = <A, E, R, SE, SR>(
+  call: Call<A, E, R, SE, SR>,
+  retry: Retry<E, SE, SR>,
+  schedule: Schedule.Schedule<unknown, E, SE, SR>,
+  failed: Failed<E>,
+  next: Next
+): Rest<A, E, R, SE, SR> => {
+  const { step } = call
+  if (step === undefined) {
+    return call.run(Schedule.toStep(schedule), (call, exit) => {
+      if (Exit.isFailure(exit)) return call.end(Exit.failCause(exit.cause))
+      call.step = exit.value
+      return whenScheduled(call, retry, schedule, failed, next)
+    })
+  }
+  const now = call.now()
+  const stepped = Pull.matchEffect(Effect.suspend(() => step(now, failed.error as E)), {
+    onSuccess: (answer) => Effect.succeed<readonly [unknown, Duration.Duration] | undefined>(answer),
+    onFailure: Effect.failCause,
+    onDone: () => Effect.undefined
+  })
+  return call.run(stepped, (call, exit) => {
+    if (Exit.isFailure(exit)) return call.end(Exit.failCause(exit.cause))
+    if (exit.value === undefined) return stop(call, stopSchedule, failed)
+    const [output, delay] = exit.value
+    call.output = output
+    return timed(call, retry, failed, Duration.toMillis(delay), now, next)
+  })
+}
+
+/** With what the error asks for, and what time there is. */
+const timed = <A, E, R, SE, SR>(
+  call: Call<A, E, R, SE, SR>,
+  retry: Retry<E, SE, SR>,
+  failed: Failed<E>,
+  delay: number,
+  steppedAt: number,
+  next: Next
+): Rest<A, E, R, SE, SR> => {
+  const now = call.now()
+  const decision = retry.timing({
+    error: failed.error,
+    attempt: call.attempt,
+    elapsed: now - call.firstAttemptAt,
+    remaining: call.deadline() - now,
+    delay,
+    random: call.random()
+  })
+  return decision._tag === "Stop"
+    ? stop(call, decision, failed)
+    : funded(call, retry, failed, decision.delay, steppedAt, next)
+}
+
+/** Is there budget for it? */
+const funded = <A, E, R, SE, SR>(
+  call: Call<A, E, R, SE, SR>,
+  retry: Retry<E, SE, SR>,
+  failed: Failed<E>,
+  delay: number,
+  steppedAt: number,
+  next: Next
+): Rest<A, E, R, SE, SR> => {
+  const allowed = retry.budget?.tryWithdraw(call.now()) ?? true
+  if (allowed === true) return wait(call, retry, failed, delay, steppedAt, next)
+  if (allowed === false) return stop(call, stopBudget, failed)
+  return call.run(allowed, (call, exit) => {
+    if (Exit.isFailure(exit) && Cause.hasDies(exit.cause)) return call.end(Exit.failCause(exit.cause))
+    if (Exit.isFailure(exit) || !exit.value) return stop(call, stopBudget, failed)
+    // The answer took time.
+    const now = call.now()
+    if (now + delay >= call.deadline()) return stop(call, stopDeadline, failed)
+    if (now + delay - call.firstAttemptAt > retry.maxElapsed) return stop(call, stopElapsed, failed)
+    return wait(call, retry, failed, delay, steppedAt, next)
+  })
+}
+
+/** Tells of the retry, waits, and makes the next attempt. */
+const wait = <A, E, R, SE, SR>(
+  call: Call<A, E, R, SE, SR>,
+  retry: Retry<E, SE, SR>,
+  { error }: Failed<E>,
+  delay: number,
+  steppedAt: number,
+  next: Next
+): Rest<A, E, R, SE, SR> => {
+  call.delay = delay
+  call.remember(error, delay, steppedAt)
+  const event = { _tag: "RetryScheduled", ...call.origin(), delay, of: retry.times + 1, error } as const
+  call.tell(event)
+  if (retry.onRetry !== undefined) call.tellOf<RetryScheduled>([retry.onRetry], event)
+  const log = reportRetry(call.fiber, event)
+  return log === undefined ?
+    sleep(call, delay, next) :
+    call.run(
+      log,
+      (call, exit) => Exit.isFailure(exit) ? call.end(Exit.failCause(exit.cause)) : sleep(call, delay, next)
+    )
+}
+
+const sleep = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, delay: number, next: Next): Rest<A, E, R, SE, SR> => {
+  if (delay <= 0) return next(call, call.now())
+  call.setAlarm(delay)
+  return call.pause((call) => next(call, call.now()))
+}
+
+const stop = <A, E, R, SE, SR>(
+  call: Call<A, E, R, SE, SR>,
+  { because, reason }: Stop,
+  { cause, error }: Failed<E>
+): Rest<A, E, R, SE, SR> => {
+  if (call.observers.length > 0) call.emit({ _tag: "RetryStopped", reason, because, error })
+  return call.fail(cause)
+}
+
+/**
+ * Goes on after a rejection by the circuit breaker: ends the call, unless there is a deadline and the circuit may let a
+ * probe through before it.
+ */
+export const afterRejection = <A, E, R, SE, SR>(
+  call: Call<A, E, R, SE, SR>,
+  rejection: Exit.Exit<never, Added>,
+  retryAfter: number,
+  now: number,
+  next: Next
+): Rest<A, E, R, SE, SR> => {
+  const { retry } = call.parts
+  const deadline = call.deadline()
+  if (retry === undefined || deadline === Infinity || call.attempt > retry.times || Exit.isSuccess(rejection)) {
+    return call.end(rejection)
+  }
+  // With all probes under way it is not known for how long: the backoff says when to look again.
+  const backoff = isBackoff(retry.backoff) ? retry.backoff.delay(call.attempt, call.delay, call.random()) : 0
+  const delay = Math.ceil(Math.max(1, retryAfter, backoff))
+  if (now + delay >= deadline || now + delay - call.firstAttemptAt > retry.maxElapsed) return call.end(rejection)
+  const { cause } = rejection
+  const error = firstFailure(cause)?.error as Added
+  return funded(call, retry, { cause, error, timedOut: false }, delay, now, next)
+}

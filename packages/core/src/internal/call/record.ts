@@ -1,0 +1,284 @@
+/**
+ * The record of one call: what it holds, what it waits for and how it tells of itself. What it does is in the files
+ * beside this one, in the order in which it happens: `call`, `admission`, `attempt`, `betweenAttempts`.
+ */
+import type * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Pull from "effect/Pull"
+import * as Random from "effect/Random"
+import type * as Schedule from "effect/Schedule"
+import type {
+  AttemptTimeout,
+  BulkheadFull,
+  CircuitOpen,
+  DeadlineExceeded,
+  PolicyError,
+  RateLimited
+} from "../../PolicyError.ts"
+import type { Observer, PolicyEvent } from "../../PolicyEvent.ts"
+import { type Circuit, failure, ignored } from "../breaker/circuit.ts"
+import type { Bulkhead, Waiter } from "../bulkhead/queue.ts"
+import { firstFailure } from "../cause.ts"
+import type { Parts } from "../compile.ts"
+import * as Alarm from "../fiber/alarm.ts"
+import { Frame } from "../fiber/frame.ts"
+import { deadlineOf } from "./deadline.ts"
+import * as Observers from "./observers.ts"
+
+/** What the parts may add to a call's errors. A part that is absent adds none: the callers' types say which are there. */
+export type Added = PolicyError<AttemptTimeout | BulkheadFull | CircuitOpen | DeadlineExceeded | RateLimited>
+
+/** What is left of a call, from a point on. */
+export type Rest<A, E, R, SE, SR> = Effect.Effect<A, E | SE | Added, R | SR>
+
+/** A step of a schedule that only an effect can take. */
+type Step<E, SE, SR> = (now: number, error: E) => Pull.Pull<[unknown, Duration.Duration], SE, unknown, SR>
+
+/** The time of the whole call, where the policy bounds it. */
+export interface Bound {
+  readonly expired: boolean
+  /** The instant at which it is over, in milliseconds since the epoch. */
+  readonly at: number
+}
+
+export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> implements Waiter {
+  declare readonly parts: Parts<E, SE, SR>
+  declare readonly key: string | undefined
+  /** What an attempt runs. */
+  declare self: Effect.Effect<A, E, R>
+  declare readonly observers: ReadonlyArray<Observer>
+  declare readonly recovers: boolean
+  declare readonly startedAt: number
+  declare bound: Bound | undefined
+  /** What {@link begin} does. */
+  declare private readonly first: (call: Call<A, E, R, SE, SR>) => Rest<A, E, R, SE, SR>
+  /** The bulkhead that has let the call in, or the one that it waits for. */
+  declare permit: Bulkhead | undefined
+  declare queue: Bulkhead | undefined
+  declare before: Waiter | undefined
+  declare after: Waiter | undefined
+  /** The attempt in hand: 1 is the first. */
+  declare attempt: number
+  declare firstAttemptAt: number
+  declare attemptStartedAt: number
+  /** Whether an attempt runs, and whether the circuit has let it through if that is in a store. */
+  declare running: boolean
+  declare admitted: boolean
+  /** The circuit that has let the attempt in hand through, and its ticket. */
+  declare circuit: Circuit | undefined
+  declare ticket: number
+  /** The error that the policy's own timeout made of the attempt in hand. */
+  declare timedOut: PolicyError<AttemptTimeout> | undefined
+  /** The delay before the attempt in hand, and what that is told of it. */
+  declare delay: number
+  declare metadata: Schedule.Metadata | undefined
+  /** The steps of a schedule, and what it has put out last. */
+  declare step: Step<E, SE, SR> | undefined
+  declare output: unknown
+  /** Goes on with a call that waits in the queue or sleeps. */
+  declare private resume: ((effect: Effect.Effect<void>) => void) | undefined
+  declare private woken: boolean
+  declare private clock: Clock.Clock | undefined
+
+  constructor(
+    parts: Parts<E, SE, SR>,
+    key: string | undefined,
+    self: Effect.Effect<A, E, R>,
+    fiber: Fiber.Fiber<unknown, unknown>,
+    first: (call: Call<A, E, R, SE, SR>) => Rest<A, E, R, SE, SR>
+  ) {
+    super(fiber)
+    this.parts = parts
+    this.key = key
+    this.self = self
+    this.first = first
+    this.recovers = parts.retry !== undefined
+    this.bound = undefined
+    this.permit = undefined
+    this.queue = undefined
+    this.before = undefined
+    this.after = undefined
+    this.attempt = 0
+    this.firstAttemptAt = 0
+    this.attemptStartedAt = 0
+    this.running = false
+    this.admitted = false
+    this.circuit = undefined
+    this.ticket = 0
+    this.timedOut = undefined
+    this.delay = 0
+    this.metadata = undefined
+    this.step = undefined
+    this.output = undefined
+    this.resume = undefined
+    this.woken = false
+    this.clock = undefined
+    this.observers = parts.silent === true ? [] : Observers.of(fiber)
+    this.startedAt = parts.timed || this.observers.length > 0 ? this.now() : 0
+  }
+
+  protected override begin(): Rest<A, E, R, SE, SR> {
+    return this.first(this)
+  }
+
+  // Waiting.
+
+  /** Waits until it is woken, if it has not been already. */
+  pause(then: (call: this) => Rest<A, E, R, SE, SR>): Rest<A, E, R, SE, SR> {
+    return this.run(
+      Effect.callback<void>((resume) => {
+        if (this.woken) resume(Exit.void)
+        else this.resume = resume
+        this.woken = false
+      }),
+      then
+    )
+  }
+
+  private wake(by: Effect.Effect<void>): void {
+    const { resume } = this
+    this.resume = undefined
+    if (resume === undefined) this.woken = true
+    else resume(by)
+  }
+
+  /** Called by the bulkhead, when it is the call's turn. */
+  grant(): void {
+    Alarm.clear(this)
+    this.permit = this.queue
+    this.queue = undefined
+    // A fiber goes on within `resume`: without the yield this one would run within the call that gave the permit back.
+    this.wake(Effect.yieldNow)
+  }
+
+  setAlarm(millis: number): void {
+    Alarm.set(this, this.fiber, millis, this.clock ??= this.fiber.getRef(Clock.Clock))
+  }
+
+  /** The wait in the queue took too long, or the delay is over. */
+  override ring(): void {
+    this.leaveQueue()
+    this.wake(Exit.void)
+  }
+
+  private leaveQueue(): void {
+    const { queue } = this
+    this.queue = undefined
+    queue?.cancel(this)
+  }
+
+  // The end.
+
+  /** Gives back all that the call holds. A call whose time was up is given back by its bound, which knows its end. */
+  protected override leave(exit: Exit.Exit<A, E | SE | Added>): void {
+    if (this.bound?.expired !== true) this.giveBack(exit)
+  }
+
+  /** Gives back the permit, or the place in the queue, and what the circuit has let through. */
+  giveBack(exit: Exit.Exit<A, E | SE | Added>): void {
+    const { circuit, permit } = this
+    Alarm.clear(this)
+    this.leaveQueue()
+    this.circuit = this.permit = undefined
+    try {
+      // A circuit is still set only if the call was interrupted. Settle it as ignored, which frees a probe's slot.
+      circuit?.settle(this.ticket, this.now(), ignored, 0, 0, this)
+    } finally {
+      if (permit !== undefined) this.release(permit, exit)
+    }
+  }
+
+  private release(permit: Bulkhead, exit: Exit.Exit<A, E | SE | Added>): void {
+    try {
+      if (permit.adapts) this.measure(permit, exit)
+    } finally {
+      permit.release()
+    }
+  }
+
+  /** Tells an adaptive bulkhead how the call ended. Its limit follows the dependency, so delays between attempts do not count. */
+  private measure(permit: Bulkhead, exit: Exit.Exit<A, E | SE | Added>): void {
+    const error = Exit.isSuccess(exit) ? undefined : firstFailure(exit.cause)?.error
+    const dropped = error !== undefined && this.parts.bulkhead?.isOverload(error) === true
+    const now = this.now()
+    if (dropped || Exit.isSuccess(exit)) permit.settle(now, now - this.attemptStartedAt, dropped)
+  }
+
+  /** Tells the circuit that an attempt has timed out. */
+  blame(): void {
+    const { circuit } = this
+    const now = this.now()
+    this.circuit = undefined
+    if (circuit !== undefined) this.settle(circuit, now, failure, 0)
+  }
+
+  /** Tells the circuit how an attempt ended. */
+  settle(circuit: Circuit, now: number, outcome: 0 | 1 | 2, hint: number): void {
+    const from = circuit.state
+    circuit.settle(this.ticket, now, outcome, now - this.attemptStartedAt, hint, this)
+    const to = circuit.state
+    if (from !== to && this.observers.length > 0) this.emit({ _tag: "CircuitChanged", from, to })
+  }
+
+  /** The deadline in force. One from outside ends the call by itself, but no delay is slept that passes it. */
+  deadline(): number {
+    return this.bound === undefined ? deadlineOf(this.fiber) : this.bound.at
+  }
+
+  // Time and chance.
+
+  now(): number {
+    return (this.clock ??= this.fiber.getRef(Clock.Clock)).currentTimeMillisUnsafe()
+  }
+
+  random(): number {
+    return this.fiber.getRef(Random.Random).nextDoubleUnsafe()
+  }
+
+  // Events.
+
+  origin() {
+    return { policy: this.parts.name, key: this.key, at: this.now(), attempt: this.attempt }
+  }
+
+  emit(event: Event): void {
+    this.tell({ ...this.origin(), ...event })
+  }
+
+  tell(event: PolicyEvent): void {
+    this.tellOf(this.observers, event)
+  }
+
+  tellOf<Event extends PolicyEvent>(observers: ReadonlyArray<(event: Event) => void>, event: Event): void {
+    // An observer may have interrupted the caller: then there is nothing more to tell.
+    if (!this.isInterrupted) Observers.tell(observers, event)
+  }
+
+  /** Keeps what `Schedule.CurrentMetadata` tells the next attempt. */
+  remember(input: unknown, delay: number, now: number): void {
+    const { metadata } = this
+    const start = metadata === undefined ? now : metadata.start
+    this.metadata = {
+      input,
+      output: this.output,
+      duration: Duration.millis(delay),
+      attempt: this.attempt,
+      start,
+      now,
+      elapsed: now - start,
+      elapsedSincePrevious: metadata === undefined ? 0 : now - metadata.now
+    }
+  }
+
+  /** Ends with a cause of the attempt, untouched. */
+  fail(cause: Cause.Cause<E | Added>): Rest<A, E, R, SE, SR> {
+    return this.end(Exit.failCause(cause))
+  }
+}
+
+type Event = PolicyEvent extends infer E ? E extends PolicyEvent ? Omit<E, "policy" | "key" | "at" | "attempt"> : never
+  : never

@@ -1,0 +1,190 @@
+/**
+ * What `Effect.timeout` is, as a step of a fiber.
+ *
+ * What it runs is in the caller's fiber. To end it, the fiber is interrupted; when it has unwound and its finalizers have
+ * run, the interruption is taken back. Three things make that the same as the child fiber of `Effect.timeout`:
+ * - Where the caller cannot be interrupted, it is in a child fiber after all, which can.
+ * - While it runs the fiber has another set of children, and those that are left in it are interrupted at the end. Children
+ *   that the fiber had before cost nothing, however many they are.
+ * - The timer is set when the fiber suspends for the first time, after the timers of what it runs, so that a tie is the
+ *   answer's. What never suspends costs no timer.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Alarm from "./alarm.ts"
+import { type AnyFiber, type Inner, isInner, onFailure, onPop, onSuccess } from "./unexported.ts"
+
+// Marks an interruption as that of a timeout, so that only that timeout takes it back.
+class Expiry extends Context.Service<Expiry, Alarm.Alarm>()("@holdfast/core/Expiry") {}
+
+// Effect removes a fiber that ends from the set of children that its parent has by then, so what a timeout puts in that
+// place passes it on: without, a parent would keep all children that ended while a timeout ran.
+class Children extends Set<AnyFiber> {
+  private readonly outer: Set<AnyFiber>
+  constructor(outer: Set<AnyFiber>) {
+    super()
+    this.outer = outer
+  }
+  override delete(child: AnyFiber): boolean {
+    return super.delete(child) || this.outer.delete(child)
+  }
+}
+
+/** Ends what it runs when its time is up. */
+export abstract class Timeout<A, E, R> extends Alarm.Alarm {
+  declare expired: boolean
+  declare private fiber: AnyFiber
+  declare private clock: Clock.Clock
+  declare private millis: number
+  /** Whether what runs has not suspended yet. */
+  declare private nested: boolean
+  /** The fiber of its own that what runs has, if it has one. */
+  declare private child: AnyFiber | undefined
+  /** The context and the children that the fiber had before, if what runs is in it. */
+  declare private outerContext: Context.Context<never> | undefined
+  declare private outerChildren: Set<AnyFiber> | undefined
+
+  constructor(fiber: AnyFiber, millis: number) {
+    super()
+    this.expired = false
+    this.fiber = fiber
+    this.clock = fiber.getRef(Clock.Clock)
+    this.millis = millis
+    this.nested = false
+    this.child = undefined
+    this.outerContext = undefined
+    this.outerChildren = undefined
+  }
+
+  /** The end in place of what ran, whose time was up. */
+  protected abstract late(): Exit.Exit<A, E>
+
+  /** Called at every end: `true` when the time was up and the caller was interrupted before {@link late} could be asked. */
+  protected abstract over(abandoned: boolean): void
+
+  /** Runs an effect as a step of `fiber`. */
+  start(fiber: AnyFiber, effect: Effect.Effect<A, E, R>, inner?: Context.Context<never>): Effect.Effect<A, E, R> {
+    this.fiber = fiber
+    if (!isInner(fiber) || !fiber.interruptible) return this.inChild(effect, inner)
+    fiber._stack.push(this)
+    if (inner !== undefined) {
+      this.outerContext = fiber.context
+      fiber.setContext(inner)
+    }
+    const { _children: children } = fiber
+    this.outerChildren = children
+    if (children !== undefined) fiber._children = children.size === 0 ? undefined : new Children(children)
+    const end = this.inside(effect, fiber)
+    return Exit.isExit(end) ? this.popped(end, fiber) : end
+  }
+
+  /** Runs the effect until it suspends or ends, so that the timer can be set then. */
+  private inside(effect: Effect.Effect<A, E, R>, fiber: Inner): Effect.Effect<A, E, R> | Exit.Exit<A, E> {
+    const operations = fiber.currentOpCount
+    this.nested = true
+    const end = fiber.runLoop(effect)
+    this.nested = false
+    // Each loop counts its operations for itself: without, a fiber that makes call after call would never yield.
+    fiber.currentOpCount += operations
+    if (Exit.isExit(end)) return end as Exit.Exit<A, E>
+    this.set()
+    // A clock that runs other fibers as it is asked to sleep may have let this one go on.
+    return fiber._yielded === undefined ? fiber.yieldWith(() => {}) : end
+  }
+
+  /** How much longer it may take after all, in milliseconds: asked when the time is up. */
+  protected more(): number {
+    return 0
+  }
+
+  override ring(): void {
+    const more = this.more()
+    if (more > 0) return Alarm.set(this, this.fiber, more, this.clock)
+    this.expired = true
+    const { child, fiber } = this
+    if (child === undefined) fiber.interruptUnsafe(fiber.id, Context.make(Expiry, this))
+    else child.interruptUnsafe(fiber.id)
+  }
+
+  private set(): void {
+    Alarm.set(this, this.fiber, this.millis, this.clock)
+  }
+
+  private inChild(effect: Effect.Effect<A, E, R>, inner?: Context.Context<never>): Effect.Effect<A, E, R> {
+    return Effect.callback((resume) => {
+      // The caller's fiber has what the effect needs, for it was to run it.
+      const child = Effect.runForkWith((inner ?? this.fiber.context) as Context.Context<R>)(effect)
+      this.child = child
+      if (child.pollUnsafe() === undefined) this.set()
+      child.addObserver((exit) => resume(Effect.suspend(() => this.ended(exit, undefined))))
+      return Effect.andThen(
+        Effect.suspend(() => Fiber.interrupt(child)),
+        Effect.sync(() => this.close(this.expired))
+      )
+    })
+  }
+
+  private close(abandoned: boolean): void {
+    Alarm.clear(this)
+    this.over(abandoned)
+  }
+
+  /** What ran has ended, and so have its children. */
+  private ended(exit: Exit.Exit<A, E>, interrupted: Cause.Cause<never> | undefined): Exit.Exit<A, E> {
+    let end = interrupted === undefined ? exit : Exit.failCause(interrupted)
+    try {
+      this.close(this.expired && interrupted !== undefined)
+      if (this.expired && interrupted === undefined) end = this.late()
+    } catch (defect) {
+      end = interrupted === undefined ? Exit.die(defect) : Exit.failCause(Cause.combine(interrupted, Cause.die(defect)))
+    }
+    return end
+  }
+
+  /** The frame is no longer on the stack. Where that is within {@link inside}, the loop there ends with it. */
+  private taken(exit: Exit.Exit<A, E>, fiber: Inner): Effect.Effect<A, E> {
+    return this.nested ? fiber.yieldWith(exit) : this.popped(exit, fiber)
+  }
+
+  private popped(exit: Exit.Exit<A, E>, fiber: Inner): Effect.Effect<A, E> {
+    const { _children: orphans } = fiber
+    fiber._children = this.outerChildren
+    if (orphans === undefined || orphans.size === 0) return this.unwound(exit, fiber)
+    // The fiber stays uninterruptible meanwhile, and the time goes on.
+    return Effect.flatMap(Fiber.interruptAll(Array.from(orphans)), () => this.unwound(exit, fiber))
+  }
+
+  private unwound(exit: Exit.Exit<A, E>, fiber: Inner): Exit.Exit<A, E> {
+    fiber.interruptible = true
+    if (this.expired) takeBack(fiber, this)
+    return this.ended(exit, fiber._interruptedCause)
+  }
+
+  [onPop](fiber: Inner): void {
+    fiber.interruptible = false
+    if (this.outerContext !== undefined) {
+      fiber.setContext(this.outerContext)
+      this.outerContext = undefined
+    }
+  }
+
+  [onSuccess](value: A, fiber: Inner, exit?: Exit.Exit<A, E>): Effect.Effect<A, E> {
+    return this.taken(exit ?? Exit.succeed(value), fiber)
+  }
+
+  [onFailure](cause: Cause.Cause<E>, fiber: Inner, exit?: Exit.Exit<A, E>): Effect.Effect<A, E> {
+    return this.taken(exit ?? Exit.failCause(cause), fiber)
+  }
+}
+
+/** Takes the interruption by a timeout back, and leaves that by anything else. */
+const takeBack = (fiber: Inner, timeout: Alarm.Alarm): void => {
+  // An interruption is made of such reasons alone.
+  const others = fiber._interruptedCause?.reasons.filter(Cause.isInterruptReason)
+    .filter((reason) => reason.annotations.get(Expiry.key) !== timeout) ?? []
+  fiber._interruptedCause = others.length === 0 ? undefined : Cause.fromReasons<never>(others)
+}
