@@ -20,6 +20,7 @@ import type {
   DeadlineExceeded,
   RateLimited
 } from "@holdfast/core/PolicyError"
+import type * as PolicyTypes from "@holdfast/core/PolicyTypes"
 import type * as RateLimit from "@holdfast/core/RateLimit"
 import * as Retry from "@holdfast/core/Retry"
 import type * as RetryBudget from "@holdfast/core/RetryBudget"
@@ -202,14 +203,8 @@ export type ReasonOf<O> = {
   readonly [K in keyof Reasons]: K extends OwnPart<O> | EndpointPart<Given<O, "endpoints">> ? Reasons[K] : never
 }[keyof Reasons]
 
-/** Refuses properties that no option has, which are typing errors. */
-export type Exact<O> =
-  & { readonly [K in Exclude<keyof O, keyof Options>]: never }
-  & (O extends { readonly retry: infer P } ? { readonly retry?: Only<Exclude<P, false>, RetryOptions> | false }
-    : unknown)
-  & (O extends { readonly timeouts: infer T } ? { readonly timeouts?: Only<T, Timeouts> } : unknown)
-
-type Only<P, Known> = { readonly [K in Exclude<keyof NonNullable<P>, keyof Known>]: never } | undefined
+/** Refuses keys that no option has, at any depth. */
+export type Exact<O> = PolicyTypes.Exact<O, Options>
 
 /**
  * The methods that may be repeated: the idempotent ones of RFC 9110 section 9.2.2, and QUERY

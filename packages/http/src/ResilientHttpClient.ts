@@ -15,9 +15,9 @@
  * When it hurts: two retries around one another multiply. Take out `retryTransient` of the caller, and `maxRetries` of
  * an SDK, when this layer is below. One of these clients around another is refused when both retry.
  */
+import * as Arguments from "@holdfast/core/Arguments"
 import type { FromReason, PolicyError } from "@holdfast/core/PolicyError"
 import * as Config from "effect/Config"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
@@ -220,20 +220,13 @@ const overConfig = (
 ): Effect.Effect<Live, Config.ConfigError, HttpClient.HttpClient> =>
   Effect.flatMap(
     (Config.isConfig(config) ? config : Config.unwrap<ConfigOptions>(config)) as Config.Config<HttpPolicy.Options>,
-    (config) => orConfigError(over(combine(options, config)))
+    (config) => Arguments.orConfigError(over(combine(options, config)))
   )
 
 const combine = (options: HttpPolicy.Options | undefined, config: HttpPolicy.Options): HttpPolicy.Options => {
   const retry = options?.retry === false || config.retry === false ? false : { ...options?.retry, ...config.retry }
   return { ...options, ...config, retry, timeouts: { ...options?.timeouts, ...config.timeouts } }
 }
-
-/** Turns the `RangeError` of options that cannot be right into the error of the `Config` that they came from. */
-const orConfigError = <A, R>(self: Effect.Effect<A, never, R>): Effect.Effect<A, Config.ConfigError, R> =>
-  Effect.catchDefect(self, (defect) =>
-    defect instanceof RangeError
-      ? Effect.fail(new Config.ConfigError(new ConfigProvider.SourceError({ message: defect.message, cause: defect })))
-      : Effect.die(defect))
 
 /**
  * {@link layer} with a policy that changes while it is used: a call goes by the options that came last before it began,
@@ -299,9 +292,11 @@ const overChanges = <E, R>(
           return Effect.logInfo(`${options.name ?? "http"}: the policy has changed`)
         }),
         Effect.catchDefect((defect) =>
-          defect instanceof RangeError
-            ? Effect.logWarning(`${options.name ?? "http"}: the policy stays as it is: ${defect.message}`)
-            : Effect.die(defect)
+          Effect.logWarning(
+            `${client.current.name}: the policy stays as it is: ${
+              defect instanceof Error ? defect.message : String(defect)
+            }`
+          )
         )
       )
     const follow = Effect.andThen(
@@ -381,7 +376,7 @@ export const Service = <Self>() =>
     layerNoop: Layer.effect(Tag, Effect.map(HttpClient.HttpClient, plain<O>)),
     layerWith: (options: HttpPolicy.Options) => Layer.effect(Tag, declared(options)),
     layerConfig: (config: Config.Config<HttpPolicy.Options>) =>
-      Layer.effect(Tag, Effect.flatMap(config, (options) => orConfigError(declared(options)))),
+      Layer.effect(Tag, Effect.flatMap(config, (options) => Arguments.orConfigError(declared(options)))),
     layerReloading: <E, R>(changes: Stream.Stream<HttpPolicy.Options, E, R>) =>
       Layer.effect(Tag, Effect.map(overChanges(Stream.map(changes, named)), exact<O>))
   })

@@ -243,9 +243,9 @@ describe("refuses, with path and reason,", () => {
       "HttpPolicyData: endpoints.a must say to which origin, path or methods it applies\n  at [\"endpoints\"][\"a\"]"
     ],
     [
-      "a bulkhead that lets nobody in",
+      "a bulkhead without a permit",
       { bulkhead: { limit: 0 } },
-      "Policy.make: bulkhead: limit must be a whole number of 1 or more, got 0\n  at [\"bulkhead\"]"
+      "Policy.make: bulkhead.limit must be a whole number of 1 or more, got 0\n  at [\"bulkhead\"]"
     ],
     [
       "a time that no timer can measure",

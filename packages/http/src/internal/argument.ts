@@ -1,11 +1,14 @@
-/** Arguments that cannot be right fail where they are given, and say which one and what was expected. */
-import * as Duration from "effect/Duration"
+/** Invalid arguments fail where they are given, and the error names the argument and what was expected. */
+import * as Arguments from "@holdfast/core/Arguments"
 
 /** A duration of at least a millisecond and at most Node's longest timer, in whole milliseconds. */
-export const positiveMillis = (where: string, name: string, input: Duration.Input): number => {
-  const millis = Duration.toMillis(Duration.fromInputUnsafe(input))
-  if (millis >= 1 && millis <= longestTimer) return Math.round(millis)
-  throw new RangeError(`${where}: ${name} must be a duration from 1 millisecond to 24 days, got ${String(input)}`)
+export const positiveMillis = (where: string, name: string, input: Arguments.DurationInput): number => {
+  const place = new Arguments.Place()
+  const millis = Arguments.duration({ min: 1, max: longestTimer })(input, place)
+  if (place.faults.length === 0) return Math.round(millis)
+  throw new RangeError(
+    `${where}: ${name} must be a duration from 1 millisecond to 24 days, got ${Arguments.show(input)}`
+  )
 }
 
 /** A whole number that is `least` or more. */

@@ -275,8 +275,35 @@ describe("every part", () => {
       refused({ hedge: { after: "1 second", max: 0 } }) ?? "",
       /max must be a whole number of 1 or more, got 0/
     )
-    assert.match(refused({ retry: { budget: { ratio: 2 } } }) ?? "", /ratio must be .*, got 2/)
+    assert.match(refused({ retry: { budget: { ratio: -1 } } }) ?? "", /ratio must be .*, got -1/)
     assert.match(refused({ rateLimit: { limit: 1, window: 0 } }) ?? "", /window must be .*, got 0/)
+  })
+
+  it("lists every fault of its own options by path, and shows no secret", () => {
+    const options: unknown = {
+      timeouts: { attempt: "soon", totl: 1 },
+      commit: "tail",
+      bearer: "s3cret",
+      headers: { "x-key": 7 },
+      endpoints: { item: { path: "/x", method: "GET", methods: ["GTE"], timeouts: { attempt: NaN } } },
+      bulkhed: { limit: 1 }
+    }
+    const message = refused(options as HttpPolicy.Options) ?? ""
+    assert.match(message, /^9 options are invalid: /)
+    for (
+      const path of [
+        "timeouts.attempt must be",
+        "timeouts.totl is not an option",
+        "commit must be",
+        "bearer must be a Redacted",
+        "headers.x-key must be a string",
+        "endpoints.item.method is not an option (`method`: did you mean `methods`?)",
+        "endpoints.item.methods.0 must be",
+        "endpoints.item.timeouts.attempt must be",
+        "bulkhed is not an option (`bulkhed`: did you mean `bulkhead`?)"
+      ]
+    ) assert.include(message, path)
+    assert.notInclude(message, "s3cret")
   })
 
   it.effect("refuses a client that retries around one that does", () =>

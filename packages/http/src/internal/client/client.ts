@@ -2,6 +2,7 @@
  * A client under a policy: its options compiled, with the policies of its endpoints, over another client. A change of
  * the configuration compiles anew and keeps the parts that are the same.
  */
+import * as Arguments from "@holdfast/core/Arguments"
 import type { PolicyError } from "@holdfast/core/PolicyError"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
@@ -17,6 +18,7 @@ import { handedOver } from "../call/redirects.ts"
 import { type Common, compile, type EndpointPolicy } from "./endpointPolicy.ts"
 import { Endpoints, refuseHedge } from "./endpoints.ts"
 import { KeptParts } from "./keptParts.ts"
+import { httpOptions } from "./options.ts"
 import { originOf } from "./origin.ts"
 import type { OriginPauses } from "./pauses.ts"
 import * as RequestDefaults from "./request.ts"
@@ -32,6 +34,7 @@ type Run = <E>(request: Request, own: Own<E>) => Effect.Effect<Response, E | Fai
 
 /** The compiled options of a client. */
 export interface Compiled {
+  readonly name: string
   readonly prepare: HttpClient.HttpClient.Preprocess<never, never>
   readonly run: Run
   /** Whether anything is retried. */
@@ -52,6 +55,7 @@ export const compileClient = (
   previous?: Compiled
 ): Effect.Effect<Compiled> =>
   Effect.gen(function*() {
+    Arguments.check(where, httpOptions, options)
     const name = options.name ?? "http"
     const kept = new KeptParts(previous?.kept)
     const common: Common = {
@@ -91,6 +95,7 @@ export const compileClient = (
       })
 
     return {
+      name,
       prepare: RequestDefaults.prepare(
         defaults,
         policies.some(isKeyed) ? (request) => isKeyed(policyOf(request)) : undefined

@@ -1,4 +1,5 @@
 /** The options of the transport, checked and in the units that undici and the pools want. */
+import * as Arguments from "@holdfast/core/Arguments"
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import type { Client } from "undici"
@@ -95,7 +96,7 @@ const rulesOf = (proxy: ProxyOptions | ProxyRules | undefined): ProxyRules => {
 }
 
 const grace = (input: Duration.Input): number =>
-  Duration.toMillis(Duration.fromInputUnsafe(input)) === 0 ? 0 : millis("gracePeriod", input)
+  Arguments.duration({ min: 0 })(input, new Arguments.Place()) === 0 ? 0 : millis("gracePeriod", input)
 
 const checkProxy = (options: ProxyOptions, at: string): void => {
   const { headers, password, token, username } = options
