@@ -2,7 +2,7 @@
  * The Messages API: Anthropic's Claude, and by `baseUrl` whoever speaks the same.
  *
  * A stream is whole when a `stop_reason` and `message_stop` have come. Errors in the middle of a stream become failures,
- * and so does a second `message_start`, which would glue two answers together. A refusal without a word is a
+ * and so does the `message_start` of a second answer, which would glue the two together. A refusal without a word is a
  * `ContentPolicyError`, so that a chain may be told to ask another provider; a refusal after some words ends the answer with
  * the finish reason `content-filter`.
  *
@@ -19,11 +19,10 @@
  * Source: Claude API reference, "Create a Message", "Streaming Messages", "Errors", "Structured outputs", "Thinking", "Stop
  * reasons and fallback" and "What's new in Claude Sonnet 5.5".
  */
-import * as AiError from "effect/ai/AiError"
+import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
-import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
@@ -37,9 +36,9 @@ import * as Stream from "effect/Stream"
 import * as Address from "./Address.ts"
 import * as AnthropicRequest from "./internal/anthropic/request.ts"
 import * as AnthropicResponse from "./internal/anthropic/response.ts"
-import * as AnthropicStream from "./internal/anthropic/stream.ts"
 import * as Setting from "./internal/config/environment.ts"
 import * as Answer from "./internal/protocol/answer.ts"
+import { withParameters } from "./internal/protocol/body.ts"
 import { newIds } from "./internal/protocol/newIds.ts"
 import * as Exchange from "./internal/protocol/providerRequest.ts"
 import * as Provider from "./Provider.ts"
@@ -63,8 +62,8 @@ export interface Options {
   /** Headers of every request, `anthropic-beta` for one. Defaults to none. */
   readonly headers?: Headers.Input | undefined
   /**
-   * Fields of every request's body: `{ output_config: { effort: "low" } }`. Defaults to {@link summarized} for the default
-   * model, and to `{}` for any other; a `thinking` of one's own is sent as it is.
+   * Fields of every request's body: `{ output_config: { effort: "low" } }`. They win over the provider's own, but for the model and
+   * the messages; `null` takes a field out. Default: {@link summarized} for the default model, `{}` for any other.
    */
   readonly parameters?: Readonly<Record<string, Schema.Json>> | undefined
 }
@@ -145,6 +144,8 @@ const makeWith = (options: Options) => {
     ...(model === defaultModel ? summarized : {}),
     ...options.parameters
   }
+  const { thinking } = parameters
+  const isManual = Predicate.isReadonlyObject(thinking) && thinking["type"] === "enabled"
   const outputConfig: object = Predicate.isReadonlyObject(parameters["output_config"])
     ? parameters["output_config"]
     : {}
@@ -165,11 +166,6 @@ const makeWith = (options: Options) => {
       unreachable: () => `no connection to ${name} at ${baseUrl}`
     })
 
-    const errorsOf = (exchange: Exchange.Exchange, headers?: Headers.Headers): AnthropicResponse.Errors => ({
-      ...Exchange.errors(exchange, url, headers),
-      refused: (explanation) => Exchange.failure(exchange, new AiError.ContentPolicyError({ description: explanation }))
-    })
-
     const requestTo: Address.Address["request"] = (method, path) =>
       address.request(method, path).pipe(
         HttpClientRequest.setHeader("anthropic-version", apiVersion),
@@ -188,43 +184,40 @@ const makeWith = (options: Options) => {
         AnthropicRequest.make(request, model),
         (reason) => Exchange.failure(exchange, reason)
       )
+      const fields = withParameters(
+        { model, max_tokens: maxTokens, ...body, ...(stream ? { stream: true } : {}) },
+        // Manual thinking wants its thoughts before the calls that are answered: another model's have none.
+        isManual && AnthropicRequest.lacksThoughts(body) ? { ...parameters, thinking: null } : parameters
+      )
       return requestTo("POST", path).pipe(
         HttpClientRequest.accept(stream ? "text/event-stream" : "application/json"),
-        HttpClientRequest.bodyJsonUnsafe({
-          max_tokens: maxTokens,
-          ...parameters,
-          model,
-          ...body,
-          ...(format === undefined ? {} : { output_config: { ...outputConfig, format } }),
-          ...(stream ? { stream: true } : {})
-        })
+        HttpClientRequest.bodyJsonUnsafe(
+          format === undefined ? fields : { ...fields, output_config: { ...outputConfig, format } }
+        )
       )
     })
 
-    const generateText = Effect.fnUntraced(function*(
-      request: LanguageModel.ProviderOptions
-    ): Effect.fn.Return<Array<Response.PartEncoded>, AiError.AiError, IdGenerator | Scope.Scope> {
-      const exchange = exchangeOf("generateText")
-      const response = yield* Exchange.open(exchange, yield* post(exchange, request, false))
-      const message = yield* Exchange.decode(exchange, response, AnthropicResponse.Message)
-      const newId = yield* newIds
-      const now = yield* Clock.currentTimeMillis
+    const answerOf = Effect.fnUntraced(function*(
+      exchange: Exchange.Exchange,
+      request: LanguageModel.ProviderOptions,
+      stream: boolean
+    ): Effect.fn.Return<Answer.Answer, AiError.AiError, IdGenerator | Scope.Scope> {
+      const response = yield* Exchange.open(exchange, yield* post(exchange, request, stream))
       const origin = { model, requestId: response.headers["request-id"] }
-      const errors = errorsOf(exchange, response.headers)
-      return yield* Effect.fromResult(AnthropicResponse.fromMessage(message, origin, errors, newId, now))
-    }, Effect.scoped)
+      const errors = Exchange.errors(exchange, url, response.headers)
+      const make = AnthropicResponse.make(request, origin, errors, yield* newIds)
+      return { body: Exchange.bytes(exchange, response), make }
+    })
+
+    const generateText = (
+      request: LanguageModel.ProviderOptions
+    ): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> =>
+      Effect.scoped(Effect.flatMap(answerOf(exchangeOf("generateText"), request, false), Answer.whole))
 
     const streamText = (
       request: LanguageModel.ProviderOptions
     ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator> =>
-      Stream.unwrap(Effect.gen(function*() {
-        const exchange = exchangeOf("streamText")
-        const response = yield* Exchange.open(exchange, yield* post(exchange, request, true))
-        const newId = yield* newIds
-        const body = Exchange.bytes(exchange, response)
-        const origin = { model, requestId: response.headers["request-id"] }
-        return Answer.run(body, AnthropicStream.stream(origin, errorsOf(exchange, response.headers), newId))
-      }))
+      Stream.unwrap(Effect.map(answerOf(exchangeOf("streamText"), request, true), Answer.stream))
 
     return {
       name,

@@ -4,8 +4,8 @@
  * Not by its `/v1`: there an error in the middle of a stream becomes an empty chunk and an end without a terminator, and
  * neither the context size nor how long the model stays loaded can be set.
  *
- * The first answer may wait for the model to be loaded, which takes minutes; a chain's clocks know that. Ollama drops the
- * oldest messages of a prompt that does not fit its context, without a word: set `numCtx` where prompts are long.
+ * The first answer may wait for the model to be loaded, which takes minutes; a chain's clocks know that. A prompt that does
+ * not fit the context is refused, rather than cut at its beginning (`truncate: false`): set `numCtx` where prompts are long.
  *
  * Source: Ollama `docs/api.md` and `docs/faq.md`.
  */
@@ -13,7 +13,6 @@ import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
-import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -22,6 +21,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Setting from "./internal/config/environment.ts"
 import * as OllamaApi from "./internal/ollama/api.ts"
@@ -44,8 +44,11 @@ export interface Options {
   readonly numCtx?: number | undefined
   /** How long the model stays loaded after an answer; `Infinity` for ever. Defaults to the server's 5 minutes. */
   readonly keepAlive?: Duration.Input | undefined
-  /** Whether a model that can think does. Defaults to the model's own habit. */
-  readonly think?: boolean | undefined
+  /**
+   * Whether a model that can think does, or how much: gpt-oss takes a level and ignores `false`. Default: the model's own
+   * habit.
+   */
+  readonly think?: boolean | "low" | "medium" | "high" | undefined
   /** Names the provider in events, errors and priorities. Defaults to `"ollama"`. */
   readonly name?: string | undefined
   /**
@@ -198,26 +201,25 @@ const makeWith = (options: Options) => {
       )
     })
 
-    const generateText = Effect.fnUntraced(function*(
-      request: LanguageModel.ProviderOptions
-    ): Effect.fn.Return<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> {
-      const exchange = exchangeOf("generateText")
-      const line = yield* Exchange.json(exchange, yield* post(exchange, request, false), OllamaResponse.Line)
-      const newId = yield* newIds
-      const now = yield* Clock.currentTimeMillis
-      return yield* Effect.fromResult(OllamaResponse.fromLine(line, Exchange.errors(exchange, url), newId, now))
+    const answerOf = Effect.fnUntraced(function*(
+      exchange: Exchange.Exchange,
+      request: LanguageModel.ProviderOptions,
+      stream: boolean
+    ): Effect.fn.Return<Answer.Answer, AiError.AiError, IdGenerator | Scope.Scope> {
+      const response = yield* Exchange.open(exchange, yield* post(exchange, request, stream))
+      const make = OllamaResponse.make(request, Exchange.errors(exchange, url), yield* newIds)
+      return { body: Exchange.bytes(exchange, response), make }
     })
+
+    const generateText = (
+      request: LanguageModel.ProviderOptions
+    ): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> =>
+      Effect.scoped(Effect.flatMap(answerOf(exchangeOf("generateText"), request, false), Answer.whole))
 
     const streamText = (
       request: LanguageModel.ProviderOptions
     ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator> =>
-      Stream.unwrap(Effect.gen(function*() {
-        const exchange = exchangeOf("streamText")
-        const response = yield* Exchange.open(exchange, yield* post(exchange, request, true))
-        const newId = yield* newIds
-        const body = Exchange.bytes(exchange, response)
-        return Answer.run(body, OllamaResponse.stream(Exchange.errors(exchange, url), newId))
-      }))
+      Stream.unwrap(Effect.map(answerOf(exchangeOf("streamText"), request, true), Answer.stream))
 
     const serverOf = (method: string) => ({ host, model, numCtx, request: api.request, exchange: exchangeOf(method) })
     const inspect = OllamaServer.inspect(serverOf("inspect"))

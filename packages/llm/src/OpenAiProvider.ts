@@ -14,7 +14,6 @@ import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
-import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
@@ -22,6 +21,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Setting from "./internal/config/environment.ts"
 import * as OpenAiApi from "./internal/openai/api.ts"
@@ -29,9 +29,11 @@ import * as Presets from "./internal/openai/presets.ts"
 import * as OpenAiRequest from "./internal/openai/request.ts"
 import * as OpenAiResponse from "./internal/openai/response.ts"
 import * as Answer from "./internal/protocol/answer.ts"
+import { withParameters } from "./internal/protocol/body.ts"
 import { newIds } from "./internal/protocol/newIds.ts"
 import * as Exchange from "./internal/protocol/providerRequest.ts"
 import * as Provider from "./Provider.ts"
+import { detail } from "./ProviderFailure.ts"
 
 /** A server of chat completions: where it is, and how it differs in what it is sent. */
 export type Preset = Presets.Preset
@@ -66,7 +68,10 @@ export interface Options {
   readonly capabilities?: Partial<Provider.Capabilities> | undefined
   /** Headers of every request, `X-Title` of OpenRouter for one. Defaults to none. */
   readonly headers?: Headers.Input | undefined
-  /** Fields of every request's body: `{ temperature: 0 }`. Defaults to `{}`. */
+  /**
+   * Fields of every request's body: `{ temperature: 0 }`. They win over the provider's own, but for the model and the messages;
+   * `null` takes a field out: `{ stream_options: null }`. Default: `{}`.
+   */
   readonly parameters?: Readonly<Record<string, Schema.Json>> | undefined
 }
 
@@ -123,61 +128,85 @@ export const makeConfig = Effect.fnUntraced(function*(
 
 const Models = Schema.Struct({ data: Schema.Array(Schema.Struct({ id: Schema.String })) })
 
+type Body = Readonly<Record<string, unknown>>
+
+/** Whether a refusal is one of `stream_options`. */
+const refusesUsage = ({ reason }: AiError.AiError): boolean => {
+  const status = detail(reason).status
+  return (status === 400 || status === 422 || status === 501) &&
+    /stream_options|include_usage/.test("http" in reason ? reason.http?.body ?? "" : "")
+}
+
 const makeWith = (options: Options) => {
   const api = OpenAiApi.make("OpenAiProvider", options, (preset) => preset.model)
   const { baseUrl, model, name, preset } = api
+  const location = options.location ?? preset.location
+  // Whatever the server is: on one's own machine models write into the content what no parser takes out.
+  const habits = location === "local" ? { ...preset, ...Presets.localHabits } : preset
   const path = "/chat/completions"
   const url = baseUrl + path
 
   return (client: HttpClient.HttpClient): Provider.Provider => {
     const exchangeOf = (method: string) => api.exchangeOf(client, method)
 
-    const post = Effect.fnUntraced(function*(
+    const body = (
       exchange: Exchange.Exchange,
       request: LanguageModel.ProviderOptions,
       stream: boolean
-    ): Effect.fn.Return<HttpClientRequest.HttpClientRequest, AiError.AiError> {
-      const body = yield* Effect.mapError(
-        OpenAiRequest.make(request, preset),
-        (reason) => Exchange.failure(exchange, reason)
+    ): Effect.Effect<Body, AiError.AiError> =>
+      Effect.mapBoth(OpenAiRequest.make(request, preset), {
+        onFailure: (reason) => Exchange.failure(exchange, reason),
+        onSuccess: (body) =>
+          withParameters(
+            {
+              model,
+              ...body,
+              ...(stream ? { stream: true } : {}),
+              ...(stream && asksForUsage ? { stream_options: { include_usage: true } } : {})
+            },
+            options.parameters
+          )
+      })
+
+    const send = (exchange: Exchange.Exchange, body: Body) =>
+      Exchange.open(
+        exchange,
+        api.request("POST", path).pipe(
+          HttpClientRequest.accept(body["stream"] === true ? "text/event-stream" : "application/json"),
+          HttpClientRequest.bodyJsonUnsafe(body)
+        )
       )
-      return api.request("POST", path).pipe(
-        HttpClientRequest.accept(stream ? "text/event-stream" : "application/json"),
-        HttpClientRequest.bodyJsonUnsafe({
-          ...options.parameters,
-          model,
-          ...body,
-          ...(stream ? { stream: true, stream_options: { include_usage: true } } : {})
-        })
-      )
+
+    /** Servers that do not know `stream_options` refuse it: they are asked again without it, and not for it any more. */
+    let asksForUsage = true
+    const withoutUsage = (exchange: Exchange.Exchange, body: Body) => (error: AiError.AiError) => {
+      if (body["stream_options"] === undefined || !refusesUsage(error)) return Effect.fail(error)
+      asksForUsage = false
+      const { stream_options: _, ...rest } = body
+      return send(exchange, rest)
+    }
+
+    const answerOf = Effect.fnUntraced(function*(
+      exchange: Exchange.Exchange,
+      request: LanguageModel.ProviderOptions,
+      stream: boolean
+    ): Effect.fn.Return<Answer.Answer, AiError.AiError, IdGenerator | Scope.Scope> {
+      const asked = yield* body(exchange, request, stream)
+      const response = yield* Effect.catch(send(exchange, asked), withoutUsage(exchange, asked))
+      const errors = Exchange.errors(exchange, url, response.headers)
+      const make = OpenAiResponse.make(request, habits, errors, yield* newIds)
+      return { body: Exchange.bytes(exchange, response), make }
     })
 
-    const generateText = Effect.fnUntraced(function*(
+    const generateText = (
       request: LanguageModel.ProviderOptions
-    ): Effect.fn.Return<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> {
-      const exchange = exchangeOf("generateText")
-      const completion = yield* Exchange.json(
-        exchange,
-        yield* post(exchange, request, false),
-        OpenAiResponse.Completion
-      )
-      const newId = yield* newIds
-      const now = yield* Clock.currentTimeMillis
-      return yield* Effect.fromResult(
-        OpenAiResponse.fromCompletion(completion, Exchange.errors(exchange, url), newId, now)
-      )
-    })
+    ): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> =>
+      Effect.scoped(Effect.flatMap(answerOf(exchangeOf("generateText"), request, false), Answer.whole))
 
     const streamText = (
       request: LanguageModel.ProviderOptions
     ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator> =>
-      Stream.unwrap(Effect.gen(function*() {
-        const exchange = exchangeOf("streamText")
-        const response = yield* Exchange.open(exchange, yield* post(exchange, request, true))
-        const newId = yield* newIds
-        const body = Exchange.bytes(exchange, response)
-        return Answer.run(body, OpenAiResponse.stream(Exchange.errors(exchange, url), newId, preset))
-      }))
+      Stream.unwrap(Effect.map(answerOf(exchangeOf("streamText"), request, true), Answer.stream))
 
     const list = api.request("GET", "/models")
     const findModel = Effect.gen(function*() {
@@ -190,7 +219,7 @@ const makeWith = (options: Options) => {
     return {
       name,
       model,
-      location: options.location ?? preset.location,
+      location,
       capabilities: { ...Provider.defaultCapabilities, ...options.capabilities },
       generateText,
       streamText,

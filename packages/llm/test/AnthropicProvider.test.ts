@@ -325,7 +325,7 @@ describe("AnthropicProvider", () => {
 
     it.live("names every choice of tools as the API does", () =>
       Effect.gen(function*() {
-        const { provider, server } = yield* over(whole([{ type: "text", text: "ok" }]))
+        const { provider, server } = yield* over(whole([{ type: "tool_use", id: "t1", name: "weather", input: {} }]))
         const choices = [
           ["auto", { type: "auto" }],
           ["none", { type: "none" }],

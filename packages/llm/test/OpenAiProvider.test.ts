@@ -77,7 +77,11 @@ describe("OpenAiProvider", () => {
           { type: "response-metadata", id: "chat-1", modelId: "m-2026", timestamp: "2023-11-14T22:13:20.000Z" },
           { type: "reasoning-start", id: "reasoning-0" },
           { type: "reasoning-delta", id: "reasoning-0", delta: "Hm. " },
-          { type: "reasoning-end", id: "reasoning-0" },
+          {
+            type: "reasoning-end",
+            id: "reasoning-0",
+            metadata: { chatCompletions: { place: { fields: ["reasoning_content"] } } }
+          },
           { type: "text-start", id: "text-1" },
           { type: "text-delta", id: "text-1", delta: "Grüße, " },
           { type: "text-delta", id: "text-1", delta: "Welt 🌍" },
@@ -242,7 +246,11 @@ describe("OpenAiProvider", () => {
         const parts = yield* generate(provider, { tools: [Weather], toolChoice: { tool: "weather" } })
         assert.deepStrictEqual(parts, [
           { type: "response-metadata", id: "chat-2", modelId: "m-2026" },
-          { type: "reasoning", text: "I should look." },
+          {
+            type: "reasoning",
+            text: "I should look.",
+            metadata: { chatCompletions: { place: { fields: ["reasoning"] } } }
+          },
           { type: "tool-call", id: "call_1", name: "weather", params: { city: "Oslo" } },
           {
             type: "finish",
@@ -326,10 +334,10 @@ describe("OpenAiProvider", () => {
           providerName: "web_search",
           args: Schema.Struct({})
         })({})
-        const audio = Prompt.make([
-          { role: "user", content: [{ type: "file", mediaType: "audio/wav", data: new Uint8Array(1) }] }
+        const video = Prompt.make([
+          { role: "user", content: [{ type: "file", mediaType: "video/mp4", data: new Uint8Array(1) }] }
         ])
-        for (const options of [{ tools: [search] }, { prompt: audio }]) {
+        for (const options of [{ tools: [search] }, { prompt: video }]) {
           const error = yield* Effect.flip(generate(provider, options))
           assert.strictEqual(ProviderFailure.detail(error.reason).kind, "unsupported")
         }

@@ -316,7 +316,7 @@ const replays: ReadonlyArray<Replay> = [
       event({ id: "c1", choices: [], usage, timings: { predicted_per_second: 40 } }),
       done
     ],
-    toolChoice: byName,
+    toolChoice: "required",
     failures: [
       {
         what: "a model that still loads",

@@ -35,7 +35,7 @@ const decode = <A>(decoder: Decoder.Decoder<A>, pieces: ReadonlyArray<Uint8Array
   ...ended(decoder)
 ]
 
-const named = ({ data, event }: Decoder.Event) => ({ name: event ?? "", data })
+const named = ({ data, event }: Decoder.Item) => ({ name: event ?? "", data })
 
 const Cuts = Schema.Array(Schema.Literals([0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987]))
 const Words = Schema.Array(
@@ -79,10 +79,9 @@ describe("events", () => {
         noise: Schema.Literals(["", ": OPENROUTER PROCESSING", "retry: 3000", "id: 7", "unknown", "event"])
       })),
       ends: Schema.Array(Eol),
-      cuts: Cuts,
-      repaired: Schema.Boolean
+      cuts: Cuts
     },
-    ({ cuts, ends, events, repaired, start }) =>
+    ({ cuts, ends, events, start }) =>
       Effect.sync(() => {
         const lines = events.flatMap(({ lines, name, noise }) => [
           ...(noise === "" ? [] : [noise]),
@@ -92,7 +91,7 @@ describe("events", () => {
         ])
         const bytes = utf8.encode(start + join(lines, ends))
         assert.deepStrictEqual(
-          decode(Decoder.events({ errorField: repaired }), cutAt(bytes, cuts)).map(named),
+          decode(Decoder.events(), cutAt(bytes, cuts)).map(named),
           events.map(({ lines, name }) => ({ name, data: lines.map((words) => words.join("")).join("\n") }))
         )
       }),
@@ -121,15 +120,14 @@ describe("events", () => {
         ])
       ),
       byte: Schema.Literals([0x00, 0x80, 0xbf, 0xc3, 0xe2, 0xf0, 0xff]),
-      cuts: Cuts,
-      repaired: Schema.Boolean
+      cuts: Cuts
     },
-    ({ byte, cuts, pieces, repaired }) =>
+    ({ byte, cuts, pieces }) =>
       Effect.sync(() => {
         const bytes = utf8.encode(pieces.join(""))
         // Not UTF-8 either.
         if (bytes.length > 3) bytes[bytes.length >> 1] = byte
-        const events = () => Decoder.events({ errorField: repaired })
+        const events = () => Decoder.events()
         assert.deepStrictEqual(decode(events(), cutAt(bytes, cuts)), decode(events(), [bytes]))
       }),
     { arbitrary: { runs: 2_000, seed: "garbage" }, timeout: 60_000 }
@@ -142,10 +140,10 @@ describe("events", () => {
     assert.deepStrictEqual(fed(decoder, utf8.encode("\ndata: b\n\n")).map(named), [{ name: "", data: "b" }])
   })
 
-  it("reads an error field as an event where that is asked for, wherever it is cut", () => {
+  it("reads an error field as an event, wherever it is cut", () => {
     const bytes = utf8.encode("data: a\n\nerror: {\"code\":400}\n\ndata: error: no field\n\n")
     for (let cut = 0; cut <= bytes.length; cut++) {
-      const events = decode(Decoder.events({ errorField: true }), [bytes.slice(0, cut), bytes.slice(cut)])
+      const events = decode(Decoder.events(), [bytes.slice(0, cut), bytes.slice(cut)])
       assert.deepStrictEqual(events.map(named), [
         { name: "", data: "a" },
         { name: "error", data: "{\"code\":400}" },
@@ -156,29 +154,25 @@ describe("events", () => {
 
   it("stops at the limit, within a line and within an event, after what came before", () => {
     for (const endless of ["data: 0123456789", "data: 0123\ndata:456789\n"]) {
-      for (const errorField of [false, true]) {
-        const decoder = Decoder.events({ limit: 20, errorField })
-        const seen = fed(decoder, utf8.encode("data: a\n\n")).length
-        let pieces = 0
-        while (!decoder.overflowed() && pieces < 9) {
-          assert.deepStrictEqual(fed(decoder, utf8.encode(endless)), [])
-          pieces++
-        }
-        assert.strictEqual(seen, 1)
-        assert.isAtMost(pieces, 3)
-        assert.deepStrictEqual(fed(decoder, utf8.encode("\n\ndata: b\n\n")), [])
-        assert.deepStrictEqual(ended(decoder), [])
+      const decoder = Decoder.events({ limit: 20 })
+      const seen = fed(decoder, utf8.encode("data: a\n\n")).length
+      let pieces = 0
+      while (!decoder.overflowed() && pieces < 9) {
+        assert.deepStrictEqual(fed(decoder, utf8.encode(endless)), [])
+        pieces++
       }
+      assert.strictEqual(seen, 1)
+      assert.isAtMost(pieces, 3)
+      assert.deepStrictEqual(fed(decoder, utf8.encode("\n\ndata: b\n\n")), [])
+      assert.deepStrictEqual(ended(decoder), [])
     }
   })
 
-  it("keeps nothing of a comment without an end, or no more than the limit", () => {
-    for (const errorField of [false, true]) {
-      const decoder = Decoder.events({ limit: 20, errorField })
-      for (let i = 0; i < 9; i++) assert.deepStrictEqual(fed(decoder, utf8.encode(": still busy")), [])
-      assert.strictEqual(decoder.overflowed(), errorField)
-      assert.strictEqual(fed(decoder, utf8.encode("\ndata: a\n\n")).length, errorField ? 0 : 1)
-    }
+  it("keeps nothing of a comment without an end", () => {
+    const decoder = Decoder.events({ limit: 20 })
+    for (let i = 0; i < 9; i++) assert.deepStrictEqual(fed(decoder, utf8.encode(": still busy")), [])
+    assert.isFalse(decoder.overflowed())
+    assert.strictEqual(fed(decoder, utf8.encode("\ndata: a\n\n")).length, 1)
   })
 })
 
@@ -191,14 +185,14 @@ describe("lines", () => {
         const texts = lines.map((words) => `{"n":${words.length},"t":${JSON.stringify(words.join(""))}}`)
         const text = (bom ? "\uFEFF" : "") + join(texts, ends)
         const bytes = utf8.encode(unended ? text.trimEnd() : text)
-        assert.deepStrictEqual(decode(Decoder.lines(), cutAt(bytes, cuts)), texts)
+        assert.deepStrictEqual(decode(Decoder.lines(), cutAt(bytes, cuts)).map(({ data }) => data.trimEnd()), texts)
       }),
     { arbitrary: { runs: 2_000, seed: "lines" }, timeout: 60_000 }
   )
 
   it("stops at the limit, after what came before", () => {
     const decoder = Decoder.lines({ limit: 9 })
-    assert.deepStrictEqual(fed(decoder, utf8.encode("{}\n[1,2,3")), ["{}"])
+    assert.deepStrictEqual(fed(decoder, utf8.encode("{}\n[1,2,3")), [{ data: "{}" }])
     assert.isFalse(decoder.overflowed())
     assert.deepStrictEqual(fed(decoder, utf8.encode(",4,5")), [])
     assert.isTrue(decoder.overflowed())

@@ -9,15 +9,21 @@ import * as AiError from "effect/ai/AiError"
 import * as AnthropicStructuredOutput from "effect/ai/AnthropicStructuredOutput"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Prompt from "effect/ai/Prompt"
-import * as Tool from "effect/ai/Tool"
 import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
-import type * as JsonSchema from "effect/JsonSchema"
+import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { unsupported } from "../../ProviderFailure.ts"
 import { declarable } from "../openai/request.ts"
+import type { Json } from "../protocol/jsonSchema.ts"
+import { withPlainReferences } from "../protocol/jsonSchema.ts"
+import type { FileData } from "../protocol/mediaType.ts"
+import { dataOf } from "../protocol/mediaType.ts"
+import { toArguments } from "../protocol/toolParams.ts"
 import { toMessages } from "../protocol/toolResult.ts"
+import type { Declared } from "../protocol/tools.ts"
+import { RequestTools } from "../protocol/tools.ts"
 import * as Thinking from "./thinking.ts"
 
 type Source =
@@ -29,9 +35,9 @@ type Block =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "image"; readonly source: Source }
   | { readonly type: "document"; readonly source: Source; readonly title?: string }
-  | { readonly type: "thinking"; readonly thinking: string; readonly signature: string }
+  | { readonly type: "thinking"; readonly thinking: string; readonly signature?: string }
   | { readonly type: "redacted_thinking"; readonly data: string }
-  | { readonly type: "tool_use"; readonly id: string; readonly name: string; readonly input: unknown }
+  | { readonly type: "tool_use"; readonly id: string; readonly name: string; readonly input: object }
   | {
     readonly type: "tool_result"
     readonly tool_use_id: string
@@ -50,49 +56,65 @@ export interface Body {
   readonly tools?: ReadonlyArray<{
     readonly name: string
     readonly description?: string
-    readonly input_schema: JsonSchema.JsonSchema
+    readonly input_schema: Json
     readonly strict?: boolean
   }>
   readonly tool_choice?:
     | { readonly type: "auto" | "any" | "none" }
     | { readonly type: "tool"; readonly name: string }
-  readonly format?: { readonly type: "json_schema"; readonly schema: JsonSchema.JsonSchema }
+  readonly format?: { readonly type: "json_schema"; readonly schema: Json }
 }
 
 // -----------------------------------------------------------------------------
 // Messages
 // -----------------------------------------------------------------------------
 
-/** The API fetches a URL itself; data URLs are unpacked. */
-const sourceOf = (part: Prompt.FilePart): Source => {
-  const base64 = (data: string): Source => ({ type: "base64", media_type: part.mediaType, data })
-  if (part.data instanceof Uint8Array) return base64(Base64.encode(part.data))
-  const text = part.data instanceof URL ? part.data.href : part.data
-  return /^https?:/.test(text) ? { type: "url", url: text } : base64(text.replace(/^data:[^,]*,/, ""))
+const unusable = (description: string) => Effect.fail(unsupported("messages", description))
+
+/** The API fetches a URL itself. */
+const sourceOf = (data: FileData): Source =>
+  data._tag === "Url"
+    ? { type: "url", url: data.url }
+    : { type: "base64", media_type: data.mediaType, data: data.base64 }
+
+/** What the API reads as an image ("Vision"). It refuses a kind that differs from the bytes. */
+const images: ReadonlySet<string> = new Set(["image/jpeg", "image/png", "image/gif", "image/webp"])
+
+const imageBlock = (part: Prompt.FilePart): Effect.Effect<Block, AiError.AiErrorReason> => {
+  const data = dataOf(part)
+  return data._tag === "Url" || images.has(data.mediaType)
+    ? Effect.succeed({ type: "image", source: sourceOf(data) })
+    : unusable(`the Messages API takes JPEG, PNG, GIF and WebP, not ${data.mediaType}`)
 }
 
 /** A text goes as text. The URL of one is refused: the API fetches nothing but images and PDF files. */
 const textSource = (part: Prompt.FilePart): Option.Option<Source> => {
-  const plain = (data: string): Source => ({ type: "text", media_type: "text/plain", data })
-  if (part.data instanceof Uint8Array) return Option.some(plain(new TextDecoder().decode(part.data)))
-  const encoded = (part.data instanceof URL ? part.data.href : part.data).replace(/^data:[^,]*;base64,/, "")
-  return Option.map(Result.getSuccess(Base64.decodeString(encoded)), plain)
+  const data = dataOf(part)
+  return data._tag === "Url" ? Option.none() : Option.map(
+    Result.getSuccess(Base64.decodeString(data.base64)),
+    (text): Source => ({ type: "text", media_type: "text/plain", data: text })
+  )
 }
 
 const userBlock = (part: Prompt.UserMessagePart): Effect.Effect<Block, AiError.AiErrorReason> => {
   if (part.type === "text") return Effect.succeed({ type: "text", text: part.text })
-  if (part.mediaType.startsWith("image/")) return Effect.succeed({ type: "image", source: sourceOf(part) })
+  if (part.mediaType.startsWith("image/")) return imageBlock(part)
   const title = part.fileName === undefined ? {} : { title: part.fileName }
   if (part.mediaType === "application/pdf") {
-    return Effect.succeed({ type: "document", source: sourceOf(part), ...title })
+    return Effect.succeed({ type: "document", source: sourceOf(dataOf(part)), ...title })
   }
   const source = part.mediaType === "text/plain" ? textSource(part) : Option.none()
   return Option.match(source, {
-    onNone: () =>
-      Effect.fail(unsupported("messages", `the Messages API takes images, PDF files and texts, not ${part.mediaType}`)),
+    onNone: () => unusable(`the Messages API takes images, PDF files and texts, not ${part.mediaType}`),
     onSome: (source) => Effect.succeed({ type: "document", source, ...title })
   })
 }
+
+/** Letters, digits, `_` and `-` ("Create a Message", `tool_use.id`), always the same for the same id. */
+const callId = (id: string): string =>
+  /^[a-zA-Z0-9_-]+$/.test(id)
+    ? id
+    : `${id.replace(/[^a-zA-Z0-9_-]/g, "_")}_${(Hash.string(id) >>> 0).toString(36)}`
 
 const assistantBlocks = (message: Prompt.AssistantMessage, model: string): ReadonlyArray<Block> =>
   message.content.flatMap((part): ReadonlyArray<Block> => {
@@ -105,14 +127,23 @@ const assistantBlocks = (message: Prompt.AssistantMessage, model: string): Reado
           onNone: () => [],
           onSome: (info) => [
             info.type === "thinking"
-              ? { type: "thinking", thinking: part.text, signature: info.signature }
+              ? {
+                type: "thinking",
+                thinking: part.text,
+                ...(info.signature === undefined ? {} : { signature: info.signature })
+              }
               : { type: "redacted_thinking", data: info.redactedData }
           ]
         })
       case "tool-call":
         return part.providerExecuted
           ? []
-          : [{ type: "tool_use", id: part.id, name: part.name, input: part.params ?? {} }]
+          : [{
+            type: "tool_use",
+            id: callId(part.id),
+            name: RequestTools.nameOf(part.name),
+            input: toArguments(part.params)
+          }]
       default:
         return []
     }
@@ -121,7 +152,7 @@ const assistantBlocks = (message: Prompt.AssistantMessage, model: string): Reado
 const toolBlocks = (message: Prompt.ToolMessage): ReadonlyArray<Block> =>
   toMessages(message, (part, content) => ({
     type: "tool_result",
-    tool_use_id: part.id,
+    tool_use_id: callId(part.id),
     content,
     ...(part.isFailure ? { is_error: true } : {})
   }))
@@ -160,19 +191,15 @@ const merge = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
 // Tools and schemas
 // -----------------------------------------------------------------------------
 
-const toTool = (tool: Tool.Any): NonNullable<Body["tools"]>[number] => {
-  const description = Tool.getDescription(tool)
-  const strict = Tool.getStrictMode(tool)
-  return {
-    name: tool.name,
-    ...(description === undefined ? {} : { description }),
-    input_schema: Tool.getJsonSchema(tool),
-    ...(strict === undefined ? {} : { strict })
-  }
-}
+const toTool = ({ description, name, schema, strict }: Declared): NonNullable<Body["tools"]>[number] => ({
+  name,
+  ...(description === undefined ? {} : { description }),
+  input_schema: schema,
+  ...(strict === undefined ? {} : { strict })
+})
 
 const toToolChoice = (choice: LanguageModel.ToolChoice<string>): NonNullable<Body["tool_choice"]> => {
-  if (typeof choice === "object" && "tool" in choice) return { type: "tool", name: choice.tool }
+  if (typeof choice === "object" && "tool" in choice) return { type: "tool", name: RequestTools.nameOf(choice.tool) }
   const mode = typeof choice === "object" ? choice.mode ?? "auto" : choice
   return { type: mode === "required" ? "any" : mode }
 }
@@ -180,12 +207,21 @@ const toToolChoice = (choice: LanguageModel.ToolChoice<string>): NonNullable<Bod
 /** The answer is decoded by `Provider.codecTransformer`; only how its schema is written differs from vendor to vendor. */
 const jsonSchema = (
   schema: Extract<LanguageModel.ProviderOptions["responseFormat"], { readonly type: "json" }>["schema"]
-): Effect.Effect<JsonSchema.JsonSchema, AiError.AiErrorReason> =>
+): Effect.Effect<Json, AiError.AiErrorReason> =>
   Effect.try({
-    try: () => AnthropicStructuredOutput.toCodecAnthropic(schema).jsonSchema,
+    try: () => withPlainReferences(AnthropicStructuredOutput.toCodecAnthropic(schema).jsonSchema),
     catch: (error) =>
       new AiError.UnsupportedSchemaError({ description: error instanceof Error ? error.message : String(error) })
   })
+
+/** Whether the results of tools are to be read after calls without a thought before them, as another model's are. */
+export const lacksThoughts = ({ messages }: Body): boolean => {
+  const last = messages.at(-1)
+  const before = messages.at(-2)?.content ?? []
+  const type = before[0]?.type
+  return last?.content.some((block) => block.type === "tool_result") === true &&
+    before.some((block) => block.type === "tool_use") && type !== "thinking" && type !== "redacted_thinking"
+}
 
 /** The part of the body that the request decides. */
 export const make = Effect.fnUntraced(function*(
@@ -203,7 +239,9 @@ export const make = Effect.fnUntraced(function*(
   return {
     ...(system === "" ? {} : { system }),
     messages: merge(messages),
-    ...(tools.length === 0 ? {} : { tools: tools.map(toTool), tool_choice: toToolChoice(options.toolChoice) }),
+    ...(tools.length === 0
+      ? {}
+      : { tools: RequestTools.declare(tools, "anthropic").map(toTool), tool_choice: toToolChoice(options.toolChoice) }),
     ...(format.type === "text" ? {} : { format: { type: "json_schema", schema: yield* jsonSchema(format.schema) } })
   }
 })

@@ -1,172 +1,262 @@
 /**
- * Answers in the words of Anthropic's Messages API, and what a stream of one has in common with them (`anthropicStream`).
+ * Answers of Anthropic's Messages API, whole and as a stream ("Streaming Messages"): blocks by index, `ping` anywhere, events of
+ * unknown type to be passed over, usage that is cumulative, an `error` that can follow a 200, and `message_stop` as the proof
+ * that the answer is whole.
+ *
+ * A second `message_start` has been seen in the middle of a stream: what follows it is another answer, so it is a failure. The
+ * same one twice before any content is a gateway's, which began its upstream's answer anew, and is ignored.
  */
-import type * as AiError from "effect/ai/AiError"
+import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import { isPresent, opt } from "../protocol/field.ts"
-import type { Errors as ProtocolErrors } from "../protocol/providerRequest.ts"
+import type { Make, Step } from "../protocol/answer.ts"
+import { failed, isTerminator, more } from "../protocol/answer.ts"
+import type { Item } from "../protocol/decoder.ts"
+import type { Call } from "../protocol/ending.ts"
+import { end } from "../protocol/ending.ts"
+import type { Fields } from "../protocol/field.ts"
+import { count, fields, isFields, isPresent, list, text } from "../protocol/field.ts"
+import { parse } from "../protocol/json.ts"
+import type { Errors } from "../protocol/providerRequest.ts"
+import { toParams } from "../protocol/toolParams.ts"
+import { RequestTools } from "../protocol/tools.ts"
+import { Writer } from "../protocol/writer.ts"
 import * as Thinking from "./thinking.ts"
+import { latest, toFinishReason, toUsage } from "./usage.ts"
 
-// -----------------------------------------------------------------------------
-// Models: compatible servers leave fields out, so every one is optional that can be missed
-// -----------------------------------------------------------------------------
-
-export const Text = opt(Schema.String)
-export const Count = opt(Schema.Finite)
-
-export const Usage = Schema.Struct({
-  input_tokens: Count,
-  output_tokens: Count,
-  cache_creation_input_tokens: Count,
-  cache_read_input_tokens: Count,
-  output_tokens_details: opt(Schema.Struct({ thinking_tokens: Count }))
-})
-export type Usage = typeof Usage.Type
-
-export const Block = Schema.Struct({
-  type: Schema.String,
-  text: Text,
-  thinking: Text,
-  signature: Text,
-  data: Text,
-  id: Text,
-  name: Text,
-  input: opt(Schema.Unknown)
-})
-export type Block = typeof Block.Type
-
-export const StopDetails = opt(Schema.Struct({ category: Text, explanation: Text }))
-
-export const Message = Schema.Struct({
-  type: Text,
-  error: opt(Schema.Unknown),
-  id: Text,
-  model: Text,
-  content: opt(Schema.Array(Block)),
-  stop_reason: Text,
-  stop_details: StopDetails,
-  usage: opt(Usage)
-})
-export type Message = typeof Message.Type
-
-// -----------------------------------------------------------------------------
-// What both forms share
-// -----------------------------------------------------------------------------
-
-/** How the machine makes its errors. */
-export interface Errors extends ProtocolErrors {
-  /** The model declined to answer at all. */
-  readonly refused: (explanation: string) => AiError.AiError
-}
-
-/** Whose answer it is, for what only the model itself may read again, and under which id the provider knows the request. */
+/** The model whose answer it is, which alone may read some of it again, and the provider's id of the request. */
 export interface Origin {
   readonly model: string
   readonly requestId: string | undefined
 }
 
-const finishReasons: Readonly<Record<string, Response.FinishReason>> = {
-  end_turn: "stop",
-  stop_sequence: "stop",
-  max_tokens: "length",
-  model_context_window_exceeded: "length",
-  tool_use: "tool-calls",
-  pause_turn: "pause",
-  refusal: "content-filter"
-}
+const terminator = "a stop_reason and message_stop"
 
-const count = (value: number | null | undefined): number | undefined =>
-  isPresent(value) && Number.isInteger(value) ? value : undefined
+type Open =
+  | { readonly type: "text"; readonly id: string }
+  | { readonly type: "thinking"; readonly id: string; signature: string | undefined }
+  | { readonly type: "tool_use"; readonly id: string; readonly name: string; params: string; readonly input: unknown }
 
-/** All input is `input_tokens` and what was read from and written to the cache; thoughts are part of the output. */
-const toUsage = (usage: Usage): typeof Response.Usage.Encoded => {
-  const uncached = count(usage.input_tokens)
-  const cacheRead = count(usage.cache_read_input_tokens)
-  const cacheWrite = count(usage.cache_creation_input_tokens)
-  const output = count(usage.output_tokens)
-  const reasoning = count(usage.output_tokens_details?.thinking_tokens)
-  return {
-    inputTokens: {
-      total: uncached === undefined ? undefined : uncached + (cacheRead ?? 0) + (cacheWrite ?? 0),
-      uncached,
-      cacheRead,
-      cacheWrite
-    },
-    outputTokens: {
-      total: output,
-      reasoning,
-      text: output === undefined ? undefined : output - (reasoning ?? 0)
+const refusal = (details: Fields): string =>
+  [
+    text(details["explanation"]) ?? "the model declined to answer",
+    isPresent(details["category"]) ? `[${String(details["category"])}]` : ""
+  ].join(" ").trim()
+
+const string = (value: unknown): string => typeof value === "string" ? value : ""
+
+/** Reads one answer. It is done at `message_stop` after a `stop_reason`, or after a whole message. */
+class Reader {
+  private readonly origin: Origin
+  private readonly errors: Errors
+  private readonly newId: () => string
+  private readonly writer: Writer
+  private readonly tools: RequestTools
+  private readonly open = new Map<number, Open>()
+  private readonly calls: Array<Call> = []
+  private messageId: string | undefined
+  private started = false
+  private hasContent = false
+  private stopReason: string | undefined
+  private stopDetails: Fields = {}
+  private usage: Fields = {}
+
+  constructor(
+    request: LanguageModel.ProviderOptions,
+    origin: Origin,
+    errors: Errors,
+    newId: () => string,
+    out: (part: Response.StreamPartEncoded) => void
+  ) {
+    this.origin = origin
+    this.errors = errors
+    this.newId = newId
+    this.writer = new Writer(out)
+    this.tools = new RequestTools(request)
+  }
+
+  private startBlock(index: number, block: Fields): void {
+    this.hasContent = true
+    switch (block["type"]) {
+      case "text": {
+        const id = `text-${index}`
+        this.open.set(index, { type: "text", id })
+        this.writer.part({ type: "text-start", id })
+        return this.say(index, string(block["text"]))
+      }
+      case "thinking": {
+        const id = `reasoning-${index}`
+        this.open.set(index, { type: "thinking", id, signature: text(block["signature"]) })
+        this.writer.part({ type: "reasoning-start", id })
+        return this.say(index, string(block["thinking"]))
+      }
+      case "redacted_thinking": {
+        const id = `reasoning-${index}`
+        const info: Thinking.Info = { type: "redacted_thinking", redactedData: string(block["data"]) }
+        this.writer.part({ type: "reasoning-start", id })
+        return this.writer.part({
+          type: "reasoning-end",
+          id,
+          metadata: Thinking.toMetadata(info, this.origin.model)
+        })
+      }
+      case "tool_use": {
+        const id = text(block["id"]) ?? this.newId()
+        const name = string(block["name"])
+        this.open.set(index, { type: "tool_use", id, name, params: "", input: block["input"] })
+        return this.writer.part({ type: "tool-params-start", id, name })
+      }
+      // Blocks of tools that run at the vendor's are not for the caller.
+      default:
+    }
+  }
+
+  private say(index: number, delta: string): void {
+    const block = this.open.get(index)
+    if (block === undefined || delta === "") return
+    switch (block.type) {
+      case "text":
+        return this.writer.part({ type: "text-delta", id: block.id, delta })
+      case "thinking":
+        return this.writer.part({ type: "reasoning-delta", id: block.id, delta })
+      case "tool_use":
+        block.params += delta
+        return this.writer.part({ type: "tool-params-delta", id: block.id, delta })
+    }
+  }
+
+  private onDelta(index: number, delta: Fields): void {
+    const type = delta["type"]
+    // Gateways leave out where a block begins.
+    if (!this.open.has(index) && (type === "text_delta" || type === "thinking_delta")) {
+      this.startBlock(index, { type: type === "text_delta" ? "text" : "thinking" })
+    }
+    const block = this.open.get(index)
+    const signature = text(delta["signature"])
+    if (block?.type === "thinking" && signature !== undefined) block.signature = (block.signature ?? "") + signature
+    this.say(index, string(delta["text"] ?? delta["thinking"] ?? delta["partial_json"]))
+  }
+
+  private stopBlock(index: number): void {
+    const block = this.open.get(index)
+    this.open.delete(index)
+    switch (block?.type) {
+      case "text":
+        return this.writer.part({ type: "text-end", id: block.id })
+      case "thinking":
+        return this.writer.part({
+          type: "reasoning-end",
+          id: block.id,
+          metadata: Thinking.signed(block.signature, this.origin.model)
+        })
+      case "tool_use": {
+        const { id, input, name, params } = block
+        const isEmpty = params === ""
+        const whole = isEmpty ? JSON.stringify(input ?? {}) : params
+        if (isEmpty) this.writer.part({ type: "tool-params-delta", id, delta: whole })
+        this.writer.part({ type: "tool-params-end", id })
+        this.calls.push({ id, name, params: isEmpty && isPresent(input) ? input : toParams(whole) })
+      }
+    }
+  }
+
+  private start(message: Fields): Step {
+    const id = text(message["id"])
+    this.usage = latest(this.usage, message["usage"])
+    if (this.started) {
+      return id === this.messageId && id !== undefined && !this.hasContent
+        ? more
+        : failed(this.errors.inBand("the stream began a second message", 0))
+    }
+    this.started = true
+    this.messageId = id
+    const modelId = text(message["model"])
+    const { requestId } = this.origin
+    this.writer.part({
+      type: "response-metadata",
+      ...(id === undefined ? {} : { id }),
+      ...(modelId === undefined ? {} : { modelId }),
+      ...(requestId === undefined ? {} : { metadata: { anthropic: { requestId } } })
+    })
+    return more
+  }
+
+  private complete(): Step {
+    const { errors, stopDetails, stopReason, tools, usage, writer } = this
+    if (!this.started || stopReason === undefined || this.open.size > 0) return failed(errors.cut(terminator))
+    return end({
+      writer,
+      tools,
+      errors,
+      calls: this.calls,
+      reason: toFinishReason(stopReason),
+      usage: toUsage(usage),
+      explanation: refusal(stopDetails)
+    })
+  }
+
+  /** A message in one piece. */
+  private onWhole(message: Fields): Step {
+    if (!Array.isArray(message["content"])) return failed(this.errors.unreadable("it has no content"))
+    const stopReason = text(message["stop_reason"])
+    if (stopReason === undefined) return failed(this.errors.unreadable("it has no stop_reason"))
+    this.start(message)
+    for (const [index, block] of list(message["content"]).entries()) {
+      this.startBlock(index, fields(block))
+      this.stopBlock(index)
+    }
+    this.stopReason = stopReason
+    this.stopDetails = fields(message["stop_details"])
+    return this.complete()
+  }
+
+  onItem({ data, event: name }: Item, now: number): Step {
+    if (data.trim() === "") return more
+    if (isTerminator(data)) return this.complete()
+    if (name === "error") return failed(this.errors.inBand(data, now))
+    const event = parse(data)?.json
+    if (!isFields(event)) return failed(this.errors.unreadable("a piece of it is not the Messages API's"))
+    if (isPresent(event["error"])) return failed(this.errors.inBand(event, now))
+    const index = count(event["index"]) ?? 0
+    switch (event["type"] ?? name) {
+      case "error":
+        return failed(this.errors.inBand(event, now))
+      case "message_start":
+        return this.start(fields(event["message"]))
+      case "content_block_start":
+        if (isFields(event["content_block"])) this.startBlock(index, event["content_block"])
+        return more
+      case "content_block_delta":
+        this.onDelta(index, fields(event["delta"]))
+        return more
+      case "content_block_stop":
+        this.stopBlock(index)
+        return more
+      case "message_delta": {
+        const delta = fields(event["delta"])
+        this.usage = latest(this.usage, event["usage"])
+        this.stopReason = text(delta["stop_reason"]) ?? this.stopReason
+        if (isFields(delta["stop_details"])) this.stopDetails = delta["stop_details"]
+        return more
+      }
+      case "message_stop":
+        return this.complete()
+      case "message":
+      case undefined:
+        return this.onWhole(event)
+      default:
+        return more
     }
   }
 }
 
-export const toFinish = (stopReason: string, usage: Usage): Response.FinishPartEncoded => ({
-  type: "finish",
-  reason: finishReasons[stopReason] ?? "other",
-  usage: toUsage(usage)
-})
-
-export const toMetadata = (message: Message | undefined, origin: Origin): Response.ResponseMetadataPartEncoded => ({
-  type: "response-metadata",
-  ...(isPresent(message?.id) ? { id: message.id } : {}),
-  ...(isPresent(message?.model) ? { modelId: message.model } : {}),
-  ...(origin.requestId === undefined ? {} : { metadata: { anthropic: { requestId: origin.requestId } } })
-})
-
-export const refusal = (details: typeof StopDetails.Type): string =>
-  [details?.explanation ?? "the model declined to answer", isPresent(details?.category) ? `[${details.category}]` : ""]
-    .join(" ").trim()
-
-// -----------------------------------------------------------------------------
-// Whole answers
-// -----------------------------------------------------------------------------
-
-const toPart = (block: Block, model: string, newId: () => string): ReadonlyArray<Response.PartEncoded> => {
-  switch (block.type) {
-    case "text":
-      return isPresent(block.text) && block.text !== "" ? [{ type: "text", text: block.text }] : []
-    case "thinking":
-      return [{
-        type: "reasoning",
-        text: block.thinking ?? "",
-        ...(isPresent(block.signature)
-          ? { metadata: Thinking.toMetadata({ type: "thinking", signature: block.signature }, model) }
-          : {})
-      }]
-    case "redacted_thinking":
-      return [{
-        type: "reasoning",
-        text: "",
-        metadata: Thinking.toMetadata({ type: "redacted_thinking", redactedData: block.data ?? "" }, model)
-      }]
-    case "tool_use":
-      return [{
-        type: "tool-call",
-        id: isPresent(block.id) && block.id !== "" ? block.id : newId(),
-        name: block.name ?? "",
-        params: block.input ?? {}
-      }]
-    default:
-      return []
-  }
-}
-
-/** The parts of a whole answer, or why it is none. */
-export const fromMessage = (
-  message: Message,
+/** How the answer to a request is read. */
+export const make = (
+  request: LanguageModel.ProviderOptions,
   origin: Origin,
   errors: Errors,
-  newId: () => string,
-  now: number
-): Result.Result<Array<Response.PartEncoded>, AiError.AiError> => {
-  if (isPresent(message.error)) return Result.fail(errors.inBand(message, now))
-  if (!isPresent(message.content)) return Result.fail(errors.unreadable("it has no content"))
-  if (!isPresent(message.stop_reason)) return Result.fail(errors.unreadable("it has no stop_reason"))
-  const parts = message.content.flatMap((block) => toPart(block, origin.model, newId))
-  if (message.stop_reason === "refusal" && !parts.some((part) => part.type === "text")) {
-    return Result.fail(errors.refused(refusal(message.stop_details)))
-  }
-  return Result.succeed([toMetadata(message, origin), ...parts, toFinish(message.stop_reason, message.usage ?? {})])
+  newId: () => string
+): Make =>
+(out) => {
+  const reader = new Reader(request, origin, errors, newId, out)
+  return { framing: "events", onItem: (item, now) => reader.onItem(item, now), terminator, errors }
 }

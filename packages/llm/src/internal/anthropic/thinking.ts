@@ -1,6 +1,7 @@
 /**
  * What makes a thought of Claude's its own: the signature (or, where the thought is not shown, its encrypted form), which
  * the API wants back unchanged and only from the model that wrote it ("Thinking", "Thinking blocks are tied to the model").
+ * Servers that speak the same API may sign nothing; their thoughts go back to them all the same.
  *
  * It travels in the metadata of a reasoning part under `anthropic`, where Effect's own provider keeps it too.
  */
@@ -10,7 +11,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
 const Info = Schema.Union([
-  Schema.Struct({ type: Schema.Literal("thinking"), signature: Schema.String }),
+  Schema.Struct({ type: Schema.Literal("thinking"), signature: Schema.optionalKey(Schema.String) }),
   Schema.Struct({ type: Schema.Literal("redacted_thinking"), redactedData: Schema.String })
 ])
 export type Info = typeof Info.Type
@@ -22,6 +23,10 @@ const decode = Schema.decodeUnknownOption(
 export const toMetadata = (info: Info, model: string): Response.ProviderMetadata => ({
   anthropic: { info: { ...info }, model }
 })
+
+/** The metadata of a thought: with its signature, where there is one. */
+export const signed = (signature: string | undefined, model: string): Response.ProviderMetadata =>
+  toMetadata({ type: "thinking", ...(signature === undefined ? {} : { signature }) }, model)
 
 /** What `model` itself has signed, if anything. */
 export const fromOptions = (options: Prompt.ProviderOptions, model: string): Option.Option<Info> =>

@@ -53,6 +53,9 @@ export const mark = <P extends Response.PartEncoded | Response.StreamPartEncoded
   return { ...part, metadata: { ...part.metadata, holdfast: { provider: author.name, model: author.model } } }
 }
 
+/** Whether a chain's answer holds this part. Once a prompt is projected, such a part is the reader's own. */
+export const isMarked = (part: Prompt.AssistantMessagePart): boolean => Option.isSome(decodeMark(part.options))
+
 const isForeign = (part: Prompt.AssistantMessagePart, reader: Author): boolean =>
   Option.exists(
     decodeMark(part.options),

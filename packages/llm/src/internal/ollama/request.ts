@@ -2,44 +2,46 @@
 import type * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Prompt from "effect/ai/Prompt"
-import * as Tool from "effect/ai/Tool"
 import * as Effect from "effect/Effect"
-import * as Base64 from "effect/encoding/Base64"
-import type * as JsonSchema from "effect/JsonSchema"
 import { unsupported } from "../../ProviderFailure.ts"
+import { isMarked } from "../chain/projection.ts"
 import { chosen, declarable, jsonSchema } from "../openai/request.ts"
+import type { Json } from "../protocol/jsonSchema.ts"
+import { dataOf } from "../protocol/mediaType.ts"
+import { toArguments } from "../protocol/toolParams.ts"
 import { toMessages as toolMessages } from "../protocol/toolResult.ts"
+import { RequestTools } from "../protocol/tools.ts"
+import * as Thinking from "./thinking.ts"
 
 interface Message {
   readonly role: "system" | "user" | "assistant" | "tool"
   readonly content: string
+  readonly thinking?: string
   readonly images?: ReadonlyArray<string>
-  readonly tool_calls?: ReadonlyArray<{ readonly function: { readonly name: string; readonly arguments: unknown } }>
+  readonly tool_calls?: ReadonlyArray<{ readonly function: { readonly name: string; readonly arguments: object } }>
   readonly tool_name?: string
 }
 
 export interface Body {
   readonly messages: ReadonlyArray<Message>
-  readonly format?: JsonSchema.JsonSchema
+  readonly format?: Json
   readonly tools?: ReadonlyArray<{
     readonly type: "function"
-    readonly function: {
-      readonly name: string
-      readonly description: string
-      readonly parameters: JsonSchema.JsonSchema
-    }
+    readonly function: { readonly name: string; readonly description: string; readonly parameters: Json }
   }>
+  /** A prompt that is longer than the context is refused, rather than cut at its beginning without a word. */
+  readonly truncate: false
 }
 
 const unusable = (description: string) => Effect.fail(unsupported("messages", description))
 
-/** Ollama takes the bytes of images, in base 64, and fetches nothing. */
+/** Ollama takes the bytes of images, in base64, and fetches nothing. */
 const image = (part: Prompt.FilePart): Effect.Effect<string, AiError.AiErrorReason> => {
   if (!part.mediaType.startsWith("image/")) return unusable(`Ollama takes images, not ${part.mediaType}`)
-  if (part.data instanceof Uint8Array) return Effect.succeed(Base64.encode(part.data))
-  const text = part.data instanceof URL ? part.data.href : part.data
-  if (/^https?:/.test(text)) return unusable("Ollama takes the bytes of an image, not its URL")
-  return Effect.succeed(text.replace(/^data:[^,]*,/, ""))
+  const data = dataOf(part)
+  return data._tag === "Url"
+    ? unusable("Ollama takes the bytes of an image, not its URL")
+    : Effect.succeed(data.base64)
 }
 
 const userMessage = Effect.fnUntraced(function*(
@@ -52,14 +54,28 @@ const userMessage = Effect.fnUntraced(function*(
     : { role: "user", content, images: yield* Effect.forEach(files, image) }
 })
 
+/** The thoughts of the model itself go back, in the field or between the tags that they came in. */
 const assistantMessage = (message: Prompt.AssistantMessage): Message => {
-  const content = message.content.flatMap((part) => part.type === "text" ? [part.text] : []).join("")
+  let content = ""
+  let thinking = ""
+  for (const part of message.content) {
+    if (part.type === "text") content += part.text
+    if (part.type !== "reasoning") continue
+    const tags = Thinking.tagsOf(part.options)
+    if (tags !== undefined) content += tags.open + part.text + tags.close
+    else if (isMarked(part)) thinking += part.text
+  }
   const calls = message.content.flatMap((part) =>
     part.type === "tool-call" && !part.providerExecuted
-      ? [{ function: { name: part.name, arguments: part.params ?? {} } }]
+      ? [{ function: { name: RequestTools.nameOf(part.name), arguments: toArguments(part.params) } }]
       : []
   )
-  return calls.length === 0 ? { role: "assistant", content } : { role: "assistant", content, tool_calls: calls }
+  return {
+    role: "assistant",
+    content,
+    ...(thinking === "" ? {} : { thinking }),
+    ...(calls.length === 0 ? {} : { tool_calls: calls })
+  }
 }
 
 const toMessages = (message: Prompt.Message): Effect.Effect<ReadonlyArray<Message>, AiError.AiErrorReason> => {
@@ -72,7 +88,7 @@ const toMessages = (message: Prompt.Message): Effect.Effect<ReadonlyArray<Messag
       return Effect.succeed([assistantMessage(message)])
     case "tool":
       return Effect.succeed(
-        toolMessages(message, (part, content) => ({ role: "tool", tool_name: part.name, content }))
+        toolMessages(message, (part, content) => ({ role: "tool", tool_name: RequestTools.nameOf(part.name), content }))
       )
   }
 }
@@ -84,18 +100,16 @@ export const make = Effect.fnUntraced(function*(
   const messages = (yield* Effect.forEach(options.prompt.content, toMessages)).flat()
   // There is no `tool_choice`.
   const tools = yield* declarable(options.toolChoice === "none" ? [] : chosen(options))
+  const format = options.responseFormat
   return {
     messages,
-    ...(options.responseFormat.type === "text" ? {} : { format: yield* jsonSchema(options.responseFormat.schema) }),
+    ...(format.type === "text" ? {} : { format: yield* jsonSchema(format.schema, true) }),
     ...(tools.length === 0 ? {} : {
-      tools: tools.map((tool) => ({
+      tools: RequestTools.declare(tools).map(({ description, name, schema }) => ({
         type: "function",
-        function: {
-          name: tool.name,
-          description: Tool.getDescription(tool) ?? "",
-          parameters: Tool.getJsonSchema(tool)
-        }
+        function: { name, description: description ?? "", parameters: schema }
       }))
-    })
+    }),
+    truncate: false
   }
 })

@@ -2,133 +2,152 @@
  * Answers in the words of Ollama's `/api/chat`: one JSON object a line. Every line may be an error instead, under status
  * 200, and only `done: true` says that the answer is whole.
  */
-import type * as AiError from "effect/ai/AiError"
+import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import type { Machine, Step, Writer } from "../protocol/answer.ts"
-import { done, failed, machine, more, reader } from "../protocol/answer.ts"
-import * as Decoder from "../protocol/decoder.ts"
-import { isPresent, opt } from "../protocol/field.ts"
+import type { BodyEnd, Make, Step } from "../protocol/answer.ts"
+import { failed, more } from "../protocol/answer.ts"
+import type { Habits } from "../protocol/content.ts"
+import { Content } from "../protocol/content.ts"
+import type { Item } from "../protocol/decoder.ts"
+import type { Call } from "../protocol/ending.ts"
+import { end } from "../protocol/ending.ts"
+import type { Fields } from "../protocol/field.ts"
+import { count, fields, isFields, isPresent, list, text } from "../protocol/field.ts"
+import { parse } from "../protocol/json.ts"
 import type { Errors } from "../protocol/providerRequest.ts"
+import { toParams } from "../protocol/toolParams.ts"
+import { RequestTools } from "../protocol/tools.ts"
+import { Writer } from "../protocol/writer.ts"
+import * as Thinking from "./thinking.ts"
 
-const Text = opt(Schema.String)
-const Count = opt(Schema.Finite)
-
-const ToolCall = Schema.Struct({
-  id: Text,
-  function: Schema.Struct({ name: Schema.String, arguments: opt(Schema.Unknown) })
-})
-type ToolCall = typeof ToolCall.Type
-
-export const Line = Schema.Struct({
-  error: opt(Schema.Unknown),
-  model: Text,
-  created_at: Text,
-  message: opt(Schema.Struct({ content: Text, thinking: Text, tool_calls: opt(Schema.Array(ToolCall)) })),
-  done: opt(Schema.Boolean),
-  done_reason: Text,
-  prompt_eval_count: Count,
-  eval_count: Count
-})
-export type Line = typeof Line.Type
-
-const decodeLine = reader(Line)
-const toFinishReason = (reason: string | null | undefined, calls: number): Response.FinishReason => {
-  switch (reason) {
-    case "length":
-      return "length"
-    case "stop":
-    case null:
-    case undefined:
-      return calls > 0 ? "tool-calls" : "stop"
-    default:
-      return "other"
-  }
-}
-
-const count = (value: number | null | undefined): number | undefined =>
-  isPresent(value) && Number.isInteger(value) ? value : undefined
-
-const toFinish = (line: Line, calls: number): Response.FinishPartEncoded => {
-  const input = count(line.prompt_eval_count)
-  const output = count(line.eval_count)
-  return {
-    type: "finish",
-    reason: toFinishReason(line.done_reason, calls),
-    usage: {
-      inputTokens: { total: input, uncached: input, cacheRead: undefined, cacheWrite: undefined },
-      outputTokens: { total: output, text: undefined, reasoning: undefined }
-    }
-  }
-}
-
-const toMetadata = (line: Line): Response.ResponseMetadataPartEncoded => ({
-  type: "response-metadata",
-  ...(isPresent(line.model) ? { modelId: line.model } : {})
-})
-
-const toCall = (call: ToolCall, newId: () => string): Response.ToolCallPartEncoded => ({
-  type: "tool-call",
-  id: isPresent(call.id) && call.id !== "" ? call.id : newId(),
-  name: call.function.name,
-  params: call.function.arguments ?? {}
-})
+/** Models whose template Ollama does not know write thoughts and calls into the content. */
+const habits: Habits = { thinkTags: ["think", "thinking", "thought", "reasoning"], writesAsText: true }
 
 const terminator = "done: true"
 
-/** The parts of a whole answer, or why it is none. */
-export const fromLine = (
-  line: Line,
-  errors: Errors,
-  newId: () => string,
-  now: number
-): Result.Result<Array<Response.PartEncoded>, AiError.AiError> => {
-  if (isPresent(line.error)) return Result.fail(errors.inBand({ error: line.error }, now))
-  if (line.done !== true) return Result.fail(errors.cut(terminator))
-  const parts: Array<Response.PartEncoded> = [toMetadata(line)]
-  const message = line.message ?? {}
-  if (isPresent(message.thinking) && message.thinking !== "") parts.push({ type: "reasoning", text: message.thinking })
-  if (isPresent(message.content) && message.content !== "") parts.push({ type: "text", text: message.content })
-  const calls = (message.tool_calls ?? []).map((call) => toCall(call, newId))
-  parts.push(...calls, toFinish(line, calls.length))
-  return Result.succeed(parts)
+const toFinishReason = (reason: string | undefined): Response.FinishReason =>
+  reason === "length" ? "length" : reason === "stop" || reason === undefined ? "stop" : "other"
+
+const toUsage = (line: Fields): typeof Response.Usage.Encoded => {
+  const input = count(line["prompt_eval_count"])
+  const output = count(line["eval_count"])
+  return {
+    inputTokens: { total: input, uncached: input, cacheRead: undefined, cacheWrite: undefined },
+    outputTokens: { total: output, text: undefined, reasoning: undefined }
+  }
 }
 
-/**
- * The machine of one stream. It is done at `done: true`; only then come the tool calls, all at once with
- * the `finish`, so that none can run whose stream broke off.
- */
-export const stream = (errors: Errors, newId: () => string): Machine => {
-  const calls: Array<Response.ToolCallPartEncoded> = []
-  let metadata = false
+/** How often in a row a token comes before Ollama ends the answer, without a `done` (llm/server.go, "token repeat limit"). */
+const repeatLimit = 30
 
-  const onCall = (call: Response.ToolCallPartEncoded, writer: Writer) => {
-    calls.push(call)
-    writer.part({ type: "tool-params-start", id: call.id, name: call.name })
-    writer.part({ type: "tool-params-delta", id: call.id, delta: JSON.stringify(call.params) })
-    writer.part({ type: "tool-params-end", id: call.id })
+const looped = "the model repeated itself, and Ollama ended the answer. Ask differently, or choose a larger model"
+
+/** Reads one answer. It is done at `done: true`. */
+class Reader {
+  private readonly errors: Errors
+  private readonly newId: () => string
+  private readonly writer: Writer
+  private readonly content: Content
+  private readonly tools: RequestTools
+  private readonly calls: Array<Call> = []
+  private isIntroduced = false
+  private lines = 0
+  private lastToken = ""
+  private repeats = 0
+
+  constructor(
+    request: LanguageModel.ProviderOptions,
+    errors: Errors,
+    newId: () => string,
+    out: (part: Response.StreamPartEncoded) => void
+  ) {
+    this.errors = errors
+    this.newId = newId
+    this.tools = new RequestTools(request)
+    this.writer = new Writer(out, (type) => {
+      const tags = type === "reasoning" ? this.content.takeTags() : undefined
+      return tags === undefined ? undefined : Thinking.toMetadata(tags)
+    })
+    this.content = new Content(this.writer, habits, this.tools, request)
   }
 
-  const onLine = (text: string, writer: Writer, now: number): Step => {
-    if (text.trim() === "") return more
-    const decoded = decodeLine(text)
-    if (Result.isFailure(decoded)) return failed(errors.unreadable("a line of the stream is not a chat response"))
-    const line = decoded.success
-    if (isPresent(line.error)) return failed(errors.inBand({ error: line.error }, now))
-    if (!metadata) {
-      metadata = true
-      writer.part(toMetadata(line))
+  private call(id: string | undefined, name: string, params: unknown): void {
+    const call = { id: id ?? this.newId(), name, params }
+    this.calls.push(call)
+    this.writer.part({ type: "tool-params-start", id: call.id, name })
+    this.writer.part({ type: "tool-params-delta", id: call.id, delta: JSON.stringify(params) })
+    this.writer.part({ type: "tool-params-end", id: call.id })
+  }
+
+  private complete(line: Fields): Step {
+    const reason = text(line["done_reason"])
+    for (const { name, params } of this.content.end()) this.call(undefined, name, params)
+    if (!this.writer.spoke && this.calls.length === 0 && (reason === "load" || reason === "unload")) {
+      return failed(
+        this.errors.noAnswer(`the model was only ${reason}ed. A turn needs a message from the user`)
+      )
     }
-    writer.reasoning(line.message?.thinking ?? "")
-    writer.text(line.message?.content ?? "")
-    for (const call of line.message?.tool_calls ?? []) onCall(toCall(call, newId), writer)
-    if (line.done !== true) return more
-    writer.close()
-    for (const call of calls) writer.part(call)
-    writer.part(toFinish(line, calls.length))
-    return done
+    return end({
+      writer: this.writer,
+      tools: this.tools,
+      errors: this.errors,
+      calls: this.calls,
+      reason: toFinishReason(reason),
+      usage: toUsage(line)
+    })
   }
 
-  return machine({ decoder: Decoder.lines(), onItem: onLine, textOf: (line) => line, terminator, errors })
+  onItem({ data, event }: Item, now: number): Step {
+    if (data.trim() === "") return more
+    if (event === "error") return failed(this.errors.inBand(data, now))
+    const line = parse(data)?.json
+    if (!isFields(line)) return failed(this.errors.unreadable("a line of it is not a chat response"))
+    if (isPresent(line["error"])) return failed(this.errors.inBand({ error: line["error"] }, now))
+    this.lines++
+    if (!this.isIntroduced) {
+      this.isIntroduced = true
+      const modelId = text(line["model"])
+      this.writer.part({ type: "response-metadata", ...(modelId === undefined ? {} : { modelId }) })
+    }
+    const message = fields(line["message"])
+    const content = text(message["content"]) ?? ""
+    const thinking = text(message["thinking"]) ?? ""
+    const token = (thinking + content).trim()
+    this.repeats = token === this.lastToken ? this.repeats + 1 : 0
+    this.lastToken = token
+    this.writer.reasoning(thinking)
+    this.content.text(content)
+    for (const value of list(message["tool_calls"])) {
+      const call = fields(value)
+      const inner = fields(call["function"])
+      const params = inner["arguments"] ?? {}
+      this.call(text(call["id"]), text(inner["name"]) ?? "", typeof params === "string" ? toParams(params) : params)
+    }
+    const isDone = line["done"] === true
+    return isDone ? this.complete(line) : more
+  }
+
+  atEnd({ isWhole }: BodyEnd): Step {
+    // One line under status 200 is the whole body of an answer that was not streamed.
+    const isLoop = this.repeats >= repeatLimit - 1 || (isWhole && this.lines === 1)
+    this.writer.close()
+    return failed(isLoop ? this.errors.noAnswer(looped) : this.errors.cut(terminator))
+  }
+}
+
+/** How the answer to a request is read. */
+export const make = (
+  request: LanguageModel.ProviderOptions,
+  errors: Errors,
+  newId: () => string
+): Make =>
+(out) => {
+  const reader = new Reader(request, errors, newId, out)
+  return {
+    framing: "lines",
+    onItem: (item, now) => reader.onItem(item, now),
+    atEnd: (end) => reader.atEnd(end),
+    terminator,
+    errors
+  }
 }

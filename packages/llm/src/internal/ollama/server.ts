@@ -10,9 +10,9 @@ import * as Stream from "effect/Stream"
 import type { Address } from "../../Address.ts"
 import type { Inspection, PullProgress } from "../../OllamaProvider.ts"
 import { detail } from "../../ProviderFailure.ts"
-import { isJson } from "../protocol/answer.ts"
 import * as Decoder from "../protocol/decoder.ts"
 import { opt } from "../protocol/field.ts"
+import { isJson } from "../protocol/json.ts"
 import * as Exchange from "../protocol/providerRequest.ts"
 import { find } from "./modelName.ts"
 
@@ -161,14 +161,14 @@ export const pull = (
           isWhole ||= line.status === "success"
           progress.push(...toProgress(line))
         }
-        return decoder.overflowed() ? yield* errors.tooLarge() : progress
+        return decoder.overflowed() ? yield* errors.tooLarge("a line or an event", Decoder.defaultLimit) : progress
       })
       return Exchange.bytes(exchange, response).pipe(
-        Stream.mapEffect((bytes) => read((onLine) => decoder.feed(bytes, onLine))),
+        Stream.mapEffect((bytes) => read((onLine) => decoder.feed(bytes, ({ data }) => onLine(data)))),
         Stream.flattenIterable,
         // A last line without its line end still counts, if it is whole.
         Stream.concat(Stream.fromIterableEffect(read((onLine) =>
-          decoder.end((line) => {
+          decoder.end(({ data: line }) => {
             if (isJson(line)) onLine(line)
           })
         ))),

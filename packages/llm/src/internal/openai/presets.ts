@@ -1,6 +1,6 @@
 /**
- * Who speaks chat completions, and how each differs in what it is sent. What each differs in when it answers is read from
- * all of them alike, by `openAiResponse` and `ProviderFailure`; only what cannot be is a quirk here.
+ * Servers of chat completions, one row each: where a server is, and what of a request it takes. How their answers differ is
+ * read from all of them alike, by `response.ts` and `ProviderFailure`; a row says only what no answer shows.
  *
  * Sources: the servers' own documentation, and where that is silent their issue trackers.
  */
@@ -10,26 +10,34 @@ import type { Location } from "../../Provider.ts"
 export interface Preset {
   /** Names the provider. */
   readonly name: string
-  /** Where its API is when nobody said otherwise. */
+  /** Where its API is by default. */
   readonly baseUrl: string
   /** Cloud servers want a key. */
   readonly location: Location
   /** `GROQ` reads `GROQ_API_KEY`, `GROQ_MODEL` and `GROQ_BASE_URL`. */
   readonly variables: string
-  /** The model that is asked when none is named; `undefined` where only its owner knows. */
+  /** The model that is asked by default; `undefined` where the server has none of its own. */
   readonly model: string | undefined
-  /** The model that embeds when none is named. */
+  /** The model that embeds by default. */
   readonly embeddingModel: string | undefined
   /**
-   * How a choice of one tool is said: by its name, or, where the server takes nothing but words, by `required` with no other
-   * tool at hand.
+   * How a choice of one tool is said: by its name, or, where the server takes words alone, by `required` with no other tool
+   * declared.
    */
   readonly toolChoice: "named" | "required"
+  /** Which URLs the server fetches itself, rather than taking bytes alone. */
+  readonly fetches: { readonly images: boolean; readonly files: boolean }
+  /** Whether the server holds a model to a schema's `pattern`, `minLength` and `maxLength`. */
+  readonly enforcesPatterns: boolean
+  /** What ids of tool calls the server takes: what all take, or nine letters and digits. */
+  readonly callIds: "portable" | "nine"
+  /** Tags around the thoughts that begin a content, where the server does not take them out itself. */
+  readonly thinkTags: ReadonlyArray<string>
+  /** Whether its models write calls of tools and structured answers as text: a JSON object, in tags or in a fence. */
+  readonly writesAsText: boolean
   /** Whether `/models` lists every name that it answers to, so that `preflight` can tell a model that is not there. */
   readonly listsModels: boolean
-  /** Whether an error in a stream may come as a line `error: {...}`, which is none of SSE's fields. */
-  readonly errorField: boolean
-  /** What helps when nobody answers there. */
+  /** How to start the server, as advice when there is no connection. */
   readonly start: string | undefined
 }
 
@@ -37,12 +45,21 @@ const cloud = {
   location: "cloud",
   embeddingModel: undefined,
   toolChoice: "named",
+  fetches: { images: true, files: false },
+  enforcesPatterns: false,
+  callIds: "portable",
+  thinkTags: [],
+  writesAsText: false,
   listsModels: false,
-  errorField: false,
   start: undefined
 } as const
 
-const local = { ...cloud, location: "local", model: undefined } as const
+const thinkTags = ["think", "thinking", "thought", "reasoning"] as const
+
+/** What models write into the content where no parser takes it out. */
+export const localHabits = { thinkTags, writesAsText: true } as const
+
+const local = { ...cloud, location: "local", model: undefined, ...localHabits } as const
 
 export const presets = {
   /** OpenAI itself. A spent quota is a 429 with a code; a last chunk without choices has the usage. */
@@ -63,7 +80,9 @@ export const presets = {
     name: "openrouter",
     baseUrl: "https://openrouter.ai/api/v1",
     variables: "OPENROUTER",
-    model: "openrouter/auto"
+    model: "openrouter/auto",
+    // "PDF inputs": a URL goes where the data of a file does.
+    fetches: { images: true, files: true }
   },
   /**
    * Groq: usage and errors under `x_groq`, 498 when the flex tier is full, 400 `tool_use_failed` when the model wrote a call
@@ -75,6 +94,8 @@ export const presets = {
     baseUrl: "https://api.groq.com/openai/v1",
     variables: "GROQ",
     model: "openai/gpt-oss-120b",
+    // "Reasoning": with `reasoning_format: "raw"`, the default of some models, thoughts are in the content.
+    thinkTags,
     listsModels: true
   },
   /** vLLM: `{ object: "error" }` or `{ error }` by its age, tools only where the server was started for them. */
@@ -94,11 +115,13 @@ export const presets = {
     variables: "LMSTUDIO",
     listsModels: true,
     toolChoice: "required",
+    // "Image input": base64 alone.
+    fetches: { images: false, files: false },
     start: "Start it with `lms server start`"
   },
   /**
-   * llama.cpp's server: 503 while the model loads, `exceed_context_size_error` under 400 or 500, and up to 2025 a line
-   * `error: {...}` in a stream. It serves one model, whatever its name.
+   * llama.cpp's server: 503 while the model loads, `exceed_context_size_error` under 400 or 500. It serves one model, whatever
+   * its name, and reads words alone as `tool_choice` (common/chat.cpp).
    */
   llamacpp: {
     ...local,
@@ -107,7 +130,8 @@ export const presets = {
     variables: "LLAMACPP",
     model: "default",
     embeddingModel: "default",
-    errorField: true,
+    toolChoice: "required",
+    enforcesPatterns: true,
     start: "Start it with `llama-server -m <model.gguf> --jinja`"
   }
 } as const satisfies Readonly<Record<string, Preset>>

@@ -1,303 +1,254 @@
 /**
- * Answers in the words of OpenAI's chat completions, whole and as a stream, with the oddities of the servers that speak
- * it: comments and `retry:` lines between events, tool-call deltas whose id or name comes late, empty or again, reasoning
- * under two names, usage on a chunk of its own or on the last one, and errors in the middle of a stream.
+ * Answers in the words of OpenAI's chat completions, whole and as a stream, with the oddities of the servers that speak it:
+ * comments and `retry:` lines between events, empty first chunks, reasoning under several names, in content lists or between
+ * tags, usage on a chunk of its own or on the last one, and errors in the middle of a stream.
  */
-import type * as AiError from "effect/ai/AiError"
+import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import type { Machine, Step, Writer } from "../protocol/answer.ts"
-import { done, failed, isTerminator, machine, more, reader } from "../protocol/answer.ts"
-import type { Event } from "../protocol/decoder.ts"
-import * as Decoder from "../protocol/decoder.ts"
-import { isPresent, opt } from "../protocol/field.ts"
+import type * as Schema from "effect/Schema"
+import type { BodyEnd, Make, Step } from "../protocol/answer.ts"
+import { failed, isTerminator, more } from "../protocol/answer.ts"
+import type { Habits } from "../protocol/content.ts"
+import { Content } from "../protocol/content.ts"
+import type { Item } from "../protocol/decoder.ts"
+import { end } from "../protocol/ending.ts"
+import type { Fields } from "../protocol/field.ts"
+import { count, fields, isFields, isPresent, list, text } from "../protocol/field.ts"
+import { parse } from "../protocol/json.ts"
 import type { Errors } from "../protocol/providerRequest.ts"
-import { toParams } from "../protocol/toolParams.ts"
+import { RequestTools } from "../protocol/tools.ts"
+import { Writer } from "../protocol/writer.ts"
+import { contentOf, reasoningOf, toFile } from "./content.ts"
+import { isGivenUp, toFinishReason } from "./finishReason.ts"
+import * as Kept from "./kept.ts"
+import { ToolCalls } from "./toolCalls.ts"
+import { toUsage, usageOf } from "./usage.ts"
 
-// -----------------------------------------------------------------------------
-// Models: every field that some server leaves out or sends as null is optional
-// -----------------------------------------------------------------------------
-
-const Text = opt(Schema.String)
-const Count = opt(Schema.Finite)
-
-const Usage = Schema.Struct({
-  prompt_tokens: Count,
-  completion_tokens: Count,
-  prompt_tokens_details: opt(Schema.Struct({ cached_tokens: Count })),
-  completion_tokens_details: opt(Schema.Struct({ reasoning_tokens: Count }))
-})
-type Usage = typeof Usage.Type
-
-const ToolCall = Schema.Struct({
-  index: Count,
-  id: Text,
-  function: opt(Schema.Struct({ name: Text, arguments: opt(Schema.Unknown) }))
-})
-type ToolCall = typeof ToolCall.Type
-
-const Content = {
-  content: Text,
-  reasoning_content: Text,
-  reasoning: Text,
-  refusal: Text,
-  tool_calls: opt(Schema.Array(ToolCall))
+/** Errors come in the place of a piece of an answer: what has no choices and says something like one is taken for it. */
+const isError = (chunk: Fields): boolean => {
+  if (isPresent(chunk["error"]) || chunk["object"] === "error" || chunk["type"] === "error") return true
+  if (list(chunk["choices"]).length > 0) return false
+  if (isPresent(chunk["errors"]) && list(chunk["errors"]).length > 0) return true
+  const code = fields(chunk["base_resp"])["status_code"]
+  if (typeof code === "number" && code !== 0) return true
+  return !isPresent(chunk["id"]) && !isPresent(chunk["usage"]) &&
+    ["detail", "message", "msg"].some((key) => isPresent(chunk[key]))
 }
 
-const Envelope = {
-  id: Text,
-  model: Text,
-  created: Count,
-  usage: opt(Usage),
-  x_groq: opt(Schema.Struct({ usage: opt(Usage), error: opt(Schema.Unknown) })),
-  error: opt(Schema.Unknown)
-}
-
-const Chunk = Schema.Struct({
-  ...Envelope,
-  object: Text,
-  message: Text,
-  choices: opt(Schema.Array(Schema.Struct({
-    index: Count,
-    delta: opt(Schema.Struct(Content)),
-    finish_reason: Text,
-    error: opt(Schema.Unknown)
-  })))
-})
-
-export const Completion = Schema.Struct({
-  ...Envelope,
-  object: Text,
-  message: Text,
-  choices: opt(Schema.Array(Schema.Struct({
-    message: opt(Schema.Struct(Content)),
-    finish_reason: Text,
-    error: opt(Schema.Unknown)
-  })))
-})
-export type Completion = typeof Completion.Type
-
-const decodeChunk = reader(Chunk)
-// -----------------------------------------------------------------------------
-// What both forms share
-// -----------------------------------------------------------------------------
-
-const finishReasons: Readonly<Record<string, Response.FinishReason>> = {
-  stop: "stop",
-  end_turn: "stop",
-  eos: "stop",
-  length: "length",
-  max_tokens: "length",
-  tool_calls: "tool-calls",
-  function_call: "tool-calls",
-  content_filter: "content-filter"
-}
-
-const toFinishReason = (reason: string, calls: number): Response.FinishReason => {
-  const known = finishReasons[reason] ?? "other"
-  return known === "stop" && calls > 0 ? "tool-calls" : known
-}
-
-const count = (value: number | null | undefined): number | undefined =>
-  isPresent(value) && Number.isInteger(value) ? value : undefined
-
-const toUsage = (usage: Usage | undefined): typeof Response.Usage.Encoded => {
-  const input = count(usage?.prompt_tokens)
-  const cached = count(usage?.prompt_tokens_details?.cached_tokens)
-  const output = count(usage?.completion_tokens)
-  const reasoning = count(usage?.completion_tokens_details?.reasoning_tokens)
-  return {
-    inputTokens: {
-      total: input,
-      cacheRead: cached,
-      uncached: input === undefined ? undefined : input - (cached ?? 0),
-      cacheWrite: undefined
-    },
-    outputTokens: {
-      total: output,
-      reasoning,
-      text: output === undefined ? undefined : output - (reasoning ?? 0)
-    }
-  }
-}
-
-const toMetadata = (
-  envelope: {
-    readonly id?: string | null | undefined
-    readonly model?: string | null | undefined
-    readonly created?: number | null | undefined
-  }
-): Response.ResponseMetadataPartEncoded => {
-  const timestamp = isPresent(envelope.created)
-    ? Option.map(DateTime.make(envelope.created * 1000), DateTime.formatIso)
-    : Option.none()
-  return {
-    type: "response-metadata",
-    ...(isPresent(envelope.id) && envelope.id !== "" ? { id: envelope.id } : {}),
-    ...(isPresent(envelope.model) ? { modelId: envelope.model } : {}),
-    ...(Option.isSome(timestamp) ? { timestamp: timestamp.value } : {})
-  }
-}
-
-const argumentsText = (value: unknown): string =>
-  isPresent(value) ? typeof value === "string" ? value : JSON.stringify(value) : ""
-
-// -----------------------------------------------------------------------------
-// Whole answers
-// -----------------------------------------------------------------------------
-
-/** The parts of a whole answer, or why it is none. */
-export const fromCompletion = (
-  completion: Completion,
-  errors: Errors,
-  newId: () => string,
-  now: number
-): Result.Result<Array<Response.PartEncoded>, AiError.AiError> => {
-  if (isPresent(completion.error)) return Result.fail(errors.inBand({ error: completion.error }, now))
-  if (completion.object === "error") return Result.fail(errors.inBand(completion, now))
-  const choice = completion.choices?.[0]
-  if (choice === undefined) return Result.fail(errors.unreadable("it has no choices"))
-  if (isPresent(choice.error)) return Result.fail(errors.inBand({ error: choice.error }, now))
-  const finish = choice.finish_reason
-  if (!isPresent(finish) || finish === "") return Result.fail(errors.unreadable("it has no finish_reason"))
-  if (finish === "error") return Result.fail(errors.inBand("the answer ended with finish_reason error", now))
-
-  const parts: Array<Response.PartEncoded> = [toMetadata(completion)]
-  const message = choice.message ?? {}
-  const reasoning = message.reasoning_content ?? message.reasoning ?? ""
-  if (reasoning !== "") parts.push({ type: "reasoning", text: reasoning })
-  const text = message.content ?? message.refusal ?? ""
-  if (text !== "") parts.push({ type: "text", text })
-  const calls = message.tool_calls ?? []
-  for (const call of calls) {
-    parts.push({
-      type: "tool-call",
-      id: isPresent(call.id) && call.id !== "" ? call.id : newId(),
-      name: call.function?.name ?? "",
-      params: toParams(argumentsText(call.function?.arguments))
-    })
-  }
-  parts.push({
-    type: "finish",
-    reason: toFinishReason(finish, calls.length),
-    usage: toUsage(completion.usage ?? undefined)
-  })
-  return Result.succeed(parts)
-}
-
-// -----------------------------------------------------------------------------
-// Streams
-// -----------------------------------------------------------------------------
-
-interface PendingCall {
-  readonly index: number | undefined
-  id: string
-  name: string
-  params: string
-  /** How much of `params` has been emitted; `undefined` until the call has been announced. */
-  emitted: number | undefined
+const toTimestamp = (created: unknown): string | undefined => {
+  const seconds = count(created) ?? 0
+  if (seconds === 0) return undefined
+  // Some servers count milliseconds.
+  return Option.getOrUndefined(
+    Option.map(DateTime.make(seconds > 1e11 ? seconds : seconds * 1000), DateTime.formatIso)
+  )
 }
 
 const terminator = "a finish_reason and [DONE]"
 
-/**
- * The machine of one stream. It is done at `[DONE]` after a `finish_reason`: only then come the tool
- * calls, all at once with the `finish`, so that none can run whose stream broke off.
- */
-export const stream = (
-  errors: Errors,
-  newId: () => string,
-  options?: Parameters<typeof Decoder.events>[0]
-): Machine => {
-  const calls: Array<PendingCall> = []
-  let metadata = false
-  let finish: string | undefined
-  let usage: Usage | undefined
+// -----------------------------------------------------------------------------
+// Reader
+// -----------------------------------------------------------------------------
 
-  const announce = (call: PendingCall, writer: Writer) => {
-    if (call.emitted === undefined) {
-      writer.part({ type: "tool-params-start", id: call.id, name: call.name })
-      call.emitted = 0
-    }
-    if (call.params.length > call.emitted) {
-      writer.part({ type: "tool-params-delta", id: call.id, delta: call.params.slice(call.emitted) })
-      call.emitted = call.params.length
-    }
+/** Reads one answer. It is done at `[DONE]` after a `finish_reason`, or after a whole completion. */
+class Reader {
+  private readonly errors: Errors
+  private readonly out: (part: Response.StreamPartEncoded) => void
+  private readonly writer: Writer
+  private readonly content: Content
+  private readonly calls: ToolCalls
+  private readonly newId: () => string
+  private readonly tools: RequestTools
+  private place: Kept.Place | undefined
+  private kept: Array<Readonly<Record<string, Schema.Json>>> = []
+  private metadata: { id?: string; modelId?: string; timestamp?: string } = {}
+  private isIntroduced = false
+  private finish: string | undefined
+  private usage: unknown
+  private timings: unknown
+
+  constructor(
+    request: LanguageModel.ProviderOptions,
+    habits: Habits,
+    errors: Errors,
+    newId: () => string,
+    out: (part: Response.StreamPartEncoded) => void
+  ) {
+    this.errors = errors
+    this.out = out
+    this.newId = newId
+    this.tools = new RequestTools(request)
+    this.writer = new Writer(out, (type) => this.keptOf(type))
+    this.content = new Content(this.writer, habits, this.tools, request)
+    this.calls = new ToolCalls(this.writer, newId)
   }
 
-  /** An index names a call; a server that leaves it out starts a call with each new id. */
-  const pendingCall = (delta: ToolCall): PendingCall => {
-    const index = delta.index ?? undefined
-    const id = delta.id ?? ""
-    const known = index === undefined
-      ? id === "" ? calls.at(-1) : calls.findLast((call) => call.id === id)
-      : calls.findLast((call) => call.index === index)
-    if (known !== undefined && (id === "" || known.id === "" || known.id === id)) return known
-    const call: PendingCall = { index, id: "", name: "", params: "", emitted: undefined }
-    calls.push(call)
-    return call
+  /** What goes back with a block that ends here. */
+  private keptOf(type: "text" | "reasoning"): Response.ProviderMetadata | undefined {
+    const message = Kept.merge(this.kept)
+    if (type === "text") {
+      // Gemini signs a text beside its last piece.
+      const { extra_content } = message
+      if (extra_content === undefined) return undefined
+      this.kept = this.kept.filter((kept) => kept["extra_content"] === undefined)
+      return Kept.metadata({ message: { extra_content } }).metadata
+    }
+    const place = this.content.takeTags() ?? this.place
+    this.kept = []
+    this.place = undefined
+    return Kept.metadata({ ...(place === undefined ? {} : { place }), message }).metadata
   }
 
-  const toolDelta = (delta: ToolCall, writer: Writer) => {
-    const call = pendingCall(delta)
-    if (call.id === "") call.id = delta.id ?? ""
-    if (call.name === "") call.name = delta.function?.name ?? ""
-    call.params += argumentsText(delta.function?.arguments)
-    if (call.id !== "" && call.name !== "") announce(call, writer)
+  private introduce(chunk: Fields): void {
+    if (this.isIntroduced) return
+    const id = text(chunk["id"])
+    const modelId = text(chunk["model"])
+    const timestamp = toTimestamp(chunk["created"])
+    const { metadata } = this
+    if (id !== undefined) metadata.id ??= id
+    if (modelId !== undefined) metadata.modelId ??= modelId
+    if (timestamp !== undefined) metadata.timestamp ??= timestamp
+    if (metadata.id !== undefined && metadata.modelId !== undefined && metadata.timestamp !== undefined) this.present()
   }
 
-  const complete = (writer: Writer, now: number): Step => {
-    if (finish === undefined) return failed(errors.cut(terminator))
-    if (finish === "error") return failed(errors.inBand("the answer ended with finish_reason error", now))
-    for (const call of calls) {
-      if (call.id === "") call.id = newId()
-      announce(call, writer)
-      writer.part({ type: "tool-params-end", id: call.id })
-    }
-    for (const call of calls) {
-      writer.part({ type: "tool-call", id: call.id, name: call.name, params: toParams(call.params) })
-    }
-    writer.part({ type: "finish", reason: toFinishReason(finish, calls.length), usage: toUsage(usage) })
-    return done
+  /** Says whose answer it is, as far as that is known by the first word. */
+  private present(): void {
+    if (this.isIntroduced) return
+    this.isIntroduced = true
+    if (Object.keys(this.metadata).length > 0) this.out({ type: "response-metadata", ...this.metadata })
   }
 
-  const onEvent = (event: Event, writer: Writer, now: number): Step => {
-    const data = event.data.trim()
-    if (data === "") return more
-    if (isTerminator(data)) return complete(writer, now)
-    if (event.event === "error") return failed(errors.inBand(event.data, now))
-    const decoded = decodeChunk(data)
-    if (Result.isFailure(decoded)) return failed(errors.unreadable("an event of the stream is not a chunk"))
-    const chunk = decoded.success
-    if (isPresent(chunk.error)) return failed(errors.inBand({ error: chunk.error }, now))
-    const groqs = chunk.x_groq?.error
-    if (isPresent(groqs)) return failed(errors.inBand({ error: groqs }, now))
-    if (chunk.object === "error") return failed(errors.inBand(data, now))
-    if (!metadata && isPresent(chunk.id)) {
-      metadata = true
-      writer.part(toMetadata(chunk))
+  private say(message: Fields, fallback: unknown): boolean {
+    const said = contentOf(message["content"])
+    if (said === undefined) return false
+    for (const key of Kept.messageFields) {
+      const value = message[key]
+      if (isPresent(value)) this.kept.push({ [key]: value as Schema.Json })
     }
-    usage = chunk.usage ?? chunk.x_groq?.usage ?? usage
-    for (const choice of chunk.choices ?? []) {
-      if ((choice.index ?? 0) !== 0) continue
-      if (isPresent(choice.error)) return failed(errors.inBand({ error: choice.error }, now))
-      const delta = choice.delta ?? {}
-      writer.reasoning(delta.reasoning_content ?? delta.reasoning ?? "")
-      writer.text(delta.content ?? delta.refusal ?? "")
-      for (const call of delta.tool_calls ?? []) toolDelta(call, writer)
-      if (isPresent(choice.finish_reason) && choice.finish_reason !== "") finish = choice.finish_reason
+    const { names, text: thoughts } = reasoningOf(message)
+    if (thoughts !== "") {
+      this.present()
+      this.place = { fields: names }
+      this.writer.reasoning(thoughts)
+    }
+    const audio = fields(message["audio"])["transcript"]
+    const others = said.some((piece) => piece._tag !== "Text" || piece.text !== "")
+      ? []
+      : contentOf(message["refusal"] ?? audio ?? fallback) ?? []
+    for (const piece of [...said, ...others, ...list(message["images"]).flatMap(toFile)]) {
+      if (piece._tag === "File") {
+        this.present()
+        this.writer.part({ type: "file", mediaType: piece.mediaType, data: piece.data })
+        continue
+      }
+      if (piece.text === "") continue
+      this.present()
+      if (piece._tag === "Text") this.content.text(piece.text)
+      else {
+        this.place = { list: true }
+        this.writer.reasoning(piece.text)
+      }
+    }
+    const legacy = message["function_call"]
+    for (
+      const call of [...list(message["tool_calls"]), ...(isFields(legacy) ? [{ index: 0, function: legacy }] : [])]
+    ) {
+      this.present()
+      this.calls.add(call)
+    }
+    return true
+  }
+
+  private complete(now: number): Step {
+    const reason = this.finish
+    if (reason === undefined) return failed(this.errors.cut(terminator))
+    if (isGivenUp(reason)) {
+      return failed(this.errors.inBand(`the answer ended with finish_reason ${reason}`, now))
+    }
+    this.present()
+    const written = this.content.end()
+    if (this.kept.some((kept) => Object.keys(kept).length > 0)) this.writer.silent()
+    for (const { name, params } of written) {
+      this.calls.add({ id: this.newId(), function: { name, arguments: params } })
+    }
+    return end({
+      writer: this.writer,
+      tools: this.tools,
+      errors: this.errors,
+      calls: this.calls.end(),
+      reason: toFinishReason(reason),
+      usage: toUsage(this.usage, this.timings)
+    })
+  }
+
+  private onChoice(choice: Fields, now: number): Step {
+    if (isPresent(choice["error"])) return failed(this.errors.inBand({ error: choice["error"] }, now))
+    const whole = isFields(choice["message"]) && !isFields(choice["delta"])
+    const reason = text(choice["finish_reason"])
+    if (reason !== undefined && reason !== "null") this.finish = reason
+    if (!this.say(fields(whole ? choice["message"] : choice["delta"]), choice["text"])) {
+      return failed(this.errors.unreadable("its content is neither a text nor a list"))
+    }
+    if (!whole) return more
+    return this.finish === undefined
+      ? failed(this.errors.unreadable("it has no finish_reason"))
+      : this.complete(now)
+  }
+
+  onItem({ data, event }: Item, now: number): Step {
+    if (data.trim() === "") return more
+    if (isTerminator(data)) return this.complete(now)
+    if (event === "error") return failed(this.errors.inBand(data, now))
+    const json = parse(data)?.json
+    if (Array.isArray(json) && json.some((entry) => isPresent(fields(entry)["error"]))) {
+      return failed(this.errors.inBand(json, now))
+    }
+    if (!isFields(json)) return failed(this.errors.unreadable("a piece of it is not a chunk"))
+    if (isError(json)) return failed(this.errors.inBand(json, now))
+    const groqs = fields(json["x_groq"])["error"]
+    if (isPresent(groqs)) return failed(this.errors.inBand({ error: groqs }, now))
+    this.introduce(json)
+    this.usage = usageOf(json) ?? this.usage
+    this.timings = json["timings"] ?? this.timings
+    // A request asks for one answer: other choices are none of it.
+    const choices = list(json["choices"]).map(fields).filter(({ index }) => !isPresent(index) || index === 0).slice(
+      0,
+      1
+    )
+    for (const choice of choices) {
+      const step = this.onChoice(choice, now)
+      if (step._tag !== "More") return step
     }
     return more
   }
 
-  return machine({
-    decoder: Decoder.events(options),
-    onItem: onEvent,
-    textOf: (event) => event.data,
+  /** JSON texts without a `[DONE]`: their end is the body's. */
+  atEnd({ framing, now }: BodyEnd): Step {
+    if (framing === "lines" && this.finish !== undefined) return this.complete(now)
+    return failed(
+      framing === "lines" && !this.isIntroduced
+        ? this.errors.unreadable("it has no choices")
+        : this.errors.cut(terminator)
+    )
+  }
+}
+
+/** How the answer to a request is read. */
+export const make = (
+  request: LanguageModel.ProviderOptions,
+  habits: Habits,
+  errors: Errors,
+  newId: () => string
+): Make =>
+(out) => {
+  const reader = new Reader(request, habits, errors, newId, out)
+  return {
+    framing: "events",
+    onItem: (item, now) => reader.onItem(item, now),
+    atEnd: (end) => reader.atEnd(end),
     terminator,
     errors
-  })
+  }
 }

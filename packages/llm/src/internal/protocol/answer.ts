@@ -1,17 +1,21 @@
 /**
- * How a provider's protocol becomes response parts: a small synchronous machine a protocol, driven over the bytes of a
+ * How a provider's protocol becomes response parts: a small synchronous machine for each protocol, driven over the bytes of a
  * body. The machine says when the provider's own terminator has come; a body that ends before that is a failure.
+ *
+ * A whole answer and a stream are read by the same machine, because servers send one where the other was asked for.
  */
 import type * as AiError from "effect/ai/AiError"
 import type * as Response from "effect/ai/Response"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { Decoder } from "./decoder.ts"
+import type { Framing, Item } from "./decoder.ts"
+import * as Decoder from "./decoder.ts"
+import { isJson } from "./json.ts"
 import type { Errors } from "./providerRequest.ts"
+import type { Part } from "./writer.ts"
+import { toWhole } from "./writer.ts"
 
 /** What a machine made of a piece of the body. */
 export type Step =
@@ -24,110 +28,100 @@ export const more: Step = { _tag: "More" }
 export const done: Step = { _tag: "Done" }
 export const failed = (error: AiError.AiError): Step => ({ _tag: "Failed", error })
 
-/** Writes the parts of one answer, opening and closing text and reasoning blocks as they alternate. */
-export interface Writer {
-  readonly part: (part: Response.StreamPartEncoded) => void
-  readonly text: (delta: string) => void
-  readonly reasoning: (delta: string) => void
-  /** Closes the open block, if any. */
-  readonly close: () => void
+/** The end of a body: what its bytes were, and whether the answer was asked for in one piece. */
+export interface BodyEnd {
+  readonly framing: Framing
+  readonly isWhole: boolean
+  readonly now: number
 }
 
-export interface Machine {
-  readonly feed: (bytes: Uint8Array, writer: Writer, now: number) => Step
-  /** The body has ended, in order, without the terminator. */
-  readonly end: (writer: Writer, now: number) => Step
-}
-
-/** How a protocol reads a body. */
-export interface Protocol<Item> {
-  readonly decoder: Decoder<Item>
-  readonly onItem: (item: Item, writer: Writer, now: number) => Step
-  /** The text of an item, JSON but for the terminator. */
-  readonly textOf: (item: Item) => string
+/** How a protocol reads the items of a body. */
+export interface Protocol {
+  /** What a server sends to a request for a stream. */
+  readonly framing: Framing
+  /** Reads one item: a piece of a stream, a whole answer, or an error. */
+  readonly onItem: (item: Item, now: number) => Step
+  /** The body has ended in order, without a terminator. Default: the answer was cut off. */
+  readonly atEnd?: ((end: BodyEnd) => Step) | undefined
   /** What proves that the answer is whole, in words. */
   readonly terminator: string
   readonly errors: Errors
 }
 
-const parse = (text: string) => Result.try((): unknown => JSON.parse(text))
+/** Makes the reader of one answer. `out` takes its parts. */
+export type Make = (out: (part: Part) => void) => Protocol
 
-export const isJson = (text: string): boolean => Result.isSuccess(parse(text))
-
-/** Reads JSON by a schema: for an item a token, a quarter faster than `Schema.fromJsonString`. */
-export const reader = <A>(schema: Schema.ConstraintDecoder<A>): (text: string) => Result.Result<A, unknown> => {
-  const decode = Schema.decodeUnknownResult(schema)
-  return (text) => Result.flatMap(parse(text), (json): Result.Result<A, unknown> => decode(json))
-}
-
-/** The machine of a protocol. */
-export const machine = <Item>(protocol: Protocol<Item>): Machine => {
-  const { decoder, errors, onItem, terminator, textOf } = protocol
-  return {
-    feed: (bytes, writer, now) => {
-      let step: Step = more
-      decoder.feed(bytes, (item) => {
-        if (step._tag === "More") step = onItem(item, writer, now)
-      })
-      return step._tag === "More" && decoder.overflowed() ? failed(errors.tooLarge()) : step
-    },
-    end: (writer, now) => {
-      let step: Step = more
-      // A last item without its line ends still counts, if it is whole.
-      decoder.end((item) => {
-        const text = textOf(item)
-        if (step._tag === "More" && (isTerminator(text) || isJson(text))) step = onItem(item, writer, now)
-      })
-      return step._tag === "More" ? failed(errors.cut(terminator)) : step
-    }
-  }
+/** The body of an answer, and how it is read. */
+export interface Answer {
+  readonly body: Stream.Stream<Uint8Array, AiError.AiError>
+  readonly make: Make
 }
 
 /** The one terminator that is not JSON. */
 export const isTerminator = (text: string): boolean => text.trim() === "[DONE]"
 
-const makeWriter = (out: (part: Response.StreamPartEncoded) => void): Writer => {
-  let open: { readonly type: "text" | "reasoning"; readonly id: string } | undefined
-  let blocks = 0
-  const close = () => {
-    if (open === undefined) return
-    out({ type: `${open.type}-end`, id: open.id })
-    open = undefined
+/** Reads one body. */
+class Machine {
+  private readonly decoder: Decoder.SniffingDecoder
+  private readonly protocol: Protocol
+  private readonly isWhole: boolean
+  private readonly limit: number
+  private items = 0
+
+  constructor(protocol: Protocol, isWhole: boolean, limit: number) {
+    this.limit = limit
+    this.protocol = protocol
+    this.isWhole = isWhole
+    this.decoder = Decoder.sniffing(isWhole ? "lines" : protocol.framing, { limit })
   }
-  const delta = (type: "text" | "reasoning", delta: string) => {
-    if (delta === "") return
-    if (open?.type !== type) {
-      close()
-      open = { type, id: `${type}-${blocks++}` }
-      out({ type: `${type}-start`, id: open.id })
+
+  feed(bytes: Uint8Array, now: number): Step {
+    let step: Step = more
+    this.decoder.feed(bytes, (item) => {
+      this.items++
+      if (step._tag === "More") step = this.protocol.onItem(item, now)
+    })
+    return step._tag === "More" && this.decoder.overflowed()
+      ? failed(this.protocol.errors.tooLarge(this.isWhole ? "an answer" : "a line or an event", this.limit))
+      : step
+  }
+
+  end(now: number): Step {
+    const { errors, terminator } = this.protocol
+    let step: Step = more
+    let leftover = false
+    // A last item without its line ends still counts, if it is whole.
+    this.decoder.end((item) => {
+      leftover = true
+      if (step._tag === "More" && (isTerminator(item.data) || isJson(item.data))) {
+        this.items++
+        leftover = false
+        step = this.protocol.onItem(item, now)
+      }
+    })
+    if (step._tag !== "More") return step
+    const framing = this.decoder.framing() ?? "lines"
+    if (this.isWhole && framing === "lines" && (leftover || this.items === 0)) {
+      return failed(errors.unreadable("it is not JSON"))
     }
-    out({ type: `${type}-delta`, id: open.id, delta })
-  }
-  return {
-    part: (part) => {
-      close()
-      out(part)
-    },
-    text: (text) => delta("text", text),
-    reasoning: (text) => delta("reasoning", text),
-    close
+    return leftover || this.protocol.atEnd === undefined
+      ? failed(errors.cut(terminator))
+      : this.protocol.atEnd({ framing, isWhole: this.isWhole, now })
   }
 }
 
 /** Drives a machine over a body. Parts that came before a failure are emitted before it. */
-export const run = (
-  body: Stream.Stream<Uint8Array, AiError.AiError>,
-  machine: Machine
-): Stream.Stream<Response.StreamPartEncoded, AiError.AiError> =>
+const drive = (
+  { body, make }: Answer,
+  isWhole: boolean,
+  limit: number
+): Stream.Stream<Part, AiError.AiError> =>
   Stream.transformPull(body, (pull) =>
     Effect.sync(() => {
-      let buffer: Array<Response.StreamPartEncoded> = []
+      let buffer: Array<Part> = []
       let last: Step = more
-      const writer = makeWriter((part) => buffer.push(part))
-      const flush: Pull.Pull<
-        readonly [Response.StreamPartEncoded, ...Array<Response.StreamPartEncoded>],
-        AiError.AiError
-      > = Effect.suspend(() => {
+      const machine = new Machine(make((part) => buffer.push(part)), isWhole, limit)
+      const flush: Pull.Pull<readonly [Part, ...Array<Part>], AiError.AiError> = Effect.suspend(() => {
         const [first, ...rest] = buffer
         if (first !== undefined) {
           buffer = []
@@ -145,7 +139,7 @@ export const run = (
       const chunks = Effect.clockWith((clock) =>
         Effect.map(pull, (chunks) => {
           for (const bytes of chunks) {
-            last = machine.feed(bytes, writer, clock.currentTimeMillisUnsafe())
+            last = machine.feed(bytes, clock.currentTimeMillisUnsafe())
             if (last._tag !== "More") return
           }
         })
@@ -153,8 +147,19 @@ export const run = (
       const advance = Pull.catchDone(chunks, () =>
         Effect.clockWith((clock) =>
           Effect.sync(() => {
-            last = machine.end(writer, clock.currentTimeMillisUnsafe())
+            last = machine.end(clock.currentTimeMillisUnsafe())
           })
         )).pipe(Effect.andThen(flush))
       return flush
     }))
+
+/** The parts of a streamed answer as they come. */
+export const stream = (answer: Answer): Stream.Stream<Response.StreamPartEncoded, AiError.AiError> =>
+  drive(answer, false, Decoder.defaultLimit)
+
+/** How many characters the body of a whole answer may have: 64 Mi. */
+const wholeLimit = 64 * 1024 * 1024
+
+/** The parts of a whole answer. */
+export const whole = (answer: Answer): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError> =>
+  Effect.map(Stream.runCollect(drive(answer, true, wholeLimit)), toWhole)

@@ -1,6 +1,7 @@
 /**
- * Bytes of a body into the items of its protocol, however they were cut: in the middle of a character, between CR and LF,
- * anywhere. What a server may make a reader hold in memory is limited.
+ * Bytes of a body into its items, wherever they were cut: in the middle of a character, between CR and LF, anywhere. The framing
+ * is what the bytes are, whatever was asked for: a server may answer a request for a stream with one JSON text, and a request
+ * for one with a stream. What a server may make a reader hold in memory is limited.
  */
 import { createParser } from "eventsource-parser"
 
@@ -14,30 +15,51 @@ export interface Decoder<out Item> {
   readonly overflowed: () => boolean
 }
 
-/** How many characters of an unfinished item are kept: 10 Mi, as Effect's own decoder does. */
+/** How many characters of an unfinished item are kept: 10 Mi, as in Effect's own decoder. */
 export const defaultLimit = 10 * 1024 * 1024
 
-/** One event of a server-sent stream. */
-export interface Event {
-  /** Its `event` field, none where that is empty too. */
+/** One item of a body: an event of a server-sent stream, or a JSON text. */
+export interface Item {
+  /** The `event` field, absent where that is empty too. */
   readonly event?: string | undefined
   readonly data: string
 }
 
-/**
- * Server-sent events (WHATWG HTML, 9.2.6), by `eventsource-parser`: of what was measured in `benchmark/decoding.ts` the
- * fastest. Comments, `id` and `retry` are passed over.
- *
- * `errorField` reads a line `error: ...` as an event of that name, as servers of llama.cpp up to 2025 meant it.
- */
-export const events = (options?: {
+interface Options {
   readonly limit?: number | undefined
-  readonly errorField?: boolean | undefined
-}): Decoder<Event> => {
-  const limit = options?.limit ?? defaultLimit
+}
+
+/** The items of a text that comes in pieces. */
+interface Reader {
+  readonly read: (text: string, onItem: (item: Item) => void) => void
+  readonly end: (onItem: (item: Item) => void) => void
+  readonly overflowed: () => boolean
+}
+
+const decoding = (reader: Reader): Decoder<Item> => {
   const utf8 = new TextDecoder()
-  let give: (event: Event) => void = () => undefined
+  return {
+    feed: (bytes, onItem) => reader.read(utf8.decode(bytes, { stream: true }), onItem),
+    end: (onItem) => {
+      reader.read(utf8.decode(), onItem)
+      reader.end(onItem)
+    },
+    overflowed: reader.overflowed
+  }
+}
+
+// -----------------------------------------------------------------------------
+// Events
+// -----------------------------------------------------------------------------
+
+/** Lines that are not SSE's and yet an error: `error: {...}` of llama.cpp up to 2025, and bare JSON of gateways. */
+const stray = /(^|[\r\n])(?:error:|(?=\{))/
+const strays = /(^|[\r\n])(error:|(?=\{))/g
+
+const readEvents = (limit: number): Reader => {
+  let give: (event: Item) => void = () => undefined
   let overflowed = false
+  let pending = ""
   const parser = createParser({
     maxBufferSize: limit,
     onEvent: (event) => give(event),
@@ -45,58 +67,162 @@ export const events = (options?: {
       if (type === "max-buffer-size-exceeded") overflowed = true
     }
   })
-  const repair = options?.errorField === true ? errorFields() : undefined
-  const read = (text: string, onEvent: (event: Event) => void): void => {
-    if (overflowed) return
-    give = onEvent
-    parser.feed(repair === undefined ? text : repair.lines(text))
-    if (repair !== undefined && repair.kept() > limit) overflowed = true
+  const lines = (text: string): void => {
+    const repaired = stray.test(text)
+      ? text.replaceAll(
+        strays,
+        (_, start: string, field: string) => field === "" ? `${start}\r\rdata:` : `${start}event:error\ndata:`
+      )
+      : text
+    parser.feed(repaired)
   }
   return {
-    feed: (bytes, onEvent) => read(utf8.decode(bytes, { stream: true }), onEvent),
-    end: (onEvent) => read(`${utf8.decode()}\n\n`, onEvent),
-    overflowed: () => overflowed
-  }
-}
-
-/** Whole lines only, so that no cut hides where one begins. */
-const errorFields = () => {
-  let pending = ""
-  return {
-    lines: (text: string): string => {
+    // Whole lines, so that no cut hides where one begins.
+    read: (text, onEvent) => {
+      if (overflowed) return
+      give = onEvent
       const end = Math.max(text.lastIndexOf("\n"), text.lastIndexOf("\r")) + 1
-      const lines = end === 0 ? "" : pending + text.slice(0, end)
-      pending = end === 0 ? pending + text : text.slice(end)
-      return lines.replaceAll(/(^|[\r\n])error:/g, "$1event:error\ndata:")
+      if (end > 0) lines(pending + text.slice(0, end))
+      const rest = text.slice(end)
+      if (end > 0) pending = ""
+      // Of a comment nothing is kept, however long it is. Only the beginning of a line is looked at: that of a long one is not
+      // flattened with every piece.
+      if (pending === "") pending = rest.startsWith(":") ? ":" : rest
+      else if (pending !== ":") pending += rest
+      if (pending.length > limit) overflowed = true
     },
-    kept: () => pending.length
+    end: (onEvent) => {
+      if (overflowed) return
+      give = onEvent
+      lines(`${pending}\n\n`)
+      pending = ""
+    },
+    overflowed: () => overflowed
   }
 }
 
 /**
- * Lines that are not empty (NDJSON). A bare CR ends one too: inside a JSON text it can be but space.
+ * Server-sent events (WHATWG HTML, 9.2.6), by `eventsource-parser`: of what was measured in `benchmark/decoding.ts` the
+ * fastest. Comments, `id` and `retry` are passed over. A line that is no field of SSE's but begins with `error:` or `{` is read
+ * as an event: servers write errors so.
  */
-export const lines = (options?: { readonly limit?: number | undefined }): Decoder<string> => {
-  const limit = options?.limit ?? defaultLimit
-  const utf8 = new TextDecoder()
-  let pending = ""
-  let overflowed = false
-  const read = (text: string, onLine: (line: string) => void): void => {
-    if (overflowed) return
-    let start = 0
-    for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", start)) {
-      const line = pending === "" ? text.slice(start, end) : pending + text.slice(start, end)
-      pending = ""
-      start = end + 1
-      if (line !== "") onLine(line)
-    }
-    pending += text.slice(start)
-    overflowed = pending.length > limit
+export const events = (options?: Options): Decoder<Item> => decoding(readEvents(options?.limit ?? defaultLimit))
+
+// -----------------------------------------------------------------------------
+// JSON texts
+// -----------------------------------------------------------------------------
+
+/** How deep a JSON text is after a line, and whether it is inside of a string. */
+const scan = (line: string, state: { depth: number; quoted: boolean }): void => {
+  for (let i = 0; i < line.length; i++) {
+    const char = line[i]
+    if (state.quoted) {
+      if (char === "\\") i++
+      else if (char === "\"") state.quoted = false
+    } else if (char === "\"") state.quoted = true
+    else if (char === "{" || char === "[") state.depth++
+    else if (char === "}" || char === "]") state.depth--
   }
-  const unify = (text: string): string => text.includes("\r") ? text.replaceAll("\r", "\n") : text
+}
+
+const readLines = (limit: number): Reader => {
+  let pending = ""
+  /** The lines of a JSON text that is written over several of them. */
+  let open = ""
+  const state = { depth: 0, quoted: false }
+  let overflowed = false
+  const onLine = (line: string, onItem: (item: Item) => void): void => {
+    if (open === "") {
+      if (line === "") return
+      const first = line.trimStart()
+      // A line is a text of its own unless it opens one and does not close it.
+      if (!(first.startsWith("{") || first.startsWith("[")) || /[\]}]\s*$/.test(line)) return onItem({ data: line })
+    }
+    scan(line, state)
+    open += `${line}\n`
+    if (state.depth > 0 || state.quoted) return
+    const data = open
+    open = ""
+    state.depth = 0
+    onItem({ data })
+  }
   return {
-    feed: (bytes, onLine) => read(unify(utf8.decode(bytes, { stream: true })), onLine),
-    end: (onLine) => read(`${unify(utf8.decode())}\n`, onLine),
+    read: (raw, onItem) => {
+      if (overflowed) return
+      // A bare CR ends a line too: inside of a JSON text it is but space.
+      const text = raw.includes("\r") ? raw.replaceAll("\r", "\n") : raw
+      let start = 0
+      for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", start)) {
+        const line = pending === "" ? text.slice(start, end) : pending + text.slice(start, end)
+        pending = ""
+        start = end + 1
+        onLine(line, onItem)
+      }
+      pending += text.slice(start)
+      overflowed = pending.length + open.length > limit
+    },
+    end: (onItem) => {
+      const data = open + pending
+      open = ""
+      pending = ""
+      if (!overflowed && data.trim() !== "") onItem({ data })
+    },
     overflowed: () => overflowed
+  }
+}
+
+/** JSON texts: one a line (NDJSON), or one over several lines. */
+export const lines = (options?: Options): Decoder<Item> => decoding(readLines(options?.limit ?? defaultLimit))
+
+// -----------------------------------------------------------------------------
+// Either
+// -----------------------------------------------------------------------------
+
+export type Framing = "events" | "lines"
+
+export interface SniffingDecoder extends Decoder<Item> {
+  /** What the bytes turned out to be; `undefined` while there were none but space. */
+  readonly framing: () => Framing | undefined
+}
+
+const fieldsOfSse = ["data", "event", "id", "retry", ":"]
+
+/**
+ * Reads what the bytes are: JSON texts where the first character opens one, events where the first line is a field of SSE's,
+ * and otherwise what was asked for.
+ */
+export const sniffing = (asked: Framing, options?: Options): SniffingDecoder => {
+  const limit = options?.limit ?? defaultLimit
+  let framing: Framing | undefined
+  let reader: Reader | undefined
+  let head = ""
+  const choose = (isEnd: boolean): Reader | undefined => {
+    const first = head.trimStart()
+    if (first === "" && !isEnd) return undefined
+    if (/^[{[]/.test(first)) framing = "lines"
+    else if (asked === "lines") {
+      if (!isEnd && fieldsOfSse.some((field) => field.startsWith(first))) return undefined
+      framing = fieldsOfSse.some((field) => first.startsWith(field)) ? "events" : "lines"
+    } else framing = "events"
+    return framing === "lines" ? readLines(limit) : readEvents(limit)
+  }
+  const read = (text: string, isEnd: boolean, onItem: (item: Item) => void): void => {
+    if (reader !== undefined) return reader.read(text, onItem)
+    head += text
+    reader = choose(isEnd)
+    if (reader === undefined) return
+    const all = head
+    head = ""
+    reader.read(all, onItem)
+  }
+  const utf8 = new TextDecoder()
+  return {
+    feed: (bytes, onItem) => read(utf8.decode(bytes, { stream: true }), false, onItem),
+    end: (onItem) => {
+      read(utf8.decode(), true, onItem)
+      reader?.end(onItem)
+    },
+    overflowed: () => reader?.overflowed() ?? head.length > limit,
+    framing: () => framing
   }
 }

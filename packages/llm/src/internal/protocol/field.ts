@@ -1,4 +1,7 @@
-/** Fields of a server's JSON: what one leaves out, another sends as `null`. */
+/**
+ * Fields of a server's JSON. What one server leaves out, another sends as `null`, as an empty text or as another type: a field
+ * that is not what it should be counts as absent, so that no answer is lost for a remark beside it.
+ */
 import * as Schema from "effect/Schema"
 
 /** A field that may be missing or `null`. */
@@ -6,3 +9,23 @@ export const opt = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.N
 
 /** Whether a field is there. */
 export const isPresent = <A>(value: A | null | undefined): value is A => value !== null && value !== undefined
+
+/** A JSON object, read field by field. */
+export type Fields = Readonly<Record<string, unknown>>
+
+export const isFields = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** An object; none of whose fields is there where it is something else. */
+export const fields = (value: unknown): Fields => isFields(value) ? value : {}
+
+/** A list; empty where it is something else. */
+export const list = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value : []
+
+/** A text that is not empty. */
+export const text = (value: unknown): string | undefined =>
+  typeof value === "string" && value !== "" ? value : typeof value === "number" ? String(value) : undefined
+
+/** A count: a whole number that is not negative. */
+export const count = (value: unknown): number | undefined =>
+  typeof value === "number" && Number.isInteger(value) && value >= 0 ? value : undefined

@@ -18,8 +18,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Kind } from "../../ProviderFailure.ts"
 import * as ProviderFailure from "../../ProviderFailure.ts"
-import { isJson } from "./answer.ts"
-import { defaultLimit } from "./decoder.ts"
+import { isJson } from "./json.ts"
 import { scrub } from "./scrub.ts"
 import { SignOfLife } from "./signOfLife.ts"
 
@@ -235,8 +234,12 @@ export interface Errors {
   readonly cut: (terminator: string) => AiError.AiError
   /** The body is not what the protocol says. */
   readonly unreadable: (what: string) => AiError.AiError
-  /** A line or an event is larger than anybody should keep in memory. */
-  readonly tooLarge: () => AiError.AiError
+  /** A line or an event is larger than a reader should keep in memory. */
+  readonly tooLarge: (what: string, limit: number) => AiError.AiError
+  /** The body is whole and yet no answer to the request: `why` follows "what ... sent is no answer:". */
+  readonly noAnswer: (why: string) => AiError.AiError
+  /** The model, or a filter after it, declined to answer. */
+  readonly refused: (explanation: string) => AiError.AiError
 }
 
 /** The errors of an answer that came from `url`. */
@@ -244,7 +247,13 @@ export const errors = (exchange: Exchange, url: string, headers?: Headers.Header
   inBand: (body, now) => inBand(exchange, body, now, headers),
   cut: (terminator) => failure(exchange, ProviderFailure.cut({ url, terminator })),
   unreadable: (what) => unreadable(exchange, what),
-  tooLarge: () => tooLarge(exchange, "a line or an event", defaultLimit)
+  tooLarge: (what, limit) => tooLarge(exchange, what, limit),
+  noAnswer: (why) =>
+    failure(
+      exchange,
+      new AiError.InvalidResponseError({ description: `what ${exchange.provider} sent is no answer: ${why}` })
+    ),
+  refused: (explanation) => failure(exchange, new AiError.ContentPolicyError({ description: explanation }))
 })
 
 /** Decodes the whole body of a response. */

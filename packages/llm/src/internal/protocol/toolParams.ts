@@ -1,12 +1,26 @@
-/** What a model wrote as the parameters of a tool call, read as JSON. */
+/** The parameters of a tool call: what a model wrote, read as JSON, and what goes back to a vendor. */
 import * as Tool from "effect/ai/Tool"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 
+const parse = (text: string): Result.Result<unknown, unknown> => Result.try(() => Tool.unsafeSecureJsonParse(text))
+
 /**
- * Arguments that are not JSON stay text: the toolkit then reports invalid parameters to whoever asked, and the model may
- * correct itself. They are not the provider's failure.
+ * Arguments that are not JSON stay text: the toolkit then reports invalid parameters to its caller, and the model may correct
+ * itself. They are not the provider's failure.
  */
-export const toParams = (text: string): unknown =>
-  text.trim() === ""
-    ? {}
-    : Result.getOrElse(Result.try(() => Tool.unsafeSecureJsonParse(text)), () => text)
+export const toParams = (text: string): unknown => text.trim() === "" ? {} : Result.getOrElse(parse(text), () => text)
+
+/** Whether a text is the whole of a call's arguments. */
+export const isWhole = (text: string): boolean => text.trim() !== "" && Result.isSuccess(parse(text))
+
+/**
+ * The parameters of a call that goes back: every API wants an object there, and most refuse the request otherwise. What a model
+ * wrote that is none goes under the key that Anthropic recommends ("Fine-grained tool streaming", "Handling invalid JSON").
+ */
+export const toArguments = (params: unknown): object => {
+  if (params === undefined || params === null || params === "") return {}
+  const read = typeof params === "string" ? toParams(params) : params
+  if (Predicate.isReadonlyObject(read)) return read
+  return { INVALID_JSON: typeof params === "string" ? params : JSON.stringify(params) }
+}

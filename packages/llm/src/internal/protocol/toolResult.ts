@@ -1,12 +1,15 @@
 /** The results of tools in the words that a model reads. */
 import * as Prompt from "effect/ai/Prompt"
 
-const resultText = (part: Prompt.ToolResultPart): string =>
-  part.modelOutput !== undefined
+const resultText = (part: Prompt.ToolResultPart): string => {
+  const text = part.modelOutput !== undefined
     ? Prompt.toolModelOutputToText(part.modelOutput)
     : typeof part.result === "string"
     ? part.result
     : JSON.stringify(part.result) ?? ""
+  // Anthropic refuses a failure without words; the others leave the model to guess.
+  return part.isFailure && text.trim() === "" ? "The tool failed without a message." : text
+}
 
 /** A message a result of the tools that ran here. Those that ran at a vendor's mean nothing to another. */
 export const toMessages = <Message>(

@@ -1,0 +1,45 @@
+/** How an answer of the Messages API ended, and what it cost. */
+import type * as Response from "effect/ai/Response"
+import type { Fields } from "../protocol/field.ts"
+import { count, fields, isPresent } from "../protocol/field.ts"
+
+const finishReasons: Readonly<Record<string, Response.FinishReason>> = {
+  end_turn: "stop",
+  stop_sequence: "stop",
+  max_tokens: "length",
+  model_context_window_exceeded: "length",
+  tool_use: "tool-calls",
+  pause_turn: "pause",
+  compaction: "pause",
+  refusal: "content-filter"
+}
+
+export const toFinishReason = (reason: string): Response.FinishReason => finishReasons[reason] ?? "other"
+
+/** What is not null replaces what was said before: the counts are cumulative. */
+export const latest = (before: Fields, update: unknown): Fields => ({
+  ...before,
+  ...Object.fromEntries(Object.entries(fields(update)).filter(([, value]) => isPresent(value)))
+})
+
+/** All input is `input_tokens` and what was read from and written to the cache; thoughts are part of the output. */
+export const toUsage = (usage: Fields): typeof Response.Usage.Encoded => {
+  const uncached = count(usage["input_tokens"])
+  const cacheRead = count(usage["cache_read_input_tokens"])
+  const cacheWrite = count(usage["cache_creation_input_tokens"])
+  const output = count(usage["output_tokens"])
+  const reasoning = count(fields(usage["output_tokens_details"])["thinking_tokens"])
+  return {
+    inputTokens: {
+      total: uncached === undefined ? undefined : uncached + (cacheRead ?? 0) + (cacheWrite ?? 0),
+      uncached,
+      cacheRead,
+      cacheWrite
+    },
+    outputTokens: {
+      total: output,
+      reasoning,
+      text: output === undefined ? undefined : Math.max(0, output - (reasoning ?? 0))
+    }
+  }
+}

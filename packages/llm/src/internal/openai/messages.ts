@@ -1,0 +1,171 @@
+/** The messages of a conversation in the words of chat completions. */
+import type * as AiError from "effect/ai/AiError"
+import type * as Prompt from "effect/ai/Prompt"
+import * as Effect from "effect/Effect"
+import * as Hash from "effect/Hash"
+import type * as Schema from "effect/Schema"
+import { unsupported } from "../../ProviderFailure.ts"
+import { dataOf, dataUrl } from "../protocol/mediaType.ts"
+import { toArguments } from "../protocol/toolParams.ts"
+import { toMessages as toolMessages } from "../protocol/toolResult.ts"
+import { RequestTools } from "../protocol/tools.ts"
+import * as Kept from "./kept.ts"
+import type { Preset } from "./presets.ts"
+
+type ContentPart =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "thinking"; readonly thinking: ReadonlyArray<{ readonly type: "text"; readonly text: string }> }
+  | { readonly type: "image_url"; readonly image_url: { readonly url: string } }
+  | { readonly type: "input_audio"; readonly input_audio: { readonly data: string; readonly format: "wav" | "mp3" } }
+  | { readonly type: "file"; readonly file: { readonly filename: string; readonly file_data: string } }
+
+interface ToolCall {
+  readonly id: string
+  readonly type: "function"
+  readonly function: { readonly name: string; readonly arguments: string }
+}
+
+export type Message =
+  | { readonly role: "system"; readonly content: string }
+  | { readonly role: "user"; readonly content: string | ReadonlyArray<ContentPart> }
+  | {
+    readonly role: "assistant"
+    readonly content: string | ReadonlyArray<ContentPart> | null
+    readonly tool_calls?: ReadonlyArray<ToolCall>
+  }
+  | { readonly role: "tool"; readonly tool_call_id: string; readonly content: string }
+
+const unusable = (description: string) => Effect.fail(unsupported("messages", description))
+
+const filePart = (part: Prompt.FilePart, preset: Preset): Effect.Effect<ContentPart, AiError.AiErrorReason> => {
+  const data = dataOf(part)
+  const isImage = part.mediaType.startsWith("image/")
+  if (data._tag === "Url") {
+    if (isImage && preset.fetches.images) return Effect.succeed({ type: "image_url", image_url: { url: data.url } })
+    if (part.mediaType === "application/pdf" && preset.fetches.files) {
+      return Effect.succeed({ type: "file", file: { filename: part.fileName ?? "document.pdf", file_data: data.url } })
+    }
+    return unusable(`${preset.name} takes the bytes of a file of type ${part.mediaType}, not its URL`)
+  }
+  switch (data.mediaType) {
+    case "application/pdf":
+      return Effect.succeed({
+        type: "file",
+        file: { filename: part.fileName ?? "document.pdf", file_data: dataUrl(data) }
+      })
+    case "audio/wav":
+    case "audio/mp3": {
+      const format = data.mediaType === "audio/wav" ? "wav" : "mp3"
+      return Effect.succeed({ type: "input_audio", input_audio: { data: data.base64, format } })
+    }
+    case "image/*":
+      return unusable("the first bytes of an image tell no kind that is known: name it as mediaType")
+    default:
+      return isImage
+        ? Effect.succeed({ type: "image_url", image_url: { url: dataUrl(data) } })
+        : unusable(`chat completions take images, PDF files, WAV and MP3, not ${part.mediaType}`)
+  }
+}
+
+const userMessage = Effect.fnUntraced(function*(
+  message: Prompt.UserMessage,
+  preset: Preset
+): Effect.fn.Return<Message, AiError.AiErrorReason> {
+  const [first, ...rest] = message.content
+  if (first?.type === "text" && rest.length === 0) return { role: "user", content: first.text }
+  const content = yield* Effect.forEach(
+    message.content,
+    (part): Effect.Effect<ContentPart, AiError.AiErrorReason> =>
+      part.type === "text" ? Effect.succeed({ type: "text", text: part.text }) : filePart(part, preset)
+  )
+  return { role: "user", content }
+})
+
+/** Nine letters and digits, always the same for the same id (Mistral, "Function calling"). */
+const nine = (id: string): string => {
+  if (/^[a-zA-Z0-9]{9}$/.test(id)) return id
+  const part = (salt: string) => (Hash.string(salt + id) >>> 0).toString(36)
+  return `${part("a")}${part("b")}${part("c")}`.padEnd(9, "0").slice(0, 9)
+}
+
+const callId = (id: string, preset: Preset): string => preset.callIds === "nine" ? nine(id) : id
+
+/** An assistant's content, where the thoughts in it are the server's own, as it wrote them. */
+const contentOf = (message: Prompt.AssistantMessage): string | ReadonlyArray<ContentPart> => {
+  let isList = false
+  const parts: Array<ContentPart> = []
+  let text = ""
+  for (const part of message.content) {
+    if (part.type === "text") {
+      text += part.text
+      parts.push({ type: "text", text: part.text })
+    }
+    if (part.type !== "reasoning") continue
+    const { place } = Kept.of(part.options)
+    if (place === undefined) continue
+    if ("open" in place) text += place.open + part.text + place.close
+    if ("list" in place) {
+      isList = true
+      parts.push({ type: "thinking", thinking: [{ type: "text", text: part.text }] })
+    }
+  }
+  return isList ? parts : text
+}
+
+/** The fields that the server put beside the content: its reasoning, details and signatures. */
+const fieldsOf = (message: Prompt.AssistantMessage): Readonly<Record<string, Schema.Json>> => {
+  const fields: Record<string, string> = {}
+  const kept: Array<Readonly<Record<string, Schema.Json>>> = []
+  for (const part of message.content) {
+    const { message: own, place } = Kept.of(part.options)
+    if (own !== undefined) kept.push(own)
+    if (part.type !== "reasoning" || place === undefined || !("fields" in place)) continue
+    for (const name of place.fields) fields[name] = (fields[name] ?? "") + part.text
+  }
+  return { ...fields, ...Kept.merge(kept) }
+}
+
+const assistantMessage = (message: Prompt.AssistantMessage, preset: Preset): Message => {
+  const content = contentOf(message)
+  const calls = message.content.flatMap((part): ReadonlyArray<ToolCall> =>
+    part.type === "tool-call" && !part.providerExecuted
+      ? [{
+        id: callId(part.id, preset),
+        type: "function",
+        function: { name: RequestTools.nameOf(part.name), arguments: JSON.stringify(toArguments(part.params)) },
+        ...Kept.of(part.options).call
+      }]
+      : []
+  )
+  const said: Message = calls.length === 0
+    ? { role: "assistant", content }
+    : { role: "assistant", content: content === "" ? null : content, tool_calls: calls }
+  return { ...said, ...fieldsOf(message) }
+}
+
+/** The messages of a conversation, or which of its parts the server cannot be sent. */
+export const toMessages = (
+  prompt: Prompt.Prompt,
+  preset: Preset
+): Effect.Effect<ReadonlyArray<Message>, AiError.AiErrorReason> =>
+  Effect.map(
+    Effect.forEach(prompt.content, (message): Effect.Effect<ReadonlyArray<Message>, AiError.AiErrorReason> => {
+      switch (message.role) {
+        case "system":
+          return Effect.succeed([{ role: "system", content: message.content }])
+        case "user":
+          return Effect.map(userMessage(message, preset), (message) => [message])
+        case "assistant":
+          return Effect.succeed([assistantMessage(message, preset)])
+        case "tool":
+          return Effect.succeed(
+            toolMessages(message, (part, content) => ({
+              role: "tool",
+              tool_call_id: callId(part.id, preset),
+              content
+            }))
+          )
+      }
+    }),
+    (messages) => messages.flat()
+  )
