@@ -93,7 +93,7 @@ const readEvents: Candidates = {
   "Holdfast": (pieces) => {
     const decoder = Decoder.events()
     let count = 0
-    const onEvent = (event: Decoder.Event) => {
+    const onEvent = (event: Decoder.Item) => {
       count += event.data.length
     }
     for (const piece of pieces) decoder.feed(piece, onEvent)
@@ -139,8 +139,8 @@ const readLines: Candidates = {
   "Holdfast": (pieces) => {
     const decoder = Decoder.lines()
     let sum = 0
-    const onLine = (line: string) => {
-      sum += count(JSON.parse(line))
+    const onLine = ({ data }: Decoder.Item) => {
+      sum += count(JSON.parse(data))
     }
     for (const piece of pieces) decoder.feed(piece, onLine)
     return sum

@@ -26,11 +26,12 @@ const common = [
 ]
 
 const keywords: Readonly<Record<Rules, ReadonlySet<string>>> = {
-  openai: new Set([
-    ...common,
-    ...["additionalProperties", "pattern", "format", "multipleOf", "minimum", "maximum", "exclusiveMinimum"],
-    ...["exclusiveMaximum", "minItems", "maxItems"]
-  ]),
+  openai: new Set(
+    common.concat(
+      ["additionalProperties", "pattern", "format", "multipleOf", "minimum", "maximum", "exclusiveMinimum"],
+      ["exclusiveMaximum", "minItems", "maxItems"]
+    )
+  ),
   anthropic: new Set([...common, "additionalProperties", "format", "default"])
 }
 
