@@ -84,7 +84,6 @@ describe("OllamaProvider", () => {
           truncate: false,
           messages: [{ role: "user", content: "hello" }],
           stream: true,
-          truncate: false,
           options: { num_ctx: 8192 },
           keep_alive: 600,
           think: true
@@ -175,7 +174,6 @@ describe("OllamaProvider", () => {
           truncate: false,
           messages: [{ role: "user", content: "hello" }],
           stream: false,
-          truncate: false,
           options: { temperature: 0 }
         })
       }).pipe(Effect.scoped))

@@ -29,8 +29,6 @@ export interface Body {
     readonly type: "function"
     readonly function: { readonly name: string; readonly description: string; readonly parameters: Json }
   }>
-  /** A prompt that is longer than the context is refused, rather than cut at its beginning without a word. */
-  readonly truncate: false
 }
 
 const unusable = (description: string) => Effect.fail(unsupported("messages", description))
@@ -109,7 +107,6 @@ export const make = Effect.fnUntraced(function*(
         type: "function",
         function: { name, description: description ?? "", parameters: schema }
       }))
-    }),
-    truncate: false
+    })
   }
 })
