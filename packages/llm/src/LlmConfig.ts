@@ -53,7 +53,7 @@ type Http = HttpPolicyData.HttpPolicyData
 const ownUrl = "a provider has a URL of its own: say it under base_urls"
 const noRepeat = "a chain decides by the provider's failure what is repeated"
 
-/** Why a key of HTTP cannot be meant here. */
+/** The keys of HTTP that have no meaning for a chain, with the reason. */
 const strangers: { readonly [K in keyof Http]?: string } = {
   hedge: "a second request to a model costs as much as the first, and may call its tools twice",
   endpoints: "a provider has one endpoint",
@@ -66,13 +66,25 @@ const strangers: { readonly [K in keyof Http]?: string } = {
   commit: noRepeat
 }
 
-const refusals = (http: Http) =>
-  Object.entries(strangers).flatMap(([name, reason]) => {
+const faults = (http: Http) => [
+  ...Object.entries(strangers).flatMap(([name, reason]) => {
     const value = http[name as keyof Http]
-    return value === undefined || value === false ? [] : [{ path: [name], issue: `${name} cannot be meant: ${reason}` }]
-  })
+    return value === undefined || value === false
+      ? []
+      : [{ path: [name], issue: `${name} has no meaning here: ${reason}` }]
+  }),
+  ...(http.retry && http.retry.onTimeout !== undefined
+    ? [{ path: ["retry", "onTimeout"], issue: `retry.onTimeout has no meaning here: ${noRepeat}` }]
+    : []),
+  ...(http.retry && http.retry.retryAfter?.mode !== undefined && http.retry.retryAfter.mode !== "giveUp"
+    ? [{
+      path: ["retry", "retryAfter", "mode"],
+      issue: "a chain asks the next provider where a Retry-After is longer than max: say giveUp, or leave it out"
+    }]
+    : [])
+]
 
-const HttpData = HttpPolicyData.HttpPolicyData.check(Schema.makeFilter((http: Http) => refusals(http)))
+const HttpData = HttpPolicyData.HttpPolicyData.check(Schema.makeFilter((http: Http) => faults(http)))
 
 /** One deadline and one budget are over all providers. */
 const ProviderData = HttpData.check(Schema.makeFilter((http: Http) => [
@@ -147,7 +159,7 @@ const at = (path: ReadonlyArray<string>) => (error: Schema.SchemaError) =>
  * const refused = LlmConfig.decode({ llm: { providers: { openai: { timeout: 60.0, hedge: { after: 1 } } } } })
  *
  * const { message } = await Effect.runPromise(Effect.flip(refused))
- * message.includes("hedge cannot be meant: a second request to a model costs as much as the first") // => true
+ * message.includes("hedge has no meaning here: a second request to a model costs as much as the first") // => true
  * ```
  */
 export const decode = (input: unknown): Effect.Effect<LlmConfig, Schema.SchemaError> =>

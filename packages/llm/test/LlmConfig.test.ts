@@ -209,7 +209,7 @@ describe("LlmConfig", () => {
     [
       "a hedge",
       { llm: { http: { hedge: { after: 1 } } } },
-      "hedge cannot be meant: a second request to a model costs as much as the first",
+      "hedge has no meaning here: a second request to a model costs as much as the first",
       "[\"llm\"][\"http\"][\"hedge\"]"
     ],
     [
@@ -217,6 +217,18 @@ describe("LlmConfig", () => {
       { llm: { retry: { attempts: 2 }, http: { max_retries: 2 } } },
       "retry around a retry",
       "[\"llm\"][\"retry\"]"
+    ],
+    [
+      "a rule for timeouts that the chain decides",
+      { llm: { http: { retry: { onTimeout: "stop" } } } },
+      "retry.onTimeout has no meaning here",
+      "[\"llm\"][\"http\"][\"retry\"][\"onTimeout\"]"
+    ],
+    [
+      "a way to treat hints that the chain does not have",
+      { llm: { providers: { groq: { retry: { retryAfter: { mode: "clamp", max: 5 } } } } } },
+      "say giveUp, or leave it out",
+      "[\"groq\"][\"retry\"][\"retryAfter\"][\"mode\"]"
     ],
     [
       "a deadline for one provider",

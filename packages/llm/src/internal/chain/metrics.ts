@@ -11,14 +11,17 @@ import type { ChainEvent, Observer, Origin } from "../../ChainEvent.ts"
 const kinds = {
   "gen_ai.client.operation.duration": {
     description: "How long attempts at a provider take, in seconds",
+    unit: "s",
     boundaries: [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
   },
   "gen_ai.client.operation.time_to_first_chunk": {
     description: "How long a stream takes to its first text, reasoning or tool parameters, in seconds",
+    unit: "s",
     boundaries: [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
   },
   "gen_ai.client.token.usage": {
     description: "How many tokens attempts use",
+    unit: "{token}",
     boundaries: [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864]
   }
 } as const
@@ -37,8 +40,10 @@ export const observer = (context: Context.Context<never>): Observer => {
     const key = `${name} ${origin.provider} ${origin.model} ${attribute?.[1] ?? ""}`
     let histogram = histograms.get(key)
     if (histogram === undefined) {
-      const attributes = { ...operation(origin), ...(attribute && { [attribute[0]]: attribute[1] }) }
-      histogram = Metric.histogram(name, { ...kinds[name], attributes })
+      const { boundaries, description, unit } = kinds[name]
+      // Effect's exporter takes the unit of a metric from this attribute.
+      const attributes = { ...operation(origin), unit, ...(attribute && { [attribute[0]]: attribute[1] }) }
+      histogram = Metric.histogram(name, { description, boundaries, attributes })
       histograms.set(key, histogram)
     }
     histogram.updateUnsafe(value, context)
@@ -51,7 +56,8 @@ export const observer = (context: Context.Context<never>): Observer => {
       const attributes = {
         "gen_ai.provider.name": origin.provider,
         "gen_ai.request.model": origin.model,
-        "holdfast.llm.reason": why
+        "holdfast.llm.reason": why,
+        unit: name === "skips" ? "{request}" : "{fallback}"
       }
       counter = Metric.counter(`holdfast.llm.${name}`, { description, attributes, incremental: true })
       counters.set(key, counter)
