@@ -9,6 +9,7 @@ import * as Jitter from "@holdfast/core/Jitter"
 import * as Policy from "@holdfast/core/Policy"
 import * as Retry from "@holdfast/core/Retry"
 import * as RetryBudget from "@holdfast/core/RetryBudget"
+import type * as AiError from "effect/ai/AiError"
 import * as Tokenizer from "effect/ai/Tokenizer"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -17,6 +18,7 @@ import * as Option from "effect/Option"
 import { Connectivity } from "../../Connectivity.ts"
 import type { Location, Provider } from "../../Provider.ts"
 import type { Options, RetryOptions, Timeouts, Treatment } from "../../ProviderChain.ts"
+import { detail } from "../../ProviderFailure.ts"
 import { Ledger } from "../../Usage.ts"
 import { Cooldown } from "./cooldown.ts"
 import type { ChainMember, Settings } from "./member.ts"
@@ -60,8 +62,8 @@ const clocksOf = (timeouts: Timeouts | false | undefined, location: Location) =>
 
 /**
  * A local server that is starting, loading its model or busy is worth waiting for: its retries begin at a second, where
- * those at a cloud begin at half a second, as OpenAI's own client does. A server that nothing listens at is asked as often
- * as a cloud; one that says that it is loading or busy gets 15 seconds.
+ * those at a cloud begin at half a second, as OpenAI's own client does. A server that says that it is loading or busy gets
+ * 15 seconds; after any other failure a local provider is asked as often as a cloud.
  */
 const patience = {
   cloud: { times: 2, backoff: Backoff.exponential({ initial: "500 millis", max: "8 seconds", jitter: Jitter.equal }) },
@@ -73,6 +75,11 @@ const patience = {
 
 const retriesOf = (retry: RetryOptions | false | undefined, location: Location): number =>
   retry === false ? 0 : retry?.times ?? patience[retry?.backoff === undefined ? location : "cloud"].times
+
+const isStartingOrBusy = (reason: AiError.AiErrorReason): boolean => {
+  const { kind } = detail(reason)
+  return kind === "loading" || kind === "overloaded"
+}
 
 /** How one provider's attempts are repeated: while the decision allows it. */
 const retryOf = (
@@ -87,9 +94,8 @@ const retryOf = (
     budget,
     while: ({ follows, reason, running }) => {
       if (follows.retry === undefined) return Retry.refuse(follows.otherwise.because)
-      return retry?.times !== undefined || reason._tag !== "NetworkError" || running.attempt <= patience.cloud.times
-        ? true
-        : Retry.refuse("there is still no connection")
+      const isPatient = retry?.times !== undefined || isStartingOrBusy(reason)
+      return isPatient || running.attempt <= patience.cloud.times || Retry.refuse("it is neither loading nor busy")
     },
     onRetry: ({ delay, error }) => {
       if (error instanceof AttemptFailure) error.onRetry(error, delay)

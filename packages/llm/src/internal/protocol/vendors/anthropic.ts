@@ -91,7 +91,7 @@ export const anthropic: ReadonlyArray<Signal> = [
   {
     server: "Anthropic",
     kind: "invalidRequest",
-    phrase: /could not process image|image exceeds \d+ mb maximum|not a valid base64/i,
+    phrase: /could not process image|image exceeds \d+ mb maximum|not a valid base64|invalid base64/i,
     source: "https://github.com/anthropics/claude-code/issues/1452"
   },
   { server: "Anthropic", kind: "wrongAddress", code: "not_found_error", phrase: /^not found$/i, source: errors },
@@ -103,7 +103,13 @@ export const anthropic: ReadonlyArray<Signal> = [
   { server: "Anthropic", kind: "transient", category: "timeout_error", source: errors },
   { server: "Anthropic", kind: "serverError", category: "api_error", source: errors },
 
-  { server: "Bedrock", kind: "quotaSpent", phrase: /too many tokens per day/i, source: bedrock },
+  {
+    server: "Bedrock",
+    kind: "quotaSpent",
+    code: /ThrottlingException$/,
+    phrase: /too many tokens per day/i,
+    source: bedrock
+  },
   {
     server: "Bedrock",
     kind: "rateLimited",

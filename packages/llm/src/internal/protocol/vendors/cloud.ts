@@ -206,7 +206,7 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "xAI",
     kind: "quotaSpent",
     phrase:
-      /used all available credits|reached its monthly spending limit|doesn't have any credits|does not have any credits/i,
+      /used all available credits|reached its monthly spending limit|run out of credits|doesn't have any credits|does not have any credits/i,
     source: "https://github.com/openclaw/openclaw/issues/15327"
   },
   {

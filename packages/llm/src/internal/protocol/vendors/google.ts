@@ -9,6 +9,7 @@ export const google: ReadonlyArray<Signal> = [
     server: "Gemini",
     kind: "quotaSpent",
     code: /PerDay/,
+    phrase: /quota/i,
     source: "https://github.com/google-gemini/gemini-cli/issues/9383"
   },
   {
@@ -18,7 +19,7 @@ export const google: ReadonlyArray<Signal> = [
     phrase: /\blimit: 0\b/i,
     source: "https://discuss.ai.google.dev/t/quota-exceeded-limit-0/110083"
   },
-  { server: "Gemini", kind: "rateLimited", code: /PerMinute/, source: limits },
+  { server: "Gemini", kind: "rateLimited", code: /PerMinute/, phrase: /quota/i, source: limits },
   {
     server: "Gemini",
     kind: "quotaSpent",

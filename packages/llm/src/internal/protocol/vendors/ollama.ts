@@ -34,7 +34,7 @@ export const ollama: ReadonlyArray<Signal> = [
     server: "Ollama",
     kind: "outOfMemory",
     phrase:
-      /unable to load model|error loading model|unknown model architecture|unsupported model (architecture|format)/i,
+      /unable to load model|timed out waiting for llama runner to start|error loading model|unknown model architecture|unsupported model (architecture|format)/i,
     source: "https://github.com/ollama/ollama/issues/4477"
   },
   {
@@ -66,7 +66,7 @@ export const ollama: ReadonlyArray<Signal> = [
   {
     server: "Ollama",
     kind: "loading",
-    phrase: /timed out waiting for llama runner to start|server loading model/i,
+    phrase: /server loading model/i,
     source: "https://github.com/ollama/ollama/issues/5081"
   },
   {

@@ -188,7 +188,7 @@ export const openAi: ReadonlyArray<Signal> = [
     server: "OpenAI",
     kind: "invalidRequest",
     phrase:
-      /must be followed by tool messages responding to each|messages with role 'tool' must be a response to a prec+eding message/i,
+      /must be followed by tool messages responding to each|messages with role 'tool' must be a response to a prece+ding message/i,
     source: "https://community.openai.com/t/tool-calls-must-be-followed-by-tool-messages/569166"
   },
   {

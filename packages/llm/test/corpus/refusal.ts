@@ -1,0 +1,60 @@
+/** One refusal as a vendor was seen to send it, and what an engineer on call wants of a chain then. */
+
+/**
+ * - `retries`: the same provider again, twice; then the next one, and this one rests.
+ * - `waits`: the same, four times, as for a local server that is loading or busy.
+ * - `again`: as `retries`, but it does not rest.
+ * - `next`: the next provider after one request, and this one does not rest.
+ * - `rests`: the next provider after one request, and this one rests.
+ * - `larger`: the next provider whose context is larger, or none.
+ * - `policy`: a `ContentPolicyError`, or the next provider with `fallbackOnContentPolicy`.
+ * - `fails`: no other provider is asked.
+ */
+export type Outcome = "retries" | "waits" | "again" | "next" | "rests" | "larger" | "policy" | "fails"
+
+export interface Refusal {
+  readonly what: string
+  readonly status: number
+  /** JSON, or a text as it is. */
+  readonly body: unknown
+  readonly outcome: Outcome
+  /** Where it was seen in public. */
+  readonly source: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** Who speaks how: the provider that one would use for the vendor. */
+export type Protocol = "openai" | "openrouter" | "groq" | "vllm" | "lmstudio" | "llamacpp" | "anthropic" | "ollama"
+
+export interface Vendor {
+  readonly name: string
+  readonly protocol: Protocol
+  readonly refusals: ReadonlyArray<Refusal>
+}
+
+/** A vendor's refusals: what, status, body, outcome, source, headers. */
+export const vendor = (
+  name: string,
+  protocol: Protocol,
+  rows: ReadonlyArray<
+    readonly [
+      what: string,
+      status: number,
+      body: unknown,
+      outcome: Outcome,
+      source: string,
+      headers?: Readonly<Record<string, string>>
+    ]
+  >
+): Vendor => ({
+  name,
+  protocol,
+  refusals: rows.map(([what, status, body, outcome, source, headers = {}]) => ({
+    what,
+    status,
+    body,
+    outcome,
+    source,
+    headers
+  }))
+})

@@ -1,0 +1,138 @@
+/** Every refusal of the corpus on a real chain: who answers, after how many requests, and whether the first provider rests. */
+import { assert, describe, it } from "@effect/vitest"
+import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
+import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
+import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
+import type * as Provider from "@holdfast/llm/Provider"
+import * as ProviderChain from "@holdfast/llm/ProviderChain"
+import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+import * as LanguageModel from "effect/ai/LanguageModel"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Logger from "effect/Logger"
+import * as TestClock from "effect/testing/TestClock"
+import { anthropic, bedrock, gemini } from "./anthropic.ts"
+import { cerebras, deepSeek, fireworks, groq, mistral, openRouter, proxies, together, xAi } from "./hosts.ts"
+import { llamaCpp, lmStudio, ollama, sgLang, tgi, vllm } from "./local.ts"
+import { azure, gitHub, liteLlm, openAi } from "./openAi.ts"
+import type { Outcome, Protocol, Refusal } from "./refusal.ts"
+
+const vendors = [
+  openAi,
+  azure,
+  gitHub,
+  liteLlm,
+  anthropic,
+  bedrock,
+  gemini,
+  groq,
+  mistral,
+  deepSeek,
+  xAi,
+  openRouter,
+  together,
+  fireworks,
+  cerebras,
+  proxies,
+  vllm,
+  sgLang,
+  tgi,
+  lmStudio,
+  llamaCpp,
+  ollama
+]
+
+const contextWindow = 32_768
+
+const providerOf = (protocol: Protocol): Effect.Effect<Provider.Provider, never, HttpClient.HttpClient> => {
+  const capabilities = { contextWindow }
+  switch (protocol) {
+    case "anthropic":
+      return AnthropicProvider.make({ model: "m", capabilities })
+    case "ollama":
+      return OllamaProvider.make({ model: "m", capabilities })
+    default:
+      return OpenAiProvider.make({ preset: protocol, model: "m", capabilities })
+  }
+}
+
+/** Two requests, one after the other, to a chain of the vendor and a spare one, by a server that refuses everything. */
+const observe = Effect.fnUntraced(function*(
+  protocol: Protocol,
+  { body, headers, status }: Refusal,
+  options?: { readonly larger?: boolean; readonly fallbackOnContentPolicy?: boolean }
+) {
+  let requests = 0
+  const client = HttpClient.make((request) =>
+    Effect.sync(() => {
+      requests++
+      const text = typeof body === "string" ? body : JSON.stringify(body)
+      return HttpClientResponse.fromWeb(request, new Response(text, { status, headers: headers ?? {} }))
+    })
+  )
+  const spare = TestProvider.script("spare", [TestProvider.text("spare"), TestProvider.text("spare")], {
+    capabilities: { contextWindow: options?.larger === true ? contextWindow * 4 : contextWindow / 4 }
+  })
+  const ask = Effect.match(LanguageModel.generateText({ prompt: "Hello?" }), {
+    onSuccess: ({ text }) => `${text} after ${requests}`,
+    onFailure: ({ reason }) => `${reason._tag} after ${requests}`
+  })
+  const program = Effect.all([ask, ask]).pipe(
+    Effect.provide(ProviderChain.layer({
+      providers: [providerOf(protocol), spare],
+      fallbackOnContentPolicy: options?.fallbackOnContentPolicy ?? false,
+      // Longer than what the retries of the first request wait for.
+      cooldown: "10 minutes"
+    })),
+    Effect.provideService(HttpClient.HttpClient, client),
+    Effect.provide(Logger.layer([]))
+  )
+  const fiber = yield* Effect.forkChild(program)
+  for (let i = 0; i < 300 && fiber.pollUnsafe() === undefined; i++) yield* TestClock.adjust("1 second")
+  return (yield* Fiber.join(fiber)).join(", ")
+})
+
+const expected: { readonly [O in Exclude<Outcome, "larger" | "policy" | "fails">]: string } = {
+  retries: "spare after 3, spare after 3",
+  waits: "spare after 5, spare after 5",
+  again: "spare after 3, spare after 6",
+  next: "spare after 1, spare after 2",
+  rests: "spare after 1, spare after 1"
+}
+
+describe.each(vendors)("$name", ({ protocol, refusals }) => {
+  it.effect.each(refusals)("$status, $what: $outcome", (refusal) =>
+    Effect.gen(function*() {
+      const plain = yield* observe(protocol, refusal)
+      switch (refusal.outcome) {
+        case "larger":
+          assert.strictEqual(plain, "InvalidRequestError after 1, InvalidRequestError after 2")
+          return assert.strictEqual(
+            yield* observe(protocol, refusal, { larger: true }),
+            "spare after 1, spare after 2"
+          )
+        case "policy":
+          assert.strictEqual(plain, "ContentPolicyError after 1, ContentPolicyError after 2")
+          return assert.strictEqual(
+            yield* observe(protocol, refusal, { fallbackOnContentPolicy: true }),
+            "spare after 1, spare after 2"
+          )
+        case "fails":
+          return assert.match(plain, /^\w+Error after 1, \w+Error after 2$/)
+        default:
+          return assert.strictEqual(plain, expected[refusal.outcome])
+      }
+    }))
+})
+
+describe("the corpus", () => {
+  it("has a hundred and fifty refusals, each with where it was seen, and none twice", () => {
+    const all = vendors.flatMap(({ name, refusals }) => refusals.map((refusal) => ({ name, ...refusal })))
+    assert.isAtLeast(all.length, 150)
+    assert.deepStrictEqual(all.filter(({ source }) => URL.parse(source)?.protocol !== "https:"), [])
+    const keys = all.map(({ body, headers, name, status }) => JSON.stringify([name, status, body, headers]))
+    assert.strictEqual(new Set(keys).size, keys.length)
+  })
+})
