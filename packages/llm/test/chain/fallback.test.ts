@@ -75,7 +75,10 @@ describe("a failure that goes to the next provider", () => {
 })
 
 describe("a local provider", () => {
-  const loading = new AiError.InternalProviderError({ description: "Loading model" })
+  const loading = new AiError.InternalProviderError({
+    description: "Loading model",
+    metadata: { holdfast: { kind: "loading" } }
+  })
   /** Fails with the reason until this long after the first request. */
   const upAfter = (reason: AiError.AiErrorReason, duration: Duration.Input, location: "local" | "cloud" = "local") =>
     TestProvider.make(
