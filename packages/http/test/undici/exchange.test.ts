@@ -1,0 +1,74 @@
+/** What an exchange makes of a failure, whatever carries it. */
+import { assert, describe, it } from "@effect/vitest"
+import * as HttpFailure from "@holdfast/http/HttpFailure"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Option from "effect/Option"
+import { Exchange } from "../../src/internal/undici/exchange.ts"
+import { Origin } from "../../src/internal/undici/target.ts"
+
+interface Situation {
+  readonly isPlain?: boolean
+  readonly wasOpen?: boolean
+  readonly body?: string
+  readonly syscall?: string
+  readonly isDestroyed?: boolean
+}
+
+/** Writes a POST on a kept connection, which the system refuses. */
+const writeFails = (
+  { body = "pay", isDestroyed = false, isPlain = true, syscall = "write", wasOpen = true }: Situation
+) =>
+  Effect.gen(function*() {
+    let sent = 0
+    let told: Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> | undefined
+    const url = new URL("http://localhost/")
+    const exchange = new Exchange(
+      HttpClientRequest.post(url),
+      { method: "POST", path: "/", body },
+      { origin: new Origin(url), path: "/" },
+      { maxResponseSize: Infinity, maxDecodedSize: Infinity },
+      undefined,
+      (effect) => {
+        told = effect
+      }
+    )
+    exchange.connection = {
+      isPlain,
+      isForwarded: false,
+      isDestroyed,
+      expectResponse: () => undefined,
+      dispatch: () => sent++,
+      release: () => undefined,
+      giveUp: () => undefined
+    }
+    exchange.wasOpen = wasOpen
+    const controller = { abort: () => undefined, pause: () => undefined, resume: () => undefined }
+    exchange.onRequestStart({ ...controller, aborted: false, paused: false, reason: null })
+    exchange.onResponseError(null, Object.assign(new Error("refused"), { code: "EPIPE", syscall }))
+    yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    if (told === undefined) return { sent, written: undefined }
+    const error = Option.getOrThrow(Exit.findErrorOption(yield* Effect.exit(told)))
+    const failure = Option.getOrThrow(HttpFailure.fromClientError(error))
+    return { sent, written: failure.requestWritten }
+  })
+
+describe("A POST that the system refuses to write on a kept connection", () => {
+  const table: ReadonlyArray<readonly [name: string, Situation, sent: number, written: boolean | undefined]> = [
+    ["goes once more without TLS, where nothing was taken", {}, 1, undefined],
+    ["goes once over TLS, which may have written before", { isPlain: false }, 0, true],
+    ["goes once when it is too large for one write", { body: "x".repeat(4097) }, 0, true],
+    ["goes once more at 4 KiB", { body: "x".repeat(4096) }, 1, undefined],
+    ["goes once when it was reading that failed", { syscall: "read" }, 0, true],
+    ["goes once when the connection was new", { wasOpen: false }, 0, false],
+    ["goes once when the transport is closed", { isDestroyed: true }, 0, false]
+  ]
+  it.effect.each(table)(
+    "%s",
+    ([, situation, sent, written]) =>
+      Effect.map(writeFails(situation), (found) => assert.deepStrictEqual(found, { sent, written }))
+  )
+})
