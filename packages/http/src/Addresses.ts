@@ -31,7 +31,7 @@
  * ```
  */
 import { isIP } from "node:net"
-import { bare, isIn, listOf } from "./internal/undici/addressList.ts"
+import { bare, isIn, listOf } from "./internal/undici/connect/addressList.ts"
 import type { Addresses } from "./internal/undici/options.ts"
 
 export type { Addresses } from "./internal/undici/options.ts"

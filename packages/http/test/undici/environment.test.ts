@@ -5,7 +5,7 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { exceptions } from "../../src/internal/undici/noProxy.ts"
+import { exceptions } from "../../src/internal/undici/connect/noProxy.ts"
 import { Origin } from "../../src/internal/undici/target.ts"
 import * as Server from "../server.ts"
 

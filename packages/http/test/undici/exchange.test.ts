@@ -7,7 +7,7 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
-import { Exchange } from "../../src/internal/undici/exchange.ts"
+import { Exchange } from "../../src/internal/undici/exchange/exchange.ts"
 import { Origin } from "../../src/internal/undici/target.ts"
 
 interface Situation {

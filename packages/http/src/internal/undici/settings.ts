@@ -4,10 +4,10 @@ import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import type { Client } from "undici"
 import { atLeast, positiveMillis } from "../argument.ts"
-import { type Dialing, urlOf } from "./connector.ts"
-import type { Limits } from "./exchange.ts"
+import { type Dialing, urlOf } from "./connect/connector.ts"
+import type { Limits } from "./exchange/exchange.ts"
 import type { Options, ProxyOptions, ProxyRules } from "./options.ts"
-import type { Bounds } from "./originPool.ts"
+import type { Bounds } from "./pool/originPool.ts"
 
 export interface Settings {
   readonly bounds: Bounds

@@ -8,9 +8,9 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { IncomingHttpHeaders } from "node:http"
-import { BodyResponse } from "../call/bodyResponse.ts"
+import { BodyResponse } from "../../call/bodyResponse.ts"
+import type { Target } from "../target.ts"
 import type { IncomingBody } from "./incomingBody.ts"
-import type { Target } from "./target.ts"
 
 type Failure = HttpClientError.HttpClientError
 

@@ -3,7 +3,7 @@ import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import type { ProxyRules } from "./options.ts"
+import type { ProxyRules } from "../options.ts"
 
 /** Lower case is read first, as curl does; an empty value is none. */
 const variable = (name: string): Config.Config<string | undefined> =>

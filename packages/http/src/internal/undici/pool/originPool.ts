@@ -11,11 +11,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { Client } from "undici"
-import { PoolTimeout, type Reason } from "../../HttpFailure.ts"
+import { PoolTimeout, type Reason } from "../../../HttpFailure.ts"
+import type { Route } from "../connect/connector.ts"
+import { cancelled, type Exchange } from "../exchange/exchange.ts"
+import type { OriginStats } from "../options.ts"
 import { Connection, type Owner } from "./connection.ts"
-import type { Route } from "./connector.ts"
-import { cancelled, type Exchange } from "./exchange.ts"
-import type { OriginStats } from "./options.ts"
 
 /** An exchange in the queue: when it came, and until when, in milliseconds by the `Clock`, it waits. */
 interface Place {

@@ -6,13 +6,13 @@
 import * as Redacted from "effect/Redacted"
 import { isIP, Socket } from "node:net"
 import { buildConnector, Pool } from "undici"
-import { ConnectTimeout } from "../../HttpFailure.ts"
+import { ConnectTimeout } from "../../../HttpFailure.ts"
+import { InterimResponses } from "../exchange/interim.ts"
+import type { Addresses, ProxyOptions, ProxyRules, TlsOptions } from "../options.ts"
+import type { Origin } from "../target.ts"
 import { checked, checkedLookup } from "./checkedAddresses.ts"
-import { InterimResponses } from "./interim.ts"
 import { exceptions } from "./noProxy.ts"
-import type { Addresses, ProxyOptions, ProxyRules, TlsOptions } from "./options.ts"
 import { notConnected, proxyRefusal } from "./proxyRefusal.ts"
-import type { Origin } from "./target.ts"
 
 export interface Dialing {
   /** In milliseconds. */

@@ -7,11 +7,11 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Client } from "undici"
-import { ConnectionReset } from "../../HttpFailure.ts"
-import type { Connector } from "./connector.ts"
-import type { OriginStats, Stats } from "./options.ts"
+import { ConnectionReset } from "../../../HttpFailure.ts"
+import type { Connector } from "../connect/connector.ts"
+import type { OriginStats, Stats } from "../options.ts"
+import { type Origin, Targets } from "../target.ts"
 import { type Bounds, type Host, OriginPool } from "./originPool.ts"
-import { type Origin, Targets } from "./target.ts"
 
 export class Pools implements Host {
   readonly targets = new Targets()

@@ -1,6 +1,6 @@
 /** The hosts that `NO_PROXY` names, read as curl reads it. */
 import { BlockList, isIP } from "node:net"
-import type { Origin } from "./target.ts"
+import type { Origin } from "../target.ts"
 
 /** Whether an origin is asked without a proxy. */
 export const exceptions = (text: string): (origin: Origin) => boolean => {

@@ -3,9 +3,9 @@
  * is lost. Over HTTP/1 it carries one exchange at a time, over HTTP/2 many.
  */
 import { type buildConnector, Client } from "undici"
-import type { Connect, Opening, Route } from "./connector.ts"
-import { cancelled, type Carrier, type Exchange } from "./exchange.ts"
-import { InterimResponses } from "./interim.ts"
+import type { Connect, Opening, Route } from "../connect/connector.ts"
+import { cancelled, type Carrier, type Exchange } from "../exchange/exchange.ts"
+import { InterimResponses } from "../exchange/interim.ts"
 
 /** What is told of a connection's fate. */
 export interface Owner {

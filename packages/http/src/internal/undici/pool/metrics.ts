@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
-import type { OriginStats, Stats } from "./options.ts"
+import type { OriginStats, Stats } from "../options.ts"
 
 const openConnections = Metric.gauge("http.client.open_connections", { description: "Open connections by their state" })
 const activeRequests = Metric.gauge("http.client.active_requests", { description: "Exchanges under way" })

@@ -1,5 +1,5 @@
 /** What a proxy's own answer stands for: nothing of the request was sent to the origin. */
-import { ConnectRefused, HttpFailure, ProtocolError, type Reason } from "../../HttpFailure.ts"
+import { ConnectRefused, HttpFailure, ProtocolError, type Reason } from "../../../HttpFailure.ts"
 
 /** A proxy that answers 502 or the like could not reach the origin; another answer will be the same next time. */
 export const proxyRefusal = (status: number): HttpFailure => {

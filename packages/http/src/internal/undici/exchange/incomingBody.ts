@@ -14,7 +14,7 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
-import { alreadyRead, concat, highWater } from "../call/bodyResponse.ts"
+import { alreadyRead, concat, highWater } from "../../call/bodyResponse.ts"
 
 type Failure = HttpClientError.HttpClientError
 type Bytes = Pull.Pull<readonly [Uint8Array, ...Array<Uint8Array>], Failure>

@@ -5,8 +5,8 @@
 import { lookup as dnsLookup, type LookupAddress, type LookupAllOptions } from "node:dns"
 import { isIP } from "node:net"
 import type { buildConnector } from "undici"
-import { AddressRefused } from "../../HttpFailure.ts"
-import type { Addresses, TlsOptions } from "./options.ts"
+import { AddressRefused } from "../../../HttpFailure.ts"
+import type { Addresses, TlsOptions } from "../options.ts"
 import { notConnected } from "./proxyRefusal.ts"
 
 type Resolved = (error: Error | null, address: string | Array<LookupAddress>, family?: number) => void

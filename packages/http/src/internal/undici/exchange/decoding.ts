@@ -14,9 +14,9 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Transform } from "node:stream"
 import * as Zlib from "node:zlib"
-import * as HttpFailure from "../../HttpFailure.ts"
-import { type BodyResponse, transportError } from "../call/bodyResponse.ts"
-import { StreamResponse } from "../call/streamResponse.ts"
+import * as HttpFailure from "../../../HttpFailure.ts"
+import { type BodyResponse, transportError } from "../../call/bodyResponse.ts"
+import { StreamResponse } from "../../call/streamResponse.ts"
 
 type Failure = HttpClientError.HttpClientError
 type Bytes = Pull.Pull<readonly [Uint8Array, ...Array<Uint8Array>], Failure>
