@@ -72,6 +72,11 @@ export default defineConfig({
       }
     },
     {
+      // The index on Node is the index, and more.
+      files: ["packages/*/src/index.node.ts"],
+      rules: { "no-restricted-imports": ["error", { patterns: [relative] }] }
+    },
+    {
       // A terminal is driven by control characters.
       files: ["packages/cli/**"],
       rules: { "no-control-regex": "off" }

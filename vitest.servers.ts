@@ -20,7 +20,7 @@ export const locate = (name: string): string | undefined =>
   })
 
 const missing = process.env["CI"] === undefined
-  ? ["redis-server", "nginx", "haproxy"].filter((name) => locate(name) === undefined)
+  ? ["redis-server", "nginx", "haproxy", "prometheus", "chromium"].filter((name) => locate(name) === undefined)
   : []
 
 /** The tests that cannot run here. */

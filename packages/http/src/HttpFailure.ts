@@ -5,7 +5,8 @@
  * Clients report failures as `TypeError: fetch failed`, `SocketError: other side closed` or `ECONNRESET`, some four
  * causes deep. Whether a POST may be sent again hangs on one fact inside that: was any of it written? A policy that
  * guesses from the message breaks with the next release of the client. Here the answer comes from error codes and
- * classes alone, and where they leave it open the request counts as written.
+ * classes, from phrases only where a runtime gives no codes (Deno, workerd, browsers), and where all of them leave it open
+ * the request counts as written.
  *
  * Safe retries after a failure: RFC 9110 section 9.2.2.
  */
@@ -18,7 +19,7 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import { hasProperty, isTagged } from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import { meaningOf } from "./internal/call/failureCode.ts"
+import { codeOf, meaningOf } from "./internal/call/failureCode.ts"
 import { transientStatuses } from "./ServerHints.ts"
 
 const TypeId = "~@holdfast/http/HttpFailure"
@@ -223,8 +224,8 @@ export interface Circumstances {
  * Classifies an error of undici, of `fetch`, of Node or of Effect's `HttpClient`. An `HttpFailure` anywhere among the
  * causes comes back as it is.
  *
- * An error whose code says nothing is a `ProtocolError`; a `TypeError` without a cause, which is all that browsers say
- * of a network failure, is a `ConnectionReset`.
+ * An error whose code says nothing is a `ProtocolError`. A `TypeError` without any code is a `ConnectionReset`: it is what
+ * `fetch` fails with for any network error (Fetch Standard), and all that browsers say of one.
  *
  * ```ts import.meta.vitest
  * import { HttpFailure } from "@holdfast/http"
@@ -327,6 +328,9 @@ const causesOf = (error: unknown): ReadonlyArray<unknown> => {
 
 const findFailure = (error: unknown): HttpFailure | undefined => causesOf(error).find(isHttpFailure)
 
+const hasNoCode = (error: unknown): boolean =>
+  typeof error !== "object" || error === null || codeOf(error) === undefined
+
 const classify = (cause: unknown, circumstances: Circumstances | undefined): HttpFailure => {
   const found = meaningOf(cause)
   const code = found?.code ?? (cause instanceof Error ? cause.name : "unknown")
@@ -355,7 +359,7 @@ const classify = (cause: unknown, circumstances: Circumstances | undefined): Htt
         ? fail(new BodyCut({ code, received: circumstances?.received ?? 0 }), "body", true)
         : fail(new ConnectionReset({ code }), phase ?? "headers", true)
     default:
-      return found === undefined && cause instanceof TypeError && cause.cause === undefined
+      return found === undefined && cause instanceof TypeError && causesOf(cause).every(hasNoCode)
         ? fail(new ConnectionReset({ code }), phase ?? "headers", true)
         : fail(new ProtocolError({ code }), phase ?? "headers", true)
   }

@@ -74,6 +74,8 @@ export interface Options extends HttpPolicy.Options {
  * Makes a `fetch` for a program without Effect, over the `fetch` of the platform: Node, Bun, Deno, workers and browsers.
  * `UndiciFetch.createFetch` is the same over connection pools of its own, on Node.
  *
+ * It logs nothing, and sends no trace headers; `retry.onRetry` is told of every retry.
+ *
  * Invalid options throw a `RangeError` that names the option.
  *
  * ```ts import.meta.vitest

@@ -58,9 +58,12 @@ export class AttemptFailure extends Unthrown {
     return new AttemptFailure(call, response, answered, undefined, hint)
   }
 
-  /** No response came. */
-  static lost(call: HttpCall, error: HttpClientError.HttpClientError): AttemptFailure {
-    const failure = Option.getOrUndefined(HttpFailure.fromClientError(error))
+  /** No response came, or not as much of one as the attempt needs. */
+  static lost(call: HttpCall, error: HttpClientError.HttpClientError, phase?: "body"): AttemptFailure {
+    // Effect calls a body that was cut a failure to decode; nothing is decoded yet.
+    const failure = phase === "body" && error.reason._tag === "DecodeError"
+      ? HttpFailure.fromUnknown(error.reason.cause, { phase })
+      : Option.getOrUndefined(HttpFailure.fromClientError(error))
     if (failure !== undefined) return new AttemptFailure(call, error, failure, failure.reason, failure.retryAfter)
     // A policy below ended the call, or the request could not be built: the same request would fail in the same way.
     const policy = isPolicyError(error.reason.cause) ? error.reason.cause.reason : undefined

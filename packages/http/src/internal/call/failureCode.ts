@@ -1,7 +1,8 @@
 /**
  * The error codes and classes that HTTP clients give, and what each of them means. Codes are part of the contract of
  * Node (`errors.html#nodejs-error-codes`), of libuv, of OpenSSL and of undici (`docs/api/Errors.md`); messages are not,
- * so no message is read here.
+ * so no message is read where there is a code. Other runtimes give no codes: what their `fetch` says instead is told apart
+ * by the phrases that it has, as recorded in `test/call/fetchFailures.ts`.
  */
 
 /** What a code says by itself, before the phase is looked at. */
@@ -59,6 +60,12 @@ const meanings: Readonly<Record<string, CodeMeaning>> = {
   UND_ERR_RES_EXCEEDED_MAX_SIZE: "protocol",
   ERR_INVALID_PROTOCOL: "protocol",
 
+  // Bun's own.
+  ConnectionRefused: "refused",
+  FailedToOpenSocket: "refused",
+  ConnectionClosed: "lost",
+  Malformed_HTTP_Response: "protocol",
+
   UND_ERR_INVALID_ARG: "encode",
   UND_ERR_NOT_SUPPORTED: "encode",
   UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: "encode",
@@ -88,11 +95,13 @@ export interface Meaning {
 
 /**
  * Walks an error, its causes and the parts of an `AggregateError` (one an address, when every address of a name
- * failed) until one of them has a code that means something.
+ * failed) until one of them has a code that means something. Without one, the innermost phrase decides.
  */
-export const meaningOf = (error: unknown, depth = 0): Meaning | undefined => {
+export const meaningOf = (error: unknown): Meaning | undefined => byCode(error, 0) ?? byPhrase(error, 0)
+
+const byCode = (error: unknown, depth: number): Meaning | undefined => {
   if (typeof error !== "object" || error === null || depth > 8) return undefined
-  const code = "code" in error && typeof error.code === "string" ? error.code : undefined
+  const code = codeOf(error)
   if (code !== undefined) {
     const is = ofCode(code, "syscall" in error ? error.syscall : undefined)
     if (is !== undefined) return { is, code }
@@ -106,11 +115,43 @@ export const meaningOf = (error: unknown, depth = 0): Meaning | undefined => {
   }
   if ("errors" in error && Array.isArray(error.errors)) {
     for (const part of error.errors) {
-      const meaning = meaningOf(part, depth + 1)
+      const meaning = byCode(part, depth + 1)
       if (meaning !== undefined) return meaning
     }
   }
-  return "cause" in error ? meaningOf(error.cause, depth + 1) : undefined
+  return "cause" in error ? byCode(error.cause, depth + 1) : undefined
+}
+
+/** The code of an error, if it has one. */
+export const codeOf = (error: object): string | undefined =>
+  "code" in error && typeof error.code === "string" ? error.code : undefined
+
+/**
+ * What `fetch` says where it gives no code: Deno (the words of hyper and rustls), workerd, and the browsers, which say
+ * no more of any failure than that there was one.
+ */
+const phrases: ReadonlyArray<readonly [phrase: RegExp, is: CodeMeaning, code: string]> = [
+  [/client error \(Connect\): dns error/, "dns", "dns error"],
+  [/client error \(Connect\): tcp connect error: .*\(os error 110\)/, "connectTimeout", "connect timed out"],
+  [/client error \(Connect\): tcp connect error/, "refused", "tcp connect error"],
+  [/client error \(Connect\)/, "tls", "handshake failed"],
+  [/client error \(SendRequest\): (?:invalid|message head is too large)/, "protocol", "invalid response"],
+  [/connection closed before message completed/, "lost", "connection closed"],
+  [/\(os error (?:32|103|104)\)/, "lost", "connection reset"],
+  [/^error reading a body from connection/, "lost", "body cut"],
+  [/^(?:Network connection lost|internal error; reference)/, "lost", "network connection lost"],
+  [/^(?:Failed to fetch|network error)$/, "lost", "network error"],
+  [/^NetworkError when attempting to fetch resource/, "lost", "network error"],
+  [/^(?:Load failed|The network connection was lost)/, "lost", "network error"],
+  [/^(?:fetch failed|terminated)$/, "lost", "fetch failed"]
+]
+
+const byPhrase = (error: unknown, depth: number): Meaning | undefined => {
+  if (!(error instanceof Error) || depth > 8) return undefined
+  const inner = byPhrase(error.cause, depth + 1)
+  if (inner !== undefined || codeOf(error) !== undefined) return inner
+  const [, is, code] = phrases.find(([phrase]) => phrase.test(error.message)) ?? []
+  return is === undefined || code === undefined ? undefined : { is, code }
 }
 
 const ofCode = (code: string, syscall: unknown): CodeMeaning | undefined => {

@@ -185,7 +185,7 @@ export class HttpCall {
     const wanted = length !== undefined && length <= highWater ? highWater : 1
     return Effect.mapBoth(response.buffered(wanted), {
       onSuccess: () => this.answered(answer),
-      onFailure: (error) => AttemptFailure.lost(this, error)
+      onFailure: (error) => AttemptFailure.lost(this, error, "body")
     })
   }
 

@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
+import * as Logger from "effect/Logger"
 import type * as HttpPolicy from "../../HttpPolicy.ts"
 import { type Client, Fetcher } from "./fetcher.ts"
 
@@ -20,11 +21,13 @@ export const fetcher = (client: Client, options: HttpPolicy.Options): Effect.Eff
 
 /**
  * What a program without Effect provides. Its requests carry no trace headers: nothing collects what they would lead to,
- * and a browser would ask every server whether it may send them.
+ * and a browser would ask every server whether it may send them. It logs nothing: what a program writes to its standard
+ * output is its own.
  */
 export const withoutEffect = (platform: typeof globalThis.fetch) => <A, E, R>(self: Effect.Effect<A, E, R>) =>
   self.pipe(
     Effect.provideService(HttpClient.TracerPropagationEnabled, false),
+    Effect.provideService(Logger.CurrentLoggers, new Set()),
     Effect.provideService(FetchHttpClient.Fetch, platform)
   )
 

@@ -2,7 +2,7 @@
 import type * as Context from "effect/Context"
 import type { BodyResponse } from "../call/bodyResponse.ts"
 import type { Answer } from "./redirects.ts"
-import { readable } from "./responseBody.ts"
+import { type Body, readable } from "./responseBody.ts"
 
 /** How a body is told that its request was aborted, and whom it tells that it has ended. */
 export interface Lifetime {
@@ -16,11 +16,11 @@ export const responseOf = (answer: Answer, method: string, lifetime: Lifetime): 
   const { response } = answer
   const { status, web } = response
   const hasBody = method !== "HEAD" && !bodiless.has(status) && (web === undefined || web.body !== null)
-  const body = hasBody ? readable(response, lifetime.context, lifetime.listen, lifetime.onEnd) : null
+  const body = hasBody ? readable(response, lifetime.context, lifetime.listen, lifetime.onEnd) : undefined
   if (!hasBody) lifetime.onEnd()
   const statusText = web?.statusText ?? response.statusText
   const isConstructible = status >= 200 && status <= 599
-  const made = new Response(body, {
+  const made = new Response(body?.stream ?? null, {
     headers: headersOf(response),
     status: isConstructible ? status : 200,
     statusText: phrase.test(statusText) ? statusText : ""
@@ -31,7 +31,7 @@ export const responseOf = (answer: Answer, method: string, lifetime: Lifetime): 
     url: url.split("#", 1)[0] ?? "",
     redirected: answer.redirected || (web?.redirected ?? false),
     ...(isConstructible ? undefined : { status, ok: false })
-  })
+  }, body)
 }
 
 /** The statuses whose responses have no body (Fetch Standard, "null body status"). */
@@ -59,14 +59,24 @@ interface Facts {
 }
 
 /** Gives a response, and every clone of it, what only a platform's fetch can give. */
-const dressed = (response: Response, facts: Facts): Response => {
+const dressed = (response: Response, facts: Facts, body: Body | undefined): Response => {
   for (const [name, value] of Object.entries(facts)) {
     Object.defineProperty(response, name, { value, configurable: true })
   }
   for (const name of ["append", "delete", "set"]) Object.defineProperty(response.headers, name, { value: immutable })
-  const clone = () => dressed(Response.prototype.clone.call(response), facts)
+  if (body !== undefined) {
+    for (const name of readers) {
+      const read = response[name]
+      // Chromium tells of no error but its own when the stream under a body fails.
+      const own = () => read.call(response).catch((error: unknown) => Promise.reject(body.failure()?.error ?? error))
+      Object.defineProperty(response, name, { value: own, configurable: true, writable: true })
+    }
+  }
+  const clone = () => dressed(Response.prototype.clone.call(response), facts, body)
   return Object.defineProperty(response, "clone", { value: clone, configurable: true, writable: true })
 }
+
+const readers = ["arrayBuffer", "blob", "bytes", "formData", "json", "text"] as const
 
 const immutable = () => {
   throw new TypeError("The headers of a response that came from a server are immutable")

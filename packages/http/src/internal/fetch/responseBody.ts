@@ -12,13 +12,19 @@ import * as Stream from "effect/Stream"
 import type { BodyResponse } from "../call/bodyResponse.ts"
 import { terminated } from "./errors.ts"
 
+/** A body, and what it was ended with, if that was an error. */
+export interface Body {
+  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>
+  readonly failure: () => { readonly error: unknown } | undefined
+}
+
 /** A stream that pulls from the response in the context `context`. `onEnd` is called once, when nothing is left to release. */
 export const readable = (
   response: BodyResponse,
   context: Context.Context<never>,
   listen: (abort: (reason: unknown) => void) => () => void,
   onEnd: () => void
-): ReadableStream<Uint8Array<ArrayBuffer>> => {
+): Body => {
   const source = new Source(response, context)
   const stream = new ReadableStream(source, { highWaterMark: 0 })
   // What ends a body must not keep it: a signal lives as long as the program likes.
@@ -33,12 +39,13 @@ export const readable = (
     release()
   }
   dropped?.register(stream, { response, context, release }, source)
-  return stream
+  return { stream, failure: () => source.failure }
 }
 
 class Source implements UnderlyingByteSource {
   readonly type = "bytes"
   onEnd: (() => void) | undefined = undefined
+  failure: { readonly error: unknown } | undefined = undefined
 
   private readonly response: BodyResponse
   private readonly context: Context.Context<never>
@@ -80,8 +87,7 @@ class Source implements UnderlyingByteSource {
   }
 
   abort(reason: unknown): void {
-    this.controller?.error(reason)
-    void this.release()
+    if (this.controller !== undefined) this.fail(this.controller, reason)
   }
 
   private took(
@@ -99,9 +105,15 @@ class Source implements UnderlyingByteSource {
     if (Pull.isDoneCause(exit.cause)) {
       controller.close()
       controller.byobRequest?.respond(0)
+      void this.release()
     } else {
-      controller.error(terminated(exit.cause))
+      this.fail(controller, terminated(exit.cause))
     }
+  }
+
+  private fail(controller: ReadableByteStreamController, error: unknown): void {
+    this.failure = { error }
+    controller.error(error)
     void this.release()
   }
 
