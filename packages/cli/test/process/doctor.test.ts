@@ -161,9 +161,9 @@ describe("holdfast doctor", { timeout: 60_000 }, () => {
     Effect.gen(function*() {
       const { env } = yield* servers
       const silent = yield* LoopbackServer.make(() => Effect.never)
-      const { code, diagnosis } = yield* json({ ...env, OPENAI_BASE_URL: `${silent.url}/v1` }, "--timeout", "0.2")
+      // The others may not answer in time either: that is about the machine, and not about this.
+      const { diagnosis } = yield* json({ ...env, OPENAI_BASE_URL: `${silent.url}/v1` }, "--timeout", "0.2")
       const { check } = of(diagnosis, "openai")
-      assert.strictEqual(code, 0)
       assert.isTrue(check._tag === "Failed" && check.because === "no answer within 200ms" && check.millis >= 200)
     }))
 

@@ -361,6 +361,31 @@ describe("what others can see", () => {
       }
     }))
 
+  const errorTypes = (
+    provider: TestProvider.TestProvider,
+    way: Effect.Effect<unknown, unknown, LanguageModel.LanguageModel>
+  ) =>
+    Effect.gen(function*() {
+      const { kept, layer } = spans()
+      const timeouts = { answer: "1 second", firstContent: "1 second", betweenChunks: "1 second" } as const
+      const fiber = yield* fork(Effect.exit(Effect.provide(way, [chain([provider], { timeouts }), layer])))
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(fiber)
+      return kept.filter((span) => span.name.startsWith("chat")).map((span) => span.attributes.get("error.type"))
+    })
+  it.effect("has the type of the error on the span of an attempt, however it ended", () =>
+    Effect.gen(function*() {
+      const words = TestProvider.text("two words")
+      const mute = always("cloud", TestProvider.stall(words, 0))
+      assert.deepStrictEqual(yield* errorTypes(mute, ask), ["interrupted"])
+      assert.deepStrictEqual(yield* errorTypes(mute, read), ["interrupted"])
+      assert.deepStrictEqual(yield* errorTypes(always("cloud", TestProvider.cut(words, 3)), read), ["NetworkError"])
+      assert.deepStrictEqual(yield* errorTypes(always("cloud", TestProvider.stall(words, 3)), read), ["NetworkError"])
+      const defective = TestProvider.make("cloud", () => Effect.die("a defect"))
+      assert.deepStrictEqual(yield* errorTypes(defective, ask), ["_OTHER"])
+      assert.deepStrictEqual(yield* errorTypes(always("cloud", words), read), [undefined])
+    }))
+
   it.effect("is how long operations took, their tokens and the time to the first chunk", () =>
     Effect.gen(function*() {
       const cloud = always("cloud", TestProvider.delay(TestProvider.failure(badKey), "1 second"))

@@ -86,7 +86,7 @@ layer(running, { timeout: "3 minutes", excludeTestServices: true })("llama.cpp",
       const { toolCalls } = yield* LanguageModel.generateText({
         prompt: "What is the weather in Oslo?",
         toolkit: tools,
-        toolChoice: { tool: "weather" }
+        toolChoice: "required"
       }).pipe(Effect.provide([chain(url, {}, 100), handlers]))
       assert.deepStrictEqual(toolCalls.map(({ name }) => name), ["weather"])
       assert.strictEqual(cities.length, 1)

@@ -1,13 +1,13 @@
 /**
- * Whether a provider that had to be given up is left alone: the breaker of a chain, opened by the decision that gave the
- * provider up rather than by a count of failures, since by then its retries are used up. When its time is over, one
- * request finds out whether the provider is back, and the others pass it by until that is known.
+ * Whether a provider that failed is skipped. A chain's breaker: the decision about a failure opens it, and not a count of
+ * failures, since the retries are used up by then; answers that break off in a row open it too. After the cool-down one
+ * request probes the provider, and the others skip it until the probe has ended.
  */
 
-/** The one request that finds out whether a provider is back. */
+/** The one request that probes a provider after its cool-down. */
 export type Probe = symbol
 
-/** Who may ask a provider now. */
+/** Whether a request may ask the provider now. */
 export type Admission =
   | { readonly _tag: "Open"; readonly probe: Probe | undefined }
   | Closed
@@ -20,7 +20,7 @@ export interface Closed {
 }
 
 export class Cooldown {
-  /** Epoch milliseconds until which the provider is left alone; 0 when it is not known to be down. */
+  /** Epoch milliseconds until which the provider is skipped; 0 when it is not known to be down. */
   private until = 0
   private probe: Probe | undefined = undefined
   /** Answers in a row that broke off after a part of them was seen. */
@@ -47,14 +47,14 @@ export class Cooldown {
     this.probe = undefined
   }
 
-  /** The probe has ended. If it has said nothing of the provider, the next request is one. */
+  /** The probe has ended. If the provider's state is still unknown, the next request is a probe. */
   leave(probe: Probe): void {
     if (this.probe === probe) this.probe = undefined
   }
 
-  /** The provider was given up. A longer pause that is under way stays. */
-  cool(now: number, pause: number): void {
-    if (pause > 0) this.until = Math.max(this.until, now + pause)
+  /** The provider failed. A longer cool-down that is under way stays. */
+  cool(now: number, millis: number): void {
+    if (millis > 0) this.until = Math.max(this.until, now + millis)
   }
 
   /** An answer was whole. */
@@ -63,10 +63,10 @@ export class Cooldown {
     this.warm()
   }
 
-  /** An answer broke off after a part of it was seen: after more than `tolerated` in a row the provider is left alone. */
-  brokeOff(now: number, tolerated: number, pause: number): void {
+  /** An answer broke off after a part of it was seen. More than `tolerated` in a row start a cool-down. */
+  brokeOff(now: number, tolerated: number, millis: number): void {
     if (++this.broken <= tolerated) return
     this.broken = 0
-    this.cool(now, pause)
+    this.cool(now, millis)
   }
 }
