@@ -1,9 +1,5 @@
 /** Every refusal of the corpus on a real chain: who answers, after how many requests, and whether the first provider rests. */
 import { assert, describe, it } from "@effect/vitest"
-import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
-import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
-import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
-import type * as Provider from "@holdfast/llm/Provider"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as TestProvider from "@holdfast/llm/testing/TestProvider"
 import * as LanguageModel from "effect/ai/LanguageModel"
@@ -17,7 +13,8 @@ import { anthropic, bedrock, gemini } from "./anthropic.ts"
 import { cerebras, deepSeek, fireworks, groq, mistral, openRouter, proxies, together, xAi } from "./hosts.ts"
 import { llamaCpp, lmStudio, ollama, sgLang, tgi, vllm } from "./local.ts"
 import { azure, gitHub, liteLlm, openAi } from "./openAi.ts"
-import type { Outcome, Protocol, Refusal } from "./refusal.ts"
+import { contextWindow, expected, providerOf } from "./provider.ts"
+import type { Protocol, Refusal } from "./refusal.ts"
 
 const vendors = [
   openAi,
@@ -43,20 +40,6 @@ const vendors = [
   llamaCpp,
   ollama
 ]
-
-const contextWindow = 32_768
-
-const providerOf = (protocol: Protocol): Effect.Effect<Provider.Provider, never, HttpClient.HttpClient> => {
-  const capabilities = { contextWindow }
-  switch (protocol) {
-    case "anthropic":
-      return AnthropicProvider.make({ model: "m", capabilities })
-    case "ollama":
-      return OllamaProvider.make({ model: "m", capabilities })
-    default:
-      return OpenAiProvider.make({ preset: protocol, model: "m", capabilities })
-  }
-}
 
 /** Two requests, one after the other, to a chain of the vendor and a spare one, by a server that refuses everything. */
 const observe = Effect.fnUntraced(function*(
@@ -93,14 +76,6 @@ const observe = Effect.fnUntraced(function*(
   for (let i = 0; i < 300 && fiber.pollUnsafe() === undefined; i++) yield* TestClock.adjust("1 second")
   return (yield* Fiber.join(fiber)).join(", ")
 })
-
-const expected: { readonly [O in Exclude<Outcome, "larger" | "policy" | "fails">]: string } = {
-  retries: "spare after 3, spare after 3",
-  waits: "spare after 5, spare after 5",
-  again: "spare after 3, spare after 6",
-  next: "spare after 1, spare after 2",
-  rests: "spare after 1, spare after 1"
-}
 
 describe.each(vendors)("$name", ({ protocol, refusals }) => {
   it.effect.each(refusals)("$status, $what: $outcome", (refusal) =>

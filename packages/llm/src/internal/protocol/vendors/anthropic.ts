@@ -10,19 +10,19 @@ export const anthropic: ReadonlyArray<Signal> = [
     server: "Anthropic",
     kind: "quotaSpent",
     phrase: /credit balance is too low/i,
-    source: "https://github.com/anthropics/claude-code/issues/2742"
+    source: "https://docs.claude.com/en/api/errors"
   },
   {
     server: "Anthropic",
     kind: "quotaSpent",
     phrase: /reached your specified (workspace )?api usage limits|regain access on/i,
-    source: "https://github.com/anthropics/anthropic-sdk-typescript/issues/661"
+    source: "https://docs.claude.com/en/api/errors"
   },
   {
     server: "Anthropic",
     kind: "beyondRateLimit",
     phrase: /extra usage is required for long context/i,
-    source: "https://github.com/anthropics/claude-code/issues/23472"
+    source: "https://docs.claude.com/en/api/errors"
   },
   {
     server: "Anthropic",
@@ -40,20 +40,20 @@ export const anthropic: ReadonlyArray<Signal> = [
     server: "Anthropic",
     kind: "accountDisabled",
     phrase: /organization has been disabled|oauth authentication is currently not allowed for this organization/i,
-    source: "https://github.com/anthropics/claude-code/issues/8327"
+    source: "https://docs.claude.com/en/api/errors"
   },
   {
     server: "Anthropic",
     kind: "permissionDenied",
     phrase: /credential is only authorized for use with/i,
-    source: "https://github.com/anthropics/claude-code/issues/17118"
+    source: "https://docs.claude.com/en/api/errors"
   },
   {
     server: "Anthropic",
     kind: "regionUnsupported",
     phrase: /^request not allowed$/i,
     status: 403,
-    source: "https://github.com/anthropics/claude-code/issues/2656"
+    source: "https://docs.claude.com/en/api/errors"
   },
   { server: "Anthropic", kind: "unknownModel", code: "not_found_error", phrase: /^model:/i, source: errors },
   { server: "Anthropic", kind: "contextOverflow", code: "request_too_large", source: errors },
@@ -61,13 +61,13 @@ export const anthropic: ReadonlyArray<Signal> = [
     server: "Anthropic",
     kind: "contextOverflow",
     phrase: /prompt is too long|exceed context limit|many-image requests/i,
-    source: "https://github.com/anthropics/claude-code/issues/2672"
+    source: "https://docs.claude.com/en/api/errors"
   },
   {
     server: "Anthropic",
     kind: "incompatible",
     phrase: /max_tokens: \d+ > \d+|maximum allowed number of output tokens/i,
-    source: "https://github.com/anthropics/claude-code/issues/1044"
+    source: "https://docs.claude.com/en/api/errors"
   },
   {
     server: "Anthropic",
@@ -80,19 +80,19 @@ export const anthropic: ReadonlyArray<Signal> = [
     kind: "invalidRequest",
     phrase:
       /tool_use`? ids were found without|unexpected `?tool_use_id`? found in `?tool_result|each `?tool_use`? block must have a corresponding|tool_use ids must be unique/i,
-    source: "https://github.com/anthropics/claude-code/issues/473"
+    source: "https://docs.claude.com/en/api/errors"
   },
   {
     server: "Anthropic",
     kind: "invalidRequest",
     phrase: /at least one message is required/i,
-    source: "https://github.com/anthropics/anthropic-sdk-python/issues/461"
+    source: "https://docs.claude.com/en/api/errors"
   },
   {
     server: "Anthropic",
     kind: "invalidRequest",
     phrase: /could not process image|image exceeds \d+ mb maximum|not a valid base64|invalid base64/i,
-    source: "https://github.com/anthropics/claude-code/issues/1452"
+    source: "https://docs.claude.com/en/api/errors"
   },
   { server: "Anthropic", kind: "wrongAddress", code: "not_found_error", phrase: /^not found$/i, source: errors },
   { server: "Anthropic", kind: "overloaded", category: "overloaded_error", source: errors },
@@ -158,19 +158,19 @@ export const anthropic: ReadonlyArray<Signal> = [
     kind: "unknownModel",
     phrase:
       /provided model identifier is invalid|invocation of model id .* with on-demand throughput isn.t supported|reached the end of its life/i,
-    source: "https://repost.aws/questions/QUEU82wbYVQk2oU4eNwyiong"
+    source: "https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html"
   },
   {
     server: "Bedrock",
     kind: "contextOverflow",
     phrase: /input is too long for requested model|too many input tokens/i,
-    source: "https://repost.aws/questions/QUK5FkJiRkTF6e6N6AwXVO8w"
+    source: "https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html"
   },
   {
     server: "Bedrock",
     kind: "accountDisabled",
     phrase: /account is not authorized to invoke this api operation/i,
-    source: "https://repost.aws/questions/QUaHrAJCpUSyarlfFsmjpfDQ"
+    source: "https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html"
   },
   {
     server: "Bedrock",

@@ -19,13 +19,13 @@ export const azure: ReadonlyArray<Signal> = [
     server: "Azure",
     kind: "unknownModel",
     code: "DeploymentNotFound",
-    source: "https://learn.microsoft.com/answers/questions/1338842"
+    source: "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota"
   },
   {
     server: "Azure",
     kind: "unknownModel",
     phrase: /api deployment for this resource does not exist/i,
-    source: "https://learn.microsoft.com/answers/questions/1338842"
+    source: "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota"
   },
   {
     server: "Azure",
@@ -37,13 +37,13 @@ export const azure: ReadonlyArray<Signal> = [
     server: "Azure",
     kind: "incompatible",
     code: /^OperationNotSupported$/,
-    source: "https://learn.microsoft.com/answers/questions/1469530"
+    source: "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota"
   },
   {
     server: "Azure",
     kind: "keyRejected",
     phrase: /invalid subscription key or wrong api endpoint|access denied due to (missing|invalid) subscription key/i,
-    source: "https://learn.microsoft.com/answers/questions/1193991"
+    source: "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota"
   },
   {
     server: "Azure",
@@ -61,13 +61,13 @@ export const azure: ReadonlyArray<Signal> = [
     server: "Azure",
     kind: "accountDisabled",
     phrase: /subscription (is|has been|was) (disabled|suspended|deleted)|resource (is|has been) (disabled|blocked)/i,
-    source: "https://learn.microsoft.com/answers/questions/1668404"
+    source: "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota"
   },
   {
     server: "Azure",
     kind: "quotaSpent",
     phrase: /out of call volume quota/i,
-    source: "https://learn.microsoft.com/answers/questions/1195471"
+    source: "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota"
   },
   {
     server: "Azure",
@@ -80,14 +80,14 @@ export const azure: ReadonlyArray<Signal> = [
     kind: "wrongAddress",
     code: "404",
     phrase: /^resource not found$/i,
-    source: "https://learn.microsoft.com/answers/questions/1320026"
+    source: "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota"
   },
   {
     server: "Azure",
     kind: "wrongAddress",
     phrase: /api version not supported/i,
     status: [400, 404],
-    source: "https://learn.microsoft.com/answers/questions/1469530"
+    source: "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota"
   },
   { server: "Azure", kind: "transient", code: "RequestTimeout", source: azureErrors },
 
@@ -96,7 +96,7 @@ export const azure: ReadonlyArray<Signal> = [
     server: "GitHub Models",
     kind: "unknownModel",
     code: /^(model_not_supported|unavailable_model)$/,
-    source: "https://github.com/orgs/community/discussions/144684"
+    source: "https://docs.github.com/en/github-models"
   },
   {
     server: "GitHub Models",

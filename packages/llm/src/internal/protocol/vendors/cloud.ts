@@ -57,7 +57,7 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "Groq",
     kind: "overloaded",
     phrase: /is currently over capacity/i,
-    source: "https://community.groq.com/t/503-over-capacity/186"
+    source: "https://console.groq.com/docs/errors"
   },
   {
     server: "Groq",
@@ -69,7 +69,7 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "Groq",
     kind: "permissionDenied",
     phrase: /access denied\. please check your network settings/i,
-    source: "https://community.groq.com/t/access-denied/196"
+    source: "https://console.groq.com/docs/errors"
   },
   {
     server: "Groq",
@@ -90,14 +90,14 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "Mistral",
     kind: "rateLimited",
     phrase: /requests rate limit exceeded|service tier capacity exceeded/i,
-    source: "https://help.mistral.ai/en/articles/424390"
+    source: "https://docs.mistral.ai/api"
   },
-  { server: "Mistral", kind: "rateLimited", code: "1300", source: "https://help.mistral.ai/en/articles/424390" },
+  { server: "Mistral", kind: "rateLimited", code: "1300", source: "https://docs.mistral.ai/api" },
   {
     server: "Mistral",
     kind: "overloaded",
     code: "service_tier_capacity_exceeded",
-    source: "https://help.mistral.ai/en/articles/424390"
+    source: "https://docs.mistral.ai/api"
   },
   {
     server: "Mistral",
@@ -110,7 +110,7 @@ export const cloud: ReadonlyArray<Signal> = [
     kind: "incompatible",
     phrase:
       /expected last role|unexpected role|invalid (request|role) .*order|conversation must (start|end) with|not the same number of function calls and responses/i,
-    source: "https://github.com/langchain-ai/langchain/issues/26404"
+    source: "https://docs.mistral.ai/api"
   },
   {
     server: "Mistral",
@@ -122,7 +122,7 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "Mistral",
     kind: "incompatible",
     phrase: /tool call id (was|has to|must)|name should match|extra inputs are not permitted/i,
-    source: "https://github.com/vercel/ai/issues/3387"
+    source: "https://docs.mistral.ai/api"
   },
   {
     server: "Mistral",
@@ -135,7 +135,7 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "Mistral",
     kind: "quotaSpent",
     phrase: /inactive subscription|usage limit exceeded/i,
-    source: "https://help.mistral.ai/en/articles/424390"
+    source: "https://docs.mistral.ai/api"
   },
 
   // Cohere
@@ -177,21 +177,21 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "DeepSeek",
     kind: "contentPolicy",
     phrase: /content exists risk/i,
-    source: "https://github.com/deepseek-ai/DeepSeek-V3/issues/493"
+    source: "https://api-docs.deepseek.com/quick_start/error_codes"
   },
   {
     server: "DeepSeek",
     kind: "unsupported",
     phrase:
       /does not support (function calling|json output|this tool_choice|tool choice)|response_format type is unavailable/i,
-    source: "https://github.com/langchain-ai/langchain/issues/29282"
+    source: "https://api-docs.deepseek.com/quick_start/error_codes"
   },
   {
     server: "DeepSeek",
     kind: "incompatible",
     phrase:
       /does not support successive user or assistant messages|reasoning_content.*(must be passed back|is missing|not allowed)/i,
-    source: "https://github.com/deepseek-ai/DeepSeek-R1/issues/21"
+    source: "https://api-docs.deepseek.com/quick_start/error_codes"
   },
   {
     server: "DeepSeek",
@@ -207,7 +207,7 @@ export const cloud: ReadonlyArray<Signal> = [
     kind: "quotaSpent",
     phrase:
       /used all available credits|reached its monthly spending limit|run out of credits|doesn't have any credits|does not have any credits/i,
-    source: "https://github.com/openclaw/openclaw/issues/15327"
+    source: "https://docs.x.ai/docs/key-information/debugging"
   },
   {
     server: "xAI",
@@ -239,7 +239,7 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "xAI",
     kind: "contextOverflow",
     phrase: /maximum prompt length is \d+ but the request contains \d+/i,
-    source: "https://github.com/RooCodeInc/Roo-Code/issues/6119"
+    source: "https://docs.x.ai/docs/key-information/debugging"
   },
   {
     server: "xAI",
@@ -259,6 +259,6 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "Perplexity",
     kind: "incompatible",
     phrase: /user or tool message\(s\) should alternate|last message must have role/i,
-    source: "https://github.com/continuedev/continue/issues/1838"
+    source: "https://docs.perplexity.ai"
   }
 ]

@@ -10,14 +10,14 @@ export const google: ReadonlyArray<Signal> = [
     kind: "quotaSpent",
     code: /PerDay/,
     phrase: /quota/i,
-    source: "https://github.com/google-gemini/gemini-cli/issues/9383"
+    source: "https://ai.google.dev/gemini-api/docs/troubleshooting"
   },
   {
     server: "Gemini",
     kind: "quotaSpent",
     code: "RESOURCE_EXHAUSTED",
     phrase: /\blimit: 0\b/i,
-    source: "https://discuss.ai.google.dev/t/quota-exceeded-limit-0/110083"
+    source: "https://ai.google.dev/gemini-api/docs/troubleshooting"
   },
   { server: "Gemini", kind: "rateLimited", code: /PerMinute/, phrase: /quota/i, source: limits },
   {
@@ -84,7 +84,7 @@ export const google: ReadonlyArray<Signal> = [
     server: "Gemini",
     kind: "unknownModel",
     phrase: /unexpected model name format/i,
-    source: "https://github.com/google-gemini/cookbook/issues/469"
+    source: "https://ai.google.dev/gemini-api/docs/troubleshooting"
   },
   {
     server: "Gemini",
@@ -98,7 +98,7 @@ export const google: ReadonlyArray<Signal> = [
     kind: "unsupported",
     phrase:
       /function calling is not enabled|does not support (function calling|the requested response modalities)|json mode is not enabled|developer instruction is not enabled/i,
-    source: "https://github.com/google-gemini/generative-ai-js/issues/269"
+    source: "https://ai.google.dev/gemini-api/docs/troubleshooting"
   },
   {
     server: "Gemini",
@@ -123,13 +123,13 @@ export const google: ReadonlyArray<Signal> = [
     kind: "incompatible",
     code: "INVALID_ARGUMENT",
     phrase: /function call turn comes immediately after/i,
-    source: "https://github.com/google-gemini/generative-ai-python/issues/435"
+    source: "https://ai.google.dev/gemini-api/docs/troubleshooting"
   },
   {
     server: "Gemini",
     kind: "invalidRequest",
     phrase: /contents is not specified|contents must not be empty|unable to process input image/i,
-    source: "https://github.com/google-gemini/generative-ai-js/issues/138"
+    source: "https://ai.google.dev/gemini-api/docs/troubleshooting"
   },
   { server: "Gemini", kind: "rateLimited", category: "RESOURCE_EXHAUSTED", source: trouble },
   { server: "Gemini", kind: "overloaded", category: "UNAVAILABLE", source: trouble },

@@ -37,7 +37,7 @@ export const hosts: ReadonlyArray<Signal> = [
     server: "Fireworks",
     kind: "accountDisabled",
     phrase: /account .* is suspended/i,
-    source: "https://github.com/BerriAI/litellm/issues/11078"
+    source: "https://docs.fireworks.ai/guides/inference-error-codes"
   },
   {
     server: "Fireworks",
@@ -106,13 +106,13 @@ export const hosts: ReadonlyArray<Signal> = [
     server: "Hugging Face",
     kind: "loading",
     phrase: /model .* is currently loading/i,
-    source: "https://github.com/huggingface/huggingface_hub/issues/1966"
+    source: "https://huggingface.co/docs/inference-providers/index"
   },
   {
     server: "Hugging Face",
     kind: "loading",
     field: "estimated_time",
-    source: "https://github.com/huggingface/huggingface_hub/issues/1966"
+    source: "https://huggingface.co/docs/inference-providers/index"
   },
   {
     server: "Hugging Face",

@@ -16,19 +16,19 @@ export const local: ReadonlyArray<Signal> = [
     kind: "contextOverflow",
     phrase:
       /(longer|greater) than the maximum model length|decoder prompt .* (is )?longer than|maximum model length of \d+/i,
-    source: "https://github.com/vllm-project/vllm/issues/16118"
+    source: "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html"
   },
   {
     server: "vLLM",
     kind: "contextOverflow",
     phrase: /exceeds the model's maximum context length|'?max_(completion_)?tokens'? .*is too large.*maximum context/i,
-    source: "https://github.com/vllm-project/vllm/issues/17292"
+    source: "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html"
   },
   {
     server: "vLLM",
     kind: "unsupported",
     phrase: /is not a multimodal model|at most 0 \w+\(s\) may be provided/i,
-    source: "https://github.com/vllm-project/vllm/issues/12290"
+    source: "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html"
   },
   {
     server: "vLLM",
@@ -41,7 +41,7 @@ export const local: ReadonlyArray<Signal> = [
     kind: "unsupported",
     phrase:
       /does not support (chat completions api|chat|generation|pooling)|default chat template is no longer allowed/i,
-    source: "https://github.com/vllm-project/vllm/issues/9384"
+    source: "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html"
   },
   {
     server: "vLLM",
@@ -55,13 +55,13 @@ export const local: ReadonlyArray<Signal> = [
     kind: "unknownModel",
     category: "NotFoundError",
     phrase: /the model .* does not exist/i,
-    source: "https://github.com/vllm-project/vllm/issues/1402"
+    source: "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html"
   },
   {
     server: "vLLM",
     kind: "serverError",
     phrase: /background loop has errored|enginedeaderror|enginecore encountered an issue/i,
-    source: "https://github.com/vllm-project/vllm/issues/6361"
+    source: "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html"
   },
 
   // SGLang
@@ -70,13 +70,13 @@ export const local: ReadonlyArray<Signal> = [
     kind: "contextOverflow",
     phrase:
       /requested token count exceeds the model's maximum context length|input .*is longer than the model's context length|input length \(\d+ tokens\) exceeds/i,
-    source: "https://github.com/sgl-project/sglang/issues/3409"
+    source: "https://docs.sglang.ai/"
   },
   {
     server: "SGLang",
     kind: "overloaded",
     phrase: /the request queue is full|no available workers|request is aborted/i,
-    source: "https://github.com/sgl-project/sglang/issues/4389"
+    source: "https://docs.sglang.ai/"
   },
 
   // TGI
@@ -90,37 +90,37 @@ export const local: ReadonlyArray<Signal> = [
     server: "TGI",
     kind: "overloaded",
     phrase: /model is overloaded/i,
-    source: "https://github.com/huggingface/text-generation-inference/issues/451"
+    source: "https://huggingface.co/docs/text-generation-inference"
   },
   {
     server: "TGI",
     kind: "contextOverflow",
     phrase: /`?inputs`? must have less than \d+ tokens|`?inputs`? tokens \+ `?max_new_tokens`? must be <=/i,
-    source: "https://github.com/huggingface/text-generation-inference/issues/1235"
+    source: "https://huggingface.co/docs/text-generation-inference"
   },
   {
     server: "TGI",
     kind: "incompatible",
     code: "template_error",
-    source: "https://github.com/huggingface/text-generation-inference/issues/2461"
+    source: "https://huggingface.co/docs/text-generation-inference"
   },
   {
     server: "TGI",
     kind: "incompatible",
     phrase: /^template error/i,
-    source: "https://github.com/huggingface/text-generation-inference/issues/2461"
+    source: "https://huggingface.co/docs/text-generation-inference"
   },
   {
     server: "TGI",
     kind: "serverError",
     category: /^(generation|incomplete_generation|request_failed)$/,
-    source: "https://github.com/huggingface/text-generation-inference/issues/900"
+    source: "https://huggingface.co/docs/text-generation-inference"
   },
   {
     server: "TGI",
     kind: "failedGeneration",
     code: "tool_error",
-    source: "https://github.com/huggingface/text-generation-inference/issues/2480"
+    source: "https://huggingface.co/docs/text-generation-inference"
   },
 
   // LM Studio
@@ -128,26 +128,26 @@ export const local: ReadonlyArray<Signal> = [
     server: "LM Studio",
     kind: "outOfMemory",
     phrase: /failed to load model|insufficient system resources/i,
-    source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/1033"
+    source: "https://lmstudio.ai/docs/app/api"
   },
   {
     server: "LM Studio",
     kind: "contextOverflow",
     phrase:
       /tokens to keep from the initial prompt|trying to keep the first \d+ tokens when context the overflows|reached context length of \d+|context length of only \d+ tokens/i,
-    source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/237"
+    source: "https://lmstudio.ai/docs/app/api"
   },
   {
     server: "LM Studio",
     kind: "unknownModel",
     phrase: /no models? (is |are )?(currently )?loaded|please load a model|model_not_found|multiple models are loaded/i,
-    source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/396"
+    source: "https://lmstudio.ai/docs/app/api"
   },
   {
     server: "LM Studio",
     kind: "unknownModel",
     phrase: /model unloaded|model was unloaded while/i,
-    source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/389"
+    source: "https://lmstudio.ai/docs/app/api"
   },
   {
     server: "LM Studio",
@@ -159,19 +159,19 @@ export const local: ReadonlyArray<Signal> = [
     server: "LM Studio",
     kind: "serverError",
     phrase: /the model has crashed/i,
-    source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/411"
+    source: "https://lmstudio.ai/docs/app/api"
   },
   {
     server: "LM Studio",
     kind: "incompatible",
     phrase: /error rendering prompt with jinja template/i,
-    source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/479"
+    source: "https://lmstudio.ai/docs/app/api"
   },
   {
     server: "LM Studio",
     kind: "unsupported",
     phrase: /model does not support images|'?response_format\.type'? must be/i,
-    source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/578"
+    source: "https://lmstudio.ai/docs/app/api"
   },
 
   // llama.cpp
@@ -181,7 +181,7 @@ export const local: ReadonlyArray<Signal> = [
     server: "llama.cpp",
     kind: "contextOverflow",
     phrase: /exceeds the available context size|context size has been exceeded|input is too large to process/i,
-    source: "https://github.com/ggml-org/llama.cpp/issues/16000"
+    source: "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"
   },
   {
     server: "llama.cpp",
@@ -195,20 +195,20 @@ export const local: ReadonlyArray<Signal> = [
     server: "llama.cpp",
     kind: "unsupported",
     phrase: /failed to (parse|initialize) (grammar|samplers)|json schema conversion failed/i,
-    source: "https://github.com/ggml-org/llama.cpp/issues/14227"
+    source: "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"
   },
   {
     server: "llama.cpp",
     kind: "incompatible",
     phrase:
       /cannot have 2 or more assistant messages|assistant response prefill is incompatible|raise_exception|jinja exception|unable to generate parser for this template/i,
-    source: "https://github.com/ggml-org/llama.cpp/issues/14221"
+    source: "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"
   },
   {
     server: "llama.cpp",
     kind: "failedGeneration",
     phrase: /failed to parse (input|tool call)|invalid diff/i,
-    source: "https://github.com/ggml-org/llama.cpp/issues/13812"
+    source: "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"
   },
   { server: "llama.cpp", kind: "serverError", phrase: /context shift is disabled/i, source: llamaCpp },
   { server: "llama.cpp", kind: "overloaded", category: "unavailable_error", source: llamaCpp }

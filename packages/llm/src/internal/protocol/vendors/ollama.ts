@@ -9,7 +9,7 @@ export const ollama: ReadonlyArray<Signal> = [
     server: "Ollama",
     kind: "wrongAddress",
     phrase: /^404 page not found$/i,
-    source: "https://github.com/ollama/ollama/issues/7400"
+    source: "https://github.com/ollama/ollama/blob/main/docs/api.md"
   },
   {
     server: "Ollama",
@@ -21,7 +21,7 @@ export const ollama: ReadonlyArray<Signal> = [
     server: "Ollama",
     kind: "unknownModel",
     phrase: /^(file does not exist|no such model)/i,
-    source: "https://github.com/ollama/ollama/issues/5262"
+    source: "https://github.com/ollama/ollama/blob/main/docs/api.md"
   },
   {
     server: "Ollama",
@@ -35,7 +35,7 @@ export const ollama: ReadonlyArray<Signal> = [
     kind: "outOfMemory",
     phrase:
       /unable to load model|timed out waiting for llama runner to start|error loading model|unknown model architecture|unsupported model (architecture|format)/i,
-    source: "https://github.com/ollama/ollama/issues/4477"
+    source: "https://github.com/ollama/ollama/blob/main/docs/api.md"
   },
   {
     server: "Ollama",
@@ -48,14 +48,14 @@ export const ollama: ReadonlyArray<Signal> = [
     server: "Ollama",
     kind: "unsupported",
     phrase: /does not support multimodal|this model is missing data required for image input|does not have vision/i,
-    source: "https://github.com/ollama/ollama/issues/10513"
+    source: "https://github.com/ollama/ollama/blob/main/docs/api.md"
   },
   {
     server: "Ollama",
     kind: "contextOverflow",
     phrase:
       /input length exceeds (the |maximum )?context length|exceeds maximum context|prompt too long; exceeded max context length/i,
-    source: "https://github.com/ollama/ollama/issues/7504"
+    source: "https://github.com/ollama/ollama/blob/main/docs/api.md"
   },
   {
     server: "Ollama",
@@ -67,20 +67,20 @@ export const ollama: ReadonlyArray<Signal> = [
     server: "Ollama",
     kind: "loading",
     phrase: /server loading model/i,
-    source: "https://github.com/ollama/ollama/issues/5081"
+    source: "https://github.com/ollama/ollama/blob/main/docs/api.md"
   },
   {
     server: "Ollama",
     kind: "transient",
     phrase:
       /(llama|model) runner (process )?(has )?(unexpectedly stopped|no longer running|has terminated)|unexpected server status/i,
-    source: "https://github.com/ollama/ollama/issues/4350"
+    source: "https://github.com/ollama/ollama/blob/main/docs/api.md"
   },
   {
     server: "Ollama",
     kind: "failedGeneration",
     phrase: /error parsing tool call|failed to parse json:/i,
-    source: "https://github.com/ollama/ollama/issues/11800"
+    source: "https://github.com/ollama/ollama/blob/main/docs/api.md"
   },
   {
     server: "Ollama",
@@ -99,7 +99,7 @@ export const ollama: ReadonlyArray<Signal> = [
     server: "Ollama",
     kind: "incompatible",
     phrase: /json: cannot unmarshal|value looks like object, but can't find closing/i,
-    source: "https://github.com/ollama/ollama/issues/8000"
+    source: "https://github.com/ollama/ollama/blob/main/docs/api.md"
   },
   {
     server: "Ollama",

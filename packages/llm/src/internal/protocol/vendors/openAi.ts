@@ -29,7 +29,7 @@ export const openAi: ReadonlyArray<Signal> = [
     kind: "beyondRateLimit",
     code: /^(rate_limit_exceeded|tokens)$/,
     phrase: /request too large for .*(tokens per|TPM)|requested \d+.*(input or output tokens must be reduced)/i,
-    source: "https://community.openai.com/t/request-too-large-for-gpt-4-on-tokens-per-min/550234"
+    source: "https://platform.openai.com/docs/guides/error-codes"
   },
   {
     server: "OpenAI",
@@ -50,14 +50,14 @@ export const openAi: ReadonlyArray<Signal> = [
     server: "OpenAI",
     kind: "accountDisabled",
     code: /^(account_deactivated|organization_deactivated|access_terminated)$/,
-    source: "https://help.openai.com/en/articles/10562188"
+    source: "https://platform.openai.com/docs/guides/error-codes"
   },
   {
     server: "OpenAI",
     kind: "accountDisabled",
     phrase:
       /(organization|account|access) (was|has been|is|had been) (terminated|deactivated|disabled|suspended|restricted|blocked|banned)/i,
-    source: "https://community.openai.com/t/account-deactivated/1111025"
+    source: "https://platform.openai.com/docs/guides/error-codes"
   },
   {
     server: "OpenAI",
@@ -90,25 +90,25 @@ export const openAi: ReadonlyArray<Signal> = [
     server: "OpenAI",
     kind: "modelNotAllowed",
     phrase: /project `?[^ ]+`? does not have access to model/i,
-    source: "https://community.openai.com/t/project-does-not-have-access-to-model/1001209"
+    source: "https://platform.openai.com/docs/guides/error-codes"
   },
   {
     server: "OpenAI",
     kind: "incompatible",
     phrase: /this is not a chat model|only supported in v1\/(responses|completions)/i,
-    source: "https://community.openai.com/t/this-is-not-a-chat-model/417206"
+    source: "https://platform.openai.com/docs/guides/error-codes"
   },
   {
     server: "OpenAI",
     kind: "wrongAddress",
     code: "unknown_url",
-    source: "https://community.openai.com/t/invalid-url-post-v1-chat-completions/571804"
+    source: "https://platform.openai.com/docs/guides/error-codes"
   },
   {
     server: "OpenAI",
     kind: "wrongAddress",
     phrase: /^invalid url \(\w+ /i,
-    source: "https://community.openai.com/t/invalid-url-post-v1-chat-completions/571804"
+    source: "https://platform.openai.com/docs/guides/error-codes"
   },
   // Size
   { server: "OpenAI", kind: "contextOverflow", code: "context_length_exceeded", source: errorCodes },
@@ -116,7 +116,7 @@ export const openAi: ReadonlyArray<Signal> = [
     server: "OpenAI",
     kind: "contextOverflow",
     code: "string_above_max_length",
-    source: "https://community.openai.com/t/string-above-max-length/1294033"
+    source: "https://platform.openai.com/docs/guides/error-codes"
   },
   {
     server: "OpenAI",
@@ -129,7 +129,7 @@ export const openAi: ReadonlyArray<Signal> = [
     server: "OpenAI",
     kind: "unsupported",
     phrase: /invalid content type\. image_url is only supported by certain models/i,
-    source: "https://community.openai.com/t/image-url-is-only-supported-by-certain-models/792240"
+    source: "https://platform.openai.com/docs/guides/error-codes"
   },
   {
     server: "OpenAI",
@@ -155,7 +155,7 @@ export const openAi: ReadonlyArray<Signal> = [
     server: "OpenAI",
     kind: "incompatible",
     phrase: /unrecognized request argument/i,
-    source: "https://community.openai.com/t/unrecognized-request-argument-supplied/249204"
+    source: "https://platform.openai.com/docs/guides/error-codes"
   },
   // Policy
   {
@@ -168,14 +168,14 @@ export const openAi: ReadonlyArray<Signal> = [
     server: "OpenAI",
     kind: "contentPolicy",
     code: "invalid_prompt",
-    source: "https://community.openai.com/t/your-prompt-was-flagged-as-potentially-violating-our-usage-policy/1047309"
+    source: "https://platform.openai.com/docs/guides/error-codes"
   },
   {
     server: "OpenAI",
     kind: "contentPolicy",
     phrase:
       /flagged as potentially violating|violat(es|ing|ed) our usage polic|rejected as a result of our safety system/i,
-    source: "https://community.openai.com/t/your-prompt-was-flagged-as-potentially-violating-our-usage-policy/1047309"
+    source: "https://platform.openai.com/docs/guides/error-codes"
   },
   {
     server: "OpenAI",
@@ -189,32 +189,32 @@ export const openAi: ReadonlyArray<Signal> = [
     kind: "invalidRequest",
     phrase:
       /must be followed by tool messages responding to each|messages with role 'tool' must be a response to a prece+ding message/i,
-    source: "https://community.openai.com/t/tool-calls-must-be-followed-by-tool-messages/569166"
+    source: "https://platform.openai.com/docs/guides/error-codes"
   },
   {
     server: "OpenAI",
     kind: "invalidRequest",
     code: "empty_array",
     phrase: /messages/i,
-    source: "https://community.openai.com/t/is-too-short-messages/273379"
+    source: "https://platform.openai.com/docs/guides/error-codes"
   },
   {
     server: "OpenAI",
     kind: "invalidRequest",
     phrase: /\[\] is too short - 'messages'/i,
-    source: "https://community.openai.com/t/is-too-short-messages/273379"
+    source: "https://platform.openai.com/docs/guides/error-codes"
   },
   {
     server: "OpenAI",
     kind: "invalidRequest",
     code: /^(invalid_base64|invalid_image_format|image_parse_error|invalid_image)$/,
-    source: "https://community.openai.com/t/invalid-base64-image-url/1273345"
+    source: "https://platform.openai.com/docs/guides/error-codes"
   },
   {
     server: "OpenAI",
     kind: "invalidRequest",
     phrase: /could not parse the json body of your request/i,
-    source: "https://community.openai.com/t/could-not-parse-the-json-body/288379"
+    source: "https://platform.openai.com/docs/guides/error-codes"
   },
   // Classes
   {

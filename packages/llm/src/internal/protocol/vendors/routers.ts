@@ -25,7 +25,7 @@ export const routers: ReadonlyArray<Signal> = [
     server: "OpenRouter",
     kind: "permissionDenied",
     phrase: /no endpoints found matching your data policy|no endpoints available matching your guardrail/i,
-    source: "https://github.com/cline/cline/issues/5246"
+    source: "https://openrouter.ai/docs/api/reference/errors-and-debugging"
   },
   {
     server: "OpenRouter",
@@ -82,7 +82,7 @@ export const routers: ReadonlyArray<Signal> = [
     server: "LiteLLM",
     kind: "unknownModel",
     phrase: /invalid model name passed in|there are no healthy deployments for this model|no model .*found in router/i,
-    source: "https://github.com/BerriAI/litellm/issues/9139"
+    source: "https://docs.litellm.ai/docs/exception_mapping"
   },
   {
     server: "LiteLLM",
