@@ -21,7 +21,7 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { durationKeys, readDuration } from "./internal/duration.ts"
-import { hint } from "./internal/nearest.ts"
+import { hint, nearest } from "./internal/nearest.ts"
 
 /** The short units of a {@link DurationInput}. */
 export type ShortUnit = "ns" | "us" | "ms" | "s" | "m" | "h" | "d" | "w"
@@ -257,15 +257,18 @@ export const text: Check<string> = (value, place) =>
 export const boolean: Check<boolean> = (value, place) =>
   typeof value === "boolean" ? value : invalid(place, `must be true or false, got ${show(value)}`)
 
+const meant = (value: unknown, known: ReadonlyArray<string>): string => {
+  const word = typeof value === "string" ? nearest(value, known) : undefined
+  return word === undefined ? "" : `: did you mean ${show(word)}?`
+}
+
 /** One of a few values. */
 export const oneOf =
   <const A extends ReadonlyArray<string | number | boolean>>(...values: A): Check<A[number]> => (value, place) =>
     values.find((known) => known === value) ??
       invalid(
         place,
-        `must be ${values.map(show).join(" or ")}, got ${show(value)}${
-          typeof value === "string" ? hint(value, values.map(String)) : ""
-        }`
+        `must be ${values.map(show).join(" or ")}, got ${show(value)}${meant(value, values.map(String))}`
       )
 
 /** A function. What it takes and returns is left to the types. */

@@ -50,7 +50,7 @@ export interface Bulkhead {
    * waits only when no time is left at all. A call that is turned away fails with the reason `BulkheadFull`, and nothing of
    * it has run. The permit is given back when the effect ends, however it ends.
    */
-  readonly withPermit: Protect<unknown, PolicyError<BulkheadFull>, never>
+  readonly protect: Protect<unknown, PolicyError<BulkheadFull>, never>
 
   /** What goes on right now, for calls without a key or with the given one. */
   readonly stats: (options?: CallOptions) => Effect.Effect<Stats>
@@ -141,9 +141,9 @@ export interface AdaptiveOptions extends CommonOptions {
  *   const bulkhead = yield* Bulkhead.make({ limit: 1 })
  *   // While the outer call holds the only permit, the inner one is turned away.
  *   return yield* Effect.succeed("stock").pipe(
- *     bulkhead.withPermit,
+ *     bulkhead.protect,
  *     Effect.catchReason("PolicyError", "BulkheadFull", () => Effect.succeed("full")),
- *     bulkhead.withPermit
+ *     bulkhead.protect
  *   )
  * })
  *
@@ -152,6 +152,37 @@ export interface AdaptiveOptions extends CommonOptions {
  */
 export const make = (options: Options): Effect.Effect<Bulkhead> =>
   Effect.sync(() => fromMachines(compile(Arguments.check("Bulkhead.make", Options_.bulkheadOptions, options))))
+
+/**
+ * Gives a running bulkhead another limit: a bulkhead with other options, which takes over the calls that run and wait in
+ * `previous`.
+ *
+ * Nothing that runs is interrupted, and nothing that waits is rejected, also where the new limit or queue is smaller. A larger
+ * limit lets waiting calls in at once. The two bulkheads share their permits from then on. One that was adaptive has a fixed
+ * limit.
+ *
+ * ```ts import.meta.vitest
+ * import { Bulkhead } from "@holdfast/core"
+ * import { Effect, Fiber } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const bulkhead = yield* Bulkhead.make({ limit: 1, queue: 1, maxWait: "1 minute" })
+ *   yield* Effect.forkChild(bulkhead.protect(Effect.never), { startImmediately: true })
+ *   const waiting = yield* Effect.forkChild(bulkhead.protect(Effect.succeed("stock")), { startImmediately: true })
+ *   yield* Bulkhead.makeFrom(bulkhead, { limit: 2 })
+ *   return yield* Fiber.join(waiting)
+ * })
+ *
+ * await Effect.runPromise(program) // => "stock"
+ * ```
+ */
+export const makeFrom = (previous: Bulkhead, options: Options): Effect.Effect<Bulkhead> =>
+  Effect.sync(() => {
+    const checked = Arguments.check("Bulkhead.makeFrom", Options_.bulkheadOptions, options)
+    const machines = compile(checked)
+    machines.takeOver(previous.machines, checked.limit, checked.queue)
+    return fromMachines(machines)
+  })
 
 /**
  * Makes a bulkhead that finds its limit between `min` and `max` from the latency of the calls: it grows while calls are as
@@ -182,7 +213,7 @@ export const make = (options: Options): Effect.Effect<Bulkhead> =>
  *
  * const program = Effect.gen(function*() {
  *   const bulkhead = yield* Bulkhead.adaptive({ min: 4, max: 100, queue: 50 })
- *   yield* Effect.succeed("stock").pipe(Effect.timeout("1 second"), bulkhead.withPermit)
+ *   yield* Effect.succeed("stock").pipe(Effect.timeout("1 second"), bulkhead.protect)
  *   return yield* bulkhead.stats()
  * })
  *
@@ -220,7 +251,7 @@ export const isBulkhead = (u: unknown): u is Bulkhead => hasProperty(u, TypeId)
  * const program = Effect.gen(function*() {
  *   const bulkhead = yield* Bulkhead.make({ name: "stock", limit: 8 })
  *   yield* Bulkhead.metrics(bulkhead)
- *   const series = yield* bulkhead.withPermit(Metric.snapshot)
+ *   const series = yield* bulkhead.protect(Metric.snapshot)
  *   return series.flatMap(({ id, state }) => "value" in state ? [[id, state.value]] : [])
  * }).pipe(Effect.scoped, Effect.provideService(Metric.MetricRegistry, new Map()))
  *
@@ -230,7 +261,7 @@ export const isBulkhead = (u: unknown): u is Bulkhead => hasProperty(u, TypeId)
 export const metrics = (self: Bulkhead): Effect.Effect<void, never, Scope.Scope> =>
   Effect.contextWith((context) => {
     const { machines } = self
-    const attributes = { "holdfast.bulkhead": self.name }
+    const attributes = { "holdfast.bulkhead": self.name, unit: "{call}" }
     const gauge = (name: string, description: string, of: (machine: Machine.Bulkhead) => number) =>
       Metric.registerUnsafe(Metric.gauge(`holdfast.bulkhead.${name}`, { description, attributes }), context, {
         get: () => ({ value: machines.sum(of) }),
@@ -282,7 +313,7 @@ const compileAdaptive = ({ isOverload, queue, ...options }: Options_.AdaptiveOpt
 
 /** @internal */
 export const fromMachines = (machines: Machine.Bulkheads): Bulkhead => {
-  const withPermit = (self: Effect.Effect<unknown, unknown, unknown> | CallOptions) =>
+  const protect = (self: Effect.Effect<unknown, unknown, unknown> | CallOptions) =>
     Effect.isEffect(self)
       ? run(machines, undefined, self)
       : <A, E, R>(effect: Effect.Effect<A, E, R>) => run(machines, self.key, effect)
@@ -290,7 +321,7 @@ export const fromMachines = (machines: Machine.Bulkheads): Bulkhead => {
     [TypeId]: TypeId,
     name: machines.name,
     machines,
-    withPermit: withPermit as Bulkhead["withPermit"],
+    protect: protect as Bulkhead["protect"],
     stats: (options) =>
       Effect.sync(() => {
         const { limit, queue, rejections, running, waiting } = machines.peek(options?.key) ?? machines.fresh

@@ -34,15 +34,16 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { CircuitBreakerStore } from "effect/persistence/CircuitBreaker"
 import { hasProperty } from "effect/Predicate"
-import type * as Stream from "effect/Stream"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import * as Arguments from "./Arguments.ts"
 import type { Backoff } from "./Backoff.ts"
+import { positiveMillis as millisOf } from "./internal/argument.ts"
 import { Breaker } from "./internal/breaker/breaker.ts"
-import type { Rules } from "./internal/breaker/circuit.ts"
-import { breakerOptions, sharedOptions } from "./internal/breaker/options.ts"
+import type { Rules, SavedCircuit } from "./internal/breaker/circuit.ts"
+import { breakerOptions, sharedOptions, snapshotOption } from "./internal/breaker/options.ts"
 import * as Shared from "./internal/breaker/stored.ts"
 import { consecutiveOptions, rateOptions, type Slow, type Trip } from "./internal/breaker/trip.ts"
-import { nowOf } from "./internal/call/now.ts"
 import type { CircuitOpen, PolicyError } from "./PolicyError.ts"
 import type { CallOptions, Protect } from "./PolicyTypes.ts"
 
@@ -62,6 +63,9 @@ export interface CircuitBreaker<in E = unknown> {
    */
   readonly protect: Protect<E, PolicyError<CircuitOpen>, never>
 
+  /** @internal `protect` that says when the end of a call has changed the state of its circuit. */
+  readonly run: Run<E>
+
   /** @internal What the policies drive, if no store has to be asked. */
   readonly breaker: Breaker<E> | undefined
 
@@ -69,7 +73,24 @@ export interface CircuitBreaker<in E = unknown> {
   readonly rules: Rules
 
   /** The state of a circuit. One that was never used, or not for long, is closed. */
-  readonly state: (key?: string) => Effect.Effect<State>
+  readonly state: (options?: CallOptions) => Effect.Effect<State>
+
+  /** What a circuit decides by, and how many calls it has rejected. Of a shared breaker: what this process knows. */
+  readonly stats: (options?: CallOptions) => Effect.Effect<Stats>
+
+  /** The stats of a circuit again and again. `every` defaults to `"1 second"`. */
+  readonly watch: (
+    options?: CallOptions & { readonly every?: Arguments.DurationInput | undefined }
+  ) => Stream.Stream<Stats>
+
+  /** All circuits as data for JSON, to keep over a restart. */
+  readonly snapshot: Effect.Effect<Snapshot>
+
+  /**
+   * Continues from a snapshot, without publishing transitions. An open circuit stays open for no longer than it would by the
+   * breaker's options; counts are kept if the trip is the same. Data that is no snapshot is a `RangeError`.
+   */
+  readonly restore: (snapshot: Snapshot) => Effect.Effect<void>
 
   /**
    * The transitions of all circuits from the subscription on. A subscriber that falls behind by more than 128 misses the
@@ -78,10 +99,10 @@ export interface CircuitBreaker<in E = unknown> {
   readonly changes: Stream.Stream<Transition>
 
   /** Holds a circuit open until {@link CircuitBreaker.close}, for as long as the breaker lives. */
-  readonly isolate: (key?: string) => Effect.Effect<void>
+  readonly isolate: (options?: CallOptions) => Effect.Effect<void>
 
   /** Closes a circuit and forgets all that it has seen. Calls under way no longer count. */
-  readonly close: (key?: string) => Effect.Effect<void>
+  readonly close: (options?: CallOptions) => Effect.Effect<void>
 }
 
 /**
@@ -105,6 +126,30 @@ export interface Options<in E = unknown> {
    * How many probes may run at once in a half-open circuit, and how many must succeed to close it. Defaults to 1.
    */
   readonly probes?: number | undefined
+
+  /**
+   * The share of failed probes that opens a half-open circuit again, decided when `probes` calls have ended: above 0, at most
+   * 1. Default: the first probe that fails opens it.
+   */
+  readonly probeThreshold?: number | undefined
+
+  /**
+   * The longest that a circuit is half-open. When it has not been decided by then, the circuit opens again for as long as
+   * it was open before. Default: no limit.
+   */
+  readonly halfOpenFor?: Arguments.DurationInput | undefined
+
+  /**
+   * `"observe"` decides, counts and publishes as usual, and rejects nothing: to see what a breaker would do.
+   * `"disabled"` does nothing at all. Default: `"enabled"`.
+   */
+  readonly mode?: "enabled" | "observe" | "disabled" | undefined
+
+  /**
+   * Errors that count as neither success nor failure, such as the caller's own mistakes. Asked before `isFailure`.
+   * Default: none.
+   */
+  readonly ignore?: ((error: E) => boolean) | undefined
 
   /**
    * Whether an error counts as a failure. One that does not counts as a success: a dependency that answers "not found" is
@@ -146,6 +191,29 @@ export type State =
   | { readonly _tag: "Open"; readonly retryAfter: Duration.Duration }
   | { readonly _tag: "HalfOpen"; readonly probing: number }
   | { readonly _tag: "Isolated" }
+
+/** What a circuit decides by. */
+export interface Stats {
+  readonly state: StateTag
+  /** Calls in the window, or failures in a row for a `consecutive` trip. */
+  readonly calls: number
+  readonly failures: number
+  readonly slow: number
+  /** Between 0 and 1, or `undefined` without calls. */
+  readonly failureRate: number | undefined
+  readonly slowRate: number | undefined
+  /** Calls that were rejected so far, or would have been with `mode: "observe"`. */
+  readonly rejections: number
+}
+
+/** The circuits of a breaker as data for JSON. */
+export interface Snapshot {
+  /** When it was taken, in milliseconds since the epoch. */
+  readonly at: number
+  readonly circuits: ReadonlyArray<SavedCircuit>
+}
+
+export type { SavedCircuit }
 
 /** A change of state. */
 export interface Transition {
@@ -235,10 +303,6 @@ export const rate = (options?: {
  * Makes a breaker whose circuits live in this process. It needs no scope: nothing runs while no call does. Options that
  * cannot be right are a `RangeError` that names the option.
  *
- * Where options change while a program runs, the new breaker goes on from where the `previous` one is: circuits that are
- * open stay open, for no longer than they would by the new options, and isolated ones isolated. What closed circuits have
- * counted is left behind, and calls under way count for the previous breaker. Defaults to none.
- *
  * ```ts import.meta.vitest
  * import { CircuitBreaker } from "@holdfast/core"
  * import { Effect } from "effect"
@@ -255,23 +319,58 @@ export const rate = (options?: {
  * await Effect.runPromise(program) // => ["CircuitOpen", "stock"]
  * ```
  */
-export const make = <E = unknown>(
-  options?: Options<E>,
-  previous?: CircuitBreaker<E>
+export const make = <E = unknown>(options?: Options<E>): Effect.Effect<CircuitBreaker<E>> =>
+  Effect.map(create<E>("CircuitBreaker.make", options), ofProcess)
+
+/**
+ * Makes a breaker with other options that continues from where `previous` is, for options that change while a program runs.
+ *
+ * Circuits that are open stay open, for no longer than they would by the new options, and isolated ones isolated. Closed
+ * circuits count anew, and calls under way count for the previous breaker.
+ *
+ * ```ts import.meta.vitest
+ * import { CircuitBreaker } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const breaker = yield* CircuitBreaker.make({ trip: CircuitBreaker.consecutive(1) })
+ *   yield* Effect.fail("down").pipe(breaker.protect, Effect.ignore)
+ *   const next = yield* CircuitBreaker.makeFrom(breaker, { trip: CircuitBreaker.consecutive(5) })
+ *   return (yield* next.state())._tag
+ * })
+ *
+ * await Effect.runPromise(program) // => "Open"
+ * ```
+ */
+export const makeFrom = <E = unknown>(
+  previous: CircuitBreaker<E>,
+  options?: Options<E>
 ): Effect.Effect<CircuitBreaker<E>> =>
-  Effect.withFiber((fiber) => {
-    const breaker = new Breaker<E>(
-      Arguments.check("CircuitBreaker.make", breakerOptions, options ?? {}),
-      fiber.context as Context.Context<never>
-    )
-    if (previous?.breaker !== undefined) breaker.resume(previous.breaker, nowOf(fiber))
-    return Effect.succeed(fromBreaker(breaker, (self, key) => breaker.run(self, key), breaker, breaker))
-  })
+  Effect.flatMap(
+    create<E>("CircuitBreaker.makeFrom", options),
+    (breaker) =>
+      Effect.flatMap(previous.snapshot, ({ circuits }) =>
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          // Calls under way still count for the previous breaker, so closed circuits count anew.
+          breaker.restore(circuits.map((circuit) => ({ ...circuit, counts: [] })), now)
+          return ofProcess(breaker)
+        }))
+  )
+
+const create = <E>(where: string, options: Options<E> | undefined): Effect.Effect<Breaker<E>> =>
+  Effect.contextWith((context: Context.Context<never>) =>
+    Effect.sync(() => new Breaker<E>(Arguments.check(where, breakerOptions, options ?? {}), context))
+  )
+
+const ofProcess = <E>(breaker: Breaker<E>): CircuitBreaker<E> =>
+  fromBreaker(breaker, (self, key, onChange) => breaker.run(self, key, onChange), breaker, breaker)
 
 /**
  * What {@link makeShared} takes: the options of a breaker of its own, but for `probes`, which is 1 in a store.
  */
-export interface SharedOptions<in E = unknown> extends Omit<Options<E>, "name" | "probes"> {
+export interface SharedOptions<in E = unknown>
+  extends Omit<Options<E>, "name" | "probes" | "probeThreshold" | "halfOpenFor">
+{
   /** Names the breaker in metrics, and its circuits in the store: breakers of the same name share them. */
   readonly name: string
 
@@ -318,17 +417,20 @@ export const makeShared = <E = unknown>(
 ): Effect.Effect<CircuitBreaker<E>, never, CircuitBreakerStore> =>
   Effect.contextWith((context: Context.Context<CircuitBreakerStore>) => {
     const { storeTimeout, ...checked } = Arguments.check("CircuitBreaker.makeShared", sharedOptions, options)
-    const breaker = new Breaker<E>({ ...checked, probes: 1 }, context)
+    const breaker = new Breaker<E>({ ...checked, probes: 1, probeThreshold: undefined, halfOpenFor: Infinity }, context)
     const shared = Shared.make(breaker, Context.get(context, CircuitBreakerStore), storeTimeout)
     return Effect.succeed(fromBreaker(breaker, shared.run, shared, undefined))
   })
 
+type Run<E> = <A, E1 extends E, R>(
+  self: Effect.Effect<A, E1, R>,
+  key: string | undefined,
+  onChange?: (from: StateTag, to: StateTag) => void
+) => Effect.Effect<A, E1 | PolicyError<CircuitOpen>, R>
+
 const fromBreaker = <E>(
   breaker: Breaker<E>,
-  run: <A, E1 extends E, R>(
-    self: Effect.Effect<A, E1, R>,
-    key: string | undefined
-  ) => Effect.Effect<A, E1 | PolicyError<CircuitOpen>, R>,
+  run: Run<E>,
   by: {
     readonly state: (key: string | undefined) => Effect.Effect<State>
     readonly close: (key: string | undefined, now: number) => void
@@ -345,9 +447,21 @@ const fromBreaker = <E>(
     protect: protect as CircuitBreaker<E>["protect"],
     breaker: driven,
     rules: breaker.rules,
-    state: (key) => by.state(key),
+    run,
+    state: (options) => by.state(options?.key),
+    stats: (options) => breaker.stats(options?.key),
+    watch: (options) => {
+      const every = millisOf("CircuitBreaker.watch", "every", options?.every ?? "1 second")
+      return Stream.fromEffectSchedule(breaker.stats(options?.key), Schedule.spaced(every))
+    },
+    snapshot: Effect.map(Clock.currentTimeMillis, (at) => ({ at, circuits: breaker.circuits.save() })),
+    restore: (snapshot) =>
+      Effect.map(
+        Clock.currentTimeMillis,
+        (now) => breaker.restore(Arguments.check("CircuitBreaker.restore", snapshotOption, snapshot).circuits, now)
+      ),
     changes: breaker.changes,
-    isolate: (key) => Effect.map(Clock.currentTimeMillis, (now) => breaker.circuits.isolate(key, now)),
-    close: (key) => Effect.map(Clock.currentTimeMillis, (now) => by.close(key, now))
+    isolate: (options) => Effect.map(Clock.currentTimeMillis, (now) => breaker.circuits.isolate(options?.key, now)),
+    close: (options) => Effect.map(Clock.currentTimeMillis, (now) => by.close(options?.key, now))
   }
 }

@@ -61,6 +61,7 @@ export type BackoffData = typeof BackoffData.Type
 const RetryData = Schema.Struct({
   times: Schema.optionalKey(Schema.Finite),
   backoff: Schema.optionalKey(BackoffData),
+  logLevel: Schema.optionalKey(Schema.Literals(["Fatal", "Error", "Warn", "Info", "Debug", "Trace", "None"])),
   onTimeout: Schema.optionalKey(Schema.Literals(["retry", "stop"])),
   maxElapsed: Schema.optionalKey(Time),
   retryAfter: Schema.optionalKey(Schema.Struct({
@@ -90,6 +91,9 @@ const CircuitBreakerData = Schema.Struct({
   trip: Schema.optionalKey(TripData),
   openFor: Schema.optionalKey(Schema.Union([Time, BackoffData])),
   probes: Schema.optionalKey(Schema.Finite),
+  probeThreshold: Schema.optionalKey(Schema.Finite),
+  halfOpenFor: Schema.optionalKey(Time),
+  mode: Schema.optionalKey(Schema.Literals(["enabled", "observe", "disabled"])),
   maxRetryAfter: Schema.optionalKey(Time),
   maxKeys: Schema.optionalKey(Schema.Finite),
   idleTimeToLive: Schema.optionalKey(Time)

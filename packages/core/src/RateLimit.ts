@@ -41,7 +41,7 @@ export interface RateLimit {
    * the reason `RateLimited`, whose `retryAfter` is how long a wait would have been; nothing of it has run, and it
    * counts for nothing.
    */
-  readonly withLimit: Protect<unknown, PolicyError<RateLimited>, never>
+  readonly protect: Protect<unknown, PolicyError<RateLimited>, never>
 
   /** What goes on right now, for calls without a key or with the given one. */
   readonly stats: (options?: CallOptions) => Effect.Effect<Stats>
@@ -121,7 +121,7 @@ export interface Options {
  * const program = Effect.gen(function*() {
  *   const limit = yield* RateLimit.make({ limit: 2, window: "1 second", algorithm: "token-bucket" })
  *   const call = Effect.succeed("stock").pipe(
- *     limit.withLimit,
+ *     limit.protect,
  *     Effect.catchReason("PolicyError", "RateLimited", (reason) => Effect.succeed(reason.message))
  *   )
  *   return yield* Effect.all([call, call, call])
@@ -134,6 +134,35 @@ export interface Options {
 export const make = (options: Options): Effect.Effect<RateLimit> =>
   Effect.contextWith((context: Context.Context<never>) =>
     Effect.sync(() => fromMachine(compile(Arguments.check("RateLimit.make", rateLimitOptions, options), context)))
+  )
+
+/**
+ * Gives a running rate limit other rules: a limit with other options, which takes over the counts and queues of `previous`.
+ * Calls that have been let through still count, and those that wait keep their places and their time. The two limits share
+ * their counts from then on.
+ *
+ * ```ts import.meta.vitest
+ * import { RateLimit } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const limit = yield* RateLimit.make({ limit: 1, window: "1 hour" })
+ *   yield* limit.protect(Effect.void)
+ *   const next = yield* RateLimit.makeFrom(limit, { limit: 2, window: "1 hour" })
+ *   yield* next.protect(Effect.void)
+ *   return (yield* Effect.flip(next.protect(Effect.void))).reason._tag
+ * })
+ *
+ * await Effect.runPromise(program) // => "RateLimited"
+ * ```
+ */
+export const makeFrom = (previous: RateLimit, options: Options): Effect.Effect<RateLimit> =>
+  Effect.contextWith((context: Context.Context<never>) =>
+    Effect.sync(() => {
+      const machine = compile(Arguments.check("RateLimit.makeFrom", rateLimitOptions, options), context)
+      machine.takeOver(previous.machine)
+      return fromMachine(machine)
+    })
   )
 
 /**
@@ -164,7 +193,7 @@ const limiterOf = (context: Context.Context<never>): Store.RateLimiter | undefin
 
 /** @internal */
 export const fromMachine = (machine: Machine.RateLimits): RateLimit => {
-  const withLimit = (self: Effect.Effect<unknown, unknown, unknown> | CallOptions) =>
+  const protect = (self: Effect.Effect<unknown, unknown, unknown> | CallOptions) =>
     Effect.isEffect(self)
       ? machine.run(self, undefined)
       : <A, E, R>(effect: Effect.Effect<A, E, R>) => machine.run(effect, self.key)
@@ -172,7 +201,7 @@ export const fromMachine = (machine: Machine.RateLimits): RateLimit => {
     [TypeId]: TypeId,
     name: machine.name,
     machine,
-    withLimit: withLimit as RateLimit["withLimit"],
+    protect: protect as RateLimit["protect"],
     stats: (options) =>
       Effect.sync(() => ({ waiting: machine.peek(options?.key)?.waiting ?? 0, rejections: machine.rejections }))
   }

@@ -14,6 +14,7 @@ import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
+import type * as LogLevel from "effect/LogLevel"
 import type * as Schedule from "effect/Schedule"
 import type { DurationInput } from "./Arguments.ts"
 import { run } from "./internal/call/call.ts"
@@ -72,6 +73,9 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
    * still holds. What it throws is a defect of the call. Default: nothing.
    */
   readonly onRetry?: ((event: RetryScheduled) => void) | undefined
+
+  /** The severity of the log line of each retry, or `"None"` for no line. Default: `"Warn"`. */
+  readonly logLevel?: LogLevel.Severity | "None" | undefined
 
   /**
    * No attempt starts later than this after the first one did. Defaults to no limit.
@@ -158,6 +162,7 @@ export interface Retry<in E = unknown, out SE = never, out SR = never> {
   readonly retryAfter: { readonly mode: "clamp" | "giveUp" | "wait"; readonly max: number }
 
   readonly onTimeout: "retry" | "stop"
+  readonly logLevel: LogLevel.Severity | "None"
   readonly onRetry: ((event: RetryScheduled) => void) | undefined
 
   /** @internal Asked last, when all else allows another attempt. */

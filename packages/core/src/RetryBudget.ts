@@ -103,9 +103,6 @@ export interface SharedOptions extends Options {
  * Makes a budget that the policies of this process can share. Options that cannot be right are a `RangeError` that names
  * the option.
  *
- * Where options change while a program runs, the new budget goes on with the calls and retries that the `previous` one
- * has counted, unless their windows differ. Defaults to none.
- *
  * ```ts import.meta.vitest
  * import { RetryBudget } from "@holdfast/core"
  * import { Effect } from "effect"
@@ -124,10 +121,31 @@ export interface SharedOptions extends Options {
  * await Effect.runPromise(program) // => "down 3"
  * ```
  */
-export const make = (options?: Options, previous?: RetryBudget): Effect.Effect<RetryBudget> =>
+export const make = (options?: Options): Effect.Effect<RetryBudget> =>
+  Effect.sync(() => fromAccount(compile(Arguments.check("RetryBudget.make", budgetOptions, options ?? {}))))
+
+/**
+ * Makes a budget with other options that continues with the calls and retries that `previous` has counted, unless their windows
+ * differ: for options that change while a program runs.
+ *
+ * ```ts import.meta.vitest
+ * import { RetryBudget } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const budget = yield* RetryBudget.make({ ratio: 0.5, minPerSecond: 0 })
+ *   for (let i = 0; i < 4; i++) yield* budget.deposit
+ *   const next = yield* RetryBudget.makeFrom(budget, { ratio: 1, minPerSecond: 0 })
+ *   return [yield* budget.balance, yield* next.balance]
+ * })
+ *
+ * await Effect.runPromise(program) // => [2, 4]
+ * ```
+ */
+export const makeFrom = (previous: RetryBudget, options?: Options): Effect.Effect<RetryBudget> =>
   Effect.sync(() => {
-    const made = compile(Arguments.check("RetryBudget.make", budgetOptions, options ?? {}))
-    if (previous?.account instanceof Machine.RetryBudget) made.resume(previous.account)
+    const made = compile(Arguments.check("RetryBudget.makeFrom", budgetOptions, options ?? {}))
+    if (previous.account instanceof Machine.RetryBudget) made.resume(previous.account)
     return fromAccount(made)
   })
 

@@ -122,7 +122,7 @@ export const build = Effect.fnUntraced(function*(mixture: Mixture) {
       if (stats !== undefined && stats.running + stats.waiting > 0) all.push(`the bulkhead ${JSON.stringify(stats)}`)
       const limited = rateLimit === undefined ? undefined : yield* rateLimit.stats({ key })
       if (limited !== undefined && limited.waiting > 0) all.push(`the rate limit ${JSON.stringify(limited)}`)
-      const state = circuitBreaker === undefined ? undefined : yield* circuitBreaker.state(key)
+      const state = circuitBreaker === undefined ? undefined : yield* circuitBreaker.state({ key })
       if (state?._tag === "HalfOpen" && state.probing > 0) all.push(`the circuit ${JSON.stringify(state)}`)
     }
     return all

@@ -247,7 +247,7 @@ describe("C6, the combinator", () => {
               running--
             )))
             const fiber = yield* call.pipe(
-              bulkhead.withPermit,
+              bulkhead.protect,
               Effect.delay(arrival),
               Effect.onExit((exit) =>
                 Effect.gen(function*() {
@@ -278,7 +278,7 @@ describe("C6, the combinator", () => {
         deepStrictEqual(after, { running: 0, waiting: 0, limit, queue })
         const next = yield* Effect.forEach(
           Array.from({ length: limit + queue + 1 }),
-          () => Effect.forkChild(bulkhead.withPermit(Effect.never), { startImmediately: true })
+          () => Effect.forkChild(bulkhead.protect(Effect.never), { startImmediately: true })
         )
         const { rejections: before, ...full } = yield* bulkhead.stats()
         deepStrictEqual(full, { running: limit, waiting: queue, limit, queue })
@@ -294,9 +294,9 @@ describe("make", () => {
   it.effect("turns a call away at once when there is no queue, and says that nothing of it ran", () =>
     Effect.gen(function*() {
       const bulkhead = yield* Bulkhead.make({ limit: 1 })
-      yield* fork(bulkhead.withPermit(Effect.never))
+      yield* fork(bulkhead.protect(Effect.never))
       let ran = false
-      const error = yield* Effect.sync(() => ran = true).pipe(bulkhead.withPermit, Effect.flip)
+      const error = yield* Effect.sync(() => ran = true).pipe(bulkhead.protect, Effect.flip)
       strictEqual(ran, false)
       const { _tag, limit, queue } = error.reason
       deepStrictEqual({ _tag, limit, queue }, { _tag: "BulkheadFull", limit: 1, queue: 0 })
@@ -306,8 +306,8 @@ describe("make", () => {
   it.effect("ends a wait after maxWait and not before", () =>
     Effect.gen(function*() {
       const bulkhead = yield* Bulkhead.make({ limit: 1, queue: 1, maxWait: "1 second" })
-      yield* fork(bulkhead.withPermit(Effect.never))
-      const waiting = yield* fork(Effect.flip(bulkhead.withPermit(Effect.void)))
+      yield* fork(bulkhead.protect(Effect.never))
+      const waiting = yield* fork(Effect.flip(bulkhead.protect(Effect.void)))
       yield* TestClock.adjust(999)
       strictEqual(waiting.pollUnsafe(), undefined)
       strictEqual((yield* bulkhead.stats()).waiting, 1)
@@ -319,8 +319,8 @@ describe("make", () => {
   it.effect("waits a second when it is not told how long", () =>
     Effect.gen(function*() {
       const bulkhead = yield* Bulkhead.make({ limit: 1, queue: 1 })
-      yield* fork(bulkhead.withPermit(Effect.never))
-      const waiting = yield* fork(Effect.flip(bulkhead.withPermit(Effect.void)))
+      yield* fork(bulkhead.protect(Effect.never))
+      const waiting = yield* fork(Effect.flip(bulkhead.protect(Effect.void)))
       yield* TestClock.adjust(999)
       strictEqual(waiting.pollUnsafe(), undefined)
       yield* TestClock.adjust(1)
@@ -330,10 +330,10 @@ describe("make", () => {
   it.live("ends a wait under the live clock too, and clears the alarm of one that ends in time", () =>
     Effect.gen(function*() {
       const bulkhead = yield* Bulkhead.make({ limit: 1, queue: 2, maxWait: "20 millis" })
-      const error = yield* bulkhead.withPermit(Effect.flip(bulkhead.withPermit(Effect.void)))
+      const error = yield* bulkhead.protect(Effect.flip(bulkhead.protect(Effect.void)))
       strictEqual(error.reason._tag, "BulkheadFull")
-      const holder = yield* fork(bulkhead.withPermit(Effect.never))
-      const waiting = yield* fork(bulkhead.withPermit(Effect.succeed("granted")))
+      const holder = yield* fork(bulkhead.protect(Effect.never))
+      const waiting = yield* fork(bulkhead.protect(Effect.succeed("granted")))
       yield* Fiber.interrupt(holder)
       strictEqual(yield* Fiber.join(waiting), "granted")
       deepStrictEqual(yield* bulkhead.stats(), { running: 0, waiting: 0, limit: 1, queue: 2, rejections: 1 })
@@ -342,10 +342,10 @@ describe("make", () => {
   it.effect("ends a wait when the deadline passes, if that is sooner", () =>
     Effect.gen(function*() {
       const bulkhead = yield* Bulkhead.make({ limit: 1, queue: 2, maxWait: "1 minute" })
-      yield* fork(bulkhead.withPermit(Effect.never))
+      yield* fork(bulkhead.protect(Effect.never))
       const at = (yield* Clock.currentTimeMillis) + 5_000
       const waiting = yield* fork(
-        Effect.provideService(Effect.flip(bulkhead.withPermit(Effect.void)), Deadline.Deadline, at)
+        Effect.provideService(Effect.flip(bulkhead.protect(Effect.void)), Deadline.Deadline, at)
       )
       yield* TestClock.adjust(4_999)
       strictEqual(waiting.pollUnsafe(), undefined)
@@ -355,8 +355,8 @@ describe("make", () => {
 
   it("does not wait at all when no time is left", () => {
     const bulkhead = Effect.runSync(Bulkhead.make({ limit: 1, queue: 1 }))
-    const inner = Effect.flip(bulkhead.withPermit(Effect.void))
-    const error = Effect.runSync(bulkhead.withPermit(Effect.provideService(inner, Deadline.Deadline, 1)))
+    const inner = Effect.flip(bulkhead.protect(Effect.void))
+    const error = Effect.runSync(bulkhead.protect(Effect.provideService(inner, Deadline.Deadline, 1)))
     strictEqual(error.reason._tag, "BulkheadFull")
   })
 
@@ -373,9 +373,9 @@ describe("make", () => {
       }
       const bulkhead = yield* Bulkhead.make({ limit: 1, queue: 1 })
       const scheduler = new Stopping()
-      const holder = yield* fork(bulkhead.withPermit(Effect.never))
+      const holder = yield* fork(bulkhead.protect(Effect.never))
       const waiting = yield* fork(
-        Effect.provideService(bulkhead.withPermit(Effect.void), Scheduler.Scheduler, scheduler)
+        Effect.provideService(bulkhead.protect(Effect.void), Scheduler.Scheduler, scheduler)
       )
       strictEqual((yield* bulkhead.stats()).waiting, 1)
       // Between the grant and the call.
@@ -390,10 +390,10 @@ describe("make", () => {
   it.effect("gives each key a limit of its own", () =>
     Effect.gen(function*() {
       const bulkhead = yield* Bulkhead.make({ limit: 1 })
-      yield* fork(Effect.never.pipe(bulkhead.withPermit({ key: "a" })))
-      strictEqual(yield* Effect.succeed("ran").pipe(bulkhead.withPermit({ key: "b" })), "ran")
-      strictEqual(yield* Effect.succeed("ran").pipe(bulkhead.withPermit), "ran")
-      const error = yield* Effect.flip(Effect.void.pipe(bulkhead.withPermit({ key: "a" })))
+      yield* fork(Effect.never.pipe(bulkhead.protect({ key: "a" })))
+      strictEqual(yield* Effect.succeed("ran").pipe(bulkhead.protect({ key: "b" })), "ran")
+      strictEqual(yield* Effect.succeed("ran").pipe(bulkhead.protect), "ran")
+      const error = yield* Effect.flip(Effect.void.pipe(bulkhead.protect({ key: "a" })))
       strictEqual(error.reason._tag, "BulkheadFull")
       deepStrictEqual(yield* bulkhead.stats({ key: "a" }), {
         running: 1,
@@ -414,8 +414,8 @@ describe("make", () => {
   it.effect("forgets idle keys, to make room and with time, and never one in use", () =>
     Effect.gen(function*() {
       const bulkhead = yield* Bulkhead.make({ limit: 1, maxKeys: 10, idleTimeToLive: "1 minute" })
-      const use = (key: string) => Effect.void.pipe(bulkhead.withPermit({ key }))
-      yield* fork(Effect.never.pipe(bulkhead.withPermit({ key: "busy" })))
+      const use = (key: string) => Effect.void.pipe(bulkhead.protect({ key }))
+      yield* fork(Effect.never.pipe(bulkhead.protect({ key: "busy" })))
       for (let i = 0; i < 1_000; i++) yield* use(`key ${i}`)
       assertTrue(bulkhead.machines.size <= 10)
       strictEqual((yield* bulkhead.stats({ key: "busy" })).running, 1)
@@ -424,7 +424,7 @@ describe("make", () => {
       yield* use("last")
       strictEqual(bulkhead.machines.size, 2)
       // What a key had turned away is not lost with it.
-      yield* use("last").pipe(Effect.flip, bulkhead.withPermit({ key: "last" }))
+      yield* use("last").pipe(Effect.flip, bulkhead.protect({ key: "last" }))
       yield* TestClock.adjust("2 minutes")
       yield* use("another")
       strictEqual(bulkhead.machines.size, 2)
@@ -461,13 +461,13 @@ describe("make", () => {
       const bulkhead = yield* Bulkhead.make({ name: "stock", limit: 2, queue: 1 })
       const read = Effect.map(Metric.snapshot, (series) =>
         Object.fromEntries(series.map(({ attributes, id, state }) => {
-          deepStrictEqual(attributes, { "holdfast.bulkhead": "stock" })
+          deepStrictEqual(attributes, { "holdfast.bulkhead": "stock", unit: "{call}" })
           return [id, "value" in state ? state.value : "incremental" in state ? state.count : undefined]
         })))
       yield* Effect.scoped(Effect.gen(function*() {
         yield* Bulkhead.metrics(bulkhead)
-        yield* fork(Effect.never.pipe(bulkhead.withPermit({ key: "a" })))
-        for (let i = 0; i < 4; i++) yield* fork(bulkhead.withPermit(Effect.never))
+        yield* fork(Effect.never.pipe(bulkhead.protect({ key: "a" })))
+        for (let i = 0; i < 4; i++) yield* fork(bulkhead.protect(Effect.never))
         deepStrictEqual(yield* read, {
           "holdfast.bulkhead.running": 3,
           "holdfast.bulkhead.waiting": 1,
@@ -703,7 +703,7 @@ describe("adaptive", () => {
         }).pipe(
           Effect.onInterrupt(() => Effect.sync(() => interrupted++)),
           Effect.ensuring(Effect.sync(() => inFlight--)),
-          bulkhead.withPermit,
+          bulkhead.protect,
           Effect.tap(() => Effect.sync(() => served++))
         )
         const callers = yield* Effect.forEach(
@@ -740,7 +740,7 @@ describe("adaptive", () => {
       for (const [name, outcome] of Object.entries(outcomes)) {
         const bulkhead = yield* Bulkhead.adaptive({ initial: 50, queue: 50, maxWait: "1 minute" })
         const callers = yield* Effect.forEach(Array.from({ length: 50 }), () =>
-          Effect.forkChild(Effect.forever(Effect.exit(bulkhead.withPermit(outcome))), { startImmediately: true }))
+          Effect.forkChild(Effect.forever(Effect.exit(bulkhead.protect(outcome))), { startImmediately: true }))
         yield* TestClock.adjust("10 seconds")
         const { limit } = yield* bulkhead.stats()
         assertTrue(name === "timeout" ? limit < 25 : limit === 50, `${name}: ${limit}`)

@@ -216,7 +216,7 @@ describe("inject", () => {
         (yield* Metric.snapshot).map(({ attributes, id, state }) => [id, attributes, state]),
         ["latency", "fault"].map((kind) => [
           "holdfast.chaos.injections",
-          { "holdfast.chaos": "app/StockChaos", kind },
+          { "holdfast.chaos": "app/StockChaos", kind, unit: "{call}" },
           { count: 3, incremental: true }
         ])
       )

@@ -49,7 +49,7 @@ describe("the count of a process", () => {
               Effect.succeed(Duration.toMillis(reason.retryAfter))),
             Effect.orDie
           )
-          const wait = yield* Effect.match(ours.withLimit(Effect.void), {
+          const wait = yield* Effect.match(ours.protect(Effect.void), {
             onSuccess: () =>
               0,
             onFailure: retryAfter
@@ -67,7 +67,7 @@ describe("the count of a process", () => {
         const ours = yield* RateLimit.make({ algorithm, limit, window })
         const admitted: Array<number> = []
         const wait = Effect.match(
-          ours.withLimit(Effect.map(Clock.currentTimeMillis, (at) => admitted.push(at))),
+          ours.protect(Effect.map(Clock.currentTimeMillis, (at) => admitted.push(at))),
           { onSuccess: () => 0, onFailure: retryAfter }
         )
         for (const gap of gaps) {
@@ -240,7 +240,7 @@ describe("C6", () => {
         }
         const stories: Array<Story | undefined> = []
         for (const [call, { arrival, deadline, interrupt }] of calls.entries()) {
-          const fiber = yield* rateLimit.withLimit(now).pipe(
+          const fiber = yield* rateLimit.protect(now).pipe(
             Effect.provideService(Deadline.Deadline, startedAt + deadline),
             Effect.delay(arrival),
             Effect.onExit((exit) =>
@@ -297,7 +297,7 @@ describe("make", () => {
     Effect.gen(function*() {
       const limit = yield* RateLimit.make({ limit: 2, window: "1 second" })
       let runs = 0
-      const call = limit.withLimit(Effect.sync(() => ++runs))
+      const call = limit.protect(Effect.sync(() => ++runs))
       deepStrictEqual([yield* call, yield* call], [1, 2])
       yield* TestClock.adjust(300)
       const error = yield* Effect.flip(call)
@@ -322,7 +322,7 @@ describe("make", () => {
       const startedAt = yield* Clock.currentTimeMillis
       for (let i = 0; i < 8; i++) {
         yield* Effect.map(Clock.currentTimeMillis, (at) => order.push([i, at - startedAt])).pipe(
-          limit.withLimit,
+          limit.protect,
           Effect.ignore,
           fork
         )
@@ -338,7 +338,7 @@ describe("make", () => {
       for (const name of [undefined, "stock"]) {
         const limit = yield* RateLimit.make({ name, limit: 3, window: "1 second", maxWait: "1 minute" })
         const order: Array<number> = []
-        for (let i = 0; i < 10; i++) yield* fork(limit.withLimit(Effect.sync(() => order.push(i))))
+        for (let i = 0; i < 10; i++) yield* fork(limit.protect(Effect.sync(() => order.push(i))))
         strictEqual(order.length, 3)
         yield* TestClock.adjust("1 second")
         strictEqual(order.length, 6)
@@ -350,7 +350,7 @@ describe("make", () => {
   it.live("waits under the live clock too", () =>
     Effect.gen(function*() {
       const limit = yield* RateLimit.make({ limit: 1, window: "20 millis", maxWait: "1 minute" })
-      const call = limit.withLimit(Effect.void)
+      const call = limit.protect(Effect.void)
       yield* Effect.all([call, call, call], { concurrency: "unbounded" })
       strictEqual((yield* limit.stats()).waiting, 0)
     }))
@@ -358,10 +358,10 @@ describe("make", () => {
   it.effect("gives each key a count and a queue of its own", () =>
     Effect.gen(function*() {
       const limit = yield* RateLimit.make({ limit: 1, window: "1 second", maxWait: "1 second" })
-      const call = (key: string) => Effect.succeed(key).pipe(limit.withLimit({ key }))
+      const call = (key: string) => Effect.succeed(key).pipe(limit.protect({ key }))
       strictEqual(yield* call("a"), "a")
       strictEqual(yield* call("b"), "b")
-      strictEqual(yield* limit.withLimit(Effect.succeed("none")), "none")
+      strictEqual(yield* limit.protect(Effect.succeed("none")), "none")
       const waiting = yield* fork(call("a"))
       strictEqual((yield* limit.stats({ key: "a" })).waiting, 1)
       strictEqual((yield* limit.stats({ key: "b" })).waiting, 0)
@@ -372,7 +372,7 @@ describe("make", () => {
   it.effect("forgets keys that are fresh again, and others only to make room, never one that has a queue", () =>
     Effect.gen(function*() {
       const limit = yield* RateLimit.make({ limit: 1, window: "1 second", maxWait: "1 second", maxKeys: 10 })
-      const call = (key: string) => Effect.void.pipe(limit.withLimit({ key }))
+      const call = (key: string) => Effect.void.pipe(limit.protect({ key }))
       yield* call("busy")
       const waiting = yield* fork(call("busy"))
       for (let i = 0; i < 100; i++) yield* call(`key ${i}`)
@@ -392,7 +392,7 @@ describe("make", () => {
       for (const name of [undefined, "stock"]) {
         const limit = yield* RateLimit.make({ name, limit: 1, window: "1 second", maxWait: "1 minute" })
         const order: Array<string> = []
-        const call = (caller: string) => limit.withLimit(Effect.sync(() => order.push(caller)))
+        const call = (caller: string) => limit.protect(Effect.sync(() => order.push(caller)))
         // Its sleep is older than that of the one who waits, so it wakes before it.
         const newcomer = yield* fork(Effect.andThen(Effect.sleep("1 second"), call("newcomer")))
         yield* call("first")
@@ -426,7 +426,7 @@ describe("make", () => {
       const startedAt = yield* Clock.currentTimeMillis
       const ends: Array<readonly [call: string, at: number, retryAfter: number]> = []
       const call = (name: string, deadline: number) =>
-        limit.withLimit(Effect.never).pipe(
+        limit.protect(Effect.never).pipe(
           Effect.catch((error) =>
             Effect.map(Clock.currentTimeMillis, (at) => ends.push([name, at - startedAt, retryAfter(error)]))
           ),
@@ -457,7 +457,7 @@ describe("make", () => {
       const one = yield* RateLimit.make({ ...options, name: "stock" })
       const other = yield* RateLimit.make({ ...options, name: "stock" })
       const alone = yield* RateLimit.make(options)
-      const call = (limit: RateLimit.RateLimit) => Effect.result(Effect.void.pipe(limit.withLimit({ key: "eu" })))
+      const call = (limit: RateLimit.RateLimit) => Effect.result(Effect.void.pipe(limit.protect({ key: "eu" })))
       const results = [yield* call(one), yield* call(other), yield* call(one), yield* call(other), yield* call(alone)]
       deepStrictEqual(results.map(({ _tag }) => _tag), ["Success", "Success", "Failure", "Failure", "Success"])
     }).pipe(Effect.provide(Store.layerStoreMemory)))
@@ -470,8 +470,8 @@ describe("make", () => {
         Store.RateLimiter,
         limiter
       )
-      for (let i = 0; i < 3; i++) yield* limit.withLimit(Effect.void)
-      yield* Effect.void.pipe(limit.withLimit({ key: "eu" }))
+      for (let i = 0; i < 3; i++) yield* limit.protect(Effect.void)
+      yield* Effect.void.pipe(limit.protect({ key: "eu" }))
       deepStrictEqual(asked, ["stock", "stock", "stock", "stock:eu"])
     }).pipe(Effect.provide(Store.layerStoreMemory)))
 
@@ -486,13 +486,13 @@ describe("make", () => {
         Store.RateLimiter,
         limiter
       )
-      strictEqual(retryAfter(yield* Effect.flip(limit.withLimit(Effect.void))), 1_000)
+      strictEqual(retryAfter(yield* Effect.flip(limit.protect(Effect.void))), 1_000)
       yield* TestClock.adjust(400)
       answer.effect = admitted
-      strictEqual(retryAfter(yield* Effect.flip(limit.withLimit(Effect.void))), 600)
+      strictEqual(retryAfter(yield* Effect.flip(limit.protect(Effect.void))), 600)
       strictEqual(asked.length, 1)
       yield* TestClock.adjust(600)
-      yield* limit.withLimit(Effect.void)
+      yield* limit.protect(Effect.void)
       strictEqual(asked.length, 2)
     }))
 
@@ -505,7 +505,7 @@ describe("make", () => {
         Store.RateLimiter,
         limiter
       )
-      const call = Effect.map(Effect.result(limit.withLimit(Effect.void)), ({ _tag }) => _tag)
+      const call = Effect.map(Effect.result(limit.protect(Effect.void)), ({ _tag }) => _tag)
       const { exit, logs } = yield* watch(Effect.gen(function*() {
         const results = [yield* call]
         answer.effect = down
@@ -542,7 +542,7 @@ describe("make", () => {
         Store.RateLimiter,
         limiter
       )
-      const story = yield* watch(Effect.andThen(limit.withLimit(Effect.void), limit.withLimit(Effect.void)))
+      const story = yield* watch(Effect.andThen(limit.protect(Effect.void), limit.protect(Effect.void)))
       strictEqual(story.took, 200)
       strictEqual(asked.length, 1)
       deepStrictEqual(story.logs, [
@@ -559,10 +559,10 @@ describe("make", () => {
         limiter
       )
       const at = (yield* Clock.currentTimeMillis) + 100
-      const call = Effect.provideService(limit.withLimit(Effect.void), Deadline.Deadline, at)
+      const call = Effect.provideService(limit.protect(Effect.void), Deadline.Deadline, at)
       const story = yield* watch(call)
       deepStrictEqual([story.took, story.logs], [100, []])
-      yield* watch(limit.withLimit(Effect.void))
+      yield* watch(limit.protect(Effect.void))
       strictEqual(asked.length, 2)
     }))
 
@@ -575,7 +575,7 @@ describe("make", () => {
         Store.RateLimiter,
         limiter
       )
-      const call = limit.withLimit(Effect.void)
+      const call = limit.protect(Effect.void)
       const { took } = yield* watch(Effect.gen(function*() {
         yield* call
         yield* Effect.sleep("5 seconds")
@@ -593,23 +593,26 @@ describe("make", () => {
       yield* TestClock.adjust("2 hours")
       for (const algorithm of Algorithm.literals) {
         const limit = yield* RateLimit.make({ algorithm, limit: 1, window: "1 second" })
-        yield* limit.withLimit(Effect.void)
-        yield* Effect.flip(limit.withLimit(Effect.void))
+        yield* limit.protect(Effect.void)
+        yield* Effect.flip(limit.protect(Effect.void))
         yield* TestClock.setTime((yield* Clock.currentTimeMillis) - 3_600_000)
-        yield* Effect.ignore(limit.withLimit(Effect.void))
+        yield* Effect.ignore(limit.protect(Effect.void))
         yield* TestClock.adjust("1 second")
-        yield* limit.withLimit(Effect.void)
+        yield* limit.protect(Effect.void)
       }
     }))
 
   it.effect("counts rejections in the metrics", () =>
     Effect.gen(function*() {
       const limit = yield* RateLimit.make({ name: "stock", limit: 1, window: "1 second" })
-      yield* limit.withLimit(Effect.void)
-      for (let i = 0; i < 3; i++) yield* Effect.flip(limit.withLimit(Effect.void))
+      yield* limit.protect(Effect.void)
+      for (let i = 0; i < 3; i++) yield* Effect.flip(limit.protect(Effect.void))
       deepStrictEqual(
         (yield* Metric.snapshot).map(({ attributes, id, state }) => [id, attributes, state]),
-        [["holdfast.rate_limit.rejections", { "holdfast.policy": "stock" }, { count: 3, incremental: true }]]
+        [["holdfast.rate_limit.rejections", { "holdfast.policy": "stock", unit: "{call}" }, {
+          count: 3,
+          incremental: true
+        }]]
       )
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())))
 

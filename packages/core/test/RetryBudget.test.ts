@@ -150,7 +150,7 @@ describe("a previous budget", () => {
               }
             }))
         yield* play([budget], before)
-        yield* play([budget, yield* RetryBudget.make(options, budget)], later)
+        yield* play([budget, yield* RetryBudget.makeFrom(budget, options)], later)
       })
   )
 
@@ -159,10 +159,10 @@ describe("a previous budget", () => {
       const budget = yield* RetryBudget.make({ ratio: 0.5, minPerSecond: 0 })
       for (let i = 0; i < 10; i++) yield* budget.deposit
       yield* budget.tryWithdraw
-      strictEqual(yield* (yield* RetryBudget.make({ ratio: 0.2, minPerSecond: 0 }, budget)).balance, 1)
-      strictEqual(yield* (yield* RetryBudget.make({ ratio: 1, minPerSecond: 0 }, budget)).balance, 9)
+      strictEqual(yield* (yield* RetryBudget.makeFrom(budget, { ratio: 0.2, minPerSecond: 0 })).balance, 1)
+      strictEqual(yield* (yield* RetryBudget.makeFrom(budget, { ratio: 1, minPerSecond: 0 })).balance, 9)
       strictEqual(
-        yield* (yield* RetryBudget.make({ ratio: 1, minPerSecond: 0, window: "1 minute" }, budget)).balance,
+        yield* (yield* RetryBudget.makeFrom(budget, { ratio: 1, minPerSecond: 0, window: "1 minute" })).balance,
         0
       )
     }))

@@ -70,7 +70,7 @@ export class Chaos<out E, out A> {
     return Effect.withFiber((fiber) => {
       Metric.counter("holdfast.chaos.injections", {
         description: "Calls that were disturbed on purpose",
-        attributes: { "holdfast.chaos": this.id, kind },
+        attributes: { "holdfast.chaos": this.id, kind, unit: "{call}" },
         incremental: true
       }).updateUnsafe(1, fiber.context)
       const span = fiber.cache.span

@@ -77,6 +77,7 @@ export const compile = <E, SE, SR>(options: RetryOptions): Retry<E, SE, SR> => {
     backoff,
     retryAfter: { mode, max: maxHint },
     onTimeout: options.onTimeout,
+    logLevel: options.logLevel,
     maxElapsed,
     onRetry: options.onRetry as Retry["onRetry"],
     budget: budget === undefined

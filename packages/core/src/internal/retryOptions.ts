@@ -6,7 +6,13 @@ import * as RetryBudget from "../RetryBudget.ts"
 import { budgetOptions } from "./budget/options.ts"
 
 /** The defaults of a retry. Durations are in milliseconds. */
-export const defaults = { times: 3, onTimeout: "retry", mode: "clamp", maxRetryAfter: 60_000 } as const
+export const defaults = {
+  times: 3,
+  onTimeout: "retry",
+  mode: "clamp",
+  logLevel: "Warn",
+  maxRetryAfter: 60_000
+} as const
 
 const { callback, duration, optional, struct } = Arguments
 
@@ -19,6 +25,7 @@ export const retryFields = {
   while: optional(callback<(error: never) => unknown>()),
   onTimeout: optional(Arguments.oneOf("retry", "stop"), defaults.onTimeout),
   onRetry: optional(callback()),
+  logLevel: optional(Arguments.oneOf("Fatal", "Error", "Warn", "Info", "Debug", "Trace", "None"), defaults.logLevel),
   maxElapsed: optional(duration({ min: 0 }), Infinity),
   retryAfter: optional(struct({
     mode: optional(Arguments.oneOf("clamp", "giveUp", "wait"), defaults.mode),

@@ -67,7 +67,7 @@ describe("C3", () => {
         const deadline = deadlineOf(mixture)
         const { bulkhead, policy } = yield* build(mixture)
         if (bulkhead !== undefined) {
-          yield* Effect.forkChild(bulkhead.withPermit(Effect.sleep(occupied)), { startImmediately: true })
+          yield* Effect.forkChild(bulkhead.protect(Effect.sleep(occupied)), { startImmediately: true })
         }
         const { calls } = yield* crowd(hearing(callers), policy)
         for (const { endedAt, events, startedAt } of calls) {
@@ -145,7 +145,7 @@ describe("C5", () => {
       const { wrongs } = yield* crowd(callers, policy, {
         wrong: ({ call, what }) => {
           if (what !== "executed" || circuitBreaker === undefined) return
-          const state = runSync(circuitBreaker.state(call.key))
+          const state = runSync(circuitBreaker.state({ key: call.key }))
           return state._tag === "Open" ? "an attempt of a call that the circuit rejected" : undefined
         }
       })

@@ -116,7 +116,7 @@ describe("circuit breaker", () => {
     Effect.gen(function*() {
       const breaker = yield* CircuitBreaker.make({ trip: CircuitBreaker.consecutive(1) })
       yield* outcome(get()).pipe(Effect.provide(over([respond(503)], { circuitBreaker: breaker, retry: false })))
-      assert.strictEqual((yield* breaker.state("http://north"))._tag, "Open")
+      assert.strictEqual((yield* breaker.state({ key: "http://north" }))._tag, "Open")
       const other = outcome(get()).pipe(Effect.provide(over([], { circuitBreaker: breaker, retry: false })))
       assert.strictEqual(yield* other, "CircuitOpen")
     }))
@@ -144,7 +144,7 @@ describe("bulkhead", () => {
   it.effect("may be one that others share", () =>
     Effect.gen(function*() {
       const bulkhead = yield* Bulkhead.make({ limit: 1 })
-      const busy = yield* Effect.forkChild(bulkhead.withPermit({ key: "http://north" })(Effect.never), {
+      const busy = yield* Effect.forkChild(bulkhead.protect({ key: "http://north" })(Effect.never), {
         startImmediately: true
       })
       assert.strictEqual(yield* outcome(get()).pipe(Effect.provide(over([], { bulkhead }))), "BulkheadFull")
@@ -168,7 +168,7 @@ describe("rate limit", () => {
   it.effect("may be one that others share", () =>
     Effect.gen(function*() {
       const rateLimit = yield* RateLimit.make({ limit: 1, window: "1 minute" })
-      yield* rateLimit.withLimit({ key: "http://north" })(Effect.void)
+      yield* rateLimit.protect({ key: "http://north" })(Effect.void)
       assert.strictEqual(yield* outcome(get()).pipe(Effect.provide(over([], { rateLimit }))), "RateLimited")
     }))
 })

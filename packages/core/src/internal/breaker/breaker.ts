@@ -12,12 +12,14 @@ import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
-import type { State, Transition } from "../../CircuitBreaker.ts"
+import type { State, Stats, Transition } from "../../CircuitBreaker.ts"
 import { CircuitOpen, isPolicyError, PolicyError } from "../../PolicyError.ts"
 import { nowOf } from "../call/now.ts"
 import { retryAfterOfExit } from "../retryAfter.ts"
 import * as Machine from "./circuit.ts"
+import { Circuits } from "./circuits.ts"
 import { type BreakerOptions, defaults } from "./options.ts"
+import type { OnChange } from "./stored.ts"
 
 /** Whether a policy within turned the call away before any of it ran, which says nothing of the dependency. */
 const isRejection = (error: unknown): boolean => {
@@ -48,8 +50,9 @@ class FiberChance implements Machine.Chance {
 export class Breaker<in E> {
   readonly name: string
   readonly rules: Machine.Rules
-  readonly circuits: Machine.Circuits
+  readonly circuits: Circuits
   readonly isFailure: ((error: E) => boolean) | undefined
+  readonly ignore: ((error: E) => boolean) | undefined
   readonly context: Context.Context<never>
   readonly rejections: Metric.Counter<number>
   readonly subscribers = new Set<Queue.Enqueue<Transition>>()
@@ -62,6 +65,7 @@ export class Breaker<in E> {
     this.name = options.name ?? defaults.name
     // Its type is that of the options that were checked.
     this.isFailure = options.isFailure as ((error: E) => boolean) | undefined
+    this.ignore = options.ignore as ((error: E) => boolean) | undefined
     this.context = context
     this.rules = {
       ...rulesOf(options),
@@ -77,10 +81,10 @@ export class Breaker<in E> {
         }
       }
     }
-    this.circuits = new Machine.Circuits(this.rules, options.maxKeys)
+    this.circuits = new Circuits(this.rules, options.maxKeys)
     this.rejections = Metric.counter("holdfast.circuit_breaker.rejections", {
       description: "Calls that an open circuit breaker rejected",
-      attributes: { "holdfast.policy": this.name },
+      attributes: { "holdfast.policy": this.name, unit: "{call}" },
       incremental: true
     })
   }
@@ -91,7 +95,7 @@ export class Breaker<in E> {
     let outcome: Machine.Outcome = Machine.ignored
     for (const reason of exit.cause.reasons) {
       if (Cause.isDieReason(reason)) return Machine.failure
-      if (Cause.isFailReason(reason) && !isRejection(reason.error)) {
+      if (Cause.isFailReason(reason) && !isRejection(reason.error) && this.ignore?.(reason.error) !== true) {
         if (this.isFailure === undefined || this.isFailure(reason.error)) return Machine.failure
         outcome = Machine.success
       }
@@ -130,30 +134,39 @@ export class Breaker<in E> {
   /** Runs an effect through the circuit of a key. */
   run<A, E1 extends E, R>(
     self: Effect.Effect<A, E1, R>,
-    key: string | undefined
+    key: string | undefined,
+    onChange?: OnChange
   ): Effect.Effect<A, E1 | PolicyError<CircuitOpen>, R> {
     return Effect.withFiber((fiber) => {
       const now = nowOf(fiber)
       const circuit = this.circuits.get(key, now)
-      if (circuit.state === "Closed") return this.admit(self, key, fiber)
+      if (circuit.state === "Closed") return this.admit(self, key, fiber, onChange)
       const wait = circuit.retryAfter(now)
-      if (wait > 0) return this.reject(wait)
+      if (wait > 0 && this.rules.mode === "enabled") {
+        circuit.reject()
+        return this.reject(wait)
+      }
       // Between the admission of a probe and the finalizer that frees its slot no interruption may come.
-      return Effect.uninterruptibleMask((restore) => Effect.suspend(() => this.admit(restore(self), key, fiber)))
+      return Effect.uninterruptibleMask((restore) =>
+        Effect.suspend(() => this.admit(restore(self), key, fiber, onChange))
+      )
     })
   }
 
   private admit<A, E1 extends E, R>(
     self: Effect.Effect<A, E1, R>,
     key: string | undefined,
-    fiber: Fiber.Fiber<unknown, unknown>
+    fiber: Fiber.Fiber<unknown, unknown>,
+    onChange: OnChange | undefined
   ): Effect.Effect<A, E1 | PolicyError<CircuitOpen>, R> {
     const now = nowOf(fiber)
     const circuit = this.circuits.get(key, now)
     const ticket = circuit.admit(now)
     if (ticket < 0) return this.reject(circuit.retryAfter(now))
     return Effect.onExit(self, (exit) => {
+      const from = circuit.state
       this.settle(circuit, ticket, now, exit, fiber)
+      if (circuit.state !== from) onChange?.(from, circuit.state)
       return Effect.void
     })
   }
@@ -161,11 +174,28 @@ export class Breaker<in E> {
   show(transition: Transition): void {
     Metric.counter("holdfast.circuit_breaker.transitions", {
       description: "Changes of state of circuit breakers",
-      attributes: { "holdfast.policy": this.name, from: transition.from, to: transition.to },
+      attributes: { "holdfast.policy": this.name, unit: "{transition}", from: transition.from, to: transition.to },
       incremental: true
     }).updateUnsafe(1, this.context)
+    this.log(transition)
     // A queue wakes its taker by way of the scheduler, so a subscriber does not run within the call.
     for (const subscriber of this.subscribers) Queue.offerUnsafe(subscriber, transition)
+  }
+
+  /** One line a transition: a warning for a circuit that opens or is isolated, else for information. */
+  private log({ key, openFor, to }: Transition): void {
+    const rejects = to === "Open" || to === "Isolated"
+    const level = rejects ? "Warn" : "Info"
+    const of = key === undefined ? "" : ` for ${key}`
+    const words = {
+      Open: `is open${openFor === undefined ? "" : ` for ${Duration.format(openFor)}`}`,
+      HalfOpen: "is half-open: probes decide whether it closes",
+      Closed: "is closed",
+      Isolated: "is isolated until it is closed by hand"
+    }
+    const mode = this.rules.mode === "observe" ? " (observed only, nothing is rejected)" : ""
+    // In a fiber of its own, so that a logger that fails or waits is no matter of the call.
+    Effect.runForkWith(this.context)(Effect.logWithLevel(level)(`${this.name}: the circuit${of} ${words[to]}${mode}`))
   }
 
   readonly changes: Stream.Stream<Transition> = Stream.callback<Transition>(
@@ -181,11 +211,28 @@ export class Breaker<in E> {
     this.circuits.close(key, now)
   }
 
-  /** Goes on from where another breaker is. It is no news, and nobody is told of it. */
-  resume(previous: Breaker<E>, now: number): void {
+  /** Continues from saved circuits without publishing transitions. */
+  restore(saved: ReadonlyArray<Machine.SavedCircuit>, now: number): void {
     this.silent = true
-    this.circuits.resume(previous.circuits, now)
+    this.circuits.restore(saved, now)
     this.silent = false
+  }
+
+  /** What a circuit decides by, and what it has decided. */
+  stats(key: string | undefined): Effect.Effect<Stats> {
+    return Effect.map(Clock.currentTimeMillis, (now) => {
+      const circuit = this.circuits.peek(key)
+      const { calls, failures, slow } = circuit?.memory.count(now) ?? { calls: 0, failures: 0, slow: 0 }
+      return {
+        state: this.stateAt(key, now)._tag,
+        calls,
+        failures,
+        slow,
+        failureRate: calls === 0 ? undefined : failures / calls,
+        slowRate: calls === 0 ? undefined : slow / calls,
+        rejections: circuit?.rejections ?? 0
+      }
+    })
   }
 
   state(key: string | undefined): Effect.Effect<State> {
@@ -211,8 +258,11 @@ export class Breaker<in E> {
 const closed: State = { _tag: "Closed" }
 
 const rulesOf = (
-  { idleTimeToLive, maxRetryAfter, openFor, probes, trip }: BreakerOptions
+  { halfOpenFor, idleTimeToLive, maxRetryAfter, mode, openFor, probes, probeThreshold, trip }: BreakerOptions
 ): Omit<Machine.Rules, "onTransition"> => ({
+  mode,
+  probeThreshold,
+  halfOpenFor,
   trip,
   openFor,
   probes,

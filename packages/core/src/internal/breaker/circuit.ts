@@ -25,7 +25,32 @@ export interface Rules {
   readonly probes: number
   readonly maxRetryAfter: number
   readonly idleTimeToLive: number
+  /** `observe` decides and rejects nothing; `disabled` does nothing at all. */
+  readonly mode: "enabled" | "observe" | "disabled"
+  /** The share of failed probes that opens the circuit again; `undefined` for the first one that fails. */
+  readonly probeThreshold: number | undefined
+  /** The longest that a circuit is half-open. */
+  readonly halfOpenFor: number
   readonly onTransition: (circuit: Circuit, from: StateTag, to: StateTag, now: number) => void
+}
+
+// The ticket of a call that runs though its circuit takes no notice of it: no generation is a fraction.
+const unnoticed = 0.5
+
+/** A circuit as data, for JSON. Times are in milliseconds since the epoch, `null` for never. */
+export interface SavedCircuit {
+  /** `null` is the circuit for calls without a key. */
+  readonly key: string | null
+  readonly state: StateTag
+  readonly openUntil: number | null
+  readonly openedFor: number
+  readonly openings: number
+  readonly delay: number
+  readonly restedAt: number | null
+  readonly usedAt: number | null
+  /** The trip that the counts belong to. */
+  readonly trip: string
+  readonly counts: ReadonlyArray<number>
 }
 
 /** The circuit of one key. */
@@ -45,9 +70,13 @@ export class Circuit {
   delay = 0
   // When the circuit has been closed for as long as it was last open.
   restedAt = -Infinity
-  // Probes under way, and probes of this half-open time that passed.
+  // Probes under way, and probes of this half-open time that passed and failed.
   probing = 0
   passed = 0
+  failed = 0
+  halfOpenSince = -Infinity
+  /** Calls that were rejected, or would have been under `observe`. */
+  rejections = 0
 
   constructor(rules: Rules, key: string | undefined) {
     this.rules = rules
@@ -58,21 +87,46 @@ export class Circuit {
 
   /** A ticket for {@link settle}, or -1 when the call is rejected. */
   admit(now: number): number {
-    if (this.expired(now)) this.forget(now)
-    switch (this.state) {
-      case "Closed":
-        this.usedAt = now
-        return this.generation
-      case "Isolated":
-        return -1
-      case "Open":
-        if (this.retryAfter(now) > 0) return -1
-        this.move("HalfOpen", now)
+    if (this.state === "Closed" && this.rules.mode !== "disabled") {
+      if (this.expired(now)) this.forget(now)
+      this.usedAt = now
+      return this.generation
     }
-    if (this.probing + this.passed >= this.rules.probes) return -1
+    return this.admitProbe(now)
+  }
+
+  private admitProbe(now: number): number {
+    const { halfOpenFor, mode, probes } = this.rules
+    if (mode === "disabled") return unnoticed
+    if (this.expired(now)) {
+      this.forget(now)
+      return this.admit(now)
+    }
+    // A half-open time that came to no decision has ended by itself.
+    if (this.state === "HalfOpen" && now - this.halfOpenSince >= halfOpenFor) this.reopen(now)
+    if (this.state === "Isolated") return this.reject()
+    if (this.state === "Open") {
+      if (this.retryAfter(now) > 0) return this.reject()
+      this.move("HalfOpen", now)
+      this.halfOpenSince = now
+    }
+    if (this.probing + this.passed + this.failed >= probes) return this.reject()
     this.probing++
     this.usedAt = now
     return this.generation + 1
+  }
+
+  /** Counts a rejection: -1, unless calls are observed only. */
+  reject(): number {
+    this.rejections++
+    return this.rules.mode === "observe" ? unnoticed : -1
+  }
+
+  /** Opens again for as long as it was open before. */
+  private reopen(now: number): void {
+    this.openUntil = Math.max(now, this.halfOpenSince + this.rules.halfOpenFor + this.openedFor)
+    this.openings++
+    this.move("Open", now)
   }
 
   /**
@@ -101,9 +155,13 @@ export class Circuit {
       this.usedAt = now
       this.probing--
       if (outcome === ignored) return
-      if (outcome === failure || slow) {
+      const { probeThreshold, probes } = this.rules
+      if (outcome === failure || slow) this.failed++
+      else this.passed++
+      const isDecided = this.passed + this.failed >= probes
+      if (this.failed > 0 && (probeThreshold === undefined || (isDecided && this.failed / probes >= probeThreshold))) {
         this.open(now, retryAfter, chance)
-      } else if (++this.passed >= this.rules.probes) {
+      } else if (isDecided) {
         this.restedAt = now + this.openedFor
         this.move("Closed", now)
       }
@@ -143,22 +201,47 @@ export class Circuit {
     this.memory.clear()
   }
 
-  /**
-   * Goes on from where `other` is, whose rules were others. What a closed circuit has counted depends on its rules, and is
-   * left behind; one that is open stays so for no longer than it would by these rules.
-   */
+  /** Continues from where `other` is, whose rules were others: see {@link restore}. */
   resume(other: Circuit, now: number): void {
-    const { maxRetryAfter, openFor } = this.rules
+    this.restore(other.save(), now)
+  }
+
+  /** The circuit as data. */
+  save(): SavedCircuit {
+    const { delay, key, openUntil, openedFor, openings, restedAt, state, usedAt } = this
+    const time = (at: number) => Number.isFinite(at) ? at : null
+    return {
+      key: key ?? null,
+      state,
+      openUntil: time(openUntil),
+      openedFor,
+      openings,
+      delay,
+      restedAt: time(restedAt),
+      usedAt: time(usedAt),
+      trip: JSON.stringify(this.rules.trip),
+      counts: this.memory.save()
+    }
+  }
+
+  /**
+   * Continues from a saved circuit. What a closed circuit has counted is kept if its trip was the same; one that is open stays
+   * so for no longer than it would by these rules.
+   */
+  restore(saved: SavedCircuit, now: number): void {
+    const { maxRetryAfter, openFor, trip } = this.rules
     const longest = typeof openFor === "number" ? openFor : openFor.max
-    const hinted = other.openedFor > other.delay
-    this.openedFor = Math.min(other.openedFor, hinted ? Math.max(longest, maxRetryAfter) : longest)
+    const hinted = saved.openedFor > saved.delay
+    this.openedFor = Math.min(saved.openedFor, hinted ? Math.max(longest, maxRetryAfter) : longest)
     // A probe under way knows the other circuit alone, so that another one is let through.
-    this.openUntil = other.state === "HalfOpen" ? now : Math.min(other.openUntil, now + this.openedFor)
-    this.state = other.state === "HalfOpen" ? "Open" : other.state
-    this.openings = other.openings
-    this.delay = other.delay
-    this.restedAt = other.restedAt
-    this.usedAt = other.usedAt
+    const openUntil = saved.openUntil ?? -Infinity
+    this.openUntil = saved.state === "HalfOpen" ? now : Math.min(openUntil, now + this.openedFor)
+    this.state = saved.state === "HalfOpen" ? "Open" : saved.state
+    this.openings = saved.openings
+    this.delay = saved.delay
+    this.restedAt = saved.restedAt ?? -Infinity
+    this.usedAt = saved.usedAt ?? -Infinity
+    if (saved.trip === JSON.stringify(trip)) this.memory.load(saved.counts)
   }
 
   private open(now: number, retryAfter: number, chance: Chance): void {
@@ -175,114 +258,8 @@ export class Circuit {
     const from = this.state
     this.state = to
     this.generation += 2
-    this.probing = this.passed = 0
+    this.probing = this.passed = this.failed = 0
     this.memory.clear()
     this.rules.onTransition(this, from, to, now)
   }
-}
-
-/** How many circuits a new key looks at, in turn, for those to give up. */
-const looks = 8
-
-/** The circuits of a breaker by key: at most `maxKeys`, and beside them those that were isolated by hand. */
-export class Circuits {
-  readonly rules: Rules
-  readonly maxKeys: number
-  // For calls without a key.
-  readonly sole: Circuit
-  // In the order in which they are looked at.
-  readonly circuits = new Map<string, Circuit>()
-  readonly isolated = new Map<string, Circuit>()
-  recent: Circuit | undefined = undefined
-
-  constructor(rules: Rules, maxKeys: number) {
-    this.rules = rules
-    this.maxKeys = maxKeys
-    this.sole = new Circuit(rules, undefined)
-  }
-
-  /** The circuit that decides about a call, made if need be. A call keeps its circuit until it ends. */
-  get(key: string | undefined, now: number): Circuit {
-    if (key === undefined) return this.sole
-    const { recent } = this
-    if (recent !== undefined && recent.key === key) return recent
-    let circuit = this.peek(key)
-    if (circuit === undefined) {
-      this.makeRoom(now)
-      circuit = new Circuit(this.rules, key)
-      this.circuits.set(key, circuit)
-    }
-    this.recent = circuit
-    return circuit
-  }
-
-  /** The circuit of a key, if it has one. */
-  peek(key: string | undefined): Circuit | undefined {
-    return key === undefined ? this.sole : this.circuits.get(key) ?? this.isolated.get(key)
-  }
-
-  isolate(key: string | undefined, now: number): void {
-    const circuit = this.peek(key) ?? new Circuit(this.rules, key)
-    if (key !== undefined) {
-      this.drop(key)
-      this.isolated.set(key, circuit)
-    }
-    circuit.isolate(now)
-  }
-
-  close(key: string | undefined, now: number): void {
-    const circuit = this.peek(key)
-    if (key !== undefined) {
-      this.drop(key)
-      this.isolated.delete(key)
-    }
-    circuit?.close(now)
-  }
-
-  /** Goes on from where the circuits of another breaker are. */
-  resume(others: Circuits, now: number): void {
-    this.sole.resume(others.sole, now)
-    for (const [key, circuit] of others.circuits) this.get(key, now).resume(circuit, now)
-    for (const [key, circuit] of others.isolated) {
-      this.isolate(key, now)
-      this.isolated.get(key)?.resume(circuit, now)
-    }
-  }
-
-  /**
-   * Gives up circuits that nobody has used for long, and if that is not enough the least recently used one, rather a
-   * closed one than one that still rejects.
-   */
-  private makeRoom(now: number): void {
-    const looked = this.circuits.values().take(looks).toArray()
-    let last: Circuit | undefined
-    for (const circuit of looked) {
-      if (circuit.expired(now)) {
-        this.giveUp(circuit, now)
-      } else if (last === undefined || before(circuit, last)) {
-        last = circuit
-      }
-    }
-    if (this.circuits.size >= this.maxKeys && last !== undefined) this.giveUp(last, now)
-    // Those that stay go to the end, so that the next key looks at others.
-    for (const circuit of looked) {
-      if (circuit.key !== undefined && this.circuits.delete(circuit.key)) this.circuits.set(circuit.key, circuit)
-    }
-  }
-
-  private giveUp(circuit: Circuit, now: number): void {
-    if (circuit.key !== undefined) this.drop(circuit.key)
-    circuit.close(now)
-  }
-
-  private drop(key: string): void {
-    this.circuits.delete(key)
-    if (this.recent?.key === key) this.recent = undefined
-  }
-}
-
-/** Whether one circuit is to be given up before another. */
-const before = (one: Circuit, other: Circuit): boolean => {
-  const closed = one.state === "Closed"
-  return closed === (other.state === "Closed") ? one.usedAt < other.usedAt : closed
 }

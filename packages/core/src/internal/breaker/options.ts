@@ -11,6 +11,8 @@ export const defaults = {
   maxRetryAfter: 300_000,
   maxKeys: 1_000,
   idleTimeToLive: 600_000,
+  mode: "enabled",
+  halfOpenFor: Infinity,
   storeTimeout: 1_000
 } as const
 
@@ -21,6 +23,10 @@ const fields = {
   trip: optional<Trip, Trip>(tripOption, defaultTrip),
   openFor: optional(Arguments.or(Backoff.isBackoff, duration({ above: 0 })), defaults.openFor),
   probes: optional(integer({ min: 1 }), defaults.probes),
+  probeThreshold: optional(Arguments.share),
+  halfOpenFor: optional(duration({ above: 0, infinite: true }), defaults.halfOpenFor),
+  mode: optional(Arguments.oneOf("enabled", "observe", "disabled"), defaults.mode),
+  ignore: optional(Arguments.callback<(error: never) => boolean>()),
   isFailure: optional(Arguments.callback<(error: never) => boolean>()),
   maxRetryAfter: optional(duration({ min: 0 }), defaults.maxRetryAfter),
   maxKeys: optional(integer({ min: 1 }), defaults.maxKeys),
@@ -39,7 +45,7 @@ const outlivesWindow = <A extends Arguments.Checked<Pick<typeof fields, "trip" |
 
 export const breakerOptions = Arguments.refine(Arguments.struct(fields), outlivesWindow)
 
-const { name: _name, probes: _probes, ...common } = fields
+const { halfOpenFor: _halfOpenFor, name: _name, probes: _probes, probeThreshold: _threshold, ...common } = fields
 
 export const sharedOptions = Arguments.refine(
   Arguments.struct({
@@ -51,3 +57,22 @@ export const sharedOptions = Arguments.refine(
 )
 
 export type BreakerOptions = ReturnType<typeof breakerOptions>
+
+const time = Arguments.or((value): value is null => value === null, Arguments.number())
+
+/** The data of `CircuitBreaker.restore`. */
+export const snapshotOption = Arguments.struct({
+  at: Arguments.number(),
+  circuits: Arguments.array(Arguments.struct({
+    key: Arguments.or((value): value is null => value === null, Arguments.string),
+    state: Arguments.oneOf("Closed", "Open", "HalfOpen", "Isolated"),
+    openUntil: time,
+    openedFor: Arguments.number({ min: 0 }),
+    openings: integer({ min: 0 }),
+    delay: Arguments.number({ min: 0 }),
+    restedAt: time,
+    usedAt: time,
+    trip: Arguments.string,
+    counts: Arguments.array(Arguments.number({ min: 0 }))
+  }))
+})

@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import type * as Store from "effect/persistence/CircuitBreaker"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
-import type { State } from "../../CircuitBreaker.ts"
+import type { State, StateTag } from "../../CircuitBreaker.ts"
 import type { CircuitOpen, PolicyError } from "../../PolicyError.ts"
 import { retryAfterOfExit } from "../retryAfter.ts"
 import type { Breaker } from "./breaker.ts"
@@ -23,6 +23,9 @@ type Answer<A> =
   | { readonly _tag: "Answered"; readonly value: A }
   | { readonly _tag: "Rejected"; readonly retryAfter: number }
   | { readonly _tag: "Failed" }
+
+/** Told when the end of a call has changed the state of its circuit. */
+export type OnChange = (from: StateTag, to: StateTag) => void
 
 const failed: Answer<never> = { _tag: "Failed" }
 
@@ -55,6 +58,9 @@ export const make = <E>(
     probes: 1,
     maxRetryAfter: 0,
     idleTimeToLive: Infinity,
+    mode: "enabled",
+    probeThreshold: undefined,
+    halfOpenFor: Infinity,
     onTransition: () => {}
   }, undefined)
 
@@ -87,9 +93,15 @@ export const make = <E>(
     }
   }
 
-  const show = (transition: Store.Transition | undefined, key: string | undefined, at: number): void => {
+  const show = (
+    transition: Store.Transition | undefined,
+    key: string | undefined,
+    at: number,
+    onChange?: OnChange
+  ): void => {
     if (transition === undefined) return
     const { from, to } = transition
+    onChange?.(from, to)
     local.show({ key, from, to, at, openFor: transition.to === "Open" ? transition.retryAfter : undefined })
   }
 
@@ -109,19 +121,21 @@ export const make = <E>(
   const attempt = Effect.fnUntraced(function*<A, E1 extends E, R>(
     self: Effect.Effect<A, E1, R>,
     key: string | undefined,
-    scope: Scope.Scope
+    scope: Scope.Scope,
+    onChange: OnChange | undefined
   ): Effect.fn.Return<A, E1 | PolicyError<CircuitOpen>, R> {
-    if (local.circuits.peek(key)?.state === "Isolated") return yield* local.reject(Infinity)
+    const isObserved = rules.mode === "observe"
+    if (local.circuits.peek(key)?.state === "Isolated" && !isObserved) return yield* local.reject(Infinity)
     const name = nameOf(key)
     const answer = yield* ask(Scope.provide(store.admit(name), scope))
-    if (answer._tag === "Failed") return yield* local.run(self, key)
+    if (answer._tag === "Failed") return yield* local.run(self, key, onChange)
 
     const startedAt = yield* Clock.currentTimeMillis
     const circuit = quietly(() => local.circuits.get(key, startedAt))
     const isolated = circuit.state === "Isolated"
     if (answer._tag === "Rejected") {
       if (!isolated) quietly(() => circuit.holdOpen(startedAt, answer.retryAfter))
-      return yield* local.reject(answer.retryAfter)
+      return yield* isObserved ? self : local.reject(answer.retryAfter)
     }
     const admission = answer.value
     show(admission.transition, key, startedAt)
@@ -138,13 +152,13 @@ export const make = <E>(
         })),
         (recorded) =>
           Effect.map(Clock.currentTimeMillis, (now) => {
-            if (recorded._tag === "Answered") show(recorded.value, key, now)
+            if (recorded._tag === "Answered") show(recorded.value, key, now, onChange)
           })
       )
     if (isolated) {
       // By hand, while the store was asked.
       if (admission.probe) yield* record(Machine.ignored, 0)
-      return yield* local.reject(Infinity)
+      return yield* isObserved ? self : local.reject(Infinity)
     }
     const ticket = quietly(() => {
       if (admission.probe) circuit.holdOpen(startedAt, 0)
@@ -175,9 +189,14 @@ export const make = <E>(
   return {
     run: <A, E1 extends E, R>(
       self: Effect.Effect<A, E1, R>,
-      key: string | undefined
+      key: string | undefined,
+      onChange?: OnChange
     ): Effect.Effect<A, E1 | PolicyError<CircuitOpen>, R> =>
-      Effect.uninterruptibleMask((restore) => Effect.scopedWith((scope) => attempt(restore(self), key, scope))),
+      rules.mode === "disabled" ?
+        self :
+        Effect.uninterruptibleMask((restore) =>
+          Effect.scopedWith((scope) => attempt(restore(self), key, scope, onChange))
+        ),
 
     state: Effect.fnUntraced(function*(key: string | undefined) {
       if (local.circuits.peek(key)?.state === "Isolated") return isolatedState

@@ -8,6 +8,18 @@ export interface Memory {
   /** Takes a call in and says whether the circuit opens. */
   record(now: number, failed: boolean, slow: boolean): boolean
   clear(): void
+  /** What is remembered at `now`. */
+  count(now: number): Counts
+  /** What is remembered, as numbers, and back. */
+  save(): ReadonlyArray<number>
+  load(saved: ReadonlyArray<number>): void
+}
+
+/** The calls that a circuit decides by. */
+export interface Counts {
+  readonly calls: number
+  readonly failures: number
+  readonly slow: number
 }
 
 class Streak implements Memory {
@@ -28,6 +40,18 @@ class Streak implements Memory {
 
   clear(): void {
     this.length = 0
+  }
+
+  count(): Counts {
+    return { calls: this.length, failures: this.length, slow: 0 }
+  }
+
+  save(): ReadonlyArray<number> {
+    return [this.length]
+  }
+
+  load([length = 0]: ReadonlyArray<number>): void {
+    this.length = length
   }
 }
 
@@ -62,6 +86,21 @@ class CountWindow implements Memory {
     ring[this.next] = (failed ? 1 : 0) | (slow ? 2 : 0)
     this.next = this.next + 1 === ring.length ? 0 : this.next + 1
     return trips(this.trip, this.calls, this.failures, this.slow)
+  }
+
+  count(): Counts {
+    return { calls: this.calls, failures: this.failures, slow: this.slow }
+  }
+
+  save(): ReadonlyArray<number> {
+    const { calls, next, ring } = this
+    // Oldest first.
+    return Array.from({ length: calls }, (_, index) => ring[(next - calls + index + ring.length) % ring.length] ?? 0)
+  }
+
+  load(saved: ReadonlyArray<number>): void {
+    this.clear()
+    for (const call of saved.slice(-this.ring.length)) this.record(0, (call & 1) === 1, (call & 2) === 2)
   }
 
   clear(): void {
@@ -107,6 +146,28 @@ class TimeWindow implements Memory {
       this.slow++
     }
     return trips(this.trip, this.calls, this.failures, this.slow)
+  }
+
+  count(now: number): Counts {
+    this.age(Math.floor(now / this.width))
+    return { calls: this.calls, failures: this.failures, slow: this.slow }
+  }
+
+  save(): ReadonlyArray<number> {
+    return [this.newest, ...this.counts]
+  }
+
+  load([newest = 0, ...counts]: ReadonlyArray<number>): void {
+    this.clear()
+    this.newest = newest
+    for (let at = 0; at < this.counts.length; at += 3) {
+      this.add(at, counts[at] ?? 0)
+      this.add(at + 1, counts[at + 1] ?? 0)
+      this.add(at + 2, counts[at + 2] ?? 0)
+      this.calls += counts[at] ?? 0
+      this.failures += counts[at + 1] ?? 0
+      this.slow += counts[at + 2] ?? 0
+    }
   }
 
   age(slot: number): void {

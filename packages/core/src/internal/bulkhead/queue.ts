@@ -16,12 +16,12 @@ export interface Waiter extends Member<Waiter> {
 /** How many calls may run, and how many may wait for one of them to end. */
 export class Bulkhead {
   limit: number
-  readonly queue: number
+  queue: number
   running = 0
   /** Calls turned away, since the machine was made. */
   rejections = 0
   /** Whether {@link settle} wants to be told how calls end. */
-  readonly adapts: boolean = false
+  adapts: boolean = false
   /** @internal When a call last asked for it. */
   usedAt = 0
   private readonly line = new Line<Waiter>()
@@ -51,9 +51,22 @@ export class Bulkhead {
     return true
   }
 
-  /** Gives a permit back, and hands out what is free to those who have waited longest. */
+  /** Sets a fixed limit from now on. Calls that run or wait keep their places, also beyond a smaller limit or queue. */
+  resize(limit: number, queue: number): void {
+    this.limit = limit
+    this.queue = queue
+    this.adapts = false
+    this.handOut()
+  }
+
+  /** Gives a permit back. */
   release(): void {
     this.running--
+    this.handOut()
+  }
+
+  /** Hands out what is free to those who have waited longest. */
+  private handOut(): void {
     // A call that ends within its `grant` gets here again: the loop below goes on, and the stack does not grow.
     if (this.line.first === undefined || this.granting) return
     this.granting = true
@@ -128,7 +141,7 @@ const lastLook = 60
  *   after the first minutes only while it holds the limit down. Theirs is at intervals, and climbs from the square root.
  */
 export class AdaptiveBulkhead extends Bulkhead {
-  override readonly adapts = true
+  override adapts = true
   readonly bounds: Bounds
   /** The limit before it is rounded down. */
   private estimate: number
@@ -213,7 +226,7 @@ export class AdaptiveBulkhead extends Bulkhead {
  */
 export class Bulkheads {
   readonly name: string
-  readonly only: Bulkhead
+  only: Bulkhead
   /** The longest wait in the queue, in milliseconds. */
   readonly maxWait: number
   /** Whether an error says that the dependency has too much to do. */
@@ -221,7 +234,7 @@ export class Bulkheads {
   private readonly create: () => Bulkhead
   private readonly maxKeys: number
   private readonly idleTimeToLive: number
-  private readonly keyed = new Map<string, Bulkhead>()
+  private keyed = new Map<string, Bulkhead>()
   private sweepAt = 0
   /** Rejections of machines that are gone. */
   private past = 0
@@ -262,6 +275,17 @@ export class Bulkheads {
   /** The machine of a key, if there is one: asking leaves no trace. */
   peek(key: string | undefined): Bulkhead | undefined {
     return key === undefined ? this.only : this.keyed.get(key)
+  }
+
+  /**
+   * Takes over the machines of another bulkhead with their calls, and sets their limits. The other then has the same machines,
+   * so that its calls count here too.
+   */
+  takeOver(other: Bulkheads, limit: number, queue: number): void {
+    this.only = other.only
+    this.keyed = other.keyed
+    this.past = other.past
+    for (const machine of [this.only, ...this.keyed.values()]) machine.resize(limit, queue)
   }
 
   /** A machine that no call has asked for. */

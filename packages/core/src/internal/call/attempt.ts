@@ -117,11 +117,17 @@ export const attemptOf = <A, E, R, SE, SR>(
   })
   if (storedBreaker === undefined) return race
   // A rejection is known again by its type.
-  return storedBreaker.protect({ key: call.key })(Effect.suspend(() => {
-    call.admitted = true
-    if (call.observers.length > 0) call.emit({ _tag: "AttemptStarted" })
-    return race
-  })) as Effect.Effect<A, E, R>
+  return storedBreaker.run(
+    Effect.suspend(() => {
+      call.admitted = true
+      if (call.observers.length > 0) call.emit({ _tag: "AttemptStarted" })
+      return race
+    }),
+    call.key,
+    (from, to) => {
+      if (call.observers.length > 0) call.emit({ _tag: "CircuitChanged", from, to })
+    }
+  ) as Effect.Effect<A, E, R>
 }
 
 const timeoutError = (millis: number): PolicyError<AttemptTimeout> =>

@@ -177,7 +177,7 @@ const wait = <A, E, R, SE, SR>(
   const event = { _tag: "RetryScheduled", ...call.origin(), delay, of: retry.times + 1, error } as const
   call.tell(event)
   if (retry.onRetry !== undefined) call.tellOf<RetryScheduled>([retry.onRetry], event)
-  const log = reportRetry(call.fiber, event)
+  const log = reportRetry(call.fiber, event, retry.logLevel)
   return log === undefined ?
     sleep(call, delay, next) :
     call.run(

@@ -36,11 +36,12 @@ export const describe = (error: unknown): string => {
  */
 export const reportRetry = (
   fiber: Fiber.Fiber<unknown, unknown>,
-  event: RetryScheduled
+  event: RetryScheduled,
+  level: LogLevel.Severity | "None"
 ): Effect.Effect<void> | undefined => {
   const { minimumLogLevel, span } = fiber.cache
   const noted = span !== undefined && span._tag === "Span" ? span : undefined
-  const isLogged = LogLevel.isLessThanOrEqualTo(minimumLogLevel, "Warn") &&
+  const isLogged = level !== "None" && LogLevel.isLessThanOrEqualTo(minimumLogLevel, level) &&
     fiber.getRef(Logger.CurrentLoggers).size > 0
   if (!isLogged && noted === undefined) return undefined
   const error = describe(event.error)
@@ -53,5 +54,5 @@ export const reportRetry = (
   if (!isLogged) return undefined
   const of = event.of === Infinity ? "" : ` of ${event.of}`
   const delay = Duration.format(Duration.millis(Math.round(event.delay)))
-  return Effect.logWarning(`${event.policy}: attempt ${event.attempt}${of} failed, next in ${delay}: ${error}`)
+  return Effect.logWithLevel(level)(`${event.policy}: attempt ${event.attempt}${of} failed, next in ${delay}: ${error}`)
 }

@@ -20,7 +20,7 @@ export interface Rules {
 /** The count of one key, and its queue. */
 export class Limit {
   readonly key: string | undefined
-  readonly rules: Rules
+  rules: Rules
   /** Before this nothing is to be had, as the last refusal has said. */
   nextAt = 0
   private refusedAt = 0
@@ -37,6 +37,15 @@ export class Limit {
     this.rules = rules
     this.key = key
     this.tokens = rules.limit
+  }
+
+  /** Counts by other rules from now on. What has been let through still counts, and those who wait keep their places. */
+  change(rules: Rules): void {
+    const used = this.rules.limit - this.tokens
+    this.rules = rules
+    this.tokens = Math.max(0, rules.limit - used)
+    this.nextAt = 0
+    this.line.first?.retry()
   }
 
   /** Lets one call through and gives 0, or says how long none will be and counts nothing. */
@@ -133,6 +142,7 @@ export class Place extends Alarm.Alarm implements Member<Place> {
   private readonly limit: Limit
   private readonly reject: () => Effect.Effect<never, Rejection>
   private resume: ((effect: Effect.Effect<void, Rejection>) => void) | undefined = undefined
+  private resting = false
 
   constructor(limit: Limit, until: number, reject: () => Effect.Effect<never, Rejection>) {
     super()
@@ -157,7 +167,29 @@ export class Place extends Alarm.Alarm implements Member<Place> {
     this.resume?.(Effect.yieldNow)
   }
 
+  /** The first in the queue rests for so long, or until the limit changes. */
+  rest(fiber: Fiber.Fiber<unknown, unknown>, millis: number): Effect.Effect<void, Rejection> {
+    return Effect.callback((resume) => {
+      this.resting = true
+      this.resume = resume
+      Alarm.set(this, fiber, millis)
+      return Effect.sync(() => {
+        this.resting = false
+        Alarm.clear(this)
+      })
+    })
+  }
+
+  /** Ends the rest of the first in the queue. */
+  retry(): void {
+    if (!this.resting) return
+    this.resting = false
+    Alarm.clear(this)
+    this.resume?.(Effect.void)
+  }
+
   override ring(): void {
+    if (this.resting) return this.retry()
     this.limit.leave(this)
     this.resume?.(this.reject())
   }

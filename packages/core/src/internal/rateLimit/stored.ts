@@ -26,10 +26,10 @@ export class RateLimits {
   readonly maxWait: number
   readonly queue: number
   rejections = 0
-  private readonly only: Limit
+  private only: Limit
   private readonly maxKeys: number
   // In the order of their last use.
-  private readonly keyed = new Map<string, Limit>()
+  private keyed = new Map<string, Limit>()
   private readonly store: Store.RateLimiter | undefined
   private readonly storeTimeout: number
   private storeFailed = false
@@ -56,7 +56,7 @@ export class RateLimits {
     this.context = context
     this.rejected = Metric.counter("holdfast.rate_limit.rejections", {
       description: "Calls that a rate limit rejected",
-      attributes: { "holdfast.policy": this.name },
+      attributes: { "holdfast.policy": this.name, unit: "{call}" },
       incremental: true
     })
   }
@@ -64,6 +64,13 @@ export class RateLimits {
   /** The machine of a key, if there is one: asking leaves no trace. */
   peek(key: string | undefined): Limit | undefined {
     return key === undefined ? this.only : this.keyed.get(key)
+  }
+
+  /** Takes over the counts and queues of another limit, which counts by these rules too from now on. */
+  takeOver(other: RateLimits): void {
+    this.only = other.only
+    this.keyed = other.keyed
+    for (const limit of [this.only, ...this.keyed.values()]) limit.change(this.rules)
   }
 
   /** How many keys are known. */
@@ -139,7 +146,10 @@ export class RateLimits {
         limit.leave(place)
         return yield* this.reject(limit, now)
       }
-      if (limit.isRefused(now)) yield* Effect.sleep(limit.nextAt - now)
+      if (limit.isRefused(now)) {
+        yield* place.rest(fiber, limit.nextAt - now)
+        continue
+      }
       if ((yield* this.ask(limit)) === 0) return
     }
   })

@@ -44,7 +44,7 @@ export class OriginBudgets {
       Effect.forEach(
         previous?.budgets.entries() ?? [],
         ([origin, budget]) =>
-          Effect.map(RetryBudget.make(options, budget), (budget) => made.budgets.set(origin, budget)),
+          Effect.map(RetryBudget.makeFrom(budget, options), (budget) => made.budgets.set(origin, budget)),
         { discard: true }
       ),
       made

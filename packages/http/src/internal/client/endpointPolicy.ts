@@ -227,7 +227,10 @@ const statefulOf = (
       circuitBreaker,
       inherited?.circuitBreaker,
       CircuitBreaker.isCircuitBreaker,
-      (options, previous) => CircuitBreaker.make({ name, isFailure, ...options }, previous)
+      (options, previous) => {
+        const given = { name, isFailure, ...options }
+        return previous === undefined ? CircuitBreaker.make(given) : CircuitBreaker.makeFrom(previous, given)
+      }
     ),
     budget: part<RetryBudget.RetryBudget | OriginBudgets, RetryBudget.Options>(
       "budget",

@@ -215,7 +215,9 @@ const budgetOf = (
   if (RetryBudget.isRetryBudget(budget)) return Effect.succeed(budget)
   return previous?.budget !== undefined && Equal.equals(previous.budgetOptions, budget)
     ? Effect.succeed(previous.budget)
-    : RetryBudget.make(budget, previous?.budget)
+    : previous?.budget === undefined
+    ? RetryBudget.make(budget)
+    : RetryBudget.makeFrom(previous.budget, budget)
 }
 
 /** The providers of a chain, each with its policy and its state, and one budget over all. */

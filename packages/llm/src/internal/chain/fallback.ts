@@ -291,7 +291,7 @@ const permit = (
   Effect.gen(function*() {
     const taken = yield* Deferred.make<void, PolicyError.PolicyError<PolicyError.BulkheadFull>>()
     yield* Effect.andThen(Deferred.succeed(taken, undefined), Effect.never).pipe(
-      bulkhead.withPermit,
+      bulkhead.protect,
       Effect.catch((error) => Deferred.fail(taken, error)),
       Effect.forkIn(scope, { startImmediately: true })
     )
