@@ -3,13 +3,11 @@
  * the rest. Bytes leave it once, in order.
  */
 import type * as Policy from "@holdfast/core/Policy"
-import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as HttpClient from "effect/http/HttpClient"
-import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
@@ -24,8 +22,7 @@ import { StreamResponse } from "../call/streamResponse.ts"
 import { BodyDigest, digestsOf, type Expected } from "./bodyDigest.ts"
 import { type Answer, answerOf, strongEtag } from "./continuation.ts"
 import { Interruption, type Outcome } from "./interruption.ts"
-
-export type Chunks = Arr.NonEmptyReadonlyArray<Uint8Array>
+import type { Beginning, Body, Chunks } from "./state.ts"
 
 /** Bytes, or none when the representation is whole. */
 type Step = Effect.Effect<Chunks | undefined, Interruption>
@@ -39,24 +36,6 @@ export interface Settings {
   readonly maxResumes: number
   readonly digests: ReadonlyArray<Expected>
   readonly onProgress: ((progress: Progress) => Effect.Effect<void>) | undefined
-}
-
-/** What there is of a representation, and what shows later that it is still the same. */
-export interface Beginning {
-  readonly etag: string
-  readonly total?: number | undefined
-  readonly digests: ReadonlyArray<Expected>
-}
-
-/** The content of one response. */
-interface Body {
-  readonly response: BodyResponse
-  readonly pull: Pull.Pull<Chunks, HttpClientError.HttpClientError>
-  readonly scope: Scope.Closeable
-  readonly digest: BodyDigest
-  readonly length: number | undefined
-  received: number
-  skip: number
 }
 
 export class Download {

@@ -13,8 +13,9 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import type { Summary } from "../../ResumableDownload.ts"
-import type { Beginning, Chunks, Download } from "./download.ts"
+import type { Download } from "./download.ts"
 import type { Outcome } from "./interruption.ts"
+import type { Beginning, Chunks } from "./state.ts"
 
 const Length = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 

@@ -297,7 +297,4 @@ export class OriginPool implements Owner {
 
 const resolved = Promise.resolve()
 
-const first = <A>(all: Iterable<A>): A | undefined => {
-  for (const one of all) return one
-  return undefined
-}
+const first = <A>(all: Set<A>): A | undefined => all.values().next().value
