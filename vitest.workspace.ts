@@ -6,6 +6,23 @@ import { serversMissing, withoutServer } from "./vitest.servers.ts"
 // Long enough for a busy machine: no test waits by guessing, so only one that hangs gets here.
 const patience = { testTimeout: 30_000, hookTimeout: 30_000 }
 
+/**
+ * What takes tens of seconds: laws over thousands of cases, every byte of every answer, and whole processes. `npm run test:long`
+ * runs these alone, so that `npm test` stays under three minutes on two cores.
+ */
+const long = [
+  "packages/*/test/**/*laws*.test.ts",
+  "packages/core/test/**/transparency*.test.ts",
+  "packages/core/test/composition/crowd.test.ts",
+  "packages/core/test/servers/workerd*.test.ts",
+  "packages/http/test/load.test.ts",
+  "packages/http/test/undici/misbehaving.test.ts",
+  "packages/llm/test/faults.test.ts",
+  "packages/llm/test/corpus/**/*.test.ts",
+  "packages/cli/test/process/*.test.ts",
+  "packages/cli/test/Simulation.test.ts"
+]
+
 export default defineConfig({
   test: {
     allowOnly: false,
@@ -21,8 +38,11 @@ export default defineConfig({
           ...patience,
           name: "unit",
           include: ["packages/*/test/**/*.test.ts", "examples/*.test.ts"],
-          exclude: withoutServer
+          exclude: [...withoutServer, ...long]
         }
+      },
+      {
+        test: { ...patience, name: "long", include: long, exclude: withoutServer }
       },
       {
         plugins: [docExamples()],
