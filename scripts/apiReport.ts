@@ -35,7 +35,8 @@ const report = (name: string): string => {
 
 if (import.meta.main) {
   const isCheck = process.argv.includes("--check")
-  const names = globSync("packages/*/package.json", { cwd: root }).map((file) => file.split(/[\\/]/u)[1] ?? "").toSorted()
+  const names = globSync("packages/*/package.json", { cwd: root }).map((file) => file.split(/[\\/]/u)[1] ?? "")
+    .toSorted()
   mkdirSync(join(root, "docs/api"), { recursive: true })
   const stale = names.filter((name) => {
     const file = join(root, "docs/api", `${name}.md`)
