@@ -10,8 +10,9 @@
  * It hurts where the second question is answered wrongly: a payment that is sent again after a timeout is a second
  * payment. So a POST is not repeated unless something says that it may be.
  */
+import * as Backoff from "@holdfast/core/Backoff"
 import type * as Bulkhead from "@holdfast/core/Bulkhead"
-import type * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
+import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
 import type * as Hedge from "@holdfast/core/Hedge"
 import type {
   AttemptTimeout,
@@ -205,6 +206,67 @@ export type ReasonOf<O> = {
 
 /** Refuses keys that no option has, at any depth. */
 export type Exact<O> = PolicyTypes.Exact<O, Options>
+
+/**
+ * A whole policy in one word, after .NET's `AddStandardResilienceHandler`. Spread it to change a part.
+ *
+ * | part            | here                                                    | .NET                                    |
+ * | --------------- | ------------------------------------------------------- | --------------------------------------- |
+ * | total           | 30 seconds                                              | 30 seconds                              |
+ * | bulkhead        | 1,000 calls at once to an origin, none waits            | 1,000 permits, queue 0, for the client  |
+ * | retry           | 3 times, 500 ms doubling to 8 s, full jitter            | 3 times, 2 s doubling, jitter           |
+ * | retry budget    | a fifth of the calls to an origin, 10 a second at least | none                                    |
+ * | circuit breaker | 10 % of 100 attempts or more fail in 30 s; 5 s open     | the same                                |
+ * | attempt         | 10 seconds                                              | 10 seconds                              |
+ *
+ * Two numbers are ours. .NET's delays add up to some 14 of the 30 seconds that a call has; these take 3.5 at most, which
+ * leaves the time to the attempts. And without a budget three retries quadruple the load on a server that is down because
+ * of load. POST and PATCH are sent once, as everywhere here, where .NET's handler repeats them.
+ *
+ * **Gotchas**
+ *
+ * Attempt and total cover the body: an endpoint that streams says `timeouts: { attempt: false, total: false }`.
+ *
+ * ```ts import.meta.vitest
+ * import { HttpPolicy, ResilientHttpClient } from "@holdfast/http"
+ * import * as TestTransport from "@holdfast/http/testing/TestTransport"
+ * import { Effect, Layer } from "effect"
+ * import { HttpClient } from "effect/http"
+ *
+ * const HttpLive = ResilientHttpClient.layer({ ...HttpPolicy.standard, baseUrl: "https://api.example.com" }).pipe(
+ *   Layer.provide(TestTransport.layer([TestTransport.json(200, { left: 3 })]))
+ * )
+ *
+ * const program = Effect.flatMap(HttpClient.get("/stock"), (response) => response.json)
+ * await Effect.runPromise(program.pipe(Effect.provide(HttpLive))) // => { left: 3 }
+ * ```
+ */
+export const standard = {
+  timeouts: { attempt: "10 seconds", total: "30 seconds" },
+  bulkhead: { limit: 1_000, queue: 0 },
+  retry: {
+    times: 3,
+    backoff: Backoff.exponential({ initial: "500 millis", max: "8 seconds" }),
+    budget: { ratio: 0.2, minPerSecond: 10 }
+  },
+  circuitBreaker: {
+    trip: CircuitBreaker.rate({ threshold: 0.1, window: "30 seconds", minimumCalls: 100 }),
+    openFor: "5 seconds"
+  }
+} as const satisfies Options
+
+/**
+ * {@link standard} for calls whose latency matters more than the load, after .NET's `AddStandardHedgingHandler`: a request
+ * that may be repeated gets a second one beside it after 2 seconds or when it fails, and the first answer wins.
+ *
+ * .NET hedges every method and retries nothing. Here a POST or PATCH is never hedged, and one retry is left for what ends
+ * before it is answered: a request is sent at most 4 times, as by {@link standard}. The hedges share the retries' budget.
+ */
+export const standardHedging = {
+  ...standard,
+  retry: { ...standard.retry, times: 1 },
+  hedge: { after: "2 seconds", max: 1 }
+} as const satisfies Options
 
 /**
  * The methods that may be repeated: the idempotent ones of RFC 9110 section 9.2.2, and QUERY

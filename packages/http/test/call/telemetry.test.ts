@@ -1,0 +1,187 @@
+/** What a run tells: metrics and spans in OpenTelemetry's words over every client, and no secret in anything. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Backoff from "@holdfast/core/Backoff"
+import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
+import type * as HttpPolicy from "@holdfast/http/HttpPolicy"
+import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
+import * as TestTransport from "@holdfast/http/testing/TestTransport"
+import * as UndiciTransport from "@holdfast/http/UndiciTransport"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Metric from "effect/Metric"
+import * as Redacted from "effect/Redacted"
+import { inspect } from "node:util"
+import * as Server from "../server.ts"
+import { recorder } from "../tracer.ts"
+
+const clients = [["undici", UndiciTransport.layer({ gracePeriod: 0 })], ["fetch", FetchHttpClient.layer]] as const
+
+const durations = Effect.map(
+  Metric.snapshot,
+  (snapshot) => snapshot.filter(({ id }) => id === "http.client.request.duration")
+)
+
+describe("http.client.request.duration", () => {
+  it.effect("counts each request by method, server, status, template and error, in seconds", () =>
+    Effect.gen(function*() {
+      yield* Effect.exit(HttpClient.get("https://telemetry.example/v1/charges/7"))
+      const found = (yield* durations).filter(({ attributes }) =>
+        attributes?.["server.address"] === "telemetry.example"
+      )
+      assert.deepStrictEqual(
+        found.map(({ attributes }) => attributes).toSorted((a, b) => JSON.stringify(a) < JSON.stringify(b) ? -1 : 1),
+        [
+          { "http.response.status_code": "200" },
+          { "http.response.status_code": "503", "error.type": "503" },
+          { "error.type": "ConnectionReset" }
+        ].map((own) => ({
+          unit: "s",
+          "http.request.method": "GET",
+          "server.address": "telemetry.example",
+          "server.port": "443",
+          "url.scheme": "https",
+          "url.template": "/v1/charges/{id}",
+          ...own
+        })).toSorted((a, b) => JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)
+      )
+      assert.isTrue(found.every(({ state }) => "count" in state && state.count === 1))
+    }).pipe(Effect.provide(Layer.provideMerge(
+      ResilientHttpClient.layer({
+        retry: { backoff: Backoff.constant({ delay: 0 }) },
+        endpoints: { charge: { path: "/v1/charges/:id" } }
+      }),
+      Layer.merge(
+        TestTransport.layer([
+          TestTransport.respond(503),
+          TestTransport.fail("ConnectionReset"),
+          TestTransport.respond(200)
+        ]),
+        Logger.layer([])
+      )
+    ))))
+})
+
+describe.each(clients)("over %s", (_, transport) => {
+  it.live("spans have OpenTelemetry's attributes, with resends and the template", () =>
+    Effect.gen(function*() {
+      const server = yield* Server.raw((socket, request) =>
+        socket.write(Server.response(request === 1 ? 503 : 404, ""))
+      )
+      const { spans, tracer } = recorder()
+      yield* HttpClient.get(`${server.url}/v1/charges/7?q=1`).pipe(
+        Effect.withTracer(tracer),
+        Effect.provide(Layer.merge(
+          Layer.provide(
+            ResilientHttpClient.layer({
+              retry: { backoff: Backoff.constant({ delay: 0 }) },
+              endpoints: { charge: { path: "/v1/charges/:id" } }
+            }),
+            transport
+          ),
+          Logger.layer([])
+        ))
+      )
+      const attributes = spans.filter(({ kind }) => kind === "client").map((span) =>
+        Object.fromEntries(span.attributes)
+      )
+      const { port } = new URL(server.url)
+      const expected = (status: number, resends: number | undefined) => ({
+        "http.request.method": "GET",
+        "http.request.resend_count": resends,
+        "http.response.status_code": status,
+        "error.type": String(status),
+        "server.address": "127.0.0.1",
+        "server.port": Number(port),
+        "url.full": `${server.url}/v1/charges/7?q=1`,
+        "url.path": "/v1/charges/7",
+        "url.query": "q=1",
+        "url.scheme": "http",
+        "url.template": "/v1/charges/{id}"
+      })
+      const names = Object.keys(expected(0, 0))
+      assert.deepStrictEqual(
+        attributes.map((all) => Object.fromEntries(names.map((name) => [name, all[name]]))),
+        [expected(503, undefined), expected(404, 1)]
+      )
+    }))
+
+  it.live("no log, span, metric or error of any failure has a secret", () =>
+    Effect.gen(function*() {
+      const secret = "S3CRET"
+      const told: Array<string> = []
+      const seen: Array<string> = []
+      const { spans, tracer } = recorder()
+      const logger = Logger.make(({ cause, message }) => {
+        told.push(inspect(message, { depth: 9 }) + Cause.pretty(cause))
+      })
+      const answers: Record<string, (socket: { write: (text: string) => unknown; destroy: () => unknown }) => unknown> =
+        {
+          ok: (socket) => socket.write(Server.response(200, "ok", { "set-cookie": `a=${secret}`, "x-key": secret })),
+          busy: (socket) => socket.write(Server.response(503, "busy", { "x-key": secret })),
+          gone: (socket) => socket.write(Server.response(410, "")),
+          reset: (socket) => socket.destroy(),
+          cut: (socket) => {
+            socket.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf")
+            socket.destroy()
+          },
+          garbage: (socket) => socket.write("SSH-2.0\r\n\r\n"),
+          silent: () => undefined
+        }
+      const server = yield* Server.raw((socket, _, head) => {
+        seen.push(head)
+        answers[head.split(/[ /?]/)[2] ?? ""]?.(socket)
+      })
+      const closed = yield* Server.closedPort
+      const options: HttpPolicy.Options = {
+        bearer: Redacted.make(secret),
+        headers: { "x-key": Redacted.make(secret) },
+        retry: { times: 1, backoff: Backoff.constant({ delay: 0 }) },
+        timeouts: { attempt: "200 millis", total: "1 second" },
+        bulkhead: { limit: 9 },
+        circuitBreaker: { trip: CircuitBreaker.consecutive(1_000) }
+      }
+      const urls = [
+        ...Object.keys(answers).map((path) => `${server.url}/${path}`),
+        `${closed}/`,
+        "http://no.invalid/",
+        "http://x:y/"
+      ]
+      for (const url of urls) {
+        const call = Effect.flatMap(
+          HttpClient.get(url, {
+            headers: { cookie: `a=${secret}`, "x-api-key": secret },
+            urlParams: { hidden: Redacted.make(secret), "X-Amz-Signature": secret }
+          }),
+          (response) => Effect.as(response.text, response)
+        )
+        const exit = yield* Effect.exit(call).pipe(
+          Effect.provide(
+            Layer.merge(Layer.provide(ResilientHttpClient.layer(options), transport), Logger.layer([logger]))
+          ),
+          Effect.withTracer(tracer)
+        )
+        told.push(String(exit), JSON.stringify(exit), inspect(exit, { depth: 2 }))
+        if (Exit.isFailure(exit)) {
+          told.push(
+            Cause.pretty(exit.cause),
+            String(Cause.squash(exit.cause)),
+            JSON.stringify(Cause.squash(exit.cause))
+          )
+        }
+      }
+      for (const { attributes, events, name, status } of spans) {
+        told.push(name, JSON.stringify([...attributes]), inspect(events, { depth: 6 }))
+        if (status._tag === "Ended" && Exit.isFailure(status.exit)) told.push(Cause.pretty(status.exit.cause))
+      }
+      told.push(JSON.stringify(yield* Metric.snapshot))
+      // The server had all five of them.
+      assert.isTrue(seen.some((head) => head.split(secret).length === 7), seen[0])
+      assert.isAtLeast(spans.length, urls.length)
+      assert.deepStrictEqual(told.filter((text) => text.includes(secret)).map((text) => text.slice(0, 400)), [])
+    }))
+})
