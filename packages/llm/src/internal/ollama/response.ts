@@ -110,7 +110,10 @@ class Reader {
       this.writer.part({ type: "response-metadata", ...(modelId === undefined ? {} : { modelId }) })
     }
     const message = fields(line["message"])
-    const content = text(message["content"]) ?? ""
+    const content = message["content"] ?? ""
+    if (typeof content !== "string") {
+      return failed(this.errors.unreadable("expected a text at [\"message\"][\"content\"]"))
+    }
     const thinking = text(message["thinking"]) ?? ""
     const token = (thinking + content).trim()
     this.repeats = token === this.lastToken ? this.repeats + 1 : 0

@@ -188,8 +188,9 @@ class Reader {
     const whole = isFields(choice["message"]) && !isFields(choice["delta"])
     const reason = text(choice["finish_reason"])
     if (reason !== undefined && reason !== "null") this.finish = reason
-    if (!this.say(fields(whole ? choice["message"] : choice["delta"]), choice["text"])) {
-      return failed(this.errors.unreadable("its content is neither a text nor a list"))
+    const said = whole ? "message" : "delta"
+    if (!this.say(fields(choice[said]), choice["text"])) {
+      return failed(this.errors.unreadable(`expected a text or a list at ["choices"][0]["${said}"]["content"]`))
     }
     if (!whole) return more
     return this.finish === undefined
