@@ -120,26 +120,30 @@ describe.each(recordings.map((recording) => [recording.name, recording] as const
     }))
 
   const faults: ReadonlyArray<Fault> = ["end", "reset", "error", "garbage"]
-  it.effect(`M2: is the whole answer or a failure, whatever happens at any byte ${tried(4 * positions.length)}`, () =>
-    Effect.gen(function*() {
-      const whole = yield* readWhole
-      for (const fault of faults) {
-        let proofs = 0
-        for (const at of positions) {
-          const { after, pieces } = suffer(recording, fault, at)
-          const provider = yield* over(PiecesClient.make(() => pieces, after))
-          const outcome = yield* read(provider)
-          check(outcome, whole, at >= proven, `${fault} at ${at}`)
-          if (Result.isSuccess(outcome.end)) proofs++
-          // A cut is the network's, and may be tried again.
-          else if (fault === "end" || fault === "reset") {
-            assert.strictEqual(outcome.end.failure.reason._tag, "NetworkError", `${fault} at ${at}`)
+  it.effect(
+    `M2: is the whole answer or a failure, whatever happens at any byte ${tried(4 * positions.length)}`,
+    () =>
+      Effect.gen(function*() {
+        const whole = yield* readWhole
+        for (const fault of faults) {
+          let proofs = 0
+          for (const at of positions) {
+            const { after, pieces } = suffer(recording, fault, at)
+            const provider = yield* over(PiecesClient.make(() => pieces, after))
+            const outcome = yield* read(provider)
+            check(outcome, whole, at >= proven, `${fault} at ${at}`)
+            if (Result.isSuccess(outcome.end)) proofs++
+            // A cut is the network's, and may be tried again.
+            else if (fault === "end" || fault === "reset") {
+              assert.strictEqual(outcome.end.failure.reason._tag, "NetworkError", `${fault} at ${at}`)
+            }
           }
+          // Or nothing would be proven by it.
+          assert.isAbove(proofs, 0)
         }
-        // Or nothing would be proven by it.
-        assert.isAbove(proofs, 0)
-      }
-    }))
+      }),
+    60_000
+  )
 
   it.effect(`M2: a whole answer that is cut anywhere is a failure ${tried(2 * utf8.encode(recording.whole).length)}`, () =>
     Effect.gen(function*() {

@@ -68,7 +68,7 @@ const openai = (name: string, reasoning: (text: string) => object, back = reason
       id: `call_${index}`,
       type: "function",
       function: { name: "weather", arguments: JSON.stringify({ city }) },
-      ...(signed ? { extra_content: { google: { thought_signature: `s${index}` } } } : {})
+      extra_content: signed ? { google: { thought_signature: `s${index}` } } : undefined
     }))
     const finish_reason = calls.length > 0 ? "tool_calls" : "stop"
     if (said.whole) {
@@ -84,10 +84,12 @@ const openai = (name: string, reasoning: (text: string) => object, back = reason
     return [
       ...pieces(thought(said), said.cuts).map((piece) => chunk(reasoning(piece))),
       ...pieces(spoken(said), said.cuts).map((content) => chunk({ content })),
-      ...calls.flatMap(({ function: { arguments: args, name }, index, ...call }) => [
-        chunk({ tool_calls: [{ ...call, index, function: { name, arguments: "" } }] }),
-        ...pieces(args, said.cuts).map((piece) => chunk({ tool_calls: [{ index, function: { arguments: piece } }] }))
-      ]),
+      ...calls.map(({ extra_content, function: { arguments: args, name }, id, index, type }) =>
+        [
+          chunk({ tool_calls: [{ index, id, type, extra_content, function: { name, arguments: "" } }] }),
+          ...pieces(args, said.cuts).map((piece) => chunk({ tool_calls: [{ index, function: { arguments: piece } }] }))
+        ].join("")
+      ),
       chunk({}, finish_reason),
       event("[DONE]")
     ].join("")
@@ -123,9 +125,11 @@ const anthropic: Dialect = {
     const say = (data: { readonly type: string; readonly [key: string]: unknown }) => event(data, data.type)
     return [
       say({ type: "message_start", message: { id: "m", model: "m", usage: {} } }),
-      ...blocks.flatMap((block, index) => {
+      ...blocks.map((block, index) => {
         const delta = (delta: object) => say({ type: "content_block_delta", index, delta })
-        const start = block.type === "tool_use" ? { ...block, input: {} } : { type: block.type }
+        const start = block.type === "tool_use"
+          ? { type: block.type, id: block["id"], name: block["name"], input: {} }
+          : { type: block.type }
         const deltas = block.type === "thinking"
           ? [
             ...pieces(thought(said), said.cuts).map((thinking) => delta({ type: "thinking_delta", thinking })),
@@ -140,7 +144,7 @@ const anthropic: Dialect = {
           say({ type: "content_block_start", index, content_block: start }),
           ...deltas,
           say({ type: "content_block_stop", index })
-        ]
+        ].join("")
       }),
       say({ type: "message_delta", delta: { stop_reason }, usage: {} }),
       say({ type: "message_stop" })
