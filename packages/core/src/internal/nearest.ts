@@ -41,7 +41,7 @@ export const nearest = (word: string, known: ReadonlyArray<string>): string | un
       least = far
     }
   }
-  if (best !== undefined || given.length < 4) return best
+  if (best !== undefined || given.length < 3) return best
   const within = known.filter((candidate) => plain(candidate).includes(given) || given.includes(plain(candidate)))
   return within.length === 1 ? within[0] : undefined
 }

@@ -1,0 +1,145 @@
+import { describe, it } from "@effect/vitest"
+import { assertInstanceOf, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import * as Arguments from "@holdfast/core/Arguments"
+import * as Bulkhead from "@holdfast/core/Bulkhead"
+import * as Policy from "@holdfast/core/Policy"
+import * as RateLimit from "@holdfast/core/RateLimit"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/testing/TestClock"
+
+/** The message of the `RangeError` that options as a program of plain JavaScript gives them come to. */
+const refused = (options: unknown): string => {
+  const exit = Effect.runSyncExit(Policy.make(options as Policy.Options))
+  const defect = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+  assertInstanceOf(defect, RangeError)
+  return defect.message
+}
+
+describe("the options of a policy", () => {
+  it("are refused with all faults at once, each with its path", () => {
+    strictEqual(
+      refused({
+        deadline: "soon",
+        bulkhead: { limit: 0, que: 4 },
+        retry: { backoff: 5, budget: { ratio: -1, rati: 1 }, retryAfter: { maxx: 1 } },
+        circuitBreaker: { trip: { _tag: "CountRate", threshold: 2, minimumCalls: 9, size: 3 }, openfor: 1 },
+        hedge: { after: { _tag: "Quantile" } }
+      }).split(/: \d+ options are invalid: |; /).slice(0, 8).join("\n"),
+      [
+        "Policy.make",
+        "deadline must be a finite duration of zero or more, such as \"30 seconds\" or \"1m 30s\", got \"soon\"",
+        "bulkhead.limit must be a whole number of 1 or more, got 0",
+        "bulkhead.que is not an option (`que`: did you mean `queue`?)",
+        "retry.backoff must be a Backoff or another Schedule, got 5",
+        "retry.retryAfter.maxx is not an option (`maxx`: did you mean `max`?)",
+        "retry.budget.ratio must be a number of 0 or more, got -1",
+        "retry.budget.rati is not an option (`rati`: did you mean `ratio`?)"
+      ].join("\n")
+    )
+  })
+
+  it("are refused together where they are impossible together, beside other faults", () => {
+    const message = refused({ deadline: "1s", attemptTimeout: "2s", nme: "x" })
+    assertTrue(message.includes("attemptTimeout must not be longer than the deadline (1000 millis), got 2000 millis"))
+    assertTrue(message.includes("nme is not an option (`nme`: did you mean `name`?)"))
+  })
+
+  it("may be getters and proxies: each is read once, and one that throws is a fault like another", () => {
+    let reads = 0
+    const counted = {
+      get limit() {
+        reads++
+        return 3
+      }
+    }
+    Effect.runSync(Policy.make({ bulkhead: counted }))
+    strictEqual(reads, 1)
+    const throwing = {
+      get limit(): number {
+        throw new Error("not today")
+      }
+    }
+    strictEqual(refused({ bulkhead: throwing }), "Policy.make: bulkhead.limit could not be read: not today")
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    assertTrue(refused({ retry: proxy }).startsWith("Policy.make: retry could not be read: "))
+  })
+})
+
+describe("durations", () => {
+  const rows: ReadonlyArray<readonly [input: unknown, millis: number]> = [
+    ["30s", 30_000],
+    ["1m 30s", 90_000],
+    ["500ms", 500],
+    ["1.5s", 1_500],
+    ["2h", 7_200_000],
+    ["1d 2h", 93_600_000],
+    ["250us", 0.25],
+    ["1 minute 30 seconds", 90_000],
+    ["30 seconds", 30_000],
+    [250, 250],
+    [250_000_000n, 250],
+    [[1, 500_000_000], 1_500],
+    [{ minutes: 1, seconds: 30 }, 90_000],
+    [Duration.seconds(3), 3_000]
+  ]
+
+  it.each(rows)("reads %o", (input, millis) => {
+    strictEqual(Arguments.check("test", Arguments.duration({ min: 0 }), input), millis)
+  })
+
+  it("reads what Duration.format writes", () => {
+    for (let millis = 1; millis < 1e9; millis = Math.ceil(millis * 1.37)) {
+      strictEqual(
+        Arguments.check("test", Arguments.duration({ min: 0 }), Duration.format(Duration.millis(millis))),
+        millis
+      )
+    }
+  })
+
+  it.each(["soon", "", "30", "30 parsecs", "30s 1m", "1s1s", "s", {}, [], null, true, () => 1, NaN, -1, "-1 seconds"])(
+    "refuses %o by its path",
+    (input) => {
+      const [fault] = Arguments.faults(Arguments.struct({ wait: Arguments.duration({ min: 0 }) }), { wait: input })
+      deepStrictEqual(fault?.path, ["wait"])
+      assertTrue(fault?.message.startsWith("must be a finite duration of zero or more"))
+    }
+  )
+})
+
+describe("makeFrom", () => {
+  it.effect("a larger limit lets those in who wait for a permit", () =>
+    Effect.gen(function*() {
+      const one = yield* Bulkhead.make({ limit: 1, queue: 5, maxWait: "1 minute" })
+      const running = yield* Effect.forkChild(one.protect(Effect.never), { startImmediately: true })
+      const waiting = yield* Effect.forEach(
+        [1, 2, 3],
+        () => Effect.forkChild(one.protect(Effect.never), { startImmediately: true })
+      )
+      const two = yield* Bulkhead.makeFrom(one, { limit: 3, queue: 1 })
+      yield* TestClock.adjust(1)
+      deepStrictEqual(yield* two.stats(), { running: 3, waiting: 1, limit: 3, queue: 1, rejections: 0 })
+      strictEqual((yield* Effect.flip(two.protect(Effect.void))).reason._tag, "BulkheadFull")
+      yield* Fiber.interruptAll([running, ...waiting])
+      deepStrictEqual(yield* two.stats(), { running: 0, waiting: 0, limit: 3, queue: 1, rejections: 1 })
+    }))
+
+  it.effect("a higher rate lets those through who wait, in their order", () =>
+    Effect.gen(function*() {
+      const one = yield* RateLimit.make({ limit: 1, window: "1 minute", maxWait: "10 minutes" })
+      yield* one.protect(Effect.void)
+      const through: Array<number> = []
+      const waiting = yield* Effect.forEach(
+        [1, 2],
+        (n) => Effect.forkChild(one.protect(Effect.sync(() => through.push(n))), { startImmediately: true })
+      )
+      yield* RateLimit.makeFrom(one, { limit: 10, window: "1 minute", maxWait: "10 minutes" })
+      yield* TestClock.adjust(1)
+      deepStrictEqual(through, [1, 2])
+      yield* Fiber.joinAll(waiting)
+    }))
+})
