@@ -219,8 +219,40 @@ const row = (...cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")}
 const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
   [row(...head), row(...head.map(() => "---")), ...rows.map((cells) => row(...cells))].join("\n")
 
+/** A pattern as words: without anchors, classes and escapes. */
+const inWords = (pattern: string | RegExp): string =>
+  typeof pattern === "string"
+    ? pattern
+    : pattern.source.replaceAll(/\\b|\(\^\|\[#\.\]\)|\(\?:|\[[^\]]*\][?+]?|[\^$`?]/g, "")
+      .replaceAll(/\\[dw]\+?/g, "N")
+      .replaceAll(/\.[*+]|\.\{[^}]*\}/g, " ... ")
+      .replaceAll("\\", "")
+      .replaceAll("|", " or ")
+      .replaceAll(/ +/g, " ")
+      .trim()
+
+/** What a row of the table of signals looks for, for a reader. */
+const lookedFor = ({ category, code, field, header, phrase, status }: ProviderFailure.Signal): string =>
+  [
+    ...status === undefined ? [] : [[status].flat().join(" or ")],
+    ...[code, category, field].flatMap((text) => text === undefined ? [] : [`\`${inWords(text)}\``]),
+    ...header === undefined ? [] : [`header \`${header[0]}\``],
+    ...phrase === undefined ? [] : [`"${inWords(phrase)}"`]
+  ].join(", ").replaceAll("|", "\\|")
+
+/** The signals of each vendor, in the order of the alphabet. */
+const vendors = ProviderFailure.signals
+  .filter(({ server }) => server !== "any")
+  .toSorted((a, b) => a.server.localeCompare(b.server))
+  .map((signal): ReadonlyArray<string> => {
+    const metadata = { holdfast: { kind: signal.kind } }
+    const decision = FallbackDecision.decide({ ...usual, reason: new AiError.InvalidRequestError({ metadata }) })
+    return [signal.server, lookedFor(signal), decision.because, words(decision), `[source](${signal.source})`]
+  })
+
 /** All tables, by the name of their place in the file. */
 export const tables: Readonly<Record<string, string>> = {
+  vendors: table(["vendor", "answer", "meaning", "first", "where it is said"], vendors),
   answers: table(
     ["from", "answer", "first", "retries used up", "because"],
     answers.map(([from, says, reason]) => [from, says].concat(decided(reason)))

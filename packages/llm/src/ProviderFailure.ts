@@ -27,7 +27,8 @@ import * as Kinds from "./internal/protocol/kinds.ts"
 import { reasonOf } from "./internal/protocol/refusalReason.ts"
 import { retryHintOf } from "./internal/protocol/retryHint.ts"
 import { scrub } from "./internal/protocol/scrub.ts"
-import { kindOf, statusByCategory } from "./internal/protocol/vendorSignals.ts"
+import type * as Signals from "./internal/protocol/vendors/signal.ts"
+import * as VendorSignals from "./internal/protocol/vendorSignals.ts"
 
 /**
  * What a refusal means. `AiErrorReason` does not tell these apart; a decision does.
@@ -57,6 +58,12 @@ import { kindOf, statusByCategory } from "./internal/protocol/vendorSignals.ts"
  * | `invalidRequest` | the request is invalid for every provider |
  */
 export type Kind = Kinds.Kind
+
+/** What to look for in an answer, what it means, and where a vendor or a public report shows it. */
+export type Signal = Signals.Signal
+
+/** Every signal of every vendor, in the order in which they are tried. */
+export const signals: ReadonlyArray<Signal> = VendorSignals.signals
 
 /** What is known of a failure beyond its reason's own fields. */
 export interface Detail {
@@ -119,7 +126,7 @@ export const toReason = (refusal: Refusal): AiError.AiErrorReason => {
   const headers = refusal.headers ?? Headers.empty
   const error = withErrorType(readError(refusal.body), headers)
   const status = statusOf(refusal.status, error)
-  const kind = kindOf({ error, status, headers })
+  const kind = VendorSignals.kindOf({ error, status, headers })
   const inBody = retryHintOf(error, refusal.now)
   const hint = ServerHints.retryAfter(headers, refusal.now) ??
     (inBody === undefined ? undefined : Duration.millis(inBody))
@@ -170,7 +177,7 @@ const withErrorType = (error: ProviderError, headers: Headers.Headers): Provider
 /** The status of the answer, or of an error that came under 200 the one that it names. */
 const statusOf = (status: number | undefined, error: ProviderError): number | undefined => {
   if (status !== undefined && status >= 400) return status
-  return error.status ?? error.codes.map((code) => statusByCategory[code]).find(Predicate.isNotUndefined)
+  return error.status ?? error.codes.map((code) => VendorSignals.statusByCategory[code]).find(Predicate.isNotUndefined)
 }
 
 const toMetadata = (
@@ -265,7 +272,8 @@ export const detail = (reason: AiError.AiErrorReason): Detail => {
     ? undefined
     : Duration.millis(own.retryAfter)
   return {
-    kind: own?.kind ?? (status === undefined ? undefined : kindOf({ error: noError, status, headers: Headers.empty })),
+    kind: own?.kind ??
+      (status === undefined ? undefined : VendorSignals.kindOf({ error: noError, status, headers: Headers.empty })),
     status,
     retryAfter,
     shouldRetry: own?.shouldRetry,

@@ -10,9 +10,12 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Logger from "effect/Logger"
 import * as TestClock from "effect/testing/TestClock"
 import { anthropic, bedrock, gemini } from "./anthropic.ts"
-import { cerebras, deepSeek, fireworks, groq, mistral, openRouter, proxies, together, xAi } from "./hosts.ts"
+import { azure, gitHub, liteLlm } from "./azure.ts"
+import { deepSeek, groq, mistral, xAi } from "./clouds.ts"
+import { cerebras, fireworks, proxies, together, workersAi } from "./hosts.ts"
 import { llamaCpp, lmStudio, ollama, sgLang, tgi, vllm } from "./local.ts"
-import { azure, gitHub, liteLlm, openAi } from "./openAi.ts"
+import { openAi } from "./openAi.ts"
+import { openRouter } from "./openRouter.ts"
 import { contextWindow, expected, providerOf } from "./provider.ts"
 import type { Protocol, Refusal } from "./refusal.ts"
 
@@ -33,6 +36,7 @@ const vendors = [
   fireworks,
   cerebras,
   proxies,
+  workersAi,
   vllm,
   sgLang,
   tgi,

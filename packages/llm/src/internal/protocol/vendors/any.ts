@@ -26,6 +26,12 @@ export const any: ReadonlyArray<Signal> = [
     code: /^(invalid_token|invalid_key|invalid_api_key_error|missing_api_key|unauthorized)$/,
     source: openAi
   },
+  {
+    server: "any",
+    kind: "contentPolicy",
+    code: /^(content_moderation|data_inspection_failed|sensitive_content)$/,
+    source: openAi
+  },
   // Words
   {
     server: "any",
@@ -94,6 +100,27 @@ export const any: ReadonlyArray<Signal> = [
     kind: "invalidRequest",
     phrase: /messages? (must not be empty|cannot be empty|is empty|list is empty|array is empty)/i,
     status: [400, 422],
+    source: openAi
+  },
+  { server: "any", kind: "contentPolicy", phrase: /inappropriate content|content moderation system/i, source: openAi },
+  {
+    server: "any",
+    kind: "contextOverflow",
+    phrase: /input too long|range of input length should be/i,
+    status: [400, 413, 422],
+    source: openAi
+  },
+  {
+    server: "any",
+    kind: "quotaSpent",
+    phrase:
+      /(daily|weekly|monthly) (free )?(allocation|quota|credits?|spend(ing)? limit).{0,40}(exceeded|used up|exhausted|reached)|(exceeded|used up|exhausted|reached).{0,40}(daily|weekly|monthly) (free )?(allocation|quota|credits?|spend(ing)? limit)/i,
+    source: openAi
+  },
+  {
+    server: "any",
+    kind: "modelNotAllowed",
+    phrase: /requires a subscription|not allowed to sample from this model|model access denied/i,
     source: openAi
   },
   // Statuses

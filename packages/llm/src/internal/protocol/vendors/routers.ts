@@ -147,6 +147,32 @@ export const routers: ReadonlyArray<Signal> = [
   { server: "LiteLLM", kind: "keyRejected", phrase: /litellm\.authenticationerror/i, source: liteLlm },
   { server: "LiteLLM", kind: "unknownModel", phrase: /litellm\.notfounderror/i, source: liteLlm },
 
+  // Cloudflare's Workers AI
+  {
+    server: "Cloudflare",
+    kind: "quotaSpent",
+    code: /^(3036|4006)$/,
+    source: "https://developers.cloudflare.com/workers-ai/platform/errors/"
+  },
+  {
+    server: "Cloudflare",
+    kind: "overloaded",
+    code: "3040",
+    source: "https://developers.cloudflare.com/workers-ai/platform/errors/"
+  },
+  {
+    server: "Cloudflare",
+    kind: "unknownModel",
+    code: "5007",
+    source: "https://developers.cloudflare.com/workers-ai/platform/errors/"
+  },
+  {
+    server: "Cloudflare",
+    kind: "modelNotAllowed",
+    code: /^(3041|5018)$/,
+    source: "https://developers.cloudflare.com/workers-ai/platform/errors/"
+  },
+
   // Cloudflare, nginx and other proxies
   {
     server: "Cloudflare",
