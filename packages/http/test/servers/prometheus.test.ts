@@ -23,7 +23,10 @@ it.live("Prometheus finds the durations of requests by OpenTelemetry's names, an
       response.writeHead(requests++ === 0 ? 503 : 200, { "retry-after-ms": "1" }).end("three")
     })
     const client = ResilientHttpClient.layer({ retry: { times: 2, backoff: Backoff.constant({ delay: 1 }) } })
-    yield* Effect.provide(Server.text(`${shop.url}/stock?token=sesame`), Layer.provide(client, FetchHttpClient.layer))
+    yield* Effect.provide(
+      Server.text(`${shop.url}/stock?X-Amz-Signature=sesame`),
+      Layer.provide(client, FetchHttpClient.layer)
+    )
     const page = yield* PrometheusMetrics.format()
     const program = yield* Server.http((_, response) => response.setHeader("content-type", "text/plain").end(page))
 
