@@ -96,7 +96,7 @@ describe.each(fetches)("over %s", (_, createFetch) => {
   const fetch = createFetch(policy)
   afterAll(() => fetch.close())
 
-  const three = async (use: () => Promise<unknown>, wanted: unknown) => {
+  const assertThird = async (use: () => Promise<unknown>, wanted: unknown) => {
     requests = 0
     bodies.length = 0
     assert.deepStrictEqual(await use(), wanted)
@@ -105,14 +105,14 @@ describe.each(fetches)("over %s", (_, createFetch) => {
   }
 
   it("openai", () =>
-    three(async () => {
+    assertThird(async () => {
       const client = new OpenAI({ apiKey: "k", baseURL: `${url}/v1`, maxRetries: 0, fetch })
       const answer = await client.chat.completions.create({ model: "m", messages: [{ role: "user", content: "Hi" }] })
       return answer.choices[0]?.message.content
     }, "Good day"))
 
   it("openai, streamed", () =>
-    three(async () => {
+    assertThird(async () => {
       const client = new OpenAI({ apiKey: "k", baseURL: `${url}/v1`, maxRetries: 0, fetch })
       const messages = [{ role: "user" as const, content: "Hi" }]
       let text = ""
@@ -123,7 +123,7 @@ describe.each(fetches)("over %s", (_, createFetch) => {
     }, "Good day"))
 
   it("@anthropic-ai/sdk", () =>
-    three(async () => {
+    assertThird(async () => {
       const client = new Anthropic({ apiKey: "k", baseURL: url, maxRetries: 0, fetch })
       const messages = [{ role: "user" as const, content: "Hi" }]
       const { content } = await client.messages.create({ model: "m", max_tokens: 9, messages })
@@ -131,19 +131,19 @@ describe.each(fetches)("over %s", (_, createFetch) => {
     }, ["Good day"]))
 
   it("ollama", () =>
-    three(async () => {
+    assertThird(async () => {
       const client = new Ollama({ host: url, fetch })
       return (await client.chat({ model: "m", messages: [{ role: "user", content: "Hi" }] })).message.content
     }, "Good day"))
 
   it("ky", async () => {
     const client = ky.create({ fetch, retry: 0 })
-    await three(() => client.get(`${url}/stock`).json(), { left: 3 })
-    await three(() => client.put(`${url}/stock`, { json: { left: 2 } }).json(), { left: 3 })
+    await assertThird(() => client.get(`${url}/stock`).json(), { left: 3 })
+    await assertThird(() => client.put(`${url}/stock`, { json: { left: 2 } }).json(), { left: 3 })
   })
 
   it("graphql-request", () =>
-    three(() => new GraphQLClient(`${url}/graphql`, { fetch }).request("{ stock }"), { stock: 3 }))
+    assertThird(() => new GraphQLClient(`${url}/graphql`, { fetch }).request("{ stock }"), { stock: 3 }))
 
   it("@aws-sdk/client-s3", async () => {
     const client = new S3Client({
@@ -155,8 +155,8 @@ describe.each(fetches)("over %s", (_, createFetch) => {
       requestHandler: SmithyHandler.make(fetch)
     })
     const at = { Bucket: "shop", Key: "stock.txt" }
-    await three(async () => (await client.send(new GetObjectCommand(at))).Body?.transformToString(), "three")
-    await three(async () => {
+    await assertThird(async () => (await client.send(new GetObjectCommand(at))).Body?.transformToString(), "three")
+    await assertThird(async () => {
       const { $metadata } = await client.send(new PutObjectCommand({ ...at, Body: "four" }))
       return $metadata.httpStatusCode
     }, 200)
