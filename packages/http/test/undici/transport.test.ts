@@ -300,6 +300,11 @@ describe("UndiciTransport", () => {
       assert.throws(() => UndiciTransport.layer(options), /^((?!s3cret).)*$/)
     })
 
+    it("that do not exist are refused by name", () => {
+      const options: object = { conections: 1, poolwait: "1 second" }
+      assert.throws(() => UndiciTransport.layer(options), RangeError, "not an option: conections, poolwait")
+    })
+
     it.live("come from Config, the proxy with its credentials too", () =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(HttpClient.get("http://example.test/"))

@@ -25,7 +25,31 @@ const millis = (name: string, value: Duration.Input): number => positiveMillis(w
 
 const count = (name: string, least: number, value: number): number => atLeast(where, name, least, value)
 
+/** Every option, so that a typo is told and not passed over. */
+const names: Readonly<Record<keyof Options, true>> = {
+  connections: true,
+  idleConnections: true,
+  maxConnections: true,
+  keepAlive: true,
+  keepAliveMax: true,
+  connectTimeout: true,
+  headersTimeout: true,
+  bodyTimeout: true,
+  poolWait: true,
+  poolQueue: true,
+  gracePeriod: true,
+  http2: true,
+  tls: true,
+  socketPath: true,
+  proxy: true,
+  addresses: true,
+  maxResponseSize: true,
+  maxDecodedSize: true
+}
+
 export const settingsOf = (options: Options): Settings => {
+  const strays = Object.keys(options).filter((name) => !Object.hasOwn(names, name))
+  if (strays.length > 0) throw new RangeError(`${where}: not an option: ${strays.join(", ")}`)
   const connections = count("connections", 1, options.connections ?? 100)
   const keepAlive = millis("keepAlive", options.keepAlive ?? "30 seconds")
   const keepAliveMax = millis("keepAliveMax", options.keepAliveMax ?? keepAlive)
