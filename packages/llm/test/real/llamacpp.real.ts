@@ -76,20 +76,22 @@ layer(running, { timeout: "3 minutes", excludeTestServices: true })("llama.cpp",
       assert.strictEqual(parts.at(-1)?.type, "finish")
     }))
 
-  it.effect("calls a required tool, whose handler runs once", () =>
+  it.effect("hands on a required call, which this model's template cannot make, and the handler runs once", () =>
     Effect.gen(function*() {
       const { url } = yield* Server
       const cities: Array<string> = []
-      const handlers = tools.toLayer({
-        weather: ({ city }) => Effect.sync(() => (cities.push(city), "clear"))
-      })
+      const handlers = tools.toLayer({ weather: ({ city }) => Effect.sync(() => (cities.push(city), "clear")) })
+      const able = TestProvider.make("able", () => Effect.succeed(TestProvider.toolCall("weather", { city: "Oslo" })))
+      const layer = ProviderChain.layer({ providers: [provider(url), able] }).pipe(
+        Layer.provide(UndiciTransport.layer())
+      )
       const { toolCalls } = yield* LanguageModel.generateText({
         prompt: "What is the weather in Oslo?",
         toolkit: tools,
         toolChoice: "required"
-      }).pipe(Effect.provide([chain(url, {}, 100), handlers]))
+      }).pipe(Effect.provide([layer, handlers]))
       assert.deepStrictEqual(toolCalls.map(({ name }) => name), ["weather"])
-      assert.strictEqual(cities.length, 1)
+      assert.deepStrictEqual(cities, ["Oslo"])
     }))
 
   it.effect("answers by a schema", () =>
