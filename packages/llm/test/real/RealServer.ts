@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
+import { randomBytes } from "node:crypto"
 import { once } from "node:events"
 import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
@@ -33,12 +34,13 @@ const start = (
   program: string,
   args: ReadonlyArray<string>,
   port: number,
-  health: string
+  health: string,
+  env: Readonly<Record<string, string>> = {}
 ): Effect.Effect<RealServer, never, Scope.Scope> =>
   Effect.gen(function*() {
     const url = `http://127.0.0.1:${port}`
     const child = yield* Effect.acquireRelease(
-      Effect.sync(() => spawn(program, args, { stdio: "ignore" })),
+      Effect.sync(() => spawn(program, args, { stdio: "ignore", env: { ...process.env, ...env } })),
       (child) =>
         Effect.promise(async () => {
           if (child.exitCode !== null || child.signalCode !== null) return
@@ -85,11 +87,15 @@ export const llamaCpp = (port: number): Effect.Effect<RealServer, never, Scope.S
     "/health"
   )
 
+/** The key of the proxy, which does not start without one. */
+export const masterKey = `sk-${randomBytes(24).toString("hex")}`
+
 /** LiteLLM's proxy with the models of a file. */
 export const liteLlm = (port: number, config: string): Effect.Effect<RealServer, never, Scope.Scope> =>
   start(
     installed.litellm,
     ["--config", config, "--host", "127.0.0.1", "--port", `${port}`, "--telemetry", "False"],
     port,
-    "/health/liveliness"
+    "/health/liveliness",
+    { LITELLM_MASTER_KEY: masterKey }
   )

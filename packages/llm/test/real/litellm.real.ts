@@ -9,12 +9,13 @@ import * as LanguageModel from "effect/ai/LanguageModel"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { RealServer } from "./RealServer.ts"
-import { freePort, liteLlm } from "./RealServer.ts"
+import { freePort, liteLlm, masterKey } from "./RealServer.ts"
 
 class Server extends Context.Service<Server, RealServer>()("test/Server") {}
 
@@ -43,7 +44,12 @@ const running = Layer.effect(
 layer(running, { timeout: "3 minutes", excludeTestServices: true })("LiteLLM", (it) => {
   const over = (model: string) =>
     Effect.map(Server, ({ url }) => {
-      const proxy = OpenAiProvider.make({ baseUrl: `${url}/v1`, model, name: "litellm" })
+      const proxy = OpenAiProvider.make({
+        baseUrl: `${url}/v1`,
+        model,
+        name: "litellm",
+        apiKey: Redacted.make(masterKey)
+      })
       const spare = TestProvider.make("spare", () => Effect.succeed(TestProvider.text("spare words")), {
         capabilities: { contextWindow: 1_000_000 }
       })
