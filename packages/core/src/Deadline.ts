@@ -22,6 +22,9 @@ import type { DeadlineExceeded, PolicyError } from "./PolicyError.ts"
  * deadline.
  *
  * Providing it by hand informs what runs below and stops nothing: {@link within} and a policy's `deadline` do both.
+ *
+ * A fiber that outlives its call is no longer bound by the deadline of that call: {@link remaining} and policies know that
+ * the call has ended. The value of this reference is a plain number, and stays in the context of such a fiber.
  */
 export const Deadline: Context.Reference<number> = internal.Deadline
 
@@ -43,7 +46,7 @@ export const Deadline: Context.Reference<number> = internal.Deadline
  * ```
  */
 export const remaining: Effect.Effect<Option.Option<Duration.Duration>> = Effect.gen(function*() {
-  const deadline = yield* Deadline
+  const deadline = yield* Effect.withFiber((fiber) => Effect.succeed(internal.deadlineOf(fiber)))
   if (deadline === Infinity) return Option.none()
   const now = yield* Clock.currentTimeMillis
   return Option.some(Duration.millis(Math.max(0, deadline - now)))

@@ -182,7 +182,7 @@ export const law = <
 ): void => {
   it.effect.prop(`${name} (${cases.toLocaleString("en")} cases)`, inputs, property, {
     arbitrary: { runs: cases, seed: name },
-    timeout: 60_000
+    timeout: 180_000
   })
 }
 

@@ -77,7 +77,9 @@ export abstract class Timeout<A, E, R> extends Alarm.Alarm {
     }
     const { _children: children } = fiber
     this.outerChildren = children
-    if (children !== undefined) fiber._children = children.size === 0 ? undefined : new Children(children)
+    if (children !== undefined) {
+      fiber._children = children.size === 0 && !(children instanceof Children) ? undefined : new Children(children)
+    }
     const end = this.inside(effect, fiber)
     return Exit.isExit(end) ? this.popped(end, fiber) : end
   }
