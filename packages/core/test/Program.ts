@@ -123,7 +123,7 @@ export const program = (dice: Dice, log: Log, size: number, sync = false): Progr
         return Effect.as(sleep(dice.pick(1, 5, 10, 20, 30)), Number(id))
     }
   }
-  switch (dice.below(16)) {
+  switch (dice.below(17)) {
     case 0:
     case 1:
       return Effect.andThen(again(), again())
@@ -161,7 +161,7 @@ export const program = (dice: Dice, log: Log, size: number, sync = false): Progr
         : after(Effect.forkScoped(child()), reach("a fiber in the scope", again()))
     default:
       if (sync) return again()
-      return dice.below(3) === 0
+      return dice.below(2) === 0
         ? after(Effect.forkChild(child(), { startImmediately: true }), reach("a child", again()))
         : after(Effect.forkDetach(child()), reach("a daemon", again()))
   }
