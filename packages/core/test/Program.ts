@@ -82,7 +82,7 @@ export const program = (dice: Dice, log: Log, size: number, sync = false): Progr
   }
   const sleep = (millis: number) => sync ? Effect.void : Effect.sleep(millis)
   const finalizer = (): Effect.Effect<void> => {
-    switch (dice.below(4)) {
+    switch (dice.below(3)) {
       case 0:
         return log.note(`finalizer ${id}`)
       case 1:
