@@ -69,9 +69,22 @@ const asPolicy = (parts: Parts): Effect.Effect<Protect> =>
       attemptTimeout: parts.attemptTimeout
     }),
     (policy) => (self: Work) =>
-      Effect.catchCause(policy.protect(self), (cause) =>
-        Effect.failCause(Cause.map(cause, (error) => isPolicyError(error) ? error.reason._tag : error)))
+      Effect.catchCause(policy.protect(self), (cause) => {
+        const own = Cause.map(cause, (error) => isPolicyError(error) ? error.reason._tag : error)
+        return Effect.failCause(parts.times === undefined ? own : afterRetry(own))
+      })
   )
+
+/** What `Effect.retry` makes of the cause that it gives up with. */
+const afterRetry = (cause: Cause.Cause<string>): Cause.Cause<string> => {
+  const failure = cause.reasons.find(Cause.isFailReason)
+  if (failure === undefined) return cause
+  return cause.reasons.some(Cause.isDieReason)
+    ? Cause.fromReasons(
+      cause.reasons.map((reason) => Cause.isFailReason(reason) ? Cause.makeDieReason(reason.error) : reason)
+    )
+    : Cause.fail(failure.error)
+}
 
 /** The same parts as plain operators. A circuit that never opens and a limit that is never reached are nothing. */
 const byHand = (parts: Parts): Effect.Effect<Protect> =>
@@ -144,19 +157,6 @@ interface Story {
   readonly reached: ReadonlySet<string>
 }
 
-/** What `Effect.retry` makes of the cause that it gives up with. */
-const normal = (exit: Exit.Exit<unknown, unknown>, parts: Parts): string => {
-  if (Exit.isSuccess(exit) || parts.times === undefined) return words(exit)
-  const { reasons } = exit.cause
-  const failure = reasons.find(Cause.isFailReason)
-  if (!reasons.some(Cause.isDieReason)) return failure === undefined ? words(exit) : `Fail ${failure.error}`
-  return words(Exit.failCause(Cause.fromReasons(
-    reasons.filter((reason) => !Cause.isInterruptReason(reason)).map((reason) =>
-      Cause.isFailReason(reason) ? Cause.makeDieReason(reason.error) : reason
-    )
-  )))
-}
-
 const play = (seed: number, make: (parts: Parts) => Effect.Effect<Protect>, sync: boolean): Effect.Effect<Story> =>
   Effect.gen(function*() {
     const dice = new Dice(seed)
@@ -168,7 +168,7 @@ const play = (seed: number, make: (parts: Parts) => Effect.Effect<Protect>, sync
       const exit = yield* Effect.withFiber(({ context }) =>
         Effect.succeed(Effect.runSyncExitWith(context)(Effect.provide(self, Logger.layer([]))))
       )
-      return { exit: normal(exit, parts), lines: log.lines, reached: log.reached }
+      return { exit: words(exit), lines: log.lines, reached: log.reached }
     }
     const leavesAt = dice.pick(undefined, undefined, 0, 1, 3, 5, 6, 10, 11, 17, 25)
     // Under the clock of this program alone.
@@ -183,7 +183,7 @@ const play = (seed: number, make: (parts: Parts) => Effect.Effect<Protect>, sync
       }
       yield* TestClock.adjust("1 minute")
       const exit = fiber.pollUnsafe()
-      return { exit: exit === undefined ? "hangs" : normal(exit, parts), lines: log.lines, reached: log.reached }
+      return { exit: exit === undefined ? "hangs" : words(exit), lines: log.lines, reached: log.reached }
     }).pipe(Effect.provide(TestClock.layer()))
   })
 
