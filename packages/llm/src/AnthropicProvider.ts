@@ -1,5 +1,5 @@
 /**
- * The Messages API: Anthropic's Claude, and by `baseUrl` whoever speaks the same.
+ * The Messages API: Anthropic's Claude, and by `baseUrl` other servers that speak the same.
  *
  * A stream is whole when a `stop_reason` and `message_stop` have come. Errors in the middle of a stream become failures,
  * and so does the `message_start` of a second answer, which would glue the two together. A refusal without a word is a

@@ -1,5 +1,5 @@
 /**
- * Chat completions: OpenAI, and by {@link presets} or `baseUrl` whoever speaks the same: OpenRouter, Groq, vLLM, LM Studio,
+ * Chat completions: OpenAI, and by {@link presets} or `baseUrl` other servers that speak the same: OpenRouter, Groq, vLLM, LM Studio,
  * llama.cpp.
  *
  * A stream is whole when a `finish_reason` and `[DONE]` have come; servers that leave out either are refused, because
@@ -82,7 +82,7 @@ export const defaultModel = presets.openai.model
 export const defaultBaseUrl = presets.openai.baseUrl
 
 /**
- * Makes a provider over the `HttpClient` in context. Throws a `RangeError` for a URL that is none, and where no model is named
+ * Makes a provider over the `HttpClient` in context. Throws a `RangeError` for an invalid URL, and where no model is named
  * for a preset that has none.
  *
  * ```ts import.meta.vitest

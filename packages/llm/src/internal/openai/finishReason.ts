@@ -30,7 +30,7 @@ const finishReasons: Readonly<Record<string, Response.FinishReason>> = {
 
 /**
  * Ends of an answer that was given up: by the server (vLLM and SGLang `abort`, DeepSeek `insufficient_system_resource`, Zhipu
- * `network_error`), or because the model wrote a call that is none (Gemini `malformed_function_call`).
+ * `network_error`), or because the model wrote an invalid call (Gemini `malformed_function_call`).
  */
 const abandoned =
   /^(error|abort(ed)?|cancel(l?ed)?|user_cancel|timeout|insufficient_system_resource|network_error|repetition|loop|(function_call_filter: *)?malformed_function_call|unexpected_tool_call)$/

@@ -1,6 +1,6 @@
 /** JSON texts from a server. */
 
-/** The value of a JSON text; `undefined` where it is none. */
+/** The value of a JSON text; `undefined` for an invalid one. */
 export const parse = (text: string): { readonly json: unknown } | undefined => {
   try {
     return { json: JSON.parse(text) }

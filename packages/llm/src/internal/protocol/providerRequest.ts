@@ -73,7 +73,7 @@ const unreadable = (exchange: Exchange, what: string): AiError.AiError =>
     })
   )
 
-/** An answer, or a piece of one, that nobody should keep in memory. */
+/** An answer, or a piece of one, too large to keep in memory. */
 const tooLarge = (exchange: Exchange, what: string, limit: number): AiError.AiError =>
   failure(
     exchange,

@@ -25,7 +25,7 @@ const headsOf = (name: string): ReadonlyArray<string> => [
   ...paramKeys.map((key) => `{"${key}":{`)
 ]
 
-/** Whether a text that begins so is a call, may become one, or is none. */
+/** Whether a text that begins so is a call, may become one, or is other text. */
 export const callPrefix = (lead: string, names: ReadonlySet<string>): "yes" | "maybe" | "no" => {
   if (names.size === 0 || !/^[{[<`]/.test(lead)) return "no"
   const compact = lead.replace(/\s+/g, "")

@@ -15,8 +15,8 @@ export const toParams = (text: string): unknown => text.trim() === "" ? {} : Res
 export const isWhole = (text: string): boolean => text.trim() !== "" && Result.isSuccess(parse(text))
 
 /**
- * The parameters of a call that goes back: every API wants an object there, and most refuse the request otherwise. What a model
- * wrote that is none goes under the key that Anthropic recommends ("Fine-grained tool streaming", "Handling invalid JSON").
+ * The parameters of a call that goes back: every API wants an object there, and most refuse the request otherwise. Anything
+ * else that a model wrote goes under the key that Anthropic recommends ("Fine-grained tool streaming", "Handling invalid JSON").
  */
 export const toArguments = (params: unknown): object => {
   if (params === undefined || params === null || params === "") return {}
