@@ -1,9 +1,11 @@
 /** Schemas, names and parameters of tools in the words that vendors take, and back. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Provider from "@holdfast/llm/Provider"
 import * as Tool from "effect/ai/Tool"
 import * as Schema from "effect/Schema"
 import { isSchema, properties, schemas } from "../../src/internal/protocol/jsonSchema.ts"
 import type { Json } from "../../src/internal/protocol/jsonSchema.ts"
+import { withPatterns } from "../../src/internal/protocol/strictSchema.ts"
 import { toArguments } from "../../src/internal/protocol/toolParams.ts"
 import { objectName, RequestTools } from "../../src/internal/protocol/tools.ts"
 
@@ -89,6 +91,25 @@ describe("the schema of a tool", () => {
     const strict = RequestTools.declare(tools.map((tool) => tool.annotate(Tool.Strict, true)), "anthropic")
     assert.isUndefined(strict.find(({ name }) => name === "recursive")?.strict)
     assert.isTrue(strict.find(({ name }) => name === "optional")?.strict)
+  })
+})
+
+describe("the schema of a structured answer", () => {
+  it("keeps the patterns that a grammar can hold a model to, where the server does", () => {
+    const text = (pattern: RegExp) => Schema.String.check(Schema.isPattern(pattern))
+    const schema = Schema.Struct({
+      zip: text(/^\d{5}$/),
+      tag: text(/^[a-z]+$/u),
+      part: text(/x/),
+      look: text(/^(?=a)a$/)
+    })
+    const plain = Provider.codecTransformer(schema).jsonSchema
+    const patterns = Object.fromEntries(
+      properties(withPatterns(plain, Tool.getJsonSchemaFromSchema(schema))).map((
+        [name, { pattern }]
+      ) => [name, pattern])
+    )
+    assert.deepStrictEqual(patterns, { zip: "^[0-9]{5}$", tag: "^[a-z]+$", part: undefined, look: undefined })
   })
 })
 

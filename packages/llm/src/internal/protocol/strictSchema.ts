@@ -159,6 +159,12 @@ const grammatical = (pattern: unknown): string | undefined => {
   return isRefused ? undefined : plain.replaceAll("(?:", "(")
 }
 
+/** Effect writes a pattern without the flag `u` in words alone, at the beginning of the description. */
+const described = (description: unknown): string | undefined =>
+  typeof description === "string"
+    ? /^a string matching the RegExp (.+?)(?: and a value with .*)?$/s.exec(description)?.[1]
+    : undefined
+
 /**
  * Puts back what `original` asks of texts, which the common form of a schema has but in words: for servers that hold a model to
  * it.
@@ -196,7 +202,7 @@ export const withPatterns = (schema: Json, original: Json): Json => {
           ? { ...to, items: overlay(to["items"], from["items"]) }
           : to
       case "string": {
-        const pattern = grammatical(from["pattern"])
+        const pattern = grammatical(from["pattern"] ?? described(to["description"]))
         const { maxLength, minLength } = from
         return {
           ...to,
