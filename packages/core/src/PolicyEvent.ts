@@ -88,7 +88,8 @@ export interface RetryScheduled extends Origin {
  * Why a failed call is not tried again.
  *
  * - `times`: all retries are used up.
- * - `notRetryable`: the policy's `while` refused, or the error says that it is not retryable.
+ * - `notRetryable`: the policy's `while` refused, the error says that it is not retryable, or the attempt timed out and
+ *   `onTimeout` is `"stop"`.
  * - `elapsed`: the next attempt would start after `maxElapsed`.
  * - `deadline`: the delay would pass the deadline.
  * - `retryAfter`: the other side asked for a longer pause than the policy allows.
@@ -101,7 +102,7 @@ export type StopReason = "times" | "notRetryable" | "elapsed" | "deadline" | "re
 export interface RetryStopped extends Origin {
   readonly _tag: "RetryStopped"
   readonly reason: StopReason
-  /** In words, where the policy's `while` gave them. */
+  /** In words: those of `Retry.refuse`, or why a timeout or a `retryAfter` ends the retries; else `undefined`. */
   readonly because: string | undefined
   readonly error: unknown
 }
