@@ -26,7 +26,7 @@ import * as DoctorCommand from "./commands/DoctorCommand.ts"
 import * as SimulateCommand from "./commands/SimulateCommand.ts"
 import { paragraph, wrapped } from "./terminal/paragraph.ts"
 
-export const command = Command.make("holdfast").pipe(
+const command = Command.make("holdfast").pipe(
   Command.withDescription(paragraph(
     "Policies for Effect programs: calls survive timeouts, dropped connections,",
     "rate limits and outages.",

@@ -47,7 +47,7 @@ export class AskFailed extends Data.TaggedError("AskFailed")<{
 }> {}
 
 /** What the tool `reserve` does, for one person: it counts, and gives the number of the reservation. */
-export type Reserve = (params: Question.Reserve) => string
+type Reserve = (params: Question.Reserve) => string
 
 /** The program on Holdfast. */
 export interface Asker {
@@ -62,7 +62,7 @@ export interface Asker {
 }
 
 /** Where a simulated provider is, and what model it has. */
-export interface Place {
+interface Place {
   readonly url: string
   readonly model: string
 }

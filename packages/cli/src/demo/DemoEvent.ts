@@ -9,7 +9,7 @@
 export type Mode = "whole" | "stream"
 
 /** Who asks: a program on Holdfast, or one on plain `fetch`. */
-export type Client = "holdfast" | "fetch"
+type Client = "holdfast" | "fetch"
 
 /**
  * What became of a question: the whole answer; a part of one that was taken for whole; something else that was taken for
@@ -32,7 +32,7 @@ export interface Tally {
 }
 
 /** The simulated servers: the three of Holdfast's, and the one that plain `fetch` asks. */
-export type Server = "openai" | "anthropic" | "ollama" | "openaiOfFetch"
+type Server = "openai" | "anthropic" | "ollama" | "openaiOfFetch"
 
 export interface DemoStarted {
   readonly _tag: "DemoStarted"
@@ -53,7 +53,7 @@ export interface ActStarted {
   readonly of: number
 }
 
-export interface AskStarted {
+interface AskStarted {
   readonly _tag: "AskStarted"
   readonly act: string
   /** Counts the questions of the whole demo, from 1. */
@@ -80,7 +80,7 @@ export interface AttemptEnded {
 }
 
 /** A provider was not asked, because it had failed before and is left alone for a while. */
-export interface ProviderSkipped {
+interface ProviderSkipped {
   readonly _tag: "ProviderSkipped"
   readonly act: string
   readonly ask: number
@@ -88,7 +88,7 @@ export interface ProviderSkipped {
 }
 
 /** A model had a tool called, and it ran. */
-export interface ToolRan {
+interface ToolRan {
   readonly _tag: "ToolRan"
   readonly act: string
   readonly ask: number
@@ -100,7 +100,7 @@ export interface ToolRan {
 }
 
 /** A stream broke off after it had begun, which only the program can mend: it asks again. */
-export interface AskedAgain {
+interface AskedAgain {
   readonly _tag: "AskedAgain"
   readonly act: string
   readonly ask: number

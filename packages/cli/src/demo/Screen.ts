@@ -44,7 +44,7 @@ const grouped = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
 }
 
 /** Why an answer took the way it took, in one sentence. `undefined` when there is nothing to tell. */
-export const story = (events: ReadonlyArray<Step>, provider?: string): string | undefined => {
+const story = (events: ReadonlyArray<Step>, provider?: string): string | undefined => {
   const words = grouped(events.flatMap((event, index) => {
     switch (event._tag) {
       case "AskedAgain":
@@ -105,7 +105,7 @@ export const answer = (
 }
 
 /** What a tally says of the answers, in words. */
-export const tallyWords = (tally: Tally): string =>
+const tallyWords = (tally: Tally): string =>
   [
     `${tally.whole} of ${tally.asked} answered whole`,
     tally.cut > 0 ? `${tally.cut} cut and taken for whole` : undefined,

@@ -12,7 +12,7 @@ export const timeout: Candidate = { name: "timeout alone", options: { attemptTim
 export const retries: Candidate = { name: "retries", options: { retry, attemptTimeout: "2 seconds" } }
 
 /** Retries that know their measure. */
-export const budget: Candidate = {
+const budget: Candidate = {
   name: "retries, budget",
   options: { retry: { ...retry, budget: { ratio: 0.2, minPerSecond: 0.1 } }, attemptTimeout: "2 seconds" }
 }

@@ -7,7 +7,7 @@ import type { Outcome, Scenario, Summary } from "./Simulation.ts"
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
 
 /** A time as a person reads it, of milliseconds. */
-export const time = (millis: number): string =>
+const time = (millis: number): string =>
   Number.isNaN(millis) ? "-" : millis < 1_000 ? `${Math.round(millis)} ms` : seconds(millis)
 
 /** What happens in the scenario, in words. */

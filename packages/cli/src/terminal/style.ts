@@ -10,7 +10,7 @@ import { styleText } from "node:util"
 import { fitted } from "./paragraph.ts"
 
 /** What a piece of text is, for a style to show. */
-export type Role = "title" | "good" | "bad" | "warning" | "quiet" | "strong"
+type Role = "title" | "good" | "bad" | "warning" | "quiet" | "strong"
 
 /** Paints text by its role. */
 export interface Style {

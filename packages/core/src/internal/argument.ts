@@ -4,10 +4,6 @@ import * as Arguments from "../Arguments.ts"
 const one = <A>(where: string, name: string, check: Arguments.Check<A>, input: unknown): A =>
   Arguments.check(where, (value, place) => check(value, place.at(name)), input)
 
-/** Milliseconds of a finite duration that is at least zero. */
-export const millis = (where: string, name: string, input: Arguments.DurationInput): number =>
-  one(where, name, Arguments.duration({ min: 0 }), input)
-
 /** Milliseconds of a finite duration above zero. */
 export const positiveMillis = (where: string, name: string, input: Arguments.DurationInput): number =>
   one(where, name, Arguments.duration({ above: 0 }), input)

@@ -11,7 +11,7 @@ import { endless, isEndless, retryOptions } from "./retryOptions.ts"
 
 const { duration, optional, or } = Arguments
 
-export const fields = {
+const fields = {
   name: optional(Arguments.string, "policy"),
   deadline: optional(duration({ above: 0 })),
   bulkhead: optional(or(Bulkhead.isBulkhead, bulkheadOptions)),

@@ -19,7 +19,7 @@ const { callback, duration, optional, struct } = Arguments
 const isSchedule = (value: unknown): value is Schedule.Schedule<unknown, unknown, unknown, unknown> =>
   Schedule.isSchedule(value)
 
-export const retryFields = {
+const retryFields = {
   times: optional(Arguments.integer({ min: 0, infinite: true }), defaults.times),
   backoff: optional(Arguments.instance(isSchedule, "a Backoff or another Schedule")),
   while: optional(callback<(error: never) => unknown>()),

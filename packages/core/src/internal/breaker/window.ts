@@ -16,7 +16,7 @@ export interface Memory {
 }
 
 /** The calls that a circuit decides by. */
-export interface Counts {
+interface Counts {
   readonly calls: number
   readonly failures: number
   readonly slow: number

@@ -8,11 +8,11 @@ import type { Location } from "../../Provider.ts"
 import type { Preset } from "../openai/presets.ts"
 import { presets } from "../openai/presets.ts"
 
-export type PresetName = keyof typeof presets
+type PresetName = keyof typeof presets
 export type Name = PresetName | "anthropic" | "ollama"
 
 /** How a server is spoken to, which says who makes its provider. */
-export type Protocol =
+type Protocol =
   | { readonly _tag: "ChatCompletions"; readonly preset: PresetName }
   | { readonly _tag: "Messages" }
   | { readonly _tag: "OllamaChat" }

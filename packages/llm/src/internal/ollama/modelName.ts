@@ -4,7 +4,7 @@
  * A model's name in full and in one spelling: `host/namespace/model:tag`, where what is left out is the registry's, and case
  * says nothing.
  */
-export const canonical = (name: string): string => {
+const canonical = (name: string): string => {
   const parts = name.trim().replace(/^[a-z]+:\/\//i, "").toLowerCase().split("/")
   const [model = "", tag = "latest"] = (parts.pop() ?? "").split(":")
   const namespace = parts.pop() ?? "library"

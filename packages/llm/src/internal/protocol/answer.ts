@@ -36,7 +36,7 @@ export interface BodyEnd {
 }
 
 /** How a protocol reads the items of a body. */
-export interface Protocol {
+interface Protocol {
   /** What a server sends to a request for a stream. */
   readonly framing: Framing
   /** Reads one item: a piece of a stream, a whole answer, or an error. */

@@ -257,7 +257,7 @@ export const errors = (exchange: Exchange, url: string, headers?: Headers.Header
 })
 
 /** Decodes the whole body of a response. */
-export const decode = Effect.fnUntraced(function*<A, RD>(
+const decode = Effect.fnUntraced(function*<A, RD>(
   exchange: Exchange,
   response: HttpClientResponse.HttpClientResponse,
   schema: Schema.ConstraintDecoder<A, RD>

@@ -27,7 +27,7 @@ const amount =
   /(\d+(?:\.\d+)?)\s*(ms|milliseconds?|s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:ou)?rs?|h|d(?:ays?)?)(?![a-z])/gi
 
 /** `6m0s`, `1.2s`, `450ms`, `2 minutes 30 seconds` in milliseconds. */
-export const durationOf = (text: string): number | undefined => {
+const durationOf = (text: string): number | undefined => {
   let total: number | undefined
   for (const [, number, unit] of text.matchAll(amount)) {
     const name = (unit ?? "").toLowerCase()

@@ -70,7 +70,7 @@ const matches = (signal: Signal, { error, headers, status }: Answer): boolean =>
   (signal.status === undefined || isUnder(status, signal.status))
 
 /** The row that an answer fits first, if any. */
-export const signalOf = (answer: Answer): Signal | undefined => signals.find((signal) => matches(signal, answer))
+const signalOf = (answer: Answer): Signal | undefined => signals.find((signal) => matches(signal, answer))
 
 /** The kind of a refusal; `undefined` where no row knows it. */
 export const kindOf = (answer: Answer): Kind | undefined => signalOf(answer)?.kind

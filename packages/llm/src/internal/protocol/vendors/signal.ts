@@ -2,7 +2,7 @@
 import type { Kind } from "../kinds.ts"
 
 /** The servers whose signals are known; `any` is for what HTTP and several vendors agree on. */
-export type Server =
+type Server =
   | "any"
   | "OpenAI"
   | "Azure"
