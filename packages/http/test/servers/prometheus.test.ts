@@ -24,7 +24,7 @@ it.live("Prometheus finds the durations of requests by OpenTelemetry's names, an
     })
     const client = ResilientHttpClient.layer({ retry: { times: 2, backoff: Backoff.constant({ delay: 1 }) } })
     yield* Effect.provide(
-      Server.text(`${shop.url}/stock?X-Amz-Signature=sesame`),
+      Server.text(`${shop.url}/stock?X-Amz-Signature=sesame&token=sesame`),
       Layer.provide(client, FetchHttpClient.layer)
     )
     const page = yield* PrometheusMetrics.format()

@@ -83,7 +83,7 @@ it.live("exports spans and durations as OpenTelemetry names them, and no secret"
       Otlp.layerProtobuf({ baseUrl: receiver.url, resource: { serviceName: "shop" } }),
       FetchHttpClient.layer
     )
-    yield* Server.text(`${shop.url}/stock?X-Amz-Signature=sesame`).pipe(Effect.provide([client, exporter]))
+    yield* Server.text(`${shop.url}/stock?X-Amz-Signature=sesame&token=sesame`).pipe(Effect.provide([client, exporter]))
 
     const port = Number(new URL(shop.url).port)
     const spans = exports.flatMap(({ resourceSpans = [] }) =>

@@ -9,7 +9,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
-import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as HttpTraceContext from "effect/http/HttpTraceContext"
 import * as UrlParams from "effect/http/UrlParams"
@@ -17,6 +17,7 @@ import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import type { Target } from "../undici/target.ts"
+import { withSecretNames } from "./queryNames.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 type Response = HttpClientResponse.HttpClientResponse
@@ -57,7 +58,9 @@ const endAsFailed = (
 ): void => {
   span.attribute("error.type", String(response.status))
   const now = fiber.getRef(References.TracerTimingEnabled) ? fiber.getRef(Clock.Clock).currentTimeNanosUnsafe() : 0n
-  const reason = new HttpClientError.StatusCodeError({ request, response })
+  // The message of the error has the URL in it, and an exporter reads it where the names in force are others.
+  const shown = HttpClientRequest.setUrl(request, UrlParams.redactUrl(request.url, redactedParams(fiber, request)))
+  const reason = new HttpClientError.StatusCodeError({ request: shown, response })
   span.end(now, Exit.fail(new HttpClientError.HttpClientError({ reason })))
 }
 
@@ -65,7 +68,7 @@ const redactedParams = (
   fiber: Fiber.Fiber<unknown, unknown>,
   request: Request
 ): ReadonlyArray<string | RegExp> => {
-  const names = fiber.getRef(UrlParams.CurrentRedactedNames)
+  const names = withSecretNames(fiber.getRef(UrlParams.CurrentRedactedNames))
   const secret = request.urlParams.params.filter(([, value]) => Redacted.isRedacted(value)).map(([name]) => name)
   return secret.length === 0 ? names : [...names, ...secret]
 }

@@ -14,6 +14,7 @@ import type * as HttpPolicy from "../../HttpPolicy.ts"
 import { headerName } from "../argument.ts"
 import { AttemptFailure } from "../call/attemptFailure.ts"
 import { HttpCall } from "../call/httpCall.ts"
+import { hidingQuery } from "../call/queryNames.ts"
 import { handedOver } from "../call/redirects.ts"
 import { type Common, compile, type EndpointPolicy } from "./endpointPolicy.ts"
 import { Endpoints, refuseHedge } from "./endpoints.ts"
@@ -119,4 +120,7 @@ const located = (at: string, defect: unknown): unknown =>
 
 /** Sends with a request the secrets that are for its origin. A redirect comes through here once more. */
 const keepSecrets = (secrets: Secrets, run: Run): Run => (request, own) =>
-  secrets.concerns(request) ? secrets.send(request, (request) => run(request, own)) : run(request, own)
+  hidingQuery(
+    request,
+    secrets.concerns(request) ? secrets.send(request, (request) => run(request, own)) : run(request, own)
+  )

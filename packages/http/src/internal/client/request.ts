@@ -9,6 +9,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Redacted from "effect/Redacted"
 import * as HttpPolicy from "../../HttpPolicy.ts"
 import { headerName, headerValue } from "../argument.ts"
+import { withSecretParams } from "../call/queryNames.ts"
 import { isAbsolute } from "./origin.ts"
 import { Secrets } from "./secrets.ts"
 import { uuid } from "./uuid.ts"
@@ -66,7 +67,7 @@ export const prepare = (
       if (hasDefaults) {
         prepared = HttpClientRequest.updateHeaders(prepared, (own) => Headers.merge(headers, own))
       }
-      prepared = secrets.mark(prepared, fiber)
+      prepared = secrets.mark(withSecretParams(prepared), fiber)
       return isKeyed !== undefined && needsKey(prepared) && isKeyed(prepared)
         ? Effect.map(uuid, (key) => HttpClientRequest.setHeader(prepared, "idempotency-key", key))
         : Effect.succeed(prepared)
