@@ -1,24 +1,24 @@
 /**
- * Where a server is, and what of it may be shown. A proxy in front of a model often wants a user and a password or a key, and
- * many write them into the URL. Here they are taken out of it at once: the rest of the library has only the URL that may be
- * shown, and a request gets user and password as a header, the query as secret parameters. So no error, log or span can
- * have them.
+ * The address of a server, split into a URL that is safe to show and its secrets. A proxy in front of a model often wants a user
+ * and a password or a key, and many users write them into the URL. They are removed from it at once: the rest of the library
+ * sees only the safe URL, and a request gets user and password as a header and the query as secret parameters. No error, log
+ * or span contains them.
  */
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpMethod } from "effect/http/HttpMethod"
 import * as Redacted from "effect/Redacted"
 
-/** A URL that HTTP can be spoken to. */
+/** An http or https URL. */
 export interface Address {
-  /** The URL without what may be secret, and without slashes at its end. */
+  /** The URL without secrets and without trailing slashes. */
   readonly shown: string
-  /** User and password as they may come back in what a server says, and the values of the query. */
+  /** User, password and query values in every form in which a server may echo them. */
   readonly secrets: ReadonlyArray<Redacted.Redacted>
-  /** A request to a path below it, with all that the URL had. */
+  /** Builds a request to a path below the URL, with its user, password and query. */
   readonly request: (method: HttpMethod, path: string) => HttpClientRequest.HttpClientRequest
 }
 
-/** Decodes a part of a URL, which may hold a `%` that means itself. */
+/** Decodes a part of a URL; a `%` that encodes nothing stays as it is. */
 const decode = (text: string): string => {
   try {
     return decodeURIComponent(text)
@@ -27,7 +27,7 @@ const decode = (text: string): string => {
   }
 }
 
-/** Reads a URL, with `http` where there is no scheme. */
+/** Parses a URL. Default scheme: `http`. */
 const read = (text: string): { readonly url: URL | null; readonly hasScheme: boolean } => {
   const trimmed = text.trim()
   const hasScheme = /^[a-z][a-z\d+.-]*:\/\//i.test(trimmed)
@@ -36,8 +36,8 @@ const read = (text: string): { readonly url: URL | null; readonly hasScheme: boo
 }
 
 /**
- * An address as it may be shown: without user, password and query, any of which may be a secret. One that cannot be read is
- * not shown at all where it may have one.
+ * Formats an address for display, without user, password and query, because any of them may be secret. An address that does
+ * not parse is replaced as a whole if it could hold one of them.
  *
  * ```ts import.meta.vitest
  * import { Address } from "@holdfast/llm"
@@ -49,7 +49,7 @@ const read = (text: string): { readonly url: URL | null; readonly hasScheme: boo
  */
 export const show = (address: string): string => {
   const { hasScheme, url } = read(address)
-  // What has an `@` behind its host most likely has a password that should have been encoded.
+  // An `@` in the path is most likely part of a password that should have been encoded.
   if (url === null || url.pathname.includes("@")) {
     return /[@?#]/.test(address) ? "an address that cannot be read" : address.trim()
   }
@@ -57,7 +57,8 @@ export const show = (address: string): string => {
 }
 
 /**
- * Reads a URL. Throws a `RangeError` where it is none of http or https; `where` and `name` say who was given it as what.
+ * Parses an http or https URL and throws a `RangeError` for anything else; `where` and `name` are the function and the option in
+ * its message.
  *
  * ```ts import.meta.vitest
  * import { Address } from "@holdfast/llm"

@@ -45,21 +45,21 @@ import * as Provider from "./Provider.ts"
 
 /** How to reach the API, and which model to ask. */
 export interface Options {
-  /** Sent as `x-api-key`. Gateways on one's own network may need none. Defaults to none. */
+  /** Sent as `x-api-key`. Gateways on your own network may need no key. Default: none. */
   readonly apiKey?: Redacted.Redacted | undefined
-  /** The model's id. Defaults to `"claude-sonnet-5-5"`. */
+  /** The model's id. Default: `"claude-sonnet-5-5"`. */
   readonly model?: string | undefined
-  /** Where the API is, with or without `/v1`. Defaults to `"https://api.anthropic.com"`. */
+  /** The URL of the API, with or without `/v1`. Default: `"https://api.anthropic.com"`. */
   readonly baseUrl?: string | undefined
-  /** How many tokens an answer may have, its thoughts included; the API wants to be told. Defaults to 16000. */
+  /** The most tokens of an answer, thinking included; the API requires a limit. Default: 16000. */
   readonly maxTokens?: number | undefined
-  /** Names the provider in events, errors and priorities. Defaults to `"anthropic"`. */
+  /** Names the provider in events, errors and priorities. Default: `"anthropic"`. */
   readonly name?: string | undefined
-  /** Whether the server is on one's own machine or network. Defaults to `"cloud"`. */
+  /** Whether the server is in the cloud or on your own machine or network. Default: `"cloud"`. */
   readonly location?: Provider.Location | undefined
-  /** What the model can do, where that differs from {@link Provider.defaultCapabilities}. Defaults to `{}`. */
+  /** Capabilities that differ from {@link Provider.defaultCapabilities}. Default: `{}`. */
   readonly capabilities?: Partial<Provider.Capabilities> | undefined
-  /** Headers of every request, `anthropic-beta` for one. Defaults to none. */
+  /** Headers of every request, such as `anthropic-beta`. Default: none. */
   readonly headers?: Headers.Input | undefined
   /**
    * Fields of every request's body: `{ output_config: { effort: "low" } }`. They win over the provider's own, but for the model and

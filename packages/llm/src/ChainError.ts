@@ -1,10 +1,9 @@
 /**
  * How a chain fails: as an `AiError`, because that is what `LanguageModel` fails with, so that `Effect.catchTag("AiError")`
- * and `Effect.catchReason("AiError", "RateLimitError", ...)` keep working whoever the model is. The `reason` is that of the
- * last attempt; the rest of the story is on the two classes here, which {@link isNoAnswer} and
- * {@link isStreamInterrupted} tell apart.
+ * and `Effect.catchReason("AiError", "RateLimitError", ...)` keep working with any model. The `reason` is that of the
+ * last attempt; the two classes here hold the rest, and {@link isNoAnswer} and {@link isStreamInterrupted} tell them apart.
  *
- * Neither is retryable: the chain has already done what could be done, and a retry around a retry multiplies.
+ * Neither is retryable: the chain has already retried, and nested retries multiply.
  */
 import * as AiError from "effect/ai/AiError"
 import * as Response from "effect/ai/Response"

@@ -107,7 +107,7 @@ export type ChainEvent =
 /** A function that is told of events. */
 export type Observer = (event: ChainEvent) => void
 
-/** The observers in force, outermost first. Defaults to none. */
+/** The observers in force, outermost first. Default: none. */
 export const Observers: Context.Reference<ReadonlyArray<Observer>> = Context.Reference<ReadonlyArray<Observer>>(
   "@holdfast/llm/ChainEvent/Observers",
   { defaultValue: () => [] }

@@ -1,18 +1,18 @@
 /**
- * A conversation with a `LanguageModel`: messages in, an answer with its story out.
+ * A conversation with a `LanguageModel`: takes messages, returns an answer and how it came about.
  *
- * `LanguageModel` runs the tools that a model calls once, and leaves it to the caller to show their results to the model.
- * Here that goes on until the model has answered, within a bound, and the answer says what happened on the way: who
- * answered, after which attempts, which tools were called with what, how long they took and what all of it cost.
+ * `LanguageModel` runs the tools of one response, and leaves it to the caller to send their results back to the model.
+ * `ChatService` repeats that until the model has answered, up to a limit. The answer says which provider and model gave it,
+ * after which attempts, which tools were called with which arguments, how long they took and what the turn cost.
  *
- * - **A turn is whole or is not there.** A history gains the messages that were given and all that followed, at once and
- *   at the end. A turn that fails or is interrupted leaves it as it was.
- * - **Nobody is asked for nothing.** A model that is sent a conversation without a user's message makes one up: that is
- *   {@link NoUserMessage}, before anything is sent.
- * - **What tools have done is not lost.** When the model fails after some of them ran, the failure is {@link TurnFailed},
- *   and the next call goes on from where it was. When they have run `maxToolIterations` times, that is an outcome.
- * - **Arguments that do not fit a tool's schema** are told to the model where the tool's `failureMode` is `"return"`, and are
- *   an `AiError` with the reason `ToolParameterValidationError` where it is `"error"`.
+ * - **A turn is atomic.** The request's messages and everything that follows them are added to the history together, at the
+ *   end. A turn that fails or is interrupted leaves the history unchanged.
+ * - **A turn needs a user message.** Without one, models invent it, so the turn fails with {@link NoUserMessage} before
+ *   anything is sent.
+ * - **Results of tools are kept.** If the model fails after a tool has run, the failure is {@link TurnFailed}, and the next call
+ *   continues from there. Reaching `maxToolIterations` is an outcome, not a failure.
+ * - **Invalid tool arguments** are reported to the model if the tool's `failureMode` is `"return"`. If it is `"error"`, the
+ *   turn fails with an `AiError` whose reason is `ToolParameterValidationError`.
  */
 import * as AiError from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
@@ -41,13 +41,13 @@ import { timed } from "./internal/chat/toolTimings.ts"
 import * as Setting from "./internal/config/environment.ts"
 import type * as Usage from "./Usage.ts"
 
-/** A tool that was called, and what came of it. */
+/** One tool call and its result. */
 export const ToolCall = Schema.Struct({
   id: Schema.String,
   name: Schema.String,
   /** The arguments as the model gave them. */
   params: Schema.Unknown,
-  /** What the model is told; `undefined` where the call failed the whole turn. */
+  /** The result that the model is sent; `undefined` if the call failed the turn. */
   result: Schema.Unknown,
   /** Whether the tool did what it was asked to. */
   success: Schema.Boolean,
@@ -62,60 +62,60 @@ export type ToolCall = typeof ToolCall.Type
 /**
  * How a turn ends.
  *
- * - `answered`: the model has nothing more to call. `finishReason` says whether it was cut short.
- * - `maxToolIterations`: tools have run that often, and the model has not seen the last results. They are in the history: a
- *   call without further messages goes on.
- * - `approvalRequired`: a tool waits for a person. A call with the approval, or the denial, goes on.
+ * - `answered`: the model called no more tools. `finishReason` says whether its answer was cut short.
+ * - `maxToolIterations`: the limit was reached before the model saw the last results. They are in the history: call again
+ *   without messages to continue.
+ * - `approvalRequired`: a tool needs a person's approval. Call again with the approval or the denial to continue.
  */
 export type Outcome = "answered" | "maxToolIterations" | "approvalRequired"
 
 /** An answer, and how it came about. */
 export interface Answer {
   readonly outcome: Outcome
-  /** What the model said last. */
+  /** The text of the model's last response. */
   readonly text: string
   readonly reasoning: string
-  /** Who said it: the name of a provider of the chain, or that of Effect's `Model`, or `"unknown"`. */
+  /** The provider that answered: its name in the chain, or that of Effect's `Model`, or `"unknown"`. */
   readonly provider: string
   readonly model: string
-  /** Every attempt at every provider, in order; none where the model is no chain. */
+  /** Every attempt at every provider, in order; empty if the model is not a chain. */
   readonly attempts: ReadonlyArray<Usage.Entry>
-  /** Whether another provider answered than the first of the chain, at any time of the turn. */
+  /** Whether any response of the turn came from a provider other than the first of the chain. */
   readonly fellBack: boolean
-  /** Whether this machine was found to be offline. */
+  /** Whether this machine was offline. */
   readonly offline: boolean
   /** The tools that ran here, in the order in which they ended. */
   readonly toolCalls: ReadonlyArray<ToolCall>
   /** How often the model was shown, or would have been shown, what its tools had answered. */
   readonly iterations: number
-  /** What the answers of the turn cost, in sum. What failed attempts cost besides is in `attempts`. */
+  /** The tokens of all responses of the turn. `attempts` also has those of failed attempts. */
   readonly usage: Response.Usage
   readonly finishReason: Response.FinishReason
   readonly duration: Duration.Duration
-  /** What the history gains: the messages that were given, and all that followed. */
+  /** The messages that the turn adds to the history: those of the request and all that followed. */
   readonly messages: Prompt.Prompt
 }
 
-/** What is asked. */
+/** The input of one turn. */
 export interface Request<Tools extends Record<string, Tool.Any> = {}, E = never, R = never> {
-  /** What comes after the history: messages of any role, texts and images, or a text, which is a user's message. */
+  /** The messages that follow the history: of any role, with texts and images, or a string, which is a user message. */
   readonly messages: Prompt.RawInput
   /**
-   * The conversation so far, which gains this turn; that of Effect's `Chat` is `chat.history`. Turns of one history take
-   * place one after the other. Defaults to none.
+   * The conversation so far, to which this turn is added; with Effect's `Chat`, pass `chat.history`. Turns of one history run
+   * one after the other. Default: none.
    */
   readonly history?: Ref.Ref<Prompt.Prompt> | undefined
-  /** The tools, with their handlers. Defaults to none. */
+  /** The tools, with their handlers. Default: none. */
   readonly toolkit?: Toolkit.WithHandler<Tools> | Effect.Effect<Toolkit.WithHandler<Tools>, E, R> | undefined
-  /** Whether the model may or must call a tool. What it must, it must once. Defaults to `"auto"`. */
+  /** Whether the model may or must call a tool. A tool is forced in the first request only. Default: `"auto"`. */
   readonly toolChoice?:
     | LanguageModel.ToolChoice<{ [Name in keyof Tools]: Tools[Name]["name"] }[keyof Tools]>
     | undefined
-  /** How many tools of one iteration run at the same time. Defaults to `"unbounded"`. */
+  /** How many tools of one iteration run at the same time. Default: `"unbounded"`. */
   readonly concurrency?: Concurrency | undefined
-  /** How many times tools may run: 1 or more. Defaults to that of the service. */
+  /** How many times tools may run: 1 or more. Default: that of the service. */
   readonly maxToolIterations?: number | undefined
-  /** Told of each tool call when it has ended, also when the turn fails later on. One that throws is ignored. */
+  /** Called for each tool call when it has ended, even if the turn fails later. Exceptions from it are ignored. */
   readonly onToolCall?: ((call: ToolCall) => void) | undefined
 }
 
@@ -125,13 +125,13 @@ export interface AnswerPart {
   readonly answer: Answer
 }
 
-/** What a turn may fail with, besides what making the toolkit does. */
+/** The errors of a turn, in addition to those of making the toolkit. */
 export type Failure<Tools extends Record<string, Tool.Any>> =
   | AiError.AiError
   | NoUserMessage
   | Tool.HandlerError<Tools[keyof Tools]>
 
-/** What the tools of a turn need. */
+/** The services that the tools of a turn need. */
 export type Services<Tools extends Record<string, Tool.Any>> =
   | Tool.HandlerServices<Tools[keyof Tools]>
   | Tool.ResultDecodingServices<Tools[keyof Tools]>
@@ -139,12 +139,12 @@ export type Services<Tools extends Record<string, Tool.Any>> =
 
 /** Answers messages. */
 export class ChatService extends Context.Service<ChatService, {
-  /** The answer when it is whole. */
+  /** Returns the complete answer. */
   readonly ask: <Tools extends Record<string, Tool.Any> = {}, E = never, R = never>(
     request: Request<Tools, E, R>
   ) => Effect.Effect<Answer, Failure<Tools> | E, Services<Tools> | R>
 
-  /** The parts of the answer as they come, over all iterations. The last element is the answer with its story. */
+  /** Streams the parts of all iterations as they arrive. The last element is the complete {@link Answer}. */
   readonly stream: <Tools extends Record<string, Tool.Any> = {}, E = never, R = never>(
     request: Request<Tools, E, R>
   ) => Stream.Stream<Response.StreamPart<Tools, "opaque"> | AnswerPart, Failure<Tools> | E, Services<Tools> | R>
@@ -154,11 +154,11 @@ export class ChatService extends Context.Service<ChatService, {
 // Failures
 // -----------------------------------------------------------------------------
 
-/** There is no user's message to answer, and nothing was sent. */
+/** The conversation has no user message to answer. Nothing was sent. */
 export class NoUserMessage extends Data.TaggedError("NoUserMessage")<{
   /**
-   * - `missing`: nobody has said anything.
-   * - `blank`: the last user's message has neither text nor file.
+   * - `missing`: there is no user message.
+   * - `blank`: the last user message has neither text nor file.
    * - `answered`: the last message is the model's own.
    */
   readonly because: "missing" | "blank" | "answered"
@@ -174,15 +174,15 @@ export class NoUserMessage extends Data.TaggedError("NoUserMessage")<{
 }
 
 /**
- * The model failed after tools of the turn had run. The history is as it was, and the tools need not run again: give
- * `messages` instead of those of the request, and the turn goes on.
+ * The model failed after tools of the turn had run. The history is unchanged. To continue without running the tools again,
+ * pass `messages` in place of the request's.
  */
 export class TurnFailed extends AiError.AiError.extend<TurnFailed>("@holdfast/llm/TurnFailed")({
-  /** The failure itself, whose reason is that of this one: `ChainError.NoAnswer`, say. */
+  /** The original failure, such as `ChainError.NoAnswer`; `reason` is copied from it. */
   failure: AiError.AiError,
   /** The tools that ran. */
   toolCalls: Schema.Array(ToolCall),
-  /** The messages that were given, and what followed until it failed. */
+  /** The request's messages and all that followed until the failure. */
   messages: Prompt.Prompt
 }) {
   override get isRetryable(): boolean {
@@ -196,7 +196,7 @@ export class TurnFailed extends AiError.AiError.extend<TurnFailed>("@holdfast/ll
 }
 
 /**
- * Tells a turn that failed after tools had run from every other error.
+ * Whether an error is a turn that failed after tools had run.
  *
  * ```ts import.meta.vitest
  * import { ChatService } from "@holdfast/llm"
@@ -208,7 +208,7 @@ export class TurnFailed extends AiError.AiError.extend<TurnFailed>("@holdfast/ll
  */
 export const isTurnFailed = (u: unknown): u is TurnFailed => u instanceof TurnFailed
 
-/** Why there is nothing to answer, if so. Results of tools are there to be answered as well. */
+/** Why there is nothing to answer; `undefined` if there is. Tool results also need an answer. */
 const unanswerable = (prompt: Prompt.Prompt): NoUserMessage | undefined => {
   const last = prompt.content.findLast((message) => message.role !== "system")
   if (!prompt.content.some((message) => message.role === "user")) return new NoUserMessage({ because: "missing" })
@@ -222,9 +222,9 @@ const unanswerable = (prompt: Prompt.Prompt): NoUserMessage | undefined => {
 // Constructors
 // -----------------------------------------------------------------------------
 
-/** How conversations are held. */
+/** Options of the service. */
 export interface Options {
-  /** How many times the tools of one turn may run: 1 or more. Defaults to 10. */
+  /** How many times the tools of one turn may run: 1 or more. Default: 10. */
   readonly maxToolIterations?: number | undefined
 }
 
@@ -253,7 +253,7 @@ const noTools: Toolkit.WithHandler<AnyTools> = {
   handle: (name) => Effect.die(new Error(`"${name}" was called, and there are no tools`))
 }
 
-/** Makes the service over the `LanguageModel` in context. Options that cannot be right are a `RangeError`. */
+/** Makes the service over the `LanguageModel` in context. Throws a `RangeError` for invalid options. */
 export const make = (options?: Options): Effect.Effect<ChatService["Service"], never, LanguageModel.LanguageModel> => {
   const limit = checkIterations("ChatService.make", options?.maxToolIterations ?? defaultMaxToolIterations)
   return Effect.gen(function*() {
@@ -353,7 +353,7 @@ export const make = (options?: Options): Effect.Effect<ChatService["Service"], n
         return iterate
       }))
 
-    // What tools fail with and need is known to whoever calls: inside they are any tools.
+    // Inside, the tools are of any type. The signatures of the service give the caller their errors and requirements.
     return { ask, stream } as unknown as ChatService["Service"]
   })
 }

@@ -1,14 +1,13 @@
 /**
- * Whether this machine is online, so that a chain that cannot reach the cloud does not try to: no request is sent, no retry
- * waited for, and a local model answers at once.
+ * Whether this machine is online. While it is offline, a chain skips its cloud providers without a request or a retry, and a
+ * local model answers at once.
  *
- * It is asked of one URL: any answer means online, whatever its status, but 511, by which a network wants to be logged in
- * to (RFC 6585, section 6). The result counts for a while, and requests that come at the same time share one probe. It
- * hurts where the URL is another's than the providers': the URL may be down while they are up. Choose one of theirs, or one
- * that is there when the network is.
+ * One URL is probed: any response means online, whatever its status, except 511, with which a network asks for a login
+ * (RFC 6585, section 6). The result is cached for a while, and concurrent requests share one probe. If the URL is down, all
+ * cloud providers are skipped even if they are up, so choose a provider's own URL or one that is up whenever the network is.
  *
- * A chain takes the `Connectivity` in force where a request is made, or else the one it was made with; without any it
- * takes itself for online.
+ * A chain uses the `Connectivity` in the context of the request, or else the one that it was made with. Without either, it
+ * assumes that the machine is online.
  */
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -21,23 +20,23 @@ import * as Option from "effect/Option"
 import * as Address from "./Address.ts"
 import * as Setting from "./internal/config/environment.ts"
 
-/** Online or not. */
+/** Whether this machine is online. */
 export class Connectivity extends Context.Service<Connectivity, {
-  /** What is known, or what a probe finds. */
+  /** The cached result, or that of a new probe. */
   readonly isOnline: Effect.Effect<boolean>
-  /** Forgets what is known, so that the next one who asks has it probed. */
+  /** Clears the cached result, so that the next request probes again. */
   readonly forget: Effect.Effect<void>
 }>()("@holdfast/llm/Connectivity") {}
 
-/** What is probed, and for how long the result counts. */
+/** Options of a probe. */
 export interface Options {
-  /** What is sent a `HEAD` request. */
+  /** The URL to which a `HEAD` request is sent. */
   readonly url: string
-  /** After how long without an answer it counts as offline. Defaults to 3 seconds. */
+  /** The probe's timeout, after which the machine counts as offline. Default: 3 seconds. */
   readonly timeout?: Duration.Input | undefined
-  /** How long being online counts. Defaults to 30 seconds. */
+  /** How long the result "online" is cached. Default: 30 seconds. */
   readonly onlineFor?: Duration.Input | undefined
-  /** How long being offline counts. Defaults to 5 seconds. */
+  /** How long the result "offline" is cached. Default: 5 seconds. */
   readonly offlineFor?: Duration.Input | undefined
 }
 
@@ -56,7 +55,7 @@ const positive = (name: string, input: Duration.Input): Duration.Duration => {
 // -----------------------------------------------------------------------------
 
 /**
- * Makes a probe over the `HttpClient` in context. Options that cannot be right are a `RangeError` that names the option.
+ * Makes a probe over the `HttpClient` in context. Throws a `RangeError` that names the option if one is invalid.
  */
 export const make = (options: Options): Effect.Effect<Connectivity["Service"], never, HttpClient.HttpClient> => {
   const request = Address.make("Connectivity.make", "url", options.url).request("HEAD", "")
@@ -85,8 +84,8 @@ const always = (online: boolean): Connectivity["Service"] => ({
 })
 
 /**
- * Makes a probe of `CONNECTIVITY_CHECK_URL`, which counts as offline after `CONNECTIVITY_TIMEOUT_MS` milliseconds without an
- * answer; `options` are for the rest. Without a URL nothing is probed, and the machine counts as online.
+ * Makes a probe of `CONNECTIVITY_CHECK_URL` with a timeout of `CONNECTIVITY_TIMEOUT_MS` milliseconds; `options` set the rest.
+ * Without a URL nothing is probed, and the machine counts as online.
  */
 export const makeConfig = Effect.fnUntraced(function*(
   options?: Omit<Options, "url" | "timeout">
@@ -153,7 +152,7 @@ export const layerConfig = (
 export const layerOnline: Layer.Layer<Connectivity> = Layer.succeed(Connectivity, always(true))
 
 /**
- * Offline, whatever the network: for tests, and for a program that shall keep to itself.
+ * Offline, whatever the network: for tests, and for programs that must not use the cloud.
  *
  * ```ts import.meta.vitest
  * import { Connectivity, ProviderChain } from "@holdfast/llm"

@@ -1,9 +1,9 @@
 /**
- * What follows a provider's failure: try the same provider again, hand the request to the next one, or fail.
+ * Decides what follows a provider's failure: retry the same provider, send the request to the next one, or fail.
  *
- * One pure function, so that the whole table can be read and tested without a network. It does not ask
- * `AiError.isRetryable`, which is true for a model that called an undeclared tool or answered outside the schema: another
- * attempt there costs tokens and is the caller's to decide.
+ * It is one pure function, so the whole table is readable and testable without a network. It ignores `AiError.isRetryable`,
+ * which is also true if the model called an undeclared tool or broke the schema: another attempt costs tokens, so the caller
+ * decides on it.
  *
  * | failure | decision |
  * |---|---|
@@ -11,7 +11,7 @@
  * | an invalid tool call or JSON of the model | retry here, then the next provider, without a cool-down |
  * | credentials, account, region, quota, unknown model, a hint that does not fit, an open breaker | the next provider, this one cools down |
  * | a tool, image or schema that the model cannot do, a field that this server does not take | the next provider |
- * | a 400, 404 or 422 that no signal explains, an answer that cannot be read, a failure of unknown kind | the next provider |
+ * | a 400, 404 or 422 that no signal explains, an unreadable answer, a failure of unknown kind | the next provider |
  * | context overflow | the next provider, if its context is larger |
  * | content policy | the next provider, only when asked for |
  * | invalid for every provider, local encoding, tool errors, anything after the first content | fail |
@@ -27,10 +27,10 @@ import { missing } from "./Provider.ts"
 import { detail } from "./ProviderFailure.ts"
 
 /**
- * What to do, and why in words for events and logs.
+ * The decision, with its reason in words for events and logs.
  *
- * - `Retry`: the same provider again; `after` is its own hint, if it gave one.
- * - `Fallback`: the candidate now; with `cooldown` the failed provider is left alone for a while.
+ * - `Retry`: the same provider again; `after` is the delay that it asked for, if any.
+ * - `Fallback`: the candidate now; with `cooldown` the failed provider is skipped for a while.
  * - `Fail`: no provider.
  */
 export const Decision = Schema.Union([
@@ -40,24 +40,24 @@ export const Decision = Schema.Union([
 ])
 export type Decision = typeof Decision.Type
 
-/** A failure in its circumstances. */
+/** A failure and its circumstances. */
 export interface Failure {
   readonly reason: AiError.AiErrorReason
   /** Whether text, reasoning or tool parameters have reached the caller. */
   readonly committed: boolean
-  /** Whether the provider may be tried again at all. */
+  /** Whether the provider has retries left. */
   readonly retriesLeft: boolean
-  /** Time until the deadline; `undefined` when there is none. */
+  /** Time until the deadline; `undefined` without a deadline. */
   readonly remaining: Duration.Duration | undefined
-  /** The longest hint that is worth waiting for. */
+  /** The longest delay that a provider may ask for. A longer one falls back to the next provider. */
   readonly maxRetryAfter: Duration.Duration
-  /** What the failed provider's model can do. */
+  /** The capabilities of the failed provider's model. */
   readonly current: Capabilities
-  /** What the next provider's model can do; `undefined` when there is no next provider. */
+  /** The capabilities of the next provider's model; `undefined` without a next provider. */
   readonly candidate: Capabilities | undefined
-  /** What the request asks for beyond text. */
+  /** The features that the request needs beyond text. */
   readonly features: ReadonlySet<Feature>
-  /** Whether another provider may be asked what one rejected for its content policy. Default: false. */
+  /** Whether a request that one provider's content policy rejected is sent to another provider. Default: false. */
   readonly fallbackOnContentPolicy?: boolean | undefined
 }
 

@@ -1,18 +1,18 @@
 /**
- * A chain as data: what a configuration file, YAML or JSON, says under `llm:`, decoded by one schema.
+ * A chain as data: the `llm:` section of a configuration file, YAML or JSON, decoded by one schema.
  *
- * Under `http` stands how all providers are called, in the keys of `HttpPolicyData` or in the flat ones that many bring
- * along (`timeout`, `max_retries`, `max_connections`), and under `providers.<name>` what is different for one of them. The
- * chain takes of it what is its own: it is the one place that retries, its clocks are those of a model, and a place in the
- * bulkhead is held until a stream has been read. What is left (headers, rate limit, breaker) is the provider's own client's.
- * The rest of the keys say what the environment can say as well, which counts first.
+ * `http` sets how all providers are called, in the keys of `HttpPolicyData` or in common flat keys (`timeout`, `max_retries`,
+ * `max_connections`). `providers.<name>` overrides it for one provider. Retries, timeouts and the bulkhead are the chain's: it
+ * is the one place that retries, its timeouts are those of a model, and a slot in the bulkhead is held until a stream has been
+ * read. The provider's own client gets the rest: headers, rate limit and breaker. The other keys match environment variables,
+ * which win over the file.
  *
- * - `timeout` is how long a provider in the cloud may take to its first content, between two pieces, and to a whole answer.
- *   A local provider may have to load its model: it has what `providers.ollama` and the like say, or its defaults.
+ * - `timeout` limits three times of a cloud provider: to its first content, between two chunks, and to a whole answer. It does
+ *   not apply to local providers, which may have to load a model: set theirs under `providers`, or keep the defaults.
  * - `timeouts.total` of `http` is the deadline of a whole request.
  *
- * What cannot be meant is refused with its path and the reason: a key that nothing has, a retry around a retry, a hedge
- * around a request that costs twice. Keys of providers are secrets: they do not belong into a file.
+ * Invalid settings are rejected with path and reason: an unknown key, a retry around a retry, a hedge, which would pay for a
+ * request twice. API keys are secrets: keep them out of the file.
  *
  * ```yaml
  * llm:
@@ -104,11 +104,11 @@ const byName = <S extends Schema.Constraint>(schema: S) => Schema.Struct(Rec.map
 
 const count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 
-/** What may stand under `llm:`. */
+/** The settings under `llm:`. */
 export const LlmConfig = Schema.Struct({
   /** How all providers are called. */
   http: key(HttpData),
-  /** How one of them is called, where that differs. */
+  /** Overrides of `http`, by provider. */
   providers: key(byName(ProviderData)),
   /** As `OPENAI_MODEL` and the like. */
   models: key(byName(Schema.NonEmptyString)),
@@ -140,7 +140,7 @@ export type LlmConfig = typeof LlmConfig.Type
 
 const File = Schema.Struct({ llm: key(LlmConfig) })
 
-/** What is said of one provider over what is said of all. */
+/** Overlays one provider's settings on those of all. */
 const over = (config: LlmConfig, name: Name): Effect.Effect<Http, Schema.SchemaError> => {
   const own = config.providers?.[name]
   return own === undefined ? Effect.succeed(config.http ?? {}) : HttpPolicyData.merge(config.http ?? {}, own)
@@ -150,7 +150,7 @@ const at = (path: ReadonlyArray<string>) => (error: Schema.SchemaError) =>
   new Schema.SchemaError(new SchemaIssue.Pointer(path, error.issue))
 
 /**
- * Decodes a file, and refuses what it cannot mean, with path and reason.
+ * Decodes a file's value. Rejects invalid settings and reports the path and the reason.
  *
  * ```ts import.meta.vitest
  * import { LlmConfig } from "@holdfast/llm"
@@ -166,7 +166,7 @@ export const decode = (input: unknown): Effect.Effect<LlmConfig, Schema.SchemaEr
   Effect.gen(function*() {
     const file = yield* Schema.decodeUnknownEffect(File)(input, { onExcessProperty: "error", errors: "all" })
     const config = file.llm ?? {}
-    // What may stand alone need not do so over what is said of all.
+    // Settings that are valid alone may be invalid on top of those of all providers.
     for (const name of names) yield* Effect.mapError(over(config, name), at(["llm", "providers", name]))
     return config
   })
@@ -175,7 +175,7 @@ export const decode = (input: unknown): Effect.Effect<LlmConfig, Schema.SchemaEr
 // What it means
 // -----------------------------------------------------------------------------
 
-/** How a provider is treated by what is said of it, and with whose clocks. */
+/** The treatment of a provider by its settings, with the timeouts of its location. */
 const treatment = (
   { bulkhead, retry }: Http,
   attempt: Duration.Duration | false | undefined
@@ -206,7 +206,7 @@ const overrideOf = (config: LlmConfig, name: Name): Effect.Effect<ProviderChain.
   })
 
 /**
- * The options of a chain: `overrides` has those of the providers that something is said of.
+ * The options of a chain. `overrides` has the providers that have settings of their own.
  *
  * ```ts import.meta.vitest
  * import { LlmConfig } from "@holdfast/llm"
@@ -242,7 +242,7 @@ export const toOptions = (
     }
   })
 
-/** What the client below a provider has to do, which neither retries nor waits: that is the chain's. */
+/** The options of a provider's own client. It neither retries nor queues: the chain does. */
 export const clientOptions = (config: LlmConfig, name: Name): Effect.Effect<HttpOptions, Schema.SchemaError> =>
   Effect.map(
     over(config, name),
@@ -250,7 +250,7 @@ export const clientOptions = (config: LlmConfig, name: Name): Effect.Effect<Http
   )
 
 /**
- * The pool, for `UndiciTransport.layer`: that of all providers, or of one.
+ * The options of the connection pool, for `UndiciTransport.layer`: those of all providers, or of one.
  *
  * ```ts import.meta.vitest
  * import { LlmConfig } from "@holdfast/llm"
@@ -272,7 +272,7 @@ export const transport = (config: LlmConfig, name?: Name): HttpPolicyData.Transp
 // Beside the environment
 // -----------------------------------------------------------------------------
 
-/** The file in force. Defaults to one that says nothing. */
+/** The file in force. Default: an empty one. */
 export const Current: Context.Reference<LlmConfig> = Context.Reference<LlmConfig>("@holdfast/llm/LlmConfig/Current", {
   defaultValue: () => ({})
 })
@@ -280,7 +280,7 @@ export const Current: Context.Reference<LlmConfig> = Context.Reference<LlmConfig
 const seconds = (duration: Duration.Duration | undefined): string | undefined =>
   duration === undefined ? undefined : `${Duration.toSeconds(duration)}`
 
-/** The settings of the file by the names that they have in the environment. */
+/** The file's settings by their environment variables. */
 const settingsOf = (
   { base_urls, connectivity, max_tool_iterations, models, prices, provider_priority, retry }: LlmConfig
 ) => {
@@ -304,7 +304,7 @@ const settingsOf = (
   )
 }
 
-/** What is not set in the environment, or blank, is what the file says. */
+/** Reads the environment first, and the file where a variable is missing or blank. */
 const below = (file: ConfigProvider.ConfigProvider): Layer.Layer<never> =>
   Layer.effect(
     ConfigProvider.ConfigProvider,
@@ -319,8 +319,8 @@ const below = (file: ConfigProvider.ConfigProvider): Layer.Layer<never> =>
   )
 
 /**
- * A layer that has the file counted below the environment, in which what is blank is not set, for everything above it: `ProviderChain.layerConfig`,
- * `ChatService.layerConfig`, `Usage.layerConfig` and `Connectivity.layerConfig`.
+ * Provides the file's settings as defaults below the environment, where a blank variable counts as not set, to the layers above:
+ * `ProviderChain.layerConfig`, `ChatService.layerConfig`, `Usage.layerConfig` and `Connectivity.layerConfig`.
  *
  * ```ts import.meta.vitest
  * import { LlmConfig, ProviderChain } from "@holdfast/llm"

@@ -1,7 +1,7 @@
 /**
- * A chain in a file, YAML or JSON, and what becomes of it when the file changes. What a file may say is `LlmConfig`'s.
+ * Reads a chain from a YAML or JSON file and follows its changes. {@link LlmConfig} defines the settings.
  *
- * This module reads text, and brings a YAML parser along; import it by its own name, `@holdfast/llm/LlmConfigFile`.
+ * This module depends on a YAML parser, so import it separately, from `@holdfast/llm/LlmConfigFile`.
  */
 import * as ConfigFile from "@holdfast/http/ConfigFile"
 import * as Effect from "effect/Effect"
@@ -12,11 +12,11 @@ import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import * as LlmConfig from "./LlmConfig.ts"
 
-/** What can go wrong with a file: it is not there, it is neither YAML nor JSON, or it says what cannot be meant. */
+/** Why a file was rejected: it is missing, it is neither YAML nor JSON, or its settings are invalid. */
 export type FileError = PlatformError | ConfigFile.TextError | Schema.SchemaError
 
 /**
- * Decodes a file's text. What does not stand under `llm:` is refused; an empty text says nothing.
+ * Decodes a file's text. Rejects keys outside of `llm:`. An empty text has no settings.
  *
  * ```ts import.meta.vitest
  * import * as LlmConfigFile from "@holdfast/llm/LlmConfigFile"
@@ -52,9 +52,8 @@ export const read = (file: string): Effect.Effect<LlmConfig.LlmConfig, FileError
   ConfigFile.read(file, parse)
 
 /**
- * What a file says, and what it says after every change of it, for `ProviderChain.layerReloadingConfig`. The file is followed as
- * `ConfigFile.changes` says: one that cannot be read when it begins is a failure, a change that cannot be is left out with a
- * warning.
+ * Streams a file's settings, now and after every change, for `ProviderChain.layerReloadingConfig`. The file is followed as
+ * `ConfigFile.changes` describes: it fails if the file is invalid at the start; an invalid change is skipped with a warning.
  *
  * ```ts import.meta.vitest
  * import { ProviderChain } from "@holdfast/llm"

@@ -1,8 +1,8 @@
 /**
  * Effect's `EmbeddingModel` by Ollama's `/api/embed`.
  *
- * Ollama cuts a text that is too long to what fits, without a word, and the vector is that of the beginning. Here it is asked
- * not to: such a text is a failure of the kind `contextOverflow`.
+ * By default, Ollama silently truncates a text that is too long and embeds its beginning. Here truncation is off: such a text
+ * fails with the kind `contextOverflow`.
  *
  * Source: Ollama `docs/api.md`, "Generate Embeddings".
  */
@@ -26,15 +26,15 @@ import type { Options as ProviderOptions } from "./OllamaProvider.ts"
 export interface Options
   extends Pick<ProviderOptions, "host" | "numCtx" | "keepAlive" | "name" | "headers" | "parameters">
 {
-  /** The model's name and tag. Defaults to `"nomic-embed-text"`. */
+  /** The model's name and tag. Default: `"nomic-embed-text"`. */
   readonly model?: string | undefined
-  /** How long the vectors shall be, where the model can choose. Defaults to the model's own length. */
+  /** The length of the vectors, if the model supports a choice. Default: the model's own length. */
   readonly dimensions?: number | undefined
-  /** How many texts go into one request at most. Defaults to 256. */
+  /** The most texts in one request. Default: 256. */
   readonly batchSize?: number | undefined
 }
 
-/** The model that is asked when none is named. */
+/** The default model. */
 export const defaultModel = "nomic-embed-text"
 
 const Response = Schema.Struct({
@@ -44,7 +44,7 @@ const Response = Schema.Struct({
 })
 
 /**
- * Makes a model over the `HttpClient` in context. Throws a `RangeError` for options that cannot be right.
+ * Makes a model over the `HttpClient` in context. Throws a `RangeError` for invalid options.
  *
  * ```ts import.meta.vitest
  * import { OllamaEmbedding } from "@holdfast/llm"

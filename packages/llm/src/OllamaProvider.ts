@@ -1,11 +1,11 @@
 /**
- * A model on one's own machine or network, by Ollama's native `/api/chat`.
+ * A model on your own machine or network, over Ollama's native `/api/chat`.
  *
- * Not by its `/v1`: there an error in the middle of a stream becomes an empty chunk and an end without a terminator, and
- * neither the context size nor how long the model stays loaded can be set.
+ * Its `/v1` is not used: there an error in the middle of a stream becomes an empty chunk and an end without a terminator, and
+ * neither the context size nor how long the model stays loaded is configurable.
  *
- * The first answer may wait for the model to be loaded, which takes minutes; a chain's clocks know that. A prompt that does
- * not fit the context is refused, rather than cut at its beginning (`truncate: false`): set `numCtx` where prompts are long.
+ * The first answer may wait minutes for the model to load; a chain's `localTimeouts` allow for that. A prompt that does not fit
+ * the context is rejected and not truncated (`truncate: false`): set `numCtx` if prompts are long.
  *
  * Source: Ollama `docs/api.md` and `docs/faq.md`.
  */
@@ -36,91 +36,89 @@ import { detail } from "./ProviderFailure.ts"
 
 /** Where Ollama runs, and which model to ask. */
 export interface Options {
-  /** A URL or, as in `OLLAMA_HOST`, `host`, `host:port` or `:port`. Defaults to `"http://127.0.0.1:11434"`. */
+  /** A URL or, as in `OLLAMA_HOST`, `host`, `host:port` or `:port`. Default: `"http://127.0.0.1:11434"`. */
   readonly host?: string | undefined
-  /** The model's name and tag. Defaults to `"llama3.2"`. */
+  /** The model's name and tag. Default: `"llama3.2"`. */
   readonly model?: string | undefined
-  /** The context's size in tokens. Defaults to what the server chooses by its memory. */
+  /** The context's size in tokens. Default: what the server chooses by its memory. */
   readonly numCtx?: number | undefined
-  /** How long the model stays loaded after an answer; `Infinity` for ever. Defaults to the server's 5 minutes. */
+  /** How long the model stays loaded after an answer; `Infinity` keeps it loaded. Default: the server's 5 minutes. */
   readonly keepAlive?: Duration.Input | undefined
   /**
-   * Whether a model that can think does, or how much: gpt-oss takes a level and ignores `false`. Default: the model's own
-   * habit.
+   * Whether a thinking model thinks, or how much: gpt-oss takes a level and ignores `false`. Default: the model decides.
    */
   readonly think?: boolean | "low" | "medium" | "high" | undefined
-  /** Names the provider in events, errors and priorities. Defaults to `"ollama"`. */
+  /** Names the provider in events, errors and priorities. Default: `"ollama"`. */
   readonly name?: string | undefined
   /**
-   * What the model can do, where that differs from {@link Provider.defaultCapabilities}; {@link OllamaProvider.inspect}
-   * asks the server. Defaults to `{}`, with `numCtx` as the context window.
+   * Capabilities that differ from {@link Provider.defaultCapabilities}; {@link OllamaProvider.inspect} asks the server.
+   * Default: `{}`, with `numCtx` as the context window.
    */
   readonly capabilities?: Partial<Provider.Capabilities> | undefined
-  /** Headers of every request, for a proxy in front. Defaults to none. */
+  /** Headers of every request, for a proxy in front. Default: none. */
   readonly headers?: Headers.Input | undefined
-  /** Model options of every request: `{ temperature: 0 }`. Defaults to `{}`. */
+  /** Model options of every request: `{ temperature: 0 }`. Default: `{}`. */
   readonly parameters?: Readonly<Record<string, Schema.Json>> | undefined
   /**
-   * Whether `preflight` fetches the model where it is missing, which takes gigabytes, and who is told how far it is. A
-   * request for an answer never does. Defaults to `false`.
+   * Whether `preflight` downloads a missing model, which may be gigabytes; a function receives the progress. Requests for
+   * answers never download. Default: `false`.
    */
   readonly pull?: boolean | ((progress: PullProgress) => Effect.Effect<void>) | undefined
 }
 
-/** How far a download is. */
+/** The progress of a download. */
 export interface PullProgress {
-  /** What Ollama does: `"pulling manifest"`, `"pulling a80c4f17acd5"`, `"verifying sha256 digest"`, `"success"`. */
+  /** Ollama's current step: `"pulling manifest"`, `"pulling a80c4f17acd5"`, `"verifying sha256 digest"`, `"success"`. */
   readonly status: string
-  /** Bytes that are there, of all layers that are known so far. It never decreases. */
+  /** Bytes downloaded of all layers known so far. It never decreases. */
   readonly completed: number
-  /** Bytes of all layers that are known so far. */
+  /** Total bytes of all layers known so far. */
   readonly total: number
 }
 
-/** What the server says about itself and the model. */
+/** The server's information about itself and the model. */
 export interface Inspection {
   readonly version: string
   /** The names of all models that are installed. */
   readonly models: ReadonlyArray<string>
   /**
-   * What the model can do. Its `contextWindow` is `numCtx`, else the context that it is loaded with, else the longest that it
-   * has.
+   * The model's capabilities. `contextWindow` is `numCtx`, else the context that it is loaded with, else its longest.
    */
   readonly capabilities: Provider.Capabilities
-  /** Whether it is in memory, so that an answer need not wait for it. */
+  /** Whether the model is loaded, so that an answer does not wait for that. */
   readonly loaded: boolean
-  /** The longest context that the model has, in tokens, whatever the server gives it. */
+  /** The model's longest context in tokens, whatever the server's setting. */
   readonly contextLength: number | undefined
   /** Whether the model can think. */
   readonly thinking: boolean
 }
 
-/** A provider that can be looked into. */
+/** A provider that can inspect its server and download its model. */
 export interface OllamaProvider extends Provider.Provider {
   readonly location: "local"
   /** The server's URL, without user, password and query. */
   readonly host: string
   /**
-   * Looks whether the server runs, whether the model is there and what it can do, without loading it. The error says
-   * which command helps.
+   * Checks whether the server runs, whether the model is installed and what it can do, without loading it. The error
+   * names the command that helps.
    */
   readonly inspect: Effect.Effect<Inspection, AiError.AiError>
   /**
-   * Fetches the model, as `ollama pull` does, and tells how far it is. A download that breaks off goes on from where it was,
-   * until nothing new has come five times.
+   * Downloads the model, as `ollama pull` does, and streams the progress. A download that breaks off is resumed, until five
+   * attempts in a row made no progress.
    */
   readonly pull: Stream.Stream<PullProgress, AiError.AiError>
 }
 
-/** The model that is asked when none is named. */
+/** The default model. */
 export const defaultModel = "llama3.2"
 
-/** Where Ollama listens when nobody said otherwise. */
+/** The default address of Ollama. */
 export const defaultHost = OllamaApi.defaultHost
 
 /**
- * Reads a host as Ollama's own client reads `OLLAMA_HOST`: the port is 11434 unless there is a scheme, and an address to
- * listen on is reached on this machine. Throws a `RangeError` when it is none.
+ * Parses a host as Ollama's own client parses `OLLAMA_HOST`: without a scheme the port defaults to 11434, and a listen address
+ * such as `0.0.0.0` becomes the loopback address. Throws a `RangeError` if the host is invalid.
  *
  * ```ts import.meta.vitest
  * import { OllamaProvider } from "@holdfast/llm"
@@ -133,8 +131,8 @@ export const defaultHost = OllamaApi.defaultHost
 export const parseHost = (host: string): string => OllamaApi.parseHost("OllamaProvider", host)
 
 /**
- * Makes a provider over the `HttpClient` in context. Nothing is sent before the first request; `inspect` and `preflight`
- * look whether it would be answered.
+ * Makes a provider over the `HttpClient` in context. Nothing is sent before the first request; use `inspect` or
+ * `preflight` to check whether it would be answered.
  *
  * ```ts import.meta.vitest
  * import { OllamaProvider } from "@holdfast/llm"
@@ -152,7 +150,7 @@ export const make = (options?: Options): Effect.Effect<OllamaProvider, never, Ht
   Effect.map(HttpClient.HttpClient, makeWith(options ?? {}))
 
 /**
- * Makes a provider from `OLLAMA_HOST` and `OLLAMA_MODEL`; `options` are for the rest.
+ * Makes a provider from `OLLAMA_HOST` and `OLLAMA_MODEL`; `options` set the rest.
  *
  * ```ts import.meta.vitest
  * import { OllamaProvider } from "@holdfast/llm"

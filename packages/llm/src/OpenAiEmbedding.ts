@@ -1,9 +1,9 @@
 /**
- * Effect's `EmbeddingModel` by OpenAI's embeddings, and by the presets of `OpenAiProvider` or a `baseUrl` whoever speaks the
- * same.
+ * Effect's `EmbeddingModel` over OpenAI's embeddings API, or over any compatible server by a preset of `OpenAiProvider` or a
+ * `baseUrl`.
  *
- * It retries nothing: give it an `HttpClient` that does, such as `ResilientHttpClient` of `@holdfast/http`, told that POST may
- * be repeated here. There is no fallback to another provider either, because vectors of two models do not compare.
+ * It does not retry. Give it an `HttpClient` that does, such as `ResilientHttpClient` of `@holdfast/http`, configured to retry
+ * POST. There is no fallback to another provider, because vectors of two models are not comparable.
  *
  * Source: OpenAI API reference, "Create embeddings".
  */
@@ -26,11 +26,11 @@ import type { Options as ProviderOptions } from "./OpenAiProvider.ts"
 export interface Options
   extends Pick<ProviderOptions, "preset" | "apiKey" | "baseUrl" | "name" | "headers" | "parameters">
 {
-  /** The model's id. Defaults to the preset's (`"text-embedding-3-small"` of `"openai"`); most have none, so name it. */
+  /** The model's id. Default: the preset's (`"text-embedding-3-small"` of `"openai"`); most have none, so name it. */
   readonly model?: string | undefined
-  /** How long the vectors shall be, where the model can choose. Defaults to the model's own length. */
+  /** The length of the vectors, if the model supports a choice. Default: the model's own length. */
   readonly dimensions?: number | undefined
-  /** How many texts go into one request at most. Defaults to 256. */
+  /** The most texts in one request. Default: 256. */
   readonly batchSize?: number | undefined
 }
 
@@ -41,7 +41,7 @@ const Response = Schema.Struct({
 })
 
 /**
- * Makes a model over the `HttpClient` in context. Throws a `RangeError` for options that cannot be right.
+ * Makes a model over the `HttpClient` in context. Throws a `RangeError` for invalid options.
  *
  * ```ts import.meta.vitest
  * import { OpenAiEmbedding } from "@holdfast/llm"
@@ -66,8 +66,7 @@ export const make = (
 
 /**
  * Makes a model from `OPENAI_API_KEY`, `OPENAI_EMBEDDING_MODEL` and `OPENAI_BASE_URL`, or from the variables of another preset;
- * `options` are for the rest. Fails with a `ConfigError` when there is no key for the cloud, unless a base URL says that the
- * server is another.
+ * `options` set the rest. Fails with a `ConfigError` if a cloud preset has neither a key nor a base URL.
  *
  * ```ts import.meta.vitest
  * import { OpenAiEmbedding } from "@holdfast/llm"

@@ -1,12 +1,12 @@
 /**
- * Chat completions: OpenAI, and by {@link presets} or `baseUrl` other servers that speak the same: OpenRouter, Groq, vLLM, LM Studio,
+ * Chat completions of OpenAI, and of compatible servers by {@link presets} or `baseUrl`: OpenRouter, Groq, vLLM, LM Studio,
  * llama.cpp.
  *
- * A stream is whole when a `finish_reason` and `[DONE]` have come; servers that leave out either are refused, because
- * what is missing may be half of the answer. The provider asks for usage (`stream_options.include_usage`) and lives
- * without it. Errors in the middle of a stream become failures, never text.
+ * A stream is complete once a `finish_reason` and `[DONE]` have arrived. If either is missing, it fails, because half of the
+ * answer may be missing too. The provider asks for usage (`stream_options.include_usage`) and works without it. Errors in the middle of a
+ * stream become failures, never text.
  *
- * Give it an `HttpClient` without retries of its own: the chain is the place that retries.
+ * Give it an `HttpClient` that does not retry: the chain does.
  *
  * Source: OpenAI API reference, "Create chat completion" and "Streaming"; the servers' own docs for what they add.
  */
@@ -39,7 +39,7 @@ import { detail } from "./ProviderFailure.ts"
 export type Preset = Presets.Preset
 
 /**
- * The servers whose ways are known. The name of one is the option `preset`.
+ * The supported servers. Pass a name as the option `preset`.
  *
  * ```ts import.meta.vitest
  * import { OpenAiProvider } from "@holdfast/llm"
@@ -52,38 +52,38 @@ export const presets = Presets.presets
 
 /** How to reach the API, and which model to ask. */
 export interface Options {
-  /** Whose server it is, which the defaults below follow. Defaults to `"openai"`. */
+  /** The server, which sets the defaults below. Default: `"openai"`. */
   readonly preset?: keyof typeof presets | undefined
-  /** Sent as a bearer token. Servers on one's own machine need none. Defaults to none. */
+  /** Sent as a bearer token. Servers on your own machine usually need no key. Default: none. */
   readonly apiKey?: Redacted.Redacted | undefined
-  /** The model's id. Defaults to the preset's (`"gpt-5-mini"` of `"openai"`); vLLM and LM Studio have none, so name it. */
+  /** The model's id. Default: the preset's (`"gpt-5-mini"` of `"openai"`); vLLM and LM Studio have none, so name it. */
   readonly model?: string | undefined
-  /** Where the API is, up to and with the version. Defaults to the preset's. */
+  /** The URL of the API, including the version. Default: the preset's. */
   readonly baseUrl?: string | undefined
-  /** Names the provider in events, errors and priorities. Defaults to the preset's name. */
+  /** Names the provider in events, errors and priorities. Default: the preset's name. */
   readonly name?: string | undefined
-  /** Whether the server is on one's own machine or network. Defaults to where the preset's is. */
+  /** Whether the server is in the cloud or on your own machine or network. Default: the preset's. */
   readonly location?: Provider.Location | undefined
-  /** What the model can do, where that differs from {@link Provider.defaultCapabilities}. Defaults to `{}`. */
+  /** Capabilities that differ from {@link Provider.defaultCapabilities}. Default: `{}`. */
   readonly capabilities?: Partial<Provider.Capabilities> | undefined
-  /** Headers of every request, `X-Title` of OpenRouter for one. Defaults to none. */
+  /** Headers of every request, such as OpenRouter's `X-Title`. Default: none. */
   readonly headers?: Headers.Input | undefined
   /**
-   * Fields of every request's body: `{ temperature: 0 }`. They win over the provider's own, but for the model and the messages;
-   * `null` takes a field out: `{ stream_options: null }`. Default: `{}`.
+   * Fields of every request's body: `{ temperature: 0 }`. They override the provider's own, except for the model and the messages;
+   * `null` removes a field: `{ stream_options: null }`. Default: `{}`.
    */
   readonly parameters?: Readonly<Record<string, Schema.Json>> | undefined
 }
 
-/** The model that OpenAI is asked for when none is named. */
+/** OpenAI's default model. */
 export const defaultModel = presets.openai.model
 
-/** Where OpenAI's own API is. */
+/** The URL of OpenAI's own API. */
 export const defaultBaseUrl = presets.openai.baseUrl
 
 /**
- * Makes a provider over the `HttpClient` in context. Throws a `RangeError` for an invalid URL, and where no model is named
- * for a preset that has none.
+ * Makes a provider over the `HttpClient` in context. Throws a `RangeError` for an invalid URL, and if neither you nor the
+ * preset name a model.
  *
  * ```ts import.meta.vitest
  * import { OpenAiProvider } from "@holdfast/llm"
@@ -102,8 +102,8 @@ export const make = (options?: Options): Effect.Effect<Provider.Provider, never,
 
 /**
  * Makes a provider from `OPENAI_API_KEY`, `OPENAI_MODEL` and `OPENAI_BASE_URL`, or from the variables of another preset
- * (`GROQ_API_KEY`); `options` are for the rest. Fails with a `ConfigError` when there is no key for the cloud, unless a base
- * URL says that the server is another.
+ * (`GROQ_API_KEY`); `options` set the rest. Fails with a `ConfigError` if a cloud preset has neither a key nor a base
+ * URL.
  *
  * ```ts import.meta.vitest
  * import { OpenAiProvider } from "@holdfast/llm"
@@ -130,7 +130,7 @@ const Models = Schema.Struct({ data: Schema.Array(Schema.Struct({ id: Schema.Str
 
 type Body = Readonly<Record<string, unknown>>
 
-/** Whether a refusal is one of `stream_options`. */
+/** Whether the server rejected `stream_options`. */
 const refusesUsage = ({ reason }: AiError.AiError): boolean => {
   const status = detail(reason).status
   return (status === 400 || status === 422 || status === 501) &&
@@ -141,7 +141,7 @@ const makeWith = (options: Options) => {
   const api = OpenAiApi.make("OpenAiProvider", options, (preset) => preset.model)
   const { baseUrl, model, name, preset } = api
   const location = options.location ?? preset.location
-  // Whatever the server is: on one's own machine models write into the content what no parser takes out.
+  // Local servers of every kind may leave a model's tags in the content, where no parser removes them.
   const habits = location === "local" ? { ...preset, ...Presets.localHabits } : preset
   const path = "/chat/completions"
   const url = baseUrl + path
@@ -177,7 +177,7 @@ const makeWith = (options: Options) => {
         )
       )
 
-    /** Servers that do not know `stream_options` refuse it: they are asked again without it, and not for it any more. */
+    /** Some servers reject `stream_options`. Send the request again without it, and leave it out from then on. */
     let asksForUsage = true
     const withoutUsage = (exchange: Exchange.Exchange, body: Body) => (error: AiError.AiError) => {
       if (body["stream_options"] === undefined || !refusesUsage(error)) return Effect.fail(error)

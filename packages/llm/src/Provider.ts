@@ -1,11 +1,11 @@
 /**
- * One provider of a language model, as the chain sees it: what it is, what it can do, and the two calls of Effect's
- * provider contract.
+ * One provider of a language model, as the chain sees it: its name, its capabilities, and the two calls of Effect's provider
+ * contract.
  *
- * A provider is honest about its end. `streamText` ends in success only after the provider's own terminator, with exactly
- * one `finish` part; a stream that stops in any other way fails. It never emits `error` parts, never retries and never
- * runs a tool: retries and fallback belong to the chain, tools to `LanguageModel`. Give it an `HttpClient` that does not
- * retry either, because attempts multiply: three here and three below are sixteen requests.
+ * `streamText` succeeds only after the provider's own terminator, with exactly one `finish` part; a stream that stops in any
+ * other way fails. A provider never emits `error` parts, never retries and never runs a tool: retries and fallback belong to
+ * the chain, tools to `LanguageModel`. Give it an `HttpClient` that does not retry either, because attempts multiply: three
+ * retries here and three below are sixteen requests.
  */
 import type * as AiError from "effect/ai/AiError"
 import type * as IdGenerator from "effect/ai/IdGenerator"
@@ -18,13 +18,13 @@ import { dual } from "effect/Function"
 import type * as Stream from "effect/Stream"
 import * as Lifted from "./internal/protocol/lifted.ts"
 
-/** Where the model runs: behind somebody's API, or on this machine or network, where it costs nothing to ask. */
+/** Where the model runs: behind a vendor's API, or on your own machine or network, where requests are free. */
 export type Location = "cloud" | "local"
 
-/** What a request may ask of a model beyond text. */
+/** A feature that a request may need beyond text. */
 export type Feature = "tools" | "images" | "structuredOutput"
 
-/** What a provider's model can do. */
+/** The capabilities of a provider's model. */
 export interface Capabilities {
   /** Calls tools. */
   readonly tools: boolean
@@ -32,11 +32,11 @@ export interface Capabilities {
   readonly images: boolean
   /** Answers in JSON that follows a schema. */
   readonly structuredOutput: boolean
-  /** How many tokens a prompt and its answer may have together; `undefined` when nobody said. */
+  /** The most tokens of a prompt and its answer together; `undefined` if unknown. */
   readonly contextWindow: number | undefined
 }
 
-/** What is assumed of a provider that was not told: that it can do everything, with a context of unknown size. */
+/** The default capabilities: all features, with a context of unknown size. */
 export const defaultCapabilities: Capabilities = {
   tools: true,
   images: true,
@@ -50,46 +50,45 @@ export const defaultCapabilities: Capabilities = {
 export interface Provider {
   /** Names the provider in events, errors and `PROVIDER_PRIORITY`: `"openai"`. Unique in a chain. */
   readonly name: string
-  /** The model that is asked for: `"gpt-5-mini"`. */
+  /** The model to request: `"gpt-5-mini"`. */
   readonly model: string
   readonly location: Location
   readonly capabilities: Capabilities
 
-  /** The whole answer at once. Its parts hold exactly one `finish`. */
+  /** Returns the whole answer at once. Its parts contain exactly one `finish`. */
   readonly generateText: (
     options: LanguageModel.ProviderOptions
   ) => Effect.Effect<Array<Response.PartEncoded>, AiError.AiError, IdGenerator.IdGenerator>
 
-  /** The answer as it comes. A stream that ends in success has given exactly one `finish`, as its last part. */
+  /** Streams the answer as it arrives. A stream that succeeds has emitted exactly one `finish`, as its last part. */
   readonly streamText: (
     options: LanguageModel.ProviderOptions
   ) => Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator.IdGenerator>
 
   /**
-   * Asks the provider whether it would answer: reachable, credentials accepted, model known. Costs no tokens. The error
+   * Checks whether the provider would answer: reachable, credentials accepted, model known. Costs no tokens. The error
    * says what to do.
    */
   readonly preflight: Effect.Effect<void, AiError.AiError>
 }
 
-/** What a model of another library is in a chain. */
+/** Options for a model of another library. */
 export interface LiftOptions {
   /** Names the provider in events, errors and priorities. */
   readonly name: string
   /** The model that it asks. */
   readonly model: string
-  /** Where it runs. Defaults to `"cloud"`. */
+  /** Where it runs. Default: `"cloud"`. */
   readonly location?: Location | undefined
-  /** What the model can do, where that differs from {@link defaultCapabilities}. Defaults to `{}`. */
+  /** Capabilities that differ from {@link defaultCapabilities}. Default: `{}`. */
   readonly capabilities?: Partial<Capabilities> | undefined
-  /** Asks whether it would answer. Defaults to nothing that could fail. */
+  /** Checks whether the provider would answer. Default: always succeeds. */
   readonly preflight?: Effect.Effect<void, AiError.AiError> | undefined
 }
 
 /**
- * Makes a provider of any `LanguageModel`, whoever's it is. Tools are declared to it and their calls handed on: it runs
- * none. An answer without a `finish` is a failure, because a provider is honest about its end. How long it retries by
- * itself is beyond a chain: switch that off where it can be.
+ * Makes a provider from any `LanguageModel`. The model is told of the tools and its tool calls are passed on, but it does not
+ * run them. An answer without a `finish` is a failure. The chain does not control the model's own retries: switch them off.
  *
  * ```ts import.meta.vitest
  * import { Provider, ProviderChain } from "@holdfast/llm"
@@ -97,7 +96,7 @@ export interface LiftOptions {
  * import { Effect } from "effect"
  * import { LanguageModel } from "effect/ai"
  *
- * // Here a layer of ours; in production that of another library.
+ * // In production, the layer of another library.
  * const other = ProviderChain.layerNoop(TestProvider.script("other", [TestProvider.text("Hello from there")]))
  * const lifted = LanguageModel.LanguageModel.use((model) =>
  *   Effect.succeed(Provider.fromLanguageModel(model, { name: "other", model: "large" }))).pipe(Effect.provide(other))
@@ -124,8 +123,8 @@ export const fromLanguageModel: {
 }))
 
 /**
- * How the schema of a structured answer is written for every provider: OpenAI's strict subset of JSON Schema, which the
- * others read as well. It is one for all, because the answer is decoded by one codec whoever gave it.
+ * The JSON Schema dialect of structured answers: OpenAI's strict subset, which the other providers accept as well. All of them
+ * share it, because one codec decodes the answer, whichever provider gives it.
  */
 export const codecTransformer: LanguageModel.CodecTransformer = OpenAiStructuredOutput.toCodecOpenAI
 
@@ -133,7 +132,7 @@ const hasImage = (message: Prompt.Message): boolean =>
   message.role === "user" && message.content.some((part) => part.type === "file" && part.mediaType.startsWith("image/"))
 
 /**
- * What a request asks of a model beyond text.
+ * The features that a request needs beyond text.
  *
  * ```ts import.meta.vitest
  * import { Provider } from "@holdfast/llm"
@@ -154,7 +153,7 @@ export const featuresOf = (
 }
 
 /**
- * The features of a request that a provider's model lacks. Empty means that it qualifies.
+ * The features of a request that a provider's model lacks. Empty if it has all of them.
  *
  * ```ts import.meta.vitest
  * import { Provider } from "@holdfast/llm"

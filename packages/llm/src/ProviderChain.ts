@@ -52,73 +52,73 @@ export interface RetryOptions {
    * 1 second, doubled each time up to 8, more or less a tenth.
    */
   readonly backoff?: Schedule.Schedule<unknown, AiError.AiError> | undefined
-  /** No attempt at a provider starts later than this after the first one there. Defaults to no limit. */
+  /** The time after its first attempt in which further attempts at a provider may start. Default: no limit. */
   readonly maxElapsed?: DurationInput | undefined
-  /** The longest pause that a provider may ask for; for a longer one the next is asked at once. Defaults to 60 seconds. */
+  /** The longest delay that a provider may ask for. If it asks for more, the next one is asked at once. Default: 60 seconds. */
   readonly maxRetryAfter?: Duration.Input | undefined
 }
 
 /**
- * How long a provider may take. The clock for connecting is the transport's; its `headersTimeout` and `bodyTimeout` are off
- * where one of these clocks runs, and for local providers, so that no default of the transport ends an answer that the chain
- * waits for. Over `fetch` on Node its own 5 minutes stay: use `UndiciTransport`.
+ * Timeouts of one provider. The transport limits the time to connect; its `headersTimeout` and `bodyTimeout` are off while one of
+ * these timeouts runs, and for local providers, so that no default of the transport ends an answer that the chain waits for.
+ * `fetch` on Node keeps its own limit of 5 minutes: use `UndiciTransport`.
  *
- * Whatever comes from the server is a sign of life for `head` and `betweenChunks`: a ping, a comment, a part without content.
- * Only content counts for `firstContent`.
+ * Any data from the server is a sign of life for `head` and `betweenChunks`: a ping, a comment, a part without content. Only
+ * content counts for `firstContent`.
  */
 export interface Timeouts {
   /**
    * Until the first sign of life of a stream. Default: no limit of its own.
    */
   readonly head?: Duration.Input | undefined
-  /** Until the first text, reasoning or tool parameters of a stream. Defaults to 30 seconds, locally to 5 minutes. */
+  /** Until the first text, reasoning or tool parameters of a stream. Default: 30 seconds, locally 5 minutes. */
   readonly firstContent?: Duration.Input | undefined
   /** Between two signs of life once a stream has begun. Default: 60 seconds. */
   readonly betweenChunks?: Duration.Input | undefined
-  /** Until a whole answer that is not streamed. Defaults to 2 minutes, locally to 10 minutes. */
+  /** Until a whole answer that is not streamed. Default: 2 minutes, locally 10 minutes. */
   readonly answer?: Duration.Input | undefined
 }
 
 /** A provider, or how to make one. */
 export type Source<E = never, R = never> = Provider | Effect.Effect<Provider, E, R>
 
-/** How one provider is treated. */
+/** The policy of one provider. */
 export interface Treatment {
-  /** How attempts are repeated; `false` for not at all. Defaults to `{}`. */
+  /** Retries; `false` disables them. Default: `{}`. */
   readonly retry?: RetryOptions | false | undefined
-  /** The clocks; `false` for none. Defaults to `{}`. */
+  /** The timeouts; `false` disables them. Default: `{}`. */
   readonly timeouts?: Timeouts | false | undefined
   /**
-   * How many requests it answers at the same time, and how many wait for that; a stream counts until it has been read. A
-   * request that gets no slot in time goes to the next provider. Default: no limit; `maxWait` is as long as `firstContent`, 30
-   * seconds, locally 5 minutes.
+   * The most concurrent requests, and the most that wait for a slot; a stream holds its slot until it has been read. A request
+   * that gets no slot in time goes to the next provider. Default: no limit; `maxWait` is `firstContent`: 30 seconds, locally 5
+   * minutes.
    */
   readonly bulkhead?: Bulkhead.Options | undefined
   /**
-   * How long it is left alone when it had to be given up: credentials refused, quota spent, retries used up. A longer hint
-   * of its own counts. Afterwards one request finds out whether it is back. Defaults to 30 seconds; zero for not at all.
+   * How long a failed provider is skipped: credentials rejected, quota spent, retries used up. A longer `Retry-After` from it
+   * wins. Then one request probes it. Default: 30 seconds; 0 disables.
    */
   readonly cooldown?: Duration.Input | undefined
 }
 
-/** What a chain is made of. The treatment is that of each provider, of which each has a state of its own. */
+/** Options of a chain. Its policy applies to each provider, and each provider has a state of its own. */
 export interface Options<E = never, R = never> extends Treatment {
-  /** Who is asked, in this order. Names are unique. */
+  /** The providers, in the order in which they are asked. Names are unique. */
   readonly providers: readonly [Source<E, R>, ...ReadonlyArray<Source<E, R>>]
-  /** The clocks of providers in the cloud; `false` for none. Defaults to `{}`. */
+  /** The timeouts of cloud providers; `false` disables them. Default: `{}`. */
   readonly timeouts?: Timeouts | false | undefined
-  /** The clocks of local providers, which may have to load a model first; `false` for none. Defaults to `{}`. */
+  /** The timeouts of local providers, which may have to load a model first; `false` disables them. Default: `{}`. */
   readonly localTimeouts?: Timeouts | false | undefined
-  /** How the providers of these names are treated, where that differs from the others. Defaults to `{}`. */
+  /** Overrides of the policy, by the provider's name. Default: `{}`. */
   readonly overrides?: Readonly<Record<string, Treatment>> | undefined
   /**
-   * Bounds the retries at all providers together; `false` for no bound. Defaults to that of `RetryBudget`: ten a second, and
-   * one for five attempts beyond.
+   * Limits the retries at all providers together; `false` removes the limit. Default: that of `RetryBudget`, ten a second plus
+   * one for every five attempts.
    */
   readonly retryBudget?: RetryBudget.Options | RetryBudget.RetryBudget | false | undefined
-  /** How long a whole request may take, with all providers, pauses and the stream to its end. Defaults to no limit. */
+  /** The deadline of a whole request: all providers, all delays, and the stream to its end. Default: no limit. */
   readonly deadline?: Duration.Input | undefined
-  /** Whether another provider may be asked what one refused for its content policy. Defaults to `false`. */
+  /** Whether a request that one provider's content policy rejected is sent to the next. Default: `false`. */
   readonly fallbackOnContentPolicy?: boolean | undefined
 }
 
@@ -127,7 +127,7 @@ export interface Options<E = never, R = never> extends Treatment {
 // -----------------------------------------------------------------------------
 
 /**
- * Makes a `LanguageModel` of providers. Options that cannot be right are a `RangeError` that names the option.
+ * Makes a `LanguageModel` from providers. Throws a `RangeError` that names the option if one is invalid.
  */
 export const make = <E = never, R = never>(
   options: Options<E, R>
@@ -146,7 +146,7 @@ export const make = <E = never, R = never>(
   })
 
 /**
- * The layer of a `LanguageModel` made of providers.
+ * The layer of a `LanguageModel` over a chain of providers.
  *
  * ```ts import.meta.vitest
  * import { ProviderChain } from "@holdfast/llm"
@@ -170,7 +170,7 @@ export const layer = <E = never, R = never>(
 ): Layer.Layer<LanguageModel.LanguageModel, E, R> => Layer.effect(LanguageModel.LanguageModel, make(options))
 
 /**
- * One provider alone: no retry, no clock, no other provider. For tests, and to see what a policy does by its absence.
+ * One provider alone, without retries, timeouts or fallback. For tests, and to compare with a chain.
  *
  * ```ts import.meta.vitest
  * import { ProviderChain } from "@holdfast/llm"
@@ -197,32 +197,31 @@ export const layerNoop = <E = never, R = never>(
 // Configuration
 // -----------------------------------------------------------------------------
 
-/** How a chain from the environment is made, besides what the environment says. */
+/** Options of a chain that the environment configures. */
 export interface ProgramOptions extends Omit<Options, "providers"> {
   /**
-   * Makes the pool of a provider for which a file says something else than for the others: `UndiciTransport.layer`. Defaults
-   * to none, and such a file is refused.
+   * Makes the connection pool of a provider whose pool the file configures separately: `UndiciTransport.layer`. Default: none,
+   * so such a file is rejected.
    */
   readonly transport?: ((options: TransportData) => Layer.Layer<HttpClient.HttpClient>) | undefined
 }
 
 /**
- * The layer of a `LanguageModel` that the environment describes: OpenAI first where `OPENAI_API_KEY` (or `OPENAI_BASE_URL`)
+ * The layer of a `LanguageModel` that the environment configures: OpenAI first where `OPENAI_API_KEY` (or `OPENAI_BASE_URL`)
  * is set, then Anthropic where `ANTHROPIC_API_KEY` (or `ANTHROPIC_BASE_URL`) is, then OpenRouter and Groq likewise, vLLM,
  * LM Studio and llama.cpp where `VLLM_MODEL` (or `VLLM_BASE_URL`) and the like are, Ollama last.
- * `PROVIDER_PRIORITY=ollama,openai` is another order, or fewer. The providers' own settings are those of
+ * `PROVIDER_PRIORITY=ollama,openai` sets another order, or fewer providers. Their own settings are those of
  * `OpenAiProvider.makeConfig`, `AnthropicProvider.makeConfig` and `OllamaProvider.makeConfig`.
  *
- * - `LLM_RETRY_ATTEMPTS` is how many attempts there are at each provider, the first included.
- * - `LLM_RETRY_MULTIPLIER`, `LLM_RETRY_MIN_WAIT` and `LLM_RETRY_MAX_WAIT` are the pauses between them, as tenacity has them:
- *   multiplier x 2^(n-1) seconds before the n-th retry, not less than the one and not more than the other. Durations are
- *   numbers of seconds, or `"2 minutes"`. Where one of them is set, the others default to 1, 0 and 60 seconds.
- * - Where `CONNECTIVITY_CHECK_URL` is set, it is probed whether this machine is online, as {@link Connectivity} says.
+ * - `LLM_RETRY_ATTEMPTS` is the number of attempts at each provider, including the first.
+ * - `LLM_RETRY_MULTIPLIER`, `LLM_RETRY_MIN_WAIT` and `LLM_RETRY_MAX_WAIT` set the delays, as in tenacity:
+ *   multiplier x 2^(n-1) seconds before the n-th retry, at least the minimum and at most the maximum. Durations are numbers
+ *   of seconds, or `"2 minutes"`. If one of them is set, the others default to 1, 0 and 60 seconds.
+ * - `CONNECTIVITY_CHECK_URL` is probed, if set, to find out whether this machine is online. See {@link Connectivity}.
  *
- * A file says the same, and more, where `LlmConfig.layer` is below. What the environment says counts first, then the file,
- * then `options`.
+ * `LlmConfig.layer` below it adds the settings of a file. The environment wins over the file, and the file over `options`.
  *
- * Fails with a `ConfigError` that says what to set when nothing is configured.
+ * If nothing is configured, it fails with a `ConfigError` that says what to set.
  *
  * ```ts import.meta.vitest
  * import { ProviderChain } from "@holdfast/llm"

@@ -1,11 +1,9 @@
 /**
- * What a chain's answers cost: a ledger with one entry for every attempt, because those that fail cost as well, and the
- * bill does not leave them out.
+ * The cost of a chain's answers: a ledger with one entry for every attempt, because failed attempts are billed too.
  *
- * A chain writes into the `Ledger` in force where a request is made, or else into the one it was made with. The totals are
- * kept for ever and are as many as there are models; of the entries the last ones are kept. What a provider reports is
- * written down as it is: a stream that broke off before its usage came has an entry without tokens, and its bill may
- * differ.
+ * A chain writes to the `Ledger` in the context of the request, or else to the one that it was made with. The totals, one for
+ * each model, cover all attempts; only the latest entries are kept. Usage is recorded as the provider reports it: a stream that
+ * broke off before its usage arrived has an entry without tokens, and the bill may differ.
  */
 import type * as Response from "effect/ai/Response"
 import type * as Config from "effect/Config"
@@ -33,38 +31,37 @@ export const Entry = Schema.Struct({
   /** The tag of the reason of a failure: `"RateLimitError"`. */
   reason: Schema.optionalKey(Schema.String),
   durationMillis: Schema.Finite,
-  /** All input, that read from and written to a cache included. */
+  /** All input, including cache reads and writes. */
   inputTokens: Schema.optionalKey(Schema.Int),
   cacheReadTokens: Schema.optionalKey(Schema.Int),
   cacheWriteTokens: Schema.optionalKey(Schema.Int),
-  /** All output, reasoning included. */
+  /** All output, including reasoning. */
   outputTokens: Schema.optionalKey(Schema.Int),
   reasoningTokens: Schema.optionalKey(Schema.Int),
-  /** In the currency of the prices; left out where there is no price or no usage. */
+  /** In the currency of the prices; missing without a price or usage. */
   cost: Schema.optionalKey(Schema.Finite)
 })
 export type Entry = typeof Entry.Type
 
 const Amount = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
 
-/** What a million tokens cost. */
+/** Prices of a million tokens. */
 export const Price = Schema.Struct({
   input: Amount,
   output: Amount,
-  /** Defaults to the price of input. */
+  /** Default: the price of input. */
   cacheRead: Schema.optional(Amount),
-  /** Defaults to the price of input. */
+  /** Default: the price of input. */
   cacheWrite: Schema.optional(Amount)
 })
 export type Price = typeof Price.Type
 
-/** How a ledger is kept. */
+/** Options of a ledger. */
 export interface Options {
-  /** Prices by model, or by `provider/model` where one model has several. Defaults to none. */
+  /** Prices by model, or by `provider/model` where one model has several. Default: none. */
   readonly prices?: Readonly<Record<string, Price>> | undefined
   /**
-   * How many entries are kept, and how many a reader of the stream may lag behind before it misses the oldest. Defaults
-   * to 1000.
+   * The number of entries kept, and how far a reader of the stream may lag before it misses the oldest. Default: 1000.
    */
   readonly capacity?: number | undefined
 }
@@ -81,7 +78,7 @@ export interface Total {
   readonly outputTokens: number
   readonly reasoningTokens: number
   readonly cost: number
-  /** How many attempts reported usage that has no price, and are missing in `cost`. */
+  /** The number of attempts with usage but without a price. `cost` does not include them. */
   readonly unpriced: number
 }
 
@@ -93,15 +90,15 @@ export interface Totals {
   readonly byModel: Readonly<Record<string, Total>>
 }
 
-/** The book that a chain writes its attempts into. */
+/** The record of a chain's attempts. */
 export class Ledger extends Context.Service<Ledger, {
   /** The last entries, oldest first. */
   readonly entries: Effect.Effect<ReadonlyArray<Entry>>
-  /** The sums of all entries, those that are no longer kept included. */
+  /** The sums of all entries, including those no longer kept. */
   readonly totals: Effect.Effect<Totals>
-  /** The entries from now on, as they are written. It has no end. */
+  /** Streams new entries as they are written. It does not end. */
   readonly stream: Stream.Stream<Entry>
-  /** Writes the attempts of events: for `ChainEvent.observe`, where a chain does not find the ledger by itself. */
+  /** Records the attempts of events: for `ChainEvent.observe`, if the chain does not find the ledger in its context. */
   readonly observer: Observer
 }>()("@holdfast/llm/Usage/Ledger") {}
 
@@ -268,7 +265,7 @@ const checkOptions = (options: Options | undefined) => {
   return { capacity, prices }
 }
 
-/** Opens a ledger. Options that cannot be right are a `RangeError` that names the option. */
+/** Opens a ledger. Throws a `RangeError` that names the option if one is invalid. */
 export const make = (options?: Options): Effect.Effect<Ledger["Service"]> => {
   const { capacity, prices } = checkOptions(options)
   return Effect.gen(function*() {
@@ -284,7 +281,7 @@ export const make = (options?: Options): Effect.Effect<Ledger["Service"]> => {
       else known.total = plus(known.total, entry)
       all = plus(all, entry)
       last.push(entry)
-      // Cut in halves, so that a full ledger does not move all of its entries for each new one.
+      // Cut in halves, so that a full ledger does not move all entries for each new one.
       if (last.length >= 2 * capacity) last = last.slice(-capacity)
       PubSub.publishUnsafe(written, entry)
     }
@@ -361,7 +358,7 @@ const decodePrices = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Rec
 
 /**
  * A layer that opens a ledger with the prices of `LLM_PRICES`, which is JSON: `{"gpt-5-mini":{"input":0.25,"output":2}}`.
- * `options` are for the rest, and for prices where it is not set. Fails with a `ConfigError` that has path and reason.
+ * `options` set the rest, and the prices if it is not set. Fails with a `ConfigError` that has the path and the reason.
  *
  * ```ts import.meta.vitest
  * import { Usage } from "@holdfast/llm"

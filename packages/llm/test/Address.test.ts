@@ -1,4 +1,4 @@
-/** What an address holds beside where it is gets to the server, and to nobody else. */
+/** The secrets in an address reach its server, and no log, span or error. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Address from "@holdfast/llm/Address"
 import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"

@@ -227,7 +227,7 @@ describe("AnthropicProvider", () => {
         }).pipe(Effect.scoped)
     )
 
-    it.live("takes what is no event of the API for an answer that cannot be read", () =>
+    it.live("fails with an unreadable answer on an event that the API does not have", () =>
       Effect.gen(function*() {
         const { provider } = yield* over({ pieces: [start(), "data: {\n\n"] })
         assert.strictEqual((yield* Effect.flip(collect(provider))).reason._tag, "InvalidResponseError")
@@ -289,7 +289,7 @@ describe("AnthropicProvider", () => {
       assert.include(error.message, "serves the model \"m\"")
     }).pipe(Effect.scoped))
 
-  it("refuses options that cannot be right", () => {
+  it("rejects invalid options", () => {
     assert.throws(() => AnthropicProvider.make({ maxTokens: 0 }), RangeError, "maxTokens must be a whole number")
     assert.throws(() => AnthropicProvider.make({ baseUrl: "localhost" }), RangeError, "http or https URL")
   })

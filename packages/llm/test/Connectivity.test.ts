@@ -141,7 +141,7 @@ describe("Connectivity", () => {
       assert.isFalse(yield* closed)
     }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer)))
 
-  it("refuses options that cannot be right", () => {
+  it("rejects invalid options", () => {
     assert.throws(() => Connectivity.make({ url: "check.test" }), RangeError, "url must be an http or https URL")
     assert.throws(() => probe({ timeout: 0 }), RangeError, "timeout must be a duration above zero")
   })
@@ -197,7 +197,7 @@ describe("M8: offline means no request to the cloud", () => {
       assert.strictEqual(cloud.requests.length, 0)
     }))
 
-  it.effect("asks nobody when the deadline passes while it still probes", () =>
+  it.effect("asks no provider when the deadline passes during the probe", () =>
     Effect.gen(function*() {
       const { layer, state } = network()
       state.status = "silent"

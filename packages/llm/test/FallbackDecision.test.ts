@@ -37,7 +37,7 @@ const table: {
       new AiError.NetworkError({ reason: "EncodeError", method: "POST", url: "" }),
       "Fail"
     ],
-    ["a URL that is none", new AiError.NetworkError({ reason: "InvalidUrlError", method: "POST", url: "" }), "Fail"]
+    ["an invalid URL", new AiError.NetworkError({ reason: "InvalidUrlError", method: "POST", url: "" }), "Fail"]
   ],
   RateLimitError: [
     ["429", status(429), "Retry"],
@@ -81,7 +81,7 @@ const table: {
     ]
   ],
   InvalidResponseError: [[
-    "an answer that cannot be read",
+    "an unreadable answer",
     new AiError.InvalidResponseError({ description: "?" }),
     "Fallback"
   ]],
@@ -177,7 +177,7 @@ describe("FallbackDecision", () => {
     assert.strictEqual(FallbackDecision.decide({ ...usual, reason, committed: true })._tag, "Fail")
   })
 
-  it.each(rows)("never falls back to nobody, on %s", (_, reason) => {
+  it.each(rows)("never falls back without another provider, on %s", (_, reason) => {
     assert.notStrictEqual(FallbackDecision.decide({ ...usual, reason, candidate: undefined })._tag, "Fallback")
     const last = FallbackDecision.decide({ ...usual, reason, candidate: undefined, retriesLeft: false })
     assert.strictEqual(last._tag, "Fail")

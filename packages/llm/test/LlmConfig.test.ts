@@ -204,7 +204,7 @@ describe("LlmConfig", () => {
 
   const refusals: ReadonlyArray<readonly [string, unknown, string, string]> = [
     ["a key that nothing has", { llm: { htpp: {} } }, "htpp", "[\"llm\"][\"htpp\"]"],
-    ["a provider that is none", { llm: { providers: { olama: {} } } }, "olama", "[\"providers\"][\"olama\"]"],
+    ["an unknown provider", { llm: { providers: { olama: {} } } }, "olama", "[\"providers\"][\"olama\"]"],
     ["a key of a provider", { llm: { providers: { openai: { api_key: "sk-secret" } } } }, "api_key", "[\"openai\"]"],
     [
       "a hedge",
@@ -243,7 +243,7 @@ describe("LlmConfig", () => {
       "[\"llm\"][\"providers\"][\"openai\"]"
     ],
     ["a URL", { llm: { http: { baseUrl: "https://api.example.com" } } }, "say it under base_urls", "[\"baseUrl\"]"],
-    ["an order of nobody", { llm: { provider_priority: [] } }, "", "[\"provider_priority\"]"],
+    ["an empty order", { llm: { provider_priority: [] } }, "", "[\"provider_priority\"]"],
     [
       "a price below nothing",
       { llm: { prices: { m: { input: -1, output: 1 } } } },

@@ -424,7 +424,7 @@ describe("OllamaProvider", () => {
         assert.strictEqual(asked, 3)
       }))
 
-    it.effect("says of a model that nobody has where to look for its name", () =>
+    it.effect("says where to look for the name of a model that does not exist", () =>
       Effect.gen(function*() {
         const { asked, exit } = yield* pulling(manifest + line({ error: "pull model manifest: file does not exist" }))
         assert.strictEqual(asked, 1)

@@ -424,7 +424,7 @@ describe("OpenAiProvider", () => {
         assert.strictEqual((yield* Fiber.join(fiber)).reason._tag, "AuthenticationError")
       }))
 
-    it.live("says where nobody answered", () =>
+    it.live("names the address that did not answer", () =>
       Effect.gen(function*() {
         const url = yield* LoopbackServer.closedPort
         const provider = yield* OpenAiProvider.make({ baseUrl: url, name: "studio" })

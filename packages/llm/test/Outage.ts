@@ -81,7 +81,7 @@ const followsOf = (kind: Kind): Follows => isReason(kind) ? reasons[kind][0] : "
 export const shapes = ["text", "thoughts", "call", "calls"] as const
 export type Shape = (typeof shapes)[number]
 
-/** One answer: its shape, and where it breaks and how; a place beyond its end is none. */
+/** One answer: its shape, and where and how it breaks. A place beyond its end means that it does not break. */
 export const Plan = Schema.Struct({
   shape: Schema.Literals(shapes),
   // What is not a reason has more ways to go wrong than its share.
@@ -136,8 +136,8 @@ const commitOf = (shape: Shape): number =>
   partsOf(shape, "x").findIndex((part) => part.type.endsWith("-delta") && "delta" in part && part.delta !== "") + 1
 
 /**
- * Where the plan breaks its answer, in parts that came before; `undefined` where it does not. What follows the last part
- * can only be seen of a stream, unless it is a failure.
+ * Where the plan breaks its answer, as the number of parts before it; `undefined` if it does not. After the last part, only a
+ * stream can break, unless the answer is a failure.
  */
 const breaksAt = ({ at, kind, shape }: Plan, streaming: boolean): number | undefined => {
   const length = lengthOf(shape)
@@ -167,7 +167,7 @@ const answerOf = (plan: Plan, by: string): TestProvider.Answer => {
 
 const Plans = Schema.Array(Plan).check(Schema.isMaxLength(4))
 
-/** Three providers, each with its answers in order, and a request. What comes after the last answer of a list is whole. */
+/** Three providers, each with its answers in order, and a request. After the last answer of a list, all answers are whole. */
 export const World = Schema.Struct({
   plans: Schema.Struct({ cloud: Plans, spare: Plans, local: Plans }),
   streaming: Schema.Boolean,

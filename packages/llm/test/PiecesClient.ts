@@ -4,8 +4,8 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 
 /**
- * `piecesOf` makes the pieces of each answer; `index` counts the requests from 0. What follows them is the end of the body,
- * a broken connection or nothing at all.
+ * `piecesOf` makes the pieces of each answer; `index` counts the requests from 0. After the pieces, the body ends, the
+ * connection breaks, or the server stays silent.
  */
 export const make = (
   piecesOf: (index: number) => ReadonlyArray<Uint8Array<ArrayBuffer>>,

@@ -122,7 +122,7 @@ describe("ProviderChain", () => {
               assert.strictEqual(cloud.requests.length, 3)
               assert.strictEqual(local.requests.length, 1)
             } else {
-              // Something was seen: one attempt, nobody else was asked, and what was seen is the cloud's alone.
+              // Content was seen: there was one attempt, no other provider was asked, and the content is the cloud's alone.
               assert.isTrue(ChainError.isStreamInterrupted(story.error), `${kind} at ${at}`)
               assert.isTrue("The cloud has an answer of some words".startsWith(text(story.seen)))
               assert.strictEqual(cloud.requests.length, 1)
@@ -377,7 +377,7 @@ describe("ProviderChain", () => {
         }).pipe(Effect.provide(chain([cloud, local])))
       }))
 
-    it.effect("asks a provider that is left alone when there is nobody else", () =>
+    it.effect("asks a provider during its cool-down if there is no other", () =>
       Effect.gen(function*() {
         const cloud = TestProvider.script("cloud", [
           TestProvider.failure(badKey),
@@ -538,7 +538,7 @@ describe("ProviderChain", () => {
         assert.strictEqual(response.toolResults.length, 1)
       }))
 
-    it.effect("takes a tool's failure for the tool's, and asks nobody else", () =>
+    it.effect("passes on a tool's failure, and asks no other provider", () =>
       Effect.gen(function*() {
         const Broken = Toolkit.make(Tool.make("broken", { failure: Schema.String }))
         const toolkit = yield* Effect.provide(Broken, Broken.toLayer({ broken: () => Effect.fail("no sensor") }))
@@ -633,7 +633,7 @@ describe("ProviderChain", () => {
         assert.strictEqual(text, "local")
       }))
 
-    it.effect("says what to set when nothing is configured, and which name is none", () =>
+    it.effect("says what to set if nothing is configured, and names an unknown provider", () =>
       Effect.gen(function*() {
         const nothing = yield* Effect.flip(answer({}))
         assert.strictEqual(nothing._tag, "ConfigError")
@@ -647,7 +647,7 @@ describe("ProviderChain", () => {
       }))
   })
 
-  it.effect("refuses options that cannot be right", () =>
+  it.effect("rejects invalid options", () =>
     Effect.gen(function*() {
       const twice = yield* Effect.exit(ProviderChain.make({ providers: [ollama([]), ollama([])] }))
       assert.include(String(twice), "names of providers must be unique")

@@ -181,7 +181,7 @@ describe("Usage", () => {
       )
     }))
 
-  it("refuses options that cannot be right", () => {
+  it("rejects invalid options", () => {
     assert.throws(() => Usage.make({ capacity: 0 }), RangeError, "capacity must be a whole number")
     assert.throws(
       () => Usage.make({ prices: { m: { input: -1, output: 0 } } }),

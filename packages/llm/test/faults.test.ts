@@ -78,7 +78,7 @@ const check = (
   where: string
 ): void => {
   if (Result.isSuccess(end)) {
-    assert.isTrue(isProven, `${where}: a finish that nobody proved`)
+    assert.isTrue(isProven, `${where}: a finish without a proof`)
     assert.deepStrictEqual(seen, whole, where)
     return
   }

@@ -17,7 +17,7 @@ export interface Recording {
   readonly terminator: string
   /** An error that the server puts into the stream, after whatever it was about to say. */
   readonly error: string
-  /** Something that is none of the protocol's, likewise. */
+  /** Likewise, data that the protocol does not allow. */
   readonly garbage: string
   /** The same answer in one piece. */
   readonly whole: string

@@ -39,13 +39,13 @@ export type Answer =
 
 /** What there is, and what it says. */
 export interface Options {
-  /** The model that is pulled. Defaults to `"simulated:latest"`. */
+  /** The model that is pulled. Default: `"simulated:latest"`. */
   readonly model?: string | undefined
-  /** What it can do, as `/api/show` lists it. Defaults to `["completion", "tools", "thinking"]`. */
+  /** What it can do, as `/api/show` lists it. Default: `["completion", "tools", "thinking"]`. */
   readonly capabilities?: ReadonlyArray<string> | undefined
-  /** The longest context of the model, in tokens. It is loaded with 4096 where no `num_ctx` asks for more. Defaults to 8192. */
+  /** The longest context of the model, in tokens. It is loaded with 4096 where no `num_ctx` asks for more. Default: 8192. */
   readonly contextLength?: number | undefined
-  /** What the model does; `undefined` for {@link answer}. Defaults to that. */
+  /** What the model does; `undefined` for {@link answer}. Default: that. */
   readonly answer?: ((chat: Chat) => Answer | undefined) | undefined
 }
 

@@ -14,7 +14,7 @@ import { dual } from "effect/Function"
 import * as Stream from "effect/Stream"
 import * as Provider from "../Provider.ts"
 
-/** What a provider does next. */
+/** The next step of a scripted provider. */
 export type Step =
   | { readonly _tag: "Part"; readonly part: Response.StreamPartEncoded }
   | { readonly _tag: "Delay"; readonly duration: Duration.Duration }
@@ -24,13 +24,13 @@ export type Step =
 /** How a provider answers one request. */
 export type Answer = ReadonlyArray<Step>
 
-/** What a provider is, besides its script. */
+/** Options of a scripted provider. */
 export interface Options {
-  /** Defaults to `"test"`. */
+  /** Default: `"test"`. */
   readonly model?: string | undefined
-  /** Defaults to `"cloud"`. */
+  /** Default: `"cloud"`. */
   readonly location?: Provider.Location | undefined
-  /** Where they differ from {@link Provider.defaultCapabilities}. Defaults to `{}`. */
+  /** Where they differ from {@link Provider.defaultCapabilities}. Default: `{}`. */
   readonly capabilities?: Partial<Provider.Capabilities> | undefined
 }
 
@@ -47,7 +47,7 @@ export interface TestProvider extends Provider.Provider {
 // -----------------------------------------------------------------------------
 
 /**
- * An answer of these stream parts, as they are: whoever leaves out the `finish` plays a stream without its terminator.
+ * An answer of exactly these stream parts. Leave out the `finish` to simulate a stream without its terminator.
  *
  * ```ts import.meta.vitest
  * import * as TestProvider from "@holdfast/llm/testing/TestProvider"

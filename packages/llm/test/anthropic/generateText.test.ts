@@ -360,7 +360,7 @@ describe("AnthropicProvider", () => {
         })
       }).pipe(Effect.scoped))
 
-    it.live("says where nobody answered", () =>
+    it.live("names the address that did not answer", () =>
       Effect.gen(function*() {
         const url = yield* LoopbackServer.closedPort
         const provider = yield* AnthropicProvider.make({ baseUrl: url, name: "gateway" })

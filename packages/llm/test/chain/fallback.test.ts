@@ -29,7 +29,7 @@ describe("a failure that goes to the next provider", () => {
     ["an unknown model", model("unknownModel"), true],
     ["an overload", new AiError.InternalProviderError({ description: "overloaded" }), true],
     ["a tool that the model does not have", ProviderFailure.unsupported("tools", "no tools"), false],
-    ["an answer that cannot be read", new AiError.InvalidResponseError({ description: "half a line" }), false]
+    ["an unreadable answer", new AiError.InvalidResponseError({ description: "half a line" }), false]
   ]
   for (const [name, reason, isSkipped] of cases) {
     it.effect(`${isSkipped ? "starts" : "starts no"} cool-down after ${name}`, () =>

@@ -300,7 +300,7 @@ it.effect.prop(
         assert.strictEqual(part.type, "tool-call")
         if (part.type === "tool-call") assert.match(part.id, /^[\w-]{1,40}$/)
       }
-      // What is one's own, or nobody's, is the very same, in the same order.
+      // Parts of the same author, and parts without an author, are unchanged and in the same order.
       assert.deepStrictEqual(
         parts.filter((part) => !isForeign(part)),
         assistantParts(before).filter((part) => !isForeign(part))

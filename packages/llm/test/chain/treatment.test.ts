@@ -126,7 +126,7 @@ describe("a provider that was given up", () => {
 })
 
 law(
-  "C5: nobody asks a provider that is left alone, and one at a time finds out whether it is back",
+  "C5: no request asks a provider during its cool-down, and one at a time probes it afterwards",
   {
     steps: Schema.Array(Schema.Struct({
       wait: Schema.Literals([0, 1, 10, 30]),
@@ -161,7 +161,7 @@ law(
           cooldown.warm()
           until = 0
           probes = 0
-          // Whoever was a probe before that is none any more.
+          // Requests that were probes before that no longer are.
           for (const other of inside) Object.assign(other, { probe: undefined })
           continue
         }

@@ -157,7 +157,7 @@ describe("layerReloading", () => {
       }))
   })
 
-  it.effect("stays as it is where options cannot be right, and says why", () => {
+  it.effect("stays unchanged on invalid options, and says why", () => {
     const base: ProviderChain.Options = { providers: [up("cloud")] }
     return overOptions(base, (offer, logs) =>
       Effect.gen(function*() {
@@ -329,7 +329,7 @@ describe("layerReloadingConfig", () => {
           yield* Deferred.succeed(gate, undefined)
           assert.strictEqual(yield* Fiber.join(held), "openai")
           assert.deepStrictEqual(pools, ["1 open", "2 open", "1 closed"])
-          // What is opened for a chain that cannot be is closed with it.
+          // A pool that was opened for an invalid chain is closed.
           yield* offer(
             yield* decode({ providers: { openai: { max_connections: 3 } }, connectivity: { check_url: "ftp://x" } })
           )

@@ -92,7 +92,7 @@ describe("ProviderChain.selection", () => {
       assert.include(error.message, "Set VLLM_MODEL to a model that vllm serves")
     }))
 
-  it.effect("refuses an order that names nobody, or somebody unknown", () =>
+  it.effect("rejects an order that is empty or names an unknown provider", () =>
     Effect.gen(function*() {
       assert.include((yield* Effect.flip(select({ PROVIDER_PRIORITY: "olama" }))).message, "\"olama\"")
       assert.include((yield* Effect.flip(select({ PROVIDER_PRIORITY: " , " }))).message, "names no provider")
@@ -101,7 +101,7 @@ describe("ProviderChain.selection", () => {
 
 const Presence = Schema.Literals(["missing", "", " ", "set"])
 
-/** What describes each provider, and where it is when nobody said otherwise. */
+/** The variable that selects each provider, and its default host. */
 const providers = {
   openai: ["OPENAI_API_KEY", "api.openai.com"],
   anthropic: ["ANTHROPIC_API_KEY", "api.anthropic.com"],

@@ -79,7 +79,7 @@ describe("LLM_RETRY_*", () => {
       assert.deepStrictEqual((yield* pauses({ LLM_RETRY_ATTEMPTS: " " }, { retry: false })).seen, [])
     }))
 
-  it.effect("is refused, by name and value, when it cannot be right", () =>
+  it.effect("is rejected by name and value if it is invalid", () =>
     Effect.gen(function*() {
       const refusals: ReadonlyArray<readonly [Record<string, string>, string]> = [
         [{ LLM_RETRY_ATTEMPTS: "0" }, "LLM_RETRY_ATTEMPTS must be a whole number of 1 or more, got \"0\""],

@@ -111,7 +111,7 @@ export const anthropic = vendor("Anthropic", "anthropic", [
     docs
   ],
   ["no messages", 400, bad("messages: at least one message is required"), "fails", docs],
-  ["an image that is none", 400, bad("messages.0.content.1.image.source.base64: invalid base64 data"), "fails", docs],
+  ["an invalid image", 400, bad("messages.0.content.1.image.source.base64: invalid base64 data"), "fails", docs],
   ["server error", 500, e("api_error", "Internal server error"), "retries", docs],
   ["timeout", 504, e("timeout_error", "Request timed out"), "retries", docs],
   ["overloaded", 529, e("overloaded_error", "Overloaded"), "retries", docs],

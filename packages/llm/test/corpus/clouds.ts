@@ -81,7 +81,7 @@ export const groq = vendor("Groq", "groq", [
     groqDocs
   ],
   [
-    "a call that is none",
+    "a malformed tool call",
     400,
     {
       error: {
@@ -95,7 +95,7 @@ export const groq = vendor("Groq", "groq", [
     "https://console.groq.com/docs/tool-use"
   ],
   [
-    "JSON that is none",
+    "invalid JSON",
     400,
     {
       error: {
@@ -274,7 +274,7 @@ export const deepSeek = vendor("DeepSeek", "openai", [
     deepSeekDocs
   ],
   [
-    "a field that cannot be read",
+    "an invalid field",
     422,
     "Failed to deserialize the JSON body into the target type: messages[0]: unknown variant `image_url`, expected `text` at line 1 column 99",
     "next",

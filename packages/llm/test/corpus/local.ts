@@ -334,7 +334,7 @@ export const ollama = vendor("Ollama", "ollama", [
   ["busy", 503, error("server busy, please try again.  maximum pending requests exceeded"), "waits", routes],
   ["cancelled", 499, error("request canceled"), "retries", routes],
   [
-    "a call that is none",
+    "a malformed tool call",
     500,
     error("error parsing tool call: raw='{\"city\": Oslo}', err=invalid character 'O' looking for beginning of value"),
     "again",
@@ -348,5 +348,5 @@ export const ollama = vendor("Ollama", "ollama", [
     "https://docs.ollama.com/cloud"
   ],
   ["not signed in", 401, error("unauthorized"), "rests", "https://docs.ollama.com/cloud"],
-  ["an image that is none", 400, error("illegal base64 data at input byte 4"), "fails", routes]
+  ["an invalid image", 400, error("illegal base64 data at input byte 4"), "fails", routes]
 ])

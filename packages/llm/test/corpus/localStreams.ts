@@ -204,7 +204,7 @@ export const localRows: ReadonlyArray<Row> = [
   [
     "Ollama",
     "ollama",
-    "a call that is none",
+    "a malformed tool call",
     line({ error: "error parsing tool call: raw='{', err=unexpected end of JSON input" }),
     "again",
     ollama

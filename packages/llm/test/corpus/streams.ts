@@ -195,7 +195,7 @@ const cloudRows: ReadonlyArray<Row> = [
   [
     "Groq",
     "groq",
-    "a call that is none",
+    "a malformed tool call",
     named({
       error: {
         message: "Failed to call a function.",
@@ -211,7 +211,7 @@ const cloudRows: ReadonlyArray<Row> = [
   [
     "Groq",
     "groq",
-    "JSON that is none",
+    "invalid JSON",
     data(e("Failed to generate JSON.", "invalid_request_error", "json_validate_failed")),
     "again",
     groq

@@ -74,7 +74,7 @@ const replays: ReadonlyArray<Replay> = [
         tag: "QuotaExhaustedError"
       },
       {
-        what: "a key that is none",
+        what: "an invalid key",
         reply: refusal(401, { message: "Incorrect API key provided", code: "invalid_api_key" }),
         tag: "AuthenticationError",
         says: "Set OPENAI_API_KEY to a valid key"
@@ -437,7 +437,7 @@ describe.each(replays.map((replay) => [replay.preset, replay] as const))("%s", (
       assert.include(error.message, `Set ${variable}`)
     }))
 
-  it.live("says what helps where nobody answers", () =>
+  it.live("says what helps if the server does not answer", () =>
     Effect.gen(function*() {
       const provider = yield* OpenAiProvider.make({ preset, baseUrl: yield* LoopbackServer.closedPort, model: "m" })
       const error = yield* Effect.flip(generate(provider))

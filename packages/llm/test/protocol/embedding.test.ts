@@ -66,7 +66,7 @@ const protocols: ReadonlyArray<Protocol> = [
       ],
       ["an error under 200", { body: { error: { message: "slow down", code: 429 } } }, "RateLimitError", ""],
       [
-        "a key that is none",
+        "an invalid key",
         { status: 401, body: { error: { message: `Incorrect API key provided: ${secret}`, code: "invalid_api_key" } } },
         "AuthenticationError",
         "Set OPENAI_API_KEY"
@@ -152,7 +152,7 @@ describe.each(protocols.map((protocol) => [protocol.name, protocol] as const))("
       assert.strictEqual(LoopbackServer.lastBody(server)["model"], "text-embedding-3-large")
     }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer)))
 
-  it.live("refuses an answer with a vector too few, and one that is none", () =>
+  it.live("rejects an answer with a vector missing, and one without vectors", () =>
     Effect.gen(function*() {
       for (const body of [protocol.answer(["one"]), {}, "<html>"]) {
         const server = yield* LoopbackServer.always({ body })
@@ -172,7 +172,7 @@ describe.each(protocols.map((protocol) => [protocol.name, protocol] as const))("
     }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer)))
 })
 
-it("throws for options that cannot be right", () => {
+it("throws for invalid options", () => {
   assert.throws(() => OpenAiEmbedding.make({ batchSize: 0 }), /OpenAiEmbedding.make: batchSize must be a whole number/)
   assert.throws(() => OpenAiEmbedding.make({ preset: "groq" }), /model must be named for the preset "groq"/)
   assert.throws(() => OllamaEmbedding.make({ dimensions: 1.5 }), /OllamaEmbedding.make: dimensions must be a whole/)

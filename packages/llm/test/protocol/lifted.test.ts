@@ -18,7 +18,7 @@ import * as Stream from "effect/Stream"
 import { collect, generate } from "../providerOptions.ts"
 
 // -----------------------------------------------------------------------------
-// A library of somebody else
+// A model of another library
 // -----------------------------------------------------------------------------
 
 /** A `LanguageModel` made with Effect alone, which keeps what it is asked. */

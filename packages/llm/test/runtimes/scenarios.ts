@@ -163,7 +163,7 @@ export const scenarios: Readonly<Record<string, (server: string) => Effect.Effec
     )
 }
 
-/** Runs one scenario. What it fails with is its value. */
+/** Runs one scenario. A failure becomes its value. */
 export const run = (name: string, server: string): Promise<unknown> =>
   Effect.runPromise(
     (scenarios[name]?.(server) ?? Effect.succeed("unknown")).pipe(

@@ -34,7 +34,7 @@ import type { ChainMember, Follows, RunningAttempt } from "./member.ts"
 import { AttemptFailure } from "./member.ts"
 import type { ChainRequest } from "./request.ts"
 
-/** Opens an answer of a provider: one attempt. What it holds open ends with the scope. */
+/** Opens an answer of a provider: one attempt. Its resources live until the scope closes. */
 export type Open<A, R> = (running: RunningAttempt, scope: Scope.Scope) => Effect.Effect<A, AiError.AiError, R>
 
 /** How the visit of a provider ends. */

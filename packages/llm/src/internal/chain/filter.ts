@@ -20,7 +20,7 @@ import type { ChainRequest } from "./request.ts"
 /** The demands of a request on the providers. */
 export interface Demands {
   readonly features: ReadonlySet<Feature>
-  /** How many tokens the prompt has, by a `Tokenizer`; `undefined` where there is none, or no context size is known. */
+  /** The tokens of the prompt, by a `Tokenizer`; `undefined` without a tokenizer or without a known context size. */
   readonly tokens: number | undefined
   readonly online: boolean
 }
@@ -32,7 +32,7 @@ export interface Obstacle {
   readonly reason: AiError.AiErrorReason
 }
 
-/** What keeps a request from a provider that has nothing to do with how the provider is. */
+/** Why a request skips a provider, apart from the provider's health. */
 export const obstacle = ({ provider }: ChainMember, { features, online, tokens }: Demands): Obstacle | undefined => {
   const { capabilities, location, model, name } = provider
   if (!online && location === "cloud") {

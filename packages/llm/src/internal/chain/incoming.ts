@@ -11,7 +11,7 @@ import { errorPart, noFinish } from "./chainReasons.ts"
 export type Part = Response.StreamPartEncoded
 export type Chunk = Arr.NonEmptyReadonlyArray<Part>
 
-/** Whether the caller sees something of the answer in this part. What opens a block shows nothing yet. */
+/** Whether this part shows the caller some of the answer. A part that only opens a block does not. */
 const commits = (part: Part): boolean => {
   switch (part.type) {
     case "text-delta":
@@ -126,7 +126,7 @@ export class Incoming {
     })
   )
 
-  /** What may be shown and was not yet. */
+  /** Parts that may be emitted but were not yet. */
   release(): ReadonlyArray<Part> {
     const { ready } = this
     this.ready = []

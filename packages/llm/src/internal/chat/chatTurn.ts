@@ -102,7 +102,7 @@ export class Turn {
     }
   }
 
-  /** Whoever forces the model to call a tool does so once: forced again and again it would never answer. */
+  /** Forces a tool call in the first request only: a model forced in every request would never answer. */
   toolChoice<Name extends string>(
     chosen: LanguageModel.ToolChoice<Name> | undefined
   ): LanguageModel.ToolChoice<Name> | undefined {

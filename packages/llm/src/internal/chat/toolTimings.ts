@@ -27,7 +27,7 @@ export const timed = <R>(
       let last: Result | undefined
       const handled = Effect.map(
         toolkit.handle(name, params, toolCallId, options),
-        // What a tool fails with and needs is known to whoever made the toolkit.
+        // The toolkit's type has the tool's errors and requirements, which are unknown here.
         (results) => results as Stream.Stream<Result, AiError.AiError, R>
       ) as Effect.Effect<Stream.Stream<Result, AiError.AiError, R>, AiError.AiError, R>
       return Stream.unwrap(handled).pipe(

@@ -91,7 +91,7 @@ export const providers = (
     Effect.forEach((name) => overItsClient(name, transport))
   )
 
-/** What the environment says counts before the file, and the file before the program. */
+/** The environment wins over the file, and the file over the program. */
 export const options = Effect.fnUntraced(function*(
   program: Omit<Options, "providers">,
   providers: ReadonlyArray<Pick<Provider, "name">>
@@ -151,9 +151,9 @@ export interface Treated extends Selection.Choice {
 }
 
 /**
- * Says of every provider that the environment, and the file that `LlmConfig.layer` has below it, could describe whether
- * `ProviderChain.layerConfig` asks it, and by which policy. Sends nothing and makes no provider. Fails with a `ConfigError`
- * where the settings cannot be right.
+ * Lists every provider that the environment and the file of `LlmConfig.layer` can configure, with whether
+ * `ProviderChain.layerConfig` asks it and by which policy. Sends nothing and makes no provider. Fails with a `ConfigError` if
+ * the settings are invalid.
  *
  * ```ts import.meta.vitest
  * import { LlmConfig, ProviderChain } from "@holdfast/llm"

@@ -1,4 +1,4 @@
-/** Settings from `Config`. One that is set to nothing, as `.env` files have it, counts as not set. */
+/** Settings from `Config`. A blank variable, as in many `.env` files, counts as not set. */
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
@@ -65,7 +65,7 @@ export const duration = (name: string): Effect.Effect<Duration.Duration | undefi
 export const fail = (message: string, cause?: unknown): Config.ConfigError =>
   new Config.ConfigError(new ConfigProvider.SourceError({ message, cause }))
 
-/** Turns the `RangeError` of a setting that cannot be right into a `ConfigError`. */
+/** Turns the `RangeError` of an invalid setting into a `ConfigError`. */
 export const check = <A>(evaluate: () => A): Effect.Effect<A, Config.ConfigError> =>
   Effect.suspend(() => {
     try {
@@ -84,8 +84,9 @@ export interface Api {
 }
 
 /**
- * `OPENAI_API_KEY`, `OPENAI_MODEL` and `OPENAI_BASE_URL` of the prefix `OPENAI`. Where the API is somebody's who wants a key,
- * `key` says whose: one without a key, and without a URL of another server, fails. `modelVariable` is another name for the model.
+ * Reads `OPENAI_API_KEY`, `OPENAI_MODEL` and `OPENAI_BASE_URL` for the prefix `OPENAI`. If the vendor requires a key, `key`
+ * describes it for the error, and it fails without a key and without the URL of another server. `modelVariable` renames the
+ * model's variable.
  */
 export const api = Effect.fnUntraced(function*(
   prefix: string,

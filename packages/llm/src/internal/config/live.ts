@@ -1,6 +1,6 @@
 /**
- * A chain whose options change while it is used: a request goes by those that it finds when it begins, to its end. What only
- * they need, such as a pool, is released when nobody is left who began with them.
+ * A chain whose options change while it is used. A request keeps the options that were in force when it began. Resources of
+ * replaced options, such as a pool, are released after the last request that began with them.
  */
 import * as LanguageModel from "effect/ai/LanguageModel"
 import * as Deferred from "effect/Deferred"
@@ -63,8 +63,8 @@ const modelOf = (live: Live) =>
   })
 
 /**
- * The model of the options that came last. It is there with the first; of others that cannot be right, or cannot be made into
- * a chain, a warning says why, and the chain stays as it is.
+ * The model of the latest options, ready after the first. Later options that are invalid, or from which no chain can be made,
+ * are logged as a warning and leave the chain unchanged.
  */
 export const follow = Effect.fnUntraced(function*<A, E, R, E2 extends { readonly message: string }, R2>(
   changes: Stream.Stream<A, E, R>,

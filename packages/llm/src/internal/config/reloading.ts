@@ -43,15 +43,14 @@ const ofOptions = <E extends { readonly message: string }, R, E2, R2>(
   })
 
 /**
- * `ProviderChain.layer` with options that change while it is used: a request goes by those that came last before it began, to its
- * end, and the layer is ready with the first.
+ * `ProviderChain.layer` with options that change while it is used. The layer is ready after the first options, and a request
+ * keeps the options that were in force when it began.
  *
- * A provider that is the same value, or made by the same effect, goes on with its cool-down, and with its bulkhead where the
- * options of that are equal to what they were. A budget whose options are equal stays spent; one whose options are others
- * goes on from it. A provider that is another begins anew.
+ * A provider that is the same value, or made by the same effect, keeps its cool-down, and its bulkhead if the bulkhead's options
+ * are equal. A retry budget keeps what is spent; if its options changed, it continues from there. A new provider starts fresh.
  *
- * Options that cannot be right, and providers that cannot be made, change nothing, and a warning says why; the first ones
- * fail the layer. When the stream ends or fails, the chain stays as it is.
+ * Invalid options, and providers that fail to be made, change nothing and are logged as a warning; if they are the first, the
+ * layer fails. When the stream ends or fails, the chain stays unchanged.
  *
  * ```ts import.meta.vitest
  * import { ProviderChain } from "@holdfast/llm"

@@ -15,11 +15,11 @@ export interface Choice {
   readonly chosen: boolean
   /** Why: `"OPENAI_API_KEY is set"`. Never holds a value that is secret. */
   readonly because: string
-  /** What would have it chosen; `undefined` where it is. */
+  /** What to set to have it chosen; `undefined` if it is. */
   readonly advice: string | undefined
 }
 
-/** How a setting was found. One that is blank, as `.env` files have it, is not set, but may be a slip. */
+/** Whether a setting is set. A blank one, as in many `.env` files, is not, but may be a mistake. */
 type Presence = "set" | "blank" | "missing"
 
 /** What the choice depends on. */
@@ -29,10 +29,10 @@ export interface Facts {
   readonly settings: Readonly<Record<string, Presence>>
 }
 
-/** Those who are told of in full where nobody is configured; the others by their names. */
+/** The providers that the error explains in full if none is configured. The others are listed by name. */
 const first: ReadonlySet<Name> = new Set(["openai", "anthropic", "ollama"])
 
-/** An Ollama that nobody has asked for is there for when the cloud is not. */
+/** Adds an unconfigured Ollama as the last resort for when the cloud fails. */
 const alongside = (choice: Choice): Choice => {
   if (choice.chosen) return choice
   const { location, provider } = choice
@@ -141,7 +141,7 @@ export const missed = ({ priority, settings }: Facts, choices: ReadonlyArray<Cho
     !chosen && (priority?.includes(provider) ?? servers[provider].settings.some((name) => settings[name] === "blank"))
   )
 
-/** Why nobody is asked, and what to do about it. */
+/** The error for when no provider is configured, with what to set. */
 export const nobody = (choices: ReadonlyArray<Choice>): Config.ConfigError =>
   Setting.fail(
     [

@@ -57,7 +57,7 @@ const keepAliveSeconds = (keepAlive: Duration.Input): number => {
   return Number.isFinite(seconds) ? seconds : -1
 }
 
-/** Throws a `RangeError` where an option cannot be right; `module` is who was given it. */
+/** Throws a `RangeError` if an option is invalid; `module` is the module in its message. */
 export const make = (module: string, options: Options, defaultModel: string): Api => {
   const name = options.name ?? "ollama"
   const model = options.model ?? defaultModel

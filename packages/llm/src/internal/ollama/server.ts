@@ -116,7 +116,7 @@ export const pull = (
     const told = new Set<string>()
     let furthest = -1
 
-    /** What is new in a line. What was told before the download broke off is not told again, and is no progress. */
+    /** The new progress in a line. A resumed download repeats lines: they are not reported again and do not count as progress. */
     const toProgress = (line: typeof PullLine.Type): ReadonlyArray<PullProgress> => {
       const status = line.status ?? ""
       if (typeof line.digest === "string") {

@@ -24,7 +24,7 @@ export interface Api {
   readonly exchangeOf: (client: HttpClient.HttpClient, method: string) => Exchange
 }
 
-/** Throws a `RangeError` where an option cannot be right; `module` is who was given it. */
+/** Throws a `RangeError` if an option is invalid; `module` is the module in its message. */
 export const make = (module: string, options: Options, defaultModel: (preset: Preset) => string | undefined): Api => {
   const preset: Preset = presets[options.preset ?? "openai"]
   const name = options.name ?? preset.name

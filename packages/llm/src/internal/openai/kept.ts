@@ -56,7 +56,7 @@ const lists = ["reasoning_details", "thinking_blocks"] as const
 const isEntry = (value: unknown): value is Readonly<Record<string, Schema.Json>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** Texts that grow from piece to piece. What is encrypted comes whole. */
+/** Fields whose text arrives in pieces. Encrypted fields arrive whole. */
 const growing = ["text", "summary", "thinking"] as const
 
 /** A piece of an entry continues the last one where both are of one type and place, and what they hold grows. */

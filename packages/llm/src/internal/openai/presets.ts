@@ -85,8 +85,8 @@ export const presets = {
     fetches: { images: true, files: true }
   },
   /**
-   * Groq: usage and errors under `x_groq`, 498 when the flex tier is full, 400 `tool_use_failed` when the model wrote a call
-   * that is none.
+   * Groq: usage and errors under `x_groq`, 498 when the flex tier is full, 400 `tool_use_failed` when the model wrote an
+   * invalid tool call.
    */
   groq: {
     ...cloud,

@@ -1,7 +1,7 @@
 /**
- * Bytes of a body into its items, wherever they were cut: in the middle of a character, between CR and LF, anywhere. The framing
- * is what the bytes are, whatever was asked for: a server may answer a request for a stream with one JSON text, and a request
- * for one with a stream. What a server may make a reader hold in memory is limited.
+ * Decodes the bytes of a body into its items, wherever they are split: in the middle of a character, between CR and LF, anywhere.
+ * The bytes decide the framing, not the request: a server may answer a request for a stream with one JSON text, and a request
+ * for one JSON text with a stream. The memory that a server can make the decoder use is limited.
  */
 import { createParser } from "eventsource-parser"
 

@@ -32,7 +32,7 @@ const sniff = (base64: string): string | undefined => {
 
 const aliases: Readonly<Record<string, string>> = { "image/jpg": "image/jpeg", "audio/mpeg": "audio/mp3" }
 
-/** Reads a file's data. What its bytes say it is wins over what the prompt says, because vendors refuse one that differs. */
+/** Reads a file's data. The type that its bytes show wins over the prompt's, because vendors reject a mismatch. */
 export const dataOf = (part: Prompt.FilePart): FileData => {
   const text = part.data instanceof Uint8Array
     ? Base64.encode(part.data)

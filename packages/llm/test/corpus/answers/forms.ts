@@ -1,7 +1,7 @@
 /** What an answer of a vendor looks like on the wire, and what it means. */
 import type * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 
-/** What an answer means. What is left out is empty, or not told. */
+/** The meaning of an answer. A missing field is empty, or not reported. */
 export interface Meaning {
   readonly text?: string
   readonly reasoning?: string
@@ -10,7 +10,7 @@ export interface Meaning {
   readonly input?: number
   readonly output?: number
   readonly thought?: number
-  /** The tag of the failure, where the answer is none. */
+  /** The tag of the failure, if the answer is a failure. */
   readonly fails?: string
 }
 

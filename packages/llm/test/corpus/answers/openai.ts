@@ -186,7 +186,7 @@ export const answers: ReadonlyArray<Answer> = [
     }
   ),
   gemini(
-    "a call that is none",
+    "a malformed tool call",
     "stream",
     chunks(at, say({ role: "assistant" }, "function_call_filter: MALFORMED_FUNCTION_CALL")),
     {
