@@ -1,15 +1,16 @@
 /**
- * Tells a server for how long an answer is still of use, and lets it stop when nobody waits any more.
+ * Tells a server how long the client will wait, so that the server can stop once the client has given up.
  *
- * A client that has given up leaves a server at work for nobody, and the servers behind it too: under load that is most
- * of what they do. A deadline that travels with the request ends the work everywhere at once (gRPC calls it deadline
- * propagation). As clocks differ, what travels is the time that is left, and not an instant.
+ * When a client gives up, the server and the servers behind it go on working on an answer that is thrown away; under
+ * load that is most of their work. A deadline that travels with the request ends the work everywhere at once (gRPC
+ * calls this deadline propagation). Clocks differ between machines, so the header carries the time left and not an
+ * instant.
  *
- * `ResilientHttpClient` writes the header with `deadlineHeader`; {@link within} reads it where the request arrives. No
- * standard names such a header: Envoy's `x-envoy-expected-rq-timeout-ms` holds whole milliseconds too, so either end may
- * be one of these with that name.
+ * `ResilientHttpClient` writes the header with `deadlineHeader`; {@link within} reads it on the server. No standard
+ * names such a header. Envoy's `x-envoy-expected-rq-timeout-ms` holds whole milliseconds too, so with that name either
+ * end may be Envoy.
  *
- * It hurts at the border of the system: a stranger may ask for an answer in no time, and gets the error for it.
+ * When it hurts: at the edge of your system, a stranger can ask for an answer within 0 ms, and gets an error.
  */
 import * as Deadline from "@holdfast/core/Deadline"
 import { DeadlineExceeded, PolicyError } from "@holdfast/core/PolicyError"
@@ -18,17 +19,17 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type * as Headers from "effect/http/Headers"
 
-/** The header that is written and read unless another is named. */
+/** The name of the header, unless you give another. */
 export const defaultName = "deadline-remaining-ms"
 
 /** How to read the header. */
 export interface Options {
-  /** The name of the header. Defaults to {@link defaultName}. */
+  /** The name of the header. Default: {@link defaultName}. */
   readonly name?: string | undefined
 }
 
 /**
- * How much time a request leaves for its answer: `undefined` when it doesn't say, or not in whole milliseconds.
+ * How long the client will still wait: `undefined` if the header is missing or is not a number of whole milliseconds.
  *
  * ```ts import.meta.vitest
  * import { DeadlineHeader } from "@holdfast/http"
@@ -45,9 +46,9 @@ export const remaining = (headers: Headers.Headers, options?: Options): Duration
 }
 
 /**
- * Runs the work of a request within the time that it leaves, as `Deadline.within` does, or with no bound of its own if it
- * doesn't say. Policies and clients below see the deadline; when it passes, the work is interrupted and fails with the
- * reason `DeadlineExceeded`. Work for which no time is left does not begin.
+ * Runs the work of a request within the time that the header leaves, as `Deadline.within` does. Without the header, the
+ * work is not bounded. Policies and clients inside the work see the deadline. When it passes, the work is interrupted
+ * and fails with the reason `DeadlineExceeded`; if no time is left, the work does not start.
  *
  * ```ts import.meta.vitest
  * import { Deadline } from "@holdfast/core"

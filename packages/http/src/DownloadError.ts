@@ -1,9 +1,9 @@
 /**
- * Why a download was given up rather than continued: one error, with the reason as a tagged value.
+ * Why a download failed instead of continuing: one error, with the reason as a tagged value.
  *
- * Each of them is a place where appending the next bytes would be a guess. What a server says about the bytes decides
- * (RFC 9110 sections 13.1.5, 14.4 and 15.3.7; RFC 9530), and where it says too little or contradicts itself, there is
- * no download.
+ * In each of these cases appending the next bytes would be a guess. The download trusts only what the server says about
+ * the bytes (RFC 9110 sections 13.1.5, 14.4 and 15.3.7; RFC 9530), and fails if the server says too little or
+ * contradicts itself.
  */
 import * as Data from "effect/Data"
 import { hasProperty, isTagged } from "effect/Predicate"
@@ -11,8 +11,8 @@ import { hasProperty, isTagged } from "effect/Predicate"
 const TypeId = "~@holdfast/http/DownloadError"
 
 /**
- * The body was cut, and the response had no strong ETag to continue it with: another request could give other bytes.
- * `etag` is what there was instead.
+ * The body was cut, and the response had no strong ETag to continue with: another request could return other bytes.
+ * `etag` is the weak one, if there was one.
  */
 export class NoStrongValidator extends Data.TaggedError("NoStrongValidator")<{
   readonly received: number
@@ -25,7 +25,7 @@ export class NoStrongValidator extends Data.TaggedError("NoStrongValidator")<{
   }
 }
 
-/** What the server has now is not what it had when the download began. */
+/** The representation has changed on the server since the download began. */
 export class RepresentationChanged extends Data.TaggedError("RepresentationChanged")<{
   readonly expected: string | undefined
   readonly actual: string | undefined
@@ -36,7 +36,7 @@ export class RepresentationChanged extends Data.TaggedError("RepresentationChang
   }
 }
 
-/** A 206 that nobody asked for, or one that does not say which bytes it has. */
+/** A 206 to a request without `Range`, or a 206 without a valid `Content-Range`. */
 export class ForgedPartial extends Data.TaggedError("ForgedPartial")<{
   readonly requested: number
   readonly contentRange: string | undefined
@@ -49,7 +49,7 @@ export class ForgedPartial extends Data.TaggedError("ForgedPartial")<{
   }
 }
 
-/** The answer has other bytes than those that were asked for. */
+/** The response holds other bytes than those requested. */
 export class WrongRange extends Data.TaggedError("WrongRange")<{
   readonly requested: number
   readonly contentRange: string | undefined
@@ -84,8 +84,8 @@ export class DigestMismatch extends Data.TaggedError("DigestMismatch")<{
 }
 
 /**
- * The content is coded (gzip and the like) although `identity` was asked for. Whether its bytes are decoded on the way
- * depends on the client, so that offsets in it mean nothing.
+ * The content is compressed (gzip, for example) although `identity` was requested. Some clients decode the bytes and
+ * some do not, so offsets into them mean nothing.
  */
 export class ContentCoded extends Data.TaggedError("ContentCoded")<{ readonly coding: string }> {
   readonly isRetryable = false
@@ -117,7 +117,7 @@ export type Reason =
   | TooManyResumes
 
 /**
- * The error of a download that was refused. `cause` is what cut the body, where that led to it.
+ * The error of a failed download. `cause` is the failure that cut the body, if one did.
  *
  * ```ts import.meta.vitest
  * import { DownloadError } from "@holdfast/http"

@@ -5,8 +5,8 @@
  * Clients report failures as `TypeError: fetch failed`, `SocketError: other side closed` or `ECONNRESET`, some four
  * causes deep. Whether a POST may be sent again hangs on one fact inside that: was any of it written? A policy that
  * guesses from the message breaks with the next release of the client. Here the answer comes from error codes and
- * classes, from phrases only where a runtime gives no codes (Deno, workerd, browsers), and where all of them leave it open
- * the request counts as written.
+ * classes, from phrases only where a runtime gives no codes (Deno, workerd, browsers), and where all of them leave it
+ * open the request counts as written.
  *
  * Safe retries after a failure: RFC 9110 section 9.2.2.
  */
@@ -224,8 +224,8 @@ export interface Circumstances {
  * Classifies an error of undici, of `fetch`, of Node or of Effect's `HttpClient`. An `HttpFailure` anywhere among the
  * causes comes back as it is.
  *
- * An error whose code says nothing is a `ProtocolError`. A `TypeError` without any code is a `ConnectionReset`: it is what
- * `fetch` fails with for any network error (Fetch Standard), and all that browsers say of one.
+ * An error whose code says nothing is a `ProtocolError`. A `TypeError` without any code is a `ConnectionReset`: it is
+ * what `fetch` fails with for any network error (Fetch Standard), and all that browsers say of one.
  *
  * ```ts import.meta.vitest
  * import { HttpFailure } from "@holdfast/http"
@@ -242,8 +242,8 @@ export const fromUnknown = (error: unknown, circumstances?: Circumstances): Http
 
 /**
  * The failure behind an `HttpClientError`: none for a request that could not be built (`EncodeError`,
- * `InvalidUrlError`), for a body that came whole but did not decode, and for an error of a policy (an open circuit, a full
- * bulkhead, a timeout of the policy's own), which is the `PolicyError` in the error's cause.
+ * `InvalidUrlError`), for a body that came whole but did not decode, and for an error of a policy (an open circuit, a
+ * full bulkhead, a timeout of the policy's own), which is the `PolicyError` in the error's cause.
  *
  * ```ts import.meta.vitest
  * import { HttpFailure } from "@holdfast/http"
@@ -301,8 +301,8 @@ export const fromStatus = (
   })
 
 /**
- * The failure that a response stands for, with the first KiB of its body as the excerpt. The rest of the body is
- * cancelled. A body that cannot be read leaves the excerpt out.
+ * The failure for a response, with the first KiB of its body as the excerpt. The rest of the body is cancelled. If
+ * reading the body fails, there is no excerpt.
  */
 export const fromResponse = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<HttpFailure> =>
   response.stream.pipe(

@@ -2,13 +2,13 @@
  * When an HTTP request may be sent again: the options of a policy for HTTP, their defaults, and the decisions as pure
  * functions.
  *
- * Three questions, and all three must say yes. Is the failure transient? Statuses and reasons say so. May the request
- * be repeated? Its method says so (RFC 9110 section 9.2.2), or a key that makes the server do it once (the
- * `Idempotency-Key` of draft-ietf-httpapi-idempotency-key-header), or proof that nothing of it was written. And is the
- * body still there? A stream can be read once.
+ * A request is retried if the answer to three questions is yes. Is the failure transient? The status or the reason
+ * decides. Is the request safe to repeat? It is if its method is idempotent (RFC 9110 section 9.2.2), if it has a key
+ * that makes the server act once (the `Idempotency-Key` of draft-ietf-httpapi-idempotency-key-header), or if nothing of
+ * it was written. And is the body still available? A stream can be read only once.
  *
- * It hurts where the second question is answered wrongly: a payment that is sent again after a timeout is a second
- * payment. So a POST is not repeated unless something says that it may be.
+ * When it hurts: the second question is the expensive one to get wrong, because a payment that is sent again after a
+ * timeout is a second payment. So a POST is not repeated without a reason from this list.
  */
 import * as Backoff from "@holdfast/core/Backoff"
 import type * as Bulkhead from "@holdfast/core/Bulkhead"
@@ -35,54 +35,54 @@ import type * as HttpFailure from "./HttpFailure.ts"
 import * as ServerHints from "./ServerHints.ts"
 
 /**
- * How to retry: a core retry over `HttpFailure`, without `while`, which this module answers. A `budget` that is given as
- * options is one for each origin; one that is a `RetryBudget` is shared by all.
+ * How to retry: a core retry over `HttpFailure`, without `while`, which this module decides. A `budget` given as
+ * options makes a budget for each origin; a `RetryBudget` is shared by all origins.
  */
 export type RetryOptions = Omit<Retry.Options<HttpFailure.HttpFailure>, "while">
 
 /**
- * How to hedge: a core hedge over `HttpFailure`. Its `budget` defaults to the one of the retries, and its `while` to what
- * the retries go by.
+ * How to hedge: a core hedge over `HttpFailure`. Default for `budget`: the retries' budget. Default for `while`: the
+ * rule that decides whether to retry.
  */
 export interface HedgeOptions extends Omit<Hedge.Options<HttpFailure.HttpFailure>, "budget"> {
   readonly budget?: RetryBudget.RetryBudget | Hedge.Budget | undefined
 }
 
-/** The bounds on time. A policy's own timeouts are `PolicyError`s. */
+/** The policy's own timeouts. They fail with a `PolicyError`. */
 export interface Timeouts {
   /**
-   * How long one attempt may take: the wait for a connection, the head, and the body until it has ended or is no longer
-   * read. An attempt that ends before its `commit` is retried; a body that is cut off after it fails with an
-   * `AttemptTimeout` as its cause, and is not. A stream that may last says `false`, and has the transport's `bodyTimeout`
-   * against silence. Default: `false`, no bound beyond the transport's own.
+   * How long one attempt may take: the wait for a connection, the head, and the body until it ends or is cancelled. A
+   * timeout before `commit` may be retried. After it, the body fails with an `AttemptTimeout` as the cause, and there
+   * is no retry. For a long-lived stream set `false`: the transport's `bodyTimeout` still ends it when it goes silent.
+   * Default: `false`, which leaves the transport's own timeouts.
    */
   readonly attempt?: Duration.Input | false | undefined
   /**
-   * How long the whole call may take, with all attempts, all delays and the body: a body that is read past it fails.
-   * `false` for no bound, which is the default.
+   * How long the whole call may take: all attempts, all delays, and the body, which fails when the time is up. Default:
+   * `false`, which is no bound.
    */
   readonly total?: Duration.Input | false | undefined
 }
 
 /**
  * The parts of a policy, in the order of the core: total, bulkhead, rate limit, retry, circuit breaker, hedge, attempt.
- * Each origin has permits, counts, circuits, latencies and a budget of its own. `false` is none.
+ * Each origin has permits, counts, circuits, latencies and a budget of its own. `false` turns a part off.
  */
 export interface Parts {
-  /** How to retry. Defaults to 3 retries with exponential backoff. */
+  /** How to retry. Default: 3 retries with exponential backoff. */
   readonly retry?: RetryOptions | false | undefined
-  /** Defaults to none. */
+  /** Default: no timeouts. */
   readonly timeouts?: Timeouts | undefined
   /**
-   * How many calls to one origin may run at the same time, and how many may wait. A permit is held until the response
-   * has come as far as `commit` says, delays between attempts included. Defaults to no limit.
+   * How many calls to one origin may run at the same time, and how many may wait. A call holds its permit until the
+   * response reaches the point that `commit` names, through the delays between attempts too. Default: no limit.
    */
   readonly bulkhead?: Bulkhead.Options | Bulkhead.Bulkhead | false | undefined
-  /** How many calls to one origin may start in a window of time. Retries are not counted. Defaults to no limit. */
+  /** How many calls to one origin may start in a window of time. Retries are not counted. Default: no limit. */
   readonly rateLimit?: RateLimit.Options | RateLimit.RateLimit | false | undefined
   /**
-   * When to stop calling an origin. Every attempt counts, and a response that is worth another attempt is a failure like
-   * a lost connection; `isFailure` defaults to all but requests that cannot be sent at all. Defaults to no breaker.
+   * When to stop calling an origin. Every attempt counts, and a transient response is a failure like a lost connection.
+   * Default for `isFailure`: every failure except requests that were invalid and never sent. Default: no breaker.
    */
   readonly circuitBreaker?:
     | CircuitBreaker.Options<HttpFailure.HttpFailure>
@@ -90,13 +90,13 @@ export interface Parts {
     | false
     | undefined
   /**
-   * A second request beside one that is slow, for requests that may be repeated. The others are never hedged. Defaults to
-   * no hedge.
+   * A second request beside a slow one, for requests that are safe to repeat. Others are never hedged. Default: no
+   * hedge.
    */
   readonly hedge?: HedgeOptions | false | undefined
   /**
-   * Which responses are worth another attempt, by status or by a predicate. `x-should-retry` is believed before either.
-   * Default: what `ServerHints.isTransient` says.
+   * Which responses are transient, by status or by a predicate. `x-should-retry` overrides both. Default:
+   * `ServerHints.isTransient`.
    */
   readonly retryOn?:
     | ReadonlyArray<number>
@@ -104,72 +104,72 @@ export interface Parts {
     | undefined
   /**
    * `"auto"` gives each POST and PATCH without an `Idempotency-Key` a random one, the same on every attempt, which
-   * makes it repeatable. Only for servers that honour the header. Defaults to `"none"`.
+   * makes it safe to repeat. Use it only with servers that support the header. Default: `"none"`.
    */
   readonly idempotencyKey?: "auto" | "none" | undefined
-  /** Requests that may be repeated whatever their method. Defaults to none. */
+  /** Requests that are safe to repeat whatever their method. Default: none. */
   readonly idempotent?: boolean | ((request: HttpClientRequest.HttpClientRequest) => boolean) | undefined
   /**
-   * Whether a request body that is a stream gives the same bytes each time it is run, as a file does. Defaults to
-   * `"once"`: such a request is repeated only if nothing has been read from the stream.
+   * Whether a stream body gives the same bytes each time it is run, as a file does (`"replayable"`). With `"once"`, the
+   * request is repeated only if nothing has been read from the stream. Default: `"once"`.
    */
   readonly streamBody?: "once" | "replayable" | undefined
   /**
-   * How far a response must have come for an attempt to have succeeded; a failure before that is retried, one after it
-   * is not. `"firstByte"`: the first byte of the body is here, or all of a body that is announced with 64 KiB or less.
-   * `"head"`: the head is, for responses that are looked at before their body begins. Defaults to `"firstByte"`.
+   * The point at which an attempt has succeeded: a failure before it is retried, a failure after it is not.
+   * `"firstByte"`: the first byte of the body, or the whole body if it is announced with 64 KiB or less. `"head"`: the
+   * head of the response, for code that acts on it before the body begins. Default: `"firstByte"`.
    */
   readonly commit?: "firstByte" | "head" | undefined
 }
 
 /**
- * Requests that have a policy of their own: those for which all that is said of origin, path and methods holds, one of
- * which must be said. What the endpoint does not say it has in common with the client, the very same breaker, bulkhead
- * and budget; `retry` and `timeouts` are taken key by key.
+ * A policy for the requests that match origin, path and methods. Give at least one of the three. The endpoint inherits
+ * the parts that it leaves out and shares their state with the client: the same breaker, bulkhead and budget. `retry`
+ * and `timeouts` are merged key by key.
  */
 export interface Endpoint extends Parts {
-  /** Scheme, host and port: `"https://api.example.com"`. Defaults to any. */
+  /** Scheme, host and port: `"https://api.example.com"`. Default: any. */
   readonly origin?: string | undefined
   /**
-   * A pattern for the path of the URL, with that of `baseUrl`, in the syntax of the URL Pattern standard
-   * (urlpattern.spec.whatwg.org): `"/v1/charges/:id"`. One that is more than text needs a platform with `URLPattern`:
-   * Node 24, and browsers since 2025. Defaults to any.
+   * A pattern for the path of the URL, the path of `baseUrl` included, in the syntax of the URL Pattern standard
+   * (urlpattern.spec.whatwg.org): `"/v1/charges/:id"`. Anything but plain text needs a platform with `URLPattern`: Node
+   * 24, and browsers since 2025. Default: any.
    */
   readonly path?: string | undefined
-  /** Defaults to all. */
+  /** The methods, in capitals. Default: all. */
   readonly methods?: ReadonlyArray<HttpMethod> | undefined
 }
 
 /** The options of a policy for HTTP. */
 export interface Options extends Parts {
-  /** Names the policy in events, logs and spans. Defaults to `"http"`. */
+  /** Names the policy in events, logs and spans. Default: `"http"`. */
   readonly name?: string | undefined
-  /** What relative URLs are appended to. Defaults to nothing. */
+  /** The prefix of relative URLs. Default: none. */
   readonly baseUrl?: string | undefined
   /**
-   * Headers that each request gets unless it has them. `Redacted` ones are secrets: they go to the origin of `baseUrl`
-   * alone or, without a `baseUrl`, to the origin that the request was made for, and never along with a redirect to
-   * another origin. The origin is that of the platform's `URL`. Default: none.
+   * Headers for each request that does not set them itself. `Redacted` ones are secrets: they are sent only to the
+   * origin of `baseUrl` or, without a `baseUrl`, to the origin that the request was made for, and never along with a
+   * redirect to another origin. Origins are compared as the platform's `URL` parses them. Default: none.
    */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>> | undefined
-  /** A token for the header `authorization`, as one of the `Redacted` headers. Defaults to none. */
+  /** A token for the header `authorization`, sent like the other `Redacted` headers. Default: none. */
   readonly bearer?: Redacted.Redacted | undefined
-  /** Names the program in the header `user-agent`, unless a request does. Defaults to the transport's own. */
+  /** Names the program in the header `user-agent`, unless a request sets it. Default: the transport's own. */
   readonly userAgent?: string | undefined
   /**
-   * Tells the server how many attempts went before, on all but the first: in the header of this name, or of
-   * `previous-attempts` for `true`. gRPC's `grpc-previous-rpc-attempts` counts alike. Defaults to `false`.
+   * A header that counts the attempts before this one, from the second attempt on, as gRPC's
+   * `grpc-previous-rpc-attempts` does. Give its name, or `true` for `previous-attempts`. Default: `false`.
    */
   readonly attemptHeader?: string | boolean | undefined
   /**
-   * Tells the server for how long an answer is still of use, in whole milliseconds: what is left of the total and of the
-   * `Deadline` in force, and not more than an attempt may take. In the header of this name, or that of
-   * `DeadlineHeader` for `true`. Defaults to `false`.
+   * A header that tells the server how long the client will wait, in whole milliseconds: the least of the attempt's
+   * timeout, the rest of the total and the `Deadline` in force. Give its name, or `true` for
+   * `DeadlineHeader.defaultName`. Default: `false`.
    */
   readonly deadlineHeader?: string | boolean | undefined
   /**
-   * Requests that have a policy of their own, by its name: the first that fits is taken, in the order in which they are
-   * written. Its policy is `name/endpoint` in events, logs and spans. Defaults to none.
+   * Policies for some of the requests, by name: the first match wins, in the order of the keys. An endpoint's policy is
+   * called `name/endpoint` in events, logs and spans. Default: none.
    */
   readonly endpoints?: Readonly<Record<string, Endpoint>> | undefined
 }
@@ -204,11 +204,11 @@ export type ReasonOf<O> = {
   readonly [K in keyof Reasons]: K extends OwnPart<O> | EndpointPart<Given<O, "endpoints">> ? Reasons[K] : never
 }[keyof Reasons]
 
-/** Refuses keys that no option has, at any depth. */
+/** Rejects unknown keys at any depth. */
 export type Exact<O> = PolicyTypes.Exact<O, Options>
 
 /**
- * A whole policy in one word, after .NET's `AddStandardResilienceHandler`. Spread it to change a part.
+ * A complete policy, modelled on .NET's `AddStandardResilienceHandler`. Spread it to change a part.
  *
  * | part            | here                                                    | .NET                                    |
  * | --------------- | ------------------------------------------------------- | --------------------------------------- |
@@ -219,13 +219,13 @@ export type Exact<O> = PolicyTypes.Exact<O, Options>
  * | circuit breaker | 10 % of 100 attempts or more fail in 30 s; 5 s open     | the same                                |
  * | attempt         | 10 seconds                                              | 10 seconds                              |
  *
- * Two numbers are ours. .NET's delays add up to some 14 of the 30 seconds that a call has; these take 3.5 at most, which
- * leaves the time to the attempts. And without a budget three retries quadruple the load on a server that is down because
- * of load. POST and PATCH are sent once, as everywhere here, where .NET's handler repeats them.
+ * Two numbers differ from .NET's. Its delays add up to some 14 of the 30 seconds of a call; these take 3.5 at most,
+ * which leaves the time to the attempts. And without a budget, three retries quadruple the load on an overloaded
+ * server. .NET's handler repeats POST and PATCH; here they are sent once, as by default everywhere in this package.
  *
  * **Gotchas**
  *
- * Attempt and total cover the body: an endpoint that streams says `timeouts: { attempt: false, total: false }`.
+ * Attempt and total cover the body: for a streaming endpoint, set `timeouts: { attempt: false, total: false }`.
  *
  * ```ts import.meta.vitest
  * import { HttpPolicy, ResilientHttpClient } from "@holdfast/http"
@@ -256,11 +256,13 @@ export const standard = {
 } as const satisfies Options
 
 /**
- * {@link standard} for calls whose latency matters more than the load, after .NET's `AddStandardHedgingHandler`: a request
- * that may be repeated gets a second one beside it after 2 seconds or when it fails, and the first answer wins.
+ * {@link standard} for calls whose latency matters more than the load, modelled on .NET's `AddStandardHedgingHandler`.
+ * A request that is safe to repeat gets a second one beside it after 2 seconds or when it fails, and the first answer
+ * wins.
  *
- * .NET hedges every method and retries nothing. Here a POST or PATCH is never hedged, and one retry is left for what ends
- * before it is answered: a request is sent at most 4 times, as by {@link standard}. The hedges share the retries' budget.
+ * .NET hedges every method and retries nothing. Here a POST or PATCH is never hedged, and one retry remains for a race
+ * in which both fail: a request is sent at most 4 times, as with {@link standard}. The hedges share the retries'
+ * budget.
  */
 export const standardHedging = {
   ...standard,
@@ -269,7 +271,7 @@ export const standardHedging = {
 } as const satisfies Options
 
 /**
- * The methods that may be repeated: the idempotent ones of RFC 9110 section 9.2.2, and QUERY
+ * The methods that are safe to repeat: the idempotent ones of RFC 9110 section 9.2.2, and QUERY
  * (draft-ietf-httpbis-safe-method-w-body).
  */
 export const repeatableMethods: ReadonlySet<string> = new Set([
@@ -283,7 +285,7 @@ export const repeatableMethods: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Whether a request may be sent again after the server may have seen it: `undefined` for yes, else why not.
+ * Why a request that the server may have seen must not be sent again: `undefined` if it is safe to repeat.
  *
  * ```ts import.meta.vitest
  * import { HttpPolicy } from "@holdfast/http"
@@ -306,12 +308,12 @@ export const refusal = (
     : `${request.method} without an Idempotency-Key may have been carried out`
 }
 
-/** Whether a request has an `Idempotency-Key`: a blank one, such as of a variable that is not set, counts as none. */
+/** Whether a request has an `Idempotency-Key`. A blank one, such as from an unset variable, does not count. */
 export const isKeyed = ({ headers }: HttpClientRequest.HttpClientRequest): boolean =>
   (headers["idempotency-key"] ?? "").trim() !== ""
 
 /**
- * Whether a response is one to try again after.
+ * Whether a response is transient.
  *
  * ```ts import.meta.vitest
  * import { HttpPolicy } from "@holdfast/http"
@@ -340,20 +342,20 @@ const isWorthIt = (response: HttpClientResponse.HttpClientResponse, retryOn: Par
     ? retryOn(response)
     : retryOn.includes(response.status)
 
-/** What is known of an attempt that failed. */
+/** The facts about a failed attempt. */
 export interface Attempt {
   readonly request: HttpClientRequest.HttpClientRequest
   readonly failure: HttpFailure.HttpFailure
-  /** Whether the response was one to try again after; `false` when none came. */
+  /** Whether the response was transient; `false` without a response. */
   readonly transientResponse: boolean
-  /** Whether the server itself said that the request should be sent again. */
+  /** Whether the server asked for a retry with `x-should-retry: true`. */
   readonly invited: boolean
-  /** Whether the body of the request is a stream of which something was read. */
+  /** Whether the request body is a stream that has been read from. */
   readonly bodySpent: boolean
 }
 
 /**
- * Whether to send a request again: yes, no, or no with the reason that the `RetryStopped` event carries.
+ * Whether to send a request again: yes, no, or no with the reason for the `RetryStopped` event.
  *
  * ```ts import.meta.vitest
  * import { HttpFailure, HttpPolicy } from "@holdfast/http"

@@ -1,16 +1,16 @@
 /**
- * Policies for HTTP as data: what a configuration file or the environment can say about a client and its pool, as one
- * schema. YAML, JSON and `Config` that say the same decode to the same value.
+ * Policies for HTTP as data: one schema for the client and its pool, in a configuration file or the environment. Equal
+ * settings in YAML, JSON and `Config` decode to the same value.
  *
  * The keys are those of `HttpPolicy.Options`, and under `transport` those of `UndiciTransport.Options`. Durations are
- * written as `"30 seconds"` or as a number of seconds. The flat keys that many bring along from elsewhere work as they
- * are: `timeout` (of one attempt), `max_retries`, `initial_retry_delay`, `max_retry_delay`, `retry_multiplier`,
- * `retry_jitter`, `max_connections`, `max_keepalive_connections` and `keepalive_expiry`.
+ * written as `"30 seconds"` or as a number of seconds. Flat keys, common in other clients, work too: `timeout` (of one
+ * attempt), `max_retries`, `initial_retry_delay`, `max_retry_delay`, `retry_multiplier`, `retry_jitter`,
+ * `max_connections`, `max_keepalive_connections` and `keepalive_expiry`.
  *
- * What cannot be meant is refused with its path and the reason: a key that nothing has, an attempt that may take longer
- * than the whole call, a retry around a retry, a hedge around requests that must not be repeated, a pool that cannot be.
- * What is not data, such as a predicate, comes from the program: spread the decoded options and add it. A secret does
- * not belong into a file: `bearer` is read by {@link options} from `Config`.
+ * Invalid settings are rejected with path and reason: an unknown key, an attempt timeout above the total, a retry
+ * around a retry, a hedge around requests that are unsafe to repeat, an invalid pool. Options that are not data, such
+ * as a predicate, come from the program: spread the decoded options and add them. Keep secrets out of the file: {@link
+ * options} reads `bearer` from `Config`.
  */
 import * as Hedge from "@holdfast/core/Hedge"
 import * as Policy from "@holdfast/core/Policy"
@@ -38,7 +38,7 @@ const { Time } = Flat
 const { bulkhead, circuitBreaker, rateLimit, retry } = PolicyData.PolicyData.fields
 const key = Schema.optionalKey
 
-/** Why something throws a `RangeError`, if it does. */
+/** The message of the `RangeError` that `make` throws, if it throws one. */
 const reasonOf = (make: () => unknown): string | undefined => {
   try {
     make()
@@ -49,14 +49,14 @@ const reasonOf = (make: () => unknown): string | undefined => {
   }
 }
 
-/** Refuses data of which nothing can be made, with the reason why. */
+/** Rejects data from which `make` throws a `RangeError`, with its message. */
 const makes = <A>(make: (data: A) => unknown, expected: string) =>
   Schema.makeFilter<A>((data) => reasonOf(() => make(data)), { expected })
 
-/** The options of a part for which a policy can be made. */
+/** Throws a `RangeError` if the options of a part are invalid. */
 const partOf = (options: Policy.AnyOptions): unknown => Effect.runSync(Policy.make(options))
 
-/** A time that a timer can measure. */
+/** A duration within the range of a timer. */
 const Timer = Time.check(Schema.makeFilter((time) => {
   const millis = Duration.toMillis(time)
   return millis >= 1 && millis <= longestTimer
@@ -72,7 +72,7 @@ const QuantileData = Schema.Struct({
   max: key(Time)
 }).check(makes(Hedge.quantile, "a quantile that can be"))
 
-/** `after` is a duration, or the quantile of the latency. The budget is that of the retries. */
+/** `after` is a duration or a quantile of the latency. The hedge shares the retries' budget. */
 const HedgeData = Schema.Struct({
   after: Schema.Union([Time, QuantileData]),
   max: key(Schema.Finite),
@@ -94,7 +94,7 @@ const TimeoutsData = Schema.Struct({ attempt: orNone(Timer), total: orNone(Timer
   })
 )
 
-/** Why an attempt may not take so long, if the whole call may not. */
+/** Why the attempt timeout is invalid, if it is longer than the total. */
 const tooLong = ({ attempt, total }: typeof TimeoutsData.Type): string | undefined =>
   attempt && total && Duration.isGreaterThan(attempt, total)
     ? `timeouts.attempt must not be longer than timeouts.total (${Duration.format(total)}), got ${
@@ -189,7 +189,7 @@ const Unchecked = Schema.Struct({
   transport: key(TransportData)
 })
 
-/** What a file can say, decoded. */
+/** The decoded settings of a file. */
 export type HttpPolicyData = typeof Unchecked.Type
 
 const Checked = Schema.toType(Unchecked).check(
@@ -216,7 +216,7 @@ const unless = <A>(conflict: Flat.Conflict | undefined, make: () => A): Effect.E
     )
 
 /**
- * The schema of a policy for HTTP as data.
+ * The schema of an HTTP policy as data.
  *
  * ```ts import.meta.vitest
  * import { HttpPolicyData } from "@holdfast/http"
@@ -247,7 +247,7 @@ export const HttpPolicyData = Schema.Struct({ ...Unchecked.fields, ...Flat.polic
 )
 
 /**
- * Decodes what a file says, and refuses what it cannot mean, with path and reason.
+ * Decodes settings. Rejects invalid ones, and reports the path and the reason of each.
  *
  * ```ts import.meta.vitest
  * import { HttpPolicyData } from "@holdfast/http"
@@ -263,7 +263,7 @@ export const decode = (input: unknown): Effect.Effect<HttpPolicyData, Schema.Sch
   Schema.decodeUnknownEffect(HttpPolicyData)(input, { onExcessProperty: "error", errors: "all" })
 
 /**
- * Turns the data into the options of `ResilientHttpClient`. What is said of the pool is in `transport`, for
+ * Turns the data into the options of `ResilientHttpClient`. The pool's options stay in `data.transport`, for
  * `UndiciTransport.layer`.
  *
  * ```ts import.meta.vitest
@@ -289,7 +289,7 @@ export const toOptions = ({ endpoints, ...data }: HttpPolicyData): HttpPolicy.Op
 
 type PartsData = Pick<HttpPolicyData, "circuitBreaker" | "hedge" | "retry">
 
-/** Makes options of those parts of which the data are none, and leaves all else as it is. */
+/** Converts the parts whose data differs from their options, and leaves the rest unchanged. */
 const toParts = <D extends PartsData>({ circuitBreaker, hedge, retry, ...rest }: D) => {
   const made = PolicyData.toOptions({ ...(retry && { retry }), ...(circuitBreaker && { circuitBreaker }) })
   return {
@@ -303,15 +303,15 @@ const toParts = <D extends PartsData>({ circuitBreaker, hedge, retry, ...rest }:
 const given = <A extends object>(options: A): A =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as A
 
-/** What is said of retries over what is said elsewhere, and so with the delays if they are of the same type. */
+/** Overlays one retry on another; the backoff is merged key by key if both have the same type. */
 const retryOver = (base: HttpPolicyData["retry"], over: HttpPolicyData["retry"]): HttpPolicyData["retry"] =>
   !base || !over || over.backoff === undefined || base.backoff?.type !== over.backoff.type
     ? over
     : { ...over, backoff: { ...base.backoff, ...over.backoff } as PolicyData.BackoffData }
 
 /**
- * What one place says over what another says, as of one provider over all: `retry`, its delays, `timeouts` and
- * `transport` key by key, all else as a whole. Fails as {@link decode} does if that is no policy that can be.
+ * Overlays one set of options on another, such as one provider's on the defaults: `retry`, its backoff, `timeouts` and
+ * `transport` are merged key by key, the rest is replaced whole. Fails as {@link decode} does if the result is invalid.
  *
  * ```ts import.meta.vitest
  * import { HttpPolicyData } from "@holdfast/http"
@@ -346,9 +346,9 @@ export const merge: {
 type Path = string | ConfigProvider.Path
 
 /**
- * Reads the data from `Config`, under a path. An environment has the keys in capitals: with
- * `ConfigProvider.constantCase`, `HTTP_RETRY_TIMES` is `retry.times` under `"http"`, and so is `HTTP_MAX_RETRIES`. Fails
- * with a `ConfigError` that has the path.
+ * Reads the data from `Config`, under a path. For an environment with its names in capitals use
+ * `ConfigProvider.constantCase`: under `"http"`, both `HTTP_RETRY_TIMES` and `HTTP_MAX_RETRIES` are `retry.times`.
+ * Fails with a `ConfigError` that names the path.
  *
  * ```ts import.meta.vitest
  * import { HttpPolicyData } from "@holdfast/http"
@@ -365,7 +365,8 @@ export const config = (path?: Path): Config.Config<HttpPolicyData> =>
   Config.withDefault(Config.schema(HttpPolicyData, path), {})
 
 /**
- * Reads the options of `ResilientHttpClient.layerConfig` from `Config`, under a path: all that are data, and `bearer`.
+ * Reads the options of `ResilientHttpClient.layerConfig` from `Config`, under a path: every one that is data, and
+ * `bearer`.
  */
 export const options = (path?: Path): Config.Config<HttpPolicy.Options> =>
   Config.map(
@@ -373,10 +374,10 @@ export const options = (path?: Path): Config.Config<HttpPolicy.Options> =>
     ({ bearer, data }) => ({ ...toOptions(data), ...(Option.isSome(bearer) && { bearer: bearer.value }) })
   )
 
-/** What is said of the pool: options of `UndiciTransport`. */
+/** The pool's options, those of `UndiciTransport` that are data. */
 export type TransportData = typeof TransportData.Type
 
-/** Reads what is said of the pool from `Config`, for `UndiciTransport.layerConfig`, under the same path. */
+/** Reads the pool's options from `Config`, for `UndiciTransport.layerConfig`, under the same path. */
 export const transport = (path?: Path): Config.Config<TransportData> =>
   Config.map(config(path), (data) => data.transport ?? {})
 

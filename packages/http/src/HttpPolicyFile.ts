@@ -1,11 +1,11 @@
 /**
- * Policies for HTTP in a file, YAML or JSON, and what becomes of a client when the file changes.
+ * Policies for HTTP in a YAML or JSON file, and clients that follow the file when it changes.
  *
- * Limits are found out by those who are on call, at night: a bulkhead that is too narrow, a breaker that opens too soon.
- * To change a number in a file and have it in force in a second, with all that breakers and budgets know, is worth more
- * then than a deployment. A file that cannot be meant changes nothing, and the log says why.
+ * Wrong limits show up on call, at night: a bulkhead that is too narrow, a breaker that opens too soon. Change the
+ * number in the file, and it is in force within a second, without a deployment and without losing the state of breakers
+ * and budgets. An invalid file changes nothing, and the log says why.
  *
- * This module reads text, and brings a YAML parser along; import it by its own name, `@holdfast/http/HttpPolicyFile`.
+ * This module pulls in a YAML parser, so import it by its full path, `@holdfast/http/HttpPolicyFile`.
  */
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
@@ -20,16 +20,16 @@ import * as HttpPolicyData from "./HttpPolicyData.ts"
 /** The text is neither YAML nor JSON. The message says where. */
 export type TextError = ConfigFile.TextError
 
-/** Where in a file the policy stands, and how it is read. */
+/** Where the policy is in the file. */
 export interface Options {
-  /** The keys that lead to the policy: `["llm", "http"]`. Defaults to none, which is the whole file. */
+  /** The keys that lead to the policy: `["llm", "http"]`. Default: none, the whole file. */
   readonly path?: ReadonlyArray<string> | undefined
 }
 
 /**
- * Decodes a policy from text. YAML is a superset of JSON, so that both are read alike. Fails with a {@link TextError} for
- * text that cannot be read, and with a `SchemaError` that has the path for what cannot be meant. An empty text is the
- * policy that says nothing.
+ * Decodes a policy from text. YAML is a superset of JSON, so one parser reads both. Fails with a {@link TextError} if
+ * the text does not parse, and with a `SchemaError` that names the path if a setting is invalid. An empty text is a
+ * policy without options.
  *
  * ```ts import.meta.vitest
  * import * as HttpPolicyFile from "@holdfast/http/HttpPolicyFile"
@@ -48,7 +48,7 @@ export const parse = (
 ): Effect.Effect<HttpPolicyData.HttpPolicyData, Schema.SchemaError | TextError> =>
   Effect.flatMap(ConfigFile.parse(text, options?.path), (value) => HttpPolicyData.decode(value ?? {}))
 
-/** What can go wrong with a file. */
+/** The errors of reading a policy from a file. */
 export type FileError = PlatformError | Schema.SchemaError | TextError
 
 /** Reads a policy from a file. */
@@ -59,13 +59,13 @@ export const read = (
   ConfigFile.read(file, (text) => parse(text, options))
 
 /**
- * The options of a file, and those of every change of it, for `ResilientHttpClient.layerReloading`. It fails if the file
- * cannot be read when it begins. A change that cannot be read or meant is left out, with a warning that says why.
+ * The options in a file, now and after every change, for `ResilientHttpClient.layerReloading`. Fails if the file is
+ * unreadable or invalid at the start. Later, an unreadable or invalid change is skipped, with a warning that says why.
  *
- * The file is followed as `ConfigFile.changes` says. What is said of the pool is for the transport, which is made once: a
- * change of it has no effect.
+ * The file is followed as `ConfigFile.changes` does. The pool's options are ignored here, because the transport is
+ * built once.
  *
- * - `also`: what is not data, over what the file says. Defaults to nothing.
+ * - `also`: options to overlay on the file's, such as those that are not data. Default: none.
  *
  * ```ts import.meta.vitest
  * import { ResilientHttpClient } from "@holdfast/http"

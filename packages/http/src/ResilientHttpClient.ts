@@ -1,19 +1,19 @@
 /**
  * An `HttpClient` that retries correctly, over any other `HttpClient`: undici, fetch, or a script in a test.
  *
- * Effect's `retryTransient` counts errors and responses each by itself (9 requests for `times: 2`), leaves the body of
- * a failed attempt on the connection that the next one waits for, repeats POSTs, and sleeps as long as a `Retry-After`
- * says. Here an attempt is one effect that fails for both, under one policy of `@holdfast/core`; what a server, a
- * method and a body say about another attempt is `HttpPolicy`.
+ * Effect's `retryTransient` counts errors and responses separately (9 requests for `times: 2`), leaves the body of a
+ * failed attempt on the connection that the next attempt waits for, repeats POSTs, and sleeps for as long as a
+ * `Retry-After` says. Here an attempt is one effect that fails for an error or a transient response, and one policy of
+ * `@holdfast/core` retries it. `HttpPolicy` decides whether the server, the method and the body allow another attempt.
  *
- * A status is not an error: when the retries end, the last response comes out as it is, with its body to read, and the
- * last transport error as itself. What the policy adds is `PolicyError`: under the standard `HttpClient` tag it arrives
- * as the cause of an `HttpClientError`, under {@link ResilientHttpClient} as itself.
+ * A status is not an error: when the retries end, you get the last response, with its body still readable, or the last
+ * transport error. When the policy itself ends a call, it fails with a `PolicyError`: under the standard `HttpClient`
+ * tag it is the cause of an `HttpClientError`, under {@link ResilientHttpClient} you get it directly.
  *
- * The error type of {@link make} and of a {@link Service} has exactly the reasons of the parts that are configured.
+ * The error type of {@link make} and of a {@link Service} has exactly the reasons of the configured parts.
  *
- * When it hurts: two retries around one another multiply. Take out `retryTransient` of the caller, and `maxRetries` of
- * an SDK, when this layer is below. One of these clients around another is refused when both retry.
+ * When it hurts: nested retries multiply. Remove `retryTransient`, and set an SDK's `maxRetries` to 0, above this
+ * layer. Wrapping one of these clients in another throws a `RangeError` if both retry.
  */
 import * as Arguments from "@holdfast/core/Arguments"
 import type { FromReason, PolicyError } from "@holdfast/core/PolicyError"
@@ -36,23 +36,22 @@ import { OriginPauses } from "./internal/client/pauses.ts"
 
 type Failure = HttpClientError.HttpClientError
 
-/** What a policy with the options `O` itself can fail with: by default all that any can. */
+/** The errors of a policy with the options `O`. Default: those of every part. */
 export type PolicyFailure<O = HttpPolicy.Options> = FromReason<HttpPolicy.ReasonOf<O>>
 
 /** A client with the policy that the options `O` describe. */
 export type Of<O> = HttpClient.HttpClient.With<Failure | PolicyFailure<O>>
 
 /**
- * The client with the errors of its policy as themselves, of whatever options: where a program knows the options,
- * a {@link Service} knows the reasons.
+ * The client with `PolicyError` in its error type, whatever the options. To have exactly the reasons of your options,
+ * declare a {@link Service}.
  */
 export class ResilientHttpClient extends Context.Service<ResilientHttpClient, Of<HttpPolicy.Options>>()(
   "@holdfast/http/ResilientHttpClient"
 ) {}
 
 /**
- * Makes the client over the `HttpClient` in the context. Options that cannot be right are a `RangeError` that names the
- * option.
+ * Makes the client over the `HttpClient` in the context. Throws a `RangeError` that names an invalid option.
  *
  * ```ts import.meta.vitest
  * import { ResilientHttpClient } from "@holdfast/http"
@@ -80,12 +79,12 @@ export const make = <const O extends HttpPolicy.Options = {}>(
   options?: O & HttpPolicy.Exact<O>
 ): Effect.Effect<Of<O>, never, HttpClient.HttpClient> => Effect.map(over(options), (live) => exact<O>(live))
 
-/** A client whose policy may change while it is used: each call goes by what it finds when it begins. */
+/** A client whose policy may change while it is used: each call uses the policy in force when it starts. */
 interface Live {
   current: Compiled
 }
 
-/** Clients that retry, around which no other may. */
+/** Clients that retry: no other client may retry around them. */
 const retrying = new WeakSet<object>()
 
 const over = (options: HttpPolicy.Options = {}): Effect.Effect<Live, never, HttpClient.HttpClient> =>
@@ -107,10 +106,10 @@ const compile = (
   })
 
 const exact = <O>(live: Live): Of<O> =>
-  // The reasons are those of the parts that are there: the types of the options say which.
+  // A policy fails only with the reasons of its parts, and the type of the options names those.
   client(live, (error) => error as PolicyFailure<O>)
 
-/** The same client with the error type that everyone expects. */
+/** The same client with the error type of the standard `HttpClient`. */
 const standard = (live: Live): HttpClient.HttpClient => client(live, (error, request) => transportError(request, error))
 
 const client = <E>(
@@ -134,9 +133,8 @@ const provides = (live: Live): Context.Context<HttpClient.HttpClient | Resilient
   Context.add(Context.make(ResilientHttpClient, exact(live)), HttpClient.HttpClient, standard(live))
 
 /**
- * Provides the standard `HttpClient`, so that every library that asks for one is protected, and
- * {@link ResilientHttpClient}. Needs an `HttpClient` below: `UndiciTransport.layer`, `FetchHttpClient.layer`, or
- * `TestTransport.layer` in tests.
+ * Provides {@link ResilientHttpClient} and the standard `HttpClient`, so that every library that uses one is protected.
+ * Needs an `HttpClient` below: `UndiciTransport.layer`, `FetchHttpClient.layer`, or `TestTransport.layer` in tests.
  *
  * ```ts import.meta.vitest
  * import { ResilientHttpClient } from "@holdfast/http"
@@ -170,7 +168,7 @@ export const layer = (
 ): Layer.Layer<HttpClient.HttpClient | ResilientHttpClient, never, HttpClient.HttpClient> =>
   Layer.effectContext(Effect.map(over(options), provides))
 
-/** The options that are often read one by one. `HttpPolicyData.options` reads all that are data. */
+/** Options to read one by one. `HttpPolicyData.options` reads every option that is data. */
 export interface ConfigOptions {
   readonly baseUrl?: string | undefined
   readonly bearer?: Redacted.Redacted | undefined
@@ -187,8 +185,9 @@ export interface ConfigOptions {
 }
 
 /**
- * {@link layer} with options from `Config`, over `options` for what is not data: some of them each by itself, or all that
- * are data by `HttpPolicyData.options`. Values that cannot be right fail with a `ConfigError`.
+ * {@link layer} with options from `Config`: give a `Config` for each option, or `HttpPolicyData.options` for all of
+ * them. They are overlaid on `options`, which takes the options that are not data. Invalid values fail with a
+ * `ConfigError`.
  *
  * ```ts import.meta.vitest
  * import { HttpPolicyData, ResilientHttpClient } from "@holdfast/http"
@@ -229,18 +228,18 @@ const combine = (options: HttpPolicy.Options | undefined, config: HttpPolicy.Opt
 }
 
 /**
- * {@link layer} with a policy that changes while it is used: a call goes by the options that came last before it began,
- * and the layer is ready with the first. `HttpPolicyFile.changes` gives those of a file.
+ * {@link layer} with a policy that changes while it is used: a call uses the options in force when it starts, and the
+ * layer is ready with the first. `HttpPolicyFile.changes` reads them from a file.
  *
- * A part whose options are equal to what they were goes on with what it has seen: an open breaker stays open, a spent
- * budget stays spent, and a bulkhead counts who is in it. So does one that is given as a value. What a part is known by
- * is the name of the client, that of the endpoint, and its own. Where the options of a breaker or a budget change
- * themselves, the new one goes on from the old one as `CircuitBreaker.make` and `RetryBudget.make` say; a bulkhead or a
- * rate limit begins anew.
+ * A part keeps its state if its options are unchanged, or if it is given as a value: an open breaker stays open, a
+ * spent budget stays spent, and a bulkhead still counts the calls in it. Parts are matched by the names of the client,
+ * the endpoint and the part. If the options of a breaker or a budget change, the new one takes over the state of the
+ * old one, as `CircuitBreaker.makeFrom` and `RetryBudget.makeFrom` describe; a bulkhead or a rate limit starts empty.
  *
- * Options that cannot be right change nothing, and a warning says why; the first ones are a `RangeError`. When the
- * stream ends or fails, the client stays as it is; if it fails before its first options, so does the layer. The client
- * below stays what it was: the options of a pool cannot change while it is used.
+ * Invalid options change nothing, and a warning says why; if the first ones are invalid, the layer throws a
+ * `RangeError`. When the stream ends or fails, the client keeps its policy; if the stream fails before its first
+ * options, the layer fails. The `HttpClient` below stays the same: the options of its pool cannot change while it is
+ * used.
  *
  * ```ts import.meta.vitest
  * import { ResilientHttpClient } from "@holdfast/http"
@@ -314,20 +313,20 @@ const overChanges = <E, R>(
     return yield* Deferred.await(ready)
   })
 
-/** A client as a service of its own: the program says which client it calls with, a layer says with what policy. */
+/** A client as a service of its own: the program names the client, and a layer gives it a policy. */
 export interface ServiceClass<Self, Id extends string, O> extends Context.ServiceClass<Self, Id, Of<O>> {
-  /** The client that the class declares. */
+  /** The client with the options of the class. */
   readonly layer: Layer.Layer<Self, never, HttpClient.HttpClient>
 
-  /** For tests and for what must not be retried: the client below, with the same types. */
+  /** The client below without a policy, with the same types: for tests, and for requests that must not be retried. */
   readonly layerNoop: Layer.Layer<Self, never, HttpClient.HttpClient>
 
-  /** Other options. They cannot have a part that the class does not declare: the program does not know its errors. */
+  /** Other options. A part that the class does not declare is a type error: the program does not handle its errors. */
   readonly layerWith: <const O2 extends HttpPolicy.Options>(
     options: O2 & HttpPolicy.Exact<O2> & ([HttpPolicy.ReasonOf<O2>] extends [HttpPolicy.ReasonOf<O>] ? unknown : never)
   ) => Layer.Layer<Self, never, HttpClient.HttpClient>
 
-  /** The options from `Config`. Values that cannot be right fail with a `ConfigError`. */
+  /** The options from `Config`. Invalid values fail with a `ConfigError`. */
   readonly layerConfig: <const O2 extends HttpPolicy.Options>(
     config: Config.Config<O2> & ([HttpPolicy.ReasonOf<O2>] extends [HttpPolicy.ReasonOf<O>] ? unknown : never)
   ) => Layer.Layer<Self, Config.ConfigError, HttpClient.HttpClient>
@@ -339,9 +338,8 @@ export interface ServiceClass<Self, Id extends string, O> extends Context.Servic
 }
 
 /**
- * Declares a client as a service, for a program that calls several servers each with a policy of its own. The error type
- * has exactly the reasons of the parts that are configured. The policy's `name` is the identifier, unless the options
- * have another.
+ * Declares a client as a service, for a program that calls several servers, each with its own policy. The error type
+ * has exactly the reasons of the configured parts. Default for the policy's `name`: the identifier.
  *
  * ```ts import.meta.vitest
  * import { ResilientHttpClient } from "@holdfast/http"

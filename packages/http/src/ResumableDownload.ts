@@ -1,17 +1,18 @@
 /**
- * A GET that survives a body that is cut: what is missing is asked for with `Range`, and taken only from the same
+ * A GET that survives a cut body: the missing bytes are requested with `Range`, and accepted only from the same
  * representation.
  *
- * A body of some gigabytes outlives many connections, and no retry helps once its first bytes have been handed on: sent
- * again, they would be there twice. RFC 9110 has what is needed: `Range` and `If-Range` with a strong ETag, and
- * `Content-Range` to check what comes. Most clients that resume believe too much: they append a 200 to what they have,
- * or a 206 of something else. Here the bytes are exactly those of one representation, with its length, and its digest if
- * one is known (RFC 9530), or there is a {@link DownloadError.DownloadError} that says why not. Bytes that were handed
- * on are never handed on twice.
+ * A body of several gigabytes outlives many connections, and a plain retry does not help once its first bytes have been
+ * emitted: they would come twice. RFC 9110 has the tools: `Range` and `If-Range` with a strong ETag, and
+ * `Content-Range` to check the answer. Most clients that resume trust too much: they append a 200, or a 206 of another
+ * representation, to the bytes they have. Here you get exactly the bytes of one representation, checked against its
+ * length and its digest if one is known (RFC 9530), or a {@link DownloadError.DownloadError} with the reason. No byte
+ * is emitted twice.
  *
- * When it hurts: a server without strong ETags cannot be resumed, however good its ranges are. A body that is coded
- * (gzip) is refused, because the client may have decoded it. And over a client that retries by itself, a request that
- * fails is retried at both levels: `retry: { while: ({ phase }) => phase === "body" }` leaves requests to the client.
+ * When it hurts: a download from a server without strong ETags cannot resume, even if the server supports ranges. A
+ * compressed body (gzip) is rejected, because the client may have decoded it. Over a client that retries, a failed
+ * request is retried at both levels: `retry: { while: ({ phase }) => phase === "body" }` leaves failed requests to the
+ * client.
  *
  * Digests are computed by `node:crypto`, which Node, Deno and Bun have.
  */
@@ -35,40 +36,40 @@ import { toPartialFile } from "./internal/download/partialFile.ts"
 
 /** How far a download has come. */
 export interface Progress {
-  /** Bytes of the representation that are there, those that an earlier process left included. */
+  /** Bytes of the representation received so far, including those that an earlier process left. */
   readonly received: number
-  /** The length of the representation, when the server has said it. */
+  /** The length of the representation in bytes, if the server has announced it. */
   readonly total: number | undefined
   /** How often the body was cut and continued. */
   readonly resumes: number
-  /** The rate since the first response of this process. */
+  /** Bytes per second since the first response of this process. */
   readonly bytesPerSecond: number
 }
 
 /** The options of a download. */
 export interface Options {
   /**
-   * How to go on after an interruption: a core retry over `HttpFailure`, or `false` for not at all. `times` counts the
-   * interruptions between which not a single byte came; each byte sets it back. Defaults to 3 with exponential backoff.
+   * How to retry after an interruption: a core retry over `HttpFailure`, or `false` to fail. `times` limits consecutive
+   * interruptions without a byte in between; each byte resets the count. Default: 3 retries with exponential backoff.
    */
   readonly retry?: Retry.Options<HttpFailure.HttpFailure> | false | undefined
-  /** How often the body may be continued in all. Defaults to 100. */
+  /** How often the body may be resumed in total. Default: 100. */
   readonly maxResumes?: number | undefined
-  /** The SHA-256 of the representation, in hexadecimal. Defaults to what the server announces, if it does. */
+  /** The SHA-256 of the representation, in hexadecimal. Default: the digest that the server announces, if any. */
   readonly sha256?: string | undefined
-  /** Told of each piece that comes. Defaults to nobody. */
+  /** Runs after each chunk. Default: none. */
   readonly onProgress?: ((progress: Progress) => Effect.Effect<void>) | undefined
 }
 
-/** What a download that is whole has come to. */
+/** The result of a complete download. */
 export interface Summary {
   /** The length of the file. */
   readonly bytes: number
-  /** How many of these an earlier process had left. */
+  /** How many of these bytes an earlier process had left. */
   readonly continuedFrom: number
   readonly resumes: number
   readonly etag: string | undefined
-  /** The algorithm of the digest that was verified, if there was one. */
+  /** The algorithm of the verified digest, if there was one. */
   readonly verified: "sha-256" | "sha-512" | undefined
 }
 
@@ -78,13 +79,13 @@ type Failure = HttpClientError.HttpClientError | DownloadError.DownloadError
 export type Source = string | URL | HttpClientRequest.HttpClientRequest
 
 /**
- * The bytes of a representation as they come, through interruptions. Asks for the `identity` coding, whatever the
- * request says. A digest is verified at the end: when it is wrong the stream fails after its last byte, so what must not
- * be seen before it is verified belongs in {@link toFile}.
+ * Streams the bytes of a representation through interruptions. Requests the `identity` coding, whatever the request
+ * says. A digest is verified at the end: if it is wrong, the stream fails after its last byte. Use {@link toFile} for
+ * content that must not be seen before it is verified.
  *
- * Fails with a `DownloadError` when what comes cannot be what is missing, and with the client's own error, a status
- * among them, when the retries end. Throws a `RangeError` for a request that is not a GET or that has a `Range` of its
- * own.
+ * Fails with a `DownloadError` if the server's answer does not continue the download, and with the client's own error
+ * (or that of a status) when the retries end. Throws a `RangeError` if the request is not a GET or already has a
+ * `Range`.
  *
  * ```ts import.meta.vitest
  * import { ResumableDownload } from "@holdfast/http"
@@ -119,13 +120,13 @@ export const stream = (
 }
 
 /**
- * Downloads a representation to a file that appears whole or not at all: it is written under `path` with `.part` added,
- * flushed to the disk, and renamed to `path`, which it replaces.
+ * Downloads a representation to a file that appears complete or not at all: it is written to `path` plus `.part`,
+ * flushed to disk, and renamed to `path`, replacing any file there.
  *
- * What is left after a failure or a crash is continued by the next call, in this process or another, if the server still
- * has the same representation, which a note beside it (`.part.json`: strong ETag, length, digests) lets it ask for.
- * Otherwise, and when there is no strong ETag, it is begun anew. A file whose length or digest proves wrong is removed.
- * One call at a time for a path.
+ * After a failure or a crash, the next call continues from the partial file, in this process or another, if the server
+ * still has the same representation; a record beside it (`.part.json`: strong ETag, length, digests) makes that
+ * possible. If the representation has changed or has no strong ETag, the download starts over. A file whose length or
+ * digest is wrong is removed. Run one call at a time for a path.
  *
  * Fails as {@link stream} does, or with the file system's error.
  *

@@ -1,14 +1,14 @@
 /**
- * What a server says about coming back: which statuses mean "later", whether to retry at all, and how long to wait.
+ * A server's hints about retries: which statuses are transient, whether to retry at all, and how long to wait.
  *
  * **When to use**
  *
- * `ResilientHttpClient` reads these hints itself. Use this module in a client of your own, so that one header means one
- * thing everywhere.
+ * `ResilientHttpClient` reads these hints itself. Use this module in your own client, so that it reads each header in
+ * the same way.
  *
  * **Details**
  *
- * The first row that has a wait decides:
+ * The first row with a wait wins:
  *
  * | header                                                             | value                                                  |
  * | ------------------------------------------------------------------ | ------------------------------------------------------ |
@@ -20,19 +20,20 @@
  * | `ratelimit-reset`, `x-ratelimit-reset`, `x-rate-limit-reset`       | seconds, or an instant (IETF drafts, GitHub, X)        |
  * | `x-ratelimit-reset-<kind>`, `anthropic-ratelimit-<kind>-reset`     | `1s`, `6m0s`, seconds, or an instant (OpenAI and kin)  |
  *
- * From the fourth row on a header announces when a quota is full again. It counts if the quota is spent, which is a
- * `remaining` of 0 beside it; without a `remaining` it counts too, but not in the last row, whose headers come with every
- * response. Of several quotas that are spent the longest wait counts, and so of several values in one header.
+ * From the fourth row on, a header announces when a quota is full again. It counts if the quota is spent, that is if
+ * the matching `remaining` header is 0. Without a `remaining` it counts too, except in the last row, whose headers come
+ * with every response. Among several spent quotas, or several values in one header, the longest wait wins.
  *
  * A number may have a fraction. A number below 1,000,000,000 is a delta in seconds. From there on it is an instant in
- * seconds since the epoch, and from 100,000,000,000 on in milliseconds: a delta of 31 years is never meant. An instant
- * more than a day in the past is not believed; that number is a delta after all. Any other instant in the past is a wait
- * of zero. Dates have one of the three formats of HTTP or are those of RFC 3339. Empty, negative and unreadable values
- * count as absent. A name behind `llm_provider-`, as LiteLLM's proxy hands them on, is read where the name is absent.
+ * seconds since the epoch, and from 100,000,000,000 on in milliseconds, because a server never means a delta of 31
+ * years. If the instant is more than a day in the past, the number is read as a delta after all. Any other instant in
+ * the past is a wait of zero. Dates are in one of HTTP's three formats or in that of RFC 3339. Empty, negative and
+ * invalid values are ignored. If a header is absent, its name prefixed with `llm_provider-`, as LiteLLM's proxy
+ * forwards it, is read instead.
  *
  * **Gotchas**
  *
- * A wait is what the server asked for, however long. `Retry` bounds what a call waits: see `Retry.defaultMaxRetryAfter`.
+ * The wait is not bounded here. `Retry` bounds how long a call waits: see `Retry.defaultMaxRetryAfter`.
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -40,17 +41,17 @@ import * as Headers from "effect/http/Headers"
 import * as Result from "effect/Result"
 
 /**
- * The statuses that say "later, perhaps": 408, 425, 429, 500, 502, 503 and 504 (RFC 9110 section 15, RFC 8470 section 5.2,
- * RFC 6585 section 4); 520 to 524 and 530, by which Cloudflare says that it did not reach the origin; and 529, by which
- * some APIs say that they are overloaded.
+ * The transient statuses: 408, 425, 429, 500, 502, 503 and 504 (RFC 9110 section 15, RFC 8470 section 5.2, RFC 6585
+ * section 4); 520 to 524 and 530, Cloudflare's for an origin that it did not reach; and 529, which some APIs use for
+ * overload.
  */
 export const transientStatuses: ReadonlySet<number> = new Set(
   [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530]
 )
 
 /**
- * Whether a status says that the same request may succeed later: one of {@link transientStatuses}, or 413 with a wait (RFC
- * 9110 section 15.5.14: the server is short of room for now; Groq answers so when the tokens of a minute are spent).
+ * Whether the same request may succeed later: the status is one of {@link transientStatuses}, or 413 with a wait (RFC
+ * 9110 section 15.5.14: the condition is temporary; Groq sends it when the tokens of a minute are spent).
  *
  * ```ts import.meta.vitest
  * import { ServerHints } from "@holdfast/http"
@@ -65,7 +66,7 @@ export const isTransient = (status: number, headers: Headers.Headers): boolean =
   transientStatuses.has(status) || (status === 413 && retryAfter(headers, 0) !== undefined)
 
 /**
- * What `x-should-retry` says: `true`, `false`, or `undefined` if it says nothing. It outranks the status.
+ * The value of `x-should-retry`: `true`, `false`, or `undefined` if it is absent or invalid. It overrides the status.
  *
  * ```ts import.meta.vitest
  * import { ServerHints } from "@holdfast/http"
@@ -81,8 +82,8 @@ export const shouldRetry = (headers: Headers.Headers): boolean | undefined => {
 }
 
 /**
- * How long the server asks to wait, at the instant `now` in milliseconds since the epoch: `undefined` if it says nothing
- * that can be read.
+ * How long the server asks to wait, at the instant `now` in milliseconds since the epoch: `undefined` without a valid
+ * hint.
  *
  * ```ts import.meta.vitest
  * import { ServerHints } from "@holdfast/http"

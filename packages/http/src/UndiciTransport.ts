@@ -1,18 +1,18 @@
 /**
- * The transport for Node: Effect's `HttpClient` on undici's connections, with bounds on every wait and failures that say
- * what happened.
+ * The transport for Node: Effect's `HttpClient` on undici's connections. Every wait is bounded, and every failure has a
+ * reason.
  *
- * undici's pool queues without bound when it is full and keeps every connection that it has opened, and its clients
- * above `dispatch` add an `AbortSignal`, a Node stream and two promises to each request. Here the connections are pooled
- * in front of a bounded queue, and driven by a handler of our own: a request suspends its fiber once, a body of up to
- * 64 KiB never holds its connection, and interrupting a request or closing the layer leaves no socket, timer or listener
+ * undici's pool queues without bound when it is full and keeps every connection that it has opened. Its APIs above
+ * `dispatch` add an `AbortSignal`, a Node stream and two promises to each request. Here the connections are pooled
+ * behind a bounded queue and driven by a handler of our own: a request suspends its fiber once, a body of up to 64 KiB
+ * never holds its connection, and interrupting a request or closing the layer leaves no socket, timer or listener
  * behind.
  *
- * When it hurts: connections are kept open, so a server that must see a new one for each request (load balancing by
- * connection) needs `keepAlive` at a few milliseconds. Upgrades (WebSocket) are refused: use the platform's client.
+ * When it hurts: connections are kept open. If a server needs a new connection for each request (load balancing by
+ * connection), set `keepAlive` to a few milliseconds. Upgrades (WebSocket) are rejected: use the platform's client.
  *
- * The body of a response that is larger than 64 KiB and not read to its end is cancelled when the `Scope` in which the
- * request was made closes, or when the response is garbage collected.
+ * If a response is larger than 64 KiB and not read to its end, its body is cancelled when the `Scope` of the request
+ * closes, or when the response is garbage collected.
  */
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -58,19 +58,19 @@ export type {
   TlsOptions
 } from "./internal/undici/options.ts"
 
-/** The transport: the client, and what its pools are doing. */
+/** The transport: the client, and the statistics of its pools. */
 export class UndiciTransport extends Context.Service<UndiciTransport, {
   readonly client: HttpClient.HttpClient
   readonly stats: Effect.Effect<Stats>
-  /** The stats now, and whenever they have changed, at most once a turn of the event loop. */
+  /** The stats now, and after every change, at most once per turn of the event loop. */
   readonly statsChanges: Stream.Stream<Stats>
 }>()("@holdfast/http/UndiciTransport") {}
 
 /**
- * Makes a transport. Closing the scope lets what is under way end, for as long as `gracePeriod` says; then it fails and
- * every connection is destroyed.
+ * Makes a transport. When the scope closes, requests in progress have `gracePeriod` to end; then they fail and every
+ * connection is destroyed.
  *
- * Throws a `RangeError` for options that cannot be right.
+ * Throws a `RangeError` for invalid options.
  */
 export const make = (options: Options = {}): Effect.Effect<UndiciTransport["Service"], never, Scope.Scope> => {
   refuseOtherRuntimes()
@@ -91,7 +91,7 @@ export const make = (options: Options = {}): Effect.Effect<UndiciTransport["Serv
   )
 }
 
-/** Bun puts a client of its own in the place of undici's, which has no `dispatch`. */
+/** Bun replaces undici with a client of its own, which has no `dispatch`. */
 const refuseOtherRuntimes = (): void => {
   if (typeof Client.prototype.dispatch === "function") return
   throw new Error("UndiciTransport needs undici, which this runtime replaces: use FetchHttpClient.layer of effect/http")
@@ -106,7 +106,7 @@ const close = (pools: Pools, gracePeriod: number): Effect.Effect<void> =>
   })
 
 /**
- * Provides `HttpClient` on connection pools of its own, and `UndiciTransport` for their stats.
+ * Provides `HttpClient` on its own connection pools, and `UndiciTransport` for their stats.
  *
  * ```ts import.meta.vitest
  * import { UndiciTransport } from "@holdfast/http"
@@ -125,10 +125,10 @@ export const layer = (options?: Options): Layer.Layer<HttpClient.HttpClient | Un
   Layer.effectContext(Effect.map(make(options), provides))
 
 /**
- * {@link layer} with options from `Config`. Without `proxy`, the proxies are those that `HTTP_PROXY`, `HTTPS_PROXY` and
- * `NO_PROXY` name, as {@link proxyConfig} reads them.
+ * {@link layer} with options from `Config`. Default for `proxy`: the proxies in `HTTP_PROXY`, `HTTPS_PROXY` and
+ * `NO_PROXY`, as {@link proxyConfig} reads them.
  *
- * Options that cannot be right are a `ConfigError`.
+ * Fails with a `ConfigError` for invalid options.
  */
 export const layerConfig = (
   options: Config.Wrap<
@@ -143,7 +143,7 @@ export const layerConfig = (
       ))
   )
 
-/** What is wrong with a value that a file or the environment gave is an error, and no defect. */
+/** An invalid value from a file or the environment is an error, not a defect. */
 const orConfigError = <A, R>(self: Effect.Effect<A, never, R>): Effect.Effect<A, Config.ConfigError, R> =>
   Effect.catchDefect(self, (defect) =>
     defect instanceof RangeError
@@ -151,15 +151,15 @@ const orConfigError = <A, R>(self: Effect.Effect<A, never, R>): Effect.Effect<A,
       : Effect.die(defect))
 
 /**
- * The proxies of the environment, for `proxy` of {@link Options}: `HTTP_PROXY` for http, `HTTPS_PROXY` for https, but for
- * the hosts of `NO_PROXY`. Each may be in lower case, which is read first. An address without a scheme is one with http.
+ * The proxies of the environment, for `proxy` of {@link Options}: `HTTP_PROXY` for http and `HTTPS_PROXY` for https,
+ * except for the hosts in `NO_PROXY`. Lower-case names work too, and win. An address without a scheme is taken as http.
  */
 export const proxyConfig: Config.Config<ProxyRules | undefined> = proxies
 
 /**
- * Sets gauges from the stats of the transport, `every` so often: `http.client.open_connections` (by
+ * Sets gauges from the transport's stats at the interval `every`: `http.client.open_connections` (by
  * `http.connection.state`), `http.client.active_requests` and `holdfast.http.pending_requests`, each by origin. Without
- * this layer nothing is done for them. `every` defaults to 10 seconds.
+ * this layer the gauges cost nothing. Default for `every`: 10 seconds.
  *
  * ```ts import.meta.vitest
  * import { UndiciTransport } from "@holdfast/http"
@@ -244,7 +244,7 @@ const sentHeaders = (
   forward: Route["forward"]
 ): Readonly<Record<string, string>> => {
   const own = forward === undefined ? headers : { ...forward, ...headers }
-  // The boundary between the parts of a form is undici's to choose.
+  // undici chooses the boundary between the parts of a form, and sets `content-type` to match.
   return isForm(request.body) ? Headers.remove(Headers.fromInput(own), "content-type") : own
 }
 
