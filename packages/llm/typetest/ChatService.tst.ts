@@ -25,13 +25,13 @@ const failing = Toolkit.make(Weather, Charge)
 type Tools = Toolkit.Tools<typeof failing>
 
 describe("ask", () => {
-  test("needs nothing without tools, and fails with the model or for want of a question", () => {
+  test("without tools, needs nothing and fails with the model's errors or NoUserMessage", () => {
     expect(chat.ask({ messages: "hello" })).type.toBe<
       Effect.Effect<ChatService.Answer, AiError | ChatService.NoUserMessage>
     >()
   })
 
-  test("needs the handlers of its tools, and fails with what those do that fail a turn", () => {
+  test("needs the handlers of its tools, and fails with the errors of tools that fail a turn", () => {
     expect(chat.ask({ messages: "hello", toolkit: telling })).type.toBe<
       Effect.Effect<
         ChatService.Answer,
@@ -43,14 +43,14 @@ describe("ask", () => {
     expect<Effect.Error<typeof asked>>().type.toBe<AiError | ChatService.NoUserMessage | "no funds">()
   })
 
-  test("fails with what making the toolkit does, and needs what that does", () => {
+  test("has the errors and requirements of making the toolkit", () => {
     const toolkit = {} as Effect.Effect<Toolkit.WithHandler<{}>, "no tools", "a workshop">
     const asked = chat.ask({ messages: "hello", toolkit })
     expect<Effect.Error<typeof asked>>().type.toBe<AiError | ChatService.NoUserMessage | "no tools">()
     expect<Effect.Services<typeof asked>>().type.toBe<"a workshop">()
   })
 
-  test("lets only tools of the toolkit be chosen", () => {
+  test("only accepts the toolkit's tools as toolChoice", () => {
     expect(chat.ask).type.toBeCallableWith({ messages: "hello", toolkit: telling, toolChoice: { tool: "weather" } })
     expect(chat.ask).type.not.toBeCallableWith({ messages: "hello", toolkit: telling, toolChoice: { tool: "charge" } })
   })
@@ -74,7 +74,7 @@ describe("layers", () => {
 })
 
 describe("TurnFailed", () => {
-  test("is an AiError, told apart by its guard", () => {
+  test("is an AiError with a guard of its own", () => {
     expect<ChatService.TurnFailed>().type.toBeAssignableTo<AiError>()
     const error = {} as AiError | "no funds"
     if (ChatService.isTurnFailed(error)) expect(error.failure).type.toBe<AiError>()

@@ -34,7 +34,7 @@ describe("layer", () => {
     expect(ProviderChain.layerNoop(scripted)).type.toBe<Layer<LanguageModel.LanguageModel>>()
   })
 
-  test("needs and fails with what making its providers does", () => {
+  test("has the errors and requirements of making its providers", () => {
     expect(ProviderChain.layer({ providers: [scripted, OllamaProvider.make()] })).type.toBe<
       Layer<LanguageModel.LanguageModel, never, HttpClient>
     >()
@@ -47,21 +47,21 @@ describe("layer", () => {
     expect(ProviderChain.layerConfig()).type.toBe<Layer<LanguageModel.LanguageModel, ConfigError, HttpClient>>()
   })
 
-  test("takes one provider or more", () => {
+  test("requires at least one provider", () => {
     expect(ProviderChain.layer).type.not.toBeCallableWith({ providers: [] })
   })
 })
 
 describe("a file", () => {
-  test("is refused with a SchemaError, and is a layer that needs nothing", () => {
+  test("is rejected with a SchemaError, and makes a layer without requirements", () => {
     expect(LlmConfig.decode({})).type.toBe<Effect.Effect<LlmConfig.LlmConfig, SchemaError>>()
     expect(LlmConfig.layer({})).type.toBe<Layer<never>>()
     expect(ProviderChain.layerConfig).type.toBeCallableWith({ transport: UndiciTransport.layer })
   })
 })
 
-describe("what changes while it is used", () => {
-  test("needs and fails with what its changes and its providers do", () => {
+describe("reloading", () => {
+  test("has the errors and requirements of its changes and its providers", () => {
     const changes = (options: ProviderChain.Options) => ProviderChain.layerReloading(Stream.make(options))
     expect(changes({ providers: [scripted] })).type.toBe<Layer<LanguageModel.LanguageModel>>()
     const configured = Stream.make({ providers: [OpenAiProvider.makeConfig()] as const })
@@ -75,7 +75,7 @@ describe("what changes while it is used", () => {
 })
 
 describe("selection", () => {
-  test("sends nothing, and may fail for a setting", () => {
+  test("needs no HttpClient, and fails with a ConfigError", () => {
     expect(ProviderChain.selection).type.toBe<Effect.Effect<ReadonlyArray<ProviderChain.Choice>, ConfigError>>()
     expect(ProviderChain.providersConfig).type.toBe<
       Effect.Effect<NonEmptyReadonlyArray<Provider.Provider>, ConfigError, HttpClient>
@@ -83,8 +83,8 @@ describe("selection", () => {
   })
 })
 
-describe("what a chain finds by itself", () => {
-  test("is a layer of its own, and no need of the chain's", () => {
+describe("optional services of a chain", () => {
+  test("have layers of their own, and the chain does not require them", () => {
     expect(Connectivity.layer({ url: "https://example.com" })).type.toBe<
       Layer<Connectivity.Connectivity, never, HttpClient>
     >()
@@ -105,7 +105,7 @@ describe("fromLanguageModel", () => {
 })
 
 describe("errors", () => {
-  test("are the AiError of LanguageModel, and are told apart by their guards", () => {
+  test("are LanguageModel's AiError, with guards that narrow them", () => {
     const asked = LanguageModel.generateText({ prompt: "hello" })
     expect<Effect.Error<typeof asked>>().type.toBe<AiError>()
     expect<ChainError.NoAnswer>().type.toBeAssignableTo<AiError>()

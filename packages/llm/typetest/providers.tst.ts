@@ -20,7 +20,7 @@ describe("embeddings", () => {
     expect(OllamaEmbedding.makeConfig()).type.toBe<Effect<EmbeddingModel, ConfigError, HttpClient>>()
   })
 
-  test("take from the environment what is the environment's", () => {
+  test("accept no option that the environment sets", () => {
     expect(OpenAiEmbedding.layerConfig).type.not.toBeCallableWith({ model: "text-embedding-3-large" })
     expect(OllamaEmbedding.layerConfig).type.not.toBeCallableWith({ host: "gpu.local" })
   })
@@ -37,6 +37,6 @@ describe("presets", () => {
   })
 })
 
-test("a download of Ollama's tells how far it is", () => {
+test("a download of Ollama's streams its progress", () => {
   expect<OllamaProvider.OllamaProvider["pull"]>().type.toBe<Stream<OllamaProvider.PullProgress, AiError>>()
 })
