@@ -3,8 +3,8 @@
  *
  * **When to use**
  *
- * Use it for the options of anything built on the policies, so that a typo, a duration without a unit or a bound that is
- * out of range fails where it is written, and in the same words everywhere.
+ * Use it for the options of anything built on the policies, so that a typo, a duration without a unit or a bound that
+ * is out of range fails where it is written, and with the same message everywhere.
  *
  * **Details**
  *
@@ -14,7 +14,7 @@
  *
  * **Gotchas**
  *
- * A message shows the value that was given. Use {@link secret} where that may be a secret.
+ * A message shows the value that was given. Wrap the check in {@link secret} if that value may be a secret.
  */
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -59,7 +59,7 @@ export interface Fault {
 export const format = ({ message, path }: Fault): string =>
   path.length === 0 ? message : `${path.map((key) => /^[\w-]+$/.test(key) ? key : show(key)).join(".")} ${message}`
 
-/** The place of a value within the options, to which a check reports its faults. */
+/** The path of a value within the options. A check reports its faults here. */
 export class Place {
   readonly path: ReadonlyArray<string>
   readonly faults: Array<Fault>
@@ -69,7 +69,7 @@ export class Place {
     this.faults = faults
   }
 
-  /** The place of a property. Its faults are reported here too. */
+  /** The place of a property. Its faults are also reported to this place. */
   at(key: string): Place {
     return new Place([...this.path, key], this.faults)
   }
@@ -81,12 +81,12 @@ export class Place {
 }
 
 /**
- * Checks one value and returns what the program stores. It reports faults to its place and does not throw; what it returns
- * for an invalid value is `NaN` where a number is expected, and `undefined` otherwise.
+ * Checks one value and returns what the program stores. It reports faults to its place and does not throw. For an
+ * invalid value it returns `NaN` if a number is expected, else `undefined`.
  */
 export type Check<out A> = (value: unknown, place: Place) => A
 
-// What an invalid value becomes. Comparisons with it are false, so that it causes no other fault.
+// The result for an invalid number. Comparisons with it are false, so it causes no further faults.
 const invalid = (place: Place, message: string): never => {
   place.fault(message)
   return undefined as never
@@ -98,7 +98,7 @@ const invalidNumber = (place: Place, message: string): number => {
 }
 
 /**
- * A value as a message shows it: shortened, and whatever it is.
+ * Formats any value for a message, shortened to 80 characters.
  *
  * ```ts import.meta.vitest
  * import { Arguments } from "@holdfast/core"
@@ -118,7 +118,7 @@ export const show = (value: unknown): string => {
   }
 }
 
-/** Runs a check. A getter or a proxy that throws is a fault like another. */
+/** Runs a check. A getter or proxy that throws is reported as a fault. */
 const run = <A>(check: Check<A>, value: () => unknown, place: Place): A => {
   try {
     return check(value(), place)
@@ -160,7 +160,7 @@ export const check = <A>(where: string, check: Check<A>, value: unknown): A => {
 }
 
 /**
- * All faults of a value, where they are to be reported in another way, as for a file.
+ * Returns all faults of a value, to report them in your own way, such as for a file.
  *
  * ```ts import.meta.vitest
  * import { Arguments } from "@holdfast/core"
@@ -176,11 +176,11 @@ export const faults = (check: Check<unknown>, value: unknown): ReadonlyArray<Fau
 
 /** Bounds of a number; each is optional. */
 export interface Bounds {
-  /** The least that is valid. Default: none. */
+  /** The smallest valid value. Default: none. */
   readonly min?: number | undefined
-  /** What a valid value is above. Default: none. */
+  /** An exclusive lower bound: valid values are above it. Default: none. */
   readonly above?: number | undefined
-  /** The most that is valid. Default: none. */
+  /** The largest valid value. Default: none. */
   readonly max?: number | undefined
   /** Whether `Infinity` is valid. Default: false. */
   readonly infinite?: boolean | undefined
@@ -271,19 +271,24 @@ export const oneOf =
         `must be ${values.map(show).join(" or ")}, got ${show(value)}${meant(value, values.map(String))}`
       )
 
-/** A function. What it takes and returns is left to the types. */
+/** A function. Its parameters and result are not checked: the type states them. */
 export const callback = <F extends (...args: never) => unknown>(): Check<F> => (value, place) =>
   typeof value === "function" ? value as F : invalid(place, `must be a function, got ${show(value)}`)
 
-/** A value that a guard knows, such as a `Backoff`. `expected` names it: `"a Backoff or any other Schedule"`. */
+/** A value that a type guard accepts, such as a `Backoff`. `expected` names it: `"a Backoff or any other Schedule"`. */
 export const instance = <A>(is: (value: unknown) => value is A, expected: string): Check<A> => (value, place) =>
   is(value) ? value : invalid(place, `must be ${expected}, got ${show(value)}`)
 
-/** What a guard knows as it is, such as a shared `Bulkhead`, and all else by a check, such as the options of one. */
+/**
+ * Keeps a value that a type guard accepts, such as a shared `Bulkhead`, and checks any other value, such as its
+ * options.
+ */
 export const or = <A, B>(is: (value: unknown) => value is A, check: Check<B>): Check<A | B> => (value, place) =>
   is(value) ? value : check(value, place)
 
-/** A check for an option that may be absent. `undefined` becomes `fallback`, which is what the check would return. */
+/**
+ * A check for an option that may be absent. `undefined` becomes `fallback`, a value in the form that the check returns.
+ */
 export const optional: {
   <A>(check: Check<A>): Check<A | undefined>
   <A, B>(check: Check<A>, fallback: B): Check<A | B>
@@ -308,7 +313,7 @@ export type Checked<F extends Fields> = { readonly [K in keyof F]: F[K] extends 
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
 
-/** An object of options. A key that has no check is a fault, which names the option that was probably meant. */
+/** An object of options. An unknown key is a fault, whose message suggests the closest known option. */
 export const struct = <const F extends Fields>(fields: F): Check<Checked<F>> => {
   const known = Object.keys(fields)
   return (value, place) => {
@@ -327,12 +332,12 @@ export const struct = <const F extends Fields>(fields: F): Check<Checked<F>> => 
     for (const key of Object.keys(value)) {
       if (!Object.hasOwn(fields, key)) place.at(key).fault(`is not an option${hint(key, known)}`)
     }
-    // Each key has gone through its check.
+    // Every key has passed its check.
     return checked as Checked<F>
   }
 }
 
-/** An object with keys of the caller's choice, each with a value of one kind. */
+/** An object with arbitrary keys, whose values all pass the same check. */
 export const record = <A>(check: Check<A>): Check<Readonly<Record<string, A>>> => (value, place) =>
   isObject(value) && !Array.isArray(value)
     ? Object.fromEntries(
@@ -340,15 +345,15 @@ export const record = <A>(check: Check<A>): Check<Readonly<Record<string, A>>> =
     )
     : invalid(place, `must be an object, got ${show(value)}`)
 
-/** An array with items of one kind. */
+/** An array whose items all pass the same check. */
 export const array = <A>(check: Check<A>): Check<ReadonlyArray<A>> => (value, place) =>
   Array.isArray(value)
     ? value.map((item: unknown, index) => run(check, () => item, place.at(String(index))))
     : invalid(place, `must be an array, got ${show(value)}`)
 
 /**
- * A check, and a rule about several options together. The rule reports its faults to the place. It runs beside the faults of
- * the check: an invalid number is `NaN` there, so compare in the way that is false for it.
+ * Adds a rule about several options together, which reports its faults to the place. It runs even if the check found
+ * faults: an invalid number is then `NaN`, so write comparisons that are false for `NaN`.
  *
  * ```ts import.meta.vitest
  * import { Arguments } from "@holdfast/core"
@@ -367,14 +372,14 @@ export const refine = <A>(check: Check<A>, rule: (value: A, place: Place) => voi
   try {
     rule(checked, place)
   } catch (error) {
-    // A rule may stumble over the gaps that invalid values leave.
+    // A rule may throw where an invalid value has become `undefined`.
     if (place.faults.length === before) throw error
   }
   return checked
 }
 
 /**
- * Turns the `RangeError` of invalid options into the error of the `Config` that they came from.
+ * Turns the `RangeError` of invalid options into a `ConfigError`, for options that come from `Config`.
  *
  * ```ts import.meta.vitest
  * import { Arguments, Policy } from "@holdfast/core"

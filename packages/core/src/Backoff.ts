@@ -1,12 +1,12 @@
 /**
- * Delay sequences for retries, as plain `Schedule`s: each works in `Effect.retry`, in {@link Retry} and in anything else
- * that takes a `Schedule`. They never end by themselves, so give the retry a limit.
+ * Delay sequences for retries, as plain `Schedule`s: each works in `Effect.retry`, in {@link Retry} and in anything
+ * else that takes a `Schedule`. They never end on their own, so give the retry a limit.
  *
  * Every sequence is capped after jitter and finite for any attempt number, so that the fortieth delay is `max` and not
  * six million days. Backoff is the answer to a dependency that is overloaded or restarting. It hurts where a person
- * waits for the answer and the failure is not one of load: there, retry once at once, or hedge.
+ * waits for the answer and the failure is not caused by load: there, retry once without a delay, or hedge.
  *
- * Chance is drawn from Effect's `Random`, so a seed repeats a sequence.
+ * Jitter is drawn from Effect's `Random`, so the same seed gives the same sequence.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -21,8 +21,8 @@ import * as Jitter from "./Jitter.ts"
 const TypeId = "~@holdfast/core/Backoff"
 
 /**
- * A `Schedule` that never ends, whose output is the delay, and which can also say its delay without being stepped. Two
- * that were made alike are equal by Effect's `Equal`, so that options can be compared.
+ * A `Schedule` that never ends and outputs the delay. {@link Backoff.delay} computes a delay without a step. Two
+ * backoffs made with the same options are equal by Effect's `Equal`, so options with backoffs compare by value.
  */
 export interface Backoff extends Schedule.Schedule<Duration.Duration> {
   readonly [TypeId]: typeof TypeId
@@ -33,13 +33,13 @@ export interface Backoff extends Schedule.Schedule<Duration.Duration> {
    */
   readonly delay: (retry: number, previous: number, random: number) => number
 
-  /** The longest delay there can be, in milliseconds. */
+  /** The longest possible delay, in milliseconds. */
   readonly max: number
 
   /** The sequence in words. */
   readonly toString: () => string
 
-  /** @internal What it was made of. */
+  /** @internal The options that it was made with. */
   readonly made: string
 }
 
@@ -86,7 +86,7 @@ const format = (millis: number): string => Duration.format(Duration.millis(milli
  * The same delay every time.
  *
  * - `delay`: zero or more.
- * - `jitter`: Defaults to `Jitter.none`.
+ * - `jitter`: Default: `Jitter.none`.
  *
  * Jitter never lengthens the delay: the cap is `delay` itself.
  *
@@ -105,12 +105,12 @@ export const constant = (options: {
 }
 
 /**
- * A delay that grows by the same step: `initial + (n - 1) * increment` before retry `n`.
+ * A delay that grows by a constant step: `initial + (n - 1) * increment` before retry `n`.
  *
- * - `initial`: Defaults to `"100 millis"`.
- * - `increment`: Defaults to `initial`.
- * - `max`: no delay is longer, jitter included. Defaults to `"20 seconds"`, or to `initial` if that is longer.
- * - `jitter`: Defaults to `Jitter.full`.
+ * - `initial`: Default: `"100 millis"`.
+ * - `increment`: Default: `initial`.
+ * - `max`: no delay is longer, jitter included. Default: `"20 seconds"`, or `initial` if that is longer.
+ * - `jitter`: Default: `Jitter.full`.
  *
  * ```ts import.meta.vitest
  * import { Backoff, Jitter } from "@holdfast/core"
@@ -138,12 +138,12 @@ export const linear = (options?: {
 }
 
 /**
- * A delay that grows by the same factor: `initial * factor ** (n - 1)` before retry `n`.
+ * A delay that grows by a constant factor: `initial * factor ** (n - 1)` before retry `n`.
  *
- * - `initial`: longer than zero. Defaults to `"100 millis"`.
- * - `factor`: at least 1. Defaults to 2.
- * - `max`: no delay is longer, jitter included. Defaults to `"20 seconds"`, or to `initial` if that is longer.
- * - `jitter`: Defaults to `Jitter.full`.
+ * - `initial`: longer than zero. Default: `"100 millis"`.
+ * - `factor`: at least 1. Default: 2.
+ * - `max`: no delay is longer, jitter included. Default: `"20 seconds"`, or `initial` if that is longer.
+ * - `jitter`: Default: `Jitter.full`.
  *
  * The defaults are those of the AWS SDKs' standard retry mode.
  *
@@ -173,13 +173,13 @@ export const exponential = (options?: {
 
 /**
  * A delay drawn between `initial` and three times the delay before it: `min(max, U(initial, previous * 3))`. It spreads
- * callers as widely as full jitter does, and never comes back sooner than `initial`.
+ * callers as widely as full jitter, but never retries sooner than `initial`.
  *
- * - `initial`: longer than zero. Defaults to `"100 millis"`.
- * - `max`: no delay is longer. Defaults to `"20 seconds"`, or to `initial` if that is longer.
+ * - `initial`: longer than zero. Default: `"100 millis"`.
+ * - `max`: no delay is longer. Default: `"20 seconds"`, or `initial` if that is longer.
  *
  * The formula is "Decorrelated Jitter" in Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015,
- * where the delay before the first retry is drawn as if `initial` had gone before it.
+ * where the first delay is drawn as if the previous one had been `initial`.
  *
  * ```ts import.meta.vitest
  * import { Backoff } from "@holdfast/core"

@@ -1,17 +1,17 @@
 /**
- * Bounded concurrency: so many calls run, so many wait, and the next one is turned away at once.
+ * Bounded concurrency: a limited number of calls run, a limited number wait, and any further call is rejected at once.
  *
- * A dependency that slows down does not fail; it holds on to its callers, and with them to sockets, memory and whatever
- * they hold in turn, until a program that never needed the dependency stands still too. A bulkhead gives each dependency a
- * compartment of its own (Michael Nygard, "Release It!", 2nd ed. 2018, ch. 5), so that one that floods sinks no other. The
- * queue is bounded, because a queue without an end turns an overload into latency that outlives it.
+ * A slow dependency does not fail; it blocks its callers and the sockets and memory that they hold, until parts of the
+ * program that never use it stall too. A bulkhead gives each dependency a compartment of its own (Michael Nygard,
+ * "Release It!", 2nd ed. 2018, ch. 5), so that one flooded compartment does not sink the others. The queue is bounded,
+ * because an unbounded queue turns an overload into latency that outlives it.
  *
- * Choose the limit by Little's law: calls in flight = calls a second x seconds a call (John Little, Operations Research 9,
- * 1961). 200 calls a second that take 50 ms each are 10 in flight; twice that leaves room for a slow minute. Where nobody
- * knows the numbers or they change, {@link adaptive} finds the limit.
+ * Choose the limit by Little's law: calls in flight = calls a second x seconds a call (John Little, Operations Research
+ * 9, 1961). 200 calls a second that take 50 ms each are 10 in flight; twice that leaves room for a slow minute. If the
+ * numbers are unknown or change, let {@link adaptive} find the limit.
  *
- * A bulkhead hurts when its limit is guessed too low, since it then turns calls away from a healthy dependency; when a queue
- * hides that; and when a call within it needs a permit of the same bulkhead, since each may then wait for the other.
+ * A bulkhead hurts when its limit is guessed too low, since it then rejects calls to a healthy dependency; when a queue
+ * hides that; and when a call inside it needs a permit of the same bulkhead, which can deadlock.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -32,8 +32,8 @@ import type { CallOptions, Protect } from "./PolicyTypes.ts"
 const TypeId = "~@holdfast/core/Bulkhead"
 
 /**
- * Lets so many calls through at the same time. Made by {@link make} or {@link adaptive}, and shared by all that call
- * the same dependency.
+ * Limits how many calls run at the same time. Make it with {@link make} or {@link adaptive}, and share it between all
+ * callers of one dependency.
  */
 export interface Bulkhead {
   readonly [TypeId]: typeof TypeId
@@ -42,17 +42,17 @@ export interface Bulkhead {
   readonly name: string
 
   /**
-   * Runs an effect with a permit: at once, or after a wait in the queue, or not at all. `{ key }` says which of several
-   * dependencies is called; each key has a limit and a queue of its own.
+   * Runs an effect with a permit: at once, after a wait in the queue, or not at all. `{ key }` names one of several
+   * dependencies; each key has its own limit and queue.
    *
-   * Those who wait are served in the order in which they came. A wait ends with `maxWait`, or when the `Deadline` in force
-   * passes if that is sooner: how long a wait will be is known to nobody before, so a call is turned away before it
-   * waits only when no time is left at all. A call that is turned away fails with the reason `BulkheadFull`, and nothing of
-   * it has run. The permit is given back when the effect ends, however it ends.
+   * Waiting calls are served first come, first served. A wait ends after `maxWait`, or at the `Deadline` in force if
+   * that is sooner. The length of a wait is not known in advance, so a call is rejected without waiting only if the
+   * queue is full or no time is left. A rejected call fails with the reason `BulkheadFull` and does not run. The permit
+   * is released when the effect ends, however it ends.
    */
   readonly protect: Protect<unknown, PolicyError<BulkheadFull>, never>
 
-  /** What goes on right now, for calls without a key or with the given one. */
+  /** Current figures, for calls without a key or with the given one. */
   readonly stats: (options?: CallOptions) => Effect.Effect<Stats>
 
   /** @internal What the policies drive. */
@@ -67,31 +67,31 @@ export interface Stats {
   readonly waiting: number
   readonly limit: number
   readonly queue: number
-  /** Calls that were turned away so far. */
+  /** Calls rejected so far. */
   readonly rejections: number
 }
 
-/** What both kinds of bulkhead can be told. */
+/** The options of both kinds of bulkhead. */
 export interface CommonOptions {
-  /** Names the bulkhead in metrics. Defaults to `"bulkhead"`. */
+  /** Names the bulkhead in metrics. Default: `"bulkhead"`. */
   readonly name?: string | undefined
 
   /**
-   * How many calls may wait: a whole number. Each of them holds its caller, so a queue is for bursts, not for load.
-   * Defaults to 0: a call that finds no permit is turned away at once.
+   * How many calls may wait: a whole number. Each blocks its caller, so use a queue for bursts, not for sustained load.
+   * Default: 0, which rejects a call at once if no permit is free.
    */
   readonly queue?: number | undefined
 
-  /** How long a call may wait. Defaults to `"1 second"`. */
+  /** How long a call may wait. Default: `"1 second"`. */
   readonly maxWait?: Arguments.DurationInput | undefined
 
   /**
-   * How many keys are remembered: a whole number of at least 1. To make room, keys without calls are forgotten; keys in
-   * use never are. Defaults to 1,000.
+   * How many keys are remembered: a whole number of at least 1. To make room, keys without calls are evicted; keys in
+   * use never are. Default: 1,000.
    */
   readonly maxKeys?: number | undefined
 
-  /** A key that was not asked for in this time and has no calls is forgotten. Defaults to `"10 minutes"`. */
+  /** A key without calls is evicted when it has not been used for this long. Default: `"10 minutes"`. */
   readonly idleTimeToLive?: Arguments.DurationInput | undefined
 }
 
@@ -103,35 +103,35 @@ export interface Options extends CommonOptions {
 
 /** A bulkhead that finds its limit. */
 export interface AdaptiveOptions extends CommonOptions {
-  /** The limit never falls below this: a whole number of at least 1. Defaults to 1. */
+  /** The limit never falls below this: a whole number of at least 1. Default: 1. */
   readonly min?: number | undefined
 
-  /** The limit never rises above this: a whole number. Defaults to 200, or to `min` if that is more. */
+  /** The limit never rises above this: a whole number. Default: 200, or `min` if that is more. */
   readonly max?: number | undefined
 
-  /** The limit to begin with, between `min` and `max`. Defaults to 20, or to the bound that is nearest to it. */
+  /** The limit to begin with, between `min` and `max`. Default: 20, or the bound nearest to it. */
   readonly initial?: number | undefined
 
   /**
-   * How much longer than without load a call may take before the limit shrinks: at least 1, below 2. Defaults to 1.5.
+   * How many times the latency without load a call may take before the limit shrinks: at least 1, below 2. Default:
+   * 1.5.
    */
   readonly tolerance?: number | undefined
 
   /**
-   * How long calls are watched before the limit moves; never for less than ten calls or two latencies. Defaults to
-   * `"1 second"`.
+   * How long calls are measured before the limit changes; at least ten calls and two latencies. Default: `"1 second"`.
    */
   readonly window?: Arguments.DurationInput | undefined
 
   /**
-   * Whether an error says that the dependency has too much to do, which shrinks the limit. Other errors say nothing of its
-   * load and are left out. Defaults to timeouts: the reason `AttemptTimeout`, or Effect's `TimeoutError`.
+   * Whether an error means that the dependency is overloaded, which shrinks the limit. Other errors say nothing about
+   * load and are ignored. Default: timeouts (the reason `AttemptTimeout`, or Effect's `TimeoutError`).
    */
   readonly isOverload?: ((error: unknown) => boolean) | undefined
 }
 
 /**
- * Makes a bulkhead with a fixed limit. Options that cannot be right are a `RangeError` that names the option.
+ * Makes a bulkhead with a fixed limit. Invalid options are a defect: one `RangeError` that lists every fault.
  *
  * ```ts import.meta.vitest
  * import { Bulkhead } from "@holdfast/core"
@@ -154,12 +154,12 @@ export const make = (options: Options): Effect.Effect<Bulkhead> =>
   Effect.sync(() => fromMachines(compile(Arguments.check("Bulkhead.make", Options_.bulkheadOptions, options))))
 
 /**
- * Gives a running bulkhead another limit: a bulkhead with other options, which takes over the calls that run and wait in
- * `previous`.
+ * Changes the limit of a running bulkhead: makes a bulkhead with other options that takes over the running and waiting
+ * calls of `previous`.
  *
- * Nothing that runs is interrupted, and nothing that waits is rejected, also where the new limit or queue is smaller. A larger
- * limit lets waiting calls in at once. The two bulkheads share their permits from then on. One that was adaptive has a fixed
- * limit.
+ * No running call is interrupted and no waiting call is rejected, even if the new limit or queue is smaller. A larger
+ * limit admits waiting calls at once. The two bulkheads share their permits from then on. An adaptive bulkhead becomes
+ * fixed.
  *
  * ```ts import.meta.vitest
  * import { Bulkhead } from "@holdfast/core"
@@ -185,8 +185,8 @@ export const makeFrom = (previous: Bulkhead, options: Options): Effect.Effect<Bu
   })
 
 /**
- * Makes a bulkhead that finds its limit between `min` and `max` from the latency of the calls: it grows while calls are as
- * fast as they ever were, and shrinks when they slow down or time out. Shrinking interrupts nothing that runs.
+ * Makes a bulkhead that finds its limit between `min` and `max` from the latency of the calls: it grows while calls are
+ * as fast as without load, and shrinks when they slow down or time out. Shrinking interrupts no running call.
  *
  * In each window, with the average latency of its calls, the latency `base` without load, and the share of calls that
  * were dropped:
@@ -196,16 +196,17 @@ export const makeFrom = (previous: Bulkhead, options: Options): Effect.Effect<Bu
  * next     = limit * max(0.5, gradient - dropped) + sqrt(limit) * (1 - dropped)
  * ```
  *
- * and the limit becomes `next` if that is more, and goes a fifth of the way to it if it is less. It stays where it is
- * while the callers leave room. A dependency that serves `n` calls in parallel thus ends near `tolerance * n + sqrt(limit)`.
+ * and the limit becomes `next` if that is more, and goes a fifth of the way to it if it is less. It does not change
+ * while callers leave permits unused. A dependency that serves `n` calls in parallel thus ends near `tolerance * n +
+ * sqrt(limit)`.
  *
  * This is the `GradientLimit` of Netflix's concurrency-limits under its `WindowedLimit` (Eran Landau, William Thurston
- * and Tim Bozarth, "Performance Under Load", Netflix TechBlog, 2018). How the base is found anew when the
- * dependency has become slower for good is taken from BBR (Cardwell et al., ACM Queue 14(5), 2016): for one
- * window the limit falls to a quarter.
+ * and Tim Bozarth, "Performance Under Load", Netflix TechBlog, 2018). Measuring the base again, in case the dependency
+ * has become slower for good, follows BBR (Cardwell et al., ACM Queue 14(5), 2016): for one window the limit falls to a
+ * quarter.
  *
- * The bulkhead sees calls that succeed, and those whose error says overload. One that is interrupted from outside says
- * nothing, so put a timeout inside.
+ * The bulkhead measures calls that succeed and calls that fail with an overload error. A call interrupted from outside
+ * tells it nothing, so put a timeout inside.
  *
  * ```ts import.meta.vitest
  * import { Bulkhead } from "@holdfast/core"
@@ -239,10 +240,10 @@ export const adaptive = (options?: AdaptiveOptions): Effect.Effect<Bulkhead> =>
 export const isBulkhead = (u: unknown): u is Bulkhead => hasProperty(u, TypeId)
 
 /**
- * Shows a bulkhead in the metrics for as long as the scope is open: the gauges `holdfast.bulkhead.running`,
- * `holdfast.bulkhead.waiting` and `holdfast.bulkhead.limit`, and the counter `holdfast.bulkhead.rejections`, each summed
- * over all keys, with the bulkhead's name as the attribute `holdfast.bulkhead`. They are read when metrics are exported, and cost a
- * call nothing. Bulkheads with the same name replace each other.
+ * Publishes metrics of a bulkhead while the scope is open: the gauges `holdfast.bulkhead.running`,
+ * `holdfast.bulkhead.waiting` and `holdfast.bulkhead.limit`, and the counter `holdfast.bulkhead.rejections`, each
+ * summed over all keys, with the bulkhead's name as the attribute `holdfast.bulkhead`. They are read when metrics are
+ * exported and add no cost to a call. A bulkhead replaces an earlier one of the same name.
  *
  * ```ts import.meta.vitest
  * import { Bulkhead } from "@holdfast/core"
@@ -335,9 +336,9 @@ const run = <A, E, R>(
   key: string | undefined,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | PolicyError<BulkheadFull>, R> =>
-  // Between a permit and the finalizer that gives it back no interruption may come.
+  // No interruption may come between taking the permit and installing the finalizer that releases it.
   Effect.uninterruptibleMask((restore) => {
-    // The mask is made by the fiber that runs it.
+    // The fiber that runs it creates the mask.
     const fiber = Fiber.getCurrent() as Fiber.Fiber<unknown, unknown>
     const machine = key === undefined ? machines.only : machines.get(key, nowOf(fiber))
     if (machine.tryAcquire()) return hold(machines, machine, restore(self), fiber)
@@ -352,7 +353,7 @@ const run = <A, E, R>(
     )
   })
 
-/** Runs an effect that has its permit, and gives the permit back. */
+/** Runs an effect that holds a permit, and releases the permit. */
 const hold = <A, E, R>(
   machines: Machine.Bulkheads,
   machine: Machine.Bulkhead,
@@ -416,7 +417,7 @@ class Place extends Alarm.Alarm implements Machine.Waiter {
     if (this.machine.cancel(this)) this.resume?.(this.machine.reject())
   }
 
-  /** Leaves without having run: a trace is left neither in the queue nor among those that run. */
+  /** Leaves without having run, and frees its place in the queue or its permit. */
   leave(): void {
     if (this.granted) return this.machine.release()
     Alarm.clear(this)

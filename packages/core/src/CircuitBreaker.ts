@@ -1,30 +1,31 @@
 /**
- * Stops calling a dependency that is failing, and finds out by a few probes when it is back.
+ * Stops calling a failing dependency, and uses a few probe calls to detect its recovery.
  *
- * A call to a dependency that is down costs a timeout's worth of fibers, sockets and patience, and adds to the load that
- * keeps it down. A breaker turns that into an error at once. The pattern is from Michael T. Nygard, "Release It!", 2007.
+ * A call to a dependency that is down holds fibers and sockets until it times out, and adds to the load that keeps the
+ * dependency down. A breaker fails such a call at once instead. The pattern is from Michael T. Nygard, "Release It!",
+ * 2007.
  *
- * - Closed: calls run, and {@link Trip} decides by their outcomes when the circuit opens.
- * - Open: calls fail with `CircuitOpen` until the open time is over. Nothing of them runs.
+ * - Closed: calls run, and the {@link Trip} decides from their outcomes when to open the circuit.
+ * - Open: calls fail with `CircuitOpen` without running, until the open time is over.
  * - HalfOpen: at most `probes` calls run, and the others fail with `CircuitOpen`. When `probes` calls have succeeded the
  *   circuit closes; the first that fails, or is slow, opens it again. An interrupted probe frees its slot.
  * - Isolated: held open by hand.
  *
- * A success is a success, a failure or a defect is a failure. Ignored are interruption, which is the caller's doing, and
- * a call that another policy within turned away before any of it ran. A call that ends in a later state than it began in
- * changes nothing: half-open is decided by probes alone.
+ * Failures and defects count as failures. Two outcomes are ignored: interruption, which the caller caused, and a call
+ * that an inner policy rejected before it ran. A call that ends after the state has changed is ignored too, so only
+ * probes decide the half-open state.
  *
- * One breaker keeps a circuit for each key, for the dependencies that it protects are up or down each on its own: give an
- * origin, a tenant or a model as the key. Circuits are bounded in number and forgotten when they are idle.
+ * One breaker keeps a circuit for each key, since the dependencies that it protects fail independently: use an origin,
+ * a tenant or a model as the key. The number of circuits is bounded, and idle ones are evicted.
  *
- * A breaker hurts where one circuit covers parts that fail apart, since it then turns away what would have worked; where
- * there are so few calls that a window says nothing; and where a call may hang: a probe that never ends keeps its slot, so
- * put a timeout inside the breaker. A retry belongs around the breaker if each attempt should count and be turned away,
- * which is what {@link Policy} does, and within it if only the outcome of them all should.
+ * A breaker hurts where one circuit covers parts that fail independently, since it then rejects calls that would have
+ * worked; where calls are too few for a window to mean anything; and where a call may hang: a probe that never ends
+ * keeps its slot, so put a timeout inside the breaker. Put a retry around the breaker, as {@link Policy} does, if each
+ * attempt should be counted and rejected on its own, and inside it if only the final outcome should count.
  *
- * Windows, minimum and slow calls mean what they mean in resilience4j (resilience4j.readme.io/docs/circuitbreaker), and
- * isolation what it means in Polly (www.pollydocs.org/strategies/circuit-breaker). Unlike in resilience4j all probes
- * must succeed, and a time window ages without calls, by tenths.
+ * Windows, minimum and slow calls are defined as in resilience4j (resilience4j.readme.io/docs/circuitbreaker), and
+ * isolation as in Polly (www.pollydocs.org/strategies/circuit-breaker). Unlike in resilience4j, all probes must
+ * succeed, and a time window ages without calls, in tenths.
  *
  * Metrics: `holdfast.circuit_breaker.transitions` by `from` and `to`, and `holdfast.circuit_breaker.rejections`.
  */
@@ -59,7 +60,7 @@ export interface CircuitBreaker<in E = unknown> {
   readonly name: string
 
   /**
-   * Runs an effect through a circuit: of the breaker itself, or with `{ key }` the one of that key.
+   * Runs an effect through a circuit: the one for calls without a key, or with `{ key }` the one of that key.
    */
   readonly protect: Protect<E, PolicyError<CircuitOpen>, never>
 
@@ -72,58 +73,58 @@ export interface CircuitBreaker<in E = unknown> {
   /** @internal The rules of its circuits. */
   readonly rules: Rules
 
-  /** The state of a circuit. One that was never used, or not for long, is closed. */
+  /** The state of a circuit. A circuit that was never used, or has been idle for long, is closed. */
   readonly state: (options?: CallOptions) => Effect.Effect<State>
 
-  /** What a circuit decides by, and how many calls it has rejected. Of a shared breaker: what this process knows. */
+  /** The counts that a circuit decides by, and its rejections. For a shared breaker: as known to this process. */
   readonly stats: (options?: CallOptions) => Effect.Effect<Stats>
 
-  /** The stats of a circuit again and again. `every` defaults to `"1 second"`. */
+  /** Emits the stats of a circuit at an interval. Default of `every`: `"1 second"`. */
   readonly watch: (
     options?: CallOptions & { readonly every?: Arguments.DurationInput | undefined }
   ) => Stream.Stream<Stats>
 
-  /** All circuits as data for JSON, to keep over a restart. */
+  /** All circuits as JSON data, to keep across a restart. */
   readonly snapshot: Effect.Effect<Snapshot>
 
   /**
-   * Continues from a snapshot, without publishing transitions. An open circuit stays open for no longer than it would by the
-   * breaker's options; counts are kept if the trip is the same. Data that is no snapshot is a `RangeError`.
+   * Continues from a snapshot, without publishing transitions. An open circuit stays open for no longer than the
+   * breaker's options allow; counts are kept if the trip is the same. Invalid data is a `RangeError`.
    */
   readonly restore: (snapshot: Snapshot) => Effect.Effect<void>
 
   /**
-   * The transitions of all circuits from the subscription on. A subscriber that falls behind by more than 128 misses the
-   * oldest; no call ever waits for one.
+   * The transitions of all circuits from the subscription on. A subscriber more than 128 transitions behind misses the
+   * oldest; calls never wait for subscribers.
    */
   readonly changes: Stream.Stream<Transition>
 
   /** Holds a circuit open until {@link CircuitBreaker.close}, for as long as the breaker lives. */
   readonly isolate: (options?: CallOptions) => Effect.Effect<void>
 
-  /** Closes a circuit and forgets all that it has seen. Calls under way no longer count. */
+  /** Closes a circuit and clears its counts. Calls under way no longer count. */
   readonly close: (options?: CallOptions) => Effect.Effect<void>
 }
 
 /**
- * How to break. All parts are optional.
+ * The options of a breaker. All are optional.
  */
 export interface Options<in E = unknown> {
-  /** Names the breaker in metrics. Defaults to `"circuit breaker"`. */
+  /** Names the breaker in metrics. Default: `"circuit breaker"`. */
   readonly name?: string | undefined
 
-  /** When a closed circuit opens: {@link consecutive} or {@link rate}. Defaults to `rate()`. */
+  /** When a closed circuit opens: {@link consecutive} or {@link rate}. Default: `rate()`. */
   readonly trip?: Trip | undefined
 
   /**
-   * How long an open circuit stays open. With a {@link Backoff}, the n-th opening in a row lasts its n-th delay, and the
-   * count starts again when the circuit has stayed closed for as long as it was last open. Mind that the default jitter
-   * of a backoff is full, and may make an opening last next to nothing. Defaults to `"30 seconds"`.
+   * How long an open circuit stays open. With a {@link Backoff}, the n-th opening in a row lasts its n-th delay, and
+   * the count starts again when the circuit has stayed closed for as long as it was last open. Mind that a backoff's
+   * default jitter is full, so an opening may last almost no time. Default: `"30 seconds"`.
    */
   readonly openFor?: Arguments.DurationInput | Backoff | undefined
 
   /**
-   * How many probes may run at once in a half-open circuit, and how many must succeed to close it. Defaults to 1.
+   * How many probes may run at once in a half-open circuit, and how many must succeed to close it. Default: 1.
    */
   readonly probes?: number | undefined
 
@@ -134,14 +135,14 @@ export interface Options<in E = unknown> {
   readonly probeThreshold?: number | undefined
 
   /**
-   * The longest that a circuit is half-open. When it has not been decided by then, the circuit opens again for as long as
-   * it was open before. Default: no limit.
+   * How long a circuit may stay half-open. If its probes have not decided by then, it opens again for the same time as
+   * before. Default: no limit.
    */
   readonly halfOpenFor?: Arguments.DurationInput | undefined
 
   /**
-   * `"observe"` decides, counts and publishes as usual, and rejects nothing: to see what a breaker would do.
-   * `"disabled"` does nothing at all. Default: `"enabled"`.
+   * `"observe"` decides, counts and publishes as usual but rejects nothing, to try out a breaker. `"disabled"` does
+   * nothing. Default: `"enabled"`.
    */
   readonly mode?: "enabled" | "observe" | "disabled" | undefined
 
@@ -152,39 +153,39 @@ export interface Options<in E = unknown> {
   readonly ignore?: ((error: E) => boolean) | undefined
 
   /**
-   * Whether an error counts as a failure. One that does not counts as a success: a dependency that answers "not found" is
-   * up. Defaults to every error.
+   * Whether an error counts as a failure. Any other error counts as a success: a dependency that answers "not found" is
+   * up. Default: every error is a failure.
    */
   readonly isFailure?: ((error: E) => boolean) | undefined
 
   /**
-   * The failure that opens a circuit lengthens the open time to its `retryAfter` duration if it has one, as `AiError` and
-   * errors made from a `Retry-After` header do, but to no more than this. Defaults to `"5 minutes"`, Envoy's limit for an
-   * ejection.
+   * If the failure that opens a circuit has a `retryAfter` duration, as `AiError` and errors made from a `Retry-After`
+   * header do, the circuit stays open at least that long, up to this limit. Default: `"5 minutes"`, Envoy's limit for
+   * an ejection.
    */
   readonly maxRetryAfter?: Arguments.DurationInput | undefined
 
   /**
-   * How many circuits are kept by key. A new key beyond looks at eight in turn and gives up the one that was used least
-   * recently, rather a closed one than one that still rejects. Those isolated by hand are kept beside them. Defaults to
-   * 1,000.
+   * How many circuits are kept by key. When a new key exceeds the limit, eight circuits are examined and the least
+   * recently used is evicted, closed circuits first. Isolated circuits do not count towards the limit. Default: 1,000.
    */
   readonly maxKeys?: number | undefined
 
   /**
-   * A circuit that nobody has used for so long, its open time not counted, starts again as a new one. Not shorter than
-   * the window of `trip`. Defaults to `"10 minutes"`, or to the window if that is longer.
+   * A circuit that has been unused for this long, not counting its open time, is reset. Must not be shorter than the
+   * window of `trip`. Default: `"10 minutes"`, or the window if that is longer.
    */
   readonly idleTimeToLive?: Arguments.DurationInput | undefined
 }
 
 export type { Slow, Trip }
 
-/** The state of a circuit, in a word. */
+/** The name of a circuit's state. */
 export type StateTag = State["_tag"]
 
 /**
- * The state of a circuit. One whose open time is over is open, with no time left, until the next call.
+ * The state of a circuit. When its open time is over, a circuit stays `Open` with a `retryAfter` of zero until the next
+ * call.
  */
 export type State =
   | { readonly _tag: "Closed" }
@@ -192,7 +193,7 @@ export type State =
   | { readonly _tag: "HalfOpen"; readonly probing: number }
   | { readonly _tag: "Isolated" }
 
-/** What a circuit decides by. */
+/** The counts that a circuit decides by. */
 export interface Stats {
   readonly state: StateTag
   /** Calls in the window, or failures in a row for a `consecutive` trip. */
@@ -202,11 +203,11 @@ export interface Stats {
   /** Between 0 and 1, or `undefined` without calls. */
   readonly failureRate: number | undefined
   readonly slowRate: number | undefined
-  /** Calls that were rejected so far, or would have been with `mode: "observe"`. */
+  /** Calls rejected so far, or that `mode: "observe"` would have rejected. */
   readonly rejections: number
 }
 
-/** The circuits of a breaker as data for JSON. */
+/** The circuits of a breaker as JSON data. */
 export interface Snapshot {
   /** When it was taken, in milliseconds since the epoch. */
   readonly at: number
@@ -241,8 +242,8 @@ export interface Transition {
 export const isCircuitBreaker = (u: unknown): u is CircuitBreaker => hasProperty(u, TypeId)
 
 /**
- * Opens after `failures` failures in a row, in the order in which calls end. For dependencies with few calls; where
- * there are many, a row of failures is sooner or later bad luck, and {@link rate} says more.
+ * Opens after `failures` failures in a row, in the order in which calls end. Use it for dependencies with few calls.
+ * With many, a run of failures sooner or later happens by chance; use {@link rate} there.
  *
  * ```ts import.meta.vitest
  * import { CircuitBreaker } from "@holdfast/core"
@@ -268,15 +269,15 @@ export const consecutive = (failures: number): Trip => ({
 
 /**
  * Opens when the share of failures among the last calls reaches `threshold`, or the share of slow calls reaches that of
- * `slow`. It is asked after every call that counts, a success included.
+ * `slow`. It is evaluated after every counted call, successes included.
  *
- * - `threshold`: above 0, at most 1. Defaults to 0.5.
- * - `window`: the calls of so long count. Ages by tenths. Defaults to `"30 seconds"`, unless there is a `size`.
- * - `size`: so many calls count, however old. Not beside a `window`. Defaults to no limit.
- * - `minimumCalls`: with fewer calls in the window it stays closed. Not above `size`. Defaults to 20, or to `size` if that
- *   is smaller.
- * - `slow.longerThan`: a call that takes longer is slow, whether it fails or not. Defaults to no call being slow.
- * - `slow.threshold`: above 0, at most 1. Defaults to 1, which is all calls.
+ * - `threshold`: above 0, at most 1. Default: 0.5.
+ * - `window`: how long a call counts. Ages in tenths. Default: `"30 seconds"`, unless there is a `size`.
+ * - `size`: how many of the last calls count, however old. Not together with `window`. Default: no limit.
+ * - `minimumCalls`: with fewer calls in the window the circuit stays closed. Must not exceed `size`. Default: 20, or to
+ *   `size` if that is smaller.
+ * - `slow.longerThan`: a call that takes longer is slow, whether it fails or not. Default: no call is slow.
+ * - `slow.threshold`: above 0, at most 1. Default: 1, all calls.
  *
  * ```ts import.meta.vitest
  * import { CircuitBreaker } from "@holdfast/core"
@@ -300,8 +301,8 @@ export const rate = (options?: {
 }): Trip => Arguments.check("CircuitBreaker.rate", rateOptions, options ?? {})
 
 /**
- * Makes a breaker whose circuits live in this process. It needs no scope: nothing runs while no call does. Options that
- * cannot be right are a `RangeError` that names the option.
+ * Makes a breaker whose circuits live in this process. It needs no scope: nothing runs between calls. Invalid options
+ * are a defect: one `RangeError` that lists every fault.
  *
  * ```ts import.meta.vitest
  * import { CircuitBreaker } from "@holdfast/core"
@@ -323,10 +324,10 @@ export const make = <E = unknown>(options?: Options<E>): Effect.Effect<CircuitBr
   Effect.map(create<E>("CircuitBreaker.make", options), ofProcess)
 
 /**
- * Makes a breaker with other options that continues from where `previous` is, for options that change while a program runs.
+ * Makes a breaker with other options from the state of `previous`, for options that change while a program runs.
  *
- * Circuits that are open stay open, for no longer than they would by the new options, and isolated ones isolated. Closed
- * circuits count anew, and calls under way count for the previous breaker.
+ * Open circuits stay open for no longer than the new options allow, and isolated circuits stay isolated. Closed
+ * circuits start counting again, and calls under way count for the previous breaker.
  *
  * ```ts import.meta.vitest
  * import { CircuitBreaker } from "@holdfast/core"
@@ -351,7 +352,7 @@ export const makeFrom = <E = unknown>(
     (breaker) =>
       Effect.flatMap(previous.snapshot, ({ circuits }) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
-          // Calls under way still count for the previous breaker, so closed circuits count anew.
+          // Calls under way still count for the previous breaker, so closed circuits start counting again.
           breaker.restore(circuits.map((circuit) => ({ ...circuit, counts: [] })), now)
           return ofProcess(breaker)
         }))
@@ -366,7 +367,7 @@ const ofProcess = <E>(breaker: Breaker<E>): CircuitBreaker<E> =>
   fromBreaker(breaker, (self, key, onChange) => breaker.run(self, key, onChange), breaker, breaker)
 
 /**
- * What {@link makeShared} takes: the options of a breaker of its own, but for `probes`, which is 1 in a store.
+ * The options of {@link makeShared}: those of {@link make} without `probes`, which is always 1 in a store.
  */
 export interface SharedOptions<in E = unknown>
   extends Omit<Options<E>, "name" | "probes" | "probeThreshold" | "halfOpenFor">
@@ -375,7 +376,7 @@ export interface SharedOptions<in E = unknown>
   readonly name: string
 
   /**
-   * How long a call waits for the store before it goes on without it. Defaults to `"1 second"`.
+   * How long a call waits for the store before it continues without it. Default: `"1 second"`.
    */
   readonly storeTimeout?: Arguments.DurationInput | undefined
 }
@@ -383,17 +384,17 @@ export interface SharedOptions<in E = unknown>
 /**
  * Makes a breaker whose circuits live in Effect's `CircuitBreakerStore`: with a store in Redis, a fleet trips as one.
  *
- * It is a constructor of its own, because it needs a store, names its circuits, and asks over the network before
- * and after each call; {@link make} does neither, also where a store happens to be in the context.
+ * It is a separate constructor because it needs a store and a name, and makes a network request before and after each
+ * call. {@link make} never uses a store, even if the context has one.
  *
- * What the store can it decides: `consecutive` and `rate` by `size` count the calls of all processes together. What it
- * cannot, each process decides by its own calls, and the circuit then opens for all: `rate` by `window` or with `slow`.
- * The store admits one probe at a time, and forgets an idle circuit by its own settings. `isolate` and `close`
- * are of this process alone: the store has no word for them, so `close` does not close a circuit that is open in the store.
- * `changes` has the transitions that this process made.
+ * With `consecutive` and with `rate` by `size`, the store counts the calls of all processes together. With `rate` by
+ * `window` or with `slow`, each process counts its own calls, and the circuit that it opens is open for all. The store
+ * admits one probe at a time, and evicts idle circuits by its own settings. `isolate` and `close` affect only this
+ * process: the store has no such operations, so `close` does not close a circuit that is open in the store. `changes`
+ * has only the transitions that this process made.
  *
- * When the store fails or is slow, calls go on with the state of this process, which has followed the store's until then.
- * A warning says so once, and the store is asked again every five seconds.
+ * When the store fails or is slow, calls continue with the state of this process, which has followed the store until
+ * then. A warning is logged once, and the store is tried again every five seconds.
  *
  * ```ts import.meta.vitest
  * import { CircuitBreaker } from "@holdfast/core"

@@ -1,9 +1,9 @@
 /**
  * The instant by which the whole call must end, known to everything below it.
  *
- * A timeout that each layer sets for itself adds up: three layers of 30 seconds wait for 90. A deadline is one instant
- * that every layer sees: a policy neither waits in a queue nor sleeps before a retry past it, and a client can tell its
- * server how long an answer is still of use (gRPC calls this deadline propagation).
+ * Timeouts set by each layer add up: three layers of 30 seconds may wait for 90. A deadline is one instant that every
+ * layer sees: a policy neither queues nor sleeps before a retry past it, and a client can tell its server how long an
+ * answer is still useful (gRPC calls this deadline propagation).
  */
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
@@ -18,18 +18,18 @@ import * as internal from "./internal/call/deadline.ts"
 import type { DeadlineExceeded, PolicyError } from "./PolicyError.ts"
 
 /**
- * The deadline in force, in milliseconds since the epoch by the `Clock` in force. Defaults to `Infinity`, which is no
- * deadline.
+ * The deadline in force, in milliseconds since the epoch by the `Clock` in force. Default: `Infinity`, no deadline.
  *
- * Providing it by hand informs what runs below and stops nothing: {@link within} and a policy's `deadline` do both.
+ * Providing it by hand only informs the effects inside and interrupts nothing. {@link within} and a policy's `deadline`
+ * do both.
  *
- * A fiber that outlives its call is no longer bound by the deadline of that call: {@link remaining} and policies know that
- * the call has ended. The value of this reference is a plain number, and stays in the context of such a fiber.
+ * A fiber that outlives its call is no longer bound by the deadline of that call: {@link remaining} and policies know
+ * that the call has ended. The reference itself is a plain number and stays in the context of such a fiber.
  */
 export const Deadline: Context.Reference<number> = internal.Deadline
 
 /**
- * How much time is left, none when there is no deadline. A deadline that has passed leaves zero.
+ * How much time is left: `None` without a deadline, zero after it has passed.
  *
  * ```ts import.meta.vitest
  * import { Deadline } from "@holdfast/core"
@@ -78,7 +78,7 @@ export const within: {
   2,
   <A, E, R>(self: Effect.Effect<A, E, R>, duration: DurationInput) => {
     const deadline = positiveMillis("Deadline.within", "duration", duration)
-    // A call with this part alone adds this reason alone.
+    // A call with only this part adds only this reason.
     return run({ name: "deadline", deadline, silent: true, timed: true }, undefined, self) as Effect.Effect<
       A,
       E | PolicyError<DeadlineExceeded>,

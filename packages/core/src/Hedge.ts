@@ -1,15 +1,15 @@
 /**
  * A second attempt when the first is slow: whichever succeeds first is the answer, and the other is interrupted.
  *
- * Where one call in a hundred is slow because of the server that it met and not because of what it asks for, asking
- * again is faster than waiting: a second call is slow as well one time in ten thousand. Sent only after the first has
- * taken longer than 95 % of the calls do, it adds 5 % of load and takes away most of the tail (Jeffrey Dean and Luiz
- * André Barroso, "The Tail at Scale", CACM 56(2), 2013).
+ * If one call in a hundred is slow because of the server that handles it, not because of the request, then sending it
+ * again is faster than waiting: both calls are slow only once in ten thousand. A second call sent only after the first
+ * has taken longer than 95 % of calls adds 5 % of load and removes most of the tail (Jeffrey Dean and Luiz André
+ * Barroso, "The Tail at Scale", CACM 56(2), 2013).
  *
- * Hedging hurts when calls are slow because the other side has too much to do, since it then has more: give the hedge a
- * budget and let the delay follow the latency. It must not be used where doing the work twice does harm, so it takes
- * nothing but what {@link idempotent} declares. The loser is interrupted, and its finalizers are waited for: an attempt
- * that cannot be interrupted makes the answer wait for it.
+ * Hedging hurts when calls are slow because the dependency is overloaded, since it adds load: give the hedge a budget
+ * and let the delay follow the latency. Do not use it where doing the work twice does harm; it therefore accepts only
+ * effects declared {@link idempotent}. The loser is interrupted and its finalizers are awaited, so an uninterruptible
+ * attempt delays the answer.
  *
  * The rules are those of gRPC's hedging policy (gRFC A6), and the delay by a quantile is that of Finagle's
  * `BackupRequestFilter` and tower's `hedge`.
@@ -28,25 +28,27 @@ const TypeId = "~@holdfast/core/Hedge"
 declare const IdempotentTypeId: unique symbol
 
 /**
- * An effect that may run several times, also at the same time, with the outcome of one run. {@link idempotent} declares
- * it. The declaration is for this effect: one that is made from it, by `Effect.map` or any other way, has to be
- * declared again.
+ * An effect that may run several times, even concurrently, with the outcome of one run. Declare it with {@link
+ * idempotent}. The declaration covers only this effect: declare an effect derived from it, such as by `Effect.map`,
+ * again.
  */
 export interface Idempotent<out A, out E = never, out R = never> extends Effect.Effect<A, E, R> {
   readonly [IdempotentTypeId]: typeof IdempotentTypeId
 }
 
-/** Starts a second attempt of calls that are slow. Made by {@link make}, shared by all that call one dependency. */
+/**
+ * Starts a second attempt of slow calls. Make it with {@link make}, and share it between all callers of one dependency.
+ */
 export interface Hedge<in E = unknown> {
   readonly [TypeId]: typeof TypeId
 
   /**
-   * Runs an effect, and runs it again while it is slow or has failed. `{ key }` says which of several dependencies is
-   * called: each key has latencies of its own.
+   * Runs an effect, and runs it again while it is slow or has failed. `{ key }` names one of several dependencies: each
+   * key has its own latencies.
    */
   readonly protect: Protect<E>
 
-  /** What the hedge has done so far, with the delay for calls without a key or with the given one. */
+  /** Figures so far, with the delay for calls without a key or with the given one. */
   readonly stats: (options?: CallOptions) => Effect.Effect<Stats>
 
   /** @internal What the policies drive. */
@@ -55,29 +57,32 @@ export interface Hedge<in E = unknown> {
 
 /**
  * `protect` of a hedge: an effect gives that effect protected, and options give a function that protects an effect.
- * Either way the effect has to be declared {@link Idempotent}.
+ * Either way the effect must be declared {@link Idempotent}.
  */
 export type Protect<E> = <const S extends Idempotent<unknown, E, unknown> | CallOptions>(self: S) => Protected<S, E>
 
-/** What `protect` makes of its argument. */
+/** The result of `protect` for its argument. */
 export type Protected<S, E> = S extends Idempotent<infer A1, infer E1, infer R1> ? Effect.Effect<A1, E1, R1> :
   <A1, E1 extends E, R1>(self: Idempotent<A1, E1, R1>) => Effect.Effect<A1, E1, R1>
 
 /** What a hedge has done. */
 export interface Stats {
-  /** Calls that were made, of all keys. */
+  /** Calls made, over all keys. */
   readonly calls: number
-  /** Attempts that were started beyond the first ones. */
+  /** Attempts started beyond the first of each call. */
   readonly hedges: number
-  /** Calls that such an attempt answered. */
+  /** Calls answered by a hedge. */
   readonly wins: number
   /** The delay before the next attempt in milliseconds, or `undefined` while too few calls have been measured. */
   readonly after: number | undefined
 }
 
-/** What bounds hedges to a share of the calls: a `RetryBudget`, or anything else that can say no. */
+/** Limits hedges to a share of the calls: a `RetryBudget`, or any other limit. */
 export interface Budget {
-  /** Takes one hedge out of the budget, or says that there is none left. `now` is in milliseconds since the epoch. */
+  /**
+   * Withdraws one hedge and returns `true`, or returns `false` if the budget is spent. `now` is in milliseconds since
+   * the epoch.
+   */
   readonly tryWithdraw: (now: number) => boolean
 }
 
@@ -91,45 +96,45 @@ export interface Quantile {
   readonly max: number
 }
 
-/** How to hedge. */
+/** The options of a hedge. */
 export interface Options<in E = unknown> {
   /**
    * How long to wait for an attempt before the next is started beside it: a duration, where zero starts all at once, or
-   * {@link quantile}. It has no default: the 95th percentile of the latency is a good one.
+   * {@link quantile}. The 95th percentile of the latency is a good choice. No default.
    */
   readonly after: Arguments.DurationInput | Quantile
 
-  /** How many attempts there may be beyond the first: a whole number of at least 1. Defaults to 1. */
+  /** How many attempts may be started beyond the first: a whole number of at least 1. Default: 1. */
   readonly max?: number | undefined
 
   /**
-   * Whether another attempt may do better after this error; otherwise the error ends the call at once. Defaults to
+   * Whether another attempt may succeed after this error. If not, the error ends the call at once. Default:
    * `error.isRetryable !== false`.
    */
   readonly while?: ((error: E) => boolean) | undefined
 
-  /** Asked before each hedge. After one that is refused the call has no more. Defaults to no limit. */
+  /** Consulted before each hedge. After a refusal the call starts no more hedges. Default: no limit. */
   readonly budget?: Budget | undefined
 
   /**
-   * How many keys are remembered, for a delay by {@link quantile}: a whole number of at least 1. The one that was not
-   * used for longest is forgotten. Defaults to 1,000.
+   * How many keys are remembered, for a delay by {@link quantile}: a whole number of at least 1. The least recently
+   * used is evicted. Default: 1,000.
    */
   readonly maxKeys?: number | undefined
 
-  /** A key that was not used for this time is forgotten. Defaults to `"10 minutes"`. */
+  /** A key that has not been used for this long is evicted. Default: `"10 minutes"`. */
   readonly idleTimeToLive?: Arguments.DurationInput | undefined
 }
 
-/** How to hedge one effect. */
+/** The options of {@link hedge}. */
 export interface FixedOptions<in E = unknown> extends Pick<Options<E>, "max" | "while" | "budget"> {
   /** How long to wait for an attempt before the next is started beside it: zero starts all at once. No default. */
   readonly after: Arguments.DurationInput
 }
 
 /**
- * Declares that an effect may run several times, also at the same time, with the outcome of one run. Nothing checks it:
- * reading is idempotent, and so is a write that the other side knows again by a key that is the same on every attempt.
+ * Declares that an effect may run several times, even concurrently, with the outcome of one run. The declaration is not
+ * checked. Reads are idempotent, and so are writes with an idempotency key that is the same on every attempt.
  *
  * ```ts import.meta.vitest
  * import { Hedge } from "@holdfast/core"
@@ -143,18 +148,18 @@ export interface FixedOptions<in E = unknown> extends Pick<Options<E>, "max" | "
 export const idempotent = <A, E, R>(self: Effect.Effect<A, E, R>): Idempotent<A, E, R> => self as Idempotent<A, E, R>
 
 /**
- * A delay that follows the latency: this quantile of it, over the calls of the last window.
+ * A delay that follows the latency: its quantile over the calls of the last window.
  *
- * The time of a first attempt counts when it succeeds, and when it has taken longer than the delay: one that lost
- * counts as a little more than the delay at least, so that the delay rises while more calls are hedged than should be.
- * Until there are `minimumCalls` times no attempt counts as slow; one that fails starts the next all the same. Times
- * are exact up to 32 ms and to a sixteenth above.
+ * The latency of a first attempt is recorded when it succeeds, and when it has exceeded the delay: a first attempt that
+ * lost is recorded as slightly above the delay at least, so the delay rises while too many calls are hedged. Until
+ * `minimumCalls` latencies are recorded, no attempt is hedged for being slow; a failed attempt still starts the next.
+ * Latencies are exact up to 32 ms, and within a sixteenth above.
  *
- * - `quantile`: above 0 and below 1; `1 - quantile` is the share of calls that are hedged. Defaults to 0.95.
- * - `window`: the quantile is taken anew so often, and not before there are `minimumCalls`. Defaults to `"30 seconds"`.
- * - `minimumCalls`: a whole number of at least 1. Defaults to 20.
- * - `min`: the delay is never shorter. Defaults to `"1 millis"`, which is Finagle's.
- * - `max`: the delay is never longer. Defaults to no limit.
+ * - `quantile`: above 0 and below 1; `1 - quantile` is the share of calls that are hedged. Default: 0.95.
+ * - `window`: how often the quantile is recomputed, once there are `minimumCalls`. Default: `"30 seconds"`.
+ * - `minimumCalls`: a whole number of at least 1. Default: 20.
+ * - `min`: the delay is never shorter. Default: `"1 millis"`, which is Finagle's.
+ * - `max`: the delay is never longer. Default: no limit.
  *
  * ```ts import.meta.vitest
  * import { Hedge } from "@holdfast/core"
@@ -172,12 +177,12 @@ export const quantile = (options?: {
 }): Quantile => ({ _tag: "Quantile", ...Arguments.check("Hedge.quantile", quantileOptions, options ?? {}) })
 
 /**
- * Makes a hedge that many calls share. Options that cannot be right are a `RangeError` that names the option.
+ * Makes a hedge that many calls share. Invalid options are a defect: one `RangeError` that lists every fault.
  *
- * - The first success is the answer. The other attempts are interrupted, and have ended when it is seen.
- * - An attempt that fails starts the next one without a delay, unless the error asks for time by a `retryAfter`: then
- *   no more are started.
- * - When all fail, the failure of the first comes out, its cause untouched.
+ * - The first success is the answer. The other attempts are interrupted, and have ended by the time it is returned.
+ * - An attempt that fails starts the next one without a delay, unless the error has a `retryAfter`: then no more are
+ *   started.
+ * - If all fail, the call fails with the failure of the first, its cause unchanged.
  * - A defect or an interruption within an attempt ends the call with it.
  *
  * ```ts import.meta.vitest
@@ -200,8 +205,7 @@ export const make = <E = unknown>(options: Options<E>): Effect.Effect<Hedge<E>> 
   Effect.sync(() => fromMachine(compile("Hedge.make", options)))
 
 /**
- * Hedges one effect after a fixed delay. Latencies and a budget are of use over many calls: {@link make} a hedge for
- * them.
+ * Hedges one effect after a fixed delay. Measured latencies and a budget need many calls: use {@link make} for them.
  *
  * ```ts import.meta.vitest
  * import { Hedge } from "@holdfast/core"
@@ -243,7 +247,7 @@ export const isHedge = (u: unknown): u is Hedge => hasProperty(u, TypeId)
 export const compile = <E>(where: string, options: Options<E>): Machine.Hedge<E> =>
   new Machine.Hedge(Arguments.check(where, alone, options))
 
-// A `RetryBudget` withdraws by an effect, which a race cannot run: a policy knows the way around it.
+// A `RetryBudget` withdraws in an effect, which a race cannot run. Policies use its `account` instead.
 const alone = Arguments.refine(hedgeOptions, ({ budget }, place) => {
   if (isRetryBudget(budget)) place.at("budget").fault("must be given to a policy, since it is a RetryBudget")
 }) as Arguments.Check<Omit<HedgeOptions, "budget"> & { readonly budget: Budget | undefined }>

@@ -1,18 +1,18 @@
 /**
- * Spreads delays by chance, so that callers who failed together do not come back together.
+ * Spreads delays at random, so that callers that failed together do not retry together.
  *
- * Without jitter, clients that lost the same server at the same moment retry at the same moments too, and the server that
- * comes back meets all of them at once. Jitter costs nothing but a predictable delay: choose `none` only where one
- * caller exists or the delay is part of a protocol.
+ * Without jitter, clients that lost the same server at the same moment retry at the same moments too, and all of them
+ * hit the server at once when it recovers. Jitter only costs the predictability of the delay: choose `none` only if
+ * there is a single caller or a protocol fixes the delay.
  *
  * The names and formulas of `full` and `equal` are those of Marc Brooker, "Exponential Backoff And Jitter", AWS
- * Architecture Blog, 2015; its measurements are the reason why `full` is the default of {@link Backoff}.
+ * Architecture Blog, 2015; because of its measurements, `full` is the default of {@link Backoff}.
  */
 import { hasProperty } from "effect/Predicate"
 import * as Arguments from "./Arguments.ts"
 
 /**
- * How a delay of `d` milliseconds is spread, with `u` drawn evenly from `[0, 1)`.
+ * How a delay of `d` milliseconds is spread, with `u` uniform in `[0, 1)`.
  *
  * - `None`: `d`
  * - `Full`: `u * d`
@@ -26,7 +26,7 @@ export type Jitter =
   | { readonly _tag: "Proportional"; readonly factor: number }
 
 /**
- * Leaves a delay as it is.
+ * Leaves a delay unchanged.
  *
  * ```ts import.meta.vitest
  * import { Jitter } from "@holdfast/core"
@@ -37,7 +37,7 @@ export type Jitter =
 export const none: Jitter = { _tag: "None" }
 
 /**
- * Draws a delay between zero and the whole of it: the widest spread, and the least work for the other side.
+ * Draws a delay between zero and the full delay: the widest spread, and the least load on the dependency.
  *
  * ```ts import.meta.vitest
  * import { Jitter } from "@holdfast/core"
@@ -48,7 +48,7 @@ export const none: Jitter = { _tag: "None" }
 export const full: Jitter = { _tag: "Full" }
 
 /**
- * Keeps half of a delay and draws the other half, for a dependency that must be left alone for a while.
+ * Keeps half of a delay and draws the other half, for a dependency that needs a minimum pause.
  *
  * ```ts import.meta.vitest
  * import { Jitter } from "@holdfast/core"
@@ -59,8 +59,8 @@ export const full: Jitter = { _tag: "Full" }
 export const equal: Jitter = { _tag: "Equal" }
 
 /**
- * Moves a delay by up to `factor` of itself in both directions. `factor` is a share between 0 and 1; anything else is
- * a `RangeError`.
+ * Changes a delay by up to `factor` of itself, up or down. `factor` is a share between 0 and 1; anything else is a
+ * `RangeError`.
  *
  * ```ts import.meta.vitest
  * import { Jitter } from "@holdfast/core"
@@ -81,7 +81,7 @@ const factorOption: Arguments.Check<number> = (value, place) => {
 
 const proportionalData = Arguments.struct({ _tag: Arguments.oneOf("Proportional"), factor: factorOption })
 
-/** @internal Checks a jitter, also one that was written by hand. */
+/** @internal Checks a jitter, including one written as a plain object. */
 export const option: Arguments.Check<Jitter> = (value, place) => {
   if (hasProperty(value, "_tag")) {
     if (value._tag === "None" || value._tag === "Full" || value._tag === "Equal") return { _tag: value._tag }

@@ -1,12 +1,12 @@
 /**
- * All that a call needs to survive a dependency, composed in one value: a policy.
+ * Everything a call needs to survive an unreliable dependency, composed in one value: a policy.
  *
  * A policy is made once and protects many calls. Its parts apply in one order, outermost first: deadline, bulkhead,
  * rate limit, retry, circuit breaker, hedge, attempt timeout. A part that is not configured does nothing, costs nothing and adds nothing to the error type.
  *
- * Give each dependency a policy of its own, at the one place of the program that calls it. A policy hurts where calls
- * are not idempotent (a retry may do the work twice: refuse it with `while`) and where another policy already retries
- * the same call.
+ * Give each dependency its own policy, at the one place in the program that calls it. A policy hurts where calls are
+ * not idempotent (a retry may do the work twice: refuse it with `while`) and where another policy already retries the
+ * same call.
  *
  * As a service, a policy can be swapped by a layer without touching the program: see {@link Service}.
  */
@@ -37,83 +37,87 @@ import type * as Retry from "./Retry.ts"
 import type * as RetryBudget from "./RetryBudget.ts"
 
 /**
- * Protects calls that may fail with `E`. `X` is what the policy adds to their errors and `R` what it needs: both are
- * `never` for parts that add and need nothing. `M` is what an effect must be beside: a hedge takes effects that are declared
- * idempotent, and no others.
+ * Protects calls that may fail with `E`. `X` is the error that the policy adds and `R` its requirements: both are
+ * `never` for parts that add and need nothing. `M` is a further requirement on the effect: a hedge accepts only effects
+ * declared idempotent.
  */
 export interface Policy<in E = unknown, out X = never, out R = never, in M = unknown> {
   /** Names the policy in events, logs and spans. */
   readonly name: string
 
   /**
-   * Runs an effect under the policy. `{ key }` says which of several dependencies is called (an origin, a tenant).
+   * Runs an effect under the policy. `{ key }` names one of several dependencies (an origin, a tenant).
    */
   readonly protect: Protect<E, X, R, M>
 
   /** @internal The parts, outermost policy first. */
   readonly layers: ReadonlyArray<Parts<unknown, unknown, unknown>>
 
-  /** @internal `protect` as those use it who have checked the types. */
+  /** @internal `protect` for callers that have already checked the types. */
   readonly run: Run<X, R>
 }
 
 export type { CallOptions, Protect, Protected }
 
 /**
- * The parts of a policy. Leave out what is not wanted.
+ * The parts of a policy. Leave out the parts you do not need.
  */
 export interface Options<in E = unknown, out SE = never, out SR = never> {
-  /** Names the policy in events, logs and spans. Defaults to `"policy"`. */
+  /** Names the policy in events, logs and spans. Default: `"policy"`. */
   readonly name?: string | undefined
 
   /**
-   * How long the whole call may take, with its waits, attempts and delays. Everything below sees it as
-   * {@link Deadline.Deadline}. Defaults to no deadline.
+   * How long the whole call may take, including waits, attempts and delays. Effects inside see it as {@link
+   * Deadline.Deadline}. Default: no deadline.
    */
   readonly deadline?: Arguments.DurationInput | undefined
 
   /**
-   * How many calls may run at the same time, and how many may wait: options for a bulkhead of the policy's own, or a
-   * bulkhead that others share. A permit is held for the whole call, delays included. Defaults to no limit.
+   * How many calls may run at the same time, and how many may wait: options for the policy's own bulkhead, or a shared
+   * bulkhead. A permit is held for the whole call, delays included. Default: no limit.
    */
   readonly bulkhead?: Bulkhead.Options | Bulkhead.Bulkhead | undefined
 
   /**
-   * How many calls may start in a window of time: options for a limit of the policy's own, or a limit that others share.
-   * Options with a `name` share their count through Effect's `RateLimiter` or its store, where one is in the context
-   * in which the policy is made. Retries are not counted. Defaults to no limit.
+   * How many calls may start in a window of time: options for the policy's own limit, or a shared limit. Options with a
+   * `name` share their count through Effect's `RateLimiter` or its store, if the context in which the policy is made
+   * has one. Retries are not counted. Default: no limit.
    */
   readonly rateLimit?: RateLimit.Options | RateLimit.RateLimit | undefined
 
-  /** What to do after a failure. Defaults to no retry. */
+  /** What to do after a failure. Default: no retry. */
   readonly retry?: Retry.Options<E, SE, SR> | undefined
 
   /**
-   * When to stop calling: options for a breaker of the policy's own, or a breaker that others share. It sees every
-   * attempt. A rejection ends the call, unless the policy has a deadline and the circuit may let a probe through before it:
-   * then the retry waits for that. Defaults to no breaker.
+   * When to stop calling: options for the policy's own breaker, or a shared breaker. It sees every attempt. A rejection
+   * ends the call, unless the policy has a deadline and the circuit may admit a probe before it: then the retry waits
+   * for that. Default: no breaker.
    */
   readonly circuitBreaker?: CircuitBreaker.Options<E> | CircuitBreaker.CircuitBreaker<E> | undefined
 
   /**
-   * A second attempt beside one that is slow. The policy then takes only what `Hedge.idempotent` declares, and an attempt
-   * is a race: the circuit breaker sees its outcome, `attemptTimeout` is for each leg. Defaults to no hedge.
+   * A second attempt beside a slow one. The policy then accepts only effects declared with `Hedge.idempotent`. Each
+   * attempt is a race: the circuit breaker sees its outcome, and `attemptTimeout` applies to each leg. Default: no
+   * hedge.
    */
   readonly hedge?: HedgeOptions<E> | undefined
 
   /**
-   * How long one attempt may take before it is interrupted. Not longer than `deadline`. Defaults to no limit.
+   * How long one attempt may take before it is interrupted. Must not exceed `deadline`. Default: no limit.
    */
   readonly attemptTimeout?: Arguments.DurationInput | undefined
 }
 
-/** How a policy hedges: the options of `Hedge`, with a budget that may be the one of the retries. */
+/** The hedge of a policy: the options of `Hedge`, with a budget that retries may share. */
 export interface HedgeOptions<in E = unknown> extends Omit<Hedge.Options<E>, "budget"> {
-  /** Asked before each hedge. A budget in a store is asked for what this process knows. Defaults to no limit. */
+  /**
+   * Consulted before each hedge. A shared budget decides from what this process knows, without asking its store.
+   * Default: no limit.
+   */
   readonly budget?: RetryBudget.RetryBudget | Hedge.Budget | undefined
 }
 
-/** Options for whatever errors: what {@link make} and {@link Service} infer from. */
+/** Options for any error type, from which {@link make} and {@link Service} infer. */
 export type AnyOptions = Options<never, unknown, unknown>
 
 /** The reason that each part can fail with. */
@@ -133,7 +137,7 @@ type ScheduleOf<O> = Option<RetryOf<O>, "backoff", Schedule.Schedule<unknown>>
 type JudgedOf<O> = Option<O, "circuitBreaker", {}> extends CircuitBreaker.CircuitBreaker<infer E> ? E
   : Asked<Option<O, "circuitBreaker", {}>, "isFailure">
 
-/** The policy that the options `O` describe: which errors it takes, what it adds to them, what it needs. */
+/** The policy that the options `O` describe: the errors it accepts, the errors it adds, and its requirements. */
 export type Of<O> = Policy<
   Asked<RetryOf<O>, "while"> & JudgedOf<O> & Asked<Option<O, "hedge", {}>, "while"> & Schedule.Input<ScheduleOf<O>>,
   FromReason<ReasonOf<O>> | Schedule.Error<ScheduleOf<O>>,
@@ -159,7 +163,7 @@ const fromRun = <E, X, R, M>(
 }
 
 /**
- * Makes a policy. Options that cannot be right are a `RangeError` that names the option.
+ * Makes a policy. Invalid options are a defect: one `RangeError` that lists every fault.
  *
  * ```ts import.meta.vitest
  * import { Backoff, Policy } from "@holdfast/core"
@@ -182,7 +186,7 @@ const fromRun = <E, X, R, M>(
  * ```
  */
 export const make = <const O extends AnyOptions>(options: O & Exact<O, Options>): Effect.Effect<Of<O>> =>
-  // What the parts take, add and need is known to the types of the options alone.
+  // Only the types of the options say which errors the parts accept and add, and what they need.
   Effect.map(untyped(options), (policy) => policy as Of<O>)
 
 const untyped = (options: AnyOptions): Effect.Effect<Policy<never, unknown, unknown, never>> =>
@@ -194,7 +198,7 @@ const untyped = (options: AnyOptions): Effect.Effect<Policy<never, unknown, unkn
   })
 
 /**
- * The policy that does nothing: `protect` gives back the effect itself.
+ * The policy that does nothing: `protect` returns the effect itself.
  *
  * ```ts import.meta.vitest
  * import { Policy } from "@holdfast/core"
@@ -234,30 +238,30 @@ export const wrap = <EO, XO, RO, MO, EI, XI extends EO, RI, MI>(
     (self, key) => outer.run(inner.run(self, key), key)
   )
 
-/** What a policy will do, in words and as numbers. */
+/** What a policy will do, in words and numbers. */
 export interface Description {
   readonly name: string
   /** Every part, outermost first. */
   readonly parts: ReadonlyArray<Part>
-  /** How often a call may be executed at the most. */
+  /** How many times a call may be executed at most. */
   readonly attempts: number
-  /** How long a call may take at the most; `Duration.infinity` when nothing bounds it. */
+  /** How long a call may take at most; `Duration.infinity` if nothing bounds it. */
   readonly duration: Duration.Duration
-  /** All of it in a few lines. */
+  /** The whole description in a few lines. */
   readonly text: string
 }
 
 /** A part of a policy, in words. */
 export interface Part {
-  /** The policy that it is a part of. */
+  /** The policy that the part belongs to. */
   readonly policy: string
   readonly part: "deadline" | "bulkhead" | "rateLimit" | "retry" | "circuitBreaker" | "hedge" | "attemptTimeout"
   readonly text: string
 }
 
 /**
- * Says what a policy will do, for people and for tests: the parts in their order, and the worst that a call can come to.
- * Attempts that cannot be interrupted are not reckoned with.
+ * Describes what a policy will do, for people and for tests: its parts in order, and the worst case of a call.
+ * Uninterruptible attempts may exceed it.
  *
  * ```ts import.meta.vitest
  * import { Backoff, Policy } from "@holdfast/core"
@@ -301,24 +305,25 @@ export interface ServiceClass<Self, Id extends string, O> extends Context.Servic
   /** The policy that the class declares. */
   readonly layer: Layer.Layer<Self>
 
-  /** For tests and for calls that must not be retried: the same types, and nothing is done. */
+  /** A policy of the same type that does nothing, for tests and for calls that must not be retried. */
   readonly layerNoop: Layer.Layer<Self>
 
   /**
-   * Other options. They cannot have a part that the class does not declare: the program does not know its errors.
+   * The policy with other options. They must not add a part that the class does not declare, since the program does not
+   * handle its errors.
    */
   readonly layerWith: <const O2 extends AnyOptions>(
     options: O2 & Exact<O2, Options> & ([Of<O2>] extends [Of<O>] ? unknown : never)
   ) => Layer.Layer<Self>
 
-  /** The options from `Config`. Values that cannot be right fail with a `ConfigError`. */
+  /** The policy with options from `Config`. Invalid values fail with a `ConfigError`. */
   readonly layerConfig: <const O2 extends AnyOptions>(
     config: Config.Config<O2> & ([Of<O2>] extends [Of<O>] ? unknown : never)
   ) => Layer.Layer<Self, Config.ConfigError>
 }
 
 /**
- * Declares a policy as a service. The policy's `name` is the identifier, unless the options have another.
+ * Declares a policy as a service. The policy's `name` is the identifier, unless the options set one.
  *
  * ```ts import.meta.vitest
  * import { Policy } from "@holdfast/core"
@@ -343,7 +348,7 @@ export const Service = <Self>() =>
   options: O & Exact<O, Options>
 ): ServiceClass<Self, Id, O> => {
   const Tag = Context.Service<Self, Of<O>>()(id)
-  // `layerWith` and `layerConfig` have checked that these options make a policy of the declared type.
+  // The types of `layerWith` and `layerConfig` ensure that these options make a policy of the declared type.
   const declared = (options: AnyOptions): Effect.Effect<Of<O>> =>
     Effect.map(untyped({ name: id, ...options }), (policy) => policy as Of<O>)
   const { protect } = fromRun(

@@ -1,10 +1,10 @@
 /**
- * Policies as data: what a configuration file can say about a policy, as one schema.
+ * Policies as data: one schema for the policy in a configuration file.
  *
- * Durations are written as `"30 seconds"` or as a number of seconds. A key that no part has is refused with its path, and
- * so is a policy that cannot be, with the reason that `Policy.make` would give. What is not data comes from
- * the program: spread the decoded options and add it. So does a hedge, since whether a call may run twice at the same time
- * is for the program to say.
+ * Durations are written as `"30 seconds"` or as a number of seconds. Unknown keys are rejected with their path, and
+ * invalid policies with the reason that `Policy.make` would give. Options that are not data, such as functions, come
+ * from the program: spread the decoded options and add them. So does a hedge, since only the program knows whether a
+ * call may run twice concurrently.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -31,7 +31,7 @@ const JitterData = Schema.Union([
   Schema.Struct({ proportional: Schema.Finite })
 ])
 
-/** Refuses data of which nothing can be made, with the reason why. */
+/** Rejects data from which `make` cannot build a value, with its reason. */
 const makes = <A>(make: (data: A) => unknown, expected: string) =>
   Schema.makeFilter<A>((data) => {
     try {
@@ -150,8 +150,7 @@ export const PolicyData = Unchecked.check(
 export type PolicyData = typeof PolicyData.Type
 
 /**
- * Decodes what a file says, and refuses what it cannot mean: unknown keys, and policies that cannot be, with path and
- * reason.
+ * Decodes the content of a file. Rejects unknown keys and invalid policies, and reports the path and the reason.
  *
  * ```ts import.meta.vitest
  * import { PolicyData } from "@holdfast/core"
@@ -198,7 +197,7 @@ export const toOptions = (data: typeof Unchecked.Type): Omit<Policy.Options, "he
   }
 })
 
-/** Makes the delay sequence that the data names. */
+/** Makes the `Backoff` that the data describes. */
 export const toBackoff = (data: BackoffData): Backoff.Backoff => {
   if (data.type === "decorrelated") return Backoff.decorrelated(Struct.omit(data, ["type"]))
   const jitter = toJitter(data.jitter)

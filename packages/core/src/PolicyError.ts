@@ -1,9 +1,9 @@
 /**
- * What a policy itself can fail with, beside the errors of the call that it protects: one error, with the reason as a
- * tagged value, so that `Effect.catchReason("PolicyError", "CircuitOpen", ...)` picks one case and
- * `Effect.catchTag("PolicyError", ...)` takes them all.
+ * The error of a policy itself, beside the errors of the call that it protects. Its reason is a tagged value, so that
+ * `Effect.catchReason("PolicyError", "CircuitOpen", ...)` picks one case and `Effect.catchTag("PolicyError", ...)`
+ * takes them all.
  *
- * The type parameter holds exactly the reasons that the policy's parts can give.
+ * The type parameter holds exactly the reasons that the policy's parts can produce.
  */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
@@ -40,7 +40,7 @@ export class DeadlineExceeded extends Data.TaggedError("DeadlineExceeded")<{
 }
 
 /**
- * All places of the bulkhead were taken, and its queue was full or the wait in it too long. Nothing of the call ran.
+ * The bulkhead had no free permit, and its queue was full or the wait too long. The call did not run.
  */
 export class BulkheadFull extends Data.TaggedError("BulkheadFull")<{
   readonly limit: number
@@ -53,8 +53,8 @@ export class BulkheadFull extends Data.TaggedError("BulkheadFull")<{
 }
 
 /**
- * The circuit breaker was open, or half-open with all its probes under way. Nothing of the call ran. `retryAfter` is
- * how long until a probe may be let through.
+ * The circuit was open, or half-open with all its probes under way. The call did not run. `retryAfter` is how long
+ * until a probe may be admitted.
  */
 export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
   readonly retryAfter: Duration.Duration
@@ -69,8 +69,8 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
 }
 
 /**
- * The rate limit was reached, and the wait for the next permission too long. Nothing of the call ran. `retryAfter` is
- * how long until one may be had.
+ * The rate limit was reached, and the wait for the next permission would have been too long. The call did not run.
+ * `retryAfter` is how long until the next permission.
  */
 export class RateLimited extends Data.TaggedError("RateLimited")<{
   readonly retryAfter: Duration.Duration
@@ -120,7 +120,7 @@ export class PolicyError<out R extends Reason = Reason> extends Data.TaggedError
     return this.reason.message
   }
 
-  /** How long to wait before the call is worth another attempt, if the reason knows. */
+  /** How long to wait before another attempt, if the reason knows. */
   get retryAfter(): Duration.Duration | undefined {
     return "retryAfter" in this.reason ? this.reason.retryAfter : undefined
   }
@@ -136,7 +136,7 @@ export const isPolicyError = (u: unknown): u is PolicyError => {
   try {
     return hasProperty(u, TypeId) && isTagged(u, "PolicyError")
   } catch {
-    // Asked of any error, a `Proxy` that throws among them.
+    // Called with any error, even a `Proxy` that throws.
     return false
   }
 }

@@ -1,9 +1,9 @@
 /**
- * Every decision of a policy, as data. What a policy shows of itself derives from these events: the warning that each
- * retry logs, the events on the current span, and whatever an observer makes of them.
+ * Every decision of a policy, as data. All of a policy's telemetry derives from these events: the warning that each
+ * retry logs, the events on the current span, and the output of observers.
  *
- * Observers are plain synchronous functions that are called in the course of the call. An observer that throws is
- * ignored; nothing is built when nobody observes.
+ * Observers are plain synchronous functions, called during the call. Their exceptions are ignored. Without an observer,
+ * no event is built.
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -17,7 +17,7 @@ import { integer } from "./internal/argument.ts"
 import { observer as metricsOf } from "./internal/call/metrics.ts"
 import * as observers from "./internal/call/observers.ts"
 
-/** What every event says. */
+/** The fields of every event. */
 export interface Origin {
   /** The policy's `name`. */
   readonly policy: string
@@ -25,7 +25,7 @@ export interface Origin {
   readonly key: string | undefined
   /** Milliseconds since the epoch, by the `Clock` in force. */
   readonly at: number
-  /** The attempt in hand: 1 is the first. 0 while none has started. */
+  /** The current attempt: 1 is the first, 0 before any has started. */
   readonly attempt: number
 }
 
@@ -35,22 +35,22 @@ export interface Queued extends Origin {
   readonly ahead: number
 }
 
-/** The call was not let in. Nothing ran. `retryAfter` is how many milliseconds to wait, if that is known. */
+/** The call was rejected and did not run. `retryAfter` is how many milliseconds to wait, if that is known. */
 export interface Rejected extends Origin {
   readonly _tag: "Rejected"
   readonly by: "bulkhead" | "rateLimit" | "circuitBreaker"
   readonly retryAfter: number | undefined
 }
 
-/** One more attempt was started beside those that run: `hedge` counts them, and 1 is the first. */
+/** Another attempt was started beside the running ones. `hedge` is its number: 1 is the first. */
 export interface Hedged extends Origin {
   readonly _tag: "Hedged"
   readonly hedge: number
-  /** What runs is slow, or it has failed. */
+  /** Whether the running attempt is slow or has failed. */
   readonly because: "slow" | "failed"
 }
 
-/** The end of an attempt changed the state of the circuit that it went through. */
+/** The end of an attempt changed the state of its circuit. */
 export interface CircuitChanged extends Origin {
   readonly _tag: "CircuitChanged"
   readonly from: StateTag
@@ -102,7 +102,10 @@ export type StopReason = "times" | "notRetryable" | "elapsed" | "deadline" | "re
 export interface RetryStopped extends Origin {
   readonly _tag: "RetryStopped"
   readonly reason: StopReason
-  /** In words: those of `Retry.refuse`, or why a timeout or a `retryAfter` ends the retries; else `undefined`. */
+  /**
+   * The reason in words: from `Retry.refuse`, or why a timeout or a `retryAfter` ends the retries; otherwise
+   * `undefined`.
+   */
   readonly because: string | undefined
   readonly error: unknown
 }
@@ -125,11 +128,11 @@ export type PolicyEvent =
   | RetryStopped
   | DeadlinePassed
 
-/** A function that is told of events. */
+/** A function that receives events. */
 export type Observer = (event: PolicyEvent) => void
 
 /**
- * Tells `observer` of every event of the policies that run within an effect.
+ * Passes every event of the policies that run inside an effect to `observer`.
  *
  * ```ts import.meta.vitest
  * import { Policy, PolicyEvent } from "@holdfast/core"
@@ -151,7 +154,7 @@ export const observe: {
 } = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, observer: Observer) => observers.add(self, observer))
 
 /**
- * Tells `observer` of every event of the policies in whatever the layer is provided to.
+ * Passes every event of the policies in the program that the layer is provided to, to `observer`.
  *
  * ```ts import.meta.vitest
  * import { Policy, PolicyEvent } from "@holdfast/core"
@@ -170,7 +173,7 @@ export const observe: {
 export const layer = (observer: Observer): Layer.Layer<never> => observers.layer(Effect.succeed(observer))
 
 /**
- * Keeps metrics of the policies in whatever the layer is provided to, by `holdfast.policy`:
+ * Records metrics of the policies in the program that the layer is provided to, by `holdfast.policy`:
  *
  * - `holdfast.policy.attempts` by `outcome`, and the histogram `holdfast.policy.attempt.duration` in seconds
  * - `holdfast.policy.retries`, `holdfast.policy.hedges` and `holdfast.policy.deadlines`
@@ -194,10 +197,10 @@ export const layer = (observer: Observer): Layer.Layer<never> => observers.layer
 export const layerMetrics: Layer.Layer<never> = observers.layer(Effect.map(Effect.context<never>(), metricsOf))
 
 /**
- * An observer, and a stream of what it is told of. A reader who falls behind by more than `capacity` events misses the
- * oldest; no call ever waits for one. The stream ends with the scope.
+ * An observer, and a stream of the events that it receives. A reader more than `capacity` events behind misses the
+ * oldest; calls never wait for readers. The stream ends with the scope.
  *
- * - `capacity`: a whole number of at least 1. Defaults to 256.
+ * - `capacity`: a whole number of at least 1. Default: 256.
  *
  * ```ts import.meta.vitest
  * import { Policy, PolicyEvent } from "@holdfast/core"
@@ -225,7 +228,7 @@ export const subscribe = (options?: {
     Effect.acquireRelease(Queue.sliding<PolicyEvent, Cause.Done>(capacity), (queue) => Queue.end(queue)),
     (queue) => ({
       observer: (event) => {
-        // A queue wakes its taker by way of the scheduler, so a subscriber does not run within the call.
+        // A queue wakes its taker through the scheduler, so a subscriber does not run during the call.
         Queue.offerUnsafe(queue, event)
       },
       events: Stream.fromQueue(queue)

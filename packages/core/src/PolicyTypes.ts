@@ -1,25 +1,25 @@
 /**
- * The types that follow from options: which keys they may have, which reasons and errors a policy has.
+ * Types derived from options: the keys they may have, and the reasons and errors of the policy.
  *
  * **When to use**
  *
- * Use them where a constructor takes the options of a policy, alone or beside options of its own, so that a typing error
- * is a type error at any depth and the error channel holds exactly the reasons of the parts that are configured.
+ * Use them in a constructor that takes the options of a policy, alone or beside its own options, so that a misspelled
+ * key is a type error at any depth and the error channel holds exactly the reasons of the configured parts.
  *
  * **Details**
  *
- * A constructor infers its options as `const O` and takes `O & Exact<O, Options>`: the options as they are, with `never` for
- * each key that `Options` does not have.
+ * A constructor infers its options as `const O` and takes `O & Exact<O, Options>`: the options unchanged, with `never`
+ * for each key that `Options` does not have.
  *
  * **Gotchas**
  *
- * Values with behaviour (functions, arrays, classes and all that has a type id, such as `Duration` or a shared
- * `Bulkhead`) are left to assignability: their keys are not looked at.
+ * Values with behaviour (functions, arrays, classes and values with a type id, such as `Duration` or a shared
+ * `Bulkhead`) are only checked by assignability: their keys are not inspected.
  */
 import type * as Effect from "effect/Effect"
 
 /**
- * Refuses keys of `O` that `Known` does not have, at any depth. Intersect it with `O` itself.
+ * Rejects keys of `O` that `Known` does not have, at any depth. Intersect it with `O` itself.
  *
  * ```ts
  * declare const make: <const O extends Policy.AnyOptions>(options: O & Exact<O, Policy.Options>) => void
@@ -31,10 +31,10 @@ import type * as Effect from "effect/Effect"
 export type Exact<O, Known> =
   // `unknown` and not `{}` for no key: next to `{}` the compiler takes any value for an object whose keys are all optional.
   & ([Stray<O, Known>] extends [never] ? unknown : { readonly [K in Stray<O, Known>]: never })
-  // A conditional type, as nothing is to be inferred from it.
+  // A conditional type, so that nothing is inferred from it.
   & ([Deep<O, Known>] extends [never] ? unknown : { readonly [K in Deep<O, Known>]?: Inner<O[K], Of<Known, K>> })
 
-/** The keys of `O` that no member of `Known` has: none where `Known` has keys of the caller's choice. */
+/** The keys of `O` that no member of `Known` has: none if `Known` has an index signature. */
 type Stray<O, Known> = string extends Keys<Known> ? never : Exclude<keyof O, Keys<Known>>
 
 /** The keys of all members of a union. */
@@ -46,7 +46,7 @@ type Of<Known, K> = Known extends unknown ? K extends keyof Known ? Known[K]
   : never
   : never
 
-/** What is looked into no further: values with behaviour, and what has a type id. */
+/** Types whose keys are not inspected: values with behaviour, and values with a type id. */
 type IsOpaque<T> = T extends string | number | boolean | bigint | symbol | null | undefined ? true
   : T extends ((...args: never) => unknown) | ReadonlyArray<unknown> ? true
   : string extends keyof T ? false
@@ -55,16 +55,16 @@ type IsOpaque<T> = T extends string | number | boolean | bigint | symbol | null 
 
 type Shape<T> = T extends unknown ? IsOpaque<T> extends true ? never : T : never
 
-/** The keys of `O` whose values are looked into. */
+/** The keys of `O` whose values are inspected. */
 type Deep<O, Known> = {
   [K in keyof O]-?: [Shape<O[K]>] extends [never] ? never : [Shape<Of<Known, K>>] extends [never] ? never : K
 }[keyof O]
 
-/** `Exact` of each shape of a union, with what is opaque as it is. */
+/** `Exact` of each member of a union; opaque members stay unchanged. */
 type Inner<T, Known> = T extends unknown ? IsOpaque<T> extends true ? T : T & Exact<T, Shape<Known>> : never
 
 /**
- * Whether the options `O` configure the part `K`: it is there, and neither `undefined` nor `false` for certain.
+ * Whether the options `O` configure the part `K`: it is present, and its type is not just `undefined` or `false`.
  *
  * ```ts
  * type A = Has<{ readonly deadline: "1 second" }, "deadline"> // true
@@ -99,7 +99,7 @@ export type Option<O, K extends PropertyKey, Otherwise> = O extends { readonly [
   : Otherwise
 
 /**
- * The errors that the predicate in the option `K` takes: `unknown` without one.
+ * The errors that the predicate in the option `K` accepts: `unknown` without one.
  *
  * ```ts
  * type A = Asked<{ readonly while: (error: Down) => boolean }, "while"> // Down
@@ -107,9 +107,9 @@ export type Option<O, K extends PropertyKey, Otherwise> = O extends { readonly [
  */
 export type Asked<O, K extends PropertyKey> = Option<O, K, unknown> extends (error: infer E) => unknown ? E : unknown
 
-/** What a single call says of itself. */
+/** The options of a single call. */
 export interface CallOptions {
-  /** The dependency that is called, where one policy serves several. Default: none. */
+  /** The dependency to call, if one policy serves several. Default: none. */
   readonly key?: string | undefined
 }
 
@@ -128,7 +128,7 @@ export type Protect<E, X, R, M = unknown> = <const S extends (Effect.Effect<unkn
   self: S
 ) => Protected<S, E, X, R, M>
 
-/** What `protect` makes of its argument. */
+/** The result of `protect` for its argument. */
 export type Protected<S, E, X, R, M = unknown> = S extends Effect.Effect<infer A1, infer E1, infer R1> ?
   Effect.Effect<A1, E1 | X, R | R1> :
   <A1, E1 extends E, R1>(self: Effect.Effect<A1, E1, R1> & M) => Effect.Effect<A1, E1 | X, R | R1>

@@ -1,16 +1,16 @@
 /**
- * So many calls in so much time: what exceeds it waits within a bound, or is rejected before it runs.
+ * Limits how many calls start in a window of time: excess calls wait within a bound, or are rejected before they run.
  *
- * Where the other side counts calls and answers 429 to the rest, the calls above the limit are lost work on both sides,
- * and some count against the next window too. A limit on the caller's side turns them into a short wait or an error
- * that costs nothing and says when to come back.
+ * If the server counts calls and answers the excess with 429, those calls are wasted work on both sides, and some
+ * servers count them against the next window too. A client-side limit turns them into a short wait, or into a cheap
+ * error that says when to retry.
  *
- * There is no debt: a call that is rejected counts for nothing, and one that waits counts when it is let through. Those
- * who wait are served in the order in which they came. With Effect's `RateLimiter` "delay" mode a call that gives up
- * has taken its place in the time to come all the same, and those after it wait for a call that is never made.
+ * There is no debt: a rejected call is not counted, and a waiting call is counted when it is admitted. Waiting calls
+ * are served first come, first served. In the "delay" mode of Effect's `RateLimiter`, a call that gives up keeps its
+ * reservation, and later calls wait for a call that is never made.
  *
- * A rate limit hurts when it is guessed lower than the other side's. It bounds calls a second and not calls in flight:
- * against a dependency that slows down use a `Bulkhead`.
+ * A rate limit hurts when it is set lower than the server's. It bounds calls per second, not calls in flight: for a
+ * dependency that slows down, use a `Bulkhead`.
  *
  * The algorithms and the stores are those of Effect's `RateLimiter`.
  */
@@ -26,7 +26,10 @@ import type { CallOptions, Protect } from "./PolicyTypes.ts"
 
 const TypeId = "~@holdfast/core/RateLimit"
 
-/** Lets so many calls through in a window of time. Made by {@link make}, shared by all that call one dependency. */
+/**
+ * Limits how many calls start in a window of time. Make it with {@link make}, and share it between all callers of one
+ * dependency.
+ */
 export interface RateLimit {
   readonly [TypeId]: typeof TypeId
 
@@ -34,16 +37,15 @@ export interface RateLimit {
   readonly name: string
 
   /**
-   * Runs an effect when the limit lets it through: at once, or after a wait, or not at all. `{ key }` says whose limit
-   * it is (an origin, a tenant): each key has a count and a queue of its own.
+   * Runs an effect when the limit admits it: at once, after a wait, or not at all. `{ key }` names the owner of the
+   * limit (an origin, a tenant): each key has its own count and queue.
    *
-   * A wait that would be longer than `maxWait` or pass the `Deadline` in force is not begun. The call then fails with
-   * the reason `RateLimited`, whose `retryAfter` is how long a wait would have been; nothing of it has run, and it
-   * counts for nothing.
+   * If the wait would exceed `maxWait` or pass the `Deadline` in force, the call fails at once with the reason
+   * `RateLimited`, whose `retryAfter` is how long the wait would have been. The call does not run and is not counted.
    */
   readonly protect: Protect<unknown, PolicyError<RateLimited>, never>
 
-  /** What goes on right now, for calls without a key or with the given one. */
+  /** Current figures, for calls without a key or with the given one. */
   readonly stats: (options?: CallOptions) => Effect.Effect<Stats>
 
   /** @internal What the policies drive. */
@@ -54,64 +56,64 @@ export interface RateLimit {
 export interface Stats {
   /** Calls in the queue. */
   readonly waiting: number
-  /** Calls that were rejected so far, of all keys. */
+  /** Calls rejected so far, over all keys. */
   readonly rejections: number
 }
 
-/** What is let through, and how long the rest may wait. */
+/** The limit, and how long excess calls may wait. */
 export interface Options {
   /**
-   * The name under which processes share the limit, and under which it is known in warnings and metrics. Limits of the
-   * same name share one count wherever there is a store, also within a process. Defaults to none: the count is then
-   * this process's own, and known as `"rate limit"`.
+   * The name under which processes share the limit, also shown in warnings and metrics. Limits of the same name share
+   * one count if the context has a store, even within one process. Default: none, so the count is local to this process
+   * and the limit is shown as `"rate limit"`.
    */
   readonly name?: string | undefined
 
-  /** How many calls are let through in a window: a whole number of at least 1. It has no default. */
+  /** How many calls are admitted in a window: a whole number of at least 1. No default. */
   readonly limit: number
 
-  /** How long a window is. It has no default. */
+  /** How long a window is. No default. */
   readonly window: Arguments.DurationInput
 
   /**
    * How calls are counted.
    *
-   * - `fixed-window`: up to `limit` calls at once; each adds `window / limit` to the window, and when that has passed
-   *   the count begins anew. Two windows may meet, so that twice the limit passes in a moment.
+   * - `fixed-window`: up to `limit` calls at once. Each adds `window / limit` to the window; after the window the count
+   *   restarts. At the border of two windows, twice the limit may pass in a moment.
    * - `token-bucket`: up to `limit` calls at once, and then one every `window / limit`.
    *
-   * Defaults to `"fixed-window"`, as Effect's does.
+   * Default: `"fixed-window"`, as in Effect.
    */
   readonly algorithm?: "fixed-window" | "token-bucket" | undefined
 
-  /** How long a call may wait. Defaults to 0: a call above the limit is rejected at once. */
+  /** How long a call may wait. Default: 0, which rejects a call above the limit at once. */
   readonly maxWait?: Arguments.DurationInput | undefined
 
   /**
-   * How many calls may wait: a whole number. Defaults to `Infinity`: there are no more than can be let through within
-   * `maxWait`.
+   * How many calls may wait: a whole number. `maxWait` bounds the queue too, to the calls that can be admitted within
+   * it. Default: `Infinity`.
    */
   readonly queue?: number | undefined
 
   /**
-   * How many keys are remembered: a whole number of at least 1. Keys that have not used any of their limit are
-   * forgotten first, and then the one that was not used for longest, with its count. Defaults to 1,000.
+   * How many keys are remembered: a whole number of at least 1. Keys with an unused limit are evicted first, then the
+   * least recently used key, with its count. Default: 1,000.
    */
   readonly maxKeys?: number | undefined
 
-  /** How long a call waits for the store before it goes on without it. Defaults to `"1 second"`. */
+  /** How long a call waits for the store before it continues without it. Default: `"1 second"`. */
   readonly storeTimeout?: Arguments.DurationInput | undefined
 }
 
 /**
- * Makes a rate limit. Options that cannot be right are a `RangeError` that names the option.
+ * Makes a rate limit. Invalid options are a defect: one `RangeError` that lists every fault.
  *
  * With a `name`, the count is in Effect's `RateLimiter`, or its `RateLimiterStore`, if the context of `make` has one:
- * with a store in Redis, a fleet keeps the limit together. Otherwise the count is this process's own. The queue is
- * always: it is in order within a process, and takes turns with other processes as the store has it.
+ * with a store in Redis, a fleet keeps the limit together. Otherwise the count is local to this process. The queue is
+ * always local: it is in order within a process, and the store decides between processes.
  *
- * When the store fails or is slow, calls go on with the count of this process, which has followed until then. A warning
- * says so once, and the store is asked again every five seconds.
+ * When the store fails or is slow, calls continue with the count of this process, which has followed the store until
+ * then. A warning is logged once, and the store is tried again every five seconds.
  *
  * ```ts import.meta.vitest
  * import { RateLimit } from "@holdfast/core"
@@ -137,8 +139,8 @@ export const make = (options: Options): Effect.Effect<RateLimit> =>
   )
 
 /**
- * Gives a running rate limit other rules: a limit with other options, which takes over the counts and queues of `previous`.
- * Calls that have been let through still count, and those that wait keep their places and their time. The two limits share
+ * Changes the rules of a running rate limit: makes a limit with other options that takes over the counts and queues of
+ * `previous`. Admitted calls still count, and waiting calls keep their places and their time. The two limits share
  * their counts from then on.
  *
  * ```ts import.meta.vitest
@@ -187,7 +189,7 @@ const limiterOf = (context: Context.Context<never>): Store.RateLimiter | undefin
   const store = Context.getOrUndefined(context, Store.RateLimiterStore)
   return Context.getOrUndefined(context, Store.RateLimiter) ?? (store === undefined
     ? undefined
-    // A limiter is made of its store alone, without waiting for anything.
+    // A limiter needs only its store, and making it is synchronous.
     : Effect.runSync(Effect.provideService(Store.make, Store.RateLimiterStore, store)))
 }
 

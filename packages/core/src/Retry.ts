@@ -1,12 +1,12 @@
 /**
  * What to do after a failure: try again after a delay, or stop and say why.
  *
- * The decision is one pure function, {@link Retry.decide}, and the loop that carries it out counts in one place, so a call is
- * never executed more than `1 + times` times whatever mixture of errors it meets. What comes out after the last attempt
- * is the last error itself, its cause untouched.
+ * The decision is one pure function, {@link Retry.decide}, and the loop that carries it out counts in one place, so a
+ * call is never executed more than `1 + times` times, whatever errors it meets. After the last attempt the call fails
+ * with the last error itself, its cause unchanged.
  *
  * Retrying hurts when the failure is not transient, when the call is not idempotent, and when the dependency is down
- * because of load: there each retry adds to it. Retry at one level of a program only: three retries at each of three
+ * because of load, since each retry adds to it. Retry at one level of a program only: three retries at each of three
  * levels are 64 attempts.
  */
 import * as Arr from "effect/Array"
@@ -28,8 +28,8 @@ import type * as RetryBudget from "./RetryBudget.ts"
 /**
  * The longest `retryAfter` hint that a call waits for by default: 60 seconds.
  *
- * It is the window of most quotas (requests a minute), so nearly every honest hint fits, and the bound that OpenAI's SDK
- * has too. A longer wait outlasts most callers: put such a call in a queue or a schedule.
+ * Most quotas are per minute, so nearly every honest hint fits, and OpenAI's SDK has the same bound. A longer wait
+ * outlasts most callers: put such a call in a queue or a schedule.
  *
  * ```ts import.meta.vitest
  * import { Retry } from "@holdfast/core"
@@ -41,36 +41,36 @@ import type * as RetryBudget from "./RetryBudget.ts"
 export const defaultMaxRetryAfter: Duration.Duration = maxRetryAfter
 
 /**
- * How to retry.
+ * The options of a retry.
  */
 export interface Options<in E = unknown, out SE = never, out SR = never> {
   /**
-   * How many retries there may be after the first attempt: a whole number, or `Infinity` beside a `maxElapsed` or a
-   * deadline. Defaults to 3.
+   * How many retries may follow the first attempt: a whole number, or `Infinity` together with `maxElapsed` or a
+   * deadline. Default: 3.
    */
   readonly times?: number | undefined
 
   /**
    * The delays between attempts: a {@link Backoff.Backoff} or any other `Schedule`, which is stepped with the error and
-   * may end the retries itself. Defaults to `Backoff.exponential()`.
+   * may end the retries. Default: `Backoff.exponential()`.
    */
   readonly backoff?: Schedule.Schedule<unknown, E, SE, SR> | undefined
 
   /**
-   * Whether an error is worth another attempt; {@link refuse} says no and why. It is asked about the call's own errors;
-   * `onTimeout` answers for the policy's timeouts. Defaults to `error.isRetryable !== false`.
+   * Whether to retry after an error. Return {@link refuse} to say no and why. It sees only the call's own errors;
+   * `onTimeout` decides for the policy's timeouts. Default: `error.isRetryable !== false`.
    */
   readonly while?: ((error: E) => boolean | Refusal) | undefined
 
   /**
-   * Whether an attempt that the policy's own `attemptTimeout` ended is worth another: `stop` where the other side may
-   * have carried it out and must not do so twice. Defaults to `"retry"`.
+   * Whether to retry after the policy's own `attemptTimeout`: choose `"stop"` if the dependency may have done the work
+   * and must not do it twice. Default: `"retry"`.
    */
   readonly onTimeout?: "retry" | "stop" | undefined
 
   /**
-   * Told when it is certain that another attempt follows, before the delay: the moment to free what the failed attempt
-   * still holds. What it throws is a defect of the call. Default: nothing.
+   * Called before the delay, once another attempt is certain: release here the resources that the failed attempt still
+   * holds. If it throws, the call dies with that exception as a defect. Default: does nothing.
    */
   readonly onRetry?: ((event: RetryScheduled) => void) | undefined
 
@@ -78,14 +78,14 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
   readonly logLevel?: LogLevel.Severity | "None" | undefined
 
   /**
-   * No attempt starts later than this after the first one did. Defaults to no limit.
+   * No attempt starts later than this after the first one did. Default: no limit.
    */
   readonly maxElapsed?: DurationInput | undefined
 
   /**
    * What to do when the error carries a `retryAfter` duration, as Effect's `AiError` and errors made from a
-   * `Retry-After` header do. The next attempt then waits for the longer of the hint and the backoff, plus up to a tenth
-   * of the hint by chance, because all who were told the same second would otherwise return in it.
+   * `Retry-After` header do. The next attempt waits for the longer of the hint and the backoff, plus a random part of
+   * up to a tenth of the hint, because all clients given the same second would otherwise retry in it.
    *
    * - `clamp`: a hint above `max` counts as `max`.
    * - `giveUp`: a hint above `max` ends the retries.
@@ -99,23 +99,23 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
   } | undefined
 
   /**
-   * Bounds the retries of all calls together: options for a budget of this retry's own, or a budget that others share. A
-   * spent budget ends the retries with the last error. Defaults to no budget.
+   * Bounds the retries of all calls together: options for this retry's own budget, or a shared budget. A spent budget
+   * ends the retries with the last error. Default: no budget.
    */
   readonly budget?: RetryBudget.Options | RetryBudget.RetryBudget | undefined
 }
 
-/** What comes after a failure. */
+/** What to do after a failure. */
 export type Decision = { readonly _tag: "Retry"; readonly delay: number } | Stop
 
-/** No other attempt, and why. */
+/** No further attempt, and why. */
 export interface Stop {
   readonly _tag: "Stop"
   readonly reason: StopReason
   readonly because: string | undefined
 }
 
-/** A no to another attempt, and why. See {@link refuse}. */
+/** A refusal of another attempt, and why. See {@link refuse}. */
 export class Refusal {
   readonly because: string
   constructor(because: string) {
@@ -124,7 +124,7 @@ export class Refusal {
 }
 
 /**
- * Says no to another attempt, and why, in words that the `RetryStopped` event carries.
+ * Refuses another attempt. The `RetryStopped` event carries the reason.
  *
  * ```ts import.meta.vitest
  * import { Retry } from "@holdfast/core"
@@ -136,53 +136,53 @@ export class Refusal {
  */
 export const refuse = (because: string): Refusal => new Refusal(because)
 
-/** A failed attempt, as {@link Retry.decide} wants to know it. Times are in milliseconds. */
+/** A failed attempt, the input of {@link Retry.decide}. Times are in milliseconds. */
 export interface Failure<out E> {
   readonly error: E
   /** The attempt that failed: 1 is the first. */
   readonly attempt: number
-  /** Since the first attempt started. */
+  /** Time since the first attempt started. */
   readonly elapsed: number
-  /** Until the deadline; `Infinity` when there is none. */
+  /** Time until the deadline; `Infinity` without a deadline. */
   readonly remaining: number
-  /** What the backoff says. */
+  /** The delay from the backoff. */
   readonly delay: number
   /** Drawn from `[0, 1)`. */
   readonly random: number
 }
 
 /**
- * A retry that can be asked for its decisions. Pure: time and chance come in as arguments.
+ * A compiled retry, whose decisions are pure functions: time and chance are arguments.
  */
 export interface Retry<in E = unknown, out SE = never, out SR = never> {
   readonly times: number
   readonly backoff: Schedule.Schedule<unknown, E, SE, SR>
 
-  /** How long a hint may be, in milliseconds, and what happens to a longer one. */
+  /** The longest accepted hint, in milliseconds, and what happens to a longer one. */
   readonly retryAfter: { readonly mode: "clamp" | "giveUp" | "wait"; readonly max: number }
 
   readonly onTimeout: "retry" | "stop"
   readonly logLevel: LogLevel.Severity | "None"
   readonly onRetry: ((event: RetryScheduled) => void) | undefined
 
-  /** @internal Asked last, when all else allows another attempt. */
+  /** @internal Consulted last, if everything else allows another attempt. */
   readonly budget: RetryBudget.Account | undefined
 
-  /** What comes after a failure: {@link Retry.verdict}, and when that allows another attempt, {@link Retry.timing}. */
+  /** What to do after a failure: {@link Retry.verdict}, then {@link Retry.timing} if that allows another attempt. */
   readonly decide: (failure: Failure<E>) => Decision
 
   /** No attempt starts later than this after the first one did, in milliseconds. */
   readonly maxElapsed: number
 
-  /** Whether another attempt may be made at all, before there is a delay: `undefined` says yes. */
+  /** Whether another attempt is allowed at all, before a delay is known: `undefined` means yes. */
   readonly verdict: (error: E, attempt: number) => Stop | undefined
 
-  /** When another attempt is made, if there is time for it. */
+  /** When the next attempt starts, if time is left for it. */
   readonly timing: (failure: Failure<unknown>) => Decision
 }
 
 /**
- * Checks the options and compiles them into a {@link Retry}. Throws a `RangeError` that names the option at fault.
+ * Checks the options and compiles them into a {@link Retry}. Throws a `RangeError` that lists every invalid option.
  *
  * ```ts import.meta.vitest
  * import { Retry } from "@holdfast/core"
@@ -199,8 +199,8 @@ export const make = <E = unknown, SE = never, SR = never>(options?: Options<E, S
   compileOptions("Retry.make", options)
 
 /**
- * Retries an effect while its failures are worth it. Defects and interruption are never retried. See {@link Options} for
- * the defaults.
+ * Retries an effect while `while` and the limits allow it. Defects and interruption are never retried. See {@link
+ * Options} for the defaults.
  *
  * ```ts import.meta.vitest
  * import { Backoff, Retry } from "@holdfast/core"
@@ -238,14 +238,17 @@ export const retry: {
 /** One failure of a call. */
 export interface Attempt<out E> {
   readonly error: E
-  /** Whether anything ran: a rejection by a policy (an open circuit, a full bulkhead) is a failure in place of a run. */
+  /** Whether the effect ran: a rejection by a policy (an open circuit, a full bulkhead) is a failure without a run. */
   readonly ran: boolean
   /** Milliseconds since the epoch, by the `Clock` in force. */
   readonly startedAt: number
   readonly duration: Duration.Duration
 }
 
-/** A call has failed for good: every failure on the way, the last of which it would have failed with. */
+/**
+ * A call has failed for good. Holds every failure of the call; the last is the error that it would otherwise have
+ * failed with.
+ */
 export class RetriesExhausted<out E = unknown> extends Data.TaggedError("RetriesExhausted")<{
   readonly attempts: Arr.NonEmptyReadonlyArray<Attempt<unknown>>
   readonly cause?: unknown
@@ -263,11 +266,11 @@ export class RetriesExhausted<out E = unknown> extends Data.TaggedError("Retries
 }
 
 /**
- * Turns the failure of a call into {@link RetriesExhausted} with every failure on the way, for those who want the whole story.
- * `protect` is what retries: {@link retry} with its options, or `protect` of a policy. Defects and interruption come out as
- * they are, and of a hedge that lost nothing is told.
+ * Turns the failure of a call into {@link RetriesExhausted}, which holds every failure of the call. Pass the retry as
+ * `protect`: {@link retry} with its options, or `protect` of a policy. Defects and interruption pass unchanged, and
+ * hedges that lost are not listed.
  *
- * With `protect` of a policy give the effect first: `pipe` loses its types.
+ * With `protect` of a policy, pass the effect first: in a `pipe` it loses its types.
  *
  * ```ts import.meta.vitest
  * import { Backoff, Retry } from "@holdfast/core"

@@ -2,9 +2,9 @@
  * A limit on retries as a share of traffic.
  *
  * A limit on the retries of one call does not limit the retries of all calls: when a dependency fails under load, three
- * retries a call are four times the load. A budget counts what all calls do together. Each call deposits a fraction of a
- * retry, each retry withdraws a whole one, and a small reserve lets a client with little traffic retry at all. While the
- * dependency is well there are retries enough for the odd failure; when it is down, they stop at the share.
+ * retries per call quadruple the load. A budget counts all calls together. Each call deposits a fraction of a retry,
+ * each retry withdraws a whole one, and a small reserve allows a client with little traffic to retry. While the
+ * dependency is healthy, the budget covers occasional failures; when it is down, retries stop at the share.
  *
  * The rule, looking back one `window` from any retry:
  *
@@ -12,12 +12,12 @@
  * retries <= minPerSecond * window + ratio * calls
  * ```
  *
- * The rule and its numbers are those of Finagle's `RetryBudget`; the ten slots in which a window is counted are
- * those of tower's `TpsBudget`. Where slots are coarse, both let a little more through than the rule says. Here a call counts for
- * nine to ten slots and a retry for ten to eleven, so that the rule holds as it stands.
+ * The rule and its numbers are those of Finagle's `RetryBudget`; the ten slots in which a window is counted are those
+ * of tower's `TpsBudget`. Because slots are coarse, both allow slightly more than the rule. Here a call counts for nine
+ * to ten slots and a retry for ten to eleven, so the rule holds exactly.
  *
- * A budget hurts where it is shared by dependencies that have nothing to do with each other, since the failure of one takes the
- * retries of the others. Give each dependency one, and share it between all policies and hedges that call it.
+ * A budget hurts where unrelated dependencies share it, since the failure of one uses up the retries of the others.
+ * Give each dependency its own, and share it between all policies and hedges that call it.
  */
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
@@ -37,12 +37,12 @@ import * as StoredInRedis from "./internal/budget/redis.ts"
 const TypeId = "~@holdfast/core/RetryBudget"
 
 /**
- * Bounds the retries of all that share it.
+ * Bounds the retries of all policies and hedges that share it.
  *
- * A call deposits once, before its first attempt, however many attempts it takes. A retry withdraws when all else allows
- * it: a withdrawal that is not used is lost. A hedge withdraws as a retry does; one that is refused is not started, and the
- * attempt that runs goes on. It is decided here even where the budget is shared, since to ask would take the time that a
- * hedge is to save; the store is told later.
+ * A call deposits once, before its first attempt, however many attempts it makes. A retry withdraws once everything
+ * else allows it; an unused withdrawal is lost. A hedge withdraws like a retry; if refused, it is not started and the
+ * running attempt continues. Hedges are decided in this process even if the budget is shared, since asking the store
+ * would take the time that a hedge should save; the store is informed later.
  */
 export interface RetryBudget {
   readonly [TypeId]: typeof TypeId
@@ -50,22 +50,22 @@ export interface RetryBudget {
   /** Counts a call. */
   readonly deposit: Effect.Effect<void>
 
-  /** Takes a retry if the balance has one, and says whether it did. */
+  /** Withdraws a retry if the balance has one, and returns whether it did. */
   readonly tryWithdraw: Effect.Effect<boolean>
 
-  /** How many retries there may be now: for a shared budget, by what this process knows. */
+  /** How many retries are available now; for a shared budget, as known to this process. */
   readonly balance: Effect.Effect<number>
 
   /** @internal What the policies drive. */
   readonly account: Account
 }
 
-/** @internal A budget for those who know the time and run no effect when they need not. */
+/** @internal A budget for callers that know the time and avoid running an effect. */
 export interface Account {
   deposit(now: number): void
-  /** At once where the answer is in this process. */
+  /** A plain value if this process knows the answer, otherwise an effect. */
   tryWithdraw(now: number): boolean | Effect.Effect<boolean>
-  /** By what this process knows: for a hedge, which has no time to ask. */
+  /** Decides from what this process knows: for hedges, which have no time to ask the store. */
   tryWithdrawHere(now: number): boolean
   balance(now: number): number
 }
@@ -73,35 +73,35 @@ export interface Account {
 /** How many retries there may be. */
 export interface Options {
   /**
-   * How many retries a call pays for: zero or more. Above 1 there may be more retries than calls, for calls that are worth
-   * several retries each. Default: 0.2, which is one retry for five calls.
+   * How many retries each call deposits: zero or more. Above 1, retries may outnumber calls, for calls worth several
+   * retries each. Default: 0.2, one retry for five calls.
    */
   readonly ratio?: number | undefined
 
   /**
-   * How many retries a second there may be however few calls there are: zero or more, fractions included. They are given as
-   * a reserve of `minPerSecond * window` for each window, which may be used all at once. Defaults to 10.
+   * How many retries per second are allowed regardless of the number of calls: zero or more, fractions included. They
+   * form a reserve of `minPerSecond * window` for each window, which may be used all at once. Default: 10.
    */
   readonly minPerSecond?: number | undefined
 
-  /** How long a deposit lasts. Defaults to `"10 seconds"`. */
+  /** How long a deposit lasts. Default: `"10 seconds"`. */
   readonly window?: Arguments.DurationInput | undefined
 }
 
 /** A budget that several processes share. */
 export interface SharedOptions extends Options {
-  /** Names the budget in the store: those who give the same key share it, and should give the same options. */
+  /** Names the budget in the store. Budgets with the same key are shared, and should have the same options. */
   readonly key: string
 
   /**
-   * How long a retry waits for the store before this process decides on its own. Defaults to `"250 millis"`.
+   * How long a retry waits for the store before this process decides alone. Default: `"250 millis"`.
    */
   readonly timeout?: Arguments.DurationInput | undefined
 }
 
 /**
- * Makes a budget that the policies of this process can share. Options that cannot be right are a `RangeError` that names
- * the option.
+ * Makes a budget that the policies of this process can share. Invalid options are a defect: one `RangeError` that lists
+ * every fault.
  *
  * ```ts import.meta.vitest
  * import { RetryBudget } from "@holdfast/core"
@@ -125,8 +125,8 @@ export const make = (options?: Options): Effect.Effect<RetryBudget> =>
   Effect.sync(() => fromAccount(compile(Arguments.check("RetryBudget.make", budgetOptions, options ?? {}))))
 
 /**
- * Makes a budget with other options that continues with the calls and retries that `previous` has counted, unless their windows
- * differ: for options that change while a program runs.
+ * Makes a budget with other options that keeps the calls and retries counted by `previous`, unless their windows
+ * differ. For options that change while a program runs.
  *
  * ```ts import.meta.vitest
  * import { RetryBudget } from "@holdfast/core"
@@ -150,12 +150,13 @@ export const makeFrom = (previous: RetryBudget, options?: Options): Effect.Effec
   })
 
 /**
- * Makes a budget that is kept in the {@link RetryBudgetStore}, so that a fleet stops retrying as one.
+ * Makes a budget in the {@link RetryBudgetStore}, so that a fleet stops retrying as one.
  *
- * Calls are counted here and told to the store together, with the next retry or after a tenth of the window, from when they
- * count: a retry looks back over a window and a tenth. Each retry asks the store.
- * When the store fails or does not answer in time, this process goes on with its own count for a tenth of the window,
- * then asks again: the budget then holds for each process. The first failure is logged as a warning, the recovery too.
+ * Calls are counted in this process and sent to the store in batches, with the next retry or after a tenth of the
+ * window. They count from then on, so a retry looks back over a window and a tenth. Each retry asks the store. When the
+ * store fails or does not answer in time, this process continues with its own count for a tenth of the window, then
+ * asks again; meanwhile the budget bounds each process separately. The first failure and the recovery are logged as
+ * warnings.
  *
  * ```ts import.meta.vitest
  * import { RetryBudget } from "@holdfast/core"
@@ -199,49 +200,48 @@ export const makeShared: (options: SharedOptions) => Effect.Effect<RetryBudget, 
 export const isRetryBudget = (u: unknown): u is RetryBudget => hasProperty(u, TypeId)
 
 /**
- * Where shared budgets are kept. A budget needs one operation of it, which is one step: nothing may come between its
- * parts.
+ * The store of shared budgets. It has one operation, which must be atomic.
  */
 export class RetryBudgetStore extends Context.Service<RetryBudgetStore, {
   /**
-   * Counts the calls and retries of an entry, and if it asks for a retry, takes one when the balance has one. The time is the
-   * store's own.
+   * Counts the calls and retries of an entry. If the entry asks for a retry, withdraws one if the balance has one. Uses
+   * the store's clock.
    */
   readonly settle: (entry: Entry) => Effect.Effect<Settlement, RetryBudgetStoreError>
 }>()("@holdfast/core/RetryBudget/RetryBudgetStore") {}
 
-/** What a process tells a store, and asks of it. */
+/** What a process sends to the store. */
 export interface Entry {
   readonly key: string
   readonly ratio: number
-  /** How many retries there may be in a window without any call. */
+  /** How many retries a window allows without any calls. */
   readonly reserve: number
   readonly window: Duration.Duration
   /** Calls since the last entry. */
   readonly calls: number
-  /** Retries and hedges since the last entry that were made without asking. */
+  /** Retries and hedges made since the last entry without asking the store. */
   readonly retries: number
   /** Whether a retry is asked for. */
   readonly withdraw: boolean
 }
 
-/** What a store answers. */
+/** The store's answer. */
 export interface Settlement {
-  /** Whether there may be the retry that was asked for; `false` when none was. */
+  /** Whether the requested retry is granted; `false` if none was requested. */
   readonly granted: boolean
-  /** How many more there may be. */
+  /** How many more retries are available. */
   readonly balance: number
 }
 
-/** A store could not be asked. No caller sees it: the process decides on its own, and logs this. */
+/** The store is unavailable. Callers never see this error: the process decides alone and logs it. */
 export class RetryBudgetStoreError extends Data.TaggedError("RetryBudgetStoreError")<{
   readonly message: string
   readonly cause?: unknown
 }> {}
 
 /**
- * Keeps shared budgets in this process: for tests, and for budgets that are found by key. A budget that nobody used for longer than
- * its window is as good as new, and is forgotten.
+ * Keeps shared budgets in this process, for tests and for budgets looked up by key. A budget unused for longer than its
+ * window is equal to a new one and is evicted.
  *
  * ```ts import.meta.vitest
  * import { RetryBudget } from "@holdfast/core"
@@ -283,22 +283,22 @@ export const layerStoreMemory: Layer.Layer<RetryBudgetStore> = Layer.sync(RetryB
   }
 })
 
-/** Where in Redis shared budgets are kept. */
+/** The options of {@link layerStoreRedis}. */
 export interface StoreRedisOptions {
-  /** What the keys in Redis begin with. Defaults to `"retrybudget:"`. */
+  /** The prefix of the keys in Redis. Default: `"retrybudget:"`. */
   readonly prefix?: string | undefined
 }
 
 /**
- * Keeps shared budgets in Redis, so that all processes that use it stop retrying as one.
+ * Keeps shared budgets in Redis, so that all processes using it stop retrying as one.
  *
- * A budget is one value at `prefix`, key and window, which expires when a window and a tenth have passed without use;
- * each question to it is one script. Times are those of Redis, so that the clocks of the processes need not agree. Those
- * who give another window have a budget of their own; of other ratios and minimums, each entry's own counts. Requires Redis
- * 5 or later.
+ * A budget is one value under `prefix`, key and window, which expires after a window and a tenth without use; each
+ * request is one script. It uses the clock of Redis, so the clocks of the processes need not agree. Processes with
+ * another window have a separate budget; with another ratio or minimum they share it, and each entry applies its own.
+ * Requires Redis 5 or later.
  *
- * A client that holds commands back while it is not connected sends them when it is again: what was under way for more
- * than a tenth of the window then counts as no call and takes no retry.
+ * A client that queues commands while disconnected sends them after it reconnects: entries delayed by more than a tenth
+ * of the window add no calls and withdraw no retry.
  *
  * ```ts import.meta.vitest
  * import { RetryBudget } from "@holdfast/core"
@@ -337,7 +337,7 @@ const makeStoreRedis = (
   Effect.map(Redis.Redis, (redis) => {
     const settle = redis.eval(StoredInRedis.settle())
     const prefix = options?.prefix ?? "retrybudget:"
-    // How far the clock of Redis is ahead of ours, as of its last answer.
+    // How far the clock of Redis is ahead of this process's, as of its last answer.
     let ahead: number | undefined
     return {
       settle: ({ key, window, ...entry }) =>
@@ -373,17 +373,17 @@ const fromAccount = (account: Account): RetryBudget => ({
   balance: Effect.map(Clock.currentTimeMillis, (now) => account.balance(now))
 })
 
-/** A budget in a store, and a count of this process's own for when the store is away. */
+/** A budget in a store, and this process's own count for when the store is unavailable. */
 class SharedAccount implements Account {
   readonly store: RetryBudgetStore["Service"]
   readonly key: string
   readonly local: Machine.RetryBudget
   readonly timeout: number
-  /** Calls that the store has not been told of. */
+  /** Calls not yet sent to the store. */
   private calls = 0
-  /** Retries that the store has not been told of. */
+  /** Retries not yet sent to the store. */
   private retries = 0
-  /** While the store is away: when to ask it again. */
+  /** While the store is unavailable: when to try it again. */
   private askAgainAt: number | undefined = undefined
 
   constructor(store: RetryBudgetStore["Service"], key: string, local: Machine.RetryBudget, timeout: number) {
@@ -414,7 +414,7 @@ class SharedAccount implements Account {
     return granted
   }
 
-  /** Tells the store of what it does not know. */
+  /** Sends unsent counts to the store. */
   get tell(): Effect.Effect<void> {
     return Effect.suspend(() => this.calls + this.retries === 0 ? Effect.void : Effect.asVoid(this.settle(false)))
   }
@@ -422,7 +422,7 @@ class SharedAccount implements Account {
   private settle(withdraw: boolean): Effect.Effect<boolean> {
     return Effect.suspend(() => {
       const { calls, key, local: { ratio, reserve, window }, retries } = this
-      // Told or not: what a store that is away was not told of is too old when it is back.
+      // Clear the counts even if sending failed: they would be too old when the store is back.
       this.calls = 0
       this.retries = 0
       return this.store.settle({ key, ratio, reserve, window: Duration.millis(window), calls, retries, withdraw })
