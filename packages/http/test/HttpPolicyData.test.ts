@@ -263,7 +263,7 @@ describe("refuses, with path and reason,", () => {
       "HttpPolicyData: headers.x-a must be a single line, got one with a line break\n  at [\"headers\"][\"x-a\"]"
     ],
     [
-      "a base URL that is none",
+      "an invalid base URL",
       { baseUrl: "example.com" },
       "HttpPolicyData: baseUrl must be a URL of HTTP or a path, got \"example.com\"\n  at [\"baseUrl\"]"
     ],
@@ -326,7 +326,7 @@ describe("Config", () => {
     assertEquals(Effect.runSync(HttpPolicyData.config("http").parse(provider)), decode(file))
   })
 
-  it("is the policy that says nothing where there is none", () => {
+  it("is a policy without options if the settings are missing", () => {
     assertEquals(Effect.runSync(HttpPolicyData.options("http").parse(ConfigProvider.fromUnknown({}))), {})
   })
 
@@ -349,13 +349,13 @@ describe("Config", () => {
     }))
 
   it.effect.each<[string, Record<string, string>, string]>([
-    ["a number that is none", { APP_HTTP_MAX_RETRIES: "many" }, `["app"]["http"]["max_retries"]`],
+    ["an invalid number", { APP_HTTP_MAX_RETRIES: "many" }, `["app"]["http"]["max_retries"]`],
     [
       "an attempt above the total",
       { APP_HTTP_TIMEOUT: "2", APP_HTTP_TIMEOUTS_TOTAL: "1" },
       `["app"]["http"]["timeouts"]["attempt"]`
     ],
-    ["a pool that cannot be", { APP_HTTP_MAX_CONNECTIONS: "0" }, `["app"]["http"]["transport"]["connections"]`],
+    ["an invalid pool", { APP_HTTP_MAX_CONNECTIONS: "0" }, `["app"]["http"]["transport"]["connections"]`],
     [
       "a retry around a retry",
       { APP_HTTP_MAX_RETRIES: "1", APP_HTTP_RETRY_TIMES: "1" },

@@ -73,8 +73,8 @@ describe("parse", () => {
     ["what is no YAML", "retry: {times: 3", /at line 1, column/],
     ["a key that is written twice", "timeout: 1\ntimeout: 2", /Map keys must be unique at line 2/],
     ["aliases without end", bomb, /alias/i],
-    ["what is no map", "3", /Expected object/],
-    ["a policy that cannot be", "bulkhead: {limit: 0}", /limit must be .* got 0\n {2}at \["bulkhead"\]/]
+    ["a number instead of a map", "3", /Expected object/],
+    ["an invalid policy", "bulkhead: {limit: 0}", /limit must be .* got 0\n {2}at \["bulkhead"\]/]
   ])("refuses %s", ([, text, message]) =>
     Effect.gen(function*() {
       assert.match((yield* Effect.flip(HttpPolicyFile.parse(text))).message, message)

@@ -88,7 +88,7 @@ describe("ResumableDownload.stream", () => {
       begins("Hello Wor"),
       respond(206, { headers: { etag, "content-range": "bytes 9-10/11" }, body: "ldHTTP/1.1 302 Found" })
     ], "Hello Wor"],
-    ["a 206 that nobody asked for", "ForgedPartial", [rest(0)], ""],
+    ["a 206 to a request without Range", "ForgedPartial", [rest(0)], ""],
     // undici PR 5610.
     ["a 206 of several ranges", "ForgedPartial", [
       begins("H"),
@@ -161,7 +161,7 @@ describe("ResumableDownload.stream", () => {
       begins("Hello"),
       rest(5, { "content-range": "bytes 5-10/*" })
     ]],
-    ["asks once more whether that was all, when nobody has said the length", [
+    ["asks once more for the rest when the length is unknown", [
       respond(200, { headers: { etag }, body: cut("Hello") }),
       rest(5, { "content-range": "bytes 5-10/*" }),
       respond(416, { headers: { "content-range": "bytes */11" } })

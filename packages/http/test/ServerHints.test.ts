@@ -2,8 +2,9 @@
  * How long to wait and whether to: every header, and the values that other clients read from it.
  *
  * What the peers read was recorded by running them once at a fixed clock: ky 2.1.0, got 16.1.0, undici 8.13.1
- * (`RetryHandler`), @smithy/core of middleware-retry 4.8.2 (`getRetryAfterHint`), openai 7.57.0, @anthropic-ai/sdk 1.14.0.
- * .NET's values follow from the source of `RetryConditionHeaderValue` (dotnet/runtime): ten digits at most or an HTTP date.
+ * (`RetryHandler`), @smithy/core of middleware-retry 4.8.2 (`getRetryAfterHint`), openai 7.57.0, @anthropic-ai/sdk
+ * 1.14.0. .NET's values follow from the source of `RetryConditionHeaderValue` (dotnet/runtime): ten digits at most or
+ * an HTTP date.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Retry from "@holdfast/core/Retry"
@@ -185,7 +186,7 @@ const own: ReadonlyArray<readonly [headers: Record<string, string>, millis: numb
   [{ "retry-after": "2026-13-23T13:00:30Z" }, undefined],
   [{ "retry-after": "Mon, 31 Feb 2026 12:00:30 GMT" }, undefined],
   [{ "retry-after": "30s" }, 30_000],
-  // A header that cannot be read does not hide the next.
+  // An invalid header does not hide the next.
   [{ "retry-after": "soon", "x-ratelimit-reset": "12" }, 12_000],
   [{ "retry-after": "1", "x-ratelimit-reset": "12" }, 1000],
   [{ "retry-after": "3", "x-amz-retry-after": "1500" }, 1500],

@@ -62,7 +62,7 @@ describe("Service", () => {
       assert.strictEqual((yield* urls).length, 3)
     }).pipe(Effect.provide(transport([always(respond(503))]))))
 
-  it.effect("takes its options from Config, and fails with a ConfigError for those that cannot be", () =>
+  it.effect("takes its options from Config, and fails with a ConfigError for invalid ones", () =>
     Effect.gen(function*() {
       const layer = Inventory.layerConfig(Config.all({ baseUrl: Config.String("URL") }))
       const provide = (url: string) =>

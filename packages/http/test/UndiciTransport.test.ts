@@ -43,7 +43,7 @@ describe("UndiciTransport", () => {
         assert.strictEqual((yield* form.formData).get("b"), "2")
       }).pipe(Effect.provide(one)))
 
-    it.live("reports JSON that is none as DecodeError", () =>
+    it.live("reports invalid JSON as DecodeError", () =>
       Effect.gen(function*() {
         const server = yield* Server.raw((socket) => socket.write(Server.response(200, "<html>")))
         const error = yield* HttpClient.get(server.url).pipe(Effect.flatMap((_) => _.json), Effect.flip)
@@ -65,7 +65,7 @@ describe("UndiciTransport", () => {
         assert.strictEqual(yield* Server.text(server.url), "there")
       }).pipe(Effect.provide(one)))
 
-    it.live("makes the server wait while nobody reads", () =>
+    it.live("makes the server wait while the body is unread", () =>
       Effect.gen(function*() {
         const size = 32 * 1024 * 1024
         let blocked: (() => void) | undefined
@@ -99,7 +99,7 @@ describe("UndiciTransport", () => {
         yield* Server.idle
       }).pipe(Effect.provide(one)))
 
-    it.live("frees the connection of a small body that nobody reads", () =>
+    it.live("frees the connection of a small unread body", () =>
       Effect.gen(function*() {
         const server = yield* Server.raw((socket) => socket.write(Server.response(200, "x".repeat(60_000))))
         for (let i = 0; i < 5; i++) yield* HttpClient.get(server.url)
@@ -107,7 +107,7 @@ describe("UndiciTransport", () => {
         assert.strictEqual(server.accepted(), 1)
       }).pipe(Effect.provide(one)))
 
-    it.live("cancels a large body that nobody reads when the scope of the request closes", () =>
+    it.live("cancels a large unread body when the scope of the request closes", () =>
       Effect.gen(function*() {
         const server = yield* Server.raw((socket) => socket.write(Server.response(200, "x".repeat(1_000_000))))
         yield* Effect.scoped(HttpClient.get(server.url))

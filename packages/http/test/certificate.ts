@@ -1,4 +1,4 @@
-/** A certificate for 127.0.0.1 and localhost that nobody has signed but itself, made once a run. */
+/** A self-signed certificate for 127.0.0.1 and localhost, made once a run. */
 import { generate } from "selfsigned"
 
 const made = await generate([{ name: "commonName", value: "localhost" }], {

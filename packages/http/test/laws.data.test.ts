@@ -1,4 +1,4 @@
-/** The laws of policies for HTTP as data, over generated policies that can be. */
+/** The laws of policies for HTTP as data, over generated valid policies. */
 import { assert, describe, it } from "@effect/vitest"
 import { assertEquals, deepStrictEqual } from "@effect/vitest/utils"
 import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"

@@ -83,7 +83,7 @@ export const http = (
   return listen(() => Http.createServer((request, response) => handler(request, response, ++requests)))
 }
 
-/** A port of 127.0.0.1 that nobody listens on. */
+/** A port of 127.0.0.1 without a listener. */
 export const closedPort: Effect.Effect<string> = Effect.scoped(Effect.map(raw(() => undefined), ({ url }) => url))
 
 /** A whole response in one string. */

@@ -87,7 +87,7 @@ describe("matching", () => {
       respond(200)
     ], { endpoints }))))
 
-  it.effect("leaves a URL that is none to the transport to refuse", () =>
+  it.effect("leaves an invalid URL to the transport to reject", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* policyOf("GET", "http://north:port/v1/items/42"), "http")
     }).pipe(Effect.provide(over([always(respond(200))], { endpoints }))))
@@ -165,7 +165,7 @@ describe("what an endpoint says", () => {
       retry: { retryAfter: { max: "5 seconds" } }
     }))))
 
-  it.effect("believes a pause for as long as its own policy does, whoever was told of it", () =>
+  it.effect("bounds a pause by its own policy, whichever endpoint got the hint", () =>
     Effect.gen(function*() {
       yield* Effect.forkChild(execute("GET", "http://north/patient"), { startImmediately: true })
       yield* Effect.forkChild(execute("GET", "http://north/hasty"), { startImmediately: true })
@@ -234,7 +234,7 @@ describe("what cannot be is refused, with the name of the endpoint", () => {
     ],
     ["a path without a slash", { endpoints: { a: { path: "v1" } } }, `endpoints.a.path must begin with "/", got "v1"`],
     [
-      "a pattern that is none",
+      "an invalid pattern",
       { endpoints: { a: { path: "/v1/(" } } },
       `endpoints.a.path must be a pattern of the URL Pattern standard, got "/v1/("`
     ],

@@ -100,7 +100,7 @@ describe("DeadlineHeader", () => {
       )
     }))
 
-  it.effect("does not begin what nobody waits for", () =>
+  it.effect("does not start work once no time is left", () =>
     Effect.gen(function*() {
       let begun = false
       const error = yield* Effect.flip(DeadlineHeader.within(Effect.sync(() => begun = true), arriving("0")))
@@ -177,7 +177,7 @@ describe("what cannot be is refused before anything is sent", () => {
       `baseUrl must be a URL of HTTP or a path, got "ftp://north"`
     ],
     [
-      "a base URL that is none",
+      "an invalid base URL",
       { baseUrl: "http://north:port" },
       `baseUrl must be a URL of HTTP or a path, got "http://north:port"`
     ],

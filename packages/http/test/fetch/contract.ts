@@ -1,6 +1,6 @@
 /**
- * What a program sees of a fetch, as scenarios that give a value. The platform's own fetch says what is right: a scenario
- * says nothing of what it expects.
+ * What a program sees of a fetch, as scenarios that give a value. The platform's own fetch says what is right: a
+ * scenario says nothing of what it expects.
  */
 import type { ContractServer } from "./server.ts"
 
@@ -135,7 +135,7 @@ const requests: Record<string, Scenario> = {
   "a forbidden method": (fetch, { url }) => rejection(fetch(`${url}/echo`, { method: "TRACE" })),
   "an invalid method": (fetch, { url }) => rejection(fetch(`${url}/echo`, { method: "A B" })),
   "an invalid mode": (fetch, { url }) => rejection(fetch(`${url}/echo`, { redirect: "maybe" as never })),
-  "a signal that is none": (fetch, { url }) => rejection(fetch(`${url}/echo`, { signal: {} as never })),
+  "an invalid signal": (fetch, { url }) => rejection(fetch(`${url}/echo`, { signal: {} as never })),
   "data:": (fetch) => facts(fetch("data:text/plain;base64,aGk=")),
   "blob:": (fetch) => facts(fetch(URL.createObjectURL(new Blob(["hi"])))).then(({ text }) => text)
 }
@@ -468,7 +468,7 @@ const streams: Record<string, Scenario> = {
     })
     return (await fetch(`${url}/size`, { method: "PUT", body, ...half })).text()
   },
-  "an upload that nobody reads waits": async (fetch, { url }) => {
+  "an upload waits while the server does not read": async (fetch, { url }) => {
     let pulled = 0
     const body = new ReadableStream({
       pull(controller) {

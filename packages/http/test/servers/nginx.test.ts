@@ -107,7 +107,7 @@ describe("nginx", () => {
       }).pipe(Effect.provide(client()))
   )
 
-  it.live("closes each connection after three requests, and nobody notices", () =>
+  it.live("closes each connection after three requests, without a failure", () =>
     Effect.gen(function*() {
       const { connections, upstream, url } = yield* nginx(() => "keepalive_requests 3;")
       for (let i = 0; i < 9; i++) {

@@ -109,7 +109,7 @@ describe("A coded body", () => {
     }).pipe(Effect.provide(plain)))
 
   it.live.each([[204, "GET"], [304, "GET"], [200, "HEAD"]] as const)(
-    "without a body is none: %s to %s",
+    "is not expected of a response without a body: %s to %s",
     ([status, method]) =>
       Effect.gen(function*() {
         const server = yield* Server.http((_, response) => {

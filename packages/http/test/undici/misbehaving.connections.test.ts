@@ -122,7 +122,7 @@ describe.each(clients)("over %s", (_, transport) => {
       assert.include(["GET,GET,GET,POST", "GET,GET,POST"], arrived.join())
     }))))
 
-  it.live("a connection that the server has closed while it was idle costs nobody anything", () =>
+  it.live("a connection that the server closed while it was idle fails no request", () =>
     Server.leavingNothing(Effect.scoped(Effect.gen(function*() {
       let arrived = 0
       const server = yield* Server.raw((socket) => {
@@ -139,7 +139,7 @@ describe.each(clients)("over %s", (_, transport) => {
       assert.strictEqual(arrived, 5)
     }))))
 
-  it.live("what comes behind the end of a body is nobody's answer", () =>
+  it.live("bytes after the end of a body answer no request", () =>
     Server.leavingNothing(Effect.scoped(Effect.gen(function*() {
       const server = yield* Server.raw((socket, request) => {
         socket.write(Server.response(200, `mine ${request}`) + Server.response(200, "forged"))

@@ -253,7 +253,7 @@ const certificate = async (host: string, until: string) => {
 
 /** Certificates that must not be accepted. The request is never written. */
 const tlsFaults: ReadonlyArray<Fault> = ([
-  ["a certificate that nobody vouches for", "2100-01-01", false],
+  ["a certificate from an unknown issuer", "2100-01-01", false],
   ["a certificate for another address", "2100-01-01", true],
   ["a certificate that has expired", "2001-01-01", true]
 ] as const).map(([name, until, isTrusted]): Fault => {

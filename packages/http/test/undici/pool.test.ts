@@ -342,7 +342,7 @@ describe("closing the layer", () => {
       yield* Server.until(() => server.sockets.size === 0)
     }))
 
-  it.effect("waits for nobody without a grace period", () =>
+  it.effect("waits for no request without a grace period", () =>
     Effect.gen(function*() {
       const server = yield* held
       const { close, get } = yield* build({ gracePeriod: 0 })
@@ -376,7 +376,7 @@ const alive = () => {
 describe("after everything", () => {
   const fates: ReadonlyArray<readonly [name: string, answer: (socket: Net.Socket) => void]> = [
     ["a success", (socket) => socket.write(Server.response(200, "ok"))],
-    ["a body that nobody reads", (socket) => socket.write(Server.response(200, "x".repeat(1_000_000)))],
+    ["an unread body", (socket) => socket.write(Server.response(200, "x".repeat(1_000_000)))],
     ["a reset", (socket) => socket.resetAndDestroy()],
     ["a body that is cut", (socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf")],
     ["an interruption before the head", () => undefined],

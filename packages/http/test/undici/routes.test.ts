@@ -44,7 +44,7 @@ describe("TLS", () => {
       }
     }).pipe(Effect.provide(UndiciTransport.layer({ tls: trust, idleConnections: 0 }))))
 
-  it.live("fails with TlsFailure for a certificate that nobody vouches for, having written nothing", () =>
+  it.live("fails with TlsFailure for a certificate from an unknown issuer, having written nothing", () =>
     Effect.gen(function*() {
       const server = yield* https
       const failure = failureOf(yield* Effect.flip(HttpClient.get(server.url)))
@@ -242,7 +242,7 @@ describe("proxy", () => {
       assert.strictEqual((yield* get(502)).status, 502)
     }))
 
-  it.live("fails when nobody is there, and when it never answers", () =>
+  it.live("fails when the proxy is down, and when it never answers", () =>
     Effect.gen(function*() {
       const silent = yield* Server.raw(() => undefined)
       const get = (url: string) =>

@@ -59,7 +59,7 @@ describe("UndiciTransport", () => {
         assert.strictEqual((yield* stats).pending, 0)
       }).pipe(Effect.provide(UndiciTransport.layer({ connections: 1, poolWait: "2 seconds" }))))
 
-    it.effect("refuses each one that waits when its own time is up, whoever left the queue before it", () =>
+    it.effect("fails each waiting request when its own time is up, whichever others left the queue before it", () =>
       Effect.gen(function*() {
         const server = yield* Server.raw(() => undefined)
         const get = Effect.forkChild(Effect.flip(HttpClient.get(server.url)), { startImmediately: true })
@@ -295,7 +295,7 @@ describe("UndiciTransport", () => {
       ["proxy.password", { proxy: { url: "http://localhost", password: Redacted.make("a") } }],
       ["proxy.headers.x", { proxy: { url: "http://localhost", headers: { x: "a\r\nb" } } }]
     ]
-    it.each(wrong)("that cannot be right are refused by name: %s", (name, options) => {
+    it.each(wrong)("that are invalid are rejected by name: %s", (name, options) => {
       assert.throws(() => UndiciTransport.layer(options), RangeError, `UndiciTransport.make: ${name} must be `)
       assert.throws(() => UndiciTransport.layer(options), /^((?!s3cret).)*$/)
     })

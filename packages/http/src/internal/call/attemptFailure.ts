@@ -1,8 +1,9 @@
 /**
- * The failure of one attempt, as the policy and its observers see it: an `HttpFailure`, and what the attempt has left.
+ * The failure of one attempt, as the policy and its observers see it: an `HttpFailure`, with the response or error that
+ * the attempt left behind.
  *
- * It is an `Error` in all but how it is made. An `Error` takes longer than all that is decided by it, and this one is
- * never thrown, where it was made says nothing, and most that are retried nobody ever looks at.
+ * It has the prototype of an `Error` but skips the constructor, because capturing a stack takes longer than the whole
+ * decision to retry. This failure is never thrown, its stack would say nothing, and most are retried and never read.
  */
 import { isPolicyError } from "@holdfast/core/PolicyError"
 import * as Duration from "effect/Duration"
@@ -19,7 +20,7 @@ import type { HttpCall } from "./httpCall.ts"
 const Unthrown = function() {} as unknown as new() => HttpFailure.HttpFailure
 Unthrown.prototype = HttpFailure.HttpFailure.prototype
 
-/** What the caller gets when the attempt was the last. */
+/** The caller's result, if this was the last attempt. */
 type Outcome = BodyResponse | HttpClientError.HttpClientError
 
 type Facts = Pick<HttpFailure.HttpFailure, "phase" | "requestWritten" | "cause">
@@ -30,7 +31,7 @@ export class AttemptFailure extends Unthrown {
   override readonly requestWritten: boolean
   declare readonly cause?: unknown
 
-  // Private: what is logged of the failure must not hold the request and the response.
+  // Private, so that logging the failure does not log the request and the response.
   readonly #call: HttpCall
   readonly #outcome: Outcome
   readonly #hint: Duration.Duration | undefined
@@ -53,19 +54,19 @@ export class AttemptFailure extends Unthrown {
     this.#hint = hint
   }
 
-  /** A response came that is one to try again after, and that asks to wait for as long as `hint` says. */
+  /** The failure for a transient response, which asks to wait for `hint`. */
   static answered(call: HttpCall, response: BodyResponse, hint: Duration.Duration | undefined): AttemptFailure {
     return new AttemptFailure(call, response, answered, undefined, hint)
   }
 
-  /** No response came, or not as much of one as the attempt needs. */
+  /** The failure for an attempt without a response, or with less of one than `commit` needs. */
   static lost(call: HttpCall, error: HttpClientError.HttpClientError, phase?: "body"): AttemptFailure {
-    // Effect calls a body that was cut a failure to decode; nothing is decoded yet.
+    // Effect reports a cut body as a DecodeError, although nothing has been decoded yet.
     const failure = phase === "body" && error.reason._tag === "DecodeError"
       ? HttpFailure.fromUnknown(error.reason.cause, { phase })
       : Option.getOrUndefined(HttpFailure.fromClientError(error))
     if (failure !== undefined) return new AttemptFailure(call, error, failure, failure.reason, failure.retryAfter)
-    // A policy below ended the call, or the request could not be built: the same request would fail in the same way.
+    // A policy below ended the call, or the request is invalid: sending it again would fail in the same way.
     const policy = isPolicyError(error.reason.cause) ? error.reason.cause.reason : undefined
     const reason = new HttpFailure.ProtocolError({ code: policy?._tag ?? error.reason._tag })
     const requestWritten = policy?._tag === "AttemptTimeout" || policy?._tag === "DeadlineExceeded"
@@ -80,7 +81,7 @@ export class AttemptFailure extends Unthrown {
     })
   }
 
-  /** What the server has asked of this call, or the rest of what it has asked of another in the meantime. */
+  /** The server's hint for this attempt, or the rest of the pause that it asked of another call, if that is longer. */
   override get retryAfter(): Duration.Duration | undefined {
     const { pause } = this.#call
     return pause === 0 ? this.#hint : Duration.max(this.#hint ?? Duration.zero, Duration.millis(pause))
@@ -90,7 +91,7 @@ export class AttemptFailure extends Unthrown {
     return { ...this, reason: this.reason }
   }
 
-  /** What the policy is asked about. */
+  /** The facts on which `HttpPolicy.decide` decides. */
   get attempt(): HttpPolicy.Attempt {
     const { response } = this
     return {
@@ -107,7 +108,7 @@ export class AttemptFailure extends Unthrown {
     return this.#outcome instanceof BodyResponse ? this.#outcome : undefined
   }
 
-  /** What the caller gets, if this was the last attempt. */
+  /** The caller's result, if this was the last attempt. */
   get outcome(): Effect.Effect<BodyResponse, HttpClientError.HttpClientError> {
     return this.#outcome instanceof BodyResponse ? Effect.succeed(this.#outcome) : Effect.fail(this.#outcome)
   }

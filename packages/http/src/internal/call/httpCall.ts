@@ -1,6 +1,6 @@
 /**
- * One attempt of a call as one effect: it fails for a transport failure and for a response to try again after alike, so
- * that one loop with one counter sees both.
+ * One attempt of a call as one effect. It fails for transport failures and for transient responses, so that one loop
+ * with one counter sees both.
  */
 import * as Deadline from "@holdfast/core/Deadline"
 import { AttemptTimeout, DeadlineExceeded } from "@holdfast/core/PolicyError"
@@ -26,27 +26,27 @@ import * as Telemetry from "./telemetry.ts"
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 type Request = HttpClientRequest.HttpClientRequest
 
-/** What a policy says of every call that it takes. Times are in milliseconds. */
+/** The settings of a policy for each call. Times are in milliseconds. */
 export interface Rules {
   readonly parts: HttpPolicy.Parts
   readonly total: number | undefined
   readonly attempt: number | undefined
-  /** The longest pause that is believed when a server asks for one; 0 where nothing is retried. */
+  /** The longest pause that a server can impose; 0 if nothing is retried. */
   readonly longestPause: number
-  /** Whether attempts of a request that may be repeated are races. */
+  /** Whether attempts of a request that is safe to repeat are hedged. */
   readonly isHedged: boolean
   readonly attemptHeader: string | undefined
   readonly deadlineHeader: string | undefined
-  /** The template of the paths that the endpoint is for. */
+  /** The path template of the endpoint. */
   readonly template: string | undefined
 }
 
 /** One request of the caller, with all its attempts. */
 export class HttpCall {
   readonly request: Request
-  /** Whether every attempt may be repeated, whatever became of it. */
+  /** Whether an attempt is safe to repeat, however it ended. */
   readonly isRepeatable: boolean
-  /** Whether something of a body that can be read once was read. */
+  /** Whether a single-use body has been read from. */
   bodySpent = false
 
   private readonly inner: HttpClient.HttpClient
@@ -57,7 +57,7 @@ export class HttpCall {
   private readonly sent: Request
   private sends = 0
   private discarding: Fiber.Fiber<void> | undefined = undefined
-  /** What the legs of a race were answered. All but the response that comes out are given up. */
+  /** The responses to the legs of a hedge. All except the winner are cancelled. */
   private answers: Array<BodyResponse> | undefined
 
   constructor(
@@ -81,7 +81,7 @@ export class HttpCall {
     this.sent = replayable ? request : this.watched(request)
   }
 
-  /** One attempt: waits until the connection of the one before is free, and sends. */
+  /** One attempt: waits until the previous attempt's connection is released, and sends. */
   attempt(): Effect.Effect<BodyResponse, AttemptFailure> {
     return Effect.withFiber((fiber: AnyFiber) => {
       const endsAt = this.rules.attempt === undefined ? Infinity : this.now() + this.rules.attempt
@@ -99,7 +99,7 @@ export class HttpCall {
     return this.pauses.isEmpty ? 0 : this.pauses.left(this.origin, this.now(), this.rules.longestPause)
   }
 
-  /** Ends what is left to do when the call is over. */
+  /** Cleans up after the call: stops discarding, and cancels the losing responses. */
   close(exit: Exit.Exit<BodyResponse, unknown>): Effect.Effect<void> | undefined {
     const { answers, discarding } = this
     const stop = discarding === undefined ? undefined : Fiber.interrupt(discarding)
@@ -144,12 +144,11 @@ export class HttpCall {
     Telemetry.record(this.fiber, this.request, this.origin, this.rules.template, outcome, this.now() - startedAt)
   }
 
-  /** The request, with what each attempt says of itself. */
+  /** The request, with the headers of this attempt. */
   private headed(fiber: AnyFiber, resends: number): Request {
     const { attempt, attemptHeader, deadlineHeader } = this.rules
     let request = this.sent
     if (deadlineHeader !== undefined) {
-      // How long an answer is of use.
       const left = Math.min(fiber.getRef(Deadline.Deadline) - this.now(), attempt ?? Infinity)
       const millis = Math.floor(Math.max(0, left))
       if (millis < Infinity) request = HttpClientRequest.setHeader(request, deadlineHeader, String(millis))
@@ -179,7 +178,7 @@ export class HttpCall {
     return Effect.fail(AttemptFailure.answered(this, this.answered(answer), hint))
   }
 
-  /** Waits until a failure of the body would be the caller's to see. */
+  /** Waits for the commit point: after it, a failure of the body goes to the caller. */
   private committed(response: BodyResponse, answer: BodyResponse): Effect.Effect<BodyResponse, AttemptFailure> {
     const length = contentLength(response.headers)
     const wanted = length !== undefined && length <= highWater ? highWater : 1
@@ -189,7 +188,7 @@ export class HttpCall {
     })
   }
 
-  /** Holds a body that is still to come to the end of its attempt, and to the deadline of the call. */
+  /** Bounds the rest of the body by the attempt's timeout and by the call's deadline. */
   private bounded(fiber: AnyFiber, response: BodyResponse, endsAt: number): BodyResponse {
     const { attempt, total } = this.rules
     if (response.isComplete) return response
@@ -211,11 +210,11 @@ export class HttpCall {
     return this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
   }
 
-  /** The request, with a body that tells when something is read from it. */
+  /** The request, with a body that sets `bodySpent` when it is read. */
   private watched(request: Request): Request {
     const { body } = request
     if (body._tag !== "Stream") {
-      // What a raw body is made of only the transport knows: once handed over it counts as read.
+      // Only the transport knows how a raw body is read, so it counts as read once it is handed over.
       this.bodySpent = true
       return request
     }
@@ -234,7 +233,7 @@ export class HttpCall {
   }
 }
 
-/** The response that an exit stands for: the answer, or the one that was not worth another attempt. */
+/** The response in an exit: the successful one, or the transient one of the last attempt. */
 const responseOf = (exit: Exit.Exit<BodyResponse, unknown>): BodyResponse | undefined => {
   if (Exit.isSuccess(exit)) return exit.value
   const error = exit.cause.reasons.find(Cause.isFailReason)?.error

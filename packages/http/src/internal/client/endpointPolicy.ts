@@ -1,6 +1,6 @@
 /**
- * The policy of a client or of one of its endpoints, compiled: two policies of the core over the same parts, one for
- * requests that may be repeated and one for all others.
+ * The compiled policy of a client or of one of its endpoints: two core policies over the same parts, one for requests
+ * that are safe to repeat and one for the others.
  */
 import * as Bulkhead from "@holdfast/core/Bulkhead"
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
@@ -26,7 +26,7 @@ import { limited, type OriginPauses } from "./pauses.ts"
 
 type Breaker = CircuitBreaker.CircuitBreaker<HttpFailure.HttpFailure>
 
-/** The parts that have state, ready to be used: `undefined` where there is none. */
+/** The parts with state; `undefined` for a part that is not configured. */
 interface Stateful {
   readonly bulkhead: Bulkhead.Bulkhead | undefined
   readonly rateLimit: RateLimit.RateLimit | undefined
@@ -86,7 +86,7 @@ const protect = (
     ? repeatable.protect({ key })(Hedge.idempotent(call.attempt()))
     : careful.protect({ key })(call.attempt())
 
-/** What the client has in common with its endpoints, and what it says of every request. */
+/** Settings and state that the client shares with its endpoints. */
 export interface Common {
   readonly attemptHeader: string | undefined
   readonly deadlineHeader: string | undefined
@@ -95,8 +95,8 @@ export interface Common {
 }
 
 /**
- * Checks the options and compiles them. A `RangeError` names the option at fault. `client` is the policy that an
- * endpoint takes from what it does not say.
+ * Checks the options and compiles them. Throws a `RangeError` that names the invalid option. `client` is the policy
+ * from which an endpoint inherits the parts that it leaves out.
  */
 export const compile = (
   where: string,
@@ -145,7 +145,7 @@ export const compile = (
           budget,
           while: decide,
           onRetry: (event: RetryScheduled) => {
-            // The connection is free as soon as it is certain that another attempt follows.
+            // Release the connection as soon as another attempt is certain.
             if (event.error instanceof AttemptFailure) event.error.discard()
             retry.onRetry?.(event)
           }
@@ -160,11 +160,11 @@ export const compile = (
             while: hedge.while ?? ((failure: AttemptFailure) => decide(failure) === true)
           }
         }),
-        // Nobody knows whether the server carried out what timed out.
+        // After a timeout, the server may have carried out the request.
         careful: Policy.make({ ...options, retry: { ...options.retry, onTimeout: "stop" } })
       })
     }
-    // What cannot be right is refused here, and not when the first request comes.
+    // Build one pair now, so that invalid options fail here and not at the first request.
     const { budget } = stateful
     const only = yield* Effect.flatMap(
       budget instanceof OriginBudgets ? budget.get(undefined) : Effect.succeed(budget),
@@ -176,7 +176,7 @@ export const compile = (
 const bound = (where: string, name: string, input: Duration.Input | false | undefined): number | undefined =>
   input === undefined || input === false ? undefined : positiveMillis(where, name, input)
 
-/** What an endpoint says over what the client says. */
+/** Overlays an endpoint's options on the client's. */
 const inherit = (client: HttpPolicy.Parts, own: HttpPolicy.Parts): HttpPolicy.Parts => ({
   ...client,
   ...said(own),
@@ -242,6 +242,6 @@ const statefulOf = (
   })
 }
 
-/** A request that cannot be sent says nothing of the server. */
+/** An invalid request that was never sent says nothing about the server. */
 const isFailure = ({ reason, requestWritten }: HttpFailure.HttpFailure): boolean =>
   requestWritten || reason._tag !== "ProtocolError"

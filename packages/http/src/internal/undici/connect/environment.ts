@@ -1,11 +1,11 @@
-/** The proxies that the environment names: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, in upper or lower case. */
+/** Proxies from the environment: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, in upper or lower case. */
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { ProxyRules } from "../options.ts"
 
-/** Lower case is read first, as curl does; an empty value is none. */
+/** Reads the lower-case name first, as curl does. An empty value counts as unset. */
 const variable = (name: string): Config.Config<string | undefined> =>
   Config.all([
     Config.withDefault(Config.String(name), ""),
@@ -15,7 +15,7 @@ const variable = (name: string): Config.Config<string | undefined> =>
 const proxy = (name: string) =>
   Config.mapEffect(variable(name), (value) => {
     if (value === undefined) return Effect.undefined
-    // An address without a scheme is one with http.
+    // Without a scheme, assume http.
     const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`
     const scheme = URL.parse(url)?.protocol
     return scheme === "http:" || scheme === "https:"
@@ -23,7 +23,7 @@ const proxy = (name: string) =>
       : Effect.fail(wrong(name.toUpperCase(), scheme))
   })
 
-/** The value itself may have a password in it. */
+/** Leaves the value out of the message: it may contain a password. */
 const wrong = (name: string, scheme: string | undefined) =>
   new Config.ConfigError(
     new ConfigProvider.SourceError({
@@ -33,7 +33,7 @@ const wrong = (name: string, scheme: string | undefined) =>
     })
   )
 
-/** The rules for the options of a transport, if the environment names a proxy. */
+/** The proxy rules for the transport's options; `undefined` if the environment sets no proxy. */
 export const proxies: Config.Config<ProxyRules | undefined> = Config.map(
   Config.all({ http: proxy("http_proxy"), https: proxy("https_proxy"), except: variable("no_proxy") }),
   (rules) => rules.http === undefined && rules.https === undefined ? undefined : rules

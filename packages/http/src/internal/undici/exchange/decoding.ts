@@ -1,9 +1,10 @@
 /**
- * Content codings (RFC 9110 section 8.4.1) taken off a body as it comes, with back-pressure, as `fetch` does: gzip,
- * deflate with and without its wrapper, br and zstd, several in a row, asked for or not. A body in a coding that is not
- * known is handed on as it is.
+ * Decodes content codings (RFC 9110 section 8.4.1) as the body arrives, with back-pressure, as `fetch` does: gzip,
+ * deflate with and without its wrapper, br and zstd, several in a row, requested or not. A body in an unknown coding
+ * passes through unchanged.
  *
- * Unlike with `fetch`, a coded body that ends too soon is a failure: half an answer is none.
+ * Unlike with `fetch`, a compressed body that ends too soon is a failure, so that a truncated answer is not mistaken
+ * for a complete one.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -23,7 +24,7 @@ type Bytes = Pull.Pull<readonly [Uint8Array, ...Array<Uint8Array>], Failure>
 
 const options = { chunkSize: 64 * 1024 }
 
-/** How to undo a coding, which the first byte may decide. */
+/** Makes the decoder of a coding. For deflate, the first byte decides which. */
 type Decoder = (first: number) => Transform
 
 const gunzip: Decoder = () => Zlib.createGunzip(options)
@@ -31,16 +32,16 @@ const gunzip: Decoder = () => Zlib.createGunzip(options)
 const decoders: Readonly<Record<string, Decoder>> = {
   gzip: gunzip,
   "x-gzip": gunzip,
-  // Many servers leave the wrapper out that RFC 1950 asks for; its first byte names the method, which is always 8.
+  // Many servers leave out the wrapper of RFC 1950. Its first byte names the method, which is always 8.
   deflate: (first) => (first & 0x0f) === 8 ? Zlib.createInflate(options) : Zlib.createInflateRaw(options),
   br: () => Zlib.createBrotliDecompress(options),
   zstd: () => Zlib.createZstdDecompress(options)
 }
 
-/** As many as `fetch` takes. */
+/** The same limit as `fetch`. */
 const mostCodings = 5
 
-/** The decoders of a response in the order in which they are applied, if there are any and all are known. */
+/** The decoders of a response in order of application; `undefined` if there are none or one is unknown. */
 const decodersOf = (response: BodyResponse): ReadonlyArray<Decoder> | undefined => {
   const coding = response.headers["content-encoding"]
   if (coding === undefined || response.request.method === "HEAD") return undefined
@@ -54,7 +55,7 @@ const decodersOf = (response: BodyResponse): ReadonlyArray<Decoder> | undefined 
 
 const isNothing: ReadonlySet<string> = new Set(["", "identity"])
 
-/** A response whose body is what it was before the server coded it, and has at most `limit` bytes. */
+/** A response with its body decoded, of at most `limit` bytes. */
 export const decoded = (response: BodyResponse, limit: number): BodyResponse => {
   const chain = decodersOf(response)
   return chain === undefined ? response : new DecodedResponse(response, chain, limit)
@@ -81,7 +82,7 @@ const decode = (
   Stream.transformPull(stream, (coded, scope) => {
     const decoding = new Decoding(request, chain, limit)
     return Scope.addFinalizer(scope, Effect.sync(() => decoding.destroy())).pipe(
-      // In a fiber of its own: what has been decoded is read while more is coming.
+      // In a fiber of its own, so that decoded bytes are read while more arrive.
       Effect.andThen(Effect.forkIn(decoding.feed(coded), scope)),
       Effect.as(decoding.pull)
     )
@@ -107,7 +108,7 @@ class Decoding {
     for (const stream of this.streams) stream.destroy()
   }
 
-  /** Gives the decoders what comes, a chunk when they are done with the one before. */
+  /** Feeds the decoders, each chunk after they are done with the previous one. */
   feed(coded: Bytes): Effect.Effect<void> {
     return Pull.matchEffect(coded, {
       onSuccess: (chunks) =>
@@ -115,14 +116,14 @@ class Decoding {
       onFailure: (cause) => Effect.sync(() => this.ended(Effect.failCause(cause))),
       onDone: () =>
         Effect.sync(() => {
-          // A body without a byte is one of a server that had nothing to code.
+          // An empty body has nothing to decode, whatever its headers say.
           if (this.streams.length === 0) this.ended(Cause.done())
           this.streams[0]?.end()
         })
     })
   }
 
-  /** The next bytes that are decoded. */
+  /** The next decoded bytes. */
   readonly pull: Bytes = Effect.callback((resume) => {
     const look = () => {
       const bytes: Uint8Array | null = this.streams.at(-1)?.read() ?? null
@@ -184,7 +185,7 @@ class Decoding {
   }
 }
 
-/** The failure of a body that is longer than the transport may read. */
+/** The failure of a body that exceeds `maxResponseSize` or `maxDecodedSize`. */
 export const tooLarge = (
   request: HttpClientRequest.HttpClientRequest,
   limit: number,

@@ -1,12 +1,11 @@
 /**
- * The body of a response in the course of coming: the buffer between undici's parser and the fibers that read.
+ * The incoming body of a response: the buffer between undici's parser and the fibers that read.
  *
- * Up to 64 KiB are taken off the socket before anyone asks for them. A body that fits in there never holds its
- * connection, read or not, which is what lets a pool of one connection go on after a response that nobody reads; above
- * it the socket is paused, and TCP makes the server wait.
+ * Up to 64 KiB are read off the socket in advance. A body that fits never holds its connection, read or not, so a pool
+ * of one connection goes on after an unread response. Above 64 KiB the socket is paused, and TCP makes the server wait.
  *
- * Nothing here resumes a fiber from inside undici's parser: a fiber may send the next request at once, and the parser
- * is not re-entrant. What the parser found in one packet is told in one microtask.
+ * Never resume a fiber from inside undici's parser: the fiber may send the next request at once, and the parser is not
+ * re-entrant. Fibers are notified in a microtask instead, once per packet.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -27,7 +26,7 @@ export type State = typeof waiting | typeof reading | typeof ended | typeof fail
 
 export abstract class IncomingBody {
   readonly request: HttpClientRequest.HttpClientRequest
-  /** Whether someone has begun to read the body. */
+  /** Whether reading has begun. */
   isRead = false
 
   protected state: State = waiting
@@ -44,10 +43,10 @@ export abstract class IncomingBody {
     this.request = request
   }
 
-  /** Ends the exchange from this side. */
+  /** Cancels the exchange. */
   abstract cancel(): void
 
-  /** Takes more off the socket. */
+  /** Resumes reading from the socket. */
   protected abstract goOn(): void
 
   /** Whether {@link headIsTold} has something to do. */
@@ -75,7 +74,7 @@ export abstract class IncomingBody {
     return this.chunks[0]
   }
 
-  /** The whole body, now or when it has come. */
+  /** Waits for the whole body. */
   collect(): Effect.Effect<Uint8Array, Failure> {
     this.isRead = true
     if (this.streamed) return Effect.fail(alreadyRead(this.request))
@@ -87,7 +86,7 @@ export abstract class IncomingBody {
     return Effect.flatMap(this.arrival(), () => this.collect())
   }
 
-  /** Waits until that much is here, or all of it. */
+  /** Waits until `bytes` bytes are buffered, or the body is complete. */
   buffer(bytes: number): Effect.Effect<void, Failure> {
     if (this.state === failed) return Effect.fail(this.failure!)
     return this.state === ended || this.buffered >= bytes
@@ -95,7 +94,7 @@ export abstract class IncomingBody {
       : Effect.flatMap(this.arrival(), () => this.buffer(bytes))
   }
 
-  /** The body as it comes, or all at once if it was collected. Ending it early cancels the rest. */
+  /** Streams the body, or replays it if it was collected. Ending the stream early cancels the rest. */
   stream(): Stream.Stream<Uint8Array, Failure> {
     return Stream.ensuring(
       Stream.fromPull(Effect.suspend(() => {
@@ -139,7 +138,7 @@ export abstract class IncomingBody {
     })
   }
 
-  /** Takes a chunk from the parser. Returns whether that is enough for now. */
+  /** Buffers a chunk from the parser. Returns whether to pause the socket. */
   protected push(chunk: Uint8Array): boolean {
     if (this.chunks === undefined) this.chunks = [chunk]
     else this.chunks.push(chunk)
@@ -166,7 +165,7 @@ export abstract class IncomingBody {
     if (this.isAwaited || this.waiters !== undefined) this.tellSoon()
   }
 
-  /** Lets the fibers know, once undici's parser is done. */
+  /** Notifies the waiting fibers once undici's parser is done. */
   protected tellSoon(): void {
     if (this.isTold) return
     this.isTold = true

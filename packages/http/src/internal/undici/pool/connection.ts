@@ -1,13 +1,13 @@
 /**
- * One connection: an undici `Client`, which opens its socket when it has something to send and again after the socket
- * is lost. Over HTTP/1 it carries one exchange at a time, over HTTP/2 many.
+ * One connection: an undici `Client`, which opens its socket on demand and reopens it after a loss. Over HTTP/1 it
+ * carries one exchange at a time, over HTTP/2 many.
  */
 import { type buildConnector, Client } from "undici"
 import type { Connect, Opening, Route } from "../connect/connector.ts"
 import { cancelled, type Carrier, type Exchange } from "../exchange/exchange.ts"
 import { InterimResponses } from "../exchange/interim.ts"
 
-/** What is told of a connection's fate. */
+/** The pool's callbacks for the events of a connection. */
 export interface Owner {
   connected(connection: Connection): void
   lost(connection: Connection): void
@@ -26,11 +26,11 @@ export class Connection implements Carrier {
   isPlain = false
   /** Whether it speaks HTTP/2. */
   isShared = false
-  /** Whether undici would hold back what it is given now: it has as many streams as the server lets it have... */
+  /** Whether undici would queue another exchange, because the server allows no more streams... */
   isFull = false
-  /** ...or the server has not said yet how many that are. */
+  /** ...and whether the server has announced how many streams it allows. */
   isSettled = false
-  /** How many exchanges were handed to it and are not over. */
+  /** How many exchanges are in progress on it. */
   running = 0
 
   private interim: InterimResponses | undefined = undefined
@@ -38,7 +38,7 @@ export class Connection implements Carrier {
   private opening: Opening | undefined = undefined
   /** Whether the end of the last exchange is so recent that the server's end of the connection may not be read yet. */
   isResting = false
-  /** What waits for that. */
+  /** The exchange that waits for that. */
   private next: Exchange | undefined = undefined
 
   constructor(pool: Owner, { connect, forward, url }: Route, options: Client.Options) {
@@ -64,7 +64,7 @@ export class Connection implements Carrier {
     })
   }
 
-  /** Exchanges that are held back until the connection is open, is known to be so, or has a stream to spare. */
+  /** Exchanges that wait for the connection to open, to be known to be open, or to have a free stream. */
   get pending(): number {
     return this.client.stats.pending + (this.next === undefined ? 0 : 1)
   }
@@ -91,7 +91,7 @@ export class Connection implements Carrier {
     this.isFull = this.isShared && !goesOn && !exchange.isOver
   }
 
-  /** An exchange is over, and has no use for the connection any more. */
+  /** An exchange is over and releases the connection. */
   release(isWhole: boolean): void {
     this.running--
     this.isSettled = true
@@ -100,7 +100,7 @@ export class Connection implements Carrier {
     this.pool.released(this, isWhole)
   }
 
-  /** Whatever had come on the socket by the end of the last exchange is read. */
+  /** Everything that arrived on the socket with the end of the last exchange has been read. */
   rested(): void {
     const { next } = this
     this.isResting = false
@@ -110,7 +110,7 @@ export class Connection implements Carrier {
     else this.dispatch(next)
   }
 
-  /** Stops opening the socket, when nobody waits for it any more. */
+  /** Stops opening the socket if no other exchange waits for it. */
   giveUp(): void {
     if (!this.isOpen && this.running === 1) this.opening?.destroy(cancelled)
   }
@@ -135,9 +135,10 @@ export class Connection implements Carrier {
   }
 }
 
-// A server that ends the connection with its answer sends both at once, and the end is read a turn of the event loop after
-// the answer. What is written in between the server may carry out, and never answer. undici looks at a socket once more
-// before it is used again, in the next phase of checks; dispatched from within that phase, it does so after the next poll.
+// A server that closes the connection after its answer sends both at once, but the close is read one turn of the event
+// loop after the answer. If a request is written in between, the server may carry it out and never answer. undici checks
+// a socket again before reuse, in the next check phase. If an exchange is dispatched within that phase, it does so after
+// the next poll.
 const restUntilRead = (connection: Connection): void => {
   resting.push(connection)
   if (resting.length === 1) setImmediate(endRests)

@@ -1,9 +1,9 @@
 /**
  * The connections to one origin, with a bounded FIFO queue in front of them.
  *
- * undici's pool queues without bound, a request in its queue can be neither timed nor taken out, and it has no notion
- * of too many idle connections. So the connections are kept here: those that are idle as a stack, because the one that
- * was used last is the least likely to have been closed by the server.
+ * undici's pool queues without bound, cannot time out or remove a queued request, and does not limit idle connections.
+ * So this pool keeps the connections itself. Idle ones form a stack, because the server is least likely to have closed
+ * the one that was used last.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -17,7 +17,7 @@ import { cancelled, type Exchange } from "../exchange/exchange.ts"
 import type { OriginStats } from "../options.ts"
 import { Connection, type Owner } from "./connection.ts"
 
-/** An exchange in the queue: when it came, and until when, in milliseconds by the `Clock`, it waits. */
+/** A place in the queue: its order of arrival, and the `Clock` time in milliseconds at which it times out. */
 interface Place {
   readonly ticket: number
   readonly until: number
@@ -30,7 +30,7 @@ export interface Bounds {
   readonly poolQueue: number
 }
 
-/** What a pool asks of all of them together. */
+/** The interface to all pools together. */
 export interface Host {
   ticket(): number
   mayOpen(pool: OriginPool): boolean
@@ -48,17 +48,17 @@ export class OriginPool implements Owner {
   private readonly options: Client.Options
   private readonly all = new Set<Connection>()
   private readonly idle: Array<Connection> = []
-  /** Idle ones that were used in this turn of the event loop. */
+  /** Idle connections that were used in this turn of the event loop. */
   private readonly resting = new Set<Connection>()
   private readonly queue = new Map<Exchange, Place>()
-  /** Sleeps until the time of the first in the queue is up. */
+  /** Sleeps until the first place in the queue times out. */
   private watcher: Fiber.Fiber<void> | undefined = undefined
   private pumping = false
   private trimming = false
   /** Whether connections are shared, as HTTP/2 allows: unknown until the first is open. */
   private shares: boolean | undefined
 
-  /** Exchanges under way. */
+  /** Exchanges in progress. */
   running = 0
 
   constructor(pools: Host, origin: string, route: Route, options: Client.Options, bounds: Bounds) {
@@ -95,7 +95,7 @@ export class OriginPool implements Owner {
     return Infinity
   }
 
-  /** Hands an exchange to a connection, now or in its turn; refuses it when its turn does not come within the bounds. */
+  /** Starts an exchange on a connection or queues it. Fails it if the queue is full or its wait times out. */
   send(exchange: Exchange, context: Context.Context<never>): void {
     const connection = this.queue.size === 0 ? this.pick() : undefined
     if (connection !== undefined) {
@@ -112,7 +112,7 @@ export class OriginPool implements Owner {
     }
   }
 
-  /** Takes an exchange that still waits here out of the queue. */
+  /** Removes a waiting exchange from the queue. */
   forget(exchange: Exchange): boolean {
     const waited = this.queue.delete(exchange)
     if (!waited) return false
@@ -125,7 +125,7 @@ export class OriginPool implements Owner {
     return true
   }
 
-  /** Fails all that still wait. */
+  /** Fails all waiting exchanges. */
   refuseAll(reason: () => Reason): void {
     for (const exchange of Array.from(this.queue.keys())) {
       this.forget(exchange)
@@ -140,15 +140,15 @@ export class OriginPool implements Owner {
   }
 
   lost(connection: Connection): void {
-    // What the server speaks is asked again, by all who wait at once if the first who asked has failed.
+    // If the first connection failed before its protocol was known, let the waiting exchanges open theirs in parallel.
     if (this.options.allowH2 === true && this.shares === undefined) this.shares = false
     this.pools.changed()
-    // An exchange that was not written yet opens the connection again.
+    // An exchange that is not written yet reopens the connection, so keep it.
     if (connection.running === 0) this.remove(connection)
     this.pumpSoon()
   }
 
-  /** A connection has one exchange less. One that did not end whole is probably being closed, and used last. */
+  /** An exchange has left a connection. If it did not end whole, the connection is probably closing: use it last. */
   released(connection: Connection, isWhole: boolean): void {
     this.running--
     if (connection.running === 0) {
@@ -163,12 +163,12 @@ export class OriginPool implements Owner {
     else if (this.idling > this.bounds.idleConnections) this.trimSoon()
   }
 
-  /** A connection that {@link released} found resting can be used at once from now on, unless it is used already. */
+  /** A resting connection is ready for immediate use, unless it is in use already. */
   rested(connection: Connection): void {
     if (this.resting.delete(connection)) this.idle.push(connection)
   }
 
-  /** Starts those who wait, outside of undici's parser, which may be what has called. */
+  /** Starts waiting exchanges in a microtask, because the caller may be undici's parser. */
   pumpSoon(): void {
     if (this.pumping || this.queue.size === 0) return
     this.pumping = true
@@ -212,13 +212,13 @@ export class OriginPool implements Owner {
     connection.start(exchange)
   }
 
-  /** A connection for the next exchange, if there may be one now. */
+  /** A connection for the next exchange, if one is available now. */
   private pick(): Connection | undefined {
     if (this.running >= this.bounds.connections) return undefined
     if (this.shares === true) {
       for (const connection of this.all) {
         if (!connection.isOpen) continue
-        // One that is new tells soon how much more it takes.
+        // A new connection will soon know how many streams it allows.
         if (connection.isFull && !connection.isSettled) return undefined
         if (connection.isFull) continue
         if (connection.running === 0) this.takeIdle(connection)
@@ -230,7 +230,7 @@ export class OriginPool implements Owner {
       this.resting.delete(idle)
       return idle
     }
-    // One connection finds out whether the others are needed.
+    // Let one connection find out the protocol before opening others.
     if (this.shares !== false && this.isOpening) return undefined
     if (!this.pools.mayOpen(this)) return undefined
     const connection = new Connection(this, this.route, this.options)
@@ -251,7 +251,7 @@ export class OriginPool implements Owner {
     return false
   }
 
-  /** Closes a connection outside of undici's parser, which has just called. */
+  /** Closes a connection in a microtask, because the caller is undici's parser. */
   private retireSoon(connection: Connection): void {
     queueMicrotask(() => void connection.destroy(cancelled))
     this.remove(connection)
@@ -264,12 +264,12 @@ export class OriginPool implements Owner {
     this.forgetIfUnused()
   }
 
-  /** An origin that nobody talks to any more is forgotten with its last connection. */
+  /** Forgets the origin if it has neither connections nor waiting exchanges. */
   private forgetIfUnused(): void {
     if (this.all.size === 0 && this.queue.size === 0) this.pools.forget(this)
   }
 
-  /** Closes the idle connections beyond the bound that this turn of the event loop has no more use for. */
+  /** Closes idle connections above the bound, after this turn of the event loop has had a chance to use them. */
   private trimSoon(): void {
     if (this.trimming) return
     this.trimming = true
@@ -279,7 +279,7 @@ export class OriginPool implements Owner {
     })
   }
 
-  /** Refuses those whose time is up. All wait equally long, so the first in the queue is the first to go. */
+  /** Fails exchanges whose wait has timed out. All have the same bound, so the queue is in order of expiry. */
   private watch(): Effect.Effect<void> {
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       for (const [exchange, { until }] of this.queue) {

@@ -1,8 +1,8 @@
 /**
- * The pools of all origins: what they hold together, the bound on their connections in all, and their end.
+ * The pools of all origins: their statistics, the bound on all connections together, and how they close.
  *
- * When every connection is taken, a new origin gets the one that has idled for the longest in the pool that has most of
- * them; when none is idle, the next that falls free, whoever's it was, goes to the request that has waited longest.
+ * At `maxConnections`, a new origin takes the place of the longest idle connection of the pool with the most idle ones.
+ * If no connection is idle, the next one to become free, in any pool, goes to the request that has waited longest.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -22,11 +22,11 @@ export class Pools implements Host {
   private readonly maxConnections: number
   private open = 0
   private tickets = 0
-  /** Those who wait because every connection is taken. */
+  /** Pools with requests that wait because every connection is taken. */
   private readonly blocked = new Set<OriginPool>()
   private closing = false
   private onDrained: (() => void) | undefined = undefined
-  /** Whom to tell of the next change. */
+  /** Callbacks for the next change. */
   private watchers: Array<() => void> = []
   private version = 0
 
@@ -53,7 +53,7 @@ export class Pools implements Host {
     return this.tickets++
   }
 
-  /** Whether one more connection may be opened; if so it counts as open. */
+  /** Reserves one more connection, if `maxConnections` allows it. */
   mayOpen(pool: OriginPool): boolean {
     if (this.open >= this.maxConnections) {
       let richest: OriginPool | undefined
@@ -70,14 +70,14 @@ export class Pools implements Host {
     return true
   }
 
-  /** Whether somebody has a better use for a connection than the pool whose it is. */
+  /** Whether a request of another pool should get this pool's free connection, or the pools are closing. */
   wants(pool: OriginPool): boolean {
     if (this.closing && pool.waiting === 0) return true
     const next = this.blocked.size === 0 ? undefined : this.next()
     return next !== undefined && next.head < pool.head
   }
 
-  /** A connection is no more. */
+  /** A connection has closed. */
   closed(): void {
     this.open--
     if (this.blocked.size > 0) queueMicrotask(() => this.grant())
@@ -100,7 +100,7 @@ export class Pools implements Host {
     return { ...sum, origins }
   }
 
-  /** The stats now, and after each turn of the event loop that has changed them. */
+  /** The stats now, and after each turn of the event loop that changes them. */
   get changes(): Stream.Stream<Stats> {
     return Stream.fromPull(Effect.sync(() => {
       let seen = -1
@@ -123,7 +123,7 @@ export class Pools implements Host {
     })
   }
 
-  /** Something has happened that the stats show. */
+  /** The stats have changed. */
   changed(): void {
     this.version++
     if (this.watchers.length > 0) {
@@ -133,11 +133,11 @@ export class Pools implements Host {
         for (const watcher of watchers) watcher()
       })
     }
-    // Once this turn is over: what leaves the queue is started next, and undici's parser may be what has called.
+    // After this turn: an exchange that leaves the queue starts next, and the caller may be undici's parser.
     if (this.onDrained !== undefined && this.isDrained) setImmediate(() => this.isDrained && this.onDrained?.())
   }
 
-  /** Takes nothing new from now on, and keeps no connection that is idle. */
+  /** Rejects new requests and closes idle connections. */
   close(): void {
     this.closing = true
     for (const pool of Array.from(this.origins.values())) {
@@ -145,7 +145,7 @@ export class Pools implements Host {
     }
   }
 
-  /** Waits until everything under way has ended. */
+  /** Waits until all running and waiting requests have ended. */
   get drained(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
       if (this.isDrained) return resume(Effect.void)
@@ -174,7 +174,7 @@ export class Pools implements Host {
     if (pool === undefined || this.open >= this.maxConnections) return
     this.blocked.delete(pool)
     pool.pump()
-    // It may have more to send, or there may be more for others.
+    // This pool or others may have more requests waiting.
     if (this.blocked.size > 0 && this.open < this.maxConnections) this.grant()
   }
 
@@ -189,7 +189,7 @@ export class Pools implements Host {
   }
 }
 
-/** What the exchanges that outlive the grace period fail with. */
+/** The failure of exchanges that outlive the grace period. */
 class Closed extends Error {
   override readonly name = "Closed"
   readonly code = "UND_ERR_DESTROYED"
