@@ -1,20 +1,19 @@
 /**
- * The Messages API: Anthropic's Claude, and by `baseUrl` other servers that speak the same.
+ * The Messages API of Anthropic's Claude, and of compatible servers by `baseUrl`.
  *
- * A stream is whole when a `stop_reason` and `message_stop` have come. Errors in the middle of a stream become failures,
- * and so does the `message_start` of a second answer, which would glue the two together. A refusal without a word is a
- * `ContentPolicyError`, so that a chain may be told to ask another provider; a refusal after some words ends the answer with
- * the finish reason `content-filter`.
+ * A stream is complete once a `stop_reason` and `message_stop` have arrived. Errors in the middle of a stream become failures,
+ * and so does the `message_start` of a second answer, because it would join the two. A refusal without content is a
+ * `ContentPolicyError`, so that `fallbackOnContentPolicy` applies; a refusal after some content ends the answer with the finish
+ * reason `content-filter`.
  *
- * Structured output uses `output_config.format`. A tool choice of `required`, or of one tool, is sent as it is; the
- * vendor's newest models refuse it, which a chain takes for what another provider may be able to do.
+ * Structured output uses `output_config.format`. A tool choice of `required`, or of one tool, is sent unchanged. The vendor's
+ * newest models reject it, and a chain then asks the next provider.
  *
- * Thoughts keep their signatures and go back only to the model that signed them. The newest models think by default and
- * show nothing of it: no content comes until they have thought, however long that takes, and a chain takes that for
- * silence. The default model is therefore asked for a summary. For another one, say so with {@link summarized}, or
- * lengthen the chain's clock for the first content.
+ * Thinking keeps its signatures and goes back only to the model that signed it. The newest models think by default and hide
+ * it: no content arrives until they are done, and a chain may time out. The default model is therefore asked for a summary.
+ * For another model, pass {@link summarized}, or raise the chain's `timeouts.firstContent`.
  *
- * Give it an `HttpClient` without retries of its own: the chain is the place that retries.
+ * Give it an `HttpClient` that does not retry: the chain does.
  *
  * Source: Claude API reference, "Create a Message", "Streaming Messages", "Errors", "Structured outputs", "Thinking", "Stop
  * reasons and fallback" and "What's new in Claude Sonnet 5.5".
@@ -99,8 +98,8 @@ export const make = (options?: Options): Effect.Effect<Provider.Provider, never,
   Effect.map(HttpClient.HttpClient, makeWith(options ?? {}))
 
 /**
- * Makes a provider from `ANTHROPIC_API_KEY`, `ANTHROPIC_MODEL` and `ANTHROPIC_BASE_URL`; `options` are for the rest. Fails
- * with a `ConfigError` when there is no key, unless a base URL says that the server is another.
+ * Makes a provider from `ANTHROPIC_API_KEY`, `ANTHROPIC_MODEL` and `ANTHROPIC_BASE_URL`; `options` set the rest. Fails
+ * with a `ConfigError` if there is neither a key nor a base URL.
  *
  * ```ts import.meta.vitest
  * import { AnthropicProvider } from "@holdfast/llm"

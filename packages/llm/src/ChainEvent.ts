@@ -1,8 +1,7 @@
 /**
- * What a chain does, as it does it: every attempt with its outcome, the decision that followed and what it cost.
+ * Events of a chain as they happen: every attempt with its outcome, the decision that followed and its usage.
  *
- * Observers are plain synchronous functions that are called in the course of the request. An observer that throws is
- * ignored.
+ * Observers are plain synchronous functions that the request calls. Exceptions from an observer are ignored.
  */
 import type * as AiError from "effect/ai/AiError"
 import type * as Response from "effect/ai/Response"
@@ -13,7 +12,7 @@ import { dual } from "effect/Function"
 import type { Decision } from "./FallbackDecision.ts"
 import type { Location } from "./Provider.ts"
 
-/** What every event says. */
+/** The fields of every event. */
 export interface Origin {
   /** The provider's name. */
   readonly provider: string
@@ -30,14 +29,14 @@ export interface AttemptStarted extends Origin {
   readonly _tag: "AttemptStarted"
 }
 
-/** The first text, reasoning or tool parameters came: from here on the answer is this provider's, or none. */
+/** The first text, reasoning or tool parameters arrived. From here on, no other provider is asked. */
 export interface Committed extends Origin {
   readonly _tag: "Committed"
   /** Since the attempt began. */
   readonly duration: Duration.Duration
 }
 
-/** The answer is whole. */
+/** The answer is complete. */
 export interface AttemptSucceeded extends Origin {
   readonly _tag: "AttemptSucceeded"
   readonly duration: Duration.Duration
@@ -50,17 +49,17 @@ export interface AttemptFailed extends Origin {
   readonly duration: Duration.Duration
   readonly reason: AiError.AiErrorReason
   readonly decision: Decision
-  /** How long the pause is before the next attempt here; `undefined` unless the decision is to retry. */
+  /** The delay before the next attempt at this provider; `undefined` unless the decision is to retry. */
   readonly delay: Duration.Duration | undefined
-  /** What the provider reported before it failed. */
+  /** The usage that the provider reported before it failed. */
   readonly usage: Response.Usage | undefined
 }
 
-/** The caller went away, or a defect ended the request. */
+/** The caller interrupted the request, or a defect ended it. */
 export interface AttemptInterrupted extends Origin {
   readonly _tag: "AttemptInterrupted"
   readonly duration: Duration.Duration
-  /** What the provider reported before that. */
+  /** The usage that the provider reported before that. */
   readonly usage: Response.Usage | undefined
 }
 
@@ -68,29 +67,29 @@ export interface AttemptInterrupted extends Origin {
 export interface ProviderSkipped extends Origin {
   readonly _tag: "ProviderSkipped"
   /**
-   * - `offline`: this machine is, and the provider is in the cloud.
-   * - `incapable`: the model cannot do what is asked.
-   * - `tooLong`: the prompt certainly is longer than the model's context.
-   * - `cooling`: the provider failed before and is left alone, or another request finds out whether it is back.
-   * - `full`: its bulkhead had no place.
+   * - `offline`: this machine is offline, and the provider is in the cloud.
+   * - `incapable`: the model lacks a feature that the request needs.
+   * - `tooLong`: the prompt is certainly longer than the model's context.
+   * - `cooling`: the provider failed before and is cooling down, or another request is probing it.
+   * - `full`: its bulkhead had no free slot.
    */
   readonly why: "offline" | "incapable" | "tooLong" | "cooling" | "full"
   readonly because: string
 }
 
 /**
- * The conversation holds what only another provider, or another model, can read, and goes to this one without it. Told
- * once a request and provider, when something is left out or renamed.
+ * The conversation has parts that only another provider or model can read, and they were left out or renamed for this one.
+ * Published at most once for each request and provider.
  */
 export interface PromptProjected extends Origin {
   readonly _tag: "PromptProjected"
-  /** How many parts of reasoning were left out. */
+  /** The number of reasoning parts left out. */
   readonly reasoning: number
-  /** From how many parts a signature, or what else their vendor keeps beside them, was left out. */
+  /** The number of parts that lost a signature or other metadata of their vendor. */
   readonly vendorData: number
-  /** How many calls of tools that ran at their vendor's were left out, with their results. */
+  /** The number of vendor-run tool calls left out, with their results. */
   readonly hostedTools: number
-  /** How many tool calls go under another id, which is no loss: the same one every time, in the call and in its results. */
+  /** The number of tool calls with a renamed id. Nothing is lost: call and results get the same id, in every request. */
   readonly renamedCalls: number
 }
 
@@ -104,7 +103,7 @@ export type ChainEvent =
   | ProviderSkipped
   | PromptProjected
 
-/** A function that is told of events. */
+/** A function that receives events. */
 export type Observer = (event: ChainEvent) => void
 
 /** The observers in force, outermost first. Default: none. */
@@ -114,7 +113,7 @@ export const Observers: Context.Reference<ReadonlyArray<Observer>> = Context.Ref
 )
 
 /**
- * Tells `observer` of every event of the chains that run within an effect.
+ * Calls `observer` with every event of the chains that run within an effect.
  *
  * ```ts import.meta.vitest
  * import { ChainEvent, ProviderChain } from "@holdfast/llm"

@@ -1,12 +1,12 @@
 /**
- * What a provider's refusal means: status, headers and body in, an `AiErrorReason` out.
+ * Classifies a provider's error response: turns status, headers and body into an `AiErrorReason`.
  *
- * The status alone does not say it. A 429 may be a pause of two seconds or an account without money, a 400 may be a
- * broken request or a prompt that is too long for this model only, and an error can come under status 200 in the middle
+ * The status alone is ambiguous. A 429 may mean a delay of two seconds or an account without credit, a 400 may be a
+ * malformed request or a prompt that is too long for this model only, and an error may arrive under status 200 in the middle
  * of a stream. Effect's `AiError.reasonFromHttpStatus` knows neither `Retry-After` nor a spent quota and calls 402, 404,
  * 408, 409, 413 and 422 unknown.
  *
- * What `AiErrorReason` has no field for travels in the reason's `metadata.holdfast` and is read back by {@link detail}.
+ * Details for which `AiErrorReason` has no field are in the reason's `metadata.holdfast`. Read them with {@link detail}.
  *
  * Sources: OpenAI "Error codes", Anthropic "Errors", Ollama `docs/api.md`, the servers of vLLM, llama.cpp and LM Studio,
  * `retry-after-ms` and `x-should-retry` as openai-node and anthropic-sdk read them; `Retry-After` is RFC 9110, 10.2.3.
@@ -31,7 +31,7 @@ import type * as Signals from "./internal/protocol/vendors/signal.ts"
 import * as VendorSignals from "./internal/protocol/vendorSignals.ts"
 
 /**
- * What a refusal means. `AiErrorReason` does not tell these apart; a decision does.
+ * The kinds of error responses. `AiErrorReason` does not tell them apart; a decision does.
  *
  * | kind | meaning |
  * |---|---|
@@ -59,38 +59,38 @@ import * as VendorSignals from "./internal/protocol/vendorSignals.ts"
  */
 export type Kind = Kinds.Kind
 
-/** What to look for in an answer, what it means, and where a vendor or a public report shows it. */
+/** A pattern in an error response, its meaning, and the vendor's page or public report that documents it. */
 export type Signal = Signals.Signal
 
 /** Every signal of every vendor, in the order in which they are tried. */
 export const signals: ReadonlyArray<Signal> = VendorSignals.signals
 
-/** What is known of a failure beyond its reason's own fields. */
+/** The details of a failure beyond its reason's own fields. */
 export interface Detail {
-  /** `undefined` for a refusal that no signal of a vendor explains. */
+  /** `undefined` if no signal of a vendor matches. */
   readonly kind: Kind | undefined
-  /** The HTTP status, or the one that an error inside a body named. */
+  /** The HTTP status, or the one in the error's body. */
   readonly status: number | undefined
-  /** When to come back, if the provider said so. */
+  /** The delay that the provider asked for, if any. */
   readonly retryAfter: Duration.Duration | undefined
-  /** What the provider says of a retry (`x-should-retry`), which overrides the status. */
+  /** The provider's `x-should-retry`, which overrides the status. */
   readonly shouldRetry: boolean | undefined
-  /** The provider's id of the request, which its support asks for. */
+  /** The provider's request id, for its support. */
   readonly requestId: string | undefined
-  /** What the provider said, without secrets. */
+  /** The provider's message, without secrets. */
   readonly said: string | undefined
 }
 
-/** A provider's refusal as it came. */
+/** A provider's error response, unclassified. */
 export interface Refusal {
   /** The HTTP status; `undefined` for an error inside a stream that began with 200. */
   readonly status: number | undefined
   readonly headers?: Headers.Headers | undefined
   /** The body, or the error inside it: text or JSON. */
   readonly body: unknown
-  /** Epoch milliseconds, which a `Retry-After` date is measured against. */
+  /** The current time in epoch milliseconds, to turn a `Retry-After` date into a delay. */
   readonly now: number
-  /** Keys that a server may repeat; they are removed from its words. Default: none. */
+  /** API keys that a server may echo; they are removed from its message. Default: none. */
   readonly secrets?: ReadonlyArray<Redacted.Redacted> | undefined
   /** What to do about it, appended to the description. Default: nothing. */
   readonly advice?: ((kind: Kind | undefined, status: number | undefined) => string | undefined) | undefined
@@ -252,8 +252,8 @@ const DetailMetadata = Schema.Struct({
 const decodeDetail = Schema.decodeUnknownOption(DetailMetadata)
 
 /**
- * What is known of a failure beyond its reason's fields: from the metadata that {@link toReason} wrote, or, for a reason
- * that another library made, from its HTTP status and `retryAfter`.
+ * Returns the details of a failure beyond its reason's fields: from the metadata of {@link toReason}, or, for a reason of another
+ * library, from its HTTP status and `retryAfter`.
  *
  * ```ts import.meta.vitest
  * import { ProviderFailure } from "@holdfast/llm"

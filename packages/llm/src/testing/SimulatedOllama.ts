@@ -1,8 +1,7 @@
 /**
- * An Ollama that is a function: requests of its native API in, what a real one sends out, without a socket, a model or a
- * weight. Put it behind a server on `127.0.0.1`, as the demo of `@holdfast/cli` does, or behind an `HttpClient`, and
- * `OllamaProvider` meets the wire as it is: models that are pulled and those that are not, chats as NDJSON or whole, tools,
- * formats, contexts that are too small, loading and unloading.
+ * An Ollama server as a function: takes requests of its native API and returns what a real server sends, without a socket or a
+ * model. Put it behind a server on `127.0.0.1`, as the demo of `@holdfast/cli` does, or behind an `HttpClient`. It covers
+ * installed and missing models, chats as NDJSON or whole, tools, formats, contexts that are too small, loading and unloading.
  *
  * Source: `docs/api.md` of the Ollama repository.
  */
@@ -32,20 +31,20 @@ export type Chat = typeof Chat.Type
 const decodeChat = Schema.decodeUnknownOption(Schema.fromJsonString(Chat))
 const decodeModel = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ model: Schema.String })))
 
-/** What the model does: it says something, in pieces, or has a tool called. */
+/** An answer of the model: text in pieces, or a tool call. */
 export type Answer =
   | { readonly _tag: "Say"; readonly pieces: ReadonlyArray<string>; readonly thinking?: string | undefined }
   | { readonly _tag: "Call"; readonly tool: string; readonly params: unknown }
 
-/** What there is, and what it says. */
+/** Options of the server. */
 export interface Options {
-  /** The model that is pulled. Default: `"simulated:latest"`. */
+  /** The installed model. Default: `"simulated:latest"`. */
   readonly model?: string | undefined
-  /** What it can do, as `/api/show` lists it. Default: `["completion", "tools", "thinking"]`. */
+  /** The model's capabilities, as `/api/show` lists them. Default: `["completion", "tools", "thinking"]`. */
   readonly capabilities?: ReadonlyArray<string> | undefined
-  /** The longest context of the model, in tokens. It is loaded with 4096 where no `num_ctx` asks for more. Default: 8192. */
+  /** The longest context of the model, in tokens. It is loaded with 4096 unless `num_ctx` asks for more. Default: 8192. */
   readonly contextLength?: number | undefined
-  /** What the model does; `undefined` for {@link answer}. Default: that. */
+  /** Answers a chat; `undefined` falls back to {@link answer}. Default: {@link answer}. */
   readonly answer?: ((chat: Chat) => Answer | undefined) | undefined
 }
 
@@ -57,7 +56,7 @@ export interface Request {
   readonly body: string
 }
 
-/** What is sent: one document, a text, or lines of NDJSON one after the other. */
+/** A response: one JSON document, a text, or lines of NDJSON. */
 export type Reply =
   | { readonly _tag: "Json"; readonly status: number; readonly body: object }
   | { readonly _tag: "Text"; readonly status: number; readonly body: string }
@@ -113,8 +112,8 @@ const fill = (schema: unknown, text: string, root: unknown): unknown => {
 }
 
 /**
- * What a model of no mind does: it says what its tool has said, calls a tool that the question names, fills in a schema
- * with a name out of the question, and else says hello.
+ * Answers a chat by fixed rules: it repeats a tool's result, calls a tool that the question names, fills in a schema with a name
+ * from the question, and otherwise says hello.
  *
  * ```ts import.meta.vitest
  * import * as SimulatedOllama from "@holdfast/llm/testing/SimulatedOllama"

@@ -1,9 +1,8 @@
 /**
- * A provider that plays a script: answers, failures, cuts at any part, delays and stalls, all by the `Clock` in force, so
- * that an hour of outage takes milliseconds under `TestClock`. It keeps every request that it was sent.
+ * A provider that plays a script: answers, failures, cuts at any part, delays and stalls, all by the `Clock` in context, so
+ * that an hour of outage takes milliseconds under `TestClock`. It records every request.
  *
- * An answer is a list of steps. The streaming call plays them as they are; the other one plays them to the end and gives
- * the whole.
+ * An answer is a list of steps. `streamText` plays them one by one; `generateText` plays them to the end and returns the whole.
  */
 import * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"
@@ -36,9 +35,9 @@ export interface Options {
 
 /** A provider that remembers. */
 export interface TestProvider extends Provider.Provider {
-  /** The requests that it was sent, in order. */
+  /** The requests that it received, in order. */
   readonly requests: ReadonlyArray<LanguageModel.ProviderOptions>
-  /** How many of its answers have been closed: read to the end, failed or let go. */
+  /** The number of its answers that were closed: read to the end, failed or interrupted. */
   readonly closed: () => number
 }
 
@@ -114,7 +113,7 @@ export const toolCall = (name: string, params: unknown, options?: { readonly id?
  */
 export const failure = (reason: AiError.AiErrorReason): Answer => [{ _tag: "Fail", reason }]
 
-/** What a broken connection looks like. */
+/** The reason of a broken connection. */
 export const disconnected: AiError.AiErrorReason = new AiError.NetworkError({
   reason: "TransportError",
   method: "POST",
@@ -144,7 +143,7 @@ export const cut: {
 )
 
 /**
- * An answer that ends in order after its first `count` steps, as a proxy cuts it: without the terminator.
+ * An answer that ends after its first `count` steps, without an error or the terminator, as if a proxy cut it.
  *
  * ```ts import.meta.vitest
  * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
@@ -159,7 +158,7 @@ export const truncate: {
 } = dual(2, (answer: Answer, count: number): Answer => answer.slice(0, count))
 
 /**
- * An answer that says nothing more after its first `count` steps.
+ * An answer that stalls after its first `count` steps.
  *
  * ```ts import.meta.vitest
  * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
@@ -174,7 +173,7 @@ export const stall: {
 } = dual(2, (answer: Answer, count: number): Answer => [...answer.slice(0, count), { _tag: "Stall" }])
 
 /**
- * An answer that comes later.
+ * An answer after a delay.
  *
  * ```ts import.meta.vitest
  * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
@@ -330,7 +329,7 @@ export const script = (name: string, answers: ReadonlyArray<Answer>, options?: O
       : Effect.succeed(answer)
   }, options)
 
-/** What a provider answers to some of its requests. */
+/** An answer for the requests that match. */
 export interface Rule {
   /** Which requests: those whose last user's message holds this text or matches it, or those that pass the test. */
   readonly when: string | RegExp | ((request: LanguageModel.ProviderOptions) => boolean)

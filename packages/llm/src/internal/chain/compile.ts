@@ -1,7 +1,7 @@
 /**
- * The options of a chain, checked and made into what its requests run on. Where options change while it runs, whatever is
- * equal to what it was goes on with what it knows: a provider that is the same with its cool-down and, where that has not
- * changed, its bulkhead; a budget with what is spent of it.
+ * Validates a chain's options and compiles them into the state that its requests use. When options change while it runs,
+ * unchanged parts keep their state: a provider its cool-down and, if its options are equal, its bulkhead; a budget what is
+ * spent.
  */
 import * as Backoff from "@holdfast/core/Backoff"
 import * as Bulkhead from "@holdfast/core/Bulkhead"

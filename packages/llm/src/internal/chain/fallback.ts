@@ -1,6 +1,6 @@
 /**
- * How a request finds its answer: ask a provider, and when that fails decide once what follows, which is another attempt
- * there, the next provider, or the end. What a failure means is `FallbackDecision`'s; the order of the questions is here:
+ * The loop over the providers: ask one, and on each failure decide once whether to retry it, ask the next, or fail.
+ * `FallbackDecision` makes the decision; the steps are here:
  *
  * 1. Which providers could answer at all? (`filter.ts`; none: fail, and nothing was sent.)
  * 2. Is this one cooling down, or full? Then the next.
@@ -44,8 +44,8 @@ type Outcome<A> =
   | { readonly _tag: "Failed" }
 
 /**
- * Opens an answer by the first provider that has one, within the request's deadline. When the caller goes away, the log says
- * so of the attempt that was running.
+ * Opens the answer of the first provider that gives one, within the request's deadline. If the caller interrupts, the log
+ * records that for the running attempt.
  */
 export const answer = <A, R>(
   request: ChainRequest,

@@ -1,13 +1,13 @@
 /**
- * What of a conversation goes to which provider.
+ * Projects a conversation for one provider.
  *
- * A chain's answers are marked with who gave them, and the mark stays on the parts in a chat's history. To another
- * provider, or another model of the same one, a part goes without what only its author can read: reasoning, signatures and
- * what the vendor keeps beside a part, calls of tools that ran at the vendor's. Ids of tool calls are the one thing that
- * every vendor must be able to read, and they differ in what they accept: one that not all accept, or that an earlier call
- * has already, is renamed, in the call and in its results, and to the same name in every request.
+ * The parts of a chain's answers are marked with their provider and model, and keep the mark in a chat's history. Another
+ * provider, or another model of the same provider, gets them without the data that only their author can read: reasoning,
+ * signatures and other vendor metadata, calls of tools that the vendor ran. Vendors differ in the tool call ids that they
+ * accept. An id that some vendor rejects, or that an earlier call already has, is renamed in the call and in its results, to
+ * the same name in every request.
  *
- * What is not marked was written by the program or by another library, and goes as it is.
+ * Parts without a mark come from the program or another library, and are sent unchanged.
  */
 import * as Prompt from "effect/ai/Prompt"
 import type * as Response from "effect/ai/Response"

@@ -114,9 +114,9 @@ export const options = Effect.fnUntraced(function*(
 })
 
 /**
- * Makes the providers that `ProviderChain.selection` chooses, in their order: for those who want to look at them, as a
- * preflight does. Fails with a `ConfigError` that says of each provider what to set when none is chosen. One that
- * `PROVIDER_PRIORITY` names, or that has a key that is blank, and that is left out, is warned of.
+ * Makes the providers that `ProviderChain.selection` chooses, in their order, to inspect them, for example by a
+ * preflight. If none is chosen, it fails with a `ConfigError` that says what to set for each. It logs a warning for a provider
+ * that is left out although `PROVIDER_PRIORITY` names it or its key is set but blank.
  *
  * ```ts import.meta.vitest
  * import { ProviderChain } from "@holdfast/llm"

@@ -1,6 +1,6 @@
 /**
- * The providers that the environment and a file describe, from one reading of the file to the next: one of which nothing else
- * is said is the same, with its client and its pool, and all that these know.
+ * The providers of the environment and a file, across changes of the file. A provider whose settings did not change stays the same
+ * one, with its client, its pool and their state.
  */
 import type * as Arr from "effect/Array"
 import type * as Config from "effect/Config"

@@ -122,12 +122,11 @@ const ofConfig = <E, R>(
   })
 
 /**
- * `ProviderChain.layerConfig` with a file that changes while it is used, as `LlmConfigFile.changes` follows it; the
- * environment counts before each. A provider of which the file says the same as before goes on with its cool-down, its
- * bulkhead, its client and the breaker of that; so does the budget. A file that says what cannot be changes nothing, and a
- * warning says why.
+ * `ProviderChain.layerConfig` with a file that changes while it is used, as `LlmConfigFile.changes` follows it. The
+ * environment wins over the file. A provider whose settings did not change keeps its cool-down, bulkhead, client and breaker,
+ * and the retry budget keeps what is spent. An invalid file changes nothing and is logged as a warning.
  *
- * What is not the chain's stays as it was when its layer was made: the pool that all share, `prices` and
+ * Settings that are not the chain's keep their values from when its layer was made: the shared pool, `prices` and
  * `max_tool_iterations`.
  *
  * ```ts import.meta.vitest

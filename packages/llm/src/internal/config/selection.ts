@@ -115,9 +115,9 @@ export const facts: Effect.Effect<Facts, Config.ConfigError> = Effect.gen(functi
 })
 
 /**
- * Says of every provider that the environment could describe whether `ProviderChain.layerConfig` asks it, and why: those that it
- * asks first, in their order. Sends nothing, makes no provider and holds no secret. Fails with a `ConfigError` where
- * `PROVIDER_PRIORITY` names what is no provider.
+ * Lists every provider that the environment can configure, with whether `ProviderChain.layerConfig` asks it, and why; the chosen
+ * providers come first, in their order. Sends nothing, makes no provider and holds no secret. Fails with a `ConfigError` if
+ * `PROVIDER_PRIORITY` names an unknown provider.
  *
  * ```ts import.meta.vitest
  * import { ProviderChain } from "@holdfast/llm"

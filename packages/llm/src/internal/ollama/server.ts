@@ -104,8 +104,8 @@ const mayResume = ({ reason }: AiError.AiError): boolean =>
   reason._tag === "NetworkError" || reason._tag === "InternalProviderError"
 
 /**
- * Fetches the model. Ollama keeps what it has of it, so one that broke off is asked for again and goes on from there: five
- * times without anything new, with the delays of `Backoff.exponential()`.
+ * Downloads the model. Ollama keeps the parts that it has, so a download that broke off is requested again and resumes: up to five
+ * times without progress, with the delays of `Backoff.exponential()`.
  */
 export const pull = (
   { exchange, host, model, request }: Server

@@ -1,7 +1,7 @@
 /**
- * What of an answer its author wants back as it was: reasoning, under the name that the server gave it, its signatures and
- * details, and what a server puts beside a call of a tool. It travels in the metadata of the parts, under
- * `chatCompletions`, and goes back with the conversation to its author alone; the chain keeps it from other models.
+ * Keeps the fields of an answer that its author must get back unchanged: reasoning, under the server's own field name, its
+ * signatures and details, and extra fields of tool calls. They are in the metadata of the parts, under `chatCompletions`, and
+ * go back with the conversation to their author only; the chain removes them for other models.
  *
  * Sources: DeepSeek, "Thinking mode" (`reasoning_content`); OpenRouter, "Reasoning tokens" (`reasoning_details`); Google, "Thought
  * signatures" (`extra_content`); LiteLLM, "Reasoning content" (`thinking_blocks`, `provider_specific_fields`); Mistral,

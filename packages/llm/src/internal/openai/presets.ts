@@ -1,6 +1,6 @@
 /**
- * Servers of chat completions, one row each: where a server is, and what of a request it takes. How their answers differ is
- * read from all of them alike, by `response.ts` and `ProviderFailure`; a row says only what no answer shows.
+ * Servers of chat completions, one row each: the URL, and the parts of a request that the server supports. Differences in answers
+ * are handled for all servers alike, by `response.ts` and `ProviderFailure`; a row has only what no answer shows.
  *
  * Sources: the servers' own documentation, and where that is silent their issue trackers.
  */
@@ -21,8 +21,7 @@ export interface Preset {
   /** The model that embeds by default. */
   readonly embeddingModel: string | undefined
   /**
-   * How a choice of one tool is said: by its name, or, where the server takes words alone, by `required` with no other tool
-   * declared.
+   * How to force one tool: by its name, or, if the server accepts only keywords, by `required` with no other tool declared.
    */
   readonly toolChoice: "named" | "required"
   /** Which URLs the server fetches itself, rather than taking bytes alone. */

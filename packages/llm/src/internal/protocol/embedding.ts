@@ -23,7 +23,7 @@ interface Sizes {
 
 /**
  * A model that embeds any number of inputs by requests of at most `batchSize`, one after the other. Throws a `RangeError` for
- * sizes that are none; `module` is who was given them.
+ * invalid sizes; `module` is the module in its message.
  */
 export const make = (
   module: string,

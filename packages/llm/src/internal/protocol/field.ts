@@ -1,6 +1,6 @@
 /**
- * Fields of a server's JSON. What one server leaves out, another sends as `null`, as an empty text or as another type: a field
- * that is not what it should be counts as absent, so that no answer is lost for a remark beside it.
+ * Optional fields of a server's JSON. A field that one server omits, another sends as `null`, as an empty text or with another
+ * type. A field of the wrong type counts as absent, so that no answer is lost because of a secondary field.
  */
 import * as Schema from "effect/Schema"
 

@@ -1,17 +1,17 @@
 /**
- * The kinds of refusal, and what each means for a chain. The signals of vendors (`vendorSignals.ts`) say which kind an
- * answer is; everything that follows from the kind is read from this table.
+ * The kinds of error responses, and the consequence of each for a chain. The signals of vendors (`vendorSignals.ts`) select the
+ * kind; everything that follows from it is in this table.
  */
 
 /**
- * What follows a refusal of a kind.
+ * The consequence of a kind.
  *
  * - `retry`: the same provider again; when its retries are used up the next one, and this one cools down.
  * - `retryOnly`: likewise, but the provider does not cool down: the fault lies with this request.
  * - `next`: the next provider now, without a cool-down.
  * - `nextAndCool`: the next provider now, and this one cools down.
  * - `larger`: the next provider whose context is larger.
- * - `policy`: the next provider if the chain was told so, otherwise none.
+ * - `policy`: the next provider if `fallbackOnContentPolicy` is set, otherwise no provider.
  * - `fail`: no provider.
  */
 export type Consequence = "retry" | "retryOnly" | "next" | "nextAndCool" | "larger" | "policy" | "fail"

@@ -14,8 +14,7 @@ import type { Provider } from "../../Provider.ts"
 import { unsupported } from "../../ProviderFailure.ts"
 
 /**
- * Tools of which nothing is decoded here: what their schemas need is with the caller, who decodes the calls, and runs in
- * the same fiber.
+ * Tools that are not decoded here. The caller decodes their calls and, in the same fiber, provides the services of their schemas.
  */
 type Declared = Tool.Tool<string, {
   readonly parameters: Schema.Unknown

@@ -1,13 +1,13 @@
 /**
- * Which kind of refusal an answer is: the rows of all vendors, the most telling first.
+ * Finds the kind of an error response by the rows of all vendors, the most specific first.
  *
  * An exact code outweighs a key, a header, words and the class of an error, and words outweigh a class: under
  * `invalid_request_error` vendors say that a model is unknown as well as that an account is disabled. The status decides
  * last. Between rows of the same weight those of one vendor come first, then those with more conditions, then the order
  * in which they are written.
  *
- * All rows are tried on every server. Who stands behind an address is not known: gateways hand on what their upstream
- * said, and a `baseUrl` may be anybody's.
+ * All rows are matched on every server, because the vendor behind an address is unknown: gateways pass on their upstream's
+ * errors, and a `baseUrl` may point to any server.
  */
 import type * as Headers from "effect/http/Headers"
 import type { ProviderError } from "./errorBody.ts"
