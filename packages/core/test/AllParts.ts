@@ -1,5 +1,5 @@
 /**
- * Policies of every mixture of parts, for the laws: the options as data that can be drawn, and what is made of them.
+ * Policies of every mixture of parts, for the laws: the options as data to generate, and the policies built from them.
  */
 import * as Backoff from "@holdfast/core/Backoff"
 import * as Bulkhead from "@holdfast/core/Bulkhead"

@@ -478,7 +478,7 @@ describe("make", () => {
       deepStrictEqual(yield* read, {})
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())))
 
-  it("refuses options that cannot be right", () => {
+  it("rejects invalid options", () => {
     const make = (options: Bulkhead.Options) => () => Effect.runSync(Bulkhead.make(options))
     const adaptive = (options: Bulkhead.AdaptiveOptions) => () => Effect.runSync(Bulkhead.adaptive(options))
     const refused = (run: () => unknown, message: string) => throws(run, new RangeError(message))

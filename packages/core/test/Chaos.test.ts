@@ -242,7 +242,7 @@ describe("a span", () => {
 })
 
 describe("layer", () => {
-  it("refuses options that cannot be right", () => {
+  it("rejects invalid options", () => {
     const refused = (options: Partial<Options>, message: string) =>
       throws(() => StockChaos.layer({ seed: 1, ...options }), new RangeError(`app/StockChaos.layer: ${message}`))
     refused({ rate: 1.5 }, "rate must be between 0 and 1, got 1.5")

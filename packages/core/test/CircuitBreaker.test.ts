@@ -205,7 +205,7 @@ const after = <A, E>(millis: number, effect: Effect.Effect<A, E>): Effect.Effect
 
 const asked = (retryAfter: number): Down => new Down(retryAfter > 0 ? { retryAfter: Duration.millis(retryAfter) } : {})
 
-/** Chance that can be said beforehand. */
+/** A `Random` with known results. */
 const half = Effect.provideService(Random.Random, { nextIntUnsafe: () => 0, nextDoubleUnsafe: () => 0.5 })
 
 describe("C5", () => {
@@ -660,7 +660,7 @@ describe("a previous breaker", () => {
       deepStrictEqual([yield* tagOf(breaker), yield* tagOf(next)], ["Open", "Closed"])
     }))
 
-  it.effect("leaves behind what its closed circuits have counted, and tells nobody of what goes on", () =>
+  it.effect("drops the counts of closed circuits, and publishes no transitions", () =>
     Effect.gen(function*() {
       const breaker = yield* CircuitBreaker.make({ trip: consecutive(2) })
       yield* failing(breaker, 1)
@@ -776,7 +776,7 @@ describe("keys", () => {
       strictEqual(yield* tagOf(breaker, "older"), "Closed")
     }))
 
-  it.effect("forgets a circuit when nobody has used it for long", () =>
+  it.effect("evicts a circuit that has been idle for long", () =>
     Effect.gen(function*() {
       const breaker = yield* CircuitBreaker.make({
         trip: consecutive(1),

@@ -78,7 +78,7 @@ export const crowd = <X>(
     readonly seed?: number
     /** How long the finalizers of an interrupted attempt take. */
     readonly lingers?: number
-    /** Asked at each moment what is wrong, if anything is. What it throws, the call would swallow. */
+    /** Called at each moment. Returns a fault, if any; do not throw, since the call would swallow it. */
     readonly wrong?: (moment: Moment<number, Down | X>) => string | undefined
   }
 ): Effect.Effect<Chronicle<number, Down | X>> =>

@@ -449,7 +449,7 @@ describe("make", () => {
       deepStrictEqual([asked, state.attempts], [1, 1])
     }))
 
-  it("refuses options that cannot be right", () => {
+  it("rejects invalid options", () => {
     const make = (options: Hedge.Options) => () => Effect.runSync(Hedge.make(options))
     const refused = (run: () => unknown, message: string) => throws(run, new RangeError(message))
     refused(make({ after: -1 }), "Hedge.make: after must be a finite duration of zero or more, got -1")

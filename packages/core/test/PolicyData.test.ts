@@ -120,7 +120,7 @@ describe("decode", () => {
       }
     }))
 
-  it.effect("refuses a policy that cannot be with the reason that its constructor gives", () =>
+  it.effect("rejects an invalid policy with the reason that its constructor gives", () =>
     Effect.gen(function*() {
       const refusals: ReadonlyArray<readonly [file: unknown, reason: string]> = [
         [{ deadline: 0 }, "Policy.make: deadline must be longer than zero"],

@@ -199,7 +199,7 @@ describe("warnings", () => {
       deepStrictEqual(exit, Exit.fail(mute))
     }))
 
-  it.effect("do not invent a number of attempts where there is none", () =>
+  it.effect("do not show a number of attempts if it is unbounded", () =>
     Effect.gen(function*() {
       const logs = yield* warn("down", { times: Infinity, maxElapsed: "1 second", backoff })
       deepStrictEqual(logs, ["WARN retry: attempt 1 failed, next in 1s: down"])

@@ -387,7 +387,7 @@ describe("make", () => {
       strictEqual(limit.machine.size, 2)
     }))
 
-  it.effect("lets nobody pass the one who waits, even as its time comes", () =>
+  it.effect("lets no call overtake a waiting one, even as its time comes", () =>
     Effect.gen(function*() {
       for (const name of [undefined, "stock"]) {
         const limit = yield* RateLimit.make({ name, limit: 1, window: "1 second", maxWait: "1 minute" })
@@ -616,7 +616,7 @@ describe("make", () => {
       )
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())))
 
-  it("refuses options that cannot be right", () => {
+  it("rejects invalid options", () => {
     const make = (options: Partial<RateLimit.Options>) => () =>
       Effect.runSync(RateLimit.make({ limit: 1, window: 1, ...options }))
     const refused = (run: () => unknown, message: string) => throws(run, new RangeError(message))

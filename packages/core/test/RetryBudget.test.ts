@@ -212,7 +212,7 @@ describe("make", () => {
     strictEqual(account.tryWithdraw(9 * hour + 1_100), true)
   })
 
-  it("refuses options that cannot be right", () => {
+  it("rejects invalid options", () => {
     const refused = (options: RetryBudget.Options, message: string) =>
       throws(() => Effect.runSync(RetryBudget.make(options)), new RangeError(`RetryBudget.make: ${message}`))
     refused({ ratio: Infinity }, "ratio must be a number of 0 or more, got Infinity")

@@ -1,5 +1,5 @@
 /**
- * The law of policies as data, over generated policies that can be, and over what no policy can be.
+ * The law of policies as data, over generated valid policies and over invalid data.
  */
 import { describe } from "@effect/vitest"
 import { assertEquals, assertTrue, deepStrictEqual } from "@effect/vitest/utils"

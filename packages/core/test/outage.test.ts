@@ -41,7 +41,7 @@ interface Hour {
   readonly parallel: number
 }
 
-/** The hour under a policy. What happens by chance follows from the seed. */
+/** The hour under a policy. The seed determines all random events. */
 const live = <X>(policy: Policy.Policy<Down, X>, seed = 1): Effect.Effect<Hour> =>
   Effect.gen(function*() {
     const start = yield* Clock.currentTimeMillis

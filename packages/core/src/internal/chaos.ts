@@ -1,5 +1,5 @@
 /**
- * What becomes of a call under chaos: a decision made of a few random numbers, and the effect that carries it out.
+ * Chaos for one call: a decision drawn from a few random numbers, and the effect that carries it out.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -9,7 +9,7 @@ import * as Arguments from "../Arguments.ts"
 import type { Kind, Options } from "../Chaos.ts"
 import * as Jitter from "../Jitter.ts"
 
-/** What becomes of a call in place of its running. */
+/** What happens to a call instead of running. */
 type Fate = "fault" | "outcome" | "hang"
 
 export interface Decision {
@@ -21,7 +21,7 @@ export interface Decision {
 
 const spared: Decision = { latency: undefined, behaviour: false, fate: undefined }
 
-/** Disturbs calls by chance of its own. */
+/** Disturbs calls with its own random sequence. */
 export class Chaos<out E, out A> {
   private readonly id: string
   private readonly random: Random.Random
@@ -34,7 +34,7 @@ export class Chaos<out E, out A> {
   }
 
   /**
-   * Decides about the next call. Every call draws the same numbers, whatever is turned on: so the same calls are late
+   * Decides about the next call. Every call draws the same numbers, whichever kinds are on, so the same calls are late
    * with and without faults.
    */
   decide(): Decision {
@@ -55,7 +55,7 @@ export class Chaos<out E, out A> {
       : spared
   }
 
-  /** The effect as it is, or what becomes of it. */
+  /** The effect, unchanged or disturbed. */
   disturb<A1, E1, R>(self: Effect.Effect<A1, E1, R>): Effect.Effect<A1 | A, E1 | E, R> {
     const { behaviour, fate, latency } = this.decide()
     let disturbed: Effect.Effect<A1 | A, E1 | E, R> = self
@@ -65,7 +65,7 @@ export class Chaos<out E, out A> {
     return disturbed
   }
 
-  /** Counts an injection and notes it on the current span, so that nobody takes it for a failure of its own. */
+  /** Counts an injection and records it on the current span, to tell it from a real failure. */
   private note<A1, E1, R>(kind: Kind, self: Effect.Effect<A1, E1, R>): Effect.Effect<A1, E1, R> {
     return Effect.withFiber((fiber) => {
       Metric.counter("holdfast.chaos.injections", {
@@ -150,7 +150,7 @@ const ratesOf = ({ behaviour, fault, hang, latency, outcome, rate }: ReturnType<
 
 const chaosOptions = Arguments.refine(fields, (options, place) => {
   const { fault, hang, outcome } = ratesOf(options)
-  // One call has one fate, so the rates share what there is; half a billionth is what rounding makes of it.
+  // A call has one fate, so the rates sum to at most 1; the half billionth allows for rounding.
   const sum = fault + outcome + hang
   if (sum > 1 + 5e-10) {
     place.fault(`the rates of fault, outcome and hang must not be above 1 together, got ${sum}`)
@@ -161,7 +161,7 @@ export const compile = <E, A>(where: string, options: Options<E, A>): Rules<E, A
   const checked = Arguments.check(where, chaosOptions, options)
   const rates = ratesOf(checked)
   const { latency } = checked
-  // What they give is what the types of the options say.
+  // The types of the options ensure their results.
   const { behaviour, fault, outcome } = options
   return {
     ...rates,

@@ -48,7 +48,7 @@ const readParts = (text: string): number | undefined => {
     const [all = "", value, unit = ""] = part.exec(text) ?? []
     const factor = millisOf[unit] ?? millisOf[unit.replace(/s$/, "")]
     if (all === "" || factor === undefined || factor >= last) return undefined
-    // A quotient of whole numbers is exact where a product with 0.001 is not.
+    // A quotient of whole numbers is exact, but a product with 0.001 is not.
     millis += factor < 1 ? Number(value) / Math.round(1 / factor) : Number(value) * factor
     last = factor
     at += all.length
@@ -59,7 +59,7 @@ const readParts = (text: string): number | undefined => {
   return text === "" ? undefined : millis
 }
 
-/** The milliseconds of a duration, or `undefined` for what is none. */
+/** The milliseconds of a duration, or `undefined` if the input is not a duration. */
 export const readDuration = (input: unknown): number | undefined => {
   if (typeof input === "number") return Number.isNaN(input) ? undefined : input
   if (input === null || input === undefined) return undefined
@@ -72,7 +72,7 @@ export const readDuration = (input: unknown): number | undefined => {
     if (values.length === 0 || values.some((value) => typeof value !== "number")) return undefined
     if (!isTuple && Object.keys(input).some((key) => !durationKeys.includes(key))) return undefined
   }
-  // What is left to try is what Effect takes; it says by itself what it does not.
+  // Effect decides about all other input.
   const duration = Duration.fromInput(input as Duration.Input)
   const millis = Option.isNone(duration) ? NaN : Duration.toMillis(duration.value)
   return Number.isNaN(millis) ? undefined : millis

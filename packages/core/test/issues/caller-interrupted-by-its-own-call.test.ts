@@ -1,8 +1,8 @@
 /**
- * An interruption is carried out at once, within whatever asks for it. Where an attempt, an observer or `onRetry` interrupted the
- * caller of its own call, from the second attempt on, the call was not at a place where it could be stopped: it went on
- * for a caller that had ended, with attempts that nobody waited for, a delay, and the next attempts after it.
- * A supervisor that is woken by the call, through a `Deferred`, does just that.
+ * An interruption takes effect at once, inside the code that requests it. If an attempt, an observer or `onRetry`
+ * interrupted the caller of its own call, from the second attempt on, the call was not at a point where it could stop:
+ * it continued for a caller that had ended, with the attempt, a delay and the next attempts. A supervisor that the call
+ * wakes through a `Deferred` does exactly this.
  */
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"

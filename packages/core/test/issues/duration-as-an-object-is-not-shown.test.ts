@@ -1,6 +1,6 @@
 /**
- * The error about a duration that cannot be right showed what it got, and for a duration given as an object that was
- * `[object Object]`.
+ * The error about an invalid duration shows the given value. For a duration given as an object it showed `[object
+ * Object]`.
  */
 import { it } from "@effect/vitest"
 import { strictEqual } from "@effect/vitest/utils"

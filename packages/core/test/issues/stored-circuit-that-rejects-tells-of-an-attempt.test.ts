@@ -1,7 +1,7 @@
 /**
- * A circuit in a store is asked by an effect, and the policy took that effect for the attempt: a call that the circuit
- * rejected was told, counted and timed as an attempt that failed, no `Rejected` event came, and `describe` did not know of
- * the breaker at all. Nothing of the call has run, whoever keeps the circuit.
+ * A circuit in a store is consulted in an effect, and the policy took that effect for the attempt: a rejected call was
+ * published, counted and timed as a failed attempt, no `Rejected` event was published, and `describe` did not list the
+ * breaker. A rejected call has not run, wherever the circuit is kept.
  */
 import { it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"

@@ -7,13 +7,13 @@ import type { StateTag } from "../../CircuitBreaker.ts"
 import type { Trip } from "./trip.ts"
 import { type Memory, remember } from "./window.ts"
 
-/** How a call ended, as a circuit wants to know it. An ignored call says nothing of the dependency's health. */
+/** How a call ended, as the circuit counts it. An ignored call says nothing about the dependency's health. */
 export type Outcome = typeof success | typeof failure | typeof ignored
 export const success = 0
 export const failure = 1
 export const ignored = 2
 
-/** Where a circuit draws chance from: asked only when it opens, and only by a backoff. */
+/** The random source of a circuit, used only when it opens with a backoff. */
 export interface Chance {
   random(): number
 }
@@ -25,19 +25,19 @@ export interface Rules {
   readonly probes: number
   readonly maxRetryAfter: number
   readonly idleTimeToLive: number
-  /** `observe` decides and rejects nothing; `disabled` does nothing at all. */
+  /** `observe` decides but rejects nothing; `disabled` does nothing. */
   readonly mode: "enabled" | "observe" | "disabled"
-  /** The share of failed probes that opens the circuit again; `undefined` for the first one that fails. */
+  /** The share of failed probes that opens the circuit again; `undefined` if the first failed probe does. */
   readonly probeThreshold: number | undefined
-  /** The longest that a circuit is half-open. */
+  /** How long a circuit may stay half-open. */
   readonly halfOpenFor: number
   readonly onTransition: (circuit: Circuit, from: StateTag, to: StateTag, now: number) => void
 }
 
-// The ticket of a call that runs though its circuit takes no notice of it: no generation is a fraction.
+// The ticket of a call that runs but is not counted. It is a fraction, so it matches no generation.
 const unnoticed = 0.5
 
-/** A circuit as data, for JSON. Times are in milliseconds since the epoch, `null` for never. */
+/** A circuit as JSON data. Times are in milliseconds since the epoch, `null` for never. */
 export interface SavedCircuit {
   /** `null` is the circuit for calls without a key. */
   readonly key: string | null
@@ -65,7 +65,7 @@ export class Circuit {
   usedAt = -Infinity
   openUntil = -Infinity
   openedFor = 0
-  // Openings in a row, counted anew after a rest, and what the backoff said last: a hint does not make it grow.
+  // Openings in a row, restarted after a rest, and the last delay from the backoff, which a hint does not lengthen.
   openings = 0
   delay = 0
   // When the circuit has been closed for as long as it was last open.
@@ -75,7 +75,7 @@ export class Circuit {
   passed = 0
   failed = 0
   halfOpenSince = -Infinity
-  /** Calls that were rejected, or would have been under `observe`. */
+  /** Calls rejected, or that `observe` would have rejected. */
   rejections = 0
 
   constructor(rules: Rules, key: string | undefined) {
@@ -102,7 +102,7 @@ export class Circuit {
       this.forget(now)
       return this.admit(now)
     }
-    // A half-open time that came to no decision has ended by itself.
+    // The half-open time ran out without a decision.
     if (this.state === "HalfOpen" && now - this.halfOpenSince >= halfOpenFor) this.reopen(now)
     if (this.state === "Isolated") return this.reject()
     if (this.state === "Open") {
@@ -136,14 +136,14 @@ export class Circuit {
   retryAfter(now: number): number {
     if (this.state === "Isolated") return Infinity
     if (this.state !== "Open") return 0
-    // The clock was set back, which must not keep the circuit open for longer than it was to be.
+    // The clock was set back. That must not keep the circuit open for longer than `openedFor`.
     if (this.openUntil - now > this.openedFor) this.openUntil = now + this.openedFor
     return Math.max(0, this.openUntil - now)
   }
 
   /**
-   * Takes the end of an admitted call that took `duration` milliseconds. `retryAfter` is how long the failure asked to
-   * be left alone, in milliseconds, or 0. A ticket of an earlier state is ignored, and each ticket is settled once.
+   * Settles an admitted call that took `duration` milliseconds. `retryAfter` is the hint of the failure in
+   * milliseconds, or 0. A ticket of an earlier state is ignored, and each ticket is settled once.
    */
   settle(ticket: number, now: number, outcome: Outcome, duration: number, retryAfter: number, chance: Chance): void {
     const slow = duration > this.slowAfter
@@ -173,7 +173,7 @@ export class Circuit {
     if (this.state !== "Isolated") this.move("Isolated", now)
   }
 
-  /** Closes the circuit and forgets all that it has seen, calls under way included. */
+  /** Closes the circuit and clears its counts. Calls under way no longer count. */
   close(now: number): void {
     this.restedAt = this.openUntil = -Infinity
     if (this.state !== "Closed") return this.move("Closed", now)
@@ -189,19 +189,19 @@ export class Circuit {
     if (this.state !== "Open") this.move("Open", now)
   }
 
-  /** Whether nobody has used the circuit for so long that what it knows is of no use. */
+  /** Whether the circuit has been unused for so long that its counts are stale. */
   expired(now: number): boolean {
     return now - this.usedAt >= this.rules.idleTimeToLive && this.probing === 0 && this.state !== "Isolated" &&
       now - Math.max(this.openUntil, this.restedAt) >= this.rules.idleTimeToLive
   }
 
-  /** Starts again as a new circuit would. Calls under way still count. */
+  /** Resets the circuit. Calls under way still count. */
   forget(now: number): void {
     if (this.state !== "Closed") return this.close(now)
     this.memory.clear()
   }
 
-  /** Continues from where `other` is, whose rules were others: see {@link restore}. */
+  /** Continues from the state of `other`, which had other rules: see {@link restore}. */
   resume(other: Circuit, now: number): void {
     this.restore(other.save(), now)
   }
@@ -225,15 +225,15 @@ export class Circuit {
   }
 
   /**
-   * Continues from a saved circuit. What a closed circuit has counted is kept if its trip was the same; one that is open stays
-   * so for no longer than it would by these rules.
+   * Continues from a saved circuit. The counts of a closed circuit are kept if its trip is the same; an open circuit
+   * stays open for no longer than these rules allow.
    */
   restore(saved: SavedCircuit, now: number): void {
     const { maxRetryAfter, openFor, trip } = this.rules
     const longest = typeof openFor === "number" ? openFor : openFor.max
     const hinted = saved.openedFor > saved.delay
     this.openedFor = Math.min(saved.openedFor, hinted ? Math.max(longest, maxRetryAfter) : longest)
-    // A probe under way knows the other circuit alone, so that another one is let through.
+    // A probe under way belongs to the other circuit, so another probe is admitted here.
     const openUntil = saved.openUntil ?? -Infinity
     this.openUntil = saved.state === "HalfOpen" ? now : Math.min(openUntil, now + this.openedFor)
     this.state = saved.state === "HalfOpen" ? "Open" : saved.state

@@ -3,16 +3,16 @@
  */
 import { Circuit, type Rules, type SavedCircuit } from "./circuit.ts"
 
-/** How many circuits a new key looks at, in turn, for those to give up. */
+/** How many circuits a new key examines for eviction. */
 const looks = 8
 
-/** The circuits of a breaker by key: at most `maxKeys`, and beside them those that were isolated by hand. */
+/** The circuits of a breaker by key: at most `maxKeys`, not counting circuits isolated by hand. */
 export class Circuits {
   readonly rules: Rules
   readonly maxKeys: number
   // For calls without a key.
   readonly sole: Circuit
-  // In the order in which they are looked at.
+  // In the order in which they are examined.
   readonly circuits = new Map<string, Circuit>()
   readonly isolated = new Map<string, Circuit>()
   recent: Circuit | undefined = undefined
@@ -23,7 +23,7 @@ export class Circuits {
     this.sole = new Circuit(rules, undefined)
   }
 
-  /** The circuit that decides about a call, made if need be. A call keeps its circuit until it ends. */
+  /** The circuit that decides about a call, created if necessary. A call keeps its circuit until it ends. */
   get(key: string | undefined, now: number): Circuit {
     if (key === undefined) return this.sole
     const { recent } = this
@@ -77,8 +77,8 @@ export class Circuits {
   }
 
   /**
-   * Gives up circuits that nobody has used for long, and if that is not enough the least recently used one, rather a
-   * closed one than one that still rejects.
+   * Evicts stale circuits. If none of those examined is stale, evicts the least recently used one, closed circuits
+   * first.
    */
   private makeRoom(now: number): void {
     const looked = this.circuits.values().take(looks).toArray()
@@ -91,7 +91,7 @@ export class Circuits {
       }
     }
     if (this.circuits.size >= this.maxKeys && last !== undefined) this.giveUp(last, now)
-    // Those that stay go to the end, so that the next key looks at others.
+    // The rest move to the end, so that the next key examines others.
     for (const circuit of looked) {
       if (circuit.key !== undefined && this.circuits.delete(circuit.key)) this.circuits.set(circuit.key, circuit)
     }
@@ -108,7 +108,7 @@ export class Circuits {
   }
 }
 
-/** Whether one circuit is to be given up before another. */
+/** Whether to evict one circuit before another. */
 const before = (one: Circuit, other: Circuit): boolean => {
   const closed = one.state === "Closed"
   return closed === (other.state === "Closed") ? one.usedAt < other.usedAt : closed

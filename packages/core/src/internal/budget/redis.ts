@@ -9,7 +9,7 @@ local width = window / 10
 local time = redis.call("TIME")
 local now = time[1] * 1000 + time[2] / 1000
 
--- What was under way for longer than a slot is too old to be counted as new, and nobody waits for the answer.
+-- An entry delayed for longer than a slot is too old to count as new, and its sender has stopped waiting.
 if ARGV[7] ~= "" and now - tonumber(ARGV[7]) > width then
   calls, withdraw = 0, false
 end
@@ -42,7 +42,7 @@ redis.call("SET", KEYS[1], cmsgpack.pack({ tick, newCalls, newRetries }), "PX", 
 return { granted and 1 or 0, math.max(0, math.floor(left)), math.floor(now) }
 `
 
-/** What the script is told of an entry. */
+/** The arguments of the script. */
 export interface Told {
   readonly redisKey: string
   readonly ratio: number
@@ -56,7 +56,7 @@ export interface Told {
   readonly sentAt: number | undefined
 }
 
-/** Counts and takes as the machine does, and answers with 1 if it took a retry, the balance, and the time. */
+/** Counts and withdraws as the machine does. Returns 1 if it withdrew a retry, the balance, and the time. */
 export const settle = () =>
   Redis.script(
     ({ calls, ratio, redisKey, reserve, retries, sentAt, window, withdraw }: Told) => [

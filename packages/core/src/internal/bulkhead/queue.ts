@@ -18,11 +18,11 @@ export class Bulkhead {
   limit: number
   queue: number
   running = 0
-  /** Calls turned away, since the machine was made. */
+  /** Calls rejected since the machine was made. */
   rejections = 0
-  /** Whether {@link settle} wants to be told how calls end. */
+  /** Whether {@link settle} must be called. */
   adapts: boolean = false
-  /** @internal When a call last asked for it. */
+  /** @internal When a call last used it. */
   usedAt = 0
   private readonly line = new Line<Waiter>()
   private granting = false
@@ -39,19 +39,21 @@ export class Bulkhead {
     return this.line.length
   }
 
-  /** Neither runs nor keeps a call. */
+  /** Whether no call is running or waiting. */
   get idle(): boolean {
     return this.running === 0 && this.waiting === 0
   }
 
-  /** Takes a permit at once, never past those who wait. */
+  /** Takes a permit at once, never ahead of waiting calls. */
   tryAcquire(): boolean {
     if (this.running >= this.limit || this.line.first !== undefined) return false
     this.running++
     return true
   }
 
-  /** Sets a fixed limit from now on. Calls that run or wait keep their places, also beyond a smaller limit or queue. */
+  /**
+   * Sets a fixed limit from now on. Running and waiting calls keep their places, even beyond a smaller limit or queue.
+   */
   resize(limit: number, queue: number): void {
     this.limit = limit
     this.queue = queue
@@ -59,15 +61,15 @@ export class Bulkhead {
     this.handOut()
   }
 
-  /** Gives a permit back. */
+  /** Releases a permit. */
   release(): void {
     this.running--
     this.handOut()
   }
 
-  /** Hands out what is free to those who have waited longest. */
+  /** Hands free permits to the longest waiting calls. */
   private handOut(): void {
-    // A call that ends within its `grant` gets here again: the loop below goes on, and the stack does not grow.
+    // A call that ends within its `grant` re-enters here. The loop below then continues, so the stack does not grow.
     if (this.line.first === undefined || this.granting) return
     this.granting = true
     try {
@@ -93,7 +95,7 @@ export class Bulkhead {
     return this.line.leave(waiter)
   }
 
-  /** Counts a rejection and gives its error, which is one and the same as long as the limit is. */
+  /** Counts a rejection and returns its error, the same instance while the limit is unchanged. */
   reject(): Exit.Exit<never, PolicyError<BulkheadFull>> {
     this.rejections++
     if (this.rejection === undefined || this.rejectedAt !== this.limit) {
@@ -106,46 +108,47 @@ export class Bulkhead {
   }
 
   /**
-   * Takes the end of a call that has its permit still: `latency` since it got the permit, and whether it was `dropped`
-   * by a dependency that had too much to do. A call that was interrupted or failed for another reason is not settled.
+   * Settles a call that still holds its permit: `latency` since it got the permit, and whether an overloaded dependency
+   * `dropped` it. Do not settle calls that were interrupted or failed for another reason.
    */
   settle(_now: number, _latency: number, _dropped: boolean): void {}
 }
 
-/** What an adaptive limit goes by. */
+/** The rules of an adaptive limit. */
 export interface Bounds {
   readonly min: number
   readonly max: number
   readonly initial: number
   readonly tolerance: number
-  /** How long to watch before the limit moves, in milliseconds. */
+  /** How long to measure before the limit changes, in milliseconds. */
   readonly window: number
 }
 
-// What a window needs before it says anything (WindowedLimit has the same ten).
+// How many calls a window needs to be meaningful (WindowedLimit has the same ten).
 const enough = 10
 
-// After how many windows with all places taken the latency without load is measured again. The first time it was measured
-// under whatever load there was, so the next look comes soon, and the others twice as late each time. Once they are a minute of
-// windows apart, the latency is known, and is looked at only while it holds the limit down.
+// After how many windows at the limit the latency without load is measured again. The first measurement had an unknown
+// load, so the next comes soon, and the interval then doubles. Once it is `lastLook` windows, the latency counts as
+// known and is measured only while it holds the limit down.
 const firstLook = 5
 const lastLook = 60
 
 /**
  * Netflix's gradient. The windows, the tolerance and the square root are theirs; three things differ:
  *
- * - A window lasts for two latencies, so that each move sees what the last one did.
- * - A dropped call shrinks the limit by its share of the window. Theirs cuts at the first drop, so that a thousand calls a
- *   second of which one times out would end at the minimum.
- * - The latency without load is looked at for one window at a quarter of the limit, which is then restored, as BBR does;
- *   after the first minutes only while it holds the limit down. Theirs is at intervals, and climbs from the square root.
+ * - A window lasts at least two latencies, so that each change sees the effect of the last one.
+ * - A dropped call shrinks the limit by its share of the window. Theirs cuts at the first drop, so a thousand calls a
+ *   second with one timeout would end at the minimum.
+ * - The latency without load is measured for one window at a quarter of the limit, which is then restored, as in BBR;
+ *   after the first minutes only while it holds the limit down. Theirs measures at intervals, and climbs from the
+ *   square root.
  */
 export class AdaptiveBulkhead extends Bulkhead {
   override adapts = true
   readonly bounds: Bounds
   /** The limit before it is rounded down. */
   private estimate: number
-  /** The latency without load, as far as it is known. */
+  /** The best known latency without load. */
   private base = Infinity
   /** The latency in the last window. */
   private latency = 0
@@ -168,7 +171,7 @@ export class AdaptiveBulkhead extends Bulkhead {
     const startedAt = now - latency
     // The first call opens the first window, and a clock that was set back opens another.
     if (!(now >= this.startedAt)) this.open(startedAt)
-    // What began under the full limit says nothing of the latency without load.
+    // A call that began under the full limit says nothing about the latency without load.
     if (this.looking && startedAt < this.startedAt) return
     this.calls++
     if (dropped) this.drops++
@@ -190,7 +193,7 @@ export class AdaptiveBulkhead extends Bulkhead {
   private move(): void {
     const answers = this.calls - this.drops
     if (answers > 0) {
-      // The clock has no finer measure than a millisecond, and a queue that is shorter harms nobody.
+      // The clock's resolution is a millisecond, and a shorter queue does no harm.
       this.latency = Math.max(1, this.total / answers)
       this.base = this.looking ? this.latency : Math.min(this.base, this.latency)
     }
@@ -203,7 +206,7 @@ export class AdaptiveBulkhead extends Bulkhead {
     }
     const dropped = this.drops / this.calls
     const headroom = Math.sqrt(this.estimate)
-    // Callers that leave places free say nothing of whether there should be more of them.
+    // While callers leave permits unused, nothing shows whether more are needed.
     if (dropped === 0 && this.peak + headroom < this.estimate) return
     const gradient = answers === 0 ? 1 : Math.min(1, this.bounds.tolerance * this.base / this.latency)
     const next = this.estimate * Math.max(0.5, gradient - dropped) + headroom * (1 - dropped)
@@ -220,23 +223,23 @@ export class AdaptiveBulkhead extends Bulkhead {
 }
 
 /**
- * The machines of one bulkhead: the one for calls without a key, and one for each key. Those that are idle age out, and
- * when there are `maxKeys`, idle ones make room; one that runs or keeps a call is never dropped, so that there are never
- * more than `maxKeys` and the keys in use.
+ * The machines of one bulkhead: the one for calls without a key, and one for each key. Idle machines expire, and at
+ * `maxKeys` idle ones are evicted. A machine with running or waiting calls is never evicted, so there are never more
+ * than `maxKeys` plus the keys in use.
  */
 export class Bulkheads {
   readonly name: string
   only: Bulkhead
   /** The longest wait in the queue, in milliseconds. */
   readonly maxWait: number
-  /** Whether an error says that the dependency has too much to do. */
+  /** Whether an error means that the dependency is overloaded. */
   readonly isOverload: (error: unknown) => boolean
   private readonly create: () => Bulkhead
   private readonly maxKeys: number
   private readonly idleTimeToLive: number
   private keyed = new Map<string, Bulkhead>()
   private sweepAt = 0
-  /** Rejections of machines that are gone. */
+  /** Rejections of evicted machines. */
   private past = 0
 
   constructor(options: {
@@ -256,7 +259,7 @@ export class Bulkheads {
     this.idleTimeToLive = options.idleTimeToLive
   }
 
-  /** The machine of a key. It has to be used before anything else runs, or it may be dropped. */
+  /** The machine of a key. Use it before anything else runs, or it may be evicted. */
   get(key: string | undefined, now: number): Bulkhead {
     if (key === undefined) return this.only
     this.sweep(now)
@@ -272,7 +275,7 @@ export class Bulkheads {
     return machine
   }
 
-  /** The machine of a key, if there is one: asking leaves no trace. */
+  /** The machine of a key, if there is one. Changes nothing. */
   peek(key: string | undefined): Bulkhead | undefined {
     return key === undefined ? this.only : this.keyed.get(key)
   }
@@ -288,7 +291,7 @@ export class Bulkheads {
     for (const machine of [this.only, ...this.keyed.values()]) machine.resize(limit, queue)
   }
 
-  /** A machine that no call has asked for. */
+  /** A machine that no call has used. */
   get fresh(): Bulkhead {
     return this.create()
   }
@@ -298,20 +301,20 @@ export class Bulkheads {
     return this.keyed.size
   }
 
-  /** A sum over all machines there are. */
+  /** A sum over all current machines. */
   sum(of: (machine: Bulkhead) => number): number {
     let sum = of(this.only)
     for (const machine of this.keyed.values()) sum += of(machine)
     return sum
   }
 
-  /** All calls that were turned away, those by machines that are gone included. */
+  /** All rejected calls, including those of evicted machines. */
   get rejections(): number {
     return this.past + this.sum((machine) => machine.rejections)
   }
 
   private sweep(now: number): void {
-    // A clock that was set back would put the next sweep off for as long.
+    // Otherwise a clock set back would delay the next sweep by the same time.
     if (now < this.sweepAt && this.sweepAt - now <= this.idleTimeToLive) return
     this.sweepAt = now + this.idleTimeToLive
     for (const [key, machine] of this.keyed) {
@@ -319,8 +322,8 @@ export class Bulkheads {
     }
   }
 
-  // Looks at a few machines, oldest first, so that a flood of new keys costs each call the same. A busy one goes to the
-  // end, which brings the next into sight.
+  // Examines a few machines, oldest first, so that each call costs the same in a flood of new keys. A busy one moves to
+  // the end, so that the next one is examined.
   private makeRoom(): void {
     let looks = 8
     for (const [key, machine] of this.keyed) {

@@ -1,5 +1,5 @@
 /**
- * One attempt of a call: the circuit breaker lets it through, it runs, and its end is taken.
+ * One attempt of a call: the circuit breaker admits it, it runs, and it is settled.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -15,7 +15,7 @@ import { retryAfterOfExit } from "../retryAfter.ts"
 import { afterRejection, betweenAttempts } from "./betweenAttempts.ts"
 import type { Added, Call, Rest } from "./record.ts"
 
-/** Makes the next attempt, and goes on with what comes after it. */
+/** Makes the next attempt, and continues with the steps after it. */
 export const attempt = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, now: number): Rest<A, E, R, SE, SR> => {
   const { attemptTimeout, breaker, hedge, storedBreaker } = call.parts
   if (++call.attempt === 1) call.firstAttemptAt = now
@@ -36,7 +36,7 @@ export const attempt = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, now: numbe
   const limit = attemptTimeout === undefined || hedge !== undefined || storedBreaker !== undefined
     ? undefined
     : new AttemptLimit<A, E, R>(call.fiber, attemptTimeout, call)
-  // What a timeout adds to the errors is found again in `timedOut`.
+  // `timedOut` identifies the error that a timeout adds.
   return call.run(call.self, settle, limit, contextOf(call))
 }
 
@@ -62,7 +62,7 @@ const contextOf = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>): Context.Contex
 
 const firstMetadata = Context.get(Context.empty(), Schedule.CurrentMetadata)
 
-/** Takes the end of an attempt. */
+/** Settles an attempt. */
 const settle = <A, E, R, SE, SR>(
   call: Call<A, E, R, SE, SR>,
   exit: Exit.Exit<A, E | Added>
@@ -71,7 +71,7 @@ const settle = <A, E, R, SE, SR>(
   const timedOut = isOwnTimeout(call, exit)
   if (call.circuit !== undefined) {
     if (timedOut) call.blame()
-    // The error of the call's own timeout is none of these.
+    // At this point the error is not that of the call's own timeout.
     else report(call, call.circuit, exit as Exit.Exit<A, E>)
   }
   if (Exit.isFailure(exit)) return betweenAttempts(call, exit.cause, timedOut, attempt, rejected)
@@ -87,7 +87,10 @@ const isOwnTimeout = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, exit: Exit.E
   return reason !== undefined && reason._tag === "Fail" && reason.error === call.timedOut
 }
 
-/** Tells the circuit how the attempt ended. What a predicate throws is a failure, and a defect of the call. */
+/**
+ * Reports the outcome of the attempt to the circuit. If a predicate throws, the outcome is a failure and the call dies
+ * with that defect.
+ */
 const report = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, circuit: Circuit, exit: Exit.Exit<A, E>): void => {
   const now = call.now()
   let outcome: Outcome = failure
@@ -116,7 +119,7 @@ export const attemptOf = <A, E, R, SE, SR>(
     if (call.observers.length > 0) call.emit({ _tag: "Hedged", hedge, because })
   })
   if (storedBreaker === undefined) return race
-  // A rejection is known again by its type.
+  // A rejection is identified by its type.
   return storedBreaker.run(
     Effect.suspend(() => {
       call.admitted = true

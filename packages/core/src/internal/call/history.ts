@@ -1,6 +1,6 @@
 /**
- * The failures of one call, as they come: each run of its effect, and what its policies say of runs that they ended
- * themselves.
+ * The failures of one call, in order: each run of its effect, and the errors of its policies for runs that they
+ * interrupted.
  */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
@@ -11,7 +11,7 @@ import type { PolicyEvent } from "../../PolicyEvent.ts"
 import type { Attempt } from "../../Retry.ts"
 import * as Observers from "./observers.ts"
 
-/** A run that has not succeeded. It has no error while nobody has said why it was interrupted. */
+/** A run that has not succeeded. An interrupted run has no error until a policy reports why it was interrupted. */
 interface Run {
   readonly startedAt: number
   endedAt: number
@@ -22,7 +22,7 @@ interface Run {
 export class History {
   private readonly runs: Array<Run> = []
 
-  /** The effect, with each of its runs on record. */
+  /** The effect, with each of its runs recorded. */
   record<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.clockWith((clock) => {
       const startedAt = clock.currentTimeMillisUnsafe()
@@ -36,7 +36,7 @@ export class History {
     })
   }
 
-  /** What a policy says of an attempt that it ended: of the runs that nobody has said anything of, the last. */
+  /** Records a policy's error for an attempt that it interrupted, unless the last run already has an error. */
   readonly observe = (event: PolicyEvent): void => {
     if (event._tag !== "AttemptFailed") return
     const run = this.runs.at(-1)
@@ -45,11 +45,11 @@ export class History {
     run.error = event.error
   }
 
-  /** All failures, up to the one that the call ended with. */
+  /** All failures, including the one that the call ended with. */
   end<E>(error: E, now: number): Arr.NonEmptyReadonlyArray<Attempt<E>> {
     const last = this.runs.at(-1)
     const runs = this.runs.filter((run) => run.failed)
-    // What ended the call is a failure of its own, unless it is that of the last run: a rejection, say, in place of one.
+    // The final error is a failure of its own, such as a rejection, unless it is that of the last run.
     const ran = last !== undefined && (!last.failed || last.error === error)
     const final = ran ? last : { startedAt: now, endedAt: now }
     const before = ran && last.failed ? runs.slice(0, -1) : runs

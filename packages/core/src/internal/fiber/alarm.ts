@@ -1,11 +1,11 @@
 /**
- * Alarms: one function call at one instant, set and cleared often and rung rarely.
+ * Alarms: one function call at one instant. They are set and cleared often, and rarely ring.
  *
- * Each alarm has a timer of its own, set from within the call that it is for, as `Effect.sleep` sets its timers. A timer
- * that calls shared would be cheaper to set, and would let one call stop another: some runtimes cancel a timer with the
- * request that set it (Cloudflare's workerd), fake timers forget theirs when the real ones return, an exception while one
- * alarm rings would keep the next from ringing, and what a ringing alarm starts would run in the async context of another
- * call. Under any clock but the live one a fiber sleeps on that clock, so that a `TestClock` rules.
+ * Each alarm has its own timer, set from within its call, as `Effect.sleep` does. A timer shared between calls would be
+ * cheaper, but would let one call stop another: some runtimes cancel a timer with the request that set it (Cloudflare's
+ * workerd), fake timers forget theirs when the real ones return, an exception while one alarm rings would keep the next
+ * from ringing, and code started by an alarm would run in the async context of another call. Under any clock but the
+ * live one, a fiber sleeps on that clock, so a `TestClock` controls alarms.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -13,7 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 
-/** Something that can be rung. It holds at most one alarm at a time. */
+/** A target for an alarm. It holds at most one alarm at a time. */
 export abstract class Alarm {
   /** @internal The timer of the platform, while an alarm is set under the live clock. */
   declare timer: ReturnType<typeof setTimeout> | undefined
@@ -57,7 +57,7 @@ export const clear = (alarm: Alarm): void => {
   }
 }
 
-// The platform's functions are looked up at each use, as Effect does it: tests exchange them.
+// Look up the platform's functions at each use, as Effect does: tests replace them.
 const setTimer = (alarm: Alarm, millis: number): void => {
   alarm.timer = setTimeout(
     millis > longest ? later : ringTimer,
@@ -87,7 +87,7 @@ const setSleeper = (
     alarm.sleeper = undefined
     alarm.ring()
   }
-  // One that slept for no time rings after `set` has returned, so that no chain of them grows the stack.
+  // An alarm of zero time rings after `set` has returned, so that a chain of them does not grow the stack.
   if (sleeper.pollUnsafe() === undefined) sleeper.addObserver(wake)
   else fiber.currentDispatcher.scheduleTask(wake, 0)
 }

@@ -1,13 +1,13 @@
 /**
- * What `Effect.timeout` is, as a step of a fiber.
+ * `Effect.timeout` as a step of a fiber.
  *
- * What it runs is in the caller's fiber. To end it, the fiber is interrupted; when it has unwound and its finalizers have
- * run, the interruption is taken back. Three things make that the same as the child fiber of `Effect.timeout`:
- * - Where the caller cannot be interrupted, it is in a child fiber after all, which can.
- * - While it runs the fiber has another set of children, and those that are left in it are interrupted at the end. Children
- *   that the fiber had before cost nothing, however many they are.
- * - The timer is set when the fiber suspends for the first time, after the timers of what it runs, so that a tie is the
- *   answer's. What never suspends costs no timer.
+ * The effect runs in the caller's fiber. To end it, the fiber is interrupted; when it has unwound and its finalizers
+ * have run, the interruption is taken back. Three things make this equivalent to the child fiber of `Effect.timeout`:
+ * - If the caller is uninterruptible, the effect runs in an interruptible child fiber after all.
+ * - While it runs, the fiber has a separate set of children; those still in it at the end are interrupted. Earlier
+ *   children cost nothing, however many there are.
+ * - The timer is set when the fiber first suspends, after the timers of the effect, so that the effect wins a tie. An
+ *   effect that never suspends costs no timer.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -21,8 +21,8 @@ import { type AnyFiber, type Inner, isInner, onFailure, onPop, onSuccess } from 
 // Marks an interruption as that of a timeout, so that only that timeout takes it back.
 class Expiry extends Context.Service<Expiry, Alarm.Alarm>()("@holdfast/core/Expiry") {}
 
-// Effect removes a fiber that ends from the set of children that its parent has by then, so what a timeout puts in that
-// place passes it on: without, a parent would keep all children that ended while a timeout ran.
+// Effect removes an ended fiber from its parent's current set of children, which may be this one, so pass the removal
+// on to the outer set. Otherwise a parent would keep all children that ended while a timeout ran.
 class Children extends Set<AnyFiber> {
   private readonly outer: Set<AnyFiber>
   constructor(outer: Set<AnyFiber>) {
@@ -34,17 +34,17 @@ class Children extends Set<AnyFiber> {
   }
 }
 
-/** Ends what it runs when its time is up. */
+/** Ends its effect when the time is up. */
 export abstract class Timeout<A, E, R> extends Alarm.Alarm {
   declare expired: boolean
   declare private fiber: AnyFiber
   declare private clock: Clock.Clock
   declare private millis: number
-  /** Whether what runs has not suspended yet. */
+  /** Whether the effect has not suspended yet. */
   declare private nested: boolean
-  /** The fiber of its own that what runs has, if it has one. */
+  /** The child fiber of the effect, if it has one. */
   declare private child: AnyFiber | undefined
-  /** The context and the children that the fiber had before, if what runs is in it. */
+  /** The context and the children that the fiber had before, if the effect runs in it. */
   declare private outerContext: Context.Context<never> | undefined
   declare private outerChildren: Set<AnyFiber> | undefined
 
@@ -60,7 +60,7 @@ export abstract class Timeout<A, E, R> extends Alarm.Alarm {
     this.outerChildren = undefined
   }
 
-  /** The end in place of what ran, whose time was up. */
+  /** The exit of an effect whose time was up. */
   protected abstract late(): Exit.Exit<A, E>
 
   /** Called at every end: `true` when the time was up and the caller was interrupted before {@link late} could be asked. */
@@ -90,15 +90,15 @@ export abstract class Timeout<A, E, R> extends Alarm.Alarm {
     this.nested = true
     const end = fiber.runLoop(effect)
     this.nested = false
-    // Each loop counts its operations for itself: without, a fiber that makes call after call would never yield.
+    // Each loop counts its own operations. Otherwise a fiber that makes call after call would never yield.
     fiber.currentOpCount += operations
     if (Exit.isExit(end)) return end as Exit.Exit<A, E>
     this.set()
-    // A clock that runs other fibers as it is asked to sleep may have let this one go on.
+    // A clock that runs other fibers during `sleep` may have resumed this one.
     return fiber._yielded === undefined ? fiber.yieldWith(() => {}) : end
   }
 
-  /** How much longer it may take after all, in milliseconds: asked when the time is up. */
+  /** How many more milliseconds the effect may take; called when the time is up. */
   protected more(): number {
     return 0
   }
@@ -118,7 +118,7 @@ export abstract class Timeout<A, E, R> extends Alarm.Alarm {
 
   private inChild(effect: Effect.Effect<A, E, R>, inner?: Context.Context<never>): Effect.Effect<A, E, R> {
     return Effect.callback((resume) => {
-      // The caller's fiber has what the effect needs, for it was to run it.
+      // The caller's fiber has the effect's requirements, since it would have run the effect.
       const child = Effect.runForkWith((inner ?? this.fiber.context) as Context.Context<R>)(effect)
       this.child = child
       if (child.pollUnsafe() === undefined) this.set()
@@ -135,7 +135,7 @@ export abstract class Timeout<A, E, R> extends Alarm.Alarm {
     this.over(abandoned)
   }
 
-  /** What ran has ended, and so have its children. */
+  /** The effect has ended, and so have its children. */
   private ended(exit: Exit.Exit<A, E>, interrupted: Cause.Cause<never> | undefined): Exit.Exit<A, E> {
     let end = interrupted === undefined ? exit : Exit.failCause(interrupted)
     try {

@@ -1,6 +1,6 @@
 /**
- * The counts of a rate limit as small synchronous machines, to which time comes in as an argument, in milliseconds. They
- * count as Effect's stores do, so that a process that goes on without its store goes on by the same rule.
+ * The counts of a rate limit as small synchronous machines. Time is an argument, in milliseconds. They count as
+ * Effect's stores do, so that a process that continues without its store applies the same rule.
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -13,7 +13,7 @@ export interface Rules {
   readonly algorithm: "fixed-window" | "token-bucket"
   readonly limit: number
   readonly window: number
-  /** What one call takes of the window. */
+  /** The share of the window that one call takes, in milliseconds. */
   readonly refill: number
 }
 
@@ -21,14 +21,14 @@ export interface Rules {
 export class Limit {
   readonly key: string | undefined
   rules: Rules
-  /** Before this nothing is to be had, as the last refusal has said. */
+  /** No permission is available before this, according to the last refusal. */
   nextAt = 0
   private refusedAt = 0
-  // A fixed window: when it was opened, and what it has let through. Each call adds its share to the length of the
+  // A fixed window: when it opened, and how many calls it has admitted. Each call adds its share to the length of the
   // window.
   private openedAt = 0
   private count = 0
-  // A bucket: what is in it, and since when the next token flows.
+  // A bucket: its tokens, and when the next one started to flow.
   private tokens: number
   private refilledAt = -Infinity
   private readonly line = new Line<Place>()
@@ -39,7 +39,7 @@ export class Limit {
     this.tokens = rules.limit
   }
 
-  /** Counts by other rules from now on. What has been let through still counts, and those who wait keep their places. */
+  /** Counts by other rules from now on. Admitted calls still count, and waiting calls keep their places. */
   change(rules: Rules): void {
     const used = this.rules.limit - this.tokens
     this.rules = rules
@@ -48,7 +48,7 @@ export class Limit {
     this.line.first?.retry()
   }
 
-  /** Lets one call through and gives 0, or says how long none will be and counts nothing. */
+  /** Admits one call and returns 0, or counts nothing and returns how long to wait. */
   take(now: number): number {
     return this.rules.algorithm === "fixed-window" ? this.takeOfWindow(now) : this.takeOfBucket(now)
   }
@@ -58,7 +58,7 @@ export class Limit {
   }
 
   private takeOfWindow(now: number): number {
-    // A window from before the clock was set back is over too.
+    // If the clock was set back, the old window is over too.
     if (this.endsAt <= now || now < this.openedAt) {
       this.openedAt = now
       this.count = 0
@@ -82,19 +82,19 @@ export class Limit {
     return 0
   }
 
-  /** How many tokens have flowed. What is missing by less than a clock can tell has flowed as well. */
+  /** How many tokens have flowed. The tolerance absorbs rounding errors. */
   private flowed(now: number): number {
     return Math.floor((now - this.refilledAt) / this.rules.refill + 1e-6)
   }
 
-  /** Whether a machine that was made now would do the same. */
+  /** Whether a new machine would behave the same. */
   isFresh(now: number): boolean {
     if (this.waiting > 0 || this.isRefused(now)) return false
     const { algorithm, limit } = this.rules
     return algorithm === "fixed-window" ? this.endsAt <= now : this.tokens + this.flowed(now) >= limit
   }
 
-  /** Whether asking is in vain. A refusal from before the clock was set back says nothing. */
+  /** Whether the last refusal still holds. It does not if the clock was set back since. */
   isRefused(now: number): boolean {
     return now < this.nextAt && now >= this.refusedAt
   }
@@ -104,7 +104,7 @@ export class Limit {
     this.nextAt = now + Math.max(1, Math.ceil(wait))
   }
 
-  /** When one who joins the queue now will be let through, if nobody leaves it before. */
+  /** When a call that joins the queue now will be admitted, if no call leaves the queue before. */
   get expectedAt(): number {
     const { algorithm, limit, refill, window } = this.rules
     return this.nextAt +
@@ -124,7 +124,7 @@ export class Limit {
     this.line.join(place)
   }
 
-  /** Takes a place out of the queue, if it is in it, and tells the one that becomes the first. */
+  /** Takes a place out of the queue, if it is in it, and advances the new first place. */
   leave(place: Place): void {
     const wasFirst = this.isFirst(place)
     if (this.line.leave(place) && wasFirst) this.line.first?.advance()
@@ -163,11 +163,11 @@ export class Place extends Alarm.Alarm implements Member<Place> {
 
   advance(): void {
     Alarm.clear(this)
-    // A fiber goes on within `resume`: without the yield it would run before the one that was let through.
+    // A fiber continues within `resume`. Without the yield it would run before the admitted call.
     this.resume?.(Effect.yieldNow)
   }
 
-  /** The first in the queue rests for so long, or until the limit changes. */
+  /** Makes the first in the queue wait for `millis`, or until the limit changes. */
   rest(fiber: Fiber.Fiber<unknown, unknown>, millis: number): Effect.Effect<void, Rejection> {
     return Effect.callback((resume) => {
       this.resting = true
@@ -180,7 +180,7 @@ export class Place extends Alarm.Alarm implements Member<Place> {
     })
   }
 
-  /** Ends the rest of the first in the queue. */
+  /** Ends the wait of the first in the queue. */
   retry(): void {
     if (!this.resting) return
     this.resting = false

@@ -1,5 +1,5 @@
 /**
- * A rate limit as a part of a call: the counts of this process by key, the queues of those who wait, and the store.
+ * A rate limit as a part of a call: the counts of this process by key, the queues of waiting calls, and the store.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -16,7 +16,7 @@ import { nowOf } from "../call/now.ts"
 import { Limit, Place, type Rejection, type Rules } from "./count.ts"
 import { defaults, type RateLimitOptions } from "./options.ts"
 
-// A store that has failed is left alone for a while.
+// How long a failed store is skipped, in milliseconds.
 const storePause = 5_000
 
 /** The compiled options of a rate limit, with its counts by key. */
@@ -28,7 +28,7 @@ export class RateLimits {
   rejections = 0
   private only: Limit
   private readonly maxKeys: number
-  // In the order of their last use.
+  // In order of last use.
   private keyed = new Map<string, Limit>()
   private readonly store: Store.RateLimiter | undefined
   private readonly storeTimeout: number
@@ -61,12 +61,12 @@ export class RateLimits {
     })
   }
 
-  /** The machine of a key, if there is one: asking leaves no trace. */
+  /** The machine of a key, if there is one. Changes nothing. */
   peek(key: string | undefined): Limit | undefined {
     return key === undefined ? this.only : this.keyed.get(key)
   }
 
-  /** Takes over the counts and queues of another limit, which counts by these rules too from now on. */
+  /** Takes over the counts and queues of another limit, which follows these rules from now on. */
   takeOver(other: RateLimits): void {
     this.only = other.only
     this.keyed = other.keyed
@@ -78,7 +78,7 @@ export class RateLimits {
     return this.keyed.size
   }
 
-  /** Lets a call through at once and without an effect, where that is possible. */
+  /** Admits a call at once and without an effect, if possible. */
   tryAdmit(key: string | undefined, now: number): boolean {
     if (this.store !== undefined) return false
     const limit = this.get(key, now)
@@ -93,7 +93,7 @@ export class RateLimits {
     return Effect.withFiber((fiber) => {
       const now = nowOf(fiber)
       const limit = this.get(key, now)
-      // What has been refused until later need not be asked for again, and nobody passes those who wait.
+      // Do not ask again before the refused time is over, and do not overtake waiting calls.
       if (limit.waiting > 0 || limit.isRefused(now)) return this.queueUp(limit, now, fiber)
       return Effect.flatMap(
         this.ask(limit),
@@ -115,11 +115,11 @@ export class RateLimits {
   /** Waits in the queue, unless the wait would be too long. */
   private queueUp(limit: Limit, now: number, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void, Rejection> {
     const deadline = deadlineOf(fiber)
-    // What would be let through as the deadline passes is of no use.
+    // A call admitted as the deadline passes is useless.
     const until = Math.min(now + this.maxWait, deadline - 1)
     if (limit.expectedAt > until || limit.waiting >= this.queue) return this.reject(limit, now)
     const place = new Place(limit, until, () => this.reject(limit, nowOf(fiber)))
-    // Leaving is as well for one that has not come yet, so that an interruption finds no gap.
+    // Leaving is safe before joining, so that an interruption finds no gap.
     return Effect.onExitPrimitive(
       Effect.suspend(() => {
         limit.enqueue(place)
@@ -141,7 +141,7 @@ export class RateLimits {
     yield* place.turn(fiber)
     for (;;) {
       const now = nowOf(fiber)
-      // Others, here or elsewhere, may have been let through meanwhile.
+      // Other calls, here or in another process, may have been admitted meanwhile.
       if (limit.nextAt > place.until) {
         limit.leave(place)
         return yield* this.reject(limit, now)
@@ -177,7 +177,7 @@ export class RateLimits {
     const deadline = yield* Effect.withFiber((fiber) => Effect.succeed(deadlineOf(fiber)))
     const askedAt = yield* Clock.currentTimeMillis
     if (askedAt < this.storeFrom) return yield* this.askHere(limit)
-    // One call tries a store that has failed; the others do not wait for what comes of it.
+    // One call tries a failed store; the others do not wait for the result.
     if (this.storeFailed) this.storeFrom = askedAt + storePause
     const exit = yield* store.consume({
       algorithm,
@@ -201,12 +201,12 @@ export class RateLimits {
         limit.refuse(now, refusal)
         return refusal
       }
-      // The count of this process follows, so that it is of use when the store is not.
+      // The count of this process follows the store, ready for when the store fails.
       limit.take(now)
       return 0
     }
     const late = Cause.squash(exit.cause) === timedOut
-    // A call in a hurry says nothing of the store.
+    // A call cut short by its deadline says nothing about the store.
     if (late && now - askedAt < this.storeTimeout) return yield* this.askHere(limit)
     if (!this.storeFailed) {
       const why = late
@@ -221,7 +221,7 @@ export class RateLimits {
     return yield* this.askHere(limit)
   })
 
-  /** Counts a rejection and makes its error. Calls that are told of the same wait are told so by the same error. */
+  /** Counts a rejection and makes its error. Calls with the same wait share one error instance. */
   private reject(limit: Limit, now: number): Exit.Exit<never, Rejection> {
     this.rejections++
     this.rejected.updateUnsafe(1, this.context)
@@ -233,7 +233,7 @@ export class RateLimits {
     return this.rejection
   }
 
-  /** The machine of a key. It has to be used before anything else runs, or it may be dropped. */
+  /** The machine of a key. Use it before anything else runs, or it may be evicted. */
   private get(key: string | undefined, now: number): Limit {
     if (key === undefined) return this.only
     let limit = this.keyed.get(key)
@@ -247,8 +247,8 @@ export class RateLimits {
     return limit
   }
 
-  // Looks at a few machines, oldest first, so that a flood of new keys costs each call the same. Fresh ones go, which
-  // loses nothing; when there is no room those without a queue go too, and their counts with them.
+  // Examines a few machines, oldest first, so that each call costs the same in a flood of new keys. Evicts fresh ones,
+  // which loses nothing; if there is no room, evicts others without a queue, and their counts.
   private makeRoom(now: number): void {
     let looks = 8
     for (const [key, limit] of this.keyed) {
