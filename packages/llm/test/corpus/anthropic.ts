@@ -6,15 +6,27 @@ const e = (type: string, message: string) => ({ type: "error", error: { type, me
 const bad = (message: string) => e("invalid_request_error", message)
 
 export const anthropic = vendor("Anthropic", "anthropic", [
-  ["wrong key", 401, e("authentication_error", "invalid x-api-key"), "rests", docs],
+  [
+    "wrong key",
+    401,
+    e("authentication_error", "invalid x-api-key"),
+    "rests",
+    "https://github.com/emilsvennesson/opencode-websearch/issues/15"
+  ],
   [
     "revoked token",
     403,
     e("permission_error", "OAuth token has been revoked. Please obtain a new token."),
     "rests",
-    docs
+    "https://github.com/anthropics/claude-code/issues/9635"
   ],
-  ["region", 403, { error: { type: "forbidden", message: "Request not allowed" } }, "rests", docs],
+  [
+    "region",
+    403,
+    { error: { type: "forbidden", message: "Request not allowed" } },
+    "rests",
+    "https://github.com/anthropics/claude-quickstarts/issues/32"
+  ],
   [
     "no permission",
     403,
@@ -30,16 +42,22 @@ export const anthropic = vendor("Anthropic", "anthropic", [
       "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits."
     ),
     "rests",
-    docs
+    "https://github.com/anthropics/claude-code/issues/66314"
   ],
   [
     "limit of use",
     400,
     bad("You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC."),
     "rests",
-    docs
+    "https://github.com/anthropics/claude-code/issues/38035"
   ],
-  ["disabled organization", 400, bad("This organization has been disabled."), "rests", docs],
+  [
+    "disabled organization",
+    400,
+    bad("This organization has been disabled."),
+    "rests",
+    "https://github.com/anthropics/claude-code/issues/54311"
+  ],
   [
     "rate limit",
     429,
@@ -48,7 +66,7 @@ export const anthropic = vendor("Anthropic", "anthropic", [
       "This request would exceed your organization's rate limit of 30,000 input tokens per minute."
     ),
     "retries",
-    docs,
+    "https://github.com/anthropics/claude-code/issues/55132",
     { "retry-after": "7", "x-should-retry": "true" }
   ],
   [
@@ -70,7 +88,13 @@ export const anthropic = vendor("Anthropic", "anthropic", [
     docs
   ],
   ["unknown model", 404, e("not_found_error", "model: claude-9"), "rests", docs],
-  ["too long", 400, bad("prompt is too long: 208310 tokens > 200000 maximum"), "larger", docs],
+  [
+    "too long",
+    400,
+    bad("prompt is too long: 208310 tokens > 200000 maximum"),
+    "larger",
+    "https://github.com/anthropics/claude-code/issues/12186"
+  ],
   [
     "too long with the answer",
     400,
@@ -94,7 +118,7 @@ export const anthropic = vendor("Anthropic", "anthropic", [
     400,
     bad("This model does not support assistant message prefill. The conversation must end with a user message."),
     "next",
-    docs
+    "https://github.com/agenticloops-ai/agentic-ai-engineering/issues/43"
   ],
   [
     "blocked output",
@@ -108,13 +132,25 @@ export const anthropic = vendor("Anthropic", "anthropic", [
     400,
     bad("messages.2: `tool_use` ids were found without `tool_result` blocks immediately after: toolu_1."),
     "fails",
-    docs
+    "https://github.com/anthropics/claude-code/issues/6575"
   ],
   ["no messages", 400, bad("messages: at least one message is required"), "fails", docs],
   ["an invalid image", 400, bad("messages.0.content.1.image.source.base64: invalid base64 data"), "fails", docs],
-  ["server error", 500, e("api_error", "Internal server error"), "retries", docs],
+  [
+    "server error",
+    500,
+    e("api_error", "Internal server error"),
+    "retries",
+    "https://github.com/anthropics/claude-code/issues/35458"
+  ],
   ["timeout", 504, e("timeout_error", "Request timed out"), "retries", docs],
-  ["overloaded", 529, e("overloaded_error", "Overloaded"), "retries", docs],
+  [
+    "overloaded",
+    529,
+    e("overloaded_error", "Overloaded"),
+    "retries",
+    "https://github.com/anthropics/claude-code/issues/35792"
+  ],
   [
     "Cloudflare before it",
     520,
@@ -277,7 +313,7 @@ export const gemini = vendor("Gemini", "openai", [
     400,
     [g(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", [info("API_KEY_INVALID")])],
     "rests",
-    trouble
+    "https://github.com/continuedev/continue/issues/10290"
   ],
   [
     "expired key",
@@ -291,7 +327,7 @@ export const gemini = vendor("Gemini", "openai", [
     403,
     g(403, "PERMISSION_DENIED", "Your API key was reported as leaked. Please use another API key."),
     "rests",
-    trouble
+    "https://github.com/continuedev/continue/issues/10513"
   ],
   [
     "no key",
@@ -305,7 +341,7 @@ export const gemini = vendor("Gemini", "openai", [
     400,
     [g(400, "FAILED_PRECONDITION", "User location is not supported for the API use.")],
     "rests",
-    "https://ai.google.dev/gemini-api/docs/available-regions"
+    "https://github.com/gemini-api-php/client/issues/32"
   ],
   [
     "API not enabled",
@@ -323,7 +359,7 @@ export const gemini = vendor("Gemini", "openai", [
       info("CONSUMER_SUSPENDED")
     ]),
     "rests",
-    trouble
+    "https://github.com/coaidev/coai/issues/67"
   ],
   [
     "requests a minute",
@@ -343,7 +379,7 @@ export const gemini = vendor("Gemini", "openai", [
       retry("12s")
     ]),
     "rests",
-    "https://ai.google.dev/gemini-api/docs/rate-limits"
+    "https://github.com/google-gemini/gemini-cli/issues/8437"
   ],
   [
     "limit of zero",
@@ -354,7 +390,7 @@ export const gemini = vendor("Gemini", "openai", [
       `${quotaWords} * Quota exceeded for metric: generate_content_free_tier_requests, limit: 0`
     ),
     "rests",
-    "https://ai.google.dev/gemini-api/docs/rate-limits"
+    "https://github.com/continuedev/continue/issues/10062"
   ],
   [
     "exhausted, no more said",
@@ -385,7 +421,7 @@ export const gemini = vendor("Gemini", "openai", [
       "models/gemini-9 is not found for API version v1beta, or is not supported for generateContent."
     ),
     "rests",
-    trouble
+    "https://github.com/wwardaww/gnome-gemini-ai/issues/21"
   ],
   [
     "too long",
@@ -405,20 +441,26 @@ export const gemini = vendor("Gemini", "openai", [
     "larger",
     trouble
   ],
-  ["no tools", 400, g(400, "INVALID_ARGUMENT", "Function calling is not enabled for models/gemma-3"), "next", trouble],
+  [
+    "no tools",
+    400,
+    g(400, "INVALID_ARGUMENT", "Function calling is not enabled for models/gemma-3"),
+    "next",
+    "https://github.com/agno-agi/agno/issues/3505"
+  ],
   [
     "a signature of another",
     400,
     [g(400, "INVALID_ARGUMENT", "Function call is missing a thought_signature in functionCall parts.")],
     "next",
-    "https://ai.google.dev/gemini-api/docs/thought-signatures"
+    "https://github.com/niki914/zafiro/issues/100"
   ],
   [
     "an unknown field",
     400,
     [g(400, "INVALID_ARGUMENT", "Invalid JSON payload received. Unknown name \"seed\": Cannot find field.")],
     "next",
-    trouble
+    "https://github.com/Vali-98/ChatterUI/issues/227"
   ],
   [
     "internal",
@@ -431,6 +473,12 @@ export const gemini = vendor("Gemini", "openai", [
     "retries",
     trouble
   ],
-  ["overloaded", 503, [g(503, "UNAVAILABLE", "The model is overloaded. Please try again later.")], "retries", trouble],
+  [
+    "overloaded",
+    503,
+    [g(503, "UNAVAILABLE", "The model is overloaded. Please try again later.")],
+    "retries",
+    "https://github.com/google-gemini/cookbook/issues/425"
+  ],
   ["deadline", 504, g(504, "DEADLINE_EXCEEDED", "The request timed out. Please try again."), "retries", trouble]
 ])

@@ -70,7 +70,7 @@ export const azure = vendor("Azure", "openai", [
       }
     },
     "rests",
-    azureDocs
+    "https://github.com/OpenBMB/AgentVerse/issues/140"
   ],
   ["no such resource", 404, { error: { code: "404", message: "Resource not found" } }, "rests", azureDocs],
   [
@@ -78,14 +78,14 @@ export const azure = vendor("Azure", "openai", [
     401,
     { error: { code: "401", message: "Access denied due to invalid subscription key or wrong API endpoint." } },
     "rests",
-    azureDocs
+    "https://github.com/SciSharp/BotSharp/issues/386"
   ],
   [
     "firewall",
     403,
-    { error: { code: "AccessDenied", message: "Access denied due to Virtual Network/Firewall rules." } },
+    { error: { code: "403", message: "Access denied due to Virtual Network/Firewall rules." } },
     "rests",
-    azureDocs
+    "https://github.com/Azure-Samples/azure-sql-db-chatbot/issues/3"
   ],
   [
     "no role",
@@ -98,7 +98,7 @@ export const azure = vendor("Azure", "openai", [
       }
     },
     "rests",
-    "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/managed-identity"
+    "https://github.com/davrous/AzureAgentToM365/issues/3"
   ],
   [
     "out of call volume",
@@ -124,7 +124,7 @@ export const azure = vendor("Azure", "openai", [
       }
     },
     "policy",
-    "https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter"
+    "https://github.com/compl-ai/compl-ai/issues/20"
   ],
   [
     "operation not supported",
@@ -136,9 +136,15 @@ export const azure = vendor("Azure", "openai", [
       }
     },
     "next",
-    azureDocs
+    "https://github.com/run-llama/llama_index/issues/16503"
   ],
-  ["timeout", 408, { error: { code: "Timeout", message: "The operation was timeout." } }, "retries", azureDocs],
+  [
+    "timeout",
+    408,
+    { error: { code: "Timeout", message: "The operation was timeout." } },
+    "retries",
+    "https://github.com/Ironclad/rivet/pull/344"
+  ],
   [
     "too long",
     400,
@@ -191,7 +197,7 @@ export const gitHub = vendor("GitHub Models", "openai", [
       }
     },
     "larger",
-    "https://docs.github.com/en/github-models"
+    "https://github.com/cline/cline/issues/2115"
   ],
   [
     "requests of a day",
@@ -222,7 +228,7 @@ export const liteLlm = vendor("LiteLLM", "openai", [
       }
     },
     "rests",
-    "https://docs.litellm.ai/docs/proxy/users"
+    "https://github.com/BerriAI/litellm/issues/14144"
   ],
   [
     "budget under 429",
@@ -236,7 +242,7 @@ export const liteLlm = vendor("LiteLLM", "openai", [
       }
     },
     "rests",
-    "https://docs.litellm.ai/docs/proxy/users"
+    "https://github.com/BerriAI/litellm/pull/37000"
   ],
   [
     "unknown model",
@@ -251,21 +257,21 @@ export const liteLlm = vendor("LiteLLM", "openai", [
       }
     },
     "rests",
-    lite
+    "https://github.com/BerriAI/litellm/issues/9663"
   ],
   [
     "unknown model, a Python dict in a string",
     400,
     {
       error: {
-        message: "{'error': '/chat/completions: Invalid model name passed in model=m'}",
+        message: "400: {'error': 'Invalid model name passed in model=m'}",
         type: "None",
         param: "None",
-        code: "400"
+        code: 400
       }
     },
     "rests",
-    lite
+    "https://github.com/BerriAI/litellm/pull/3142"
   ],
   [
     "Azure's limit inside a message",
@@ -309,21 +315,21 @@ export const liteLlm = vendor("LiteLLM", "openai", [
       }
     },
     "rests",
-    "https://docs.litellm.ai/docs/proxy/virtual_keys"
+    "https://github.com/BerriAI/litellm/issues/11639"
   ],
   [
     "model of another team",
-    401,
+    403,
     {
       error: {
         message: "key not allowed to access model. This key can only access models=['a']. Tried to access m",
         type: "key_model_access_denied",
         param: "model",
-        code: "401"
+        code: "403"
       }
     },
     "rests",
-    "https://docs.litellm.ai/docs/proxy/virtual_keys"
+    "https://github.com/BerriAI/litellm/pull/39660"
   ],
   [
     "too long",
@@ -366,7 +372,7 @@ export const liteLlm = vendor("LiteLLM", "openai", [
       }
     },
     "next",
-    "https://docs.litellm.ai/docs/completion/drop_params"
+    "https://github.com/BerriAI/litellm/issues/36407"
   ],
   [
     "connection to the upstream",

@@ -27,7 +27,7 @@ export const groq = vendor("Groq", "groq", [
       "rate_limit_exceeded"
     ),
     "rests",
-    "https://console.groq.com/docs/rate-limits"
+    "https://github.com/continuedev/continue/issues/10920"
   ],
   [
     "one request above the tokens a minute",
@@ -48,7 +48,7 @@ export const groq = vendor("Groq", "groq", [
       "organization_restricted"
     ),
     "rests",
-    "https://github.com/BerriAI/litellm/issues/14144"
+    "https://github.com/songquanpeng/one-api/issues/1764"
   ],
   ["spend limit", 400, bad("Organization has reached its spend limit", "blocked_api_access"), "rests", groqDocs],
   ["wrong key", 401, bad("Invalid API Key", "invalid_api_key"), "rests", groqDocs],
@@ -57,14 +57,14 @@ export const groq = vendor("Groq", "groq", [
     400,
     bad("The model `m` has been decommissioned and is no longer supported.", "model_decommissioned"),
     "rests",
-    "https://console.groq.com/docs/deprecations"
+    "https://github.com/atiilla/sqlmap-ai/issues/3"
   ],
   [
     "unknown model",
     404,
     bad("The model `m` does not exist or you do not have access to it.", "model_not_found"),
     "rests",
-    groqDocs
+    "https://github.com/continuedev/continue/issues/10832"
   ],
   [
     "model blocked by the project",
@@ -92,7 +92,7 @@ export const groq = vendor("Groq", "groq", [
       }
     },
     "again",
-    "https://console.groq.com/docs/tool-use"
+    "https://github.com/groq/groq-typescript/issues/28"
   ],
   [
     "invalid JSON",
@@ -106,7 +106,7 @@ export const groq = vendor("Groq", "groq", [
       }
     },
     "again",
-    "https://console.groq.com/docs/structured-outputs"
+    "https://github.com/thepersonalaicompany/amurex-backend/issues/38"
   ],
   [
     "no schema",
@@ -121,7 +121,7 @@ export const groq = vendor("Groq", "groq", [
     400,
     bad("Please reduce the length of the messages or completion.", "context_length_exceeded"),
     "larger",
-    groqDocs
+    "https://github.com/ScrapeGraphAI/Scrapegraph-ai/issues/411"
   ],
   ["full flex tier", 498, bad("Flex tier capacity exceeded", "capacity_exceeded"), "retries", groqDocs],
   [
@@ -129,7 +129,7 @@ export const groq = vendor("Groq", "groq", [
     503,
     e("m is currently over capacity. Please try again and back off exponentially.", "internal_server_error"),
     "retries",
-    groqDocs
+    "https://github.com/infiniflow/ragflow/issues/9858"
   ],
   ["network", 403, { error: { message: "Access denied. Please check your network settings." } }, "rests", groqDocs]
 ])
@@ -164,13 +164,19 @@ export const mistral = vendor("Mistral", "openai", [
     "retries",
     "https://github.com/continuedev/continue/issues/6185"
   ],
-  ["wrong key", 401, { message: "Unauthorized", request_id: "x" }, "rests", mistralDocs],
+  [
+    "wrong key",
+    401,
+    { message: "Unauthorized", request_id: "x" },
+    "rests",
+    "https://github.com/coolcline/CoolCline/issues/36"
+  ],
   [
     "unknown model",
     400,
     m("Invalid model: m", "invalid_model", "1500"),
     "rests",
-    "https://github.com/mistralai/mistral-vibe/issues/617"
+    "https://github.com/tmc/langchaingo/issues/1233"
   ],
   [
     "a field it does not know",
@@ -208,14 +214,14 @@ export const mistral = vendor("Mistral", "openai", [
       "3230"
     ),
     "next",
-    mistralDocs
+    "https://github.com/QuantumNous/new-api/issues/2858"
   ],
   [
     "ids of calls",
     400,
     m("Tool call id was call_abc-1 but must be a-z, A-Z, 0-9, with a length of 9.", "invalid_function_call", "3280"),
     "next",
-    mistralDocs
+    "https://github.com/nearai/ironclaw/issues/1241"
   ],
   [
     "too long",
@@ -239,16 +245,34 @@ export const mistral = vendor("Mistral", "openai", [
 
 const deepSeekDocs = "https://api-docs.deepseek.com/quick_start/error_codes"
 export const deepSeek = vendor("DeepSeek", "openai", [
-  ["balance", 402, e("Insufficient Balance", "unknown_error", "invalid_request_error"), "rests", deepSeekDocs],
+  [
+    "balance",
+    402,
+    e("Insufficient Balance", "unknown_error", "invalid_request_error"),
+    "rests",
+    "https://github.com/Aider-AI/aider/issues/4851"
+  ],
   [
     "wrong key",
     401,
     e("Authentication Fails, Your api key: ****abcd is invalid", "authentication_error", "invalid_request_error"),
     "rests",
-    deepSeekDocs
+    "https://github.com/droidrun/mobilerun/issues/28"
   ],
-  ["unknown model", 400, bad("Model Not Exist", "invalid_request_error"), "rests", deepSeekDocs],
-  ["risk", 400, bad("Content Exists Risk", "invalid_request_error"), "policy", deepSeekDocs],
+  [
+    "unknown model",
+    400,
+    bad("Model Not Exist", "invalid_request_error"),
+    "rests",
+    "https://github.com/langbot-app/LangBot/issues/1643"
+  ],
+  [
+    "risk",
+    400,
+    bad("Content Exists Risk", "invalid_request_error"),
+    "policy",
+    "https://github.com/666ghj/BettaFish/issues/691"
+  ],
   [
     "too long",
     400,
@@ -264,21 +288,41 @@ export const deepSeek = vendor("DeepSeek", "openai", [
     400,
     bad("deepseek-reasoner does not support Function Calling", "invalid_request_error"),
     "next",
-    deepSeekDocs
+    "https://github.com/spring-projects/spring-ai/pull/2643"
   ],
   [
     "two messages of one role",
     400,
     bad("deepseek-reasoner does not support successive user or assistant messages", "invalid_request_error"),
     "next",
-    deepSeekDocs
+    "https://github.com/deepseek-ai/DeepSeek-R1/issues/21"
   ],
   [
     "an invalid field",
     422,
-    "Failed to deserialize the JSON body into the target type: messages[0]: unknown variant `image_url`, expected `text` at line 1 column 99",
+    "Failed to deserialize the JSON body into the target type: messages[2]: invalid type: sequence, expected a string at line 1 column 2901",
     "next",
-    deepSeekDocs
+    "https://github.com/chatboxai/chatbox/issues/1740"
+  ],
+  [
+    "a field that cannot be read, in JSON",
+    400,
+    bad(
+      "Failed to deserialize the JSON body into the target type: messages[0]: unknown variant `image_url`, expected `text` at line 1 column 99",
+      "invalid_request_error"
+    ),
+    "next",
+    "https://github.com/openkursar/hello-halo/issues/109"
+  ],
+  [
+    "a thought that is not passed back",
+    400,
+    bad(
+      "The `reasoning_content` in the thinking mode must be passed back to the API.",
+      "invalid_request_error"
+    ),
+    "next",
+    "https://github.com/JohnnyZ93/oai-compatible-copilot/issues/202"
   ],
   ["rate limit", 429, e("Rate limit reached", "rate_limit_error"), "retries", deepSeekDocs],
   [
@@ -329,7 +373,7 @@ export const xAi = vendor("xAI", "openai", [
     403,
     { code: denied, error: "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_X" },
     "policy",
-    xDocs
+    "https://github.com/UKGovernmentBEIS/inspect_ai/pull/2267"
   ],
   [
     "wrong key",
@@ -339,7 +383,7 @@ export const xAi = vendor("xAI", "openai", [
       error: "Incorrect API key provided: xa***yz. You can obtain an API key from https://console.x.ai."
     },
     "rests",
-    xDocs
+    "https://github.com/continuedev/continue/issues/10778"
   ],
   [
     "unknown model",
@@ -349,7 +393,7 @@ export const xAi = vendor("xAI", "openai", [
       error: "The model grok-9 does not exist or your team 1 does not have access to it."
     },
     "rests",
-    xDocs
+    "https://github.com/yihong0618/bilingual_book_maker/issues/464"
   ],
   [
     "too long",
@@ -359,21 +403,25 @@ export const xAi = vendor("xAI", "openai", [
       error: "This model's maximum prompt length is 131072 but the request contains 140000 tokens."
     },
     "larger",
-    xDocs
+    "https://github.com/cline/cline/issues/3120"
   ],
   [
     "an argument it does not take",
     400,
     { code: "Client specified an invalid argument", error: "Argument not supported on this model: presencePenalty" },
     "next",
-    xDocs
+    "https://github.com/yym68686/uni-api/issues/105"
   ],
   [
     "rate limit",
     429,
-    { code: "Some resource has been exhausted", error: "Too many requests for team 1 and model grok-4." },
+    {
+      code: "Some resource has been exhausted",
+      error:
+        "Too many tokens for team 1 and model grok-4. Your team's rate limit is — Tokens per Minute (actual/limit): 65605/16000."
+    },
     "retries",
-    xDocs
+    "https://github.com/cline/cline/issues/4826"
   ],
   [
     "unavailable",

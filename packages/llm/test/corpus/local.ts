@@ -38,15 +38,27 @@ export const vllm = vendor("vLLM", "vllm", [
     "next",
     "https://github.com/vllm-project/vllm/issues/6862"
   ],
-  ["no images", 400, v("m is not a multimodal model None"), "next", vllmDocs],
+  [
+    "no images",
+    400,
+    v("m is not a multimodal model None"),
+    "next",
+    "https://github.com/studio-dots-ai/dots.ocr/issues/26"
+  ],
   [
     "no tools",
     400,
     v("\"auto\" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set"),
     "next",
-    "https://docs.vllm.ai/en/latest/features/tool_calling.html"
+    "https://github.com/ogx-ai/ogx/issues/1185"
   ],
-  ["unknown model", 404, v("The model `m` does not exist.", "NotFoundError", 404), "rests", vllmDocs],
+  [
+    "unknown model",
+    404,
+    v("The model `m` does not exist.", "NotFoundError", 404),
+    "rests",
+    "https://github.com/vllm-project/vllm/issues/3485"
+  ],
   ["no key", 401, { error: "Unauthorized" }, "rests", vllmDocs],
   ["wrong path", 404, { detail: "Not Found" }, "next", vllmDocs],
   [
@@ -59,9 +71,16 @@ export const vllm = vendor("vLLM", "vllm", [
   [
     "dead engine",
     500,
-    v("EngineCore encountered an issue. See stack trace (above) for the root cause.", "InternalServerError", 500),
+    {
+      error: {
+        message: "EngineCore encountered an issue. See stack trace (above) for the root cause.",
+        type: "Internal Server Error",
+        param: null,
+        code: 500
+      }
+    },
     "retries",
-    vllmDocs
+    "https://github.com/vllm-project/vllm/issues/24495"
   ],
   ["unavailable", 503, "", "waits", vllmDocs]
 ])
@@ -181,10 +200,17 @@ export const lmStudio = vendor("LM Studio", "lmstudio", [
     400,
     {
       error:
-        "The number of tokens to keep from the initial prompt is greater than the context length. Try to load the model with a larger context length, or provide a shorter input"
+        "The number of tokens to keep from the initial prompt is greater than the context length (n_keep: 13055>= n_ctx: 4096). Try to load the model with a larger context length, or provide a shorter input"
     },
     "larger",
-    lms
+    "https://github.com/Gitlawb/openclaude/issues/353"
+  ],
+  [
+    "too long, newer words",
+    400,
+    { error: "Cannot truncate prompt with n_keep (15028) >= n_ctx (7424)" },
+    "larger",
+    "https://github.com/anomalyco/opencode/issues/11141"
   ],
   ["crashed", 400, { error: "The model has crashed without additional information. (Exit code: 6)" }, "retries", lms],
   [
@@ -192,7 +218,7 @@ export const lmStudio = vendor("LM Studio", "lmstudio", [
     400,
     { error: "Error rendering prompt with jinja template: \"Conversation roles must alternate\"." },
     "next",
-    lms
+    "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/842"
   ],
   [
     "tool choice",
@@ -206,23 +232,35 @@ export const lmStudio = vendor("LM Studio", "lmstudio", [
 const lcDocs = "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"
 const l = (code: number, message: string, type: string) => ({ error: { code, message, type } })
 export const llamaCpp = vendor("llama.cpp", "llamacpp", [
-  ["loading", 503, l(503, "Loading model", "unavailable_error"), "waits", lcDocs],
+  [
+    "loading",
+    503,
+    l(503, "Loading model", "unavailable_error"),
+    "waits",
+    "https://github.com/mostlygeek/llama-swap/issues/146"
+  ],
   [
     "too long",
     400,
     {
       error: {
         code: 400,
-        message: "the request exceeds the available context size, try increasing it",
+        message: "request (4390 tokens) exceeds the available context size (4096 tokens), try increasing it",
         type: "exceed_context_size_error",
-        n_prompt_tokens: 5000,
+        n_prompt_tokens: 4390,
         n_ctx: 4096
       }
     },
     "larger",
-    lcDocs
+    "https://github.com/ggml-org/llama.cpp/issues/19774"
   ],
-  ["too long, under 500", 500, l(500, "Context size has been exceeded.", "server_error"), "larger", lcDocs],
+  [
+    "too long, under 500",
+    500,
+    l(500, "Context size has been exceeded.", "server_error"),
+    "larger",
+    "https://github.com/ggml-org/llama.cpp/issues/19774"
+  ],
   [
     "too long at gpustack's",
     400,
@@ -240,13 +278,9 @@ export const llamaCpp = vendor("llama.cpp", "llamacpp", [
   [
     "no images",
     500,
-    l(
-      500,
-      "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
-      "server_error"
-    ),
+    l(500, "image input is not supported by this server", "server_error"),
     "next",
-    lcDocs
+    "https://github.com/ggml-org/llama.cpp/issues/13566"
   ],
   ["no tools", 500, l(500, "tools param requires --jinja flag", "server_error"), "next", lcDocs],
   [
@@ -271,10 +305,28 @@ const routes = "https://github.com/ollama/ollama/blob/main/server/routes.go"
 const error = (error: string) => ({ error })
 export const ollama = vendor("Ollama", "ollama", [
   ["unknown model", 404, error("model 'llama9' not found"), "rests", routes],
-  ["unknown model, old words", 404, error("model \"llama9\" not found, try pulling it first"), "rests", routes],
+  [
+    "unknown model, old words",
+    404,
+    error("model \"llama9\" not found, try pulling it first"),
+    "rests",
+    "https://github.com/netease-youdao/QAnything/issues/555"
+  ],
   ["wrong path", 404, "404 page not found", "rests", routes],
-  ["no tools", 400, error("registry.ollama.ai/library/gemma:2b does not support tools"), "next", routes],
-  ["no thinking", 400, error("\"gemma3:270m\" does not support thinking"), "next", routes],
+  [
+    "no tools",
+    400,
+    error("registry.ollama.ai/library/gemma:2b does not support tools"),
+    "next",
+    "https://github.com/ollama/ollama/issues/14795"
+  ],
+  [
+    "no thinking",
+    400,
+    error("\"gemma3:270m\" does not support thinking"),
+    "next",
+    "https://github.com/agentscope-ai/agentscope/issues/1099"
+  ],
   ["no chat", 400, error("\"nomic-embed-text\" does not support chat"), "next", routes],
   [
     "no images, JSON in a string",
@@ -319,7 +371,7 @@ export const ollama = vendor("Ollama", "ollama", [
     500,
     error("llama runner process has terminated: cudaMalloc failed: out of memory"),
     "rests",
-    routes
+    "https://github.com/ollama/ollama/issues/9782"
   ],
   ["cannot be loaded", 500, error("unable to load model: /root/.ollama/models/blobs/sha256-1"), "rests", routes],
   ["runner died", 500, error("llama runner process has terminated: exit status 2"), "retries", routes],
@@ -328,24 +380,30 @@ export const ollama = vendor("Ollama", "ollama", [
     500,
     error("model runner has unexpectedly stopped, this may be due to resource limitations or an internal error"),
     "retries",
-    routes
+    "https://github.com/ollama/ollama/issues/14093"
   ],
   ["loads too long", 500, error("timed out waiting for llama runner to start - progress 0.00 - "), "rests", routes],
-  ["busy", 503, error("server busy, please try again.  maximum pending requests exceeded"), "waits", routes],
+  [
+    "busy",
+    503,
+    error("server busy, please try again.  maximum pending requests exceeded"),
+    "waits",
+    "https://github.com/ollama/ollama/issues/4159"
+  ],
   ["cancelled", 499, error("request canceled"), "retries", routes],
   [
     "a malformed tool call",
     500,
     error("error parsing tool call: raw='{\"city\": Oslo}', err=invalid character 'O' looking for beginning of value"),
     "again",
-    routes
+    "https://github.com/ollama/ollama/issues/17638"
   ],
   [
     "a spent cloud",
     429,
     error("you (x) have reached your weekly usage limit, upgrade for higher limits: https://ollama.com/upgrade"),
     "rests",
-    "https://docs.ollama.com/cloud"
+    "https://github.com/diegosouzapw/OmniRoute/issues/3709"
   ],
   ["not signed in", 401, error("unauthorized"), "rests", "https://docs.ollama.com/cloud"],
   ["an invalid image", 400, error("illegal base64 data at input byte 4"), "fails", routes]

@@ -90,7 +90,7 @@ export const localRows: ReadonlyArray<Row> = [
       }
     }),
     "larger",
-    lmStudio
+    "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/546"
   ],
   [
     "LM Studio",
@@ -106,7 +106,7 @@ export const localRows: ReadonlyArray<Row> = [
     "template",
     named({ error: { message: "Error rendering prompt with jinja template." } }),
     "next",
-    lmStudio
+    "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/842"
   ],
   [
     "llama.cpp",
@@ -207,7 +207,7 @@ export const localRows: ReadonlyArray<Row> = [
     "a malformed tool call",
     line({ error: "error parsing tool call: raw='{', err=unexpected end of JSON input" }),
     "again",
-    ollama
+    "https://github.com/ollama/ollama/issues/17638"
   ],
   [
     "Ollama",

@@ -16,7 +16,7 @@ export const openAi = vendor("OpenAI", "openai", [
       "rate_limit_exceeded"
     ),
     "retries",
-    docs
+    "https://github.com/OpenBMB/ChatDev/issues/26"
   ],
   [
     "rate limit of tokens",
@@ -27,7 +27,7 @@ export const openAi = vendor("OpenAI", "openai", [
       "rate_limit_exceeded"
     ),
     "retries",
-    docs
+    "https://github.com/semanser/codel/issues/72"
   ],
   [
     "one request above the tokens a minute",
@@ -49,7 +49,7 @@ export const openAi = vendor("OpenAI", "openai", [
       "rate_limit_exceeded"
     ),
     "rests",
-    docs
+    "https://github.com/openai/openai-agents-js/issues/1022"
   ],
   [
     "spent quota",
@@ -60,7 +60,7 @@ export const openAi = vendor("OpenAI", "openai", [
       "insufficient_quota"
     ),
     "rests",
-    docs
+    "https://github.com/Pythagora-io/gpt-pilot/issues/340"
   ],
   [
     "inactive billing",
@@ -71,14 +71,14 @@ export const openAi = vendor("OpenAI", "openai", [
       "billing_not_active"
     ),
     "rests",
-    docs
+    "https://github.com/lifan0127/ai-research-assistant/issues/174"
   ],
   [
     "hard limit of billing",
     400,
     e("Billing hard limit has been reached", "invalid_request_error", "billing_hard_limit_reached"),
     "rests",
-    docs
+    "https://github.com/dfinke/PowerShellAI/issues/127"
   ],
   [
     "spend limit of a project",
@@ -96,7 +96,7 @@ export const openAi = vendor("OpenAI", "openai", [
       "invalid_api_key"
     ),
     "rests",
-    docs
+    "https://github.com/chatanywhere/GPT_API_free/issues/62"
   ],
   [
     "no key",
@@ -106,7 +106,7 @@ export const openAi = vendor("OpenAI", "openai", [
       "invalid_request_error"
     ),
     "rests",
-    docs
+    "https://github.com/openai/openai-node/issues/73"
   ],
   [
     "not a member of the organization",
@@ -117,21 +117,21 @@ export const openAi = vendor("OpenAI", "openai", [
   ],
   [
     "missing scopes",
-    403,
+    401,
     e("You have insufficient permissions for this operation. Missing scopes: model.request.", "invalid_request_error"),
     "rests",
-    docs
+    "https://github.com/microsoft/PowerToys/issues/32989"
   ],
   [
     "deactivated account",
     401,
     e(
-      "Your OpenAI account has been deactivated, please check your email for more information.",
+      "The OpenAI account associated with this API key has been deactivated.",
       "invalid_request_error",
       "account_deactivated"
     ),
     "rests",
-    docs
+    "https://github.com/ChatGPTNextWeb/NextChat/issues/4175"
   ],
   [
     "deactivated organization under 400",
@@ -145,14 +145,14 @@ export const openAi = vendor("OpenAI", "openai", [
     403,
     e("Country, region, or territory not supported", "request_forbidden", "unsupported_country_region_territory"),
     "rests",
-    docs
+    "https://github.com/nalgeon/pokitoki/issues/42"
   ],
   [
     "unknown model",
     404,
     e("The model `gpt-9` does not exist or you do not have access to it.", "invalid_request_error", "model_not_found"),
     "rests",
-    docs
+    "https://github.com/Chainlit/cookbook/issues/82"
   ],
   [
     "retired model",
@@ -163,14 +163,14 @@ export const openAi = vendor("OpenAI", "openai", [
       "model_not_found"
     ),
     "rests",
-    "https://platform.openai.com/docs/deprecations"
+    "https://github.com/langflow-ai/langflow/issues/1337"
   ],
   [
     "model of another project",
     403,
     e("Project `proj_x` does not have access to model `gpt-5`", "invalid_request_error", "model_not_found"),
     "rests",
-    docs
+    "https://github.com/cursor/cursor/issues/2953"
   ],
   [
     "organization to be verified",
@@ -182,7 +182,7 @@ export const openAi = vendor("OpenAI", "openai", [
       "reasoning.summary"
     ),
     "next",
-    "https://help.openai.com/en/articles/10910291-api-organization-verification"
+    "https://github.com/OpenHands/OpenHands/issues/11527"
   ],
   ["wrong path", 404, e("Invalid URL (POST /chat/completions)", "invalid_request_error"), "rests", docs],
   [
@@ -195,7 +195,7 @@ export const openAi = vendor("OpenAI", "openai", [
       "messages"
     ),
     "larger",
-    docs
+    "https://github.com/AsyncFuncAI/deepwiki-open/issues/144"
   ],
   [
     "too long, new words",
@@ -207,7 +207,7 @@ export const openAi = vendor("OpenAI", "openai", [
       "input"
     ),
     "larger",
-    docs
+    "https://github.com/the-open-agent/openagent/issues/2344"
   ],
   [
     "string too long",
@@ -222,6 +222,18 @@ export const openAi = vendor("OpenAI", "openai", [
     docs
   ],
   [
+    "id of a call too long",
+    400,
+    e(
+      "Invalid 'input[149].call_id': string too long. Expected a string with maximum length 64, but got a string with length 86 instead.",
+      "invalid_request_error",
+      "string_above_max_length",
+      "input[149].call_id"
+    ),
+    "next",
+    "https://github.com/orchidfiles/ungate/issues/26"
+  ],
+  [
     "unsupported parameter",
     400,
     e(
@@ -231,7 +243,7 @@ export const openAi = vendor("OpenAI", "openai", [
       "max_tokens"
     ),
     "next",
-    "https://platform.openai.com/docs/guides/reasoning"
+    "https://github.com/sipeed/picoclaw/issues/16"
   ],
   [
     "unsupported value",
@@ -262,7 +274,7 @@ export const openAi = vendor("OpenAI", "openai", [
       "messages.[0].content.[1].type"
     ),
     "next",
-    docs
+    "https://github.com/vllm-project/vllm/issues/11629"
   ],
   [
     "no tools",
@@ -286,7 +298,7 @@ export const openAi = vendor("OpenAI", "openai", [
       "response_format"
     ),
     "next",
-    "https://platform.openai.com/docs/guides/structured-outputs"
+    "https://github.com/web-infra-dev/midscene/issues/259"
   ],
   [
     "schema of a tool",
@@ -298,7 +310,7 @@ export const openAi = vendor("OpenAI", "openai", [
       "tools[0].function.parameters"
     ),
     "next",
-    "https://platform.openai.com/docs/guides/structured-outputs"
+    "https://github.com/xemantic/xemantic-ai-tool-schema/issues/37"
   ],
   [
     "not a chat model",
@@ -310,7 +322,7 @@ export const openAi = vendor("OpenAI", "openai", [
       "model"
     ),
     "next",
-    docs
+    "https://github.com/langbot-app/LangBot/issues/400"
   ],
   [
     "flagged prompt",
@@ -321,7 +333,7 @@ export const openAi = vendor("OpenAI", "openai", [
       "invalid_prompt"
     ),
     "policy",
-    docs
+    "https://github.com/alan-turing-institute/t0-1/issues/69"
   ],
   [
     "content policy",
@@ -344,7 +356,7 @@ export const openAi = vendor("OpenAI", "openai", [
       "messages"
     ),
     "fails",
-    docs
+    "https://github.com/minoism/freecc/issues/2"
   ],
   [
     "a result without its call",
@@ -364,7 +376,7 @@ export const openAi = vendor("OpenAI", "openai", [
     500,
     e("The server had an error while processing your request. Sorry about that!", "server_error"),
     "retries",
-    docs
+    "https://github.com/LlmKira/Openaibot/issues/177"
   ],
   ["overloaded", 503, e("That model is currently overloaded with other requests.", "server_error"), "retries", docs],
   ["slow down", 503, e("Slow down", "server_error", "slow_down"), "retries", docs],

@@ -31,7 +31,7 @@ export const openRouter = vendor("OpenRouter", "openrouter", [
     403,
     o(403, "Key limit exceeded (total limit). Manage it using https://openrouter.ai/settings/keys"),
     "rests",
-    orDocs
+    "https://github.com/MCPJam/inspector/issues/1287"
   ],
   [
     "moderation",
@@ -44,13 +44,19 @@ export const openRouter = vendor("OpenRouter", "openrouter", [
     "policy",
     orDocs
   ],
-  ["wrong key", 401, o(401, "No auth credentials found"), "rests", orDocs],
+  [
+    "wrong key",
+    401,
+    o(401, "No auth credentials found"),
+    "rests",
+    "https://github.com/musistudio/claude-code-router/issues/227"
+  ],
   [
     "unknown model",
     400,
     o(400, "m is not a valid model ID"),
     "rests",
-    "https://github.com/OpenRouterTeam/openrouter-examples/issues/74"
+    "https://github.com/maxnowack/anthropic-proxy/issues/4"
   ],
   ["no endpoints", 404, o(404, "No endpoints found for m."), "rests", orDocs],
   [
@@ -61,9 +67,15 @@ export const openRouter = vendor("OpenRouter", "openrouter", [
       "No endpoints found that support tool use. To learn more about provider routing, visit: https://openrouter.ai/docs/provider-routing"
     ),
     "next",
-    orDocs
+    "https://github.com/evalstate/fast-agent/issues/122"
   ],
-  ["no endpoints with images", 404, o(404, "No endpoints found that support image input"), "next", orDocs],
+  [
+    "no endpoints with images",
+    404,
+    o(404, "No endpoints found that support image input"),
+    "next",
+    "https://github.com/HartsyAI/SwarmUI-MagicPromptExtension/issues/50"
+  ],
   [
     "data policy",
     404,
@@ -79,7 +91,7 @@ export const openRouter = vendor("OpenRouter", "openrouter", [
     400,
     o(400, "This endpoint's maximum context length is 32768 tokens. However, you requested about 40000 tokens."),
     "larger",
-    orDocs
+    "https://github.com/refly-ai/refly/issues/1177"
   ],
   [
     "a host's refusal in raw",
@@ -111,7 +123,7 @@ export const openRouter = vendor("OpenRouter", "openrouter", [
       provider_name: "Chutes"
     }),
     "retries",
-    orDocs
+    "https://github.com/HacxGPT-Official/HacxGPT-CLI/issues/31"
   ],
   [
     "free models of a day",
@@ -120,7 +132,7 @@ export const openRouter = vendor("OpenRouter", "openrouter", [
       headers: { "X-RateLimit-Limit": "50", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "86400000000000" }
     }),
     "rests",
-    "https://openrouter.ai/docs/api/reference/limits"
+    "https://github.com/Gitlawb/openclaude/issues/936"
   ],
   [
     "a host that failed",

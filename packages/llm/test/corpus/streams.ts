@@ -206,7 +206,7 @@ const cloudRows: ReadonlyArray<Row> = [
       }
     }),
     "again",
-    groq
+    "https://github.com/anomalyco/opencode/issues/1018"
   ],
   [
     "Groq",

@@ -10,37 +10,37 @@ export const anthropic: ReadonlyArray<Signal> = [
     server: "Anthropic",
     kind: "quotaSpent",
     phrase: /credit balance is too low/i,
-    source: "https://docs.claude.com/en/api/errors"
+    source: "https://github.com/anthropics/claude-code/issues/66314"
   },
   {
     server: "Anthropic",
     kind: "quotaSpent",
     phrase: /reached your specified (workspace )?api usage limits|regain access on/i,
-    source: "https://docs.claude.com/en/api/errors"
+    source: "https://github.com/anthropics/claude-code/issues/38035"
   },
   {
     server: "Anthropic",
     kind: "beyondRateLimit",
     phrase: /extra usage is required for long context/i,
-    source: "https://docs.claude.com/en/api/errors"
+    source: "https://github.com/anthropics/claude-code/issues/29584"
   },
   {
     server: "Anthropic",
     kind: "rateLimited",
     phrase: /would exceed (your|the) (organization|account|rate limit)/i,
-    source: "https://docs.claude.com/en/api/rate-limits"
+    source: "https://github.com/anthropics/claude-code/issues/55132"
   },
   {
     server: "Anthropic",
     kind: "keyRejected",
     phrase: /invalid x-api-key|invalid bearer token|oauth token has (expired|been revoked)/i,
-    source: errors
+    source: "https://github.com/emilsvennesson/opencode-websearch/issues/15"
   },
   {
     server: "Anthropic",
     kind: "accountDisabled",
     phrase: /organization has been disabled|oauth authentication is currently not allowed for this organization/i,
-    source: "https://docs.claude.com/en/api/errors"
+    source: "https://github.com/anthropics/claude-code/issues/54311"
   },
   {
     server: "Anthropic",
@@ -53,7 +53,7 @@ export const anthropic: ReadonlyArray<Signal> = [
     kind: "regionUnsupported",
     phrase: /^request not allowed$/i,
     status: 403,
-    source: "https://docs.claude.com/en/api/errors"
+    source: "https://github.com/anthropics/claude-quickstarts/issues/32"
   },
   { server: "Anthropic", kind: "unknownModel", code: "not_found_error", phrase: /^model:/i, source: errors },
   { server: "Anthropic", kind: "contextOverflow", code: "request_too_large", source: errors },
@@ -61,13 +61,13 @@ export const anthropic: ReadonlyArray<Signal> = [
     server: "Anthropic",
     kind: "contextOverflow",
     phrase: /prompt is too long|exceed context limit|many-image requests/i,
-    source: "https://docs.claude.com/en/api/errors"
+    source: "https://github.com/anthropics/claude-code/issues/12186"
   },
   {
     server: "Anthropic",
     kind: "incompatible",
     phrase: /max_tokens: \d+ > \d+|maximum allowed number of output tokens/i,
-    source: "https://docs.claude.com/en/api/errors"
+    source: "https://github.com/anthropics/claude-code/issues/11302"
   },
   {
     server: "Anthropic",
@@ -80,7 +80,7 @@ export const anthropic: ReadonlyArray<Signal> = [
     kind: "invalidRequest",
     phrase:
       /tool_use`? ids were found without|unexpected `?tool_use_id`? found in `?tool_result|each `?tool_use`? block must have a corresponding|tool_use ids must be unique/i,
-    source: "https://docs.claude.com/en/api/errors"
+    source: "https://github.com/anthropics/claude-code/issues/6575"
   },
   {
     server: "Anthropic",
@@ -95,13 +95,33 @@ export const anthropic: ReadonlyArray<Signal> = [
     source: "https://docs.claude.com/en/api/errors"
   },
   { server: "Anthropic", kind: "wrongAddress", code: "not_found_error", phrase: /^not found$/i, source: errors },
-  { server: "Anthropic", kind: "overloaded", category: "overloaded_error", source: errors },
+  {
+    server: "Anthropic",
+    kind: "overloaded",
+    category: "overloaded_error",
+    source: "https://github.com/anthropics/claude-code/issues/35792"
+  },
   { server: "Anthropic", kind: "rateLimited", category: "rate_limit_error", source: errors },
-  { server: "Anthropic", kind: "keyRejected", category: "authentication_error", source: errors },
-  { server: "Anthropic", kind: "permissionDenied", category: "permission_error", source: errors },
+  {
+    server: "Anthropic",
+    kind: "keyRejected",
+    category: "authentication_error",
+    source: "https://github.com/emilsvennesson/opencode-websearch/issues/15"
+  },
+  {
+    server: "Anthropic",
+    kind: "permissionDenied",
+    category: "permission_error",
+    source: "https://github.com/anthropics/claude-code/issues/9635"
+  },
   { server: "Anthropic", kind: "unknownModel", category: "not_found_error", status: 404, source: errors },
   { server: "Anthropic", kind: "transient", category: "timeout_error", source: errors },
-  { server: "Anthropic", kind: "serverError", category: "api_error", source: errors },
+  {
+    server: "Anthropic",
+    kind: "serverError",
+    category: "api_error",
+    source: "https://github.com/anthropics/claude-code/issues/35458"
+  },
 
   {
     server: "Bedrock",

@@ -6,26 +6,37 @@ const azureFilter = "https://learn.microsoft.com/azure/ai-foundry/openai/concept
 
 export const azure: ReadonlyArray<Signal> = [
   // Azure
-  { server: "Azure", kind: "contentPolicy", code: "ResponsibleAIPolicyViolation", source: azureFilter },
+  {
+    server: "Azure",
+    kind: "contentPolicy",
+    code: "ResponsibleAIPolicyViolation",
+    source: "https://github.com/compl-ai/compl-ai/issues/20"
+  },
   { server: "Azure", kind: "contentPolicy", code: /^responsible_ai_policy_violation$/i, source: azureFilter },
-  { server: "Azure", kind: "contentPolicy", field: "content_filter_result", status: 400, source: azureFilter },
+  {
+    server: "Azure",
+    kind: "contentPolicy",
+    field: "content_filter_result",
+    status: 400,
+    source: "https://github.com/compl-ai/compl-ai/issues/20"
+  },
   {
     server: "Azure",
     kind: "contentPolicy",
     phrase: /triggering azure openai's content management policy/i,
-    source: azureFilter
+    source: "https://github.com/compl-ai/compl-ai/issues/20"
   },
   {
     server: "Azure",
     kind: "unknownModel",
     code: "DeploymentNotFound",
-    source: "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota"
+    source: "https://github.com/OpenBMB/AgentVerse/issues/140"
   },
   {
     server: "Azure",
     kind: "unknownModel",
     phrase: /api deployment for this resource does not exist/i,
-    source: "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota"
+    source: "https://github.com/OpenBMB/AgentVerse/issues/140"
   },
   {
     server: "Azure",
@@ -37,25 +48,25 @@ export const azure: ReadonlyArray<Signal> = [
     server: "Azure",
     kind: "incompatible",
     code: /^OperationNotSupported$/,
-    source: "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota"
+    source: "https://github.com/run-llama/llama_index/issues/16503"
   },
   {
     server: "Azure",
     kind: "keyRejected",
     phrase: /invalid subscription key or wrong api endpoint|access denied due to (missing|invalid) subscription key/i,
-    source: "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota"
+    source: "https://github.com/SciSharp/BotSharp/issues/386"
   },
   {
     server: "Azure",
     kind: "permissionDenied",
     code: /^(PermissionDenied|AuthenticationTypeDisabled)$/,
-    source: "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/managed-identity"
+    source: "https://github.com/davrous/AzureAgentToM365/issues/3"
   },
   {
     server: "Azure",
     kind: "permissionDenied",
     phrase: /virtual network\/firewall rules|public access is disabled/i,
-    source: "https://learn.microsoft.com/azure/ai-services/cognitive-services-virtual-networks"
+    source: "https://github.com/Azure-Samples/azure-sql-db-chatbot/issues/3"
   },
   {
     server: "Azure",

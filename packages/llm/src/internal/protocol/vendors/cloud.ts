@@ -2,7 +2,6 @@
 import type { Signal } from "./signal.ts"
 
 const groq = "https://console.groq.com/docs/errors"
-const groqLimits = "https://console.groq.com/docs/rate-limits"
 const mistral = "https://docs.mistral.ai/api"
 const deepSeek = "https://api-docs.deepseek.com/quick_start/error_codes"
 const xAi = "https://docs.x.ai/docs/key-information/debugging"
@@ -13,7 +12,7 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "Groq",
     kind: "unknownModel",
     code: /^(model_decommissioned|model_not_found)$/,
-    source: "https://console.groq.com/docs/deprecations"
+    source: "https://github.com/atiilla/sqlmap-ai/issues/3"
   },
   {
     server: "Groq",
@@ -25,7 +24,7 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "Groq",
     kind: "accountDisabled",
     code: "organization_restricted",
-    source: "https://github.com/BerriAI/litellm/issues/14144"
+    source: "https://github.com/songquanpeng/one-api/issues/1764"
   },
   {
     server: "Groq",
@@ -37,7 +36,7 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "Groq",
     kind: "failedGeneration",
     code: /^(tool_use_failed|json_validate_failed|output_parse_failed)$/,
-    source: "https://console.groq.com/docs/structured-outputs"
+    source: "https://github.com/groq/groq-typescript/issues/28"
   },
   {
     server: "Groq",
@@ -57,13 +56,13 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "Groq",
     kind: "overloaded",
     phrase: /is currently over capacity/i,
-    source: "https://console.groq.com/docs/errors"
+    source: "https://github.com/infiniflow/ragflow/issues/9858"
   },
   {
     server: "Groq",
     kind: "contextOverflow",
     phrase: /please reduce the length of the messages or completion/i,
-    source: groqLimits
+    source: "https://github.com/ScrapeGraphAI/Scrapegraph-ai/issues/411"
   },
   {
     server: "Groq",
@@ -84,7 +83,7 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "Mistral",
     kind: "unknownModel",
     code: "invalid_model",
-    source: "https://github.com/mistralai/mistral-vibe/issues/617"
+    source: "https://github.com/tmc/langchaingo/issues/1233"
   },
   {
     server: "Mistral",
@@ -110,7 +109,7 @@ export const cloud: ReadonlyArray<Signal> = [
     kind: "incompatible",
     phrase:
       /expected last role|unexpected role|invalid (request|role) .*order|conversation must (start|end) with|not the same number of function calls and responses/i,
-    source: "https://docs.mistral.ai/api"
+    source: "https://github.com/QuantumNous/new-api/issues/2858"
   },
   {
     server: "Mistral",
@@ -122,7 +121,7 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "Mistral",
     kind: "incompatible",
     phrase: /tool call id (was|has to|must)|name should match|extra inputs are not permitted/i,
-    source: "https://docs.mistral.ai/api"
+    source: "https://github.com/nearai/ironclaw/issues/1241"
   },
   {
     server: "Mistral",
@@ -130,7 +129,13 @@ export const cloud: ReadonlyArray<Signal> = [
     phrase: /(image|tool|function).*(not enabled|not supported) for (this )?model/i,
     source: mistral
   },
-  { server: "Mistral", kind: "keyRejected", phrase: /^unauthorized$/i, status: 401, source: mistral },
+  {
+    server: "Mistral",
+    kind: "keyRejected",
+    phrase: /^unauthorized$/i,
+    status: 401,
+    source: "https://github.com/coolcline/CoolCline/issues/36"
+  },
   {
     server: "Mistral",
     kind: "quotaSpent",
@@ -171,27 +176,37 @@ export const cloud: ReadonlyArray<Signal> = [
   },
 
   // DeepSeek
-  { server: "DeepSeek", kind: "quotaSpent", phrase: /insufficient balance/i, source: deepSeek },
-  { server: "DeepSeek", kind: "unknownModel", phrase: /^model not exist/i, source: deepSeek },
+  {
+    server: "DeepSeek",
+    kind: "quotaSpent",
+    phrase: /insufficient balance/i,
+    source: "https://github.com/Aider-AI/aider/issues/4851"
+  },
+  {
+    server: "DeepSeek",
+    kind: "unknownModel",
+    phrase: /^model not exist/i,
+    source: "https://github.com/langbot-app/LangBot/issues/1643"
+  },
   {
     server: "DeepSeek",
     kind: "contentPolicy",
     phrase: /content exists risk/i,
-    source: "https://api-docs.deepseek.com/quick_start/error_codes"
+    source: "https://github.com/666ghj/BettaFish/issues/691"
   },
   {
     server: "DeepSeek",
     kind: "unsupported",
     phrase:
       /does not support (function calling|json output|this tool_choice|tool choice)|response_format type is unavailable/i,
-    source: "https://api-docs.deepseek.com/quick_start/error_codes"
+    source: "https://github.com/spring-projects/spring-ai/pull/2643"
   },
   {
     server: "DeepSeek",
     kind: "incompatible",
     phrase:
       /does not support successive user or assistant messages|reasoning_content.*(must be passed back|is missing|not allowed)/i,
-    source: "https://api-docs.deepseek.com/quick_start/error_codes"
+    source: "https://github.com/deepseek-ai/DeepSeek-R1/issues/21"
   },
   {
     server: "DeepSeek",
@@ -199,7 +214,12 @@ export const cloud: ReadonlyArray<Signal> = [
     phrase: /invalid max_tokens value|must contain the word 'json'/i,
     source: deepSeek
   },
-  { server: "DeepSeek", kind: "keyRejected", phrase: /authentication fails/i, source: deepSeek },
+  {
+    server: "DeepSeek",
+    kind: "keyRejected",
+    phrase: /authentication fails/i,
+    source: "https://github.com/droidrun/mobilerun/issues/28"
+  },
 
   // xAI
   {
@@ -207,20 +227,25 @@ export const cloud: ReadonlyArray<Signal> = [
     kind: "quotaSpent",
     phrase:
       /used all available credits|reached its monthly spending limit|run out of credits|doesn't have any credits|does not have any credits/i,
-    source: "https://docs.x.ai/docs/key-information/debugging"
+    source: "https://github.com/continuedev/continue/issues/10373"
   },
   {
     server: "xAI",
     kind: "contentPolicy",
     phrase: /violates usage guidelines|failed check: safety_check/i,
-    source: xAi
+    source: "https://github.com/UKGovernmentBEIS/inspect_ai/pull/2267"
   },
-  { server: "xAI", kind: "keyRejected", phrase: /incorrect api key/i, source: xAi },
+  {
+    server: "xAI",
+    kind: "keyRejected",
+    phrase: /incorrect api key/i,
+    source: "https://github.com/continuedev/continue/issues/10778"
+  },
   {
     server: "xAI",
     kind: "unknownModel",
     phrase: /the model .* does not exist or your team .* does not have access/i,
-    source: xAi
+    source: "https://github.com/yihong0618/bilingual_book_maker/issues/464"
   },
   {
     server: "xAI",
@@ -239,13 +264,13 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "xAI",
     kind: "contextOverflow",
     phrase: /maximum prompt length is \d+ but the request contains \d+/i,
-    source: "https://docs.x.ai/docs/key-information/debugging"
+    source: "https://github.com/cline/cline/issues/3120"
   },
   {
     server: "xAI",
     kind: "incompatible",
     phrase: /argument not supported (on|with) this model|does not support parameter/i,
-    source: xAi
+    source: "https://github.com/yym68686/uni-api/issues/105"
   },
 
   // Perplexity

@@ -10,16 +10,22 @@ export const google: ReadonlyArray<Signal> = [
     kind: "quotaSpent",
     code: /PerDay/,
     phrase: /quota/i,
-    source: "https://ai.google.dev/gemini-api/docs/troubleshooting"
+    source: "https://github.com/google-gemini/gemini-cli/issues/8437"
   },
   {
     server: "Gemini",
     kind: "quotaSpent",
     code: "RESOURCE_EXHAUSTED",
     phrase: /\blimit: 0\b/i,
-    source: "https://ai.google.dev/gemini-api/docs/troubleshooting"
+    source: "https://github.com/continuedev/continue/issues/10062"
   },
-  { server: "Gemini", kind: "rateLimited", code: /PerMinute/, phrase: /quota/i, source: limits },
+  {
+    server: "Gemini",
+    kind: "rateLimited",
+    code: /PerMinute/,
+    phrase: /quota/i,
+    source: "https://github.com/google-gemini/gemini-cli/issues/8437"
+  },
   {
     server: "Gemini",
     kind: "quotaSpent",
@@ -38,14 +44,14 @@ export const google: ReadonlyArray<Signal> = [
     server: "Gemini",
     kind: "keyRejected",
     code: /^(API_KEY_INVALID|API_KEY_EXPIRED|ACCESS_TOKEN_EXPIRED|CREDENTIALS_MISSING|ACCESS_TOKEN_TYPE_UNSUPPORTED)$/,
-    source: trouble
+    source: "https://github.com/continuedev/continue/issues/10290"
   },
   {
     server: "Gemini",
     kind: "keyRejected",
     phrase:
       /api key (not valid|expired|not found)|please pass a valid api key|missing or invalid authorization header/i,
-    source: trouble
+    source: "https://github.com/continuedev/continue/issues/10290"
   },
   {
     server: "Gemini",
@@ -57,7 +63,7 @@ export const google: ReadonlyArray<Signal> = [
     server: "Gemini",
     kind: "accountDisabled",
     phrase: /consumer .*has been suspended|reported as leaked/i,
-    source: trouble
+    source: "https://github.com/continuedev/continue/issues/10513"
   },
   {
     server: "Gemini",
@@ -70,7 +76,7 @@ export const google: ReadonlyArray<Signal> = [
     server: "Gemini",
     kind: "regionUnsupported",
     phrase: /user location is not supported/i,
-    source: "https://ai.google.dev/gemini-api/docs/available-regions"
+    source: "https://github.com/gemini-api-php/client/issues/32"
   },
   { server: "Gemini", kind: "quotaSpent", phrase: /free tier is not available in your country/i, source: trouble },
   {
@@ -78,7 +84,7 @@ export const google: ReadonlyArray<Signal> = [
     kind: "unknownModel",
     phrase:
       /models\/[^ ]+ is not found|is not found for api version|publisher model .* (was )?not found|is no longer available to new users/i,
-    source: trouble
+    source: "https://github.com/wwardaww/gnome-gemini-ai/issues/21"
   },
   {
     server: "Gemini",
@@ -98,7 +104,7 @@ export const google: ReadonlyArray<Signal> = [
     kind: "unsupported",
     phrase:
       /function calling is not enabled|does not support (function calling|the requested response modalities)|json mode is not enabled|developer instruction is not enabled/i,
-    source: "https://ai.google.dev/gemini-api/docs/troubleshooting"
+    source: "https://github.com/agno-agi/agno/issues/3505"
   },
   {
     server: "Gemini",
@@ -116,7 +122,7 @@ export const google: ReadonlyArray<Signal> = [
     server: "Gemini",
     kind: "incompatible",
     phrase: /missing a `?thought_signature/i,
-    source: "https://ai.google.dev/gemini-api/docs/thought-signatures"
+    source: "https://github.com/niki914/zafiro/issues/100"
   },
   {
     server: "Gemini",
@@ -132,7 +138,12 @@ export const google: ReadonlyArray<Signal> = [
     source: "https://ai.google.dev/gemini-api/docs/troubleshooting"
   },
   { server: "Gemini", kind: "rateLimited", category: "RESOURCE_EXHAUSTED", source: trouble },
-  { server: "Gemini", kind: "overloaded", category: "UNAVAILABLE", source: trouble },
+  {
+    server: "Gemini",
+    kind: "overloaded",
+    category: "UNAVAILABLE",
+    source: "https://github.com/google-gemini/cookbook/issues/425"
+  },
   { server: "Gemini", kind: "transient", category: /^(DEADLINE_EXCEEDED|ABORTED|CANCELLED)$/, source: trouble },
   { server: "Gemini", kind: "serverError", category: "INTERNAL", source: trouble },
   { server: "Gemini", kind: "keyRejected", category: "UNAUTHENTICATED", source: trouble },

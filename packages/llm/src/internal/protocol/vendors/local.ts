@@ -28,13 +28,13 @@ export const local: ReadonlyArray<Signal> = [
     server: "vLLM",
     kind: "unsupported",
     phrase: /is not a multimodal model|at most 0 \w+\(s\) may be provided/i,
-    source: "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html"
+    source: "https://github.com/studio-dots-ai/dots.ocr/issues/26"
   },
   {
     server: "vLLM",
     kind: "unsupported",
     phrase: /tools? choice requires --|requires --(enable-auto-tool-choice|tool-call-parser|jinja)/i,
-    source: "https://docs.vllm.ai/en/latest/features/tool_calling.html"
+    source: "https://github.com/ogx-ai/ogx/issues/1185"
   },
   {
     server: "vLLM",
@@ -55,13 +55,13 @@ export const local: ReadonlyArray<Signal> = [
     kind: "unknownModel",
     category: "NotFoundError",
     phrase: /the model .* does not exist/i,
-    source: "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html"
+    source: "https://github.com/vllm-project/vllm/issues/3485"
   },
   {
     server: "vLLM",
     kind: "serverError",
     phrase: /background loop has errored|enginedeaderror|enginecore encountered an issue/i,
-    source: "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html"
+    source: "https://github.com/vllm-project/vllm/issues/24495"
   },
 
   // SGLang
@@ -134,8 +134,8 @@ export const local: ReadonlyArray<Signal> = [
     server: "LM Studio",
     kind: "contextOverflow",
     phrase:
-      /tokens to keep from the initial prompt|trying to keep the first \d+ tokens when context the overflows|reached context length of \d+|context length of only \d+ tokens/i,
-    source: "https://lmstudio.ai/docs/app/api"
+      /tokens to keep from the initial prompt|cannot truncate prompt with n_keep|trying to keep the first \d+ tokens when context the overflows|reached context length of \d+|context length of only \d+ tokens/i,
+    source: "https://github.com/Gitlawb/openclaude/issues/353"
   },
   {
     server: "LM Studio",
@@ -165,7 +165,7 @@ export const local: ReadonlyArray<Signal> = [
     server: "LM Studio",
     kind: "incompatible",
     phrase: /error rendering prompt with jinja template/i,
-    source: "https://lmstudio.ai/docs/app/api"
+    source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/842"
   },
   {
     server: "LM Studio",
@@ -175,20 +175,30 @@ export const local: ReadonlyArray<Signal> = [
   },
 
   // llama.cpp
-  { server: "llama.cpp", kind: "loading", phrase: /^loading model$/i, source: llamaCpp },
-  { server: "llama.cpp", kind: "contextOverflow", code: "exceed_context_size_error", source: llamaCpp },
+  {
+    server: "llama.cpp",
+    kind: "loading",
+    phrase: /^loading model$/i,
+    source: "https://github.com/mostlygeek/llama-swap/issues/146"
+  },
+  {
+    server: "llama.cpp",
+    kind: "contextOverflow",
+    code: "exceed_context_size_error",
+    source: "https://github.com/ggml-org/llama.cpp/issues/19774"
+  },
   {
     server: "llama.cpp",
     kind: "contextOverflow",
     phrase: /exceeds the available context size|context size has been exceeded|input is too large to process/i,
-    source: "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"
+    source: "https://github.com/ggml-org/llama.cpp/issues/19774"
   },
   {
     server: "llama.cpp",
     kind: "unsupported",
     phrase:
       /image input is not supported|audio input is not supported|provide the mmproj|tools param requires --jinja/i,
-    source: llamaCpp
+    source: "https://github.com/ggml-org/llama.cpp/issues/13566"
   },
   { server: "llama.cpp", kind: "unsupported", code: "not_supported_error", source: llamaCpp },
   {

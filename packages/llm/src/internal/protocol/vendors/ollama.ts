@@ -2,7 +2,6 @@
 import type { Signal } from "./signal.ts"
 
 const api = "https://github.com/ollama/ollama/blob/main/docs/api.md"
-const routes = "https://github.com/ollama/ollama/blob/main/server/routes.go"
 
 export const ollama: ReadonlyArray<Signal> = [
   {
@@ -15,7 +14,7 @@ export const ollama: ReadonlyArray<Signal> = [
     server: "Ollama",
     kind: "unknownModel",
     phrase: /model ['"]?[^ ]+['"]? not found|try pulling it|pull model manifest: file does not exist/i,
-    source: routes
+    source: "https://github.com/netease-youdao/QAnything/issues/555"
   },
   {
     server: "Ollama",
@@ -42,7 +41,7 @@ export const ollama: ReadonlyArray<Signal> = [
     kind: "unsupported",
     phrase:
       /does not support (tools|chat|thinking|think|vision|images|generate|insert|completion|embeddings)|missing capabilit/i,
-    source: routes
+    source: "https://github.com/ollama/ollama/issues/14795"
   },
   {
     server: "Ollama",
@@ -61,7 +60,7 @@ export const ollama: ReadonlyArray<Signal> = [
     server: "Ollama",
     kind: "overloaded",
     phrase: /server busy, please try again|maximum pending requests exceeded/i,
-    source: routes
+    source: "https://github.com/ollama/ollama/issues/4159"
   },
   {
     server: "Ollama",
@@ -74,19 +73,19 @@ export const ollama: ReadonlyArray<Signal> = [
     kind: "transient",
     phrase:
       /(llama|model) runner (process )?(has )?(unexpectedly stopped|no longer running|has terminated)|unexpected server status/i,
-    source: "https://github.com/ollama/ollama/blob/main/docs/api.md"
+    source: "https://github.com/ollama/ollama/issues/14093"
   },
   {
     server: "Ollama",
     kind: "failedGeneration",
     phrase: /error parsing tool call|failed to parse json:/i,
-    source: "https://github.com/ollama/ollama/blob/main/docs/api.md"
+    source: "https://github.com/ollama/ollama/issues/17638"
   },
   {
     server: "Ollama",
     kind: "quotaSpent",
     phrase: /reached your (session|weekly|hourly|daily|monthly) usage limit|upgrade for higher limits/i,
-    source: "https://docs.ollama.com/cloud"
+    source: "https://github.com/diegosouzapw/OmniRoute/issues/3709"
   },
   {
     server: "Ollama",

@@ -2,27 +2,41 @@
 import type { Signal } from "./signal.ts"
 
 const errorCodes = "https://platform.openai.com/docs/guides/error-codes"
-const models = "https://platform.openai.com/docs/deprecations"
 const tools = "https://platform.openai.com/docs/guides/function-calling"
 
 export const openAi: ReadonlyArray<Signal> = [
   // Quota
-  { server: "OpenAI", kind: "quotaSpent", code: "insufficient_quota", source: errorCodes },
+  {
+    server: "OpenAI",
+    kind: "quotaSpent",
+    code: "insufficient_quota",
+    source: "https://github.com/Pythagora-io/gpt-pilot/issues/340"
+  },
   {
     server: "OpenAI",
     kind: "quotaSpent",
     code: /^(billing_hard_limit_reached|billing_not_active|credit_balance_exhausted|quota_exceeded)$/,
-    source: errorCodes
+    source: "https://github.com/dfinke/PowerShellAI/issues/127"
   },
   { server: "OpenAI", kind: "quotaSpent", code: /_(spend|usage)_limit_(exceeded|reached)$/, source: errorCodes },
-  { server: "OpenAI", kind: "quotaSpent", phrase: /exceeded your current quota/i, source: errorCodes },
+  {
+    server: "OpenAI",
+    kind: "quotaSpent",
+    phrase: /exceeded your current quota/i,
+    source: "https://github.com/Pythagora-io/gpt-pilot/issues/340"
+  },
   {
     server: "OpenAI",
     kind: "quotaSpent",
     phrase: /account is not active, please check your billing/i,
-    source: errorCodes
+    source: "https://github.com/lifan0127/ai-research-assistant/issues/174"
   },
-  { server: "OpenAI", kind: "quotaSpent", phrase: /billing hard limit/i, source: errorCodes },
+  {
+    server: "OpenAI",
+    kind: "quotaSpent",
+    phrase: /billing hard limit/i,
+    source: "https://github.com/dfinke/PowerShellAI/issues/127"
+  },
   // Rate
   {
     server: "OpenAI",
@@ -39,18 +53,23 @@ export const openAi: ReadonlyArray<Signal> = [
   },
   { server: "OpenAI", kind: "overloaded", code: "slow_down", source: errorCodes },
   // Key and account
-  { server: "OpenAI", kind: "keyRejected", code: "invalid_api_key", source: errorCodes },
+  {
+    server: "OpenAI",
+    kind: "keyRejected",
+    code: "invalid_api_key",
+    source: "https://github.com/chatanywhere/GPT_API_free/issues/62"
+  },
   {
     server: "OpenAI",
     kind: "keyRejected",
     phrase: /incorrect api key provided|didn't provide an api key/i,
-    source: errorCodes
+    source: "https://github.com/chatanywhere/GPT_API_free/issues/62"
   },
   {
     server: "OpenAI",
     kind: "accountDisabled",
     code: /^(account_deactivated|organization_deactivated|access_terminated)$/,
-    source: "https://platform.openai.com/docs/guides/error-codes"
+    source: "https://github.com/ChatGPTNextWeb/NextChat/issues/4175"
   },
   {
     server: "OpenAI",
@@ -69,16 +88,26 @@ export const openAi: ReadonlyArray<Signal> = [
     server: "OpenAI",
     kind: "permissionDenied",
     phrase: /insufficient permissions for this operation|missing scopes/i,
-    source: errorCodes
+    source: "https://github.com/microsoft/PowerToys/issues/32989"
   },
-  { server: "OpenAI", kind: "regionUnsupported", code: "unsupported_country_region_territory", source: errorCodes },
+  {
+    server: "OpenAI",
+    kind: "regionUnsupported",
+    code: "unsupported_country_region_territory",
+    source: "https://github.com/nalgeon/pokitoki/issues/42"
+  },
   // Model
-  { server: "OpenAI", kind: "unknownModel", code: "model_not_found", source: models },
+  {
+    server: "OpenAI",
+    kind: "unknownModel",
+    code: "model_not_found",
+    source: "https://github.com/Chainlit/cookbook/issues/82"
+  },
   {
     server: "OpenAI",
     kind: "unknownModel",
     phrase: /the model [`'"]?[^ ]+[`'"]? (does not exist|has been deprecated)/i,
-    source: models
+    source: "https://github.com/langflow-ai/langflow/issues/1337"
   },
   {
     server: "OpenAI",
@@ -90,13 +119,13 @@ export const openAi: ReadonlyArray<Signal> = [
     server: "OpenAI",
     kind: "modelNotAllowed",
     phrase: /project `?[^ ]+`? does not have access to model/i,
-    source: "https://platform.openai.com/docs/guides/error-codes"
+    source: "https://github.com/cursor/cursor/issues/2953"
   },
   {
     server: "OpenAI",
     kind: "incompatible",
     phrase: /this is not a chat model|only supported in v1\/(responses|completions)/i,
-    source: "https://platform.openai.com/docs/guides/error-codes"
+    source: "https://github.com/langbot-app/LangBot/issues/400"
   },
   {
     server: "OpenAI",
@@ -111,32 +140,39 @@ export const openAi: ReadonlyArray<Signal> = [
     source: "https://platform.openai.com/docs/guides/error-codes"
   },
   // Size
-  { server: "OpenAI", kind: "contextOverflow", code: "context_length_exceeded", source: errorCodes },
+  {
+    server: "OpenAI",
+    kind: "contextOverflow",
+    code: "context_length_exceeded",
+    source: "https://github.com/AsyncFuncAI/deepwiki-open/issues/144"
+  },
   {
     server: "OpenAI",
     kind: "contextOverflow",
     code: "string_above_max_length",
-    source: "https://platform.openai.com/docs/guides/error-codes"
+    // Fields with a small limit, such as ids and names, fail under the same code.
+    phrase: /maximum length \d{5,}/i,
+    source: "https://github.com/orchidfiles/ungate/issues/26"
   },
   {
     server: "OpenAI",
     kind: "contextOverflow",
     phrase: /maximum context length|input exceeds the context window/i,
-    source: errorCodes
+    source: "https://github.com/the-open-agent/openagent/issues/2344"
   },
   // Features and fields
   {
     server: "OpenAI",
     kind: "unsupported",
     phrase: /invalid content type\. image_url is only supported by certain models/i,
-    source: "https://platform.openai.com/docs/guides/error-codes"
+    source: "https://github.com/vllm-project/vllm/issues/11629"
   },
   {
     server: "OpenAI",
     kind: "unsupported",
     phrase:
       /(response_format|json_schema|structured outputs?)\b.*(not supported|does not support|isn't supported|is not available)/i,
-    source: "https://platform.openai.com/docs/guides/structured-outputs"
+    source: "https://github.com/web-infra-dev/midscene/issues/259"
   },
   {
     server: "OpenAI",
@@ -149,7 +185,7 @@ export const openAi: ReadonlyArray<Signal> = [
     server: "OpenAI",
     kind: "incompatible",
     code: /^(unsupported_parameter|unsupported_value|unknown_parameter|unsupported_model)$/,
-    source: "https://platform.openai.com/docs/guides/reasoning"
+    source: "https://github.com/sipeed/picoclaw/issues/16"
   },
   {
     server: "OpenAI",
@@ -168,7 +204,7 @@ export const openAi: ReadonlyArray<Signal> = [
     server: "OpenAI",
     kind: "contentPolicy",
     code: "invalid_prompt",
-    source: "https://platform.openai.com/docs/guides/error-codes"
+    source: "https://github.com/alan-turing-institute/t0-1/issues/69"
   },
   {
     server: "OpenAI",
@@ -189,7 +225,7 @@ export const openAi: ReadonlyArray<Signal> = [
     kind: "invalidRequest",
     phrase:
       /must be followed by tool messages responding to each|messages with role 'tool' must be a response to a prece+ding message/i,
-    source: "https://platform.openai.com/docs/guides/error-codes"
+    source: "https://github.com/minoism/freecc/issues/2"
   },
   {
     server: "OpenAI",
@@ -223,5 +259,10 @@ export const openAi: ReadonlyArray<Signal> = [
     category: /^(rate_limit_exceeded|rate_limit_error|requests|tokens)$/,
     source: errorCodes
   },
-  { server: "OpenAI", kind: "serverError", category: "server_error", source: errorCodes }
+  {
+    server: "OpenAI",
+    kind: "serverError",
+    category: "server_error",
+    source: "https://github.com/LlmKira/Openaibot/issues/177"
+  }
 ]

@@ -2,7 +2,6 @@
 import type { Signal } from "./signal.ts"
 
 const openRouter = "https://openrouter.ai/docs/api/reference/errors-and-debugging"
-const routing = "https://openrouter.ai/docs/guides/routing/provider-selection"
 const liteLlm = "https://docs.litellm.ai/docs/exception_mapping"
 const cloudflare = "https://developers.cloudflare.com/support/troubleshooting/http-status-codes/"
 
@@ -19,7 +18,7 @@ export const routers: ReadonlyArray<Signal> = [
     server: "OpenRouter",
     kind: "unsupported",
     phrase: /no endpoints found that support|no endpoints found that can handle|no allowed providers .*support/i,
-    source: routing
+    source: "https://github.com/evalstate/fast-agent/issues/122"
   },
   {
     server: "OpenRouter",
@@ -31,7 +30,7 @@ export const routers: ReadonlyArray<Signal> = [
     server: "OpenRouter",
     kind: "unknownModel",
     phrase: /no endpoints found for|is not a valid model id|no allowed providers are available/i,
-    source: "https://github.com/OpenRouterTeam/openrouter-examples/issues/74"
+    source: "https://github.com/maxnowack/anthropic-proxy/issues/4"
   },
   {
     server: "OpenRouter",
@@ -43,20 +42,20 @@ export const routers: ReadonlyArray<Signal> = [
     server: "OpenRouter",
     kind: "quotaSpent",
     phrase: /rate limit exceeded: free-models-per-day/i,
-    source: "https://openrouter.ai/docs/api/reference/limits"
+    source: "https://github.com/Gitlawb/openclaude/issues/936"
   },
   {
     server: "OpenRouter",
     kind: "rateLimited",
     phrase: /rate limit exceeded: free-models-per-min|is temporarily rate-limited upstream/i,
-    source: "https://openrouter.ai/docs/api/reference/limits"
+    source: "https://github.com/HacxGPT-Official/HacxGPT-CLI/issues/31"
   },
   {
     server: "OpenRouter",
     kind: "keyRejected",
     phrase: /user not found|no auth credentials found|no cookie auth credentials/i,
     status: 401,
-    source: openRouter
+    source: "https://github.com/musistudio/claude-code-router/issues/227"
   },
   {
     server: "OpenRouter",
@@ -70,19 +69,19 @@ export const routers: ReadonlyArray<Signal> = [
     server: "LiteLLM",
     kind: "quotaSpent",
     code: "budget_exceeded",
-    source: "https://docs.litellm.ai/docs/proxy/users"
+    source: "https://github.com/BerriAI/litellm/pull/37000"
   },
   {
     server: "LiteLLM",
     kind: "quotaSpent",
     phrase: /budget has been exceeded|exceededbudget|over budget/i,
-    source: "https://docs.litellm.ai/docs/proxy/users"
+    source: "https://github.com/BerriAI/litellm/issues/14144"
   },
   {
     server: "LiteLLM",
     kind: "unknownModel",
     phrase: /invalid model name passed in|there are no healthy deployments for this model|no model .*found in router/i,
-    source: "https://docs.litellm.ai/docs/exception_mapping"
+    source: "https://github.com/BerriAI/litellm/issues/9663"
   },
   {
     server: "LiteLLM",
@@ -94,26 +93,26 @@ export const routers: ReadonlyArray<Signal> = [
     server: "LiteLLM",
     kind: "modelNotAllowed",
     code: /^(key|team|user|org|project)_model_access_denied$/,
-    source: "https://docs.litellm.ai/docs/proxy/access_control"
+    source: "https://github.com/BerriAI/litellm/pull/39660"
   },
   {
     server: "LiteLLM",
     kind: "modelNotAllowed",
     phrase: /(key|team|user) not allowed to access model|can only access models=/i,
-    source: "https://docs.litellm.ai/docs/proxy/access_control"
+    source: "https://github.com/BerriAI/litellm/pull/39660"
   },
   {
     server: "LiteLLM",
     kind: "keyRejected",
     code: /^(token_not_found_in_db|expired_key)$/,
-    source: "https://docs.litellm.ai/docs/proxy/virtual_keys"
+    source: "https://github.com/BerriAI/litellm/issues/11639"
   },
   {
     server: "LiteLLM",
     kind: "keyRejected",
     phrase:
       /authentication error, (invalid proxy server token|no api key|expired key|malformed api key|llm virtual key)/i,
-    source: "https://docs.litellm.ai/docs/proxy/virtual_keys"
+    source: "https://github.com/BerriAI/litellm/issues/11639"
   },
   { server: "LiteLLM", kind: "contextOverflow", phrase: /contextwindowexceedederror/i, source: liteLlm },
   {
@@ -126,7 +125,7 @@ export const routers: ReadonlyArray<Signal> = [
     server: "LiteLLM",
     kind: "incompatible",
     phrase: /unsupportedparamserror|does not support parameters/i,
-    source: "https://docs.litellm.ai/docs/completion/drop_params"
+    source: "https://github.com/BerriAI/litellm/issues/36407"
   },
   {
     server: "LiteLLM",
