@@ -1,22 +1,22 @@
 /**
- * Which addresses a transport may connect to: what keeps a program that fetches URLs of others from reaching the network
- * that it runs in (server-side request forgery).
+ * Limits the addresses that a transport may connect to, so that a program that fetches untrusted URLs cannot be made to
+ * reach its own network (server-side request forgery).
  *
  * **When to use**
  *
- * When a URL, or the redirect behind one, comes from outside: webhooks, link previews, tools of a language model.
+ * When URLs or their redirects come from outside: webhooks, link previews, tools of a language model.
  *
  * **Details**
  *
- * Names are no protection: one may resolve to any address, and to another one the next time. So the transport asks for
- * each address right before it connects to it, after the name was resolved. A URL may spell an address in many ways
- * (`http://2130706433`, `http://0x7f.1`, `http://[::ffff:127.0.0.1]`); what is looked at is the address itself.
+ * Checking names is no protection: a name may resolve to any address, and to a different one the next time. So the
+ * transport checks each address after the name is resolved, right before it connects. A URL may spell an address in
+ * many ways (`http://2130706433`, `http://0x7f.1`, `http://[::ffff:127.0.0.1]`); the check sees the address itself.
  *
  * **Gotchas**
  *
- * Behind a proxy it is the proxy that resolves names and connects.
+ * A proxy resolves names and connects by itself, so the check does not work behind one.
  *
- * **Example** (A client that reaches public addresses alone)
+ * **Example** (A client that reaches only public addresses)
  *
  * ```ts import.meta.vitest
  * import * as Addresses from "@holdfast/http/Addresses"
@@ -36,18 +36,18 @@ import type { Addresses } from "./internal/undici/options.ts"
 
 export type { Addresses } from "./internal/undici/options.ts"
 
-/** What {@link make} takes. */
+/** The options of {@link make}. */
 export interface Options {
-  /** Addresses, or ranges of them in CIDR notation, that may be connected to whatever `deny` says. Defaults to none. */
+  /** Addresses and CIDR ranges to allow, whatever `deny` says. Default: none. */
   readonly allow?: ReadonlyArray<string> | undefined
-  /** Those that may not. Defaults to all but `allow`. */
+  /** Addresses and CIDR ranges to deny. Default: all except `allow`. */
   readonly deny?: ReadonlyArray<string> | undefined
 }
 
 /**
  * Addresses by range. An IPv4 address in an IPv6 one (`::ffff:10.0.0.1`) counts as the IPv4 address.
  *
- * Throws a `RangeError` for what is not an address or a range.
+ * Throws a `RangeError` for an invalid address or range.
  *
  * ```ts import.meta.vitest
  * import * as Addresses from "@holdfast/http/Addresses"
@@ -104,5 +104,5 @@ export const special: ReadonlyArray<string> = [
   "3fff::/20"
 ]
 
-/** All addresses of the public internet: all but those of {@link special}. */
+/** All addresses of the public internet: all except {@link special}. */
 export const publicOnly: Addresses = make({ deny: special })

@@ -1,8 +1,8 @@
 /**
- * A configuration file, YAML or JSON: its text as a value, and what becomes of it when the file changes. `HttpPolicyFile` and
- * `LlmConfigFile` of `@holdfast/llm` are made of it; a program that has a section of its own in the same file can be.
+ * Reads and follows a configuration file, YAML or JSON. `HttpPolicyFile` and `LlmConfigFile` of `@holdfast/llm` are
+ * built on it. Use it for a section of your own in the same file.
  *
- * This module brings a YAML parser along; import it by its own name, `@holdfast/http/ConfigFile`.
+ * This module pulls in a YAML parser, so import it by its full path, `@holdfast/http/ConfigFile`.
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -18,8 +18,8 @@ import { parseDocument } from "yaml"
 export class TextError extends Data.TaggedError("ConfigTextError")<{ readonly message: string }> {}
 
 /**
- * What stands at a path of keys in a text, `undefined` if nothing does. YAML is a superset of JSON, so that both are read
- * alike. Fails with a {@link TextError} for text that is neither.
+ * Parses a text and returns the value at a path of keys, `undefined` if there is no value. YAML is a superset of JSON,
+ * so one parser reads both. Fails with a {@link TextError} for text that is neither.
  *
  * ```ts import.meta.vitest
  * import * as ConfigFile from "@holdfast/http/ConfigFile"
@@ -34,7 +34,7 @@ export const parse = (text: string, path: ReadonlyArray<string> = []): Effect.Ef
       const document = parseDocument(text)
       const [error] = document.errors
       if (error !== undefined) throw error
-      // Too many aliases of aliases are an error that comes only here.
+      // The parser reports too many nested aliases only here.
       return path.reduce<unknown>(
         (value, key) => isObject(value) && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined,
         document.toJS()
@@ -44,7 +44,7 @@ export const parse = (text: string, path: ReadonlyArray<string> = []): Effect.Ef
   })
 
 /**
- * Reads a file by what `decode` makes of its text.
+ * Reads a file and decodes its text.
  *
  * ```ts import.meta.vitest
  * import * as ConfigFile from "@holdfast/http/ConfigFile"
@@ -62,12 +62,12 @@ export const read = <A, E>(
   Effect.flatMap(FileSystem.FileSystem, (fs) => Effect.flatMap(fs.readFileString(file), (text) => decode(text)))
 
 /**
- * What `decode` makes of a file, and of every change of it. It fails if the file cannot be read when it begins. A change that
- * cannot be read or meant is left out, with a warning that says why: `what` stays as it is.
+ * Decodes a file, now and after every change. Fails if the file is unreadable or invalid at the start. Later, an
+ * unreadable or invalid change is skipped, with a warning that says why and that `what` stays as it is.
  *
- * Watched is the directory, since editors and Kubernetes put another file in the place of the first; a change counts when
- * nothing has happened there for a tenth of a second, so that no half of a file is read. So it should be a directory in
- * which nothing is written all the time.
+ * The directory is watched, because editors and Kubernetes replace the file. A change is read once the directory has
+ * been quiet for a tenth of a second, so that no half-written file is read. Do not keep the file in a directory that is
+ * written to all the time.
  *
  * ```ts import.meta.vitest
  * import * as ConfigFile from "@holdfast/http/ConfigFile"
@@ -97,7 +97,7 @@ export const changes = <A, E extends { readonly message: string }>(
   return Stream.changes(Stream.concat(first, later))
 }
 
-/** That something may have happened to a file; also once the watcher is there, for what happened before. */
+/** Emits when the file may have changed, and once when the watcher is ready, for changes before that. */
 const events = (file: string): Stream.Stream<void, PlatformError, FileSystem.FileSystem | Path.Path> =>
   Stream.unwrap(Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem

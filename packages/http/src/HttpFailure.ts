@@ -1,12 +1,12 @@
 /**
- * What went wrong with an HTTP exchange: every failure of every client as one tagged error with a tagged `reason`, the
- * `phase` it happened in, and whether the server may have seen the request.
+ * The failure of an HTTP exchange: one tagged error for every client, with a tagged `reason`, the `phase` in which it
+ * happened, and whether the server may have seen the request.
  *
  * Clients report failures as `TypeError: fetch failed`, `SocketError: other side closed` or `ECONNRESET`, some four
- * causes deep. Whether a POST may be sent again hangs on one fact inside that: was any of it written? A policy that
+ * causes deep. Whether a POST is safe to repeat depends on one fact inside: was any of it written? A policy that
  * guesses from the message breaks with the next release of the client. Here the answer comes from error codes and
- * classes, from phrases only where a runtime gives no codes (Deno, workerd, browsers), and where all of them leave it
- * open the request counts as written.
+ * classes, and from phrases only in runtimes without codes (Deno, workerd, browsers). If none of them tells, the
+ * request counts as written.
  *
  * Safe retries after a failure: RFC 9110 section 9.2.2.
  */
@@ -108,7 +108,7 @@ export class BodyCut extends Data.TaggedError("BodyCut")<{ readonly code: string
   }
 }
 
-/** What came is not HTTP, or is HTTP beyond the client's limits. */
+/** The response is not HTTP, or exceeds the client's limits. */
 export class ProtocolError extends Data.TaggedError("ProtocolError")<{ readonly code: string }> {
   readonly isRetryable = false
   override get message(): string {
@@ -210,13 +210,13 @@ export class HttpFailure extends Data.TaggedError("HttpFailure")<{
 /** Tells an `HttpFailure` from any other value. */
 export const isHttpFailure = (u: unknown): u is HttpFailure => hasProperty(u, TypeId) && isTagged(u, "HttpFailure")
 
-/** What the client knows about an exchange and the error does not say. */
+/** Facts about an exchange that the client knows and the error lacks. */
 export interface Circumstances {
-  /** Where the exchange was. Defaults to the phase that the error's code belongs to, or `headers`. */
+  /** Where the exchange was. Default: the phase that the error's code belongs to, or `headers`. */
   readonly phase?: Phase | undefined
-  /** Whether any of the request may have been written. Defaults to what the reason implies, or `true`. */
+  /** Whether any of the request may have been written. Default: what the reason implies, or `true`. */
   readonly requestWritten?: boolean | undefined
-  /** How many bytes of the body had come. Defaults to 0. */
+  /** How many bytes of the body had come. Default: 0. */
   readonly received?: number | undefined
 }
 
@@ -224,8 +224,8 @@ export interface Circumstances {
  * Classifies an error of undici, of `fetch`, of Node or of Effect's `HttpClient`. An `HttpFailure` anywhere among the
  * causes comes back as it is.
  *
- * An error whose code says nothing is a `ProtocolError`. A `TypeError` without any code is a `ConnectionReset`: it is
- * what `fetch` fails with for any network error (Fetch Standard), and all that browsers say of one.
+ * An error with an unknown code is a `ProtocolError`. A `TypeError` without a code is a `ConnectionReset`, because
+ * `fetch` fails with one for any network error (Fetch Standard), and browsers tell nothing more.
  *
  * ```ts import.meta.vitest
  * import { HttpFailure } from "@holdfast/http"
@@ -280,7 +280,7 @@ export const fromClientError = (error: HttpClientError.HttpClientError): Option.
 }
 
 /**
- * The failure that a status stands for, when the caller counts it as one.
+ * The failure for a status that the caller counts as a failure.
  *
  * ```ts import.meta.vitest
  * import { HttpFailure } from "@holdfast/http"

@@ -2,17 +2,17 @@
  * The resilient client as a standard `fetch`, for the libraries that take one: SDKs, `ky`, `graphql-request`, and code
  * that was written for the platform.
  *
- * What the platform promises holds: an abort rejects with its reason, before the head and in the middle of a body; bodies
- * stream both ways; redirects, `Request` objects, forms and several `set-cookie` headers are what they are there; a
- * failure of the network is a `TypeError`. Its `cause` says what failed: an `HttpFailure`, or the `PolicyError` of a
- * part of the policy. A status is not an error: when the retries end, the last response comes out as it is.
+ * It keeps the contract of the platform's fetch: an abort rejects with its reason, before the head and in the middle of
+ * a body; bodies stream both ways; redirects, `Request` objects, forms and several `set-cookie` headers behave the
+ * same; a network failure is a `TypeError`. Its `cause` is the `HttpFailure` or the `PolicyError`. A status is not an
+ * error: when the retries end, you get the last response.
  *
- * Requests are retried by the rules of `HttpPolicy`. A body that is a `ReadableStream` is sent once; text, bytes, forms,
- * blobs, and the body of a `Request` of up to 64 KiB can be sent again. The promise resolves when the response has come as
- * far as `commit` says: by default to its first byte, or as a whole if it announces 64 KiB or less, so that a cut before
- * that is retried. `commit: "head"` resolves with the head, as the platform does.
+ * Requests are retried by the rules of `HttpPolicy`. A `ReadableStream` body is sent once; text, bytes, forms, blobs,
+ * and the body of a `Request` of up to 64 KiB are sent again on a retry. The promise resolves once the response reaches
+ * the point that `commit` names. By default that is the first byte of the body, or the whole body if it is announced
+ * with 64 KiB or less, and a cut before it is retried. `commit: "head"` resolves with the head, as the platform does.
  *
- * When it hurts: two retries around one another multiply. Turn off those of an SDK (`maxRetries: 0`) that is given this.
+ * When it hurts: nested retries multiply. Turn off the retries of an SDK that uses this `fetch` (`maxRetries: 0`).
  */
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
@@ -24,20 +24,20 @@ import * as ResilientHttpClient from "./ResilientHttpClient.ts"
 /** A standard `fetch`. */
 export type Fetch = typeof globalThis.fetch
 
-/** A `fetch` of its own, which ends with {@link ClosableFetch.close}. */
+/** A `fetch` that you close with {@link ClosableFetch.close}. */
 export interface ClosableFetch extends Fetch, AsyncDisposable {
   /**
-   * Rejects calls and bodies under way with a `TypeError`, releases what they hold, and closes every connection. Later calls
-   * reject too.
+   * Rejects calls and bodies in progress with a `TypeError`, releases their resources, and closes every connection.
+   * Later calls reject too.
    */
   readonly close: () => Promise<void>
 }
 
 /**
- * Makes a `fetch` over the `HttpClient` in the context, which may be `FetchHttpClient.layer`, `UndiciTransport.layer`, or
- * a script in a test. It is of use for as long as that client is.
+ * Makes a `fetch` over the `HttpClient` in the context, which may be `FetchHttpClient.layer`, `UndiciTransport.layer`,
+ * or a script in a test. It works for as long as that client does.
  *
- * Invalid options are a `RangeError` that names the option.
+ * Invalid options throw a `RangeError` that names the option.
  *
  * ```ts import.meta.vitest
  * import { ResilientFetch } from "@holdfast/http"
@@ -64,17 +64,17 @@ export const make = <const O extends HttpPolicy.Options = {}>(
     (client) => Effect.map(fetcher(client, options ?? {}), ({ fetch }) => fetch)
   )
 
-/** The options of {@link createFetch}: those of a policy, and what is asked in the end. */
+/** The options of {@link createFetch}: those of a policy, and the `fetch` below it. */
 export interface Options extends HttpPolicy.Options {
-  /** What sends the requests. Default: the `fetch` of the platform, as it is when {@link createFetch} is called. */
+  /** The `fetch` that sends the requests. Default: the platform's, at the time {@link createFetch} is called. */
   readonly fetch?: Fetch | undefined
 }
 
 /**
- * Makes a `fetch` for a program without Effect, over the `fetch` of the platform: Node, Bun, Deno, workers and browsers.
- * `UndiciFetch.createFetch` is the same over connection pools of its own, on Node.
+ * Makes a `fetch` for a program without Effect, over the `fetch` of the platform: Node, Bun, Deno, workers and
+ * browsers. `UndiciFetch.createFetch` is the same over connection pools of its own, on Node.
  *
- * It logs nothing, and sends no trace headers; `retry.onRetry` is told of every retry.
+ * It logs nothing and sends no trace headers. Use `retry.onRetry` to see every retry.
  *
  * Invalid options throw a `RangeError` that names the option.
  *

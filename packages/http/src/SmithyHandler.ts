@@ -1,12 +1,13 @@
 /**
  * A `fetch` as the request handler of the AWS SDK (version 3) and of every client that Smithy generates.
  *
- * Give the client `maxAttempts: 1`, so that one layer retries. Bodies that are text or bytes can be sent again; streams are
- * sent once. S3 wants the length of a stream, which a `fetch` of the platform does not send: use `UndiciFetch` for those.
+ * Give the client `maxAttempts: 1`, so that only one layer retries. Text and bytes are sent again on a retry; streams
+ * are sent once. S3 requires the length of a stream, which the platform's `fetch` does not send: use `UndiciFetch` for
+ * streams.
  */
 import type { Fetch } from "./ResilientFetch.ts"
 
-/** What a Smithy client sends. */
+/** A request of a Smithy client. */
 export interface Request {
   readonly protocol: string
   readonly hostname: string
@@ -19,7 +20,7 @@ export interface Request {
   readonly body?: unknown
 }
 
-/** What it is given. */
+/** A response to a Smithy client. */
 export interface Response {
   readonly statusCode: number
   readonly reason: string
@@ -33,7 +34,7 @@ export interface HandlerOptions {
   readonly requestTimeout?: number | undefined
 }
 
-/** What a Smithy client takes as `requestHandler`. */
+/** The `requestHandler` of a Smithy client. */
 export interface Handler {
   readonly metadata: { readonly handlerProtocol: string }
   readonly handle: (request: Request, options?: HandlerOptions) => Promise<{ response: Response }>
@@ -43,7 +44,7 @@ export interface Handler {
 }
 
 /**
- * Makes the handler. The fetch stays the caller's to close.
+ * Makes the handler. It does not close the `fetch`: that is up to you.
  *
  * ```ts import.meta.vitest
  * import * as ResilientFetch from "@holdfast/http/ResilientFetch"
@@ -89,7 +90,7 @@ const signalsOf = (options: HandlerOptions | undefined): Array<AbortSignal> => {
     : [...signals, AbortSignal.timeout(requestTimeout)]
 }
 
-/** The headers without those that are the connection's: a fetch sends these by itself, and refuses to be told. */
+/** Removes the headers of the connection, which a fetch sets itself and does not accept. */
 const headersOf = (headers: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !own.has(name.toLowerCase())))
 
@@ -107,7 +108,7 @@ const urlOf = ({ fragment, hostname, path, port, protocol, query }: Request): st
   return `${protocol}//${host}${path}${search}${fragment === undefined ? "" : `#${fragment}`}`
 }
 
-/** As a signature has it, which counts more characters among the reserved ones than a URL does. */
+/** Escapes as AWS signatures do: they reserve more characters than a URL does. */
 const escape = (text: string): string =>
   encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
 
@@ -118,7 +119,7 @@ const bodyOf = ({ body, method }: Request): RequestInit => {
 
 const half: object = { duplex: "half" }
 
-/** Streams of Node are no bodies of a fetch. */
+/** Whether a body is a stream, Node's included, which a fetch does not take as a body: {@link streamOf} converts it. */
 const isIterable = (body: unknown): body is AsyncIterable<Uint8Array> =>
   typeof body === "object" && body !== null && Symbol.asyncIterator in body
 

@@ -1,11 +1,11 @@
 /**
- * Whether the transport's own timeouts for the head and the body of a response hold, `headersTimeout` and `bodyTimeout` of
- * `UndiciTransport`. They are there for calls that have no clock of their own.
+ * Whether the transport enforces its own timeouts for the head and the body of a response: `headersTimeout` and
+ * `bodyTimeout` of `UndiciTransport`. They protect calls without a timeout of their own.
  *
- * **When to use**: turn them off around a call that has a clock of its own and may be silent for longer, such as one that
- * waits for a large language model. A chain of `@holdfast/llm` does this by itself.
+ * **When to use**: turn them off around a call that has its own timeout and may be silent for longer, such as one that
+ * waits for a large language model. A chain of `@holdfast/llm` does this for you.
  *
- * **Gotchas**: `fetch` has timeouts of its own in some runtimes (Node: 5 minutes each), and no means to turn them off for one
+ * **Gotchas**: in some runtimes `fetch` has its own timeouts (Node: 5 minutes each), which cannot be turned off per
  * request.
  */
 import * as Context from "effect/Context"

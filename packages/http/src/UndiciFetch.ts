@@ -1,6 +1,6 @@
 /**
- * `ResilientFetch.createFetch` for Node, over connection pools of its own: `UndiciTransport` in place of the platform's
- * fetch, with its bounds on every wait and its failures that say what happened. This module needs Node; elsewhere, use
+ * `ResilientFetch.createFetch` for Node, over its own connection pools: `UndiciTransport` replaces the platform's
+ * fetch, so every wait is bounded and every failure has a reason. This module needs Node; elsewhere, use
  * `ResilientFetch`.
  */
 import * as Effect from "effect/Effect"
@@ -13,14 +13,14 @@ import type { ClosableFetch } from "./ResilientFetch.ts"
 import * as ResilientHttpClient from "./ResilientHttpClient.ts"
 import * as UndiciTransport from "./UndiciTransport.ts"
 
-/** The options of {@link createFetch}: those of a policy, and those of the transport below it. */
+/** The options of {@link createFetch}: those of a policy, and those of its transport. */
 export interface Options extends HttpPolicy.Options {
   /** The bounds of the connection pools. Default: those of `UndiciTransport`. */
   readonly transport?: UndiciTransport.Options | undefined
 }
 
 /**
- * Makes a `fetch` with connection pools of its own. `close` ends what is under way and closes every connection.
+ * Makes a `fetch` with its own connection pools. `close` ends the requests in progress and closes every connection.
  *
  * Invalid options throw a `RangeError` that names the option.
  *

@@ -1,6 +1,6 @@
 /** The clients, and how each is set up: what its documentation offers, with retries on and timeouts set. */
 
-/** Makes one call to an end: whether there was a good answer, read to its end. A rejection is none. */
+/** Makes one call to an end: whether there was a good answer, read to its end. A rejection counts as a bad one. */
 export type Client = (url: string) => Promise<boolean>
 
 export interface Candidate {

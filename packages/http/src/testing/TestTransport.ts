@@ -69,7 +69,7 @@ export class TestTransport extends Context.Service<TestTransport, {
 
 /**
  * A response. A string or bytes come at once and whole; {@link chunked}, {@link cut} and {@link stalled} make bodies
- * that do not. `delay` is how long the head takes. Defaults to no headers, an empty body and no delay.
+ * that do not. `delay` is how long the head takes. Default: no headers, an empty body and no delay.
  */
 export const respond = (status: number, options?: {
   readonly headers?: Headers.Input | undefined
@@ -101,7 +101,7 @@ export type FailureTag = Exclude<
 >
 
 /**
- * A failure instead of a response. `requestWritten` is what the transport knows. Defaults to what the reason implies:
+ * A failure instead of a response. `requestWritten` is what the transport knows. Default: what the reason implies:
  * false for those that come before the request is sent.
  */
 export const fail = (reason: FailureTag, options?: {
@@ -126,7 +126,7 @@ export const hang: Step = { _tag: "Hang" }
 /** A step that is played for every request from here on. */
 export const always = (step: Step): Step => ({ _tag: "Always", step })
 
-/** A body that comes in chunks, `every` so often. Defaults to all at once. */
+/** A body that comes in chunks, `every` so often. Default: all at once. */
 export const chunked = (
   chunks: ReadonlyArray<string | Uint8Array>,
   options?: { readonly every?: Duration.Input | undefined }
