@@ -24,7 +24,7 @@ import * as CheckCommand from "./commands/CheckCommand.ts"
 import * as DemoCommand from "./commands/DemoCommand.ts"
 import * as DoctorCommand from "./commands/DoctorCommand.ts"
 import * as SimulateCommand from "./commands/SimulateCommand.ts"
-import { paragraph, wrapped } from "./terminal/paragraph.ts"
+import { inOneLine, paragraph, wrapped } from "./terminal/paragraph.ts"
 
 const command = Command.make("holdfast").pipe(
   Command.withDescription(paragraph(
@@ -53,12 +53,8 @@ const command = Command.make("holdfast").pipe(
   ])
 )
 
-/** A message with what was meant: Effect writes "Did you mean this?" and the name on lines of their own. */
-const inOneLine = (message: string): string =>
-  message.split("\n").map((line) => line.trim()).filter((line) => line !== "").join(" ").replace(
-    " Did you mean",
-    ". Did you mean"
-  )
+/** A message in one line. Effect writes "Did you mean this?" and the name below it. */
+const meant = (message: string): string => inOneLine(message).replace(" Did you mean", ". Did you mean")
 
 /** Help for the width of a terminal: descriptions go on below where they began. */
 const help = ({ globalFlags = [], ...doc }: HelpDoc.HelpDoc, colors: boolean): string => {
@@ -79,7 +75,7 @@ const presenter: CliOutput.Presenter = {
     switch (event._tag) {
       case "InvalidInvocation":
         return Console.error(
-          `holdfast: ${event.errors.map(({ message }) => inOneLine(message)).join("; ")} ` +
+          `holdfast: ${event.errors.map(({ message }) => meant(message)).join("; ")} ` +
             `(see ${event.commandPath.join(" ")} --help)`
         )
       case "Help":

@@ -13,8 +13,8 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as ChainFile from "../check/ChainFile.ts"
 import * as Setting from "../doctor/Setting.ts"
-import * as FailureWords from "../terminal/FailureWords.ts"
 import * as Interruption from "../terminal/Interruption.ts"
+import { inOneLine } from "../terminal/paragraph.ts"
 import { withTransport } from "../transport.ts"
 import type * as SampleTools from "./SampleTools.ts"
 import * as Session from "./Session.ts"
@@ -65,7 +65,7 @@ const service = (input: Input, file: LlmConfig.LlmConfig) => {
   return chain.pipe(
     Layer.catchTag("ConfigError", ({ cause }) =>
       Layer.effectContext(Effect.flatMap(
-        advice(input, FailureWords.firstLine(cause.message)),
+        advice(input, inOneLine(cause.message)),
         (message) => Effect.fail(new Session.ChatFailed({ message, exitCode: 2 }))
       )))
   )

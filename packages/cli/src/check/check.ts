@@ -6,8 +6,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Runtime from "effect/Runtime"
-import * as FailureWords from "../terminal/FailureWords.ts"
-import { wrapped } from "../terminal/paragraph.ts"
+import { inOneLine, wrapped } from "../terminal/paragraph.ts"
 import { type Screen, screen } from "../terminal/style.ts"
 import type { Kind } from "./kind.ts"
 import * as LlmConfigWords from "./LlmConfigWords.ts"
@@ -97,7 +96,7 @@ const chainLines = ({ at, file, json }: Input, place: string, own: Screen) =>
           file,
           at,
           as: "llm",
-          issues: [{ path: "", reason: `with the environment: ${FailureWords.firstLine(cause.message)}` }]
+          issues: [{ path: "", reason: `with the environment: ${inOneLine(cause.message)}` }]
         })
       )
     )

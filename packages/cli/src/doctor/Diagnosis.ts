@@ -22,6 +22,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as FailureWords from "../terminal/FailureWords.ts"
+import { inOneLine } from "../terminal/paragraph.ts"
 import { withTransport } from "../transport.ts"
 import * as ModelList from "./ModelList.ts"
 import * as Setting from "./Setting.ts"
@@ -188,7 +189,7 @@ const diagnoseProvider = Effect.fnUntraced(function*(
         ({ cause }) =>
           Effect.succeed<Found>({
             ...nothing,
-            check: { _tag: "Failed", millis: 0, because: FailureWords.firstLine(cause.message) }
+            check: { _tag: "Failed", millis: 0, because: inOneLine(cause.message) }
           })
       ),
       (self) => told(self, choice.provider, options)
@@ -216,7 +217,7 @@ const refusal = Layer.build(
 ).pipe(
   Effect.scoped,
   Effect.match({
-    onFailure: ({ cause }) => FailureWords.firstLine(cause.message),
+    onFailure: ({ cause }) => inOneLine(cause.message),
     onSuccess: () => undefined
   })
 )

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as ChainFile from "../check/ChainFile.ts"
-import * as FailureWords from "../terminal/FailureWords.ts"
+import { inOneLine } from "../terminal/paragraph.ts"
 import { screen } from "../terminal/style.ts"
 import * as Diagnosis from "./Diagnosis.ts"
 import * as DoctorScreen from "./DoctorScreen.ts"
@@ -47,7 +47,7 @@ export const examine = Effect.fnUntraced(function*(input: {
     Effect.provide(LlmConfig.layer(file)),
     Effect.catchTag(
       "ConfigError",
-      ({ cause }) => Effect.fail(new SettingsRefused({ message: FailureWords.firstLine(cause.message) }))
+      ({ cause }) => Effect.fail(new SettingsRefused({ message: inOneLine(cause.message) }))
     )
   )
   yield* input.json

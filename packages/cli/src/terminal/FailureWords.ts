@@ -7,6 +7,7 @@ import type * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"
 import type { PlatformError } from "effect/PlatformError"
 import * as Predicate from "effect/Predicate"
+import { inOneLine } from "./paragraph.ts"
 
 const transportWords: { readonly [Tag in HttpFailure.Reason["_tag"]]: string } = {
   DnsFailure: "host name unknown",
@@ -45,7 +46,7 @@ const transportFailure = (reason: unknown): HttpFailure.HttpFailure | undefined 
 export const ofFile = ({ reason }: PlatformError): string =>
   Predicate.isError(reason.cause) ? firstLine(reason.cause.message) : reason._tag
 
-/** Messages of errors may be long. */
+/** The first line alone: what follows is an excerpt of a file, or a stack. */
 export const firstLine = (text: string): string => text.split("\n", 1)[0] ?? ""
 
 /** Few words, the same for the same failure: no port, no id, no time that was measured. */
@@ -66,7 +67,7 @@ export const brief = (reason: AiError.AiErrorReason): string => {
 
 /** What the provider said and what to do about it, in one line. */
 export const sentence = (reason: AiError.AiErrorReason): string => {
-  const said = firstLine(
+  const said = inOneLine(
     "description" in reason && reason.description !== undefined ? reason.description : reason.message
   )
   const transport = transportFailure(reason)

@@ -27,6 +27,10 @@ export const wrapped = (text: string, width: number, head = "", indent = display
   return [...lines, line]
 }
 
+/** A message of several lines in one: the path and the advice often stand below the first. */
+export const inOneLine = (text: string): string =>
+  text.split("\n").map((line) => line.trim()).filter((line) => line !== "").join(" ")
+
 /** Lines without trailing blanks, and none wider than `width`: what is too wide goes on below, as far in as it began. */
 export const fitted = (lines: ReadonlyArray<string>, width: number): ReadonlyArray<string> =>
   lines.flatMap((line) => {
