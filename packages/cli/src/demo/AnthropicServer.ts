@@ -156,8 +156,11 @@ export const make = Effect.fnUntraced(function*(options: {
       if (exchange.method === "GET" && exchange.path === "/v1/models") {
         return exchange.json(200, { data: [info], has_more: false, first_id: model, last_id: model })
       }
-      if (exchange.method === "GET" && exchange.path === `/v1/models/${model}`) {
-        return exchange.json(200, info)
+      const asked = /^\/v1\/models\/([^/]+)$/u.exec(exchange.path)?.[1]
+      if (exchange.method === "GET" && asked !== undefined) {
+        return asked === model
+          ? exchange.json(200, info)
+          : exchange.json(404, error("not_found_error", `model: ${asked}`))
       }
       if (exchange.method === "POST" && exchange.path === "/v1/messages") {
         return Option.match(decodeRequest(exchange.body), {

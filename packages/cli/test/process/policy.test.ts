@@ -59,7 +59,10 @@ describe("holdfast check", { timeout: 60_000 }, () => {
       assert.deepStrictEqual([bad.code, bad.stderr], [1, ""])
       assert.match(bad.stdout, /^ +retri +nothing has this key$/mu)
       assert.match(bad.stdout, /^ +bulkhead\.limit +Expected number, got "many"$/mu)
-      assert.match(bad.stdout, /^ +retry\.backoff +Backoff\.exponential: factor must be 1 or more, got 0\.5$/mu)
+      assert.match(
+        bad.stdout,
+        /^ +retry\.backoff +Backoff\.exponential: factor must be a number of 1 or more, got 0\.5$/mu
+      )
 
       const impossible = yield* Holdfast.run(["check", join(path, "impossible.yaml"), "--json"])
       assert.strictEqual(impossible.code, 1)
