@@ -86,7 +86,7 @@ const answers: ReadonlyArray<readonly [from: string, says: string, reason: Reaso
   ["any", "500, 502 or 504", alike(answer(500), answer(502), answer(504))],
   ["any", "503", answer(503)],
   ["any", "503 and `x-should-retry: false`", answer(503, {}, { "x-should-retry": "false" })],
-  ["any", "200 and an answer that cannot be read", new AiError.InvalidResponseError({ description: "?" })],
+  ["any", "200 and an unreadable answer", new AiError.InvalidResponseError({ description: "?" })],
   ["any", "400, an empty prompt, or a tool's result without its call", answer(400, "messages must not be empty")],
   ["OpenAI", "429 `insufficient_quota`", answer(429, { code: "insufficient_quota" })],
   ["OpenAI", "404 `model_not_found`", answer(404, { code: "model_not_found" })],
@@ -121,7 +121,7 @@ const others: { readonly [T in Tag]: readonly [what: string, reason: Reason] | u
   InvalidResponseError: undefined,
   ContentPolicyError: undefined,
   NetworkError: [
-    "a request that cannot be encoded, or a URL that is none",
+    "a request that fails to encode, or an invalid URL",
     new AiError.NetworkError({ reason: "EncodeError", method: "POST", url: "" })
   ],
   UnknownError: ["a failure of another library's model, of unknown kind", new AiError.UnknownError({})],
@@ -135,7 +135,7 @@ const others: { readonly [T in Tag]: readonly [what: string, reason: Reason] | u
     new AiError.StructuredOutputError({ description: "?", responseText: "" })
   ],
   ToolNotFoundError: [
-    "a call of a tool that nobody declared",
+    "a call of a tool that was not declared",
     new AiError.ToolNotFoundError({ toolName: "t", availableTools: [] })
   ],
   ToolParameterValidationError: [

@@ -114,7 +114,7 @@ export const show = (value: unknown): string => {
     const text = plain ? JSON.stringify(value) : String(value)
     return text.length > 80 ? `${text.slice(0, 77)}...` : text
   } catch {
-    return "a value that cannot be shown"
+    return "an unprintable value"
   }
 }
 

@@ -55,7 +55,7 @@ export const BackoffData = Schema.Union([
   Schema.Struct({ type: Schema.Literal("linear"), ...growing, increment: Schema.optionalKey(Time) }),
   Schema.Struct({ type: Schema.Literal("exponential"), ...growing, factor: Schema.optionalKey(Schema.Finite) }),
   Schema.Struct({ type: Schema.Literal("decorrelated"), initial: growing.initial, max: growing.max })
-]).check(makes((data) => toBackoff(data), "a delay sequence that can be"))
+]).check(makes((data) => toBackoff(data), "a valid delay sequence"))
 export type BackoffData = typeof BackoffData.Type
 
 const RetryData = Schema.Struct({
@@ -85,7 +85,7 @@ const TripData = Schema.Union([
     minimumCalls: Schema.optionalKey(Schema.Finite),
     slow: Schema.optionalKey(Schema.Struct({ longerThan: Time, threshold: Schema.optionalKey(Schema.Finite) }))
   })
-]).check(makes((data) => toTrip(data), "a trip that can be"))
+]).check(makes((data) => toTrip(data), "a valid trip"))
 
 const CircuitBreakerData = Schema.Struct({
   trip: Schema.optionalKey(TripData),
@@ -145,7 +145,7 @@ const Unchecked = Schema.Struct({
  * ```
  */
 export const PolicyData = Unchecked.check(
-  makes((data) => compileParts(toOptions(data), Context.empty()), "a policy that can be")
+  makes((data) => compileParts(toOptions(data), Context.empty()), "a valid policy")
 )
 export type PolicyData = typeof PolicyData.Type
 

@@ -45,7 +45,7 @@ export class ForgedPartial extends Data.TaggedError("ForgedPartial")<{
   override get message(): string {
     return this.requested === 0
       ? "The server answered 206 to a request without Range"
-      : `The server answered 206 without a Content-Range that can be read (${this.contentRange ?? "none"})`
+      : `The server answered 206 without a valid Content-Range (${this.contentRange ?? "none"})`
   }
 }
 

@@ -70,7 +70,7 @@ const QuantileData = Schema.Struct({
   minimumCalls: key(Schema.Finite),
   min: key(Time),
   max: key(Time)
-}).check(makes(Hedge.quantile, "a quantile that can be"))
+}).check(makes(Hedge.quantile, "a valid quantile"))
 
 /** `after` is a duration or a quantile of the latency. The hedge shares the retries' budget. */
 const HedgeData = Schema.Struct({
@@ -78,7 +78,7 @@ const HedgeData = Schema.Struct({
   max: key(Schema.Finite),
   maxKeys: key(Schema.Finite),
   idleTimeToLive: key(Time)
-}).check(makes((data) => partOf({ hedge: toHedge(data) }), "a hedge that can be"))
+}).check(makes((data) => partOf({ hedge: toHedge(data) }), "a valid hedge"))
 
 const toHedge = ({ after, ...rest }: typeof HedgeData.Type): HttpPolicy.HedgeOptions => ({
   ...rest,
@@ -104,14 +104,14 @@ const tooLong = ({ attempt, total }: typeof TimeoutsData.Type): string | undefin
 
 const parts = {
   retry: orNone(retry.schema.check(
-    makes((data) => partOf({ retry: PolicyData.toOptions({ retry: data }).retry }), "a retry that can be")
+    makes((data) => partOf({ retry: PolicyData.toOptions({ retry: data }).retry }), "a valid retry")
   )),
   timeouts: key(TimeoutsData),
-  bulkhead: orNone(bulkhead.schema.check(makes((data) => partOf({ bulkhead: data }), "a bulkhead that can be"))),
-  rateLimit: orNone(rateLimit.schema.check(makes((data) => partOf({ rateLimit: data }), "a rate limit that can be"))),
+  bulkhead: orNone(bulkhead.schema.check(makes((data) => partOf({ bulkhead: data }), "a valid bulkhead"))),
+  rateLimit: orNone(rateLimit.schema.check(makes((data) => partOf({ rateLimit: data }), "a valid rate limit"))),
   circuitBreaker: orNone(circuitBreaker.schema.check(makes(
     (data) => partOf({ circuitBreaker: PolicyData.toOptions({ circuitBreaker: data }).circuitBreaker }),
-    "a circuit breaker that can be"
+    "a valid circuit breaker"
   ))),
   hedge: orNone(HedgeData),
   retryOn: key(Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 100, maximum: 599 })))),

@@ -44,14 +44,14 @@ const read = (text: string): { readonly url: URL | null; readonly hasScheme: boo
  *
  * Address.show("https://ada:hunter2@gpu.example.com/v1/?key=abc") // => "https://gpu.example.com/v1"
  * Address.show("gpu.local:11434") // => "gpu.local:11434"
- * Address.show("http://ada:hunter/2@gpu.local") // => "an address that cannot be read"
+ * Address.show("http://ada:hunter/2@gpu.local") // => "an unreadable address"
  * ```
  */
 export const show = (address: string): string => {
   const { hasScheme, url } = read(address)
   // An `@` in the path is most likely part of a password that should have been encoded.
   if (url === null || url.pathname.includes("@")) {
-    return /[@?#]/.test(address) ? "an address that cannot be read" : address.trim()
+    return /[@?#]/.test(address) ? "an unreadable address" : address.trim()
   }
   return (hasScheme ? `${url.protocol}//` : "") + url.host + url.pathname.replace(/\/+$/, "")
 }

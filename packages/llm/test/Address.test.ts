@@ -149,7 +149,7 @@ describe("Address", () => {
       }
       for (const [who, path] of Object.entries(paths)) {
         const [ask] = askers[who]?.("http://ada:p%40ss@gpu.local:8080/v1/?key=k%26&v=2") ?? []
-        if (ask === undefined) throw new Error(`nobody asks as ${who}`)
+        if (ask === undefined) throw new Error(`no case asks as ${who}`)
         yield* Effect.exit(Effect.provideService(ask, HttpClient.HttpClient, client))
         const [url, request] = sent.pop() ?? []
         assert.strictEqual(url?.href, `http://gpu.local:8080${path}?key=k%26&v=2`)

@@ -31,7 +31,7 @@ import * as TestClock from "effect/testing/TestClock"
 // -----------------------------------------------------------------------------
 
 /** What follows a fault before anything was seen: another attempt, the next provider, the next if larger, or nothing. */
-type Follows = "here" | "next" | "larger" | "nobody"
+type Follows = "here" | "next" | "larger" | "none"
 
 const invalid = (kind?: string) =>
   new AiError.InvalidRequestError(kind === undefined ? {} : { metadata: { holdfast: { kind } } })
@@ -53,12 +53,12 @@ const reasons = {
   unreadable: ["next", new AiError.InvalidResponseError({ description: "half a line" })],
   unknown: ["next", unknown()],
   tooLong: ["larger", invalid("contextOverflow")],
-  badRequest: ["nobody", invalid("invalidRequest")],
+  badRequest: ["none", invalid("invalidRequest")],
   oneVendorsRefusal: ["next", invalid()],
-  policy: ["nobody", new AiError.ContentPolicyError({ description: "no" })],
-  badOutput: ["nobody", new AiError.InvalidOutputError({ description: "no JSON" })],
+  policy: ["none", new AiError.ContentPolicyError({ description: "no" })],
+  badOutput: ["none", new AiError.InvalidOutputError({ description: "no JSON" })],
   unencodable: [
-    "nobody",
+    "none",
     new AiError.NetworkError({ reason: "EncodeError", method: "POST", url: "http://test", description: "a cycle" })
   ]
 } as const satisfies Record<string, readonly [Follows, AiError.AiErrorReason]>
@@ -348,7 +348,7 @@ export const expected = (world: World): Expected => {
       }
       const follows = followsOf(plan.kind)
       if (follows === "here") continue
-      if (follows === "nobody") return failed
+      if (follows === "none") return failed
       // Of the three only the last one says how much it reads.
       if (follows === "larger") next = name === "local" ? undefined : "local"
       break

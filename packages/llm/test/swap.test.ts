@@ -54,7 +54,7 @@ const program = Effect.gen(function*() {
     greeting,
     place: place.value,
     providers: [asked, place].map(({ content }) =>
-      Option.match(ProviderChain.answeredBy(content), { onNone: () => "nobody", onSome: (by) => by.provider })
+      Option.match(ProviderChain.answeredBy(content), { onNone: () => "none", onSome: (by) => by.provider })
     )
   }
 }).pipe(Effect.provide(handlers))

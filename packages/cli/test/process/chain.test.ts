@@ -73,9 +73,9 @@ describe("a chain in a file", { timeout: 60_000 }, () => {
           /^holdfast: [^\n]*is not a valid chain: llm\.http\.timeuot: nothing has this key[^\n]*\n$/u
         )
       }
-      const meant = yield* fileOf("llm: { http: { timeout: -1 }, provider_priority: [nobody] }")
+      const meant = yield* fileOf("llm: { http: { timeout: -1 }, provider_priority: [absent] }")
       const { stdout } = yield* Holdfast.run(["check", "--as", "llm", meant])
-      assert.match(stdout, /^ +llm\.provider_priority\.0 +Expected "openai"[^\n]*, got "nobody"$/mu)
+      assert.match(stdout, /^ +llm\.provider_priority\.0 +Expected "openai"[^\n]*, got "absent"$/mu)
       assert.notInclude(stdout, "undefined")
       const good = yield* fileOf(chain)
       const together = yield* Holdfast.run(["check", "--as", "llm", good], { LLM_RETRY_ATTEMPTS: "0" })

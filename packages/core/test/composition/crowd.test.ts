@@ -40,7 +40,7 @@ const input = { callers: Callers, mixture: Mixture }
 
 describe("C1", () => {
   law(
-    "a call is executed at most (1 + times) x (1 + hedges), whoever calls beside it",
+    "a call is executed at most (1 + times) x (1 + hedges), whatever other callers do",
     input,
     ({ callers, mixture }) =>
       Effect.gen(function*() {

@@ -205,23 +205,23 @@ const authors = {
 type Author = keyof typeof authors
 
 const Turn = Schema.Struct({
-  author: Schema.Literals(["cloud", "sibling", "other", "nobody"]),
+  author: Schema.Literals(["cloud", "sibling", "other", "none"]),
   id: Schema.Literals(["1", "toolu_a", "a:b", "é", "x".repeat(41), ""]),
   thinks: Schema.Boolean,
   hosted: Schema.Boolean,
   repeat: Schema.Boolean
 })
 
-const optionsOf = (author: Author | "nobody"): Prompt.ProviderOptions => ({
+const optionsOf = (author: Author | "none"): Prompt.ProviderOptions => ({
   vendor: { signature: "s" },
-  ...(author === "nobody" ? {} : { holdfast: { provider: authors[author].name, model: authors[author].model } })
+  ...(author === "none" ? {} : { holdfast: { provider: authors[author].name, model: authors[author].model } })
 })
 
 /** A history of turns; the ids of an author's own calls are unique, as it made them, unless `repeat`. */
 const history = (turns: ReadonlyArray<typeof Turn.Type>): Prompt.Prompt =>
   Prompt.fromMessages(turns.flatMap(({ author, hosted, id: base, repeat, thinks }, index) => {
     const options = optionsOf(author)
-    const id = repeat && author !== "cloud" && author !== "nobody" ? base : `${base}${index}`
+    const id = repeat && author !== "cloud" && author !== "none" ? base : `${base}${index}`
     const hostedId = `srv${index}`
     return [
       Prompt.makeMessage("user", {

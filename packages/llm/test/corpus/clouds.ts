@@ -305,7 +305,7 @@ export const deepSeek = vendor("DeepSeek", "openai", [
     "https://github.com/chatboxai/chatbox/issues/1740"
   ],
   [
-    "a field that cannot be read, in JSON",
+    "an unreadable field, in JSON",
     400,
     bad(
       "Failed to deserialize the JSON body into the target type: messages[0]: unknown variant `image_url`, expected `text` at line 1 column 99",

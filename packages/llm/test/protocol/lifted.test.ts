@@ -106,7 +106,7 @@ describe("Provider.fromLanguageModel", () => {
         { type: "tool-params-delta", id: "c1", delta: "{}" },
         { type: "tool-params-end", id: "c1" },
         { type: "tool-call", id: "c1", name: "weather", params: { city: 7 } },
-        { type: "tool-call", id: "c2", name: "nobody's", params: {} },
+        { type: "tool-call", id: "c2", name: "undeclared", params: {} },
         finish("tool-calls")
       ]
       const { provider } = yield* other({ stream })

@@ -153,7 +153,7 @@ export const pull = (
         for (const text of lines) {
           const line = yield* Effect.mapError(
             decodePullLine(text),
-            () => errors.unreadable("a line of the download is none of Ollama's")
+            () => errors.unreadable("a line of the download is not in Ollama's format")
           )
           if (line.error !== undefined && line.error !== null) {
             return yield* errors.inBand({ error: line.error }, yield* Clock.currentTimeMillis)
