@@ -12,12 +12,13 @@ const patience = { testTimeout: 30_000, hookTimeout: 30_000 }
  */
 const long = [
   "packages/*/test/**/*laws*.test.ts",
-  "packages/core/test/**/transparency*.test.ts",
-  "packages/core/test/composition/crowd.test.ts",
-  "packages/core/test/servers/workerd*.test.ts",
-  "packages/http/test/load.test.ts",
-  "packages/http/test/undici/misbehaving.test.ts",
+  "packages/core/test/composition/{crowd,transparency}.test.ts",
+  "packages/core/test/outage.test.ts",
+  "packages/http/test/{defects,load,ResumableDownload}.test.ts",
+  "packages/http/test/undici/{decoding,givingUp,interim,misbehaving,misbehaving.connections,sockets}.test.ts",
   "packages/llm/test/faults.test.ts",
+  "packages/llm/test/protocol/authorship.test.ts",
+  "packages/llm/test/runtimes/*.test.ts",
   "packages/llm/test/corpus/**/*.test.ts",
   "packages/cli/test/process/*.test.ts",
   "packages/cli/test/Simulation.test.ts"
