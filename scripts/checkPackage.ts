@@ -57,7 +57,7 @@ const unpack = (name: string): ReadonlyArray<string> => {
   // The CLI is a program: what others can use of it is in its index.
   return globSync(name === "cli" ? "index.js" : "**/*.js", {
     cwd: join(home, "dist"),
-    exclude: ["internal/**", "**/internal/**", "bin.js"]
+    exclude: ["internal/**", "**/internal/**", "bin.js", "index.node.js"]
   }).map(
     (file) => {
       const entry = file.replace(/(^|\/)index\.js$|\.js$/, "")
