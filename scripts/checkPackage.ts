@@ -93,6 +93,7 @@ try {
   run(outside, "tsc", "-p", ".")
   run(outside, "node", "consumer.ts")
   run(outside, "node", join(modules, "@holdfast/cli/dist/bin.js"), "--version")
+  run(outside, "node", join(modules, "@holdfast/cli/dist/bin.js"), "simulate", "--help")
 } finally {
   rmSync(outside, { recursive: true })
 }
