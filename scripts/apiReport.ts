@@ -1,6 +1,6 @@
 /**
- * Lists the public API of each package in `docs/api`: the declarations of every module that `exports` reaches, without their
- * comments. A change of the API is a change of these files, so a review sees it. `npm run api` writes them, and
+ * Lists the public API of each package in `docs/api`: the declarations of every module that `exports` reaches, with those that
+ * it publishes from `internal`, without their comments. A change of the API is a change of these files, so a review sees it. `npm run api` writes them, and
  * `npm run api -- --check` fails where they are out of date.
  */
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
@@ -16,6 +16,25 @@ export const declarations = (text: string): string =>
     .replaceAll(/^\/\/# sourceMappingURL=.*$/gmu, "")
     .trim()
 
+/** The declarations that a module publishes from `internal`: `export { A, type B } from "./internal/..."`, or of its imports. */
+const published = (file: string): string => {
+  const text = readFileSync(file, "utf8")
+  const names = [...text.matchAll(/^export (?:type )?\{([^}]*)\}/gmu)]
+    .flatMap(([, list = ""]) => list.split(",").map((name) => name.replace(/\btype\b/u, "").trim()))
+  const sources = [...text.matchAll(/from "(\.[^"]*\/internal\/[^"]*)\.[jt]s"/gu)]
+    .map(([, source = ""]) => join(dirname(file), `${source}.d.ts`))
+  const found = new Map(
+    [...new Set(sources)].flatMap((source) =>
+      declarations(readFileSync(source, "utf8")).split(/^(?=\S*\s?(?:declare|interface|type|class|const)\b)/mu)
+        .flatMap((declaration) => {
+          const name = /^export (?:declare )?(?:interface|type|class|const|function) (\w+)/u.exec(declaration)?.[1]
+          return name === undefined ? [] : [[name, declaration.trim()] as const]
+        })
+    )
+  )
+  return names.toSorted().flatMap((name) => found.get(name) ?? []).join("\n")
+}
+
 const report = (name: string): string => {
   const manifest = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8")) as {
     readonly exports: Readonly<Record<string, unknown>>
@@ -27,9 +46,11 @@ const report = (name: string): string => {
     ? [...readFileSync(join(dist, "index.d.ts"), "utf8").matchAll(/from "\.\/(.*)\.[jt]s"/gu)]
       .map(([, file]) => `${file}.d.ts`)
     : modules
-  const sections = listed.map((file) =>
-    `## ${file.replace(/\.d\.ts$/u, "")}\n\n\`\`\`ts\n${declarations(readFileSync(join(dist, file), "utf8"))}\n\`\`\`\n`
-  )
+  const sections = listed.map((file) => {
+    const own = declarations(readFileSync(join(dist, file), "utf8"))
+    const text = [own, published(join(dist, file))].filter((part) => part !== "").join("\n")
+    return `## ${file.replace(/\.d\.ts$/u, "")}\n\n\`\`\`ts\n${text}\n\`\`\`\n`
+  })
   return `# The public API of @holdfast/${name}\n\nWritten by \`npm run api\`. Do not edit.\n\n${sections.join("\n")}`
 }
 

@@ -20,10 +20,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Machine from "./internal/chaos.ts"
+import type { Kind } from "./internal/chaos.ts"
 import type * as Jitter from "./Jitter.ts"
 
-/** What chaos can do to a call. */
-export type Kind = "latency" | "behaviour" | "fault" | "outcome" | "hang"
+export type { Kind }
 
 /**
  * How often chaos strikes, and what it does. A kind that is left out does not happen.

@@ -31,7 +31,6 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { CircuitBreakerStore } from "effect/persistence/CircuitBreaker"
 import { hasProperty } from "effect/Predicate"
@@ -41,8 +40,9 @@ import * as Arguments from "./Arguments.ts"
 import type { Backoff } from "./Backoff.ts"
 import { positiveMillis as millisOf } from "./internal/argument.ts"
 import { Breaker } from "./internal/breaker/breaker.ts"
-import type { Rules, SavedCircuit } from "./internal/breaker/circuit.ts"
+import type { Rules } from "./internal/breaker/circuit.ts"
 import { breakerOptions, sharedOptions, snapshotOption } from "./internal/breaker/options.ts"
+import type { OnChange, SavedCircuit, Snapshot, State, StateTag, Stats, Transition } from "./internal/breaker/state.ts"
 import * as Shared from "./internal/breaker/stored.ts"
 import { consecutiveOptions, rateOptions, type Slow, type Trip } from "./internal/breaker/trip.ts"
 import type { CircuitOpen, PolicyError } from "./PolicyError.ts"
@@ -178,55 +178,7 @@ export interface Options<in E = unknown> {
   readonly idleTimeToLive?: Arguments.DurationInput | undefined
 }
 
-export type { Slow, Trip }
-
-/** The name of a circuit's state. */
-export type StateTag = State["_tag"]
-
-/**
- * The state of a circuit. When its open time is over, a circuit stays `Open` with a `retryAfter` of zero until the next
- * call.
- */
-export type State =
-  | { readonly _tag: "Closed" }
-  | { readonly _tag: "Open"; readonly retryAfter: Duration.Duration }
-  | { readonly _tag: "HalfOpen"; readonly probing: number }
-  | { readonly _tag: "Isolated" }
-
-/** The counts that a circuit decides by. */
-export interface Stats {
-  readonly state: StateTag
-  /** Calls in the window, or failures in a row for a `consecutive` trip. */
-  readonly calls: number
-  readonly failures: number
-  readonly slow: number
-  /** Between 0 and 1, or `undefined` without calls. */
-  readonly failureRate: number | undefined
-  readonly slowRate: number | undefined
-  /** Calls rejected so far, or that `mode: "observe"` would have rejected. */
-  readonly rejections: number
-}
-
-/** The circuits of a breaker as JSON data. */
-export interface Snapshot {
-  /** When it was taken, in milliseconds since the epoch. */
-  readonly at: number
-  readonly circuits: ReadonlyArray<SavedCircuit>
-}
-
-export type { SavedCircuit }
-
-/** A change of state. */
-export interface Transition {
-  /** `undefined` is the circuit for calls without a key. */
-  readonly key: string | undefined
-  readonly from: StateTag
-  readonly to: StateTag
-  /** Milliseconds since the epoch, by the `Clock` in force. */
-  readonly at: number
-  /** How long the circuit will stay open, if it opened by itself. */
-  readonly openFor: Duration.Duration | undefined
-}
+export type { SavedCircuit, Slow, Snapshot, State, StateTag, Stats, Transition, Trip }
 
 /**
  * Tells a `CircuitBreaker` from any other value.
@@ -426,7 +378,7 @@ export const makeShared = <E = unknown>(
 type Run<E> = <A, E1 extends E, R>(
   self: Effect.Effect<A, E1, R>,
   key: string | undefined,
-  onChange?: (from: StateTag, to: StateTag) => void
+  onChange?: OnChange
 ) => Effect.Effect<A, E1 | PolicyError<CircuitOpen>, R>
 
 const fromBreaker = <E>(

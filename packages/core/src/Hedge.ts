@@ -18,7 +18,13 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import { hasProperty } from "effect/Predicate"
 import * as Arguments from "./Arguments.ts"
-import { type HedgeOptions, hedgeOptions, quantileOptions } from "./internal/hedge/options.ts"
+import {
+  type Budget,
+  type HedgeOptions,
+  hedgeOptions,
+  type Quantile,
+  quantileOptions
+} from "./internal/hedge/options.ts"
 import * as Machine from "./internal/hedge/race.ts"
 import type { CallOptions } from "./PolicyTypes.ts"
 import { isRetryBudget } from "./RetryBudget.ts"
@@ -77,24 +83,7 @@ export interface Stats {
   readonly after: number | undefined
 }
 
-/** Limits hedges to a share of the calls: a `RetryBudget`, or any other limit. */
-export interface Budget {
-  /**
-   * Withdraws one hedge and returns `true`, or returns `false` if the budget is spent. `now` is in milliseconds since
-   * the epoch.
-   */
-  readonly tryWithdraw: (now: number) => boolean
-}
-
-/** A delay that follows the latency, made by {@link quantile}. Durations are in milliseconds. */
-export interface Quantile {
-  readonly _tag: "Quantile"
-  readonly quantile: number
-  readonly window: number
-  readonly minimumCalls: number
-  readonly min: number
-  readonly max: number
-}
+export type { Budget, Quantile }
 
 /** The options of a hedge. */
 export interface Options<in E = unknown> {

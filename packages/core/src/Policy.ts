@@ -21,8 +21,9 @@ import type * as Bulkhead from "./Bulkhead.ts"
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import type * as Hedge from "./Hedge.ts"
 import * as Call from "./internal/call/call.ts"
-import { compileParts, isEmpty, type Parts } from "./internal/compile.ts"
-import * as Describe from "./internal/describe.ts"
+import { compilePolicy } from "./internal/policy/compile.ts"
+import { type CompiledPolicy, isEmpty } from "./internal/policy/compiled.ts"
+import * as Describe from "./internal/policy/describe.ts"
 import type {
   AttemptTimeout,
   BulkheadFull,
@@ -51,13 +52,14 @@ export interface Policy<in E = unknown, out X = never, out R = never, in M = unk
   readonly protect: Protect<E, X, R, M>
 
   /** @internal The parts, outermost policy first. */
-  readonly layers: ReadonlyArray<Parts<unknown, unknown, unknown>>
+  readonly layers: ReadonlyArray<CompiledPolicy<unknown, unknown, unknown>>
 
   /** @internal `protect` for callers that have already checked the types. */
   readonly run: Run<X, R>
 }
 
 export type { CallOptions, Protect, Protected }
+export type { Part } from "./internal/policy/describe.ts"
 
 /**
  * The parts of a policy. Leave out the parts you do not need.
@@ -152,7 +154,7 @@ type Run<X, R> = <A, E1, R1>(
 
 const fromRun = <E, X, R, M>(
   name: string,
-  layers: ReadonlyArray<Parts<unknown, unknown, unknown>>,
+  layers: ReadonlyArray<CompiledPolicy<unknown, unknown, unknown>>,
   run: Run<X, R>
 ): Policy<E, X, R, M> => {
   const protect = (self: Effect.Effect<unknown, E, unknown> | CallOptions) =>
@@ -192,7 +194,7 @@ export const make = <const O extends AnyOptions>(options: O & Exact<O, Options>)
 const untyped = (options: AnyOptions): Effect.Effect<Policy<never, unknown, unknown, never>> =>
   Effect.gen(function*() {
     const context = yield* Effect.context<never>()
-    const parts = compileParts(options, context)
+    const parts = compilePolicy(options, context)
     if (isEmpty(parts)) return noop
     return fromRun(parts.name, [parts], (self, key) => Call.run(parts, key, self))
   })
@@ -242,20 +244,12 @@ export const wrap = <EO, XO, RO, MO, EI, XI extends EO, RI, MI>(
 export interface Description {
   readonly name: string
   /** Every part, outermost first. */
-  readonly parts: ReadonlyArray<Part>
+  readonly parts: ReadonlyArray<Describe.Part>
   /** How many times a call may be executed at most. */
   readonly attempts: number
   /** How long a call may take at most; `Duration.infinity` if nothing bounds it. */
   readonly duration: Duration.Duration
   /** The whole description in a few lines. */
-  readonly text: string
-}
-
-/** A part of a policy, in words. */
-export interface Part {
-  /** The policy that the part belongs to. */
-  readonly policy: string
-  readonly part: "deadline" | "bulkhead" | "rateLimit" | "retry" | "circuitBreaker" | "hedge" | "attemptTimeout"
   readonly text: string
 }
 

@@ -14,7 +14,7 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Struct from "effect/Struct"
 import * as Backoff from "./Backoff.ts"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
-import { compileParts } from "./internal/compile.ts"
+import { compilePolicy } from "./internal/policy/compile.ts"
 import * as Jitter from "./Jitter.ts"
 import type * as Policy from "./Policy.ts"
 
@@ -145,7 +145,7 @@ const Unchecked = Schema.Struct({
  * ```
  */
 export const PolicyData = Unchecked.check(
-  makes((data) => compileParts(toOptions(data), Context.empty()), "a valid policy")
+  makes((data) => compilePolicy(toOptions(data), Context.empty()), "a valid policy")
 )
 export type PolicyData = typeof PolicyData.Type
 

@@ -18,11 +18,12 @@ import type * as LogLevel from "effect/LogLevel"
 import type * as Schedule from "effect/Schedule"
 import type { DurationInput } from "./Arguments.ts"
 import { run } from "./internal/call/call.ts"
-import { History } from "./internal/call/history.ts"
+import type { RetryScheduled } from "./internal/call/event.ts"
+import { type Attempt, History } from "./internal/call/history.ts"
 import * as Observers from "./internal/call/observers.ts"
 import { describe } from "./internal/call/retryLog.ts"
-import { defaultMaxRetryAfter as maxRetryAfter, make as compileOptions } from "./internal/retry.ts"
-import type { RetryScheduled, StopReason } from "./PolicyEvent.ts"
+import { type Decision, type Failure, Refusal, type Retry, type Stop } from "./internal/retry/decision.ts"
+import { defaultMaxRetryAfter as maxRetryAfter, make as compileOptions } from "./internal/retry/retry.ts"
 import type * as RetryBudget from "./RetryBudget.ts"
 
 /**
@@ -105,23 +106,7 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
   readonly budget?: RetryBudget.Options | RetryBudget.RetryBudget | undefined
 }
 
-/** What to do after a failure. */
-export type Decision = { readonly _tag: "Retry"; readonly delay: number } | Stop
-
-/** No further attempt, and why. */
-export interface Stop {
-  readonly _tag: "Stop"
-  readonly reason: StopReason
-  readonly because: string | undefined
-}
-
-/** A refusal of another attempt, and why. See {@link refuse}. */
-export class Refusal {
-  readonly because: string
-  constructor(because: string) {
-    this.because = because
-  }
-}
+export { type Attempt, type Decision, type Failure, Refusal, type Retry, type Stop }
 
 /**
  * Refuses another attempt. The `RetryStopped` event carries the reason.
@@ -135,51 +120,6 @@ export class Refusal {
  * ```
  */
 export const refuse = (because: string): Refusal => new Refusal(because)
-
-/** A failed attempt, the input of {@link Retry.decide}. Times are in milliseconds. */
-export interface Failure<out E> {
-  readonly error: E
-  /** The attempt that failed: 1 is the first. */
-  readonly attempt: number
-  /** Time since the first attempt started. */
-  readonly elapsed: number
-  /** Time until the deadline; `Infinity` without a deadline. */
-  readonly remaining: number
-  /** The delay from the backoff. */
-  readonly delay: number
-  /** Drawn from `[0, 1)`. */
-  readonly random: number
-}
-
-/**
- * A compiled retry, whose decisions are pure functions: time and chance are arguments.
- */
-export interface Retry<in E = unknown, out SE = never, out SR = never> {
-  readonly times: number
-  readonly backoff: Schedule.Schedule<unknown, E, SE, SR>
-
-  /** The longest accepted hint, in milliseconds, and what happens to a longer one. */
-  readonly retryAfter: { readonly mode: "clamp" | "giveUp" | "wait"; readonly max: number }
-
-  readonly onTimeout: "retry" | "stop"
-  readonly logLevel: LogLevel.Severity | "None"
-  readonly onRetry: ((event: RetryScheduled) => void) | undefined
-
-  /** @internal Consulted last, if everything else allows another attempt. */
-  readonly budget: RetryBudget.Account | undefined
-
-  /** What to do after a failure: {@link Retry.verdict}, then {@link Retry.timing} if that allows another attempt. */
-  readonly decide: (failure: Failure<E>) => Decision
-
-  /** No attempt starts later than this after the first one did, in milliseconds. */
-  readonly maxElapsed: number
-
-  /** Whether another attempt is allowed at all, before a delay is known: `undefined` means yes. */
-  readonly verdict: (error: E, attempt: number) => Stop | undefined
-
-  /** When the next attempt starts, if time is left for it. */
-  readonly timing: (failure: Failure<unknown>) => Decision
-}
 
 /**
  * Checks the options and compiles them into a {@link Retry}. Throws a `RangeError` that lists every invalid option.
@@ -234,16 +174,6 @@ export const retry: {
       R | SR
     >
 )
-
-/** One failure of a call. */
-export interface Attempt<out E> {
-  readonly error: E
-  /** Whether the effect ran: a rejection by a policy (an open circuit, a full bulkhead) is a failure without a run. */
-  readonly ran: boolean
-  /** Milliseconds since the epoch, by the `Clock` in force. */
-  readonly startedAt: number
-  readonly duration: Duration.Duration
-}
 
 /**
  * A call has failed for good. Holds every failure of the call; the last is the error that it would otherwise have

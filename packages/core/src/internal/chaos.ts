@@ -6,8 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type * as Random from "effect/Random"
 import * as Arguments from "../Arguments.ts"
-import type { Kind, Options } from "../Chaos.ts"
 import * as Jitter from "../Jitter.ts"
+
+/** What chaos can do to a call. */
+export type Kind = "latency" | "behaviour" | "fault" | "outcome" | "hang"
 
 /** What happens to a call instead of running. */
 type Fate = "fault" | "outcome" | "hang"
@@ -157,7 +159,14 @@ const chaosOptions = Arguments.refine(fields, (options, place) => {
   }
 })
 
-export const compile = <E, A>(where: string, options: Options<E, A>): Rules<E, A> => {
+/** The options that say what chaos does, whose results only types know. */
+interface Effects<out E, out A> {
+  readonly fault?: (() => E) | undefined
+  readonly outcome?: (() => A) | undefined
+  readonly behaviour?: Effect.Effect<unknown, E> | undefined
+}
+
+export const compile = <E, A>(where: string, options: Effects<E, A>): Rules<E, A> => {
   const checked = Arguments.check(where, chaosOptions, options)
   const rates = ratesOf(checked)
   const { latency } = checked

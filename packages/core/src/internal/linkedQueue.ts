@@ -9,7 +9,7 @@ export interface Member<Self> {
   after: Self | undefined
 }
 
-export class Line<M extends Member<M>> {
+export class LinkedQueue<M extends Member<M>> {
   first: M | undefined = undefined
   length = 0
   private last: M | undefined = undefined

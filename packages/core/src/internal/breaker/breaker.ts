@@ -12,14 +12,13 @@ import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
-import type { State, Stats, Transition } from "../../CircuitBreaker.ts"
 import { CircuitOpen, isPolicyError, PolicyError } from "../../PolicyError.ts"
 import { nowOf } from "../call/now.ts"
 import { retryAfterOfExit } from "../retryAfter.ts"
 import * as Machine from "./circuit.ts"
 import { Circuits } from "./circuits.ts"
 import { type BreakerOptions, defaults } from "./options.ts"
-import type { OnChange } from "./stored.ts"
+import type { OnChange, SavedCircuit, State, Stats, Transition } from "./state.ts"
 
 /** Whether a policy within turned the call away before any of it ran, which says nothing of the dependency. */
 const isRejection = (error: unknown): boolean => {
@@ -212,7 +211,7 @@ export class Breaker<in E> {
   }
 
   /** Continues from saved circuits without publishing transitions. */
-  restore(saved: ReadonlyArray<Machine.SavedCircuit>, now: number): void {
+  restore(saved: ReadonlyArray<SavedCircuit>, now: number): void {
     this.silent = true
     this.circuits.restore(saved, now)
     this.silent = false

@@ -3,7 +3,7 @@
  * combinator, the fused policy and a simulator drive the same machine.
  */
 import type { Backoff } from "../../Backoff.ts"
-import type { StateTag } from "../../CircuitBreaker.ts"
+import type { SavedCircuit, StateTag } from "./state.ts"
 import type { Trip } from "./trip.ts"
 import { type Memory, remember } from "./window.ts"
 
@@ -36,22 +36,6 @@ export interface Rules {
 
 // The ticket of a call that runs but is not counted. It is a fraction, so it matches no generation.
 const unnoticed = 0.5
-
-/** A circuit as JSON data. Times are in milliseconds since the epoch, `null` for never. */
-export interface SavedCircuit {
-  /** `null` is the circuit for calls without a key. */
-  readonly key: string | null
-  readonly state: StateTag
-  readonly openUntil: number | null
-  readonly openedFor: number
-  readonly openings: number
-  readonly delay: number
-  readonly restedAt: number | null
-  readonly usedAt: number | null
-  /** The trip that the counts belong to. */
-  readonly trip: string
-  readonly counts: ReadonlyArray<number>
-}
 
 /** The circuit of one key. */
 export class Circuit {

@@ -1,7 +1,8 @@
 /**
  * The circuits of a breaker by key, bounded in number.
  */
-import { Circuit, type Rules, type SavedCircuit } from "./circuit.ts"
+import { Circuit, type Rules } from "./circuit.ts"
+import type { SavedCircuit } from "./state.ts"
 
 /** How many circuits a new key examines for eviction. */
 const looks = 8

@@ -11,11 +11,11 @@ import * as Option from "effect/Option"
 import type * as Store from "effect/persistence/CircuitBreaker"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
-import type { State, StateTag } from "../../CircuitBreaker.ts"
 import type { CircuitOpen, PolicyError } from "../../PolicyError.ts"
 import { retryAfterOfExit } from "../retryAfter.ts"
 import type { Breaker } from "./breaker.ts"
 import * as Machine from "./circuit.ts"
+import type { OnChange, State } from "./state.ts"
 import type { Trip } from "./trip.ts"
 
 /** What came of asking the store. */
@@ -23,9 +23,6 @@ type Answer<A> =
   | { readonly _tag: "Answered"; readonly value: A }
   | { readonly _tag: "Rejected"; readonly retryAfter: number }
   | { readonly _tag: "Failed" }
-
-/** Told when the end of a call has changed the state of its circuit. */
-export type OnChange = (from: StateTag, to: StateTag) => void
 
 const failed: Answer<never> = { _tag: "Failed" }
 
@@ -209,6 +206,17 @@ export const make = <E>(
       else quietly(() => local.close(key, now))
     }
   }
+}
+
+/** A breaker that asks a store before and after each attempt. */
+export interface StoredBreaker<in E> {
+  readonly rules: Machine.Rules
+  /** Runs an effect through the circuit of a key, and calls `onChange` if its end changes the state of the circuit. */
+  readonly run: <A, E1 extends E, R>(
+    self: Effect.Effect<A, E1, R>,
+    key: string | undefined,
+    onChange?: OnChange
+  ) => Effect.Effect<A, E1 | PolicyError<CircuitOpen>, R>
 }
 
 const isolatedState: State = { _tag: "Isolated" }

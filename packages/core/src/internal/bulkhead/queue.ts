@@ -5,7 +5,7 @@
  */
 import * as Exit from "effect/Exit"
 import { BulkheadFull, PolicyError } from "../../PolicyError.ts"
-import { Line, type Member } from "../linkedQueue.ts"
+import { LinkedQueue, type Member } from "../linkedQueue.ts"
 
 /** A call in the queue. */
 export interface Waiter extends Member<Waiter> {
@@ -24,7 +24,7 @@ export class Bulkhead {
   adapts: boolean = false
   /** @internal When a call last used it. */
   usedAt = 0
-  private readonly line = new Line<Waiter>()
+  private readonly waiters = new LinkedQueue<Waiter>()
   private granting = false
   private rejection: Exit.Exit<never, PolicyError<BulkheadFull>> | undefined = undefined
   private rejectedAt = -1
@@ -36,7 +36,7 @@ export class Bulkhead {
 
   /** How many calls are in the queue. */
   get waiting(): number {
-    return this.line.length
+    return this.waiters.length
   }
 
   /** Whether no call is running or waiting. */
@@ -46,7 +46,7 @@ export class Bulkhead {
 
   /** Takes a permit at once, never ahead of waiting calls. */
   tryAcquire(): boolean {
-    if (this.running >= this.limit || this.line.first !== undefined) return false
+    if (this.running >= this.limit || this.waiters.first !== undefined) return false
     this.running++
     return true
   }
@@ -70,11 +70,15 @@ export class Bulkhead {
   /** Hands free permits to the longest waiting calls. */
   private handOut(): void {
     // A call that ends within its `grant` re-enters here. The loop below then continues, so the stack does not grow.
-    if (this.line.first === undefined || this.granting) return
+    if (this.waiters.first === undefined || this.granting) return
     this.granting = true
     try {
-      for (let first = this.line.first; first !== undefined && this.running < this.limit; first = this.line.first) {
-        this.line.leave(first)
+      for (
+        let first = this.waiters.first;
+        first !== undefined && this.running < this.limit;
+        first = this.waiters.first
+      ) {
+        this.waiters.leave(first)
         this.running++
         first.grant()
       }
@@ -86,13 +90,13 @@ export class Bulkhead {
   /** Puts a call at the end of the queue; `false` when the queue is full. */
   enqueue(waiter: Waiter): boolean {
     if (this.waiting >= this.queue) return false
-    this.line.join(waiter)
+    this.waiters.join(waiter)
     return true
   }
 
   /** Takes a call out of the queue; `false` when it is not in it. */
   cancel(waiter: Waiter): boolean {
-    return this.line.leave(waiter)
+    return this.waiters.leave(waiter)
   }
 
   /** Counts a rejection and returns its error, the same instance while the limit is unchanged. */

@@ -9,8 +9,8 @@ import type * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import { AttemptTimeout, PolicyError } from "../../PolicyError.ts"
 import { type Circuit, failure, ignored, type Outcome } from "../breaker/circuit.ts"
-import type { Parts } from "../compile.ts"
 import { Timeout } from "../fiber/timeout.ts"
+import type { CompiledPolicy } from "../policy/compiled.ts"
 import { retryAfterOfExit } from "../retryAfter.ts"
 import { afterRejection, betweenAttempts } from "./betweenAttempts.ts"
 import type { Added, Call, Rest } from "./record.ts"
@@ -167,12 +167,12 @@ class AttemptLimit<A, E, R> extends Timeout<A, E, R> {
 /** The time of a leg. The hedge and the retry find its error among those of the policy. */
 class LegLimit<A, E, R> extends Timeout<A, E, R> {
   declare private readonly timeout: number
-  declare private readonly own: Parts<never, unknown, unknown>["ownTimeouts"]
+  declare private readonly own: CompiledPolicy<never, unknown, unknown>["ownTimeouts"]
 
   constructor(
     fiber: Fiber.Fiber<unknown, unknown>,
     timeout: number,
-    parts: Pick<Parts<never, unknown, unknown>, "ownTimeouts">
+    parts: Pick<CompiledPolicy<never, unknown, unknown>, "ownTimeouts">
   ) {
     super(fiber, timeout)
     this.timeout = timeout

@@ -9,8 +9,8 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type { Parts } from "../compile.ts"
 import { Timeout } from "../fiber/timeout.ts"
+import type { CompiledPolicy } from "../policy/compiled.ts"
 import { admit, exceeded } from "./admission.ts"
 import { attempt, attemptOf } from "./attempt.ts"
 import { Deadline, inForce, type Term, termOf, within } from "./deadline.ts"
@@ -18,7 +18,7 @@ import { type Added, type Bound, Call, type Rest } from "./record.ts"
 
 /** Runs an effect once under `parts`. */
 export const run = <A, E, R, SE, SR>(
-  parts: Parts<E, SE, SR>,
+  parts: CompiledPolicy<E, SE, SR>,
   key: string | undefined,
   self: Effect.Effect<A, E, R>
 ): Rest<A, E, R, SE, SR> =>

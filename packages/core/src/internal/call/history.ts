@@ -7,9 +7,18 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import type { PolicyEvent } from "../../PolicyEvent.ts"
-import type { Attempt } from "../../Retry.ts"
+import type { PolicyEvent } from "./event.ts"
 import * as Observers from "./observers.ts"
+
+/** One failure of a call. */
+export interface Attempt<out E> {
+  readonly error: E
+  /** Whether the effect ran: a rejection by a policy (an open circuit, a full bulkhead) is a failure without a run. */
+  readonly ran: boolean
+  /** Milliseconds since the epoch, by the `Clock` in force. */
+  readonly startedAt: number
+  readonly duration: Duration.Duration
+}
 
 /** A run that has not succeeded. An interrupted run has no error until a policy reports why it was interrupted. */
 interface Run {

@@ -3,7 +3,7 @@
  */
 import type * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
-import type { Observer } from "../../PolicyEvent.ts"
+import type { Observer } from "./event.ts"
 
 // Seconds, as OpenTelemetry has them for `http.client.request.duration`.
 const boundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]

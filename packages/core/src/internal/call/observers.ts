@@ -5,7 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import type { Observer, PolicyEvent } from "../../PolicyEvent.ts"
+import type { Observer, PolicyEvent } from "./event.ts"
 
 const none: ReadonlyArray<Observer> = []
 

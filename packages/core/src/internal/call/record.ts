@@ -19,14 +19,14 @@ import type {
   PolicyError,
   RateLimited
 } from "../../PolicyError.ts"
-import type { Observer, PolicyEvent } from "../../PolicyEvent.ts"
 import { type Circuit, failure, ignored } from "../breaker/circuit.ts"
 import type { Bulkhead, Waiter } from "../bulkhead/queue.ts"
 import { firstFailure } from "../cause.ts"
-import type { Parts } from "../compile.ts"
 import * as Alarm from "../fiber/alarm.ts"
 import { Frame } from "../fiber/frame.ts"
+import type { CompiledPolicy } from "../policy/compiled.ts"
 import { deadlineOf } from "./deadline.ts"
+import type { Observer, PolicyEvent } from "./event.ts"
 import * as Observers from "./observers.ts"
 
 /** What the parts may add to a call's errors. A part that is absent adds none: the callers' types say which are there. */
@@ -46,7 +46,7 @@ export interface Bound {
 }
 
 export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> implements Waiter {
-  declare readonly parts: Parts<E, SE, SR>
+  declare readonly parts: CompiledPolicy<E, SE, SR>
   declare readonly key: string | undefined
   /** What an attempt runs. */
   declare self: Effect.Effect<A, E, R>
@@ -85,7 +85,7 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   declare private clock: Clock.Clock | undefined
 
   constructor(
-    parts: Parts<E, SE, SR>,
+    parts: CompiledPolicy<E, SE, SR>,
     key: string | undefined,
     self: Effect.Effect<A, E, R>,
     fiber: Fiber.Fiber<unknown, unknown>,

@@ -8,7 +8,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Predicate from "effect/Predicate"
-import type { RetryScheduled } from "../../PolicyEvent.ts"
+import type { RetryScheduled } from "./event.ts"
 
 /** A text that an error has under a key. Errors are foreign, and a getter that throws says nothing. */
 const text = (error: object, key: string): string | undefined => {

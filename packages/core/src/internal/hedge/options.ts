@@ -14,6 +14,25 @@ const defaults = {
   min: 1
 } as const
 
+/** Limits hedges to a share of the calls: a `RetryBudget`, or any other limit. */
+export interface Budget {
+  /**
+   * Withdraws one hedge and returns `true`, or returns `false` if the budget is spent. `now` is in milliseconds since
+   * the epoch.
+   */
+  readonly tryWithdraw: (now: number) => boolean
+}
+
+/** A delay that follows the latency, made by `Hedge.quantile`. Durations are in milliseconds. */
+export interface Quantile {
+  readonly _tag: "Quantile"
+  readonly quantile: number
+  readonly window: number
+  readonly minimumCalls: number
+  readonly min: number
+  readonly max: number
+}
+
 const { duration, integer, number, optional, struct } = Arguments
 
 const quantile: Arguments.Check<number> = (value, place) => {
@@ -55,11 +74,7 @@ const after: Arguments.Check<number | ReturnType<typeof quantileData>> = (value,
     ? quantileData(value, place)
     : duration({ min: 0 })(value, place)
 
-/** A budget of the caller's own is used as it is, since it may be a class. */
-export interface Budget {
-  readonly tryWithdraw: (now: number) => boolean
-}
-
+// A budget of the caller's own is used as it is, since it may be a class.
 const isBudget = (value: unknown): value is Budget =>
   hasProperty(value, "tryWithdraw") && typeof value.tryWithdraw === "function"
 

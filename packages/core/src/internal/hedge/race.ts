@@ -10,11 +10,10 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type { Budget, Quantile } from "../../Hedge.ts"
 import * as Alarm from "../fiber/alarm.ts"
-import { isRetryable } from "../retry.ts"
+import { isRetryable } from "../retry/retry.ts"
 import { retryAfterOfExit } from "../retryAfter.ts"
-import type { HedgeOptions } from "./options.ts"
+import type { Budget, HedgeOptions, Quantile } from "./options.ts"
 
 /** Why a hedge started: what runs is slow, or it has failed. */
 type Because = "slow" | "failed"

@@ -7,7 +7,7 @@ import type * as Fiber from "effect/Fiber"
 import type { PolicyError, RateLimited } from "../../PolicyError.ts"
 import { nowOf } from "../call/now.ts"
 import * as Alarm from "../fiber/alarm.ts"
-import { Line, type Member } from "../linkedQueue.ts"
+import { LinkedQueue, type Member } from "../linkedQueue.ts"
 
 export interface Rules {
   readonly algorithm: "fixed-window" | "token-bucket"
@@ -31,7 +31,7 @@ export class Limit {
   // A bucket: its tokens, and when the next one started to flow.
   private tokens: number
   private refilledAt = -Infinity
-  private readonly line = new Line<Place>()
+  private readonly waiters = new LinkedQueue<Place>()
 
   constructor(rules: Rules, key: string | undefined) {
     this.rules = rules
@@ -45,7 +45,7 @@ export class Limit {
     this.rules = rules
     this.tokens = Math.max(0, rules.limit - used)
     this.nextAt = 0
-    this.line.first?.retry()
+    this.waiters.first?.retry()
   }
 
   /** Admits one call and returns 0, or counts nothing and returns how long to wait. */
@@ -113,21 +113,21 @@ export class Limit {
 
   /** How many calls are in the queue. */
   get waiting(): number {
-    return this.line.length
+    return this.waiters.length
   }
 
   isFirst(place: Place): boolean {
-    return this.line.first === place
+    return this.waiters.first === place
   }
 
   enqueue(place: Place): void {
-    this.line.join(place)
+    this.waiters.join(place)
   }
 
   /** Takes a place out of the queue, if it is in it, and advances the new first place. */
   leave(place: Place): void {
     const wasFirst = this.isFirst(place)
-    if (this.line.leave(place) && wasFirst) this.line.first?.advance()
+    if (this.waiters.leave(place) && wasFirst) this.waiters.first?.advance()
   }
 }
 

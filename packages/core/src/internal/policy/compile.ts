@@ -2,54 +2,25 @@
  * The options of a policy, checked and compiled to the parts that a call runs under.
  */
 import type * as Context from "effect/Context"
-import * as Arguments from "../Arguments.ts"
-import * as Bulkhead from "../Bulkhead.ts"
-import * as CircuitBreaker from "../CircuitBreaker.ts"
-import type { AnyOptions } from "../Policy.ts"
-import { isPolicyError, type PolicyError } from "../PolicyError.ts"
-import * as RateLimit from "../RateLimit.ts"
-import type * as Retry from "../Retry.ts"
-import * as RetryBudget from "../RetryBudget.ts"
-import { Breaker } from "./breaker/breaker.ts"
-import type { Bulkheads } from "./bulkhead/queue.ts"
-import type { HedgeOptions } from "./hedge/options.ts"
-import { Hedge as HedgeMachine } from "./hedge/race.ts"
-import { policyOptions } from "./policyOptions.ts"
-import type { RateLimits } from "./rateLimit/stored.ts"
-import { compile } from "./retry.ts"
-
-/** The compiled parts of a policy. Durations are in milliseconds; a part that is absent costs nothing. */
-export interface Parts<in E, out SE, out SR> {
-  readonly name: string
-  readonly deadline?: number | undefined
-  readonly bulkhead?: Bulkheads | undefined
-  readonly rateLimit?: RateLimits | undefined
-  readonly retry?: Retry.Retry<E, SE, SR> | undefined
-  readonly breaker?: Breaker<E> | undefined
-  /** A breaker that asks a store before and after each attempt, which only an effect can. */
-  readonly storedBreaker?: CircuitBreaker.CircuitBreaker<E> | undefined
-  readonly hedge?: HedgeMachine<E> | undefined
-  readonly attemptTimeout?: number | undefined
-  /** The timeouts of the legs of a hedge, which are the policy's own errors too. */
-  readonly ownTimeouts?: WeakSet<PolicyError> | undefined
-  /** Whether observers are told nothing, because the call is a leg of another. */
-  readonly silent?: boolean | undefined
-  /** Whether a part needs to know when the call started. */
-  readonly timed: boolean
-}
-
-/** Whether there is nothing to do. */
-export const isEmpty = <E, SE, SR>(parts: Parts<E, SE, SR>): boolean =>
-  (parts.attemptTimeout ?? parts.breaker ?? parts.bulkhead ?? parts.deadline ?? parts.hedge ?? parts.rateLimit ??
-    parts.retry ??
-    parts.storedBreaker) === undefined
+import * as Arguments from "../../Arguments.ts"
+import * as Bulkhead from "../../Bulkhead.ts"
+import * as CircuitBreaker from "../../CircuitBreaker.ts"
+import { isPolicyError, type PolicyError } from "../../PolicyError.ts"
+import * as RateLimit from "../../RateLimit.ts"
+import * as RetryBudget from "../../RetryBudget.ts"
+import { Breaker } from "../breaker/breaker.ts"
+import type { HedgeOptions } from "../hedge/options.ts"
+import { Hedge as HedgeMachine } from "../hedge/race.ts"
+import { compile } from "../retry/retry.ts"
+import type { CompiledPolicy } from "./compiled.ts"
+import { policyOptions } from "./options.ts"
 
 /** Checks the options of a policy and compiles them. Throws a `RangeError` that names the option at fault. */
-export const compileParts = (
-  typed: AnyOptions,
+export const compilePolicy = (
+  given: unknown,
   context: Context.Context<never>
-): Parts<unknown, unknown, unknown> => {
-  const options = Arguments.check("Policy.make", policyOptions, typed)
+): CompiledPolicy<unknown, unknown, unknown> => {
+  const options = Arguments.check("Policy.make", policyOptions, given)
   const { attemptTimeout, bulkhead, circuitBreaker, deadline, hedge, name, rateLimit, retry } = options
   const ownTimeouts = hedge === undefined || attemptTimeout === undefined ? undefined : new WeakSet<PolicyError>()
   return {

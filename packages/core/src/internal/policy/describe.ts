@@ -2,12 +2,19 @@
  * Says what a policy will do: its parts in words, and the worst that a call can come to.
  */
 import * as Duration from "effect/Duration"
-import * as Backoff from "../Backoff.ts"
-import type { Part } from "../Policy.ts"
-import type { Trip } from "./breaker/trip.ts"
-import type { Parts } from "./compile.ts"
+import * as Backoff from "../../Backoff.ts"
+import type { Trip } from "../breaker/trip.ts"
+import type { CompiledPolicy } from "./compiled.ts"
 
-type AnyParts = Parts<unknown, unknown, unknown>
+type AnyPolicy = CompiledPolicy<unknown, unknown, unknown>
+
+/** A part of a policy, in words. */
+export interface Part {
+  /** The policy that the part belongs to. */
+  readonly policy: string
+  readonly part: "deadline" | "bulkhead" | "rateLimit" | "retry" | "circuitBreaker" | "hedge" | "attemptTimeout"
+  readonly text: string
+}
 
 const time = (millis: number): string =>
   millis === Infinity ? "any time" : Duration.format(Duration.millis(Math.round(millis)))
@@ -26,7 +33,7 @@ const tripWords = (trip: Trip): string => {
 }
 
 /** The parts in words, outermost first. */
-export const words = (parts: AnyParts): ReadonlyArray<Part> => {
+export const words = (parts: AnyPolicy): ReadonlyArray<Part> => {
   const { attemptTimeout, breaker, bulkhead, deadline, hedge, name, rateLimit, retry, storedBreaker } = parts
   const all: Array<Part> = []
   const add = (part: Part["part"], text: string) => all.push({ policy: name, part, text })
@@ -78,7 +85,7 @@ export const words = (parts: AnyParts): ReadonlyArray<Part> => {
 
 /** The most executions of a call, and the longest that it can take in milliseconds, around what is within. */
 export const worst = (
-  parts: AnyParts,
+  parts: AnyPolicy,
   within: { readonly attempts: number; readonly duration: number }
 ): { readonly attempts: number; readonly duration: number } => {
   const { attemptTimeout = Infinity, bulkhead, deadline = Infinity, hedge, rateLimit, retry } = parts
@@ -95,7 +102,7 @@ export const worst = (
   }
 }
 
-const longestDelay = (retry: AnyParts["retry"]): number => {
+const longestDelay = (retry: AnyPolicy["retry"]): number => {
   if (retry === undefined) return 0
   const backoff = Backoff.isBackoff(retry.backoff) ? retry.backoff.max : Infinity
   // Up to a tenth is added to a hint by chance.

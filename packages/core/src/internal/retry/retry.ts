@@ -1,13 +1,13 @@
 import * as Duration from "effect/Duration"
 import { hasProperty } from "effect/Predicate"
 import type * as Schedule from "effect/Schedule"
-import * as Arguments from "../Arguments.ts"
-import * as Backoff from "../Backoff.ts"
-import type { StopReason } from "../PolicyEvent.ts"
-import type { Decision, Failure, Options, Refusal, Retry, Stop } from "../Retry.ts"
-import * as RetryBudget from "../RetryBudget.ts"
-import { retryAfterOf } from "./retryAfter.ts"
-import { defaults, endless, isEndless, type RetryOptions, retryOptions } from "./retryOptions.ts"
+import * as Arguments from "../../Arguments.ts"
+import * as Backoff from "../../Backoff.ts"
+import * as RetryBudget from "../../RetryBudget.ts"
+import type { StopReason } from "../call/event.ts"
+import { retryAfterOf } from "../retryAfter.ts"
+import type { Decision, Failure, Refusal, Retry, Stop } from "./decision.ts"
+import { defaults, endless, isEndless, type RetryOptions, retryOptions } from "./options.ts"
 
 /** The value of `Retry.defaultMaxRetryAfter`, which says why. */
 export const defaultMaxRetryAfter = Duration.millis(defaults.maxRetryAfter)
@@ -33,7 +33,7 @@ export const isRetryable = (error: unknown): boolean => {
 }
 
 /** Checks and compiles the options of a retry that nothing outside bounds. */
-export const make = <E, SE, SR>(where: string, options: Options<E, SE, SR> | undefined): Retry<E, SE, SR> =>
+export const make = <E, SE, SR>(where: string, options: unknown): Retry<E, SE, SR> =>
   compile(Arguments.check(where, alone, options ?? {}))
 
 const alone = Arguments.refine(retryOptions, (options, place) => {

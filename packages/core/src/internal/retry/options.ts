@@ -1,9 +1,9 @@
 /** The options of a retry: their checks and defaults. */
 import * as Schedule from "effect/Schedule"
-import * as Arguments from "../Arguments.ts"
-import * as Backoff from "../Backoff.ts"
-import * as RetryBudget from "../RetryBudget.ts"
-import { budgetOptions } from "./budget/options.ts"
+import * as Arguments from "../../Arguments.ts"
+import * as Backoff from "../../Backoff.ts"
+import * as RetryBudget from "../../RetryBudget.ts"
+import { budgetOptions } from "../budget/options.ts"
 
 /** The defaults of a retry. Durations are in milliseconds. */
 export const defaults = {

@@ -1,13 +1,13 @@
 /** The options of a policy: their checks, part by part and together. */
-import * as Arguments from "../Arguments.ts"
-import * as Bulkhead from "../Bulkhead.ts"
-import * as CircuitBreaker from "../CircuitBreaker.ts"
-import * as RateLimit from "../RateLimit.ts"
-import { breakerOptions } from "./breaker/options.ts"
-import { bulkheadOptions } from "./bulkhead/options.ts"
-import { hedgeOptions } from "./hedge/options.ts"
-import { rateLimitOptions } from "./rateLimit/options.ts"
-import { endless, isEndless, retryOptions } from "./retryOptions.ts"
+import * as Arguments from "../../Arguments.ts"
+import * as Bulkhead from "../../Bulkhead.ts"
+import * as CircuitBreaker from "../../CircuitBreaker.ts"
+import * as RateLimit from "../../RateLimit.ts"
+import { breakerOptions } from "../breaker/options.ts"
+import { bulkheadOptions } from "../bulkhead/options.ts"
+import { hedgeOptions } from "../hedge/options.ts"
+import { rateLimitOptions } from "../rateLimit/options.ts"
+import { endless, isEndless, retryOptions } from "../retry/options.ts"
 
 const { duration, optional, or } = Arguments
 

@@ -1,0 +1,68 @@
+/** What is decided after a failure, as data: the shapes that `Retry` publishes. */
+import type * as LogLevel from "effect/LogLevel"
+import type * as Schedule from "effect/Schedule"
+import type * as RetryBudget from "../../RetryBudget.ts"
+import type { RetryScheduled, StopReason } from "../call/event.ts"
+
+/** What to do after a failure. */
+export type Decision = { readonly _tag: "Retry"; readonly delay: number } | Stop
+
+/** No further attempt, and why. */
+export interface Stop {
+  readonly _tag: "Stop"
+  readonly reason: StopReason
+  readonly because: string | undefined
+}
+
+/** A refusal of another attempt, and why. Made by `Retry.refuse`. */
+export class Refusal {
+  readonly because: string
+  constructor(because: string) {
+    this.because = because
+  }
+}
+
+/** A failed attempt, the input of {@link Retry.decide}. Times are in milliseconds. */
+export interface Failure<out E> {
+  readonly error: E
+  /** The attempt that failed: 1 is the first. */
+  readonly attempt: number
+  /** Time since the first attempt started. */
+  readonly elapsed: number
+  /** Time until the deadline; `Infinity` without a deadline. */
+  readonly remaining: number
+  /** The delay from the backoff. */
+  readonly delay: number
+  /** Drawn from `[0, 1)`. */
+  readonly random: number
+}
+
+/**
+ * A compiled retry, whose decisions are pure functions: time and chance are arguments.
+ */
+export interface Retry<in E = unknown, out SE = never, out SR = never> {
+  readonly times: number
+  readonly backoff: Schedule.Schedule<unknown, E, SE, SR>
+
+  /** The longest accepted hint, in milliseconds, and what happens to a longer one. */
+  readonly retryAfter: { readonly mode: "clamp" | "giveUp" | "wait"; readonly max: number }
+
+  readonly onTimeout: "retry" | "stop"
+  readonly logLevel: LogLevel.Severity | "None"
+  readonly onRetry: ((event: RetryScheduled) => void) | undefined
+
+  /** @internal Consulted last, if everything else allows another attempt. */
+  readonly budget: RetryBudget.Account | undefined
+
+  /** What to do after a failure: {@link Retry.verdict}, then {@link Retry.timing} if that allows another attempt. */
+  readonly decide: (failure: Failure<E>) => Decision
+
+  /** No attempt starts later than this after the first one did, in milliseconds. */
+  readonly maxElapsed: number
+
+  /** Whether another attempt is allowed at all, before a delay is known: `undefined` means yes. */
+  readonly verdict: (error: E, attempt: number) => Stop | undefined
+
+  /** When the next attempt starts, if time is left for it. */
+  readonly timing: (failure: Failure<unknown>) => Decision
+}
