@@ -23,16 +23,17 @@ const published = (file: string): string => {
     .flatMap(([, list = ""]) => list.split(",").map((name) => name.replace(/\btype\b/u, "").trim()))
   const sources = [...text.matchAll(/from "(\.[^"]*\/internal\/[^"]*)\.[jt]s"/gu)]
     .map(([, source = ""]) => join(dirname(file), `${source}.d.ts`))
-  const found = new Map(
-    [...new Set(sources)].flatMap((source) =>
-      declarations(readFileSync(source, "utf8")).split(/^(?=\S*\s?(?:declare|interface|type|class|const)\b)/mu)
-        .flatMap((declaration) => {
-          const name = /^export (?:declare )?(?:interface|type|class|const|function) (\w+)/u.exec(declaration)?.[1]
-          return name === undefined ? [] : [[name, declaration.trim()] as const]
-        })
-    )
+  const found = [...new Set(sources)].flatMap((source) =>
+    declarations(readFileSync(source, "utf8")).split(/^(?=\S*\s?(?:declare|interface|type|class|const)\b)/mu)
+      .map((declaration) => ({
+        declaration: declaration.trim(),
+        // A class stands below its base, which has its fields.
+        name: /^(?:export )?(?:declare )?(?:interface|type|class|const|function) (\w+?)(?:_base)?\b/u.exec(declaration)
+          ?.[1]
+      }))
   )
-  return names.toSorted().flatMap((name) => found.get(name) ?? []).join("\n")
+  return names.toSorted()
+    .flatMap((wanted) => found.flatMap(({ declaration, name }) => name === wanted ? [declaration] : [])).join("\n")
 }
 
 const report = (name: string): string => {

@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import { createParser } from "eventsource-parser"
 import { availableParallelism, loadavg } from "node:os"
 import { parseArgs } from "node:util"
-import * as Decoder from "../src/internal/protocol/decoder.ts"
+import * as Decoder from "../src/internal/protocol/answer/decoder.ts"
 import { interleave, table } from "./internal/rounds.ts"
 
 const { values: flags } = parseArgs({

@@ -36,10 +36,10 @@ import * as Address from "./Address.ts"
 import * as AnthropicRequest from "./internal/anthropic/request.ts"
 import * as AnthropicResponse from "./internal/anthropic/response.ts"
 import * as Setting from "./internal/config/environment.ts"
-import * as Answer from "./internal/protocol/answer.ts"
-import { withParameters } from "./internal/protocol/body.ts"
-import { newIds } from "./internal/protocol/newIds.ts"
-import * as Exchange from "./internal/protocol/providerRequest.ts"
+import * as Answer from "./internal/protocol/answer/answer.ts"
+import { newIds } from "./internal/protocol/answer/newIds.ts"
+import { withParameters } from "./internal/protocol/request/body.ts"
+import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
 import * as Provider from "./Provider.ts"
 
 /** How to reach the API, and which model to ask. */
@@ -150,7 +150,7 @@ const makeWith = (options: Options) => {
     : {}
 
   return (client: HttpClient.HttpClient): Provider.Provider => {
-    const exchangeOf = (method: string): Exchange.Exchange => ({
+    const callOf = (method: string): ProviderRequest.ProviderRequest => ({
       module: "AnthropicProvider",
       method,
       provider: name,
@@ -175,13 +175,13 @@ const makeWith = (options: Options) => {
       )
 
     const post = Effect.fnUntraced(function*(
-      exchange: Exchange.Exchange,
+      call: ProviderRequest.ProviderRequest,
       request: LanguageModel.ProviderOptions,
       stream: boolean
     ): Effect.fn.Return<HttpClientRequest.HttpClientRequest, AiError.AiError> {
       const { format, ...body } = yield* Effect.mapError(
         AnthropicRequest.make(request, model),
-        (reason) => Exchange.failure(exchange, reason)
+        (reason) => ProviderRequest.failure(call, reason)
       )
       const fields = withParameters(
         { model, max_tokens: maxTokens, ...body, ...(stream ? { stream: true } : {}) },
@@ -197,26 +197,26 @@ const makeWith = (options: Options) => {
     })
 
     const answerOf = Effect.fnUntraced(function*(
-      exchange: Exchange.Exchange,
+      call: ProviderRequest.ProviderRequest,
       request: LanguageModel.ProviderOptions,
       stream: boolean
     ): Effect.fn.Return<Answer.Answer, AiError.AiError, IdGenerator | Scope.Scope> {
-      const response = yield* Exchange.open(exchange, yield* post(exchange, request, stream))
+      const response = yield* ProviderRequest.open(call, yield* post(call, request, stream))
       const origin = { model, requestId: response.headers["request-id"] }
-      const errors = Exchange.errors(exchange, url, response.headers)
+      const errors = ProviderRequest.errors(call, url, response.headers)
       const make = AnthropicResponse.make(request, origin, errors, yield* newIds)
-      return { body: Exchange.bytes(exchange, response), make }
+      return { body: ProviderRequest.bytes(call, response), make }
     })
 
     const generateText = (
       request: LanguageModel.ProviderOptions
     ): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> =>
-      Effect.scoped(Effect.flatMap(answerOf(exchangeOf("generateText"), request, false), Answer.whole))
+      Effect.scoped(Effect.flatMap(answerOf(callOf("generateText"), request, false), Answer.whole))
 
     const streamText = (
       request: LanguageModel.ProviderOptions
     ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator> =>
-      Stream.unwrap(Effect.map(answerOf(exchangeOf("streamText"), request, true), Answer.stream))
+      Stream.unwrap(Effect.map(answerOf(callOf("streamText"), request, true), Answer.stream))
 
     return {
       name,
@@ -226,8 +226,8 @@ const makeWith = (options: Options) => {
       generateText,
       streamText,
       preflight: Effect.scoped(
-        Exchange.open(
-          exchangeOf("preflight"),
+        ProviderRequest.open(
+          callOf("preflight"),
           requestTo("GET", `${version}/models/${encodeURIComponent(model)}`)
         )
       ).pipe(Effect.asVoid)

@@ -24,118 +24,25 @@ import type * as Toolkit from "effect/ai/Toolkit"
 import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import * as Data from "effect/Data"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
-import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
-import type { Concurrency } from "effect/Types"
 import * as ChainEvent from "./ChainEvent.ts"
+import type { Answer, AnswerPart, Outcome, Request, Services, ToolCall } from "./internal/chat/answer.ts"
 import { Turn } from "./internal/chat/chatTurn.ts"
+import type { Failure } from "./internal/chat/failures.ts"
+import { TurnFailed, unanswerable } from "./internal/chat/failures.ts"
 import type { Tools as AnyTools } from "./internal/chat/toolTimings.ts"
 import { timed } from "./internal/chat/toolTimings.ts"
 import * as Setting from "./internal/config/environment.ts"
-import type * as Usage from "./Usage.ts"
 
-/** One tool call and its result. */
-export const ToolCall = Schema.Struct({
-  id: Schema.String,
-  name: Schema.String,
-  /** The arguments as the model gave them. */
-  params: Schema.Unknown,
-  /** The result that the model is sent; `undefined` if the call failed the turn. */
-  result: Schema.Unknown,
-  /** Whether the tool did what it was asked to. */
-  success: Schema.Boolean,
-  /** In which iteration of the turn: 1 is the first. */
-  iteration: Schema.Int,
-  /** Milliseconds since the epoch, by the `Clock` in force. */
-  startedAt: Schema.Finite,
-  duration: Schema.Duration
-})
-export type ToolCall = typeof ToolCall.Type
-
-/**
- * How a turn ends.
- *
- * - `answered`: the model called no more tools. `finishReason` says whether its answer was cut short.
- * - `maxToolIterations`: the limit was reached before the model saw the last results. They are in the history: call again
- *   without messages to continue.
- * - `approvalRequired`: a tool needs a person's approval. Call again with the approval or the denial to continue.
- */
-export type Outcome = "answered" | "maxToolIterations" | "approvalRequired"
-
-/** An answer, and how it came about. */
-export interface Answer {
-  readonly outcome: Outcome
-  /** The text of the model's last response. */
-  readonly text: string
-  readonly reasoning: string
-  /** The provider that answered: its name in the chain, or that of Effect's `Model`, or `"unknown"`. */
-  readonly provider: string
-  readonly model: string
-  /** Every attempt at every provider, in order; empty if the model is not a chain. */
-  readonly attempts: ReadonlyArray<Usage.Entry>
-  /** Whether any response of the turn came from a provider other than the first of the chain. */
-  readonly fellBack: boolean
-  /** Whether this machine was offline. */
-  readonly offline: boolean
-  /** The tools that ran here, in the order in which they ended. */
-  readonly toolCalls: ReadonlyArray<ToolCall>
-  /** How often the model was shown, or would have been shown, what its tools had answered. */
-  readonly iterations: number
-  /** The tokens of all responses of the turn. `attempts` also has those of failed attempts. */
-  readonly usage: Response.Usage
-  readonly finishReason: Response.FinishReason
-  readonly duration: Duration.Duration
-  /** The messages that the turn adds to the history: those of the request and all that followed. */
-  readonly messages: Prompt.Prompt
-}
-
-/** The input of one turn. */
-export interface Request<Tools extends Record<string, Tool.Any> = {}, E = never, R = never> {
-  /** The messages that follow the history: of any role, with texts and images, or a string, which is a user message. */
-  readonly messages: Prompt.RawInput
-  /**
-   * The conversation so far, to which this turn is added; with Effect's `Chat`, pass `chat.history`. Turns of one history run
-   * one after the other. Default: none.
-   */
-  readonly history?: Ref.Ref<Prompt.Prompt> | undefined
-  /** The tools, with their handlers. Default: none. */
-  readonly toolkit?: Toolkit.WithHandler<Tools> | Effect.Effect<Toolkit.WithHandler<Tools>, E, R> | undefined
-  /** Whether the model may or must call a tool. A tool is forced in the first request only. Default: `"auto"`. */
-  readonly toolChoice?:
-    | LanguageModel.ToolChoice<{ [Name in keyof Tools]: Tools[Name]["name"] }[keyof Tools]>
-    | undefined
-  /** How many tools of one iteration run at the same time. Default: `"unbounded"`. */
-  readonly concurrency?: Concurrency | undefined
-  /** How many times tools may run: 1 or more. Default: that of the service. */
-  readonly maxToolIterations?: number | undefined
-  /** Called for each tool call when it has ended, even if the turn fails later. Exceptions from it are ignored. */
-  readonly onToolCall?: ((call: ToolCall) => void) | undefined
-}
-
-/** The last element of a stream. */
-export interface AnswerPart {
-  readonly type: "answer"
-  readonly answer: Answer
-}
-
-/** The errors of a turn, in addition to those of making the toolkit. */
-export type Failure<Tools extends Record<string, Tool.Any>> =
-  | AiError.AiError
-  | NoUserMessage
-  | Tool.HandlerError<Tools[keyof Tools]>
-
-/** The services that the tools of a turn need. */
-export type Services<Tools extends Record<string, Tool.Any>> =
-  | Tool.HandlerServices<Tools[keyof Tools]>
-  | Tool.ResultDecodingServices<Tools[keyof Tools]>
-  | Tool.ParametersEncodingServices<Tools[keyof Tools]>
+export { ToolCall } from "./internal/chat/answer.ts"
+export type { Answer, AnswerPart, Outcome, Request, Services } from "./internal/chat/answer.ts"
+export { isTurnFailed, NoUserMessage, TurnFailed } from "./internal/chat/failures.ts"
+export type { Failure } from "./internal/chat/failures.ts"
 
 /** Answers messages. */
 export class ChatService extends Context.Service<ChatService, {
@@ -149,74 +56,6 @@ export class ChatService extends Context.Service<ChatService, {
     request: Request<Tools, E, R>
   ) => Stream.Stream<Response.StreamPart<Tools, "opaque"> | AnswerPart, Failure<Tools> | E, Services<Tools> | R>
 }>()("@holdfast/llm/ChatService") {}
-
-// -----------------------------------------------------------------------------
-// Failures
-// -----------------------------------------------------------------------------
-
-/** The conversation has no user message to answer. Nothing was sent. */
-export class NoUserMessage extends Data.TaggedError("NoUserMessage")<{
-  /**
-   * - `missing`: there is no user message.
-   * - `blank`: the last user message has neither text nor file.
-   * - `answered`: the last message is the model's own.
-   */
-  readonly because: "missing" | "blank" | "answered"
-}> {
-  override get message(): string {
-    const found = {
-      missing: "The conversation has no user's message",
-      blank: "The last user's message is blank",
-      answered: "The last message is the model's own"
-    }
-    return `${found[this.because]}, so there is nothing to answer and nothing was sent. Add a message with role "user"`
-  }
-}
-
-/**
- * The model failed after tools of the turn had run. The history is unchanged. To continue without running the tools again,
- * pass `messages` in place of the request's.
- */
-export class TurnFailed extends AiError.AiError.extend<TurnFailed>("@holdfast/llm/TurnFailed")({
-  /** The original failure, such as `ChainError.NoAnswer`; `reason` is copied from it. */
-  failure: AiError.AiError,
-  /** The tools that ran. */
-  toolCalls: Schema.Array(ToolCall),
-  /** The request's messages and all that followed until the failure. */
-  messages: Prompt.Prompt
-}) {
-  override get isRetryable(): boolean {
-    return false
-  }
-
-  override get message(): string {
-    const count = `${this.toolCalls.length} tool ${this.toolCalls.length === 1 ? "call" : "calls"}`
-    return `The turn failed after ${count}: ${this.failure.message}`
-  }
-}
-
-/**
- * Whether an error is a turn that failed after tools had run.
- *
- * ```ts import.meta.vitest
- * import { ChatService } from "@holdfast/llm"
- * import { AiError } from "effect/ai"
- *
- * const error = AiError.make({ module: "M", method: "m", reason: new AiError.QuotaExhaustedError({}) })
- * ChatService.isTurnFailed(error) // => false
- * ```
- */
-export const isTurnFailed = (u: unknown): u is TurnFailed => u instanceof TurnFailed
-
-/** Why there is nothing to answer; `undefined` if there is. Tool results also need an answer. */
-const unanswerable = (prompt: Prompt.Prompt): NoUserMessage | undefined => {
-  const last = prompt.content.findLast((message) => message.role !== "system")
-  if (!prompt.content.some((message) => message.role === "user")) return new NoUserMessage({ because: "missing" })
-  if (last?.role === "assistant") return new NoUserMessage({ because: "answered" })
-  if (last?.role !== "user") return undefined
-  const says = last.content.some((part) => part.type !== "text" || part.text.trim() !== "")
-  return says ? undefined : new NoUserMessage({ because: "blank" })
-}
 
 // -----------------------------------------------------------------------------
 // Constructors

@@ -17,9 +17,9 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Setting from "./internal/config/environment.ts"
 import * as OllamaApi from "./internal/ollama/api.ts"
-import * as Embedding from "./internal/protocol/embedding.ts"
 import { opt } from "./internal/protocol/field.ts"
-import * as Exchange from "./internal/protocol/providerRequest.ts"
+import * as Embedding from "./internal/protocol/request/embedding.ts"
+import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
 import type { Options as ProviderOptions } from "./OllamaProvider.ts"
 
 /** Where Ollama runs, and which model to ask. */
@@ -146,8 +146,8 @@ const embedWith = (options: Options) => {
     Effect.fnUntraced(function*(
       inputs: ReadonlyArray<string>
     ): Effect.fn.Return<Embedding.Vectors, AiError.AiError> {
-      const exchange = api.exchangeOf(client, "embedMany")
-      const errors = Exchange.errors(exchange, url)
+      const call = api.callOf(client, "embedMany")
+      const errors = ProviderRequest.errors(call, url)
       const request = api.request("POST", path).pipe(
         HttpClientRequest.bodyJsonUnsafe({
           ...api.body,
@@ -155,7 +155,7 @@ const embedWith = (options: Options) => {
           ...(options.dimensions === undefined ? {} : { dimensions: options.dimensions })
         })
       )
-      const response = yield* Embedding.ask(exchange, errors, request, Response)
+      const response = yield* Embedding.ask(call, errors, request, Response)
       const vectors = response.embeddings ?? []
       yield* Embedding.checkCount(vectors, inputs, errors)
       return { vectors, inputTokens: response.prompt_eval_count ?? undefined }

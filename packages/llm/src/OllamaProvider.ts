@@ -27,10 +27,11 @@ import * as Setting from "./internal/config/environment.ts"
 import * as OllamaApi from "./internal/ollama/api.ts"
 import * as OllamaRequest from "./internal/ollama/request.ts"
 import * as OllamaResponse from "./internal/ollama/response.ts"
+import type { Inspection, PullProgress } from "./internal/ollama/server.ts"
 import * as OllamaServer from "./internal/ollama/server.ts"
-import * as Answer from "./internal/protocol/answer.ts"
-import { newIds } from "./internal/protocol/newIds.ts"
-import * as Exchange from "./internal/protocol/providerRequest.ts"
+import * as Answer from "./internal/protocol/answer/answer.ts"
+import { newIds } from "./internal/protocol/answer/newIds.ts"
+import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
 import * as Provider from "./Provider.ts"
 import { detail } from "./ProviderFailure.ts"
 
@@ -66,32 +67,7 @@ export interface Options {
   readonly pull?: boolean | ((progress: PullProgress) => Effect.Effect<void>) | undefined
 }
 
-/** The progress of a download. */
-export interface PullProgress {
-  /** Ollama's current step: `"pulling manifest"`, `"pulling a80c4f17acd5"`, `"verifying sha256 digest"`, `"success"`. */
-  readonly status: string
-  /** Bytes downloaded of all layers known so far. It never decreases. */
-  readonly completed: number
-  /** Total bytes of all layers known so far. */
-  readonly total: number
-}
-
-/** The server's information about itself and the model. */
-export interface Inspection {
-  readonly version: string
-  /** The names of all models that are installed. */
-  readonly models: ReadonlyArray<string>
-  /**
-   * The model's capabilities. `contextWindow` is `numCtx`, else the context that it is loaded with, else its longest.
-   */
-  readonly capabilities: Provider.Capabilities
-  /** Whether the model is loaded, so that an answer does not wait for that. */
-  readonly loaded: boolean
-  /** The model's longest context in tokens, whatever the server's setting. */
-  readonly contextLength: number | undefined
-  /** Whether the model can think. */
-  readonly thinking: boolean
-}
+export type { Inspection, PullProgress } from "./internal/ollama/server.ts"
 
 /** A provider that can inspect its server and download its model. */
 export interface OllamaProvider extends Provider.Provider {
@@ -181,14 +157,17 @@ const makeWith = (options: Options) => {
   const url = host + path
 
   return (client: HttpClient.HttpClient): OllamaProvider => {
-    const exchangeOf = (method: string) => api.exchangeOf(client, method)
+    const callOf = (method: string) => api.callOf(client, method)
 
     const post = Effect.fnUntraced(function*(
-      exchange: Exchange.Exchange,
+      call: ProviderRequest.ProviderRequest,
       request: LanguageModel.ProviderOptions,
       stream: boolean
     ): Effect.fn.Return<HttpClientRequest.HttpClientRequest, AiError.AiError> {
-      const body = yield* Effect.mapError(OllamaRequest.make(request), (reason) => Exchange.failure(exchange, reason))
+      const body = yield* Effect.mapError(
+        OllamaRequest.make(request),
+        (reason) => ProviderRequest.failure(call, reason)
+      )
       return api.request("POST", path).pipe(
         HttpClientRequest.bodyJsonUnsafe({
           ...api.body,
@@ -200,26 +179,26 @@ const makeWith = (options: Options) => {
     })
 
     const answerOf = Effect.fnUntraced(function*(
-      exchange: Exchange.Exchange,
+      call: ProviderRequest.ProviderRequest,
       request: LanguageModel.ProviderOptions,
       stream: boolean
     ): Effect.fn.Return<Answer.Answer, AiError.AiError, IdGenerator | Scope.Scope> {
-      const response = yield* Exchange.open(exchange, yield* post(exchange, request, stream))
-      const make = OllamaResponse.make(request, Exchange.errors(exchange, url), yield* newIds)
-      return { body: Exchange.bytes(exchange, response), make }
+      const response = yield* ProviderRequest.open(call, yield* post(call, request, stream))
+      const make = OllamaResponse.make(request, ProviderRequest.errors(call, url), yield* newIds)
+      return { body: ProviderRequest.bytes(call, response), make }
     })
 
     const generateText = (
       request: LanguageModel.ProviderOptions
     ): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> =>
-      Effect.scoped(Effect.flatMap(answerOf(exchangeOf("generateText"), request, false), Answer.whole))
+      Effect.scoped(Effect.flatMap(answerOf(callOf("generateText"), request, false), Answer.whole))
 
     const streamText = (
       request: LanguageModel.ProviderOptions
     ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator> =>
-      Stream.unwrap(Effect.map(answerOf(exchangeOf("streamText"), request, true), Answer.stream))
+      Stream.unwrap(Effect.map(answerOf(callOf("streamText"), request, true), Answer.stream))
 
-    const serverOf = (method: string) => ({ host, model, numCtx, request: api.request, exchange: exchangeOf(method) })
+    const serverOf = (method: string) => ({ host, model, numCtx, request: api.request, call: callOf(method) })
     const inspect = OllamaServer.inspect(serverOf("inspect"))
     const pull = OllamaServer.pull(serverOf("pull"))
     const onProgress = typeof options.pull === "function" ? options.pull : () => Effect.void

@@ -17,9 +17,9 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Setting from "./internal/config/environment.ts"
 import * as OpenAiApi from "./internal/openai/api.ts"
-import * as Embedding from "./internal/protocol/embedding.ts"
 import { opt } from "./internal/protocol/field.ts"
-import * as Exchange from "./internal/protocol/providerRequest.ts"
+import * as Embedding from "./internal/protocol/request/embedding.ts"
+import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
 import type { Options as ProviderOptions } from "./OpenAiProvider.ts"
 
 /** How to reach the API, and which model to ask. */
@@ -144,8 +144,8 @@ const embedWith = (options: Options) => {
     Effect.fnUntraced(function*(
       inputs: ReadonlyArray<string>
     ): Effect.fn.Return<Embedding.Vectors, AiError.AiError> {
-      const exchange = api.exchangeOf(client, "embedMany")
-      const errors = Exchange.errors(exchange, url)
+      const call = api.callOf(client, "embedMany")
+      const errors = ProviderRequest.errors(call, url)
       const request = api.request("POST", path).pipe(
         HttpClientRequest.bodyJsonUnsafe({
           ...options.parameters,
@@ -154,7 +154,7 @@ const embedWith = (options: Options) => {
           ...(options.dimensions === undefined ? {} : { dimensions: options.dimensions })
         })
       )
-      const response = yield* Embedding.ask(exchange, errors, request, Response)
+      const response = yield* Embedding.ask(call, errors, request, Response)
       const byIndex = new Map((response.data ?? []).map(({ embedding, index }, i) => [index ?? i, embedding]))
       const vectors = inputs.flatMap((_, i) => {
         const vector = byIndex.get(i)

@@ -28,10 +28,10 @@ import * as OpenAiApi from "./internal/openai/api.ts"
 import * as Presets from "./internal/openai/presets.ts"
 import * as OpenAiRequest from "./internal/openai/request.ts"
 import * as OpenAiResponse from "./internal/openai/response.ts"
-import * as Answer from "./internal/protocol/answer.ts"
-import { withParameters } from "./internal/protocol/body.ts"
-import { newIds } from "./internal/protocol/newIds.ts"
-import * as Exchange from "./internal/protocol/providerRequest.ts"
+import * as Answer from "./internal/protocol/answer/answer.ts"
+import { newIds } from "./internal/protocol/answer/newIds.ts"
+import { withParameters } from "./internal/protocol/request/body.ts"
+import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
 import * as Provider from "./Provider.ts"
 import { detail } from "./ProviderFailure.ts"
 
@@ -147,15 +147,15 @@ const makeWith = (options: Options) => {
   const url = baseUrl + path
 
   return (client: HttpClient.HttpClient): Provider.Provider => {
-    const exchangeOf = (method: string) => api.exchangeOf(client, method)
+    const callOf = (method: string) => api.callOf(client, method)
 
     const body = (
-      exchange: Exchange.Exchange,
+      call: ProviderRequest.ProviderRequest,
       request: LanguageModel.ProviderOptions,
       stream: boolean
     ): Effect.Effect<Body, AiError.AiError> =>
       Effect.mapBoth(OpenAiRequest.make(request, preset), {
-        onFailure: (reason) => Exchange.failure(exchange, reason),
+        onFailure: (reason) => ProviderRequest.failure(call, reason),
         onSuccess: (body) =>
           withParameters(
             {
@@ -168,9 +168,9 @@ const makeWith = (options: Options) => {
           )
       })
 
-    const send = (exchange: Exchange.Exchange, body: Body) =>
-      Exchange.open(
-        exchange,
+    const send = (call: ProviderRequest.ProviderRequest, body: Body) =>
+      ProviderRequest.open(
+        call,
         api.request("POST", path).pipe(
           HttpClientRequest.accept(body["stream"] === true ? "text/event-stream" : "application/json"),
           HttpClientRequest.bodyJsonUnsafe(body)
@@ -179,41 +179,41 @@ const makeWith = (options: Options) => {
 
     /** Some servers reject `stream_options`. Send the request again without it, and leave it out from then on. */
     let asksForUsage = true
-    const withoutUsage = (exchange: Exchange.Exchange, body: Body) => (error: AiError.AiError) => {
+    const withoutUsage = (call: ProviderRequest.ProviderRequest, body: Body) => (error: AiError.AiError) => {
       if (body["stream_options"] === undefined || !refusesUsage(error)) return Effect.fail(error)
       asksForUsage = false
       const { stream_options: _, ...rest } = body
-      return send(exchange, rest)
+      return send(call, rest)
     }
 
     const answerOf = Effect.fnUntraced(function*(
-      exchange: Exchange.Exchange,
+      call: ProviderRequest.ProviderRequest,
       request: LanguageModel.ProviderOptions,
       stream: boolean
     ): Effect.fn.Return<Answer.Answer, AiError.AiError, IdGenerator | Scope.Scope> {
-      const asked = yield* body(exchange, request, stream)
-      const response = yield* Effect.catch(send(exchange, asked), withoutUsage(exchange, asked))
-      const errors = Exchange.errors(exchange, url, response.headers)
+      const asked = yield* body(call, request, stream)
+      const response = yield* Effect.catch(send(call, asked), withoutUsage(call, asked))
+      const errors = ProviderRequest.errors(call, url, response.headers)
       const make = OpenAiResponse.make(request, habits, errors, yield* newIds)
-      return { body: Exchange.bytes(exchange, response), make }
+      return { body: ProviderRequest.bytes(call, response), make }
     })
 
     const generateText = (
       request: LanguageModel.ProviderOptions
     ): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> =>
-      Effect.scoped(Effect.flatMap(answerOf(exchangeOf("generateText"), request, false), Answer.whole))
+      Effect.scoped(Effect.flatMap(answerOf(callOf("generateText"), request, false), Answer.whole))
 
     const streamText = (
       request: LanguageModel.ProviderOptions
     ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator> =>
-      Stream.unwrap(Effect.map(answerOf(exchangeOf("streamText"), request, true), Answer.stream))
+      Stream.unwrap(Effect.map(answerOf(callOf("streamText"), request, true), Answer.stream))
 
     const list = api.request("GET", "/models")
     const findModel = Effect.gen(function*() {
-      const exchange = exchangeOf("preflight")
-      const has = (yield* Exchange.json(exchange, list, Models)).data.map(({ id }) => id)
+      const call = callOf("preflight")
+      const has = (yield* ProviderRequest.json(call, list, Models)).data.map(({ id }) => id)
       if (has.includes(model)) return
-      return yield* Exchange.missingModel(exchange, { url: baseUrl, model, has, advice: "Name one that it has" })
+      return yield* ProviderRequest.missingModel(call, { url: baseUrl, model, has, advice: "Name one that it has" })
     })
 
     return {
@@ -225,7 +225,7 @@ const makeWith = (options: Options) => {
       streamText,
       preflight: preset.listsModels
         ? findModel
-        : Effect.asVoid(Effect.scoped(Exchange.open(exchangeOf("preflight"), list)))
+        : Effect.asVoid(Effect.scoped(ProviderRequest.open(callOf("preflight"), list)))
     }
   }
 }

@@ -19,108 +19,21 @@
  * client cannot know what `FallbackDecision` knows. Each provider's attempts run under a `Policy` of `@holdfast/core` named
  * `llm.<provider>`, whose events and warnings are there as well.
  */
-import type { DurationInput } from "@holdfast/core/Arguments"
-import type * as Bulkhead from "@holdfast/core/Bulkhead"
-import type * as RetryBudget from "@holdfast/core/RetryBudget"
-import type { TransportData } from "@holdfast/http/HttpPolicyData"
-import type * as AiError from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Config from "effect/Config"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Schedule from "effect/Schedule"
 import { Connectivity, makeConfig as connectivityConfig } from "./Connectivity.ts"
-import * as Compile from "./internal/chain/compile.ts"
 import { generateText } from "./internal/chain/generateText.ts"
 import { streamText } from "./internal/chain/streamText.ts"
+import * as Compile from "./internal/compile/compile.ts"
+import type { Options, ProgramOptions, Source } from "./internal/compile/options.ts"
 import * as Configured from "./internal/config/chain.ts"
-import type { Provider } from "./Provider.ts"
 import { codecTransformer } from "./Provider.ts"
 
-/** How attempts at one provider are repeated, before the next one is asked. */
-export interface RetryOptions {
-  /**
-   * How many retries there may be at each provider after its first attempt. Default: 2; 4 at a local provider that says that it
-   * is loading its model or busy.
-   */
-  readonly times?: number | undefined
-  /**
-   * The delays between attempts. Default: 0.5 seconds, doubled each time up to 8, less up to half by chance; at local providers
-   * 1 second, doubled each time up to 8, more or less a tenth.
-   */
-  readonly backoff?: Schedule.Schedule<unknown, AiError.AiError> | undefined
-  /** The time after its first attempt in which further attempts at a provider may start. Default: no limit. */
-  readonly maxElapsed?: DurationInput | undefined
-  /** The longest delay that a provider may ask for. If it asks for more, the next one is asked at once. Default: 60 seconds. */
-  readonly maxRetryAfter?: Duration.Input | undefined
-}
-
-/**
- * Timeouts of one provider. The transport limits the time to connect; its `headersTimeout` and `bodyTimeout` are off while one of
- * these timeouts runs, and for local providers, so that no default of the transport ends an answer that the chain waits for.
- * `fetch` on Node keeps its own limit of 5 minutes: use `UndiciTransport`.
- *
- * Any data from the server is a sign of life for `head` and `betweenChunks`: a ping, a comment, a part without content. Only
- * content counts for `firstContent`.
- */
-export interface Timeouts {
-  /**
-   * Until the first sign of life of a stream. Default: no limit of its own.
-   */
-  readonly head?: Duration.Input | undefined
-  /** Until the first text, reasoning or tool parameters of a stream. Default: 30 seconds, locally 5 minutes. */
-  readonly firstContent?: Duration.Input | undefined
-  /** Between two signs of life once a stream has begun. Default: 60 seconds. */
-  readonly betweenChunks?: Duration.Input | undefined
-  /** Until a whole answer that is not streamed. Default: 2 minutes, locally 10 minutes. */
-  readonly answer?: Duration.Input | undefined
-}
-
-/** A provider, or how to make one. */
-export type Source<E = never, R = never> = Provider | Effect.Effect<Provider, E, R>
-
-/** The policy of one provider. */
-export interface Treatment {
-  /** Retries; `false` disables them. Default: `{}`. */
-  readonly retry?: RetryOptions | false | undefined
-  /** The timeouts; `false` disables them. Default: `{}`. */
-  readonly timeouts?: Timeouts | false | undefined
-  /**
-   * The most concurrent requests, and the most that wait for a slot; a stream holds its slot until it has been read. A request
-   * that gets no slot in time goes to the next provider. Default: no limit; `maxWait` is `firstContent`: 30 seconds, locally 5
-   * minutes.
-   */
-  readonly bulkhead?: Bulkhead.Options | undefined
-  /**
-   * How long a failed provider is skipped: credentials rejected, quota spent, retries used up. A longer `Retry-After` from it
-   * wins. Then one request probes it. Default: 30 seconds; 0 disables.
-   */
-  readonly cooldown?: Duration.Input | undefined
-}
-
-/** Options of a chain. Its policy applies to each provider, and each provider has a state of its own. */
-export interface Options<E = never, R = never> extends Treatment {
-  /** The providers, in the order in which they are asked. Names are unique. */
-  readonly providers: readonly [Source<E, R>, ...ReadonlyArray<Source<E, R>>]
-  /** The timeouts of cloud providers; `false` disables them. Default: `{}`. */
-  readonly timeouts?: Timeouts | false | undefined
-  /** The timeouts of local providers, which may have to load a model first; `false` disables them. Default: `{}`. */
-  readonly localTimeouts?: Timeouts | false | undefined
-  /** Overrides of the policy, by the provider's name. Default: `{}`. */
-  readonly overrides?: Readonly<Record<string, Treatment>> | undefined
-  /**
-   * Limits the retries at all providers together; `false` removes the limit. Default: that of `RetryBudget`, ten a second plus
-   * one for every five attempts.
-   */
-  readonly retryBudget?: RetryBudget.Options | RetryBudget.RetryBudget | false | undefined
-  /** The deadline of a whole request: all providers, all delays, and the stream to its end. Default: no limit. */
-  readonly deadline?: Duration.Input | undefined
-  /** Whether a request that one provider's content policy rejected is sent to the next. Default: `false`. */
-  readonly fallbackOnContentPolicy?: boolean | undefined
-}
+export type { Options, ProgramOptions, RetryOptions, Source, Timeouts, Treatment } from "./internal/compile/options.ts"
 
 // -----------------------------------------------------------------------------
 // Constructors
@@ -197,15 +110,6 @@ export const layerNoop = <E = never, R = never>(
 // Configuration
 // -----------------------------------------------------------------------------
 
-/** Options of a chain that the environment configures. */
-export interface ProgramOptions extends Omit<Options, "providers"> {
-  /**
-   * Makes the connection pool of a provider whose pool the file configures separately: `UndiciTransport.layer`. Default: none,
-   * so such a file is rejected.
-   */
-  readonly transport?: ((options: TransportData) => Layer.Layer<HttpClient.HttpClient>) | undefined
-}
-
 /**
  * The layer of a `LanguageModel` that the environment configures: OpenAI first where `OPENAI_API_KEY` (or `OPENAI_BASE_URL`)
  * is set, then Anthropic where `ANTHROPIC_API_KEY` (or `ANTHROPIC_BASE_URL`) is, then OpenRouter and Groq likewise, vLLM,
@@ -272,4 +176,4 @@ export { layerReloading, layerReloadingConfig } from "./internal/config/reloadin
 // Responses
 // -----------------------------------------------------------------------------
 
-export { AnsweredBy, answeredBy } from "./internal/chain/authorship.ts"
+export { AnsweredBy, answeredBy } from "./internal/authorship/answeredBy.ts"

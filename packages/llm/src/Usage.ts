@@ -5,56 +5,24 @@
  * each model, cover all attempts; only the latest entries are kept. Usage is recorded as the provider reports it: a stream that
  * broke off before its usage arrived has an entry without tokens, and the bill may differ.
  */
-import type * as Response from "effect/ai/Response"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { AttemptFailed, AttemptInterrupted, AttemptSucceeded, Observer } from "./ChainEvent.ts"
+import type { Observer } from "./ChainEvent.ts"
 import * as Setting from "./internal/config/environment.ts"
+import { Entry, entryOf, Price } from "./internal/usage/entry.ts"
+import type { Total, Totals } from "./internal/usage/totals.ts"
+import { add, plus, zero } from "./internal/usage/totals.ts"
 
-/** One attempt at a provider. Tokens that were not reported are left out. */
-export const Entry = Schema.Struct({
-  /** When it ended, in milliseconds since the epoch. */
-  at: Schema.Finite,
-  provider: Schema.String,
-  model: Schema.String,
-  location: Schema.Literals(["cloud", "local"]),
-  /** Which attempt at this provider for one request: 1 is the first. */
-  attempt: Schema.Int,
-  outcome: Schema.Literals(["succeeded", "failed", "interrupted"]),
-  /** The tag of the reason of a failure: `"RateLimitError"`. */
-  reason: Schema.optionalKey(Schema.String),
-  durationMillis: Schema.Finite,
-  /** All input, including cache reads and writes. */
-  inputTokens: Schema.optionalKey(Schema.Int),
-  cacheReadTokens: Schema.optionalKey(Schema.Int),
-  cacheWriteTokens: Schema.optionalKey(Schema.Int),
-  /** All output, including reasoning. */
-  outputTokens: Schema.optionalKey(Schema.Int),
-  reasoningTokens: Schema.optionalKey(Schema.Int),
-  /** In the currency of the prices; missing without a price or usage. */
-  cost: Schema.optionalKey(Schema.Finite)
-})
-export type Entry = typeof Entry.Type
-
-const Amount = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
-
-/** Prices of a million tokens. */
-export const Price = Schema.Struct({
-  input: Amount,
-  output: Amount,
-  /** Default: the price of input. */
-  cacheRead: Schema.optional(Amount),
-  /** Default: the price of input. */
-  cacheWrite: Schema.optional(Amount)
-})
-export type Price = typeof Price.Type
+export { Entry, entryOf, Price } from "./internal/usage/entry.ts"
+export type { Ended } from "./internal/usage/entry.ts"
+export { sum, zero } from "./internal/usage/totals.ts"
+export type { Total, Totals } from "./internal/usage/totals.ts"
 
 /** Options of a ledger. */
 export interface Options {
@@ -64,30 +32,6 @@ export interface Options {
    * The number of entries kept, and how far a reader of the stream may lag before it misses the oldest. Default: 1000.
    */
   readonly capacity?: number | undefined
-}
-
-/** The sum of entries. */
-export interface Total {
-  readonly attempts: number
-  readonly succeeded: number
-  readonly failed: number
-  readonly interrupted: number
-  readonly inputTokens: number
-  readonly cacheReadTokens: number
-  readonly cacheWriteTokens: number
-  readonly outputTokens: number
-  readonly reasoningTokens: number
-  readonly cost: number
-  /** The number of attempts with usage but without a price. `cost` does not include them. */
-  readonly unpriced: number
-}
-
-/** The sums of a ledger. */
-export interface Totals {
-  readonly all: Total
-  readonly byProvider: Readonly<Record<string, Total>>
-  /** By `provider/model`. */
-  readonly byModel: Readonly<Record<string, Total>>
 }
 
 /** The record of a chain's attempts. */
@@ -101,124 +45,6 @@ export class Ledger extends Context.Service<Ledger, {
   /** Records the attempts of events: for `ChainEvent.observe`, if the chain does not find the ledger in its context. */
   readonly observer: Observer
 }>()("@holdfast/llm/Usage/Ledger") {}
-
-// -----------------------------------------------------------------------------
-// Sums
-// -----------------------------------------------------------------------------
-
-/** The sum of no entries. */
-export const zero: Total = {
-  attempts: 0,
-  succeeded: 0,
-  failed: 0,
-  interrupted: 0,
-  inputTokens: 0,
-  cacheReadTokens: 0,
-  cacheWriteTokens: 0,
-  outputTokens: 0,
-  reasoningTokens: 0,
-  cost: 0,
-  unpriced: 0
-}
-
-const hasTokens = (entry: Entry): boolean => entry.inputTokens !== undefined || entry.outputTokens !== undefined
-
-const plus = (total: Total, entry: Entry): Total => ({
-  attempts: total.attempts + 1,
-  succeeded: total.succeeded + (entry.outcome === "succeeded" ? 1 : 0),
-  failed: total.failed + (entry.outcome === "failed" ? 1 : 0),
-  interrupted: total.interrupted + (entry.outcome === "interrupted" ? 1 : 0),
-  inputTokens: total.inputTokens + (entry.inputTokens ?? 0),
-  cacheReadTokens: total.cacheReadTokens + (entry.cacheReadTokens ?? 0),
-  cacheWriteTokens: total.cacheWriteTokens + (entry.cacheWriteTokens ?? 0),
-  outputTokens: total.outputTokens + (entry.outputTokens ?? 0),
-  reasoningTokens: total.reasoningTokens + (entry.reasoningTokens ?? 0),
-  cost: total.cost + (entry.cost ?? 0),
-  unpriced: total.unpriced + (entry.cost === undefined && hasTokens(entry) ? 1 : 0)
-})
-
-/**
- * Sums entries up.
- *
- * ```ts import.meta.vitest
- * import { Usage } from "@holdfast/llm"
- *
- * Usage.sum([]) // => Usage.zero
- * ```
- */
-export const sum = (entries: Iterable<Entry>): Total => {
-  let total = zero
-  for (const entry of entries) total = plus(total, entry)
-  return total
-}
-
-// -----------------------------------------------------------------------------
-// Entries
-// -----------------------------------------------------------------------------
-
-const million = 1_000_000
-
-const costOf = (price: Price | undefined, usage: Response.Usage): number | undefined => {
-  const { inputTokens, outputTokens } = usage
-  if (price === undefined || (inputTokens.total === undefined && outputTokens.total === undefined)) return undefined
-  const read = inputTokens.cacheRead ?? 0
-  const written = inputTokens.cacheWrite ?? 0
-  const plain = Math.max(0, (inputTokens.total ?? 0) - read - written)
-  return (plain * price.input + read * (price.cacheRead ?? price.input) + written * (price.cacheWrite ?? price.input) +
-    (outputTokens.total ?? 0) * price.output) / million
-}
-
-/** The event of an attempt that has ended. */
-export type Ended = AttemptSucceeded | AttemptFailed | AttemptInterrupted
-
-const outcomes = { AttemptSucceeded: "succeeded", AttemptFailed: "failed", AttemptInterrupted: "interrupted" } as const
-
-/**
- * The entry of an attempt that has ended, by the prices given. It holds neither prompt nor answer nor key.
- *
- * ```ts import.meta.vitest
- * import { Usage } from "@holdfast/llm"
- * import { Duration } from "effect"
- *
- * const entry = Usage.entryOf({
- *   _tag: "AttemptSucceeded",
- *   provider: "ollama",
- *   model: "llama3.2",
- *   location: "local",
- *   attempt: 1,
- *   at: 0,
- *   duration: Duration.millis(12),
- *   usage: undefined
- * })
- * entry.outcome // => "succeeded"
- * ```
- */
-export const entryOf = (event: Ended, prices: Readonly<Record<string, Price>> = {}): Entry => {
-  const { at, attempt, location, model, provider, usage } = event
-  const cost = usage === undefined ? undefined : costOf(prices[`${provider}/${model}`] ?? prices[model], usage)
-  const tokens = {
-    inputTokens: usage?.inputTokens.total,
-    cacheReadTokens: usage?.inputTokens.cacheRead,
-    cacheWriteTokens: usage?.inputTokens.cacheWrite,
-    outputTokens: usage?.outputTokens.total,
-    reasoningTokens: usage?.outputTokens.reasoning,
-    cost
-  }
-  const known: Partial<Record<keyof typeof tokens, number>> = Object.fromEntries(
-    Object.entries(tokens).filter(([, value]) => value !== undefined)
-  )
-  return {
-    at,
-    provider,
-    model,
-    location,
-    attempt,
-    outcome: outcomes[event._tag],
-    ...(event._tag === "AttemptFailed" ? { reason: event.reason._tag } : {}),
-    durationMillis: Duration.toMillis(event.duration),
-    ...known
-  }
-}
 
 /**
  * Entries as lines of JSON, each with its line end, to be appended to a file. `Entry` reads them back:
@@ -310,20 +136,6 @@ export const make = (options?: Options): Effect.Effect<Ledger["Service"]> => {
     }
   })
 }
-
-const add = (a: Total, b: Total): Total => ({
-  attempts: a.attempts + b.attempts,
-  succeeded: a.succeeded + b.succeeded,
-  failed: a.failed + b.failed,
-  interrupted: a.interrupted + b.interrupted,
-  inputTokens: a.inputTokens + b.inputTokens,
-  cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
-  cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
-  outputTokens: a.outputTokens + b.outputTokens,
-  reasoningTokens: a.reasoningTokens + b.reasoningTokens,
-  cost: a.cost + b.cost,
-  unpriced: a.unpriced + b.unpriced
-})
 
 /**
  * A layer that opens a ledger.

@@ -13,8 +13,8 @@ import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Schema from "effect/Schema"
-import { mark, project } from "../../src/internal/chain/projection.ts"
-import { toWhole } from "../../src/internal/protocol/writer.ts"
+import { mark, project } from "../../src/internal/authorship/projection.ts"
+import { toWhole } from "../../src/internal/protocol/answer/writer.ts"
 import { collect, generate } from "../providerOptions.ts"
 
 const Weather = Tool.make("weather", { parameters: Schema.Struct({ city: Schema.String }), success: Schema.String })

@@ -4,14 +4,14 @@ import type * as IdGenerator from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import * as Effect from "effect/Effect"
-import { annotate, authorOf, marked } from "./authorship.ts"
+import { annotate, authorOf, marked } from "../authorship/answeredBy.ts"
+import * as Projection from "../authorship/projection.ts"
+import * as AttemptSpan from "../telemetry/span.ts"
 import { noFinish } from "./chainReasons.ts"
 import { answer } from "./fallback.ts"
 import type { ChainMember, RunningAttempt, Settings } from "./member.ts"
-import * as Projection from "./projection.ts"
 import type { ChainRequest } from "./request.ts"
 import { start } from "./request.ts"
-import * as AttemptSpan from "./span.ts"
 
 interface Answer {
   readonly running: RunningAttempt

@@ -6,9 +6,9 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Observers } from "../../ChainEvent.ts"
 import { Ledger } from "../../Usage.ts"
+import * as Projection from "../authorship/projection.ts"
 import { AttemptLog } from "./attemptLog.ts"
 import type { ChainMember, Method, RunningAttempt, Settings } from "./member.ts"
-import * as Projection from "./projection.ts"
 
 export class ChainRequest {
   readonly method: Method

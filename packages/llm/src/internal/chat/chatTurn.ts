@@ -5,9 +5,9 @@ import * as Response from "effect/ai/Response"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import type { ChainEvent } from "../../ChainEvent.ts"
-import type { Answer, Outcome, ToolCall } from "../../ChatService.ts"
 import * as Usage from "../../Usage.ts"
-import { answeredBy } from "../chain/authorship.ts"
+import { answeredBy } from "../authorship/answeredBy.ts"
+import type { Answer, Outcome, ToolCall } from "./answer.ts"
 
 /** What a model said in one request, and what its tools answered. */
 export type Parts = ReadonlyArray<Response.AnyPart>

@@ -7,7 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
-import type { ToolCall } from "../../ChatService.ts"
+import type { ToolCall } from "./answer.ts"
 
 /** Some tools, whichever. */
 export type Tools = Record<string, Tool.Any>

@@ -8,9 +8,9 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { codecTransformer } from "../../Provider.ts"
-import type { Chain } from "../chain/compile.ts"
 import { generateText } from "../chain/generateText.ts"
 import { streamText } from "../chain/streamText.ts"
+import type { Chain } from "../compile/compile.ts"
 
 /** A chain, and what is to be done when it is no longer needed. */
 export interface Generation {

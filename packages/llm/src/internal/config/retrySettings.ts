@@ -9,7 +9,7 @@ import type * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import type { RetryOptions } from "../../ProviderChain.ts"
+import type { RetryOptions } from "../compile/options.ts"
 import * as Setting from "./environment.ts"
 
 /** What is said of waits: durations, and seconds for the multiplier. */

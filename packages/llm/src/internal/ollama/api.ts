@@ -1,14 +1,22 @@
 /** What chats and embeddings of Ollama have in common: where it is, how it is asked, what its errors mean. */
 import * as Duration from "effect/Duration"
+import type * as Headers from "effect/http/Headers"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Schema from "effect/Schema"
 import * as Address from "../../Address.ts"
-import type { Options as ProviderOptions } from "../../OllamaProvider.ts"
-import type { Exchange } from "../protocol/providerRequest.ts"
+import type { ProviderRequest } from "../protocol/request/providerRequest.ts"
 
 /** How to reach a server. */
-type Options = Pick<ProviderOptions, "host" | "model" | "numCtx" | "keepAlive" | "name" | "headers" | "parameters">
+interface Options {
+  readonly host?: string | undefined
+  readonly model?: string | undefined
+  readonly numCtx?: number | undefined
+  readonly keepAlive?: Duration.Input | undefined
+  readonly name?: string | undefined
+  readonly headers?: Headers.Input | undefined
+  readonly parameters?: Readonly<Record<string, Schema.Json>> | undefined
+}
 
 /** A server and the model that it is asked for. */
 export interface Api {
@@ -26,7 +34,7 @@ export interface Api {
     readonly keep_alive?: number
   }
   readonly request: Address.Address["request"]
-  readonly exchangeOf: (client: HttpClient.HttpClient, method: string) => Exchange
+  readonly callOf: (client: HttpClient.HttpClient, method: string) => ProviderRequest
 }
 
 export const defaultHost = "http://127.0.0.1:11434"
@@ -77,7 +85,7 @@ export const make = (module: string, options: Options, defaultModel: string): Ap
       ...(options.keepAlive === undefined ? {} : { keep_alive: keepAliveSeconds(options.keepAlive) })
     },
     request: (method, path) => HttpClientRequest.setHeaders(address.request(method, path), options.headers ?? {}),
-    exchangeOf: (client, method) => ({
+    callOf: (client, method) => ({
       module,
       method,
       provider: name,

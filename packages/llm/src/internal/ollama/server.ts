@@ -8,20 +8,47 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Address } from "../../Address.ts"
-import type { Inspection, PullProgress } from "../../OllamaProvider.ts"
+import type { Capabilities } from "../../Provider.ts"
 import { detail } from "../../ProviderFailure.ts"
-import * as Decoder from "../protocol/decoder.ts"
+import * as Decoder from "../protocol/answer/decoder.ts"
 import { opt } from "../protocol/field.ts"
 import { isJson } from "../protocol/json.ts"
-import * as Exchange from "../protocol/providerRequest.ts"
+import * as ProviderRequest from "../protocol/request/providerRequest.ts"
 import { find } from "./modelName.ts"
+
+/** The progress of a download. */
+export interface PullProgress {
+  /** Ollama's current step: `"pulling manifest"`, `"pulling a80c4f17acd5"`, `"verifying sha256 digest"`, `"success"`. */
+  readonly status: string
+  /** Bytes downloaded of all layers known so far. It never decreases. */
+  readonly completed: number
+  /** Total bytes of all layers known so far. */
+  readonly total: number
+}
+
+/** The server's information about itself and the model. */
+export interface Inspection {
+  readonly version: string
+  /** The names of all models that are installed. */
+  readonly models: ReadonlyArray<string>
+  /**
+   * The model's capabilities. `contextWindow` is `numCtx`, else the context that it is loaded with, else its longest.
+   */
+  readonly capabilities: Capabilities
+  /** Whether the model is loaded, so that an answer does not wait for that. */
+  readonly loaded: boolean
+  /** The model's longest context in tokens, whatever the server's setting. */
+  readonly contextLength: number | undefined
+  /** Whether the model can think. */
+  readonly thinking: boolean
+}
 
 /** A server, and the model that it is asked for. */
 export interface Server {
   readonly host: string
   readonly model: string
   readonly numCtx: number | undefined
-  readonly exchange: Exchange.Exchange
+  readonly call: ProviderRequest.ProviderRequest
   readonly request: Address["request"]
 }
 
@@ -46,22 +73,22 @@ const contextLength = (info: Readonly<Record<string, unknown>>): number | undefi
 
 /** Looks whether the server runs, whether the model is there, what it can do, and with which context it is loaded. */
 export const inspect = Effect.fnUntraced(function*(
-  { exchange, host, model, numCtx, request }: Server
+  { call, host, model, numCtx, request }: Server
 ): Effect.fn.Return<Inspection, AiError.AiError> {
   const get = <A>(path: string, schema: Schema.ConstraintDecoder<A>) =>
-    Exchange.json(exchange, request("GET", path), schema)
+    ProviderRequest.json(call, request("GET", path), schema)
   const { version } = yield* get("/api/version", Version)
   const installed = (yield* get("/api/tags", Tags)).models
   const models = installed.map(({ name }) => name)
   // The server knows a model by more names than it lists: in any case, with its registry, as an alias.
-  const show = yield* Exchange.json(
-    exchange,
+  const show = yield* ProviderRequest.json(
+    call,
     HttpClientRequest.bodyJsonUnsafe(request("POST", "/api/show"), { model }),
     Show
   ).pipe(
     Effect.catchIf(({ reason }) => detail(reason).status === 404, () => {
       const advice = `Run \`ollama pull ${model}\``
-      return Effect.fail(Exchange.missingModel(exchange, { url: host, model, has: models, advice }))
+      return Effect.fail(ProviderRequest.missingModel(call, { url: host, model, has: models, advice }))
     })
   )
   // Old servers do not tell what they have loaded.
@@ -108,10 +135,10 @@ const mayResume = ({ reason }: AiError.AiError): boolean =>
  * times without progress, with the delays of `Backoff.exponential()`.
  */
 export const pull = (
-  { exchange, host, model, request }: Server
+  { call, host, model, request }: Server
 ): Stream.Stream<PullProgress, AiError.AiError> =>
   Stream.suspend(() => {
-    const errors = Exchange.errors(exchange, `${host}/api/pull`)
+    const errors = ProviderRequest.errors(call, `${host}/api/pull`)
     const layers = new Map<string, { readonly completed: number; readonly total: number }>()
     const told = new Set<string>()
     let furthest = -1
@@ -140,8 +167,8 @@ export const pull = (
 
     const attempt = Stream.unwrap(Effect.gen(function*() {
       const body = { model, stream: true }
-      const response = yield* Exchange.open(
-        exchange,
+      const response = yield* ProviderRequest.open(
+        call,
         HttpClientRequest.bodyJsonUnsafe(request("POST", "/api/pull"), body)
       )
       const decoder = Decoder.lines()
@@ -163,7 +190,7 @@ export const pull = (
         }
         return decoder.overflowed() ? yield* errors.tooLarge("a line or an event", Decoder.defaultLimit) : progress
       })
-      return Exchange.bytes(exchange, response).pipe(
+      return ProviderRequest.bytes(call, response).pipe(
         Stream.mapEffect((bytes) => read((onLine) => decoder.feed(bytes, ({ data }) => onLine(data)))),
         Stream.flattenIterable,
         // A last line without its line end still counts, if it is whole.

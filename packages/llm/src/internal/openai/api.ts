@@ -1,17 +1,25 @@
 /** What chat completions and embeddings of one server have in common: where it is, how it is asked, what its errors mean. */
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
+import type * as Headers from "effect/http/Headers"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as Redacted from "effect/Redacted"
 import * as Address from "../../Address.ts"
-import type { Options as ProviderOptions } from "../../OpenAiProvider.ts"
 import * as Setting from "../config/environment.ts"
-import type { Exchange } from "../protocol/providerRequest.ts"
+import type { ProviderRequest } from "../protocol/request/providerRequest.ts"
 import type { Preset } from "./presets.ts"
 import { presets } from "./presets.ts"
 
 /** How to reach a server. */
-type Options = Pick<ProviderOptions, "preset" | "apiKey" | "model" | "baseUrl" | "name" | "headers">
+interface Options {
+  readonly preset?: keyof typeof presets | undefined
+  readonly apiKey?: Redacted.Redacted | undefined
+  readonly model?: string | undefined
+  readonly baseUrl?: string | undefined
+  readonly name?: string | undefined
+  readonly headers?: Headers.Input | undefined
+}
 
 /** A server and the model that it is asked for. */
 export interface Api {
@@ -21,7 +29,7 @@ export interface Api {
   /** Where it is, as it may be shown. */
   readonly baseUrl: string
   readonly request: Address.Address["request"]
-  readonly exchangeOf: (client: HttpClient.HttpClient, method: string) => Exchange
+  readonly callOf: (client: HttpClient.HttpClient, method: string) => ProviderRequest
 }
 
 /** Throws a `RangeError` if an option is invalid; `module` is the module in its message. */
@@ -43,7 +51,7 @@ export const make = (module: string, options: Options, defaultModel: (preset: Pr
       const withHeaders = HttpClientRequest.setHeaders(address.request(method, path), options.headers ?? {})
       return options.apiKey === undefined ? withHeaders : HttpClientRequest.bearerToken(withHeaders, options.apiKey)
     },
-    exchangeOf: (client, method) => ({
+    callOf: (client, method) => ({
       module,
       method,
       provider: name,

@@ -4,11 +4,11 @@
  * object, and calls that come whole.
  */
 import type * as Schema from "effect/Schema"
-import type { Call } from "../protocol/ending.ts"
+import type { Call } from "../protocol/answer/ending.ts"
+import type { Writer } from "../protocol/answer/writer.ts"
 import type { Fields } from "../protocol/field.ts"
 import { fields, text } from "../protocol/field.ts"
-import { isWhole, toParams } from "../protocol/toolParams.ts"
-import type { Writer } from "../protocol/writer.ts"
+import { isWhole, toParams } from "../protocol/tools/toolParams.ts"
 import * as Kept from "./kept.ts"
 
 interface Pending {

@@ -10,7 +10,6 @@ import type * as Toolkit from "effect/ai/Toolkit"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { Provider } from "../../Provider.ts"
 import { unsupported } from "../../ProviderFailure.ts"
 
 /**
@@ -95,8 +94,8 @@ const generateObject = (
 export const generateText = (
   model: LanguageModel.LanguageModel,
   codecTransformer: LanguageModel.CodecTransformer
-): Provider["generateText"] =>
-(request) =>
+) =>
+(request: LanguageModel.ProviderOptions): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError> =>
   Effect.gen(function*() {
     const content = request.responseFormat.type === "json"
       ? yield* generateObject(model, codecTransformer, request, request.responseFormat)
@@ -113,29 +112,31 @@ export const generateText = (
     )
   })
 
-export const streamText = (model: LanguageModel.LanguageModel): Provider["streamText"] => (request) => {
-  if (request.responseFormat.type === "json") {
-    return Stream.fail(
-      failure("streamText", unsupported("responseFormat", "a LanguageModel cannot stream structured output"))
-    )
-  }
-  return Stream.suspend(() => {
-    let finished = false
-    return model.streamText({
-      prompt: request.prompt,
-      toolkit: declared(request.tools),
-      toolChoice: request.toolChoice,
-      disableToolCallResolution: true,
-      toolCallValidation: "deferred"
-    }).pipe(
-      Stream.mapEffect((part) => {
-        if (part.type === "error") return Effect.fail(errorPart(part.error))
-        if (part.type === "finish") finished = true
-        return Effect.mapError(encodeStreamPart(part), unreadable("streamText"))
-      }),
-      Stream.concat(
-        Stream.suspend(() => finished ? Stream.empty : Stream.fail(incomplete("streamText")))
+export const streamText =
+  (model: LanguageModel.LanguageModel) =>
+  (request: LanguageModel.ProviderOptions): Stream.Stream<Response.StreamPartEncoded, AiError.AiError> => {
+    if (request.responseFormat.type === "json") {
+      return Stream.fail(
+        failure("streamText", unsupported("responseFormat", "a LanguageModel cannot stream structured output"))
       )
-    )
-  })
-}
+    }
+    return Stream.suspend(() => {
+      let finished = false
+      return model.streamText({
+        prompt: request.prompt,
+        toolkit: declared(request.tools),
+        toolChoice: request.toolChoice,
+        disableToolCallResolution: true,
+        toolCallValidation: "deferred"
+      }).pipe(
+        Stream.mapEffect((part) => {
+          if (part.type === "error") return Effect.fail(errorPart(part.error))
+          if (part.type === "finish") finished = true
+          return Effect.mapError(encodeStreamPart(part), unreadable("streamText"))
+        }),
+        Stream.concat(
+          Stream.suspend(() => finished ? Stream.empty : Stream.fail(incomplete("streamText")))
+        )
+      )
+    })
+  }

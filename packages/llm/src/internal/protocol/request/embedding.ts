@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Schema from "effect/Schema"
-import { isPresent } from "./field.ts"
-import * as Exchange from "./providerRequest.ts"
+import { isPresent } from "../field.ts"
+import * as ProviderRequest from "./providerRequest.ts"
 
 /** The vectors of a request's inputs, in their order. */
 export interface Vectors {
@@ -59,12 +59,12 @@ export const make = (
 
 /** Asks for vectors. A server may say under a status of 200 what went wrong. */
 export const ask = Effect.fnUntraced(function*<A extends { readonly error?: unknown }, RD>(
-  exchange: Exchange.Exchange,
-  errors: Exchange.Errors,
+  call: ProviderRequest.ProviderRequest,
+  errors: ProviderRequest.Errors,
   request: HttpClientRequest.HttpClientRequest,
   schema: Schema.ConstraintDecoder<A, RD>
 ) {
-  const response = yield* Exchange.json(exchange, request, schema)
+  const response = yield* ProviderRequest.json(call, request, schema)
   if (!isPresent(response.error)) return response
   return yield* errors.inBand({ error: response.error }, yield* Clock.currentTimeMillis)
 })
@@ -73,7 +73,7 @@ export const ask = Effect.fnUntraced(function*<A extends { readonly error?: unkn
 export const checkCount = (
   vectors: ReadonlyArray<unknown>,
   inputs: ReadonlyArray<string>,
-  errors: Exchange.Errors
+  errors: ProviderRequest.Errors
 ): Effect.Effect<void, AiError.AiError> =>
   vectors.length === inputs.length
     ? Effect.void

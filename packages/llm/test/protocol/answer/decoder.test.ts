@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Schema from "effect/Schema"
-import * as Decoder from "../../src/internal/protocol/decoder.ts"
-import { collect, generate } from "../providerOptions.ts"
+import * as Decoder from "../../../src/internal/protocol/answer/decoder.ts"
+import { collect, generate } from "../../providerOptions.ts"
 
 const utf8 = new TextEncoder()
 

@@ -16,14 +16,14 @@ import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Kind } from "../../ProviderFailure.ts"
-import * as ProviderFailure from "../../ProviderFailure.ts"
-import { isJson } from "./json.ts"
-import { scrub } from "./scrub.ts"
-import { SignOfLife } from "./signOfLife.ts"
+import type { Kind } from "../../../ProviderFailure.ts"
+import * as ProviderFailure from "../../../ProviderFailure.ts"
+import { isJson } from "../json.ts"
+import { scrub } from "../refusal/scrub.ts"
+import { SignOfLife } from "../signOfLife.ts"
 
 /** What a provider says about itself and its errors. */
-export interface Exchange {
+export interface ProviderRequest {
   readonly module: string
   readonly method: string
   /** The provider's name. */
@@ -37,68 +37,66 @@ export interface Exchange {
 }
 
 export const failure = (
-  exchange: Pick<Exchange, "module" | "method">,
+  call: Pick<ProviderRequest, "module" | "method">,
   reason: AiError.AiErrorReason
-): AiError.AiError => AiError.make({ module: exchange.module, method: exchange.method, reason })
+): AiError.AiError => AiError.make({ module: call.module, method: call.method, reason })
 
 /** An error inside a body that came under status 200. */
 const inBand = (
-  exchange: Exchange,
+  call: ProviderRequest,
   body: unknown,
   now: number,
   headers?: Headers.Headers
 ): AiError.AiError =>
   failure(
-    exchange,
+    call,
     ProviderFailure.toReason({
       status: undefined,
       headers,
       body,
       now,
-      secrets: exchange.secrets,
-      advice: (kind, status) => exchange.advice(kind, status, true)
+      secrets: call.secrets,
+      advice: (kind, status) => call.advice(kind, status, true)
     })
   )
 
 /** An answer that is not what the protocol says. */
-const unreadable = (exchange: Exchange, what: string): AiError.AiError =>
+const unreadable = (call: ProviderRequest, what: string): AiError.AiError =>
   failure(
-    exchange,
+    call,
     new AiError.InvalidResponseError({
       description:
-        `the answer of ${exchange.provider} is not what ${exchange.module} expects (${
-          scrub(what, exchange.secrets)
-        }). ` +
+        `the answer of ${call.provider} is not what ${call.module} expects (${scrub(what, call.secrets)}). ` +
         "Check that the URL is the provider's API"
     })
   )
 
 /** An answer, or a piece of one, too large to keep in memory. */
-const tooLarge = (exchange: Exchange, what: string, limit: number): AiError.AiError =>
+const tooLarge = (call: ProviderRequest, what: string, limit: number): AiError.AiError =>
   failure(
-    exchange,
+    call,
     new AiError.InvalidResponseError({
-      description: `${exchange.provider} sent ${what} of more than ${limit / 1024 / 1024} Mi characters; ` +
+      description: `${call.provider} sent ${what} of more than ${limit / 1024 / 1024} Mi characters; ` +
         "the rest was not read. Ask for less, or look at the server"
     })
   )
 
 /** A failure of the transport. The advice to start the server is for where there was no connection to it. */
 const transportFailure = (
-  exchange: Exchange,
+  call: ProviderRequest,
   error: HttpClientError.HttpClientError,
   at: "before" | "within"
 ): AiError.AiError =>
   failure(
-    exchange,
+    call,
     ProviderFailure.fromHttpClientError(
       error,
-      error.reason._tag === "TransportError" ? whatFailed(exchange, error, at) : undefined
+      error.reason._tag === "TransportError" ? whatFailed(call, error, at) : undefined
     )
   )
 
 const whatFailed = (
-  exchange: Exchange,
+  call: ProviderRequest,
   error: HttpClientError.HttpClientError,
   at: "before" | "within"
 ): string | undefined => {
@@ -107,7 +105,7 @@ const whatFailed = (
     case "ConnectRefused":
     case "ConnectTimeout":
     case "DnsFailure":
-      return exchange.unreachable(error)
+      return call.unreachable(error)
     case "HeadersTimeout":
     case "BodyTimeout":
     case "PoolTimeout":
@@ -115,23 +113,23 @@ const whatFailed = (
       return failed?.message
     case "ConnectionReset":
     case "BodyCut":
-      return `the connection to ${exchange.provider} broke off ${
+      return `the connection to ${call.provider} broke off ${
         at === "within" ? "in the middle of its answer" : "before it answered"
       }`
     default:
-      return at === "before" ? exchange.unreachable(error) : `the connection to ${exchange.provider} broke off`
+      return at === "before" ? call.unreachable(error) : `the connection to ${call.provider} broke off`
   }
 }
 
 /** The body of a response as it comes. */
 export const bytes = (
-  exchange: Exchange,
+  call: ProviderRequest,
   response: HttpClientResponse.HttpClientResponse
 ): Stream.Stream<Uint8Array, AiError.AiError> =>
   Stream.unwrap(Effect.map(SignOfLife, (sign) => {
     const body = Stream.mapError(
       response.stream,
-      (error) => transportFailure(exchange, error, "within")
+      (error) => transportFailure(call, error, "within")
     )
     return sign === undefined ? body : Stream.map(body, (bytes) => {
       sign()
@@ -144,15 +142,15 @@ const bodyLimit = 64 * 1024 * 1024
 
 /** The body of a response as text. One that is too large is given up at the limit. */
 const text = Effect.fnUntraced(function*(
-  exchange: Exchange,
+  call: ProviderRequest,
   response: HttpClientResponse.HttpClientResponse
 ): Effect.fn.Return<string, AiError.AiError> {
   let text = ""
-  yield* bytes(exchange, response).pipe(
+  yield* bytes(call, response).pipe(
     Stream.decodeText,
     Stream.runForEach((piece) => {
       text += piece
-      return text.length > bodyLimit ? Effect.fail(tooLarge(exchange, "an answer", bodyLimit)) : Effect.void
+      return text.length > bodyLimit ? Effect.fail(tooLarge(call, "an answer", bodyLimit)) : Effect.void
     })
   )
   return text
@@ -178,37 +176,37 @@ const refusalText = (response: HttpClientResponse.HttpClientResponse): Effect.Ef
 }
 
 export const open = Effect.fnUntraced(function*(
-  exchange: Exchange,
+  call: ProviderRequest,
   request: HttpClientRequest.HttpClientRequest
 ): Effect.fn.Return<HttpClientResponse.HttpClientResponse, AiError.AiError, Scope.Scope> {
-  const response = yield* HttpClient.withScope(exchange.client).execute(request).pipe(
-    Effect.mapError((error) => transportFailure(exchange, error, "before"))
+  const response = yield* HttpClient.withScope(call.client).execute(request).pipe(
+    Effect.mapError((error) => transportFailure(call, error, "before"))
   )
   if (response.status >= 200 && response.status < 300) {
     // A login page or a proxy's landing page: waiting for an answer's end in it would look like a cut.
     if (/^text\/html\b/i.test(response.headers["content-type"] ?? "")) {
-      return yield* unreadable(exchange, "it is a web page")
+      return yield* unreadable(call, "it is a web page")
     }
     return response
   }
   const now = yield* Clock.currentTimeMillis
   const body = yield* refusalText(response)
   return yield* failure(
-    exchange,
+    call,
     ProviderFailure.toReason({
       status: response.status,
       headers: response.headers,
       body,
       now,
-      secrets: exchange.secrets,
-      advice: (kind, status) => exchange.advice(kind, status, isJson(body))
+      secrets: call.secrets,
+      advice: (kind, status) => call.advice(kind, status, isJson(body))
     })
   )
 })
 
 /** A model that the server does not have, where it has told which it has. */
 export const missingModel = (
-  exchange: Exchange,
+  call: ProviderRequest,
   options: {
     readonly url: string
     readonly model: string
@@ -217,10 +215,10 @@ export const missingModel = (
   }
 ): AiError.AiError =>
   failure(
-    exchange,
+    call,
     new AiError.InvalidRequestError({
       parameter: "model",
-      description: `${exchange.provider} at ${options.url} has no model "${options.model}". ${options.advice}. ` +
+      description: `${call.provider} at ${options.url} has no model "${options.model}". ${options.advice}. ` +
         (options.has.length === 0 ? "It has none" : `It has ${options.has.join(", ")}`),
       metadata: { holdfast: { kind: "unknownModel" } }
     })
@@ -243,40 +241,40 @@ export interface Errors {
 }
 
 /** The errors of an answer that came from `url`. */
-export const errors = (exchange: Exchange, url: string, headers?: Headers.Headers): Errors => ({
-  inBand: (body, now) => inBand(exchange, body, now, headers),
-  cut: (terminator) => failure(exchange, ProviderFailure.cut({ url, terminator })),
-  unreadable: (what) => unreadable(exchange, what),
-  tooLarge: (what, limit) => tooLarge(exchange, what, limit),
+export const errors = (call: ProviderRequest, url: string, headers?: Headers.Headers): Errors => ({
+  inBand: (body, now) => inBand(call, body, now, headers),
+  cut: (terminator) => failure(call, ProviderFailure.cut({ url, terminator })),
+  unreadable: (what) => unreadable(call, what),
+  tooLarge: (what, limit) => tooLarge(call, what, limit),
   noAnswer: (why) =>
     failure(
-      exchange,
-      new AiError.InvalidResponseError({ description: `what ${exchange.provider} sent is no answer: ${why}` })
+      call,
+      new AiError.InvalidResponseError({ description: `what ${call.provider} sent is no answer: ${why}` })
     ),
-  refused: (explanation) => failure(exchange, new AiError.ContentPolicyError({ description: explanation }))
+  refused: (explanation) => failure(call, new AiError.ContentPolicyError({ description: explanation }))
 })
 
 /** Decodes the whole body of a response. */
 const decode = Effect.fnUntraced(function*<A, RD>(
-  exchange: Exchange,
+  call: ProviderRequest,
   response: HttpClientResponse.HttpClientResponse,
   schema: Schema.ConstraintDecoder<A, RD>
 ) {
   const body = yield* Effect.mapError(
-    Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))(yield* text(exchange, response)),
-    () => unreadable(exchange, "it is not JSON")
+    Schema.decodeEffect(Schema.fromJsonString(Schema.Unknown))(yield* text(call, response)),
+    () => unreadable(call, "it is not JSON")
   )
   return yield* Effect.mapError(
     Schema.decodeUnknownEffect(schema)(body),
-    (error) => unreadable(exchange, error.message)
+    (error) => unreadable(call, error.message)
   )
 })
 
 /** Opens a request and decodes its whole body. */
 export const json = Effect.fnUntraced(function*<A, RD>(
-  exchange: Exchange,
+  call: ProviderRequest,
   request: HttpClientRequest.HttpClientRequest,
   schema: Schema.ConstraintDecoder<A, RD>
 ) {
-  return yield* decode(exchange, yield* open(exchange, request), schema)
+  return yield* decode(call, yield* open(call, request), schema)
 }, Effect.scoped)

@@ -3,11 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Provider from "@holdfast/llm/Provider"
 import * as Tool from "effect/ai/Tool"
 import * as Schema from "effect/Schema"
-import { isSchema, properties, schemas } from "../../src/internal/protocol/jsonSchema.ts"
-import type { Json } from "../../src/internal/protocol/jsonSchema.ts"
-import { withPatterns } from "../../src/internal/protocol/strictSchema.ts"
-import { toArguments } from "../../src/internal/protocol/toolParams.ts"
-import { objectName, RequestTools } from "../../src/internal/protocol/tools.ts"
+import { isSchema, properties, schemas } from "../../../src/internal/protocol/tools/jsonSchema.ts"
+import type { Json } from "../../../src/internal/protocol/tools/jsonSchema.ts"
+import { withPatterns } from "../../../src/internal/protocol/tools/strictSchema.ts"
+import { toArguments } from "../../../src/internal/protocol/tools/toolParams.ts"
+import { objectName, RequestTools } from "../../../src/internal/protocol/tools/tools.ts"
 
 class Person extends Schema.Class<Person>("app/domain/Person")({ name: Schema.String }) {}
 interface Tree {

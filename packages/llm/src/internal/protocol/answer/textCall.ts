@@ -3,8 +3,8 @@
  * name, alone, in a list, in `<tool_call>` tags (Hermes, Qwen), after `[TOOL_CALLS]` (Mistral) or `<|python_tag|>` (Llama), in a
  * fence, or as `<function=name>` (Llama, Qwen3-Coder).
  */
-import { fields, isFields, list } from "./field.ts"
-import { parse } from "./json.ts"
+import { fields, isFields, list } from "../field.ts"
+import { parse } from "../json.ts"
 
 export interface TextCall {
   readonly name: string

@@ -17,13 +17,13 @@ import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
 import { Connectivity } from "../../Connectivity.ts"
 import type { Location, Provider } from "../../Provider.ts"
-import type { Options, RetryOptions, Timeouts, Treatment } from "../../ProviderChain.ts"
 import { detail } from "../../ProviderFailure.ts"
 import { Ledger } from "../../Usage.ts"
-import { Cooldown } from "./cooldown.ts"
-import type { ChainMember, Settings } from "./member.ts"
-import { AttemptFailure } from "./member.ts"
-import * as ChainMetrics from "./metrics.ts"
+import { Cooldown } from "../chain/cooldown.ts"
+import type { ChainMember, Settings } from "../chain/member.ts"
+import { AttemptFailure } from "../chain/member.ts"
+import * as ChainMetrics from "../telemetry/metrics.ts"
+import type { Options, RetryOptions, Timeouts, Treatment } from "./options.ts"
 
 type AnyOptions = Options<unknown, unknown>
 

@@ -1,10 +1,10 @@
 /** Whether what has ended is an answer, and how its calls of tools are told. */
 import type * as AiError from "effect/ai/AiError"
 import type * as Response from "effect/ai/Response"
+import type { Errors } from "../request/providerRequest.ts"
+import type { RequestTools } from "../tools/tools.ts"
 import type { Step } from "./answer.ts"
 import { done, failed } from "./answer.ts"
-import type { Errors } from "./providerRequest.ts"
-import type { RequestTools } from "./tools.ts"
 import type { Writer } from "./writer.ts"
 
 /** A call that a model has written. */

@@ -5,10 +5,10 @@
  * Text is held back while it may still become one of these, and no longer.
  */
 import type * as LanguageModel from "effect/ai/LanguageModel"
-import { isJson } from "./json.ts"
+import { isJson } from "../json.ts"
+import type { RequestTools } from "../tools/tools.ts"
 import type { TextCall } from "./textCall.ts"
 import { callPrefix, readCalls } from "./textCall.ts"
-import type { RequestTools } from "./tools.ts"
 import type { Writer } from "./writer.ts"
 
 /** What a server writes into the content. */

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import * as LoopbackServer from "../LoopbackServer.ts"
+import * as LoopbackServer from "../../LoopbackServer.ts"
 
 const secret = "sk-test-0123456789"
 

@@ -11,8 +11,8 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
-import type { RunningAttempt } from "./member.ts"
-import type { ChainRequest } from "./request.ts"
+import type { RunningAttempt } from "../chain/member.ts"
+import type { ChainRequest } from "../chain/request.ts"
 
 /** Opens the span of an attempt. It ends with the scope. */
 export const open = (

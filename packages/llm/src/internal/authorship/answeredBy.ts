@@ -5,8 +5,8 @@ import * as Telemetry from "effect/ai/Telemetry"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Provider } from "../../Provider.ts"
-import type { ChainMember } from "./member.ts"
-import type { ChainRequest } from "./request.ts"
+import type { ChainMember } from "../chain/member.ts"
+import type { ChainRequest } from "../chain/request.ts"
 
 /** Whose answer a response is. */
 export const AnsweredBy = Schema.Struct({

@@ -14,7 +14,7 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { project } from "../../src/internal/chain/projection.ts"
+import { project } from "../../src/internal/authorship/projection.ts"
 import * as LoopbackServer from "../LoopbackServer.ts"
 
 // -----------------------------------------------------------------------------

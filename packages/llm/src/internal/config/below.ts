@@ -1,0 +1,50 @@
+/** The settings of a file as defaults of environment variables. */
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { names, servers } from "./registry.ts"
+import type { LlmConfig } from "./schema.ts"
+
+const seconds = (duration: Duration.Duration | undefined): string | undefined =>
+  duration === undefined ? undefined : `${Duration.toSeconds(duration)}`
+
+/** The file's settings by their environment variables. */
+const settingsOf = (
+  { base_urls, connectivity, max_tool_iterations, models, prices, provider_priority, retry }: LlmConfig
+) => {
+  const settings: Readonly<Record<string, string | number | undefined>> = {
+    ...Object.fromEntries(names.flatMap((name) => {
+      const { address, model } = servers[name].variables
+      return [[model, models?.[name]], [address, base_urls?.[name]]]
+    })),
+    PROVIDER_PRIORITY: provider_priority?.join(","),
+    LLM_RETRY_ATTEMPTS: retry?.attempts,
+    LLM_RETRY_MIN_WAIT: seconds(retry?.min_wait),
+    LLM_RETRY_MAX_WAIT: seconds(retry?.max_wait),
+    LLM_RETRY_MULTIPLIER: retry?.multiplier,
+    CONNECTIVITY_CHECK_URL: connectivity?.check_url,
+    CONNECTIVITY_TIMEOUT_MS: connectivity?.timeout_ms,
+    LLM_MAX_TOOL_ITERATIONS: max_tool_iterations,
+    LLM_PRICES: prices === undefined ? undefined : JSON.stringify(prices)
+  }
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]) => value === undefined ? [] : [[name, `${value}`]])
+  )
+}
+
+/** Reads the environment first, and the file where a variable is missing or blank. */
+export const below = (config: LlmConfig): Layer.Layer<never> => {
+  const file = ConfigProvider.fromUnknown(settingsOf(config))
+  return Layer.effect(
+    ConfigProvider.ConfigProvider,
+    Effect.map(ConfigProvider.ConfigProvider, (environment) =>
+      ConfigProvider.make((path) =>
+        Effect.filterOrElse(
+          environment.load(path),
+          (node) => node?.value !== undefined && node.value.trim() !== "",
+          (node) => Effect.map(file.load(path), (said) => said ?? node)
+        )
+      ))
+  )
+}

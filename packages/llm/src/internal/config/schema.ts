@@ -1,0 +1,108 @@
+/** The settings of a chain as a file writes them: the schema, and the settings of HTTP that a chain rejects. */
+import * as PolicyData from "@holdfast/core/PolicyData"
+import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
+import * as Rec from "effect/Record"
+import * as Schema from "effect/Schema"
+import { Price } from "../usage/entry.ts"
+import { names, servers } from "./registry.ts"
+
+const key = Schema.optionalKey
+
+/** A duration: `"30 seconds"`, or a number of seconds. */
+const Time = PolicyData.PolicyData.fields.deadline.schema
+
+export type Http = HttpPolicyData.HttpPolicyData
+
+// -----------------------------------------------------------------------------
+// What a chain has no use for
+// -----------------------------------------------------------------------------
+
+const ownUrl = "a provider has a URL of its own: say it under base_urls"
+const noRepeat = "a chain decides by the provider's failure what is repeated"
+
+/** The keys of HTTP that have no meaning for a chain, with the reason. */
+const strangers: { readonly [K in keyof Http]?: string } = {
+  hedge: "a second request to a model costs as much as the first, and may call its tools twice",
+  endpoints: "a provider has one endpoint",
+  baseUrl: ownUrl,
+  name: "the provider's name is its policy's",
+  retryOn: noRepeat,
+  idempotencyKey: noRepeat,
+  idempotent: noRepeat,
+  streamBody: noRepeat,
+  commit: noRepeat
+}
+
+const faults = (http: Http) => [
+  ...Object.entries(strangers).flatMap(([name, reason]) => {
+    const value = http[name as keyof Http]
+    return value === undefined || value === false
+      ? []
+      : [{ path: [name], issue: `${name} has no meaning here: ${reason}` }]
+  }),
+  ...(http.retry && http.retry.onTimeout !== undefined
+    ? [{ path: ["retry", "onTimeout"], issue: `retry.onTimeout has no meaning here: ${noRepeat}` }]
+    : []),
+  ...(http.retry && http.retry.retryAfter?.mode !== undefined && http.retry.retryAfter.mode !== "giveUp"
+    ? [{
+      path: ["retry", "retryAfter", "mode"],
+      issue: "a chain asks the next provider where a Retry-After is longer than max: say giveUp, or leave it out"
+    }]
+    : [])
+]
+
+const HttpData = HttpPolicyData.HttpPolicyData.check(Schema.makeFilter((http: Http) => faults(http)))
+
+/** One deadline and one budget are over all providers. */
+const ProviderData = HttpData.check(Schema.makeFilter((http: Http) => [
+  ...(http.timeouts?.total === undefined
+    ? []
+    : [{ path: ["timeouts", "total"], issue: "one deadline is over all providers: say it under http" }]),
+  ...(!http.retry || http.retry.budget === undefined
+    ? []
+    : [{ path: ["retry", "budget"], issue: "one budget is over all providers: say it under http" }])
+]))
+
+// -----------------------------------------------------------------------------
+// Schema
+// -----------------------------------------------------------------------------
+
+const byName = <S extends Schema.Constraint>(schema: S) => Schema.Struct(Rec.map(servers, () => key(schema)))
+
+const count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
+
+/** The settings under `llm:`. */
+export const LlmConfig = Schema.Struct({
+  /** How all providers are called. */
+  http: key(HttpData),
+  /** Overrides of `http`, by provider. */
+  providers: key(byName(ProviderData)),
+  /** As `OPENAI_MODEL` and the like. */
+  models: key(byName(Schema.NonEmptyString)),
+  /** As `OPENAI_BASE_URL`, `ANTHROPIC_BASE_URL` and `OLLAMA_HOST`. */
+  base_urls: key(byName(Schema.NonEmptyString)),
+  /** As `PROVIDER_PRIORITY`. */
+  provider_priority: key(Schema.NonEmptyArray(Schema.Literals(names))),
+  /** As `LLM_RETRY_*`. */
+  retry: key(Schema.Struct({
+    attempts: key(count),
+    min_wait: key(Time),
+    max_wait: key(Time),
+    multiplier: key(Schema.Finite.check(Schema.isGreaterThan(0)))
+  })),
+  /** As `CONNECTIVITY_*`. */
+  connectivity: key(Schema.Struct({ check_url: key(Schema.NonEmptyString), timeout_ms: key(count) })),
+  /** As `LLM_MAX_TOOL_ITERATIONS`. */
+  max_tool_iterations: key(count),
+  /** As `LLM_PRICES`. */
+  prices: key(Schema.Record(Schema.String, Price)),
+  /** As `cooldown` of `ProviderChain.Options`. */
+  cooldown: key(Time)
+}).check(Schema.makeFilter(({ http, retry }) =>
+  retry !== undefined && http?.retry !== undefined
+    ? { path: ["retry"], issue: "retry beside the retries of http is a retry around a retry: say one of them" }
+    : undefined
+))
+export type LlmConfig = typeof LlmConfig.Type
+
+export const File = Schema.Struct({ llm: key(LlmConfig) })
