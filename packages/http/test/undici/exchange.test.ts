@@ -29,7 +29,7 @@ const writeFails = (
     const exchange = new Exchange(
       HttpClientRequest.post(url),
       { method: "POST", path: "/", body },
-      { origin: new Origin(url), path: "/" },
+      { origin: new Origin(url), path: "/", url: url.href },
       { maxResponseSize: Infinity, maxDecodedSize: Infinity },
       undefined,
       (effect) => {

@@ -16,7 +16,7 @@ import * as Option from "effect/Option"
 import { pipeArguments } from "effect/Pipeable"
 import type * as Schema from "effect/Schema"
 import type * as Socket from "effect/socket/Socket"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 
 type Failure = HttpClientError.HttpClientError
 
@@ -50,6 +50,19 @@ export abstract class BodyResponse extends Inspectable.Class implements HttpClie
   /** The response that a `fetch` gave. From then on its connection is released by {@link cancel} alone. */
   get web(): Response | undefined {
     return undefined
+  }
+
+  /** What `HttpClientResponse.toWeb` gives: the response of a `fetch` itself, or one of its body as this class reads it. */
+  get handedOver(): Response | undefined {
+    const { web } = this
+    if (web === undefined || web.body === null || !this.readsBody(web.body)) return web
+    const body = Stream.toReadableStream(this.stream) as ReadableStream<Uint8Array<ArrayBuffer>>
+    return new Response(body, { status: web.status, statusText: web.statusText, headers: web.headers })
+  }
+
+  /** Whether the body of {@link web} is to be read through this response alone. */
+  protected readsBody(body: ReadableStream): boolean {
+    return body.locked
   }
 
   /** The whole body. Reading it again gives the same bytes. */
@@ -168,6 +181,19 @@ export abstract class BodyResponse extends Inspectable.Class implements HttpClie
     )
   }
 }
+
+// `toWeb` asks a response by a name that Effect does not export, and tells it to what is asked.
+HttpClientResponse.toWeb(
+  new Proxy({} as HttpClientResponse.HttpClientResponse, {
+    get: (_, name) => {
+      Object.defineProperty(BodyResponse.prototype, name, {
+        value(this: BodyResponse) {
+          return this.handedOver
+        }
+      })
+    }
+  })
+)
 
 /** How many bytes of an unread body are taken off the socket: 64 KiB. */
 export const highWater = 64 * 1024

@@ -44,6 +44,11 @@ export class DeadlineResponse extends BodyResponse {
     return this.inner.web
   }
 
+  // The clock covers a body that is handed over too.
+  protected override readsBody(): boolean {
+    return true
+  }
+
   override get cookies() {
     return this.inner.cookies
   }

@@ -32,6 +32,8 @@ export interface Target {
   readonly origin: Origin
   /** Path and query. */
   readonly path: string
+  /** What a response says that it is of: without name, password and hash. */
+  readonly url: string
 }
 
 /** The URL is not one that this transport can send to. */
@@ -51,7 +53,7 @@ export class Targets {
       if (isParsed(path)) {
         const spelling = slash === -1 ? url : url.slice(0, slash)
         const origin = this.origins.get(spelling) ?? this.learn(spelling)
-        if (origin !== undefined) return { origin, path }
+        if (origin !== undefined) return { origin, path, url: origin.url + path }
       }
     }
     return this.parse(request)
@@ -73,10 +75,11 @@ export class Targets {
     if (Result.isFailure(parsed)) return new InvalidTarget({ cause: parsed.failure })
     const url = parsed.success
     if (url.protocol !== "http:" && url.protocol !== "https:") return new InvalidTarget({ cause: undefined })
-    return {
-      origin: this.origins.get(url.origin) ?? this.learn(url.origin) ?? new Origin(url),
-      path: url.pathname + url.search
-    }
+    const origin = this.origins.get(url.origin) ?? this.learn(url.origin) ?? new Origin(url)
+    const path = url.pathname + url.search
+    // An empty query is in the URL, and not in its `search`.
+    const isQuery = url.search === "" && url.href.split("#", 1)[0]?.endsWith("?") === true
+    return { origin, path, url: origin.url + path + (isQuery ? "?" : "") }
   }
 }
 

@@ -33,8 +33,7 @@ export class UndiciResponse extends BodyResponse {
   }
 
   get url(): string {
-    const { origin, path } = this.exchange.target
-    return origin.url + path
+    return this.exchange.target.url
   }
 
   get headers(): Headers.Headers {
