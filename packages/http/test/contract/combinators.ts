@@ -253,7 +253,7 @@ const failures: Scenarios = {
   "a connection that is lost": (client, { url }) => ended(client.get(`${url}/reset`)),
   "a connection that is refused": (client) => Effect.flatMap(Server.closedPort, (url) => ended(client.get(url))),
   "a name that is not known": (client) => ended(client.get("http://no-such-host.invalid/")),
-  "JSON that is none": (client, { url }) => ended(json(client.get(`${url}/status/200?body={`))),
+  "broken JSON": (client, { url }) => ended(json(client.get(`${url}/status/200?body={`))),
   "what an error leads to": (client, { url }) =>
     Effect.map(Effect.flip(client.post(`${url}/reset`, { body: HttpBody.text("x") })), (error) => [
       error._tag,

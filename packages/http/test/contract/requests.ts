@@ -35,9 +35,9 @@ const urls: Scenarios = {
     json(client.execute(HttpClientRequest.prependUrl(HttpClientRequest.get("/echo/x"), url))),
   "a path that is put behind": (client, { url }) =>
     json(client.execute(HttpClientRequest.appendUrl(HttpClientRequest.get(`${url}/echo`), "/x"))),
-  "a URL that is none": (client) => ended(client.get("not a url")),
+  "a text that is not a URL": (client) => ended(client.get("not a url")),
   "a URL without a host": (client) => ended(client.get("http://")),
-  "a port that is none": (client) => ended(client.get("http://127.0.0.1:99999/"))
+  "a port out of range": (client) => ended(client.get("http://127.0.0.1:99999/"))
 }
 
 const headers: Scenarios = {
@@ -90,7 +90,7 @@ const bodies: Scenarios = {
     HttpClientRequest.schemaBodyJson(Item)(HttpClientRequest.put(`${url}/echo`), { id: 1, at: 2 }).pipe(
       Effect.flatMap((request) => json(client.execute(request)))
     ),
-  "JSON that is none": (client, { url }) =>
+  "a value that JSON does not have": (client, { url }) =>
     ended(
       HttpClientRequest.bodyJson(HttpClientRequest.put(`${url}/echo`), { n: 1n }).pipe(Effect.flatMap(client.execute))
     ),

@@ -81,7 +81,7 @@ const heads: Scenarios = {
       client.head(status(url, 200, { body: "unsent" })),
       (response) => Effect.map(ended(response.text), (text) => [head(response), text])
     ),
-  "a status that nobody knows": (client, { url }) => Effect.map(client.get(status(url, 299)), head),
+  "an unknown status": (client, { url }) => Effect.map(client.get(status(url, 299)), head),
   "a large head": (client, { url }) =>
     Effect.map(
       client.get(status(url, 200, { "h-x-large": "x".repeat(8_000) })),
