@@ -15,17 +15,13 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import { hasProperty } from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as Arguments from "./Arguments.ts"
-import { Deadline } from "./Deadline.ts"
 import * as Options_ from "./internal/bulkhead/options.ts"
 import * as Machine from "./internal/bulkhead/queue.ts"
-import { nowOf } from "./internal/call/now.ts"
-import * as Alarm from "./internal/fiber/alarm.ts"
+import { protectAlone } from "./internal/call/protect.ts"
 import { type BulkheadFull, isPolicyError, type PolicyError } from "./PolicyError.ts"
 import type { CallOptions, Protect } from "./PolicyTypes.ts"
 
@@ -312,115 +308,14 @@ const compileAdaptive = ({ isOverload, queue, ...options }: Options_.AdaptiveOpt
     isOverload: isOverload ?? isTimeout
   })
 
-/** @internal */
-export const fromMachines = (machines: Machine.Bulkheads): Bulkhead => {
-  const protect = (self: Effect.Effect<unknown, unknown, unknown> | CallOptions) =>
-    Effect.isEffect(self)
-      ? run(machines, undefined, self)
-      : <A, E, R>(effect: Effect.Effect<A, E, R>) => run(machines, self.key, effect)
-  return {
-    [TypeId]: TypeId,
-    name: machines.name,
-    machines,
-    protect: protect as Bulkhead["protect"],
-    stats: (options) =>
-      Effect.sync(() => {
-        const { limit, queue, rejections, running, waiting } = machines.peek(options?.key) ?? machines.fresh
-        return { running, waiting, limit, queue, rejections }
-      })
-  }
-}
-
-const run = <A, E, R>(
-  machines: Machine.Bulkheads,
-  key: string | undefined,
-  self: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | PolicyError<BulkheadFull>, R> =>
-  // No interruption may come between taking the permit and installing the finalizer that releases it.
-  Effect.uninterruptibleMask((restore) => {
-    // The fiber that runs it creates the mask.
-    const fiber = Fiber.getCurrent() as Fiber.Fiber<unknown, unknown>
-    const machine = key === undefined ? machines.only : machines.get(key, nowOf(fiber))
-    if (machine.tryAcquire()) return hold(machines, machine, restore(self), fiber)
-    if (machine.queue === 0) return machine.reject()
-    const place = new Place(machine)
-    return Effect.flatMap(
-      Effect.onExitPrimitive(restore(place.wait(machines.maxWait, fiber)), (exit) => {
-        if (Exit.isFailure(exit)) place.leave()
-        return undefined
-      }),
-      () => hold(machines, machine, restore(self), fiber)
-    )
-  })
-
-/** Runs an effect that holds a permit, and releases the permit. */
-const hold = <A, E, R>(
-  machines: Machine.Bulkheads,
-  machine: Machine.Bulkhead,
-  self: Effect.Effect<A, E, R>,
-  fiber: Fiber.Fiber<unknown, unknown>
-): Effect.Effect<A, E, R> => {
-  const startedAt = machine.adapts ? nowOf(fiber) : 0
-  return Effect.onExitPrimitive(self, (exit) => {
-    try {
-      if (machine.adapts) settle(machines, machine, startedAt, nowOf(fiber), exit)
-    } finally {
-      machine.release()
-    }
-    return undefined
-  })
-}
-
-const settle = (
-  machines: Machine.Bulkheads,
-  machine: Machine.Bulkhead,
-  startedAt: number,
-  now: number,
-  exit: Exit.Exit<unknown, unknown>
-): void => {
-  if (Exit.isSuccess(exit)) return machine.settle(now, now - startedAt, false)
-  const failure = exit.cause.reasons.find(Cause.isFailReason)
-  if (failure !== undefined && machines.isOverload(failure.error)) machine.settle(now, now - startedAt, true)
-}
-
-/** A place in the queue, with an alarm for the end of the wait. */
-class Place extends Alarm.Alarm implements Machine.Waiter {
-  before: Machine.Waiter | undefined = undefined
-  after: Machine.Waiter | undefined = undefined
-  private readonly machine: Machine.Bulkhead
-  private resume: ((effect: Effect.Effect<void, PolicyError<BulkheadFull>>) => void) | undefined = undefined
-  private granted = false
-
-  constructor(machine: Machine.Bulkhead) {
-    super()
-    this.machine = machine
-  }
-
-  /** Succeeds with a permit, or fails at the end of the wait. */
-  wait(maxWait: number, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void, PolicyError<BulkheadFull>> {
-    return Effect.callback((resume) => {
-      const deadline = fiber.getRef(Deadline)
-      const millis = deadline === Infinity ? maxWait : Math.min(maxWait, deadline - nowOf(fiber))
-      this.resume = resume
-      if (!(millis > 0) || !this.machine.enqueue(this)) return resume(this.machine.reject())
-      Alarm.set(this, fiber, millis)
+const fromMachines = (machines: Machine.Bulkheads): Bulkhead => ({
+  [TypeId]: TypeId,
+  name: machines.name,
+  machines,
+  protect: protectAlone({ bulkhead: machines }) as Bulkhead["protect"],
+  stats: (options) =>
+    Effect.sync(() => {
+      const { limit, queue, rejections, running, waiting } = machines.peek(options?.key) ?? machines.fresh
+      return { running, waiting, limit, queue, rejections }
     })
-  }
-
-  grant(): void {
-    this.granted = true
-    Alarm.clear(this)
-    this.resume?.(Effect.void)
-  }
-
-  override ring(): void {
-    if (this.machine.cancel(this)) this.resume?.(this.machine.reject())
-  }
-
-  /** Leaves without having run, and frees its place in the queue or its permit. */
-  leave(): void {
-    if (this.granted) return this.machine.release()
-    Alarm.clear(this)
-    this.machine.cancel(this)
-  }
-}
+})

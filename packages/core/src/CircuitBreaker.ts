@@ -40,11 +40,12 @@ import * as Arguments from "./Arguments.ts"
 import type { Backoff } from "./Backoff.ts"
 import { positiveMillis as millisOf } from "./internal/argument.ts"
 import { Breaker } from "./internal/breaker/breaker.ts"
-import type { Rules } from "./internal/breaker/circuit.ts"
 import { breakerOptions, sharedOptions, snapshotOption } from "./internal/breaker/options.ts"
-import type { OnChange, SavedCircuit, Snapshot, State, StateTag, Stats, Transition } from "./internal/breaker/state.ts"
+import type { SavedCircuit, Snapshot, State, StateTag, Stats, Transition } from "./internal/breaker/state.ts"
 import * as Shared from "./internal/breaker/stored.ts"
 import { consecutiveOptions, rateOptions, type Slow, type Trip } from "./internal/breaker/trip.ts"
+import { protectAlone, protectBy } from "./internal/call/protect.ts"
+import type { StoredBreaker } from "./internal/policy/compiled.ts"
 import type { CircuitOpen, PolicyError } from "./PolicyError.ts"
 import type { CallOptions, Protect } from "./PolicyTypes.ts"
 
@@ -64,14 +65,11 @@ export interface CircuitBreaker<in E = unknown> {
    */
   readonly protect: Protect<E, PolicyError<CircuitOpen>, never>
 
-  /** @internal `protect` that says when the end of a call has changed the state of its circuit. */
-  readonly run: Run<E>
+  /** @internal The circuits of this process. */
+  readonly breaker: Breaker<E>
 
-  /** @internal What the policies drive, if no store has to be asked. */
-  readonly breaker: Breaker<E> | undefined
-
-  /** @internal The rules of its circuits. */
-  readonly rules: Rules
+  /** @internal Asked in place of them, if there is a store. */
+  readonly stored: StoredBreaker<E> | undefined
 
   /** The state of a circuit. A circuit that was never used, or has been idle for long, is closed. */
   readonly state: (options?: CallOptions) => Effect.Effect<State>
@@ -316,7 +314,7 @@ const create = <E>(where: string, options: Options<E> | undefined): Effect.Effec
   )
 
 const ofProcess = <E>(breaker: Breaker<E>): CircuitBreaker<E> =>
-  fromBreaker(breaker, (self, key, onChange) => breaker.run(self, key, onChange), breaker, breaker)
+  fromBreaker(breaker, undefined, breaker, protectAlone({ breaker }))
 
 /**
  * The options of {@link makeShared}: those of {@link make} without `probes`, which is always 1 in a store.
@@ -372,35 +370,24 @@ export const makeShared = <E = unknown>(
     const { storeTimeout, ...checked } = Arguments.check("CircuitBreaker.makeShared", sharedOptions, options)
     const breaker = new Breaker<E>({ ...checked, probes: 1, probeThreshold: undefined, halfOpenFor: Infinity }, context)
     const shared = Shared.make(breaker, Context.get(context, CircuitBreakerStore), storeTimeout)
-    return Effect.succeed(fromBreaker(breaker, shared.run, shared, undefined))
+    return Effect.succeed(fromBreaker(breaker, shared, shared, protectBy((self, key) => shared.run(self, key))))
   })
-
-type Run<E> = <A, E1 extends E, R>(
-  self: Effect.Effect<A, E1, R>,
-  key: string | undefined,
-  onChange?: OnChange
-) => Effect.Effect<A, E1 | PolicyError<CircuitOpen>, R>
 
 const fromBreaker = <E>(
   breaker: Breaker<E>,
-  run: Run<E>,
+  stored: StoredBreaker<E> | undefined,
   by: {
     readonly state: (key: string | undefined) => Effect.Effect<State>
     readonly close: (key: string | undefined, now: number) => void
   },
-  driven: Breaker<E> | undefined
+  protect: unknown
 ): CircuitBreaker<E> => {
-  const protect = (self: Effect.Effect<unknown, E, unknown> | CallOptions) =>
-    Effect.isEffect(self)
-      ? run(self, undefined)
-      : <A, E1 extends E, R>(effect: Effect.Effect<A, E1, R>) => run(effect, self.key)
   return {
     [TypeId]: TypeId,
     name: breaker.name,
     protect: protect as CircuitBreaker<E>["protect"],
-    breaker: driven,
-    rules: breaker.rules,
-    run,
+    breaker,
+    stored,
     state: (options) => by.state(options?.key),
     stats: (options) => breaker.stats(options?.key),
     watch: (options) => {

@@ -18,6 +18,7 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import { hasProperty } from "effect/Predicate"
 import * as Arguments from "./Arguments.ts"
+import { protectBy } from "./internal/call/protect.ts"
 import {
   type Budget,
   type HedgeOptions,
@@ -232,8 +233,7 @@ export const hedge: {
  */
 export const isHedge = (u: unknown): u is Hedge => hasProperty(u, TypeId)
 
-/** @internal */
-export const compile = <E>(where: string, options: Options<E>): Machine.Hedge<E> =>
+const compile = <E>(where: string, options: Options<E>): Machine.Hedge<E> =>
   new Machine.Hedge(Arguments.check(where, alone, options))
 
 // A `RetryBudget` withdraws in an effect, which a race cannot run. Policies use its `account` instead.
@@ -241,21 +241,14 @@ const alone = Arguments.refine(hedgeOptions, ({ budget }, place) => {
   if (isRetryBudget(budget)) place.at("budget").fault("must be given to a policy, since it is a RetryBudget")
 }) as Arguments.Check<Omit<HedgeOptions, "budget"> & { readonly budget: Budget | undefined }>
 
-/** @internal */
-export const fromMachine = <E>(machine: Machine.Hedge<E>): Hedge<E> => {
-  const protect = (self: Idempotent<unknown, E, unknown> | CallOptions) =>
-    Effect.isEffect(self)
-      ? machine.run(self, undefined)
-      : <A, E1 extends E, R>(effect: Idempotent<A, E1, R>) => machine.run(effect, self.key)
-  return {
-    [TypeId]: TypeId,
-    machine,
-    protect: protect as Hedge<E>["protect"],
-    stats: (options) =>
-      Effect.sync(() => {
-        const after = machine.peek(options?.key)
-        const { calls, hedges, wins } = machine
-        return { calls, hedges, wins, after: after === Infinity ? undefined : after }
-      })
-  }
-}
+const fromMachine = <E>(machine: Machine.Hedge<E>): Hedge<E> => ({
+  [TypeId]: TypeId,
+  machine,
+  protect: protectBy((self, key) => machine.run(self, key)) as Hedge<E>["protect"],
+  stats: (options) =>
+    Effect.sync(() => {
+      const after = machine.peek(options?.key)
+      const { calls, hedges, wins } = machine
+      return { calls, hedges, wins, after: after === Infinity ? undefined : after }
+    })
+})

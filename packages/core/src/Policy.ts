@@ -20,7 +20,8 @@ import * as Arguments from "./Arguments.ts"
 import type * as Bulkhead from "./Bulkhead.ts"
 import type * as CircuitBreaker from "./CircuitBreaker.ts"
 import type * as Hedge from "./Hedge.ts"
-import * as Call from "./internal/call/call.ts"
+import { run } from "./internal/call/call.ts"
+import { protectBy } from "./internal/call/protect.ts"
 import { compilePolicy } from "./internal/policy/compile.ts"
 import { type CompiledPolicy, isEmpty } from "./internal/policy/compiled.ts"
 import * as Describe from "./internal/policy/describe.ts"
@@ -51,7 +52,7 @@ export interface Policy<in E = unknown, out X = never, out R = never, in M = unk
    */
   readonly protect: Protect<E, X, R, M>
 
-  /** @internal The parts, outermost policy first. */
+  /** @internal The compiled policies, outermost first. */
   readonly layers: ReadonlyArray<CompiledPolicy<unknown, unknown, unknown>>
 
   /** @internal `protect` for callers that have already checked the types. */
@@ -156,13 +157,7 @@ const fromRun = <E, X, R, M>(
   name: string,
   layers: ReadonlyArray<CompiledPolicy<unknown, unknown, unknown>>,
   run: Run<X, R>
-): Policy<E, X, R, M> => {
-  const protect = (self: Effect.Effect<unknown, E, unknown> | CallOptions) =>
-    Effect.isEffect(self)
-      ? run(self, undefined)
-      : <A, E1 extends E, R1>(effect: Effect.Effect<A, E1, R1>) => run(effect, self.key)
-  return { name, layers, run, protect: protect as Policy<E, X, R, M>["protect"] }
-}
+): Policy<E, X, R, M> => ({ name, layers, run, protect: protectBy(run) as Policy<E, X, R, M>["protect"] })
 
 /**
  * Makes a policy. Invalid options are a defect: one `RangeError` that lists every fault.
@@ -194,9 +189,9 @@ export const make = <const O extends AnyOptions>(options: O & Exact<O, Options>)
 const untyped = (options: AnyOptions): Effect.Effect<Policy<never, unknown, unknown, never>> =>
   Effect.gen(function*() {
     const context = yield* Effect.context<never>()
-    const parts = compilePolicy(options, context)
-    if (isEmpty(parts)) return noop
-    return fromRun(parts.name, [parts], (self, key) => Call.run(parts, key, self))
+    const policy = compilePolicy(options, context)
+    if (isEmpty(policy)) return noop
+    return fromRun(policy.name, [policy], (self, key) => run(policy, key, self))
   })
 
 /**

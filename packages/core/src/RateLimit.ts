@@ -19,6 +19,7 @@ import * as Effect from "effect/Effect"
 import * as Store from "effect/persistence/RateLimiter"
 import { hasProperty } from "effect/Predicate"
 import * as Arguments from "./Arguments.ts"
+import { protectAlone } from "./internal/call/protect.ts"
 import { type RateLimitOptions, rateLimitOptions } from "./internal/rateLimit/options.ts"
 import * as Machine from "./internal/rateLimit/stored.ts"
 import type { PolicyError, RateLimited } from "./PolicyError.ts"
@@ -193,18 +194,11 @@ const limiterOf = (context: Context.Context<never>): Store.RateLimiter | undefin
     : Effect.runSync(Effect.provideService(Store.make, Store.RateLimiterStore, store)))
 }
 
-/** @internal */
-export const fromMachine = (machine: Machine.RateLimits): RateLimit => {
-  const protect = (self: Effect.Effect<unknown, unknown, unknown> | CallOptions) =>
-    Effect.isEffect(self)
-      ? machine.run(self, undefined)
-      : <A, E, R>(effect: Effect.Effect<A, E, R>) => machine.run(effect, self.key)
-  return {
-    [TypeId]: TypeId,
-    name: machine.name,
-    machine,
-    protect: protect as RateLimit["protect"],
-    stats: (options) =>
-      Effect.sync(() => ({ waiting: machine.peek(options?.key)?.waiting ?? 0, rejections: machine.rejections }))
-  }
-}
+const fromMachine = (machine: Machine.RateLimits): RateLimit => ({
+  [TypeId]: TypeId,
+  name: machine.name,
+  machine,
+  protect: protectAlone({ rateLimit: machine }) as RateLimit["protect"],
+  stats: (options) =>
+    Effect.sync(() => ({ waiting: machine.peek(options?.key)?.waiting ?? 0, rejections: machine.rejections }))
+})

@@ -7,18 +7,14 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
-import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { CircuitOpen, isPolicyError, PolicyError } from "../../PolicyError.ts"
-import { nowOf } from "../call/now.ts"
-import { retryAfterOfExit } from "../retryAfter.ts"
 import * as Machine from "./circuit.ts"
 import { Circuits } from "./circuits.ts"
 import { type BreakerOptions, defaults } from "./options.ts"
-import type { OnChange, SavedCircuit, State, Stats, Transition } from "./state.ts"
+import type { SavedCircuit, State, Stats, Transition } from "./state.ts"
 
 /** Whether a policy within turned the call away before any of it ran, which says nothing of the dependency. */
 const isRejection = (error: unknown): boolean => {
@@ -32,17 +28,6 @@ const isRejection = (error: unknown): boolean => {
       return error.reason.phase === "queue"
     default:
       return false
-  }
-}
-
-/** The chance of a fiber, drawn when it is asked for. */
-class FiberChance implements Machine.Chance {
-  readonly fiber: Fiber.Fiber<unknown, unknown>
-  constructor(fiber: Fiber.Fiber<unknown, unknown>) {
-    this.fiber = fiber
-  }
-  random(): number {
-    return this.fiber.getRef(Random.Random).nextDoubleUnsafe()
   }
 }
 
@@ -102,23 +87,6 @@ export class Breaker<in E> {
     return outcome
   }
 
-  /** Settles a call by its exit. A predicate that throws counts as a failure, and what it threw comes out. */
-  settle(
-    circuit: Machine.Circuit,
-    ticket: number,
-    startedAt: number,
-    exit: Exit.Exit<unknown, E>,
-    fiber: Fiber.Fiber<unknown, unknown>
-  ): void {
-    let outcome: Machine.Outcome = Machine.failure
-    try {
-      outcome = this.outcome(exit)
-    } finally {
-      const now = nowOf(fiber)
-      circuit.settle(ticket, now, outcome, now - startedAt, retryAfterOfExit(exit), new FiberChance(fiber))
-    }
-  }
-
   /** Counts a rejection and makes its error. Calls that are told of the same wait are told so by the same error. */
   reject(retryAfter: number): Exit.Exit<never, PolicyError<CircuitOpen>> {
     this.rejections.updateUnsafe(1, this.context)
@@ -128,46 +96,6 @@ export class Breaker<in E> {
       this.rejection = Exit.fail(new PolicyError({ reason: new CircuitOpen({ retryAfter: Duration.millis(wait) }) }))
     }
     return this.rejection
-  }
-
-  /** Runs an effect through the circuit of a key. */
-  run<A, E1 extends E, R>(
-    self: Effect.Effect<A, E1, R>,
-    key: string | undefined,
-    onChange?: OnChange
-  ): Effect.Effect<A, E1 | PolicyError<CircuitOpen>, R> {
-    return Effect.withFiber((fiber) => {
-      const now = nowOf(fiber)
-      const circuit = this.circuits.get(key, now)
-      if (circuit.state === "Closed") return this.admit(self, key, fiber, onChange)
-      const wait = circuit.retryAfter(now)
-      if (wait > 0 && this.rules.mode === "enabled") {
-        circuit.reject()
-        return this.reject(wait)
-      }
-      // Between the admission of a probe and the finalizer that frees its slot no interruption may come.
-      return Effect.uninterruptibleMask((restore) =>
-        Effect.suspend(() => this.admit(restore(self), key, fiber, onChange))
-      )
-    })
-  }
-
-  private admit<A, E1 extends E, R>(
-    self: Effect.Effect<A, E1, R>,
-    key: string | undefined,
-    fiber: Fiber.Fiber<unknown, unknown>,
-    onChange: OnChange | undefined
-  ): Effect.Effect<A, E1 | PolicyError<CircuitOpen>, R> {
-    const now = nowOf(fiber)
-    const circuit = this.circuits.get(key, now)
-    const ticket = circuit.admit(now)
-    if (ticket < 0) return this.reject(circuit.retryAfter(now))
-    return Effect.onExit(self, (exit) => {
-      const from = circuit.state
-      this.settle(circuit, ticket, now, exit, fiber)
-      if (circuit.state !== from) onChange?.(from, circuit.state)
-      return Effect.void
-    })
   }
 
   show(transition: Transition): void {

@@ -12,6 +12,7 @@ import type * as Store from "effect/persistence/CircuitBreaker"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import type { CircuitOpen, PolicyError } from "../../PolicyError.ts"
+import { nowOf } from "../call/now.ts"
 import { retryAfterOfExit } from "../retryAfter.ts"
 import type { Breaker } from "./breaker.ts"
 import * as Machine from "./circuit.ts"
@@ -115,6 +116,32 @@ export const make = <E>(
     return Duration.millis(Math.max(delay, Math.min(hint, rules.maxRetryAfter)))
   }
 
+  /** Runs a call by the circuits of this process, while the store does not answer. */
+  const runHere = <A, E1 extends E, R>(
+    self: Effect.Effect<A, E1, R>,
+    key: string | undefined,
+    onChange: OnChange | undefined
+  ): Effect.Effect<A, E1 | PolicyError<CircuitOpen>, R> =>
+    Effect.withFiber<A, E1 | PolicyError<CircuitOpen>, R>((fiber) => {
+      const startedAt = nowOf(fiber)
+      const circuit = local.circuits.get(key, startedAt)
+      const ticket = circuit.admit(startedAt)
+      if (ticket < 0) return local.reject(circuit.retryAfter(startedAt))
+      const chance = { random: () => fiber.getRef(Random.Random).nextDoubleUnsafe() }
+      return Effect.onExit(self, (exit) =>
+        Effect.sync(() => {
+          const from = circuit.state
+          let outcome: Machine.Outcome = Machine.failure
+          try {
+            outcome = local.outcome(exit)
+          } finally {
+            const now = nowOf(fiber)
+            circuit.settle(ticket, now, outcome, now - startedAt, retryAfterOfExit(exit), chance)
+          }
+          if (circuit.state !== from) onChange?.(from, circuit.state)
+        }))
+    })
+
   const attempt = Effect.fnUntraced(function*<A, E1 extends E, R>(
     self: Effect.Effect<A, E1, R>,
     key: string | undefined,
@@ -125,7 +152,7 @@ export const make = <E>(
     if (local.circuits.peek(key)?.state === "Isolated" && !isObserved) return yield* local.reject(Infinity)
     const name = nameOf(key)
     const answer = yield* ask(Scope.provide(store.admit(name), scope))
-    if (answer._tag === "Failed") return yield* local.run(self, key, onChange)
+    if (answer._tag === "Failed") return yield* runHere(self, key, onChange)
 
     const startedAt = yield* Clock.currentTimeMillis
     const circuit = quietly(() => local.circuits.get(key, startedAt))
@@ -184,6 +211,8 @@ export const make = <E>(
   })
 
   return {
+    rules,
+
     run: <A, E1 extends E, R>(
       self: Effect.Effect<A, E1, R>,
       key: string | undefined,
@@ -206,17 +235,6 @@ export const make = <E>(
       else quietly(() => local.close(key, now))
     }
   }
-}
-
-/** A breaker that asks a store before and after each attempt. */
-export interface StoredBreaker<in E> {
-  readonly rules: Machine.Rules
-  /** Runs an effect through the circuit of a key, and calls `onChange` if its end changes the state of the circuit. */
-  readonly run: <A, E1 extends E, R>(
-    self: Effect.Effect<A, E1, R>,
-    key: string | undefined,
-    onChange?: OnChange
-  ) => Effect.Effect<A, E1 | PolicyError<CircuitOpen>, R>
 }
 
 const isolatedState: State = { _tag: "Isolated" }

@@ -14,7 +14,7 @@ type Next = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, now: number) => Rest<
 
 /** Takes a permit of the bulkhead or a place in its queue, then a permission of the rate limit, and then goes on. */
 export const admit = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, next: Next): Rest<A, E, R, SE, SR> => {
-  const { bulkhead } = call.parts
+  const { bulkhead } = call.policy
   const now = call.startedAt
   if (bulkhead === undefined) return limit(call, now, next)
   const machine = bulkhead.get(call.key, now)
@@ -41,7 +41,7 @@ const turnAway = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, machine: Bulkhea
 
 /** Asks the rate limit. */
 const limit = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, now: number, next: Next): Rest<A, E, R, SE, SR> => {
-  const { rateLimit } = call.parts
+  const { rateLimit } = call.policy
   if (rateLimit === undefined || rateLimit.tryAdmit(call.key, now)) return go(call, now, next)
   return call.run(rateLimit.admit(call.key), (call, exit) => {
     if (Exit.isSuccess(exit)) return go(call, call.now(), next)
@@ -55,7 +55,7 @@ const limit = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, now: number, next: 
 const go = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, now: number, next: Next): Rest<A, E, R, SE, SR> => {
   // The permit or the permission may have come as the deadline passed.
   if (call.bound !== undefined && now >= call.bound.at) return call.end(Exit.fail(exceeded(call, "queue")))
-  call.parts.retry?.budget?.deposit(now)
+  call.policy.retry?.budget?.deposit(now)
   return next(call, now)
 }
 

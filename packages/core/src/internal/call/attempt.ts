@@ -17,7 +17,7 @@ import type { Added, Call, Rest } from "./record.ts"
 
 /** Makes the next attempt, and continues with the steps after it. */
 export const attempt = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, now: number): Rest<A, E, R, SE, SR> => {
-  const { attemptTimeout, breaker, hedge, storedBreaker } = call.parts
+  const { attemptTimeout, breaker, hedge, storedBreaker } = call.policy
   if (++call.attempt === 1) call.firstAttemptAt = now
   call.attemptStartedAt = now
   call.timedOut = undefined
@@ -52,7 +52,7 @@ const rejected = <A, E, R, SE, SR>(
 
 /** The attempt knows its number, as under `Effect.retry`: the first one if a retry around the call says otherwise. */
 const contextOf = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>): Context.Context<never> | undefined => {
-  if (call.parts.retry === undefined) return undefined
+  if (call.policy.retry === undefined) return undefined
   const metadata = call.metadata ?? firstMetadata
   const { context } = call.fiber
   return Context.get(context, Schedule.CurrentMetadata) === metadata
@@ -96,7 +96,7 @@ const report = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, circuit: Circuit, 
   let outcome: Outcome = failure
   call.circuit = undefined
   try {
-    outcome = call.parts.breaker?.outcome(exit) ?? ignored
+    outcome = call.policy.breaker?.outcome(exit) ?? ignored
   } finally {
     call.settle(circuit, now, outcome, outcome === failure ? retryAfterOfExit(exit) : 0)
   }
@@ -107,13 +107,12 @@ export const attemptOf = <A, E, R, SE, SR>(
   call: Call<A, E, R, SE, SR>,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {
-  const { parts } = call
-  const { attemptTimeout, hedge, storedBreaker } = parts
+  const { attemptTimeout, hedge, storedBreaker } = call.policy
   if (hedge === undefined && storedBreaker === undefined) return self
   const leg = attemptTimeout === undefined ? self : Effect.withFiber<A, E, R>((fiber) =>
     (hedge === undefined
       ? new AttemptLimit<A, E, R>(fiber, attemptTimeout, call)
-      : new LegLimit<A, E, R>(fiber, attemptTimeout, parts)).start(fiber, self)
+      : new LegLimit<A, E, R>(fiber, attemptTimeout, call.policy)).start(fiber, self)
   )
   const race = hedge === undefined ? leg : hedge.run(leg, call.key, (hedge, because) => {
     if (call.observers.length > 0) call.emit({ _tag: "Hedged", hedge, because })
@@ -172,11 +171,11 @@ class LegLimit<A, E, R> extends Timeout<A, E, R> {
   constructor(
     fiber: Fiber.Fiber<unknown, unknown>,
     timeout: number,
-    parts: Pick<CompiledPolicy<never, unknown, unknown>, "ownTimeouts">
+    policy: Pick<CompiledPolicy<never, unknown, unknown>, "ownTimeouts">
   ) {
     super(fiber, timeout)
     this.timeout = timeout
-    this.own = parts.ownTimeouts
+    this.own = policy.ownTimeouts
   }
 
   protected override late(): Exit.Exit<A, E> {

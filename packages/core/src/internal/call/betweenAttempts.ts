@@ -51,7 +51,7 @@ export const betweenAttempts = <A, E, R, SE, SR>(
     return rejected(call, Exit.fail(error as Added), Duration.toMillis(error.reason.retryAfter), now)
   }
   if (call.observers.length > 0) call.emit({ _tag: "AttemptFailed", duration: now - call.attemptStartedAt, error })
-  const { ownTimeouts, retry } = call.parts
+  const { ownTimeouts, retry } = call.policy
   if (retry === undefined) return call.fail(cause)
   const timedOut = ownTimeout || (isPolicyError(error) && ownTimeouts?.has(error) === true)
   return worth(call, retry, { cause, error, timedOut }, next)
@@ -212,7 +212,7 @@ export const afterRejection = <A, E, R, SE, SR>(
   now: number,
   next: Next
 ): Rest<A, E, R, SE, SR> => {
-  const { retry } = call.parts
+  const { retry } = call.policy
   const deadline = call.deadline()
   if (retry === undefined || deadline === Infinity || call.attempt > retry.times || Exit.isSuccess(rejection)) {
     return call.end(rejection)

@@ -16,16 +16,16 @@ import { attempt, attemptOf } from "./attempt.ts"
 import { Deadline, inForce, type Term, termOf, within } from "./deadline.ts"
 import { type Added, type Bound, Call, type Rest } from "./record.ts"
 
-/** Runs an effect once under `parts`. */
+/** Runs an effect once under a policy. */
 export const run = <A, E, R, SE, SR>(
-  parts: CompiledPolicy<E, SE, SR>,
+  policy: CompiledPolicy<E, SE, SR>,
   key: string | undefined,
   self: Effect.Effect<A, E, R>
 ): Rest<A, E, R, SE, SR> =>
   Effect.withFiber((fiber) => {
-    const call = new Call<A, E, R, SE, SR>(parts, key, self, fiber, first)
+    const call = new Call<A, E, R, SE, SR>(policy, key, self, fiber, first)
     call.self = attemptOf(call, self)
-    return parts.deadline === undefined ? call.start(fiber) : runWithin(call, fiber, parts.deadline)
+    return policy.deadline === undefined ? call.start(fiber) : runWithin(call, fiber, policy.deadline)
   })
 
 const first = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>): Rest<A, E, R, SE, SR> => admit(call, attempt)

@@ -46,7 +46,7 @@ export interface Bound {
 }
 
 export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> implements Waiter {
-  declare readonly parts: CompiledPolicy<E, SE, SR>
+  declare readonly policy: CompiledPolicy<E, SE, SR>
   declare readonly key: string | undefined
   /** What an attempt runs. */
   declare self: Effect.Effect<A, E, R>
@@ -85,18 +85,18 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   declare private clock: Clock.Clock | undefined
 
   constructor(
-    parts: CompiledPolicy<E, SE, SR>,
+    policy: CompiledPolicy<E, SE, SR>,
     key: string | undefined,
     self: Effect.Effect<A, E, R>,
     fiber: Fiber.Fiber<unknown, unknown>,
     first: (call: Call<A, E, R, SE, SR>) => Rest<A, E, R, SE, SR>
   ) {
     super(fiber)
-    this.parts = parts
+    this.policy = policy
     this.key = key
     this.self = self
     this.first = first
-    this.recovers = parts.retry !== undefined
+    this.recovers = policy.retry !== undefined
     this.bound = undefined
     this.permit = undefined
     this.queue = undefined
@@ -117,8 +117,8 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
     this.resume = undefined
     this.woken = false
     this.clock = undefined
-    this.observers = parts.silent === true ? [] : Observers.of(fiber)
-    this.startedAt = parts.timed || this.observers.length > 0 ? this.now() : 0
+    this.observers = policy.silent === true ? [] : Observers.of(fiber)
+    this.startedAt = policy.timed || this.observers.length > 0 ? this.now() : 0
   }
 
   protected override begin(): Rest<A, E, R, SE, SR> {
@@ -203,7 +203,7 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   /** Tells an adaptive bulkhead how the call ended. Its limit follows the dependency, so delays between attempts do not count. */
   private measure(permit: Bulkhead, exit: Exit.Exit<A, E | SE | Added>): void {
     const error = Exit.isSuccess(exit) ? undefined : firstFailure(exit.cause)?.error
-    const dropped = error !== undefined && this.parts.bulkhead?.isOverload(error) === true
+    const dropped = error !== undefined && this.policy.bulkhead?.isOverload(error) === true
     const now = this.now()
     if (dropped || Exit.isSuccess(exit)) permit.settle(now, now - this.attemptStartedAt, dropped)
   }
@@ -242,7 +242,7 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   // Events.
 
   origin() {
-    return { policy: this.parts.name, key: this.key, at: this.now(), attempt: this.attempt }
+    return { policy: this.policy.name, key: this.key, at: this.now(), attempt: this.attempt }
   }
 
   emit(event: Event): void {

@@ -41,11 +41,9 @@ export const compilePolicy = (
     breaker: circuitBreaker === undefined
       ? undefined
       : CircuitBreaker.isCircuitBreaker(circuitBreaker)
-      ? circuitBreaker.breaker
+      ? circuitBreaker.stored === undefined ? circuitBreaker.breaker : undefined
       : new Breaker({ ...circuitBreaker, name: circuitBreaker.name ?? name }, context),
-    storedBreaker: CircuitBreaker.isCircuitBreaker(circuitBreaker) && circuitBreaker.breaker === undefined
-      ? circuitBreaker
-      : undefined,
+    storedBreaker: CircuitBreaker.isCircuitBreaker(circuitBreaker) ? circuitBreaker.stored : undefined,
     hedge: hedge === undefined ? undefined : compileHedge(hedge, ownTimeouts),
     ownTimeouts,
     timed: deadline !== undefined || bulkhead !== undefined || rateLimit !== undefined ||

@@ -1,11 +1,24 @@
 /** A policy as its calls see it: parts that are checked and ready to run. */
-import type { PolicyError } from "../../PolicyError.ts"
+import type * as Effect from "effect/Effect"
+import type { CircuitOpen, PolicyError } from "../../PolicyError.ts"
 import type { Breaker } from "../breaker/breaker.ts"
-import type { StoredBreaker } from "../breaker/stored.ts"
+import type { Rules } from "../breaker/circuit.ts"
+import type { OnChange } from "../breaker/state.ts"
 import type { Bulkheads } from "../bulkhead/queue.ts"
 import type { Hedge } from "../hedge/race.ts"
 import type { RateLimits } from "../rateLimit/stored.ts"
 import type { Retry } from "../retry/decision.ts"
+
+/** A breaker that asks a store before and after each attempt. */
+export interface StoredBreaker<in E> {
+  readonly rules: Rules
+  /** Runs an effect through the circuit of a key, and calls `onChange` if its end changes the state of the circuit. */
+  readonly run: <A, E1 extends E, R>(
+    self: Effect.Effect<A, E1, R>,
+    key: string | undefined,
+    onChange?: OnChange
+  ) => Effect.Effect<A, E1 | PolicyError<CircuitOpen>, R>
+}
 
 /** The compiled parts of a policy. Durations are in milliseconds; a part that is absent costs nothing. */
 export interface CompiledPolicy<in E, out SE, out SR> {
@@ -15,7 +28,6 @@ export interface CompiledPolicy<in E, out SE, out SR> {
   readonly rateLimit?: RateLimits | undefined
   readonly retry?: Retry<E, SE, SR> | undefined
   readonly breaker?: Breaker<E> | undefined
-  /** A breaker that asks a store before and after each attempt, which only an effect can. */
   readonly storedBreaker?: StoredBreaker<E> | undefined
   readonly hedge?: Hedge<E> | undefined
   readonly attemptTimeout?: number | undefined
@@ -28,7 +40,6 @@ export interface CompiledPolicy<in E, out SE, out SR> {
 }
 
 /** Whether there is nothing to do. */
-export const isEmpty = <E, SE, SR>(parts: CompiledPolicy<E, SE, SR>): boolean =>
-  (parts.attemptTimeout ?? parts.breaker ?? parts.bulkhead ?? parts.deadline ?? parts.hedge ?? parts.rateLimit ??
-    parts.retry ??
-    parts.storedBreaker) === undefined
+export const isEmpty = <E, SE, SR>(policy: CompiledPolicy<E, SE, SR>): boolean =>
+  (policy.attemptTimeout ?? policy.breaker ?? policy.bulkhead ?? policy.deadline ?? policy.hedge ?? policy.rateLimit ??
+    policy.retry ?? policy.storedBreaker) === undefined

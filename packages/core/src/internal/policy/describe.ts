@@ -33,8 +33,8 @@ const tripWords = (trip: Trip): string => {
 }
 
 /** The parts in words, outermost first. */
-export const words = (parts: AnyPolicy): ReadonlyArray<Part> => {
-  const { attemptTimeout, breaker, bulkhead, deadline, hedge, name, rateLimit, retry, storedBreaker } = parts
+export const words = (policy: AnyPolicy): ReadonlyArray<Part> => {
+  const { attemptTimeout, breaker, bulkhead, deadline, hedge, name, rateLimit, retry, storedBreaker } = policy
   const all: Array<Part> = []
   const add = (part: Part["part"], text: string) => all.push({ policy: name, part, text })
   if (deadline !== undefined) add("deadline", `the call ends within ${time(deadline)}, with its waits and delays`)
@@ -85,10 +85,10 @@ export const words = (parts: AnyPolicy): ReadonlyArray<Part> => {
 
 /** The most executions of a call, and the longest that it can take in milliseconds, around what is within. */
 export const worst = (
-  parts: AnyPolicy,
+  policy: AnyPolicy,
   within: { readonly attempts: number; readonly duration: number }
 ): { readonly attempts: number; readonly duration: number } => {
-  const { attemptTimeout = Infinity, bulkhead, deadline = Infinity, hedge, rateLimit, retry } = parts
+  const { attemptTimeout = Infinity, bulkhead, deadline = Infinity, hedge, rateLimit, retry } = policy
   const times = retry?.times ?? 0
   const queue = bulkhead === undefined || bulkhead.only.queue === 0 ? 0 : bulkhead.maxWait
   // The last leg of a race starts when the one before it has failed at its end, at the latest.

@@ -102,16 +102,6 @@ export class RateLimits {
     })
   }
 
-  /** Runs an effect when it may run. */
-  run<A, E, R>(
-    self: Effect.Effect<A, E, R>,
-    key: string | undefined
-  ): Effect.Effect<A, E | Rejection, R> {
-    return Effect.withFiber<A, E | Rejection, R>((fiber) =>
-      this.tryAdmit(key, nowOf(fiber)) ? self : Effect.andThen(this.admit(key), self)
-    )
-  }
-
   /** Waits in the queue, unless the wait would be too long. */
   private queueUp(limit: Limit, now: number, fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void, Rejection> {
     const deadline = deadlineOf(fiber)
