@@ -21,6 +21,7 @@ const long = [
   "packages/llm/test/protocol/authorship.test.ts",
   "packages/llm/test/runtimes/*.test.ts",
   "packages/llm/test/corpus/**/*.test.ts",
+  "packages/llm/test/requests/*.test.ts",
   "packages/cli/test/process/*.test.ts",
   "packages/cli/test/Simulation.test.ts"
 ]

@@ -180,7 +180,7 @@ const makeWith = (options: Options) => {
       stream: boolean
     ): Effect.fn.Return<HttpClientRequest.HttpClientRequest, AiError.AiError> {
       const { format, ...body } = yield* Effect.mapError(
-        AnthropicRequest.make(request, model),
+        AnthropicRequest.make(request, model, !isManual && !AnthropicRequest.refusesForcedTools(model)),
         (reason) => ProviderRequest.failure(call, reason)
       )
       const fields = withParameters(

@@ -269,7 +269,7 @@ describe("OpenAiProvider", () => {
           function: {
             name: "weather",
             description: "The weather in a city",
-            parameters: Tool.getJsonSchema(Weather)
+            parameters: { ...Tool.getJsonSchema(Weather), additionalProperties: false }
           }
         }])
       }).pipe(Effect.scoped))

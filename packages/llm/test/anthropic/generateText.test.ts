@@ -119,7 +119,7 @@ describe("AnthropicProvider", () => {
         assert.deepStrictEqual(body["tools"], [{
           name: "weather",
           description: "The weather in a city",
-          input_schema: Tool.getJsonSchema(Weather)
+          input_schema: { ...Tool.getJsonSchema(Weather), additionalProperties: false }
         }])
       }).pipe(Effect.scoped))
 

@@ -10,14 +10,12 @@ import * as AnthropicStructuredOutput from "effect/ai/AnthropicStructuredOutput"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
-import * as Base64 from "effect/encoding/Base64"
 import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
 import { unsupported } from "../../ProviderFailure.ts"
-import { declarable } from "../openai/request.ts"
+import { chosen, declarable } from "../openai/request.ts"
 import type { FileData } from "../protocol/request/mediaType.ts"
-import { dataOf } from "../protocol/request/mediaType.ts"
+import { dataOf, textOf } from "../protocol/request/mediaType.ts"
 import type { Json } from "../protocol/tools/jsonSchema.ts"
 import { withPlainReferences } from "../protocol/tools/jsonSchema.ts"
 import { toArguments } from "../protocol/tools/toolParams.ts"
@@ -87,15 +85,6 @@ const imageBlock = (part: Prompt.FilePart): Effect.Effect<Block, AiError.AiError
     : unusable(`the Messages API takes JPEG, PNG, GIF and WebP, not ${data.mediaType}`)
 }
 
-/** A text goes as text. The URL of one is refused: the API fetches nothing but images and PDF files. */
-const textSource = (part: Prompt.FilePart): Option.Option<Source> => {
-  const data = dataOf(part)
-  return data._tag === "Url" ? Option.none() : Option.map(
-    Result.getSuccess(Base64.decodeString(data.base64)),
-    (text): Source => ({ type: "text", media_type: "text/plain", data: text })
-  )
-}
-
 const userBlock = (part: Prompt.UserMessagePart): Effect.Effect<Block, AiError.AiErrorReason> => {
   if (part.type === "text") return Effect.succeed({ type: "text", text: part.text })
   if (part.mediaType.startsWith("image/")) return imageBlock(part)
@@ -103,10 +92,11 @@ const userBlock = (part: Prompt.UserMessagePart): Effect.Effect<Block, AiError.A
   if (part.mediaType === "application/pdf") {
     return Effect.succeed({ type: "document", source: sourceOf(dataOf(part)), ...title })
   }
-  const source = part.mediaType === "text/plain" ? textSource(part) : Option.none()
-  return Option.match(source, {
+  // A text goes as text. The URL of one is refused: the API fetches nothing but images and PDF files.
+  return Option.match(textOf(part), {
     onNone: () => unusable(`the Messages API takes images, PDF files and texts, not ${part.mediaType}`),
-    onSome: (source) => Effect.succeed({ type: "document", source, ...title })
+    onSome: (data) =>
+      Effect.succeed({ type: "document", source: { type: "text", media_type: "text/plain", data }, ...title })
   })
 }
 
@@ -198,6 +188,13 @@ const toTool = ({ description, name, schema, strict }: Declared): NonNullable<Bo
   ...(strict === undefined ? {} : { strict })
 })
 
+/**
+ * Models that answer 400 to a choice that forces a call ("What's new in Claude Sonnet 5.5", "Forced tool use is not
+ * supported", and the same page of Opus 5.5 and Fable 5.1). They are offered the chosen tool alone; an answer that calls none is
+ * a failure all the same.
+ */
+export const refusesForcedTools = (model: string): boolean => /claude-((sonnet|opus)-5-5|fable-5-[12])/.test(model)
+
 const toToolChoice = (choice: LanguageModel.ToolChoice<string>): NonNullable<Body["tool_choice"]> => {
   if (typeof choice === "object" && "tool" in choice) return { type: "tool", name: RequestTools.nameOf(choice.tool) }
   const mode = typeof choice === "object" ? choice.mode ?? "auto" : choice
@@ -226,7 +223,8 @@ export const lacksThoughts = ({ messages }: Body): boolean => {
 /** The part of the body that the request decides. */
 export const make = Effect.fnUntraced(function*(
   options: LanguageModel.ProviderOptions,
-  model: string
+  model: string,
+  forcesTools: boolean
 ): Effect.fn.Return<Body, AiError.AiErrorReason> {
   const { content } = options.prompt
   const system = content.flatMap((message) => message.role === "system" ? [message.content] : []).join("\n\n")
@@ -234,14 +232,17 @@ export const make = Effect.fnUntraced(function*(
     content.flatMap((message) => message.role === "system" ? [] : [message]),
     (message) => toMessage(message, model)
   )
-  const tools = yield* declarable(options.tools)
+  const tools = yield* declarable(forcesTools ? options.tools : chosen(options))
   const format = options.responseFormat
   return {
     ...(system === "" ? {} : { system }),
     messages: merge(messages),
     ...(tools.length === 0
       ? {}
-      : { tools: RequestTools.declare(tools, "anthropic").map(toTool), tool_choice: toToolChoice(options.toolChoice) }),
+      : {
+        tools: RequestTools.declare(tools, "anthropic").map(toTool),
+        tool_choice: toToolChoice(forcesTools || options.toolChoice === "none" ? options.toolChoice : "auto")
+      }),
     ...(format.type === "text" ? {} : { format: { type: "json_schema", schema: yield* jsonSchema(format.schema) } })
   }
 })

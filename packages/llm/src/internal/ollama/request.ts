@@ -3,10 +3,11 @@ import type * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { unsupported } from "../../ProviderFailure.ts"
 import { isMarked } from "../authorship/projection.ts"
 import { chosen, declarable, jsonSchema } from "../openai/request.ts"
-import { dataOf } from "../protocol/request/mediaType.ts"
+import { dataOf, textOf } from "../protocol/request/mediaType.ts"
 import type { Json } from "../protocol/tools/jsonSchema.ts"
 import { toArguments } from "../protocol/tools/toolParams.ts"
 import { toMessages as toolMessages } from "../protocol/tools/toolResult.ts"
@@ -27,7 +28,7 @@ export interface Body {
   readonly format?: Json
   readonly tools?: ReadonlyArray<{
     readonly type: "function"
-    readonly function: { readonly name: string; readonly description: string; readonly parameters: Json }
+    readonly function: { readonly name: string; readonly description?: string; readonly parameters: Json }
   }>
 }
 
@@ -45,8 +46,11 @@ const image = (part: Prompt.FilePart): Effect.Effect<string, AiError.AiErrorReas
 const userMessage = Effect.fnUntraced(function*(
   message: Prompt.UserMessage
 ): Effect.fn.Return<Message, AiError.AiErrorReason> {
-  const content = message.content.flatMap((part) => part.type === "text" ? [part.text] : []).join("\n")
-  const files = message.content.flatMap((part) => part.type === "file" ? [part] : [])
+  const texts = message.content.map((part) => part.type === "text" ? Option.some(part.text) : textOf(part))
+  const content = texts.flatMap((text) => Option.toArray(text)).join("\n")
+  const files = message.content.flatMap((part, i) =>
+    part.type === "file" && Option.isNone(texts[i] ?? Option.none()) ? [part] : []
+  )
   return files.length === 0
     ? { role: "user", content }
     : { role: "user", content, images: yield* Effect.forEach(files, image) }
@@ -105,7 +109,7 @@ export const make = Effect.fnUntraced(function*(
     ...(tools.length === 0 ? {} : {
       tools: RequestTools.declare(tools).map(({ description, name, schema }) => ({
         type: "function",
-        function: { name, description: description ?? "", parameters: schema }
+        function: { name, ...(description === undefined ? {} : { description }), parameters: schema }
       }))
     })
   }

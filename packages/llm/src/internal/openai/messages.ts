@@ -3,9 +3,10 @@ import type * as AiError from "effect/ai/AiError"
 import type * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
 import * as Hash from "effect/Hash"
+import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import { unsupported } from "../../ProviderFailure.ts"
-import { dataOf, dataUrl } from "../protocol/request/mediaType.ts"
+import { dataOf, dataUrl, textOf } from "../protocol/request/mediaType.ts"
 import { toArguments } from "../protocol/tools/toolParams.ts"
 import { toMessages as toolMessages } from "../protocol/tools/toolResult.ts"
 import { RequestTools } from "../protocol/tools/tools.ts"
@@ -38,6 +39,8 @@ export type Message =
 const unusable = (description: string) => Effect.fail(unsupported("messages", description))
 
 const filePart = (part: Prompt.FilePart, preset: Preset): Effect.Effect<ContentPart, AiError.AiErrorReason> => {
+  const text = textOf(part)
+  if (Option.isSome(text)) return Effect.succeed({ type: "text", text: text.value })
   const data = dataOf(part)
   const isImage = part.mediaType.startsWith("image/")
   if (data._tag === "Url") {
@@ -63,7 +66,7 @@ const filePart = (part: Prompt.FilePart, preset: Preset): Effect.Effect<ContentP
     default:
       return isImage
         ? Effect.succeed({ type: "image_url", image_url: { url: dataUrl(data) } })
-        : unusable(`chat completions take images, PDF files, WAV and MP3, not ${part.mediaType}`)
+        : unusable(`chat completions take images, PDF files, texts, WAV and MP3, not ${part.mediaType}`)
   }
 }
 

@@ -1,6 +1,7 @@
 /** What a file is, by its first bytes, and its data as base64. */
 import type * as Prompt from "effect/ai/Prompt"
 import * as Base64 from "effect/encoding/Base64"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 
 /** The data of a file: a URL to fetch, or bytes as base64. */
@@ -51,3 +52,13 @@ export const dataOf = (part: Prompt.FilePart): FileData => {
 
 export const dataUrl = ({ base64, mediaType }: Extract<FileData, { readonly _tag: "Bytes" }>): string =>
   `data:${mediaType};base64,${base64}`
+
+const textual = /^text\/|^application\/(json|xml|yaml|x-yaml|javascript|sql|toml)$|\+(json|xml)$/
+
+/** A file that is text, as its text: a model reads it where no API takes it as a file. */
+export const textOf = (part: Prompt.FilePart): Option.Option<string> => {
+  const data = dataOf(part)
+  return data._tag === "Url" || !textual.test(data.mediaType)
+    ? Option.none()
+    : Result.getSuccess(Base64.decodeString(data.base64))
+}

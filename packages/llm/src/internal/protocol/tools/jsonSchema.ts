@@ -170,15 +170,25 @@ const asObject = (schema: Json, definitions: Readonly<Record<string, Json>>, dep
   }
 }
 
-/** The schema of a tool's parameters, as every vendor takes it: an object with `properties`, at the root and at any depth. */
-export const parameters = (schema: Json): Json => {
+/** Without the keys that the schema does not name, which Effect writes as allowed because it ignores them. */
+const closed = (schema: Json): Json =>
+  schema["type"] === "object" && isSchema(schema["properties"]) && schema["additionalProperties"] === true
+    ? { ...schema, additionalProperties: false }
+    : schema
+
+/**
+ * The schema of a tool's parameters, as every vendor takes it: an object with `properties`, at the root and at any depth. With
+ * `isClosed` a model is not offered keys beside those of a struct: a server that writes by a grammar would let it invent some.
+ */
+export const parameters = (schema: Json, isClosed: boolean): Json => {
   const { $schema: _, ...written } = schema
   const named = withPlainNames(written)
   const definitions = definitionsOf(named)
   const { $defs, ...root } = resolved(named, definitions)
-  const flat = isEmptyStruct(root) ? {} : asObject(root, definitions)
+  const empty = isClosed ? { properties: {}, additionalProperties: false } : {}
+  const flat = isEmptyStruct(root) ? empty : asObject(root, definitions)
   return rebuild(
     withoutUnused({ ...flat, type: "object", ...(isSchema($defs) ? { $defs } : { $defs: definitions }) }),
-    plain
+    (inner) => isClosed ? closed(plain(inner)) : plain(inner)
   )
 }

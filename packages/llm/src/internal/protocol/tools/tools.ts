@@ -39,13 +39,14 @@ export interface Declared {
 }
 
 const declare = (tool: Tool.Any, rules: Rules | undefined): Declared => {
-  const plain = Tool.getJsonSchema(tool)
+  // The schema of a dynamic tool is sent as its author wrote it.
+  const plain = parameters(Tool.getJsonSchema(tool), !Tool.isDynamic(tool))
   const asked = Tool.getStrictMode(tool)
-  const form = asked === true && rules !== undefined ? strict(parameters(plain), rules) : undefined
+  const form = asked === true && rules !== undefined ? strict(plain, rules) : undefined
   return {
     name: portable(tool.name),
     description: Tool.getDescription(tool),
-    schema: form ?? parameters(plain),
+    schema: form ?? plain,
     strict: asked === true ? form === undefined ? undefined : true : asked
   }
 }
