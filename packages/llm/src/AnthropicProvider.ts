@@ -118,7 +118,7 @@ export const make = (options?: Options): Effect.Effect<Provider.Provider, never,
 export const makeConfig = Effect.fnUntraced(function*(
   options?: Omit<Options, "apiKey" | "model" | "baseUrl">
 ): Effect.fn.Return<Provider.Provider, Config.ConfigError, HttpClient.HttpClient> {
-  const api = yield* Setting.api("ANTHROPIC", "a key of Anthropic's")
+  const api = yield* Setting.api("ANTHROPIC", { key: "a key of Anthropic's" })
   return yield* Setting.make(() => make({ ...options, ...api }))
 })
 

@@ -20,6 +20,7 @@ import type * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -41,6 +42,10 @@ export interface Options {
   readonly host?: string | undefined
   /** The model's name and tag. Default: `"llama3.2"`. */
   readonly model?: string | undefined
+  /** Sent as a bearer token: ollama.com wants one, a server of your own none. Default: none. */
+  readonly apiKey?: Redacted.Redacted | undefined
+  /** Whether the server is in the cloud or on your own machine or network. Default: `"local"`. */
+  readonly location?: Provider.Location | undefined
   /** The context's size in tokens. Default: what the server chooses by its memory. */
   readonly numCtx?: number | undefined
   /** How long the model stays loaded after an answer; `Infinity` keeps it loaded. Default: the server's 5 minutes. */
@@ -71,7 +76,6 @@ export type { Inspection, PullProgress } from "./internal/ollama/server.ts"
 
 /** A provider that can inspect its server and download its model. */
 export interface OllamaProvider extends Provider.Provider {
-  readonly location: "local"
   /** The server's URL, without user, password and query. */
   readonly host: string
   /**
@@ -143,11 +147,55 @@ export const make = (options?: Options): Effect.Effect<OllamaProvider, never, Ht
  * ```
  */
 export const makeConfig = Effect.fnUntraced(function*(
-  options?: Omit<Options, "host" | "model">
+  options?: Omit<Options, "apiKey" | "host" | "model">
 ): Effect.fn.Return<OllamaProvider, Config.ConfigError, HttpClient.HttpClient> {
   const host = Option.getOrUndefined(yield* Setting.text("OLLAMA_HOST"))
   const model = Option.getOrUndefined(yield* Setting.text("OLLAMA_MODEL"))
   return yield* Setting.make(() => make({ ...options, host, model }))
+})
+
+/** The default address of Ollama's cloud. */
+export const defaultCloudHost = "https://ollama.com"
+
+/** The default model of Ollama's cloud. */
+export const defaultCloudModel = "gpt-oss:120b"
+
+/**
+ * Makes a provider of Ollama's cloud, named `"ollama-cloud"`, from `OLLAMA_API_KEY`, `OLLAMA_CLOUD_MODEL` and
+ * `OLLAMA_CLOUD_HOST`; `options` set the rest. Fails with a `ConfigError` if there is neither a key nor a host.
+ *
+ * ```ts import.meta.vitest
+ * import { OllamaProvider } from "@holdfast/llm"
+ * import { ConfigProvider, Effect } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const program = OllamaProvider.makeCloudConfig().pipe(
+ *   Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(ConfigProvider.fromUnknown({ OLLAMA_API_KEY: "key" }))])
+ * )
+ *
+ * const { host, location } = await Effect.runPromise(program)
+ * host // => "https://ollama.com"
+ * location // => "cloud"
+ * ```
+ */
+export const makeCloudConfig = Effect.fnUntraced(function*(
+  options?: Omit<Options, "apiKey" | "host" | "model" | "location">
+): Effect.fn.Return<OllamaProvider, Config.ConfigError, HttpClient.HttpClient> {
+  const { apiKey, baseUrl, model } = yield* Setting.api("OLLAMA", {
+    key: "a key of ollama.com",
+    model: "OLLAMA_CLOUD_MODEL",
+    address: "OLLAMA_CLOUD_HOST"
+  })
+  return yield* Setting.make(() =>
+    make({
+      name: "ollama-cloud",
+      ...options,
+      location: "cloud",
+      apiKey,
+      host: baseUrl ?? defaultCloudHost,
+      model: model ?? defaultCloudModel
+    })
+  )
 })
 
 const makeWith = (options: Options) => {
@@ -208,7 +256,7 @@ const makeWith = (options: Options) => {
       name,
       model,
       host,
-      location: "local",
+      location: options.location ?? "local",
       capabilities: { ...Provider.defaultCapabilities, contextWindow: numCtx, ...options.capabilities },
       generateText,
       streamText,

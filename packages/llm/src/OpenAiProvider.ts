@@ -1,6 +1,6 @@
 /**
- * Chat completions of OpenAI, and of compatible servers by {@link presets} or `baseUrl`: OpenRouter, Groq, vLLM, LM Studio,
- * llama.cpp.
+ * Chat completions of OpenAI, and of compatible servers by {@link presets} or `baseUrl`: clouds such as Azure OpenAI, OpenRouter,
+ * Groq and Mistral, and servers on your own machines such as vLLM, LM Studio and llama.cpp.
  *
  * A stream is complete once a `finish_reason` and `[DONE]` have arrived. If either is missing, it fails, because half of the
  * answer may be missing too. The provider asks for usage (`stream_options.include_usage`) and works without it. Errors in the middle of a
@@ -16,6 +16,7 @@ import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import type * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -25,9 +26,11 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Setting from "./internal/config/environment.ts"
 import * as OpenAiApi from "./internal/openai/api.ts"
-import * as Presets from "./internal/openai/presets.ts"
 import * as OpenAiRequest from "./internal/openai/request.ts"
 import * as OpenAiResponse from "./internal/openai/response.ts"
+import type * as Row from "./internal/presets/preset.ts"
+import { localHabits } from "./internal/presets/preset.ts"
+import * as Presets from "./internal/presets/presets.ts"
 import * as Answer from "./internal/protocol/answer/answer.ts"
 import { newIds } from "./internal/protocol/answer/newIds.ts"
 import { withParameters } from "./internal/protocol/request/body.ts"
@@ -36,7 +39,7 @@ import * as Provider from "./Provider.ts"
 import { detail } from "./ProviderFailure.ts"
 
 /** A server of chat completions: where it is, and how it differs in what it is sent. */
-export type Preset = Presets.Preset
+export type Preset = Row.Preset
 
 /**
  * The supported servers. Pass a name as the option `preset`.
@@ -44,7 +47,7 @@ export type Preset = Presets.Preset
  * ```ts import.meta.vitest
  * import { OpenAiProvider } from "@holdfast/llm"
  *
- * Object.keys(OpenAiProvider.presets) // => ["openai", "openrouter", "groq", "vllm", "lmstudio", "llamacpp"]
+ * Object.keys(OpenAiProvider.presets).slice(0, 4) // => ["openai", "openrouter", "groq", "azure"]
  * OpenAiProvider.presets.groq.baseUrl // => "https://api.groq.com/openai/v1"
  * ```
  */
@@ -54,11 +57,11 @@ export const presets = Presets.presets
 export interface Options {
   /** The server, which sets the defaults below. Default: `"openai"`. */
   readonly preset?: keyof typeof presets | undefined
-  /** Sent as a bearer token. Servers on your own machine usually need no key. Default: none. */
+  /** Sent as a bearer token, to Azure as `api-key`. Servers on your own machine usually need no key. Default: none. */
   readonly apiKey?: Redacted.Redacted | undefined
-  /** The model's id. Default: the preset's (`"gpt-5-mini"` of `"openai"`); vLLM and LM Studio have none, so name it. */
+  /** The model's id. Default: the preset's (`"gpt-5-mini"` of `"openai"`); Azure, vLLM and others have none, so name it. */
   readonly model?: string | undefined
-  /** The URL of the API, including the version. Default: the preset's. */
+  /** The URL of the API, including the version. Default: the preset's; Azure and Vertex have none, so name it. */
   readonly baseUrl?: string | undefined
   /** Names the provider in events, errors and priorities. Default: the preset's name. */
   readonly name?: string | undefined
@@ -142,7 +145,7 @@ const makeWith = (options: Options) => {
   const { baseUrl, model, name, preset } = api
   const location = options.location ?? preset.location
   // Local servers of every kind may leave a model's tags in the content, where no parser removes them.
-  const habits = location === "local" ? { ...preset, ...Presets.localHabits } : preset
+  const habits = location === "local" ? { ...preset, ...localHabits } : preset
   const path = "/chat/completions"
   const url = baseUrl + path
 
@@ -178,7 +181,7 @@ const makeWith = (options: Options) => {
       )
 
     /** Some servers reject `stream_options`. Send the request again without it, and leave it out from then on. */
-    let asksForUsage = true
+    let asksForUsage = preset.usage === "asked"
     const withoutUsage = (call: ProviderRequest.ProviderRequest, body: Body) => (error: AiError.AiError) => {
       if (body["stream_options"] === undefined || !refusesUsage(error)) return Effect.fail(error)
       asksForUsage = false
@@ -216,16 +219,27 @@ const makeWith = (options: Options) => {
       return yield* ProviderRequest.missingModel(call, { url: baseUrl, model, has, advice: "Name one that it has" })
     })
 
+    /** Without a list: a conversation without messages, which a server refuses once it has accepted the key and the model. */
+    const sendNothing = api.request("POST", path).pipe(HttpClientRequest.bodyJsonUnsafe({ model, messages: [] }))
+    const isRefusedAsEmpty = ({ reason }: AiError.AiError): boolean => {
+      const { kind, status } = detail(reason)
+      return (status === 400 || status === 422) && (kind === undefined || kind === "invalidRequest")
+    }
+
     return {
       name,
       model,
       location,
-      capabilities: { ...Provider.defaultCapabilities, ...options.capabilities },
+      capabilities: { ...Provider.defaultCapabilities, ...preset.capabilities, ...options.capabilities },
       generateText,
       streamText,
-      preflight: preset.listsModels
+      preflight: preset.models === "all"
         ? findModel
-        : Effect.asVoid(Effect.scoped(ProviderRequest.open(callOf("preflight"), list)))
+        : ProviderRequest.open(callOf("preflight"), preset.models === "some" ? list : sendNothing).pipe(
+          Effect.scoped,
+          Effect.asVoid,
+          preset.models === "some" ? identity : Effect.catchIf(isRefusedAsEmpty, () => Effect.void)
+        )
     }
   }
 }

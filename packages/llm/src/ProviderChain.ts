@@ -159,7 +159,7 @@ export const layerConfig = (
   )
 
 // What it would do, to look at.
-export { providersConfig, treatments } from "./internal/config/chain.ts"
+export { providerConfig, providersConfig, treatments } from "./internal/config/chain.ts"
 export type { Treated } from "./internal/config/chain.ts"
 export { servers } from "./internal/config/registry.ts"
 export type { Name, Server } from "./internal/config/registry.ts"

@@ -31,7 +31,26 @@ describe("presets", () => {
     expect(OpenAiProvider.make({ preset: "llamacpp" })).type.toBe<Effect<Provider, never, HttpClient>>()
     expect(OpenAiProvider.make).type.not.toBeCallableWith({ preset: "llama.cpp" })
     expect<keyof typeof OpenAiProvider.presets>().type.toBe<
-      "openai" | "openrouter" | "groq" | "vllm" | "lmstudio" | "llamacpp"
+      | "openai"
+      | "openrouter"
+      | "groq"
+      | "azure"
+      | "vertex"
+      | "gemini-openai"
+      | "mistral"
+      | "deepseek"
+      | "xai"
+      | "together"
+      | "fireworks"
+      | "cerebras"
+      | "perplexity"
+      | "cohere"
+      | "github-models"
+      | "litellm"
+      | "vllm"
+      | "sglang"
+      | "lmstudio"
+      | "llamacpp"
     >()
     expect(OpenAiProvider.presets.vllm).type.toBeAssignableTo<OpenAiProvider.Preset>()
   })

@@ -6,7 +6,6 @@
  * cost no tokens. No value that is secret gets into a diagnosis.
  */
 import * as Address from "@holdfast/llm/Address"
-import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
 import * as ChatService from "@holdfast/llm/ChatService"
 import * as Connectivity from "@holdfast/llm/Connectivity"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
@@ -133,21 +132,32 @@ const lookAtOllama = Effect.fnUntraced(function*(provider: OllamaProvider.Ollama
   }
 })
 
-type Listed = Exclude<ProviderChain.Choice["provider"], "ollama">
+type Server = ProviderChain.Server
 
-/** Who may answer to names that are on no list. */
-const takesOthers = (name: Listed): boolean =>
-  name !== "openai" && name !== "anthropic" && !OpenAiProvider.presets[name].listsModels
+/** Whether a server answers to names that its list does not have. */
+const takesOthers = ({ name, protocol }: Server): boolean =>
+  protocol._tag === "ChatCompletions" && name !== "openai" && OpenAiProvider.presets[protocol.preset].models !== "all"
 
-const lookAtList = Effect.fnUntraced(function*(name: Listed, provider: Provider.Provider, options: Options) {
-  const listed = name === "anthropic" ? ModelList.anthropic : ModelList.openAi(name)
+const listOf = ({ protocol }: Server) => {
+  switch (protocol._tag) {
+    case "ChatCompletions":
+      return ModelList.openAi(protocol.preset)
+    case "Messages":
+      return ModelList.anthropic
+    default:
+      return Effect.undefined
+  }
+}
+
+const lookAtList = Effect.fnUntraced(function*(server: Server, provider: Provider.Provider, options: Options) {
+  const listed = listOf(server)
   // What the list cannot say, the preflight has said: a server may have none.
   const list = Effect.orElseSucceed(Effect.timeout(listed, options.timeout), () => undefined)
   const [{ check: outcome }, models] = yield* Effect.all([check(provider.preflight, options), list], {
     concurrency: "unbounded"
   })
   const absent = outcome._tag === "Ready" && models !== undefined && models.length > 0 &&
-    !models.includes(provider.model) && !takesOthers(name)
+    !models.includes(provider.model) && !takesOthers(server)
   return {
     model: provider.model,
     check: absent
@@ -165,10 +175,9 @@ const lookAtList = Effect.fnUntraced(function*(name: Listed, provider: Provider.
 
 const look = Effect.fnUntraced(function*(choice: ProviderChain.Choice, online: boolean, options: Options) {
   if (choice.provider === "ollama") return yield* lookAtOllama(yield* OllamaProvider.makeConfig(), options)
-  const provider = yield* choice.provider === "anthropic"
-    ? AnthropicProvider.makeConfig()
-    : OpenAiProvider.makeConfig({ preset: choice.provider })
-  return online || provider.location === "local" ? yield* lookAtList(choice.provider, provider, options) : {
+  const provider = yield* ProviderChain.providerConfig(choice.provider)
+  const server = ProviderChain.servers[choice.provider]
+  return online || provider.location === "local" ? yield* lookAtList(server, provider, options) : {
     ...nothing,
     model: provider.model,
     capabilities: provider.capabilities,

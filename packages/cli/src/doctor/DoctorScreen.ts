@@ -1,5 +1,5 @@
 /** What a person sees of a diagnosis: pure functions to lines of text. */
-import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
+import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import { wrapped } from "../terminal/paragraph.ts"
 import type { Screen, Style } from "../terminal/style.ts"
 import type { Diagnosis, Network, ProviderDiagnosis } from "./Diagnosis.ts"
@@ -102,17 +102,23 @@ const settings = ({ settings }: Diagnosis, { style, width }: Screen): ReadonlyAr
   ]
 }
 
-/** Who only speaks chat completions and has nothing set: they are many, and told of together. */
+/** The providers that are told of one by one, whatever is set. */
+const usual: ReadonlySet<string> = new Set(["openai", "anthropic", "ollama"])
+
+/** Providers of which nothing is set: they are many, and told of together. */
 const unsetPresets = ({ providers, settings }: Diagnosis) =>
-  Object.values(OpenAiProvider.presets).filter(({ name, variables }) =>
-    name !== "openai" && providers.some(({ chosen, provider }) => provider === name && !chosen) &&
-    settings.every((setting) => setting.state === "not set" || !setting.name.startsWith(`${variables}_`))
+  Object.values(ProviderChain.servers).filter((server) =>
+    !usual.has(server.name) && providers.some(({ chosen, provider }) => provider === server.name && !chosen) &&
+    settings.every((setting) => setting.state === "not set" || !isOneOf(setting.name, server))
   )
+
+const isOneOf = (setting: string, { variables: { address, key, model, others } }: ProviderChain.Server): boolean =>
+  [address, key, model, others.key, others.address].includes(setting)
 
 const unsetWords = (unset: ReturnType<typeof unsetPresets>, style: Style): ReadonlyArray<string> => {
   if (unset.length === 0) return []
   const names = unset.map(({ name }) => name).join(", ")
-  const variables = unset.map(({ location, variables }) => `${variables}_${location === "cloud" ? "API_KEY" : "MODEL"}`)
+  const variables = unset.map(({ settings: [first] }) => first)
   return [
     `    ${style.paint("quiet", "·")} ${style.paint("strong", names)}  none of their settings is set`,
     `      ${style.paint("quiet", `Set ${variables.join(", ")}`)}`

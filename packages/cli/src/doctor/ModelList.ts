@@ -26,10 +26,11 @@ const text = (name: string) =>
 const secret = (name: string) =>
   Config.map(Config.option(Config.Redacted(name)), Option.filter((key) => Redacted.value(key).trim() !== ""))
 
-/** `GET /models` of a server that speaks OpenAI's API. */
+/** `GET /models` of a server that speaks OpenAI's API; `undefined` where it has no list. */
 export const openAi = Effect.fnUntraced(function*(preset: keyof typeof OpenAiProvider.presets) {
-  const { baseUrl, variables } = OpenAiProvider.presets[preset]
+  const { baseUrl, keyHeader, models, variables }: OpenAiProvider.Preset = OpenAiProvider.presets[preset]
   const url = Option.getOrElse(yield* text(`${variables}_BASE_URL`), () => baseUrl)
+  if (url === undefined || models === "unlisted" || keyHeader !== "authorization") return undefined
   const request = Address.make("doctor", "baseUrl", url).request("GET", "/models")
   const key = yield* secret(`${variables}_API_KEY`)
   return yield* list(Option.isSome(key) ? HttpClientRequest.bearerToken(request, key.value) : request)

@@ -18,10 +18,11 @@ type Kind = "secret" | "address" | "text"
 
 type Row = readonly [name: string, kind: Kind]
 
-const variablesOf = ({ variables: { address, key, model } }: ProviderChain.Server): ReadonlyArray<Row> => {
-  const rows: ReadonlyArray<Row> = [[model, "text"], [address, "address"]]
-  return key === undefined ? rows : [[key, "secret"], ...rows]
-}
+const variablesOf = ({ variables: { address, key, model, others } }: ProviderChain.Server): ReadonlyArray<Row> => [
+  ...[key, others.key].flatMap((name): ReadonlyArray<Row> => name === undefined ? [] : [[name, "secret"]]),
+  [model, "text"],
+  ...[address, others.address].flatMap((name): ReadonlyArray<Row> => name === undefined ? [] : [[name, "address"]])
+]
 
 const kinds: ReadonlyArray<Row> = [
   ...Object.values(ProviderChain.servers).flatMap(variablesOf),

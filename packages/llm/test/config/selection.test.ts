@@ -7,6 +7,7 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
+import * as Rec from "effect/Record"
 import * as Schema from "effect/Schema"
 import { law } from "../Outage.ts"
 
@@ -44,7 +45,9 @@ describe("ProviderChain.selection", () => {
       "- ollama: the priority does not name it"
     ]]
   ]
-  const others = new Set(["openrouter", "groq", "vllm", "lmstudio", "llamacpp"])
+  const others = new Set<string>(
+    Object.keys(ProviderChain.servers).filter((name) => !["openai", "anthropic", "ollama"].includes(name))
+  )
   it.effect.each(cases)("says who is asked and why when %s", ([, env, expected]) =>
     Effect.gen(function*() {
       const choices = yield* select(env)
@@ -63,7 +66,8 @@ describe("ProviderChain.selection", () => {
         LMSTUDIO_MODEL: " ",
         ANTHROPIC_API_KEY: "sk-ant-secret"
       })
-      assert.deepStrictEqual(told(choices), [
+      const named = new Set(["openai", "anthropic", "openrouter", "groq", "vllm", "lmstudio", "llamacpp", "ollama"])
+      assert.deepStrictEqual(told(choices.filter(({ provider }) => named.has(provider))), [
         "+ anthropic: ANTHROPIC_API_KEY is set",
         "+ groq: GROQ_API_KEY is set",
         "+ llamacpp: LLAMACPP_BASE_URL is set",
@@ -107,30 +111,47 @@ const providers = {
   anthropic: ["ANTHROPIC_API_KEY", "api.anthropic.com"],
   openrouter: ["OPENROUTER_API_KEY", "openrouter.ai"],
   groq: ["GROQ_API_KEY", "api.groq.com"],
+  azure: ["AZURE_OPENAI_ENDPOINT", "team.openai.azure.com"],
+  vertex: ["VERTEX_BASE_URL", "europe-west1-aiplatform.googleapis.com"],
+  "gemini-openai": ["GEMINI_OPENAI_API_KEY", "generativelanguage.googleapis.com"],
+  mistral: ["MISTRAL_API_KEY", "api.mistral.ai"],
+  deepseek: ["DEEPSEEK_API_KEY", "api.deepseek.com"],
+  xai: ["XAI_API_KEY", "api.x.ai"],
+  together: ["TOGETHER_API_KEY", "api.together.xyz"],
+  fireworks: ["FIREWORKS_API_KEY", "api.fireworks.ai"],
+  cerebras: ["CEREBRAS_API_KEY", "api.cerebras.ai"],
+  perplexity: ["PERPLEXITY_API_KEY", "api.perplexity.ai"],
+  cohere: ["CO_API_KEY", "api.cohere.ai"],
+  "github-models": ["GITHUB_MODELS_API_KEY", "models.github.ai"],
+  "ollama-cloud": ["OLLAMA_API_KEY", "ollama.com"],
+  litellm: ["LITELLM_MODEL", "127.0.0.1:4000"],
   vllm: ["VLLM_MODEL", "127.0.0.1:8000"],
+  sglang: ["SGLANG_MODEL", "127.0.0.1:30000"],
   lmstudio: ["LMSTUDIO_MODEL", "127.0.0.1:1234"],
   llamacpp: ["LLAMACPP_MODEL", "127.0.0.1:8080"],
   ollama: ["OLLAMA_MODEL", "127.0.0.1:11434"]
 } as const
-const names = Object.keys(providers) as ReadonlyArray<keyof typeof providers>
+type Name = keyof typeof providers
+const names = Object.keys(providers) as ReadonlyArray<Name>
+
+/** What a variable that is no key is set to, where "set" would be no URL. */
+const urls: Partial<Record<Name, string>> = {
+  azure: "https://team.openai.azure.com",
+  vertex: "https://europe-west1-aiplatform.googleapis.com/v1/projects/p/locations/europe-west1/endpoints/openapi"
+}
 
 law(
   "M8: nothing is sent to a provider without its key, and those that have theirs are asked in their order",
   {
-    keys: Schema.Struct({
-      openai: Presence,
-      anthropic: Presence,
-      openrouter: Presence,
-      groq: Presence,
-      vllm: Presence,
-      lmstudio: Presence,
-      llamacpp: Presence,
-      ollama: Presence
-    }),
+    settings: Schema.Array(Schema.Struct({ name: Schema.Literals(names), presence: Presence })).check(
+      Schema.isMaxLength(6)
+    ),
     priority: Schema.Array(Schema.Literals(names)).check(Schema.isMaxLength(4))
   },
-  ({ keys, priority }) =>
+  ({ priority, settings }) =>
     Effect.gen(function*() {
+      const said = new Map(settings.map(({ name, presence }) => [name, presence]))
+      const keys = Rec.map(providers, (_, name) => said.get(name) ?? "missing")
       const asked: Array<string> = []
       const refusing = HttpClient.make((request, url) =>
         Effect.sync(() => {
@@ -139,7 +160,12 @@ law(
         })
       )
       const env = Object.fromEntries([
-        ...names.flatMap((name) => keys[name] === "missing" ? [] : [[providers[name][0], keys[name]]]),
+        ...names.flatMap((name) =>
+          keys[name] === "missing"
+            ? []
+            : [[providers[name][0], keys[name] === "set" ? urls[name] ?? "set" : keys[name]]]
+        ),
+        ["AZURE_OPENAI_MODEL", "deployment"],
         ...(priority.length > 0 ? [["PROVIDER_PRIORITY", priority.join(",")]] : [])
       ])
       yield* LanguageModel.generateText({ prompt: "hello" }).pipe(
@@ -150,10 +176,9 @@ law(
         Effect.exit
       )
       const ordered = priority.length > 0 ? [...new Set(priority)] : names
-      const clouds = new Set(["openai", "anthropic", "openrouter", "groq"])
-      const isThereFor = ordered.some((name) => clouds.has(name) && keys[name] === "set")
+      const isThereFor = ordered.some((name) => !providers[name][1].startsWith("127.") && keys[name] === "set")
       // Ollama needs no key: it is asked where it is named, set up, or there for when the cloud is not. So is llama.cpp named.
-      const isAsked = (name: keyof typeof providers) =>
+      const isAsked = (name: Name) =>
         keys[name] === "set" || (name === "ollama" && isThereFor) ||
         ((name === "ollama" || name === "llamacpp") && priority.length > 0)
       assert.deepStrictEqual(asked, ordered.filter(isAsked).map((name) => providers[name][1]))

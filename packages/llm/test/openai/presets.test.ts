@@ -416,7 +416,7 @@ describe.each(replays.map((replay) => [replay.preset, replay] as const))("%s", (
       yield* provider.preflight
       const lacking = yield* over({ body: { object: "list", data: [{ id: "n" }, { id: "o" }] } })
       const exit = yield* Effect.exit(lacking.provider.preflight)
-      assert.strictEqual(exit._tag === "Failure", OpenAiProvider.presets[preset].listsModels)
+      assert.strictEqual(exit._tag === "Failure", OpenAiProvider.presets[preset].models === "all")
       if (exit._tag === "Failure") assert.include(String(exit), "has no model \"m\". Name one that it has. It has n, o")
     }).pipe(Effect.scoped))
 

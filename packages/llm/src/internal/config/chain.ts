@@ -34,9 +34,30 @@ const sources: Readonly<Record<Name, Configurable>> = Rec.map(servers, ({ protoc
     case "Messages":
       return AnthropicProvider.makeConfig()
     case "OllamaChat":
-      return OllamaProvider.makeConfig()
+      return protocol.isCloud ? OllamaProvider.makeCloudConfig() : OllamaProvider.makeConfig()
   }
 })
+
+/**
+ * Makes one provider as the environment describes it, whether or not a chain would ask it.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderChain } from "@holdfast/llm"
+ * import { ConfigProvider, Effect } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const program = ProviderChain.providerConfig("mistral").pipe(
+ *   Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(ConfigProvider.fromUnknown({ MISTRAL_API_KEY: "key" }))])
+ * )
+ *
+ * const { location, name } = await Effect.runPromise(program)
+ * name // => "mistral"
+ * location // => "cloud"
+ * ```
+ */
+export const providerConfig = (
+  name: Name
+): Effect.Effect<Provider, Config.ConfigError, HttpClient.HttpClient> => sources[name]
 
 type Transport = (options: TransportData) => Layer.Layer<HttpClient.HttpClient>
 

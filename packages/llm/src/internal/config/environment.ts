@@ -83,22 +83,46 @@ export interface Api {
   readonly baseUrl: string | undefined
 }
 
+/** Which variables describe an API beside those of its prefix. */
+interface ApiVariables {
+  /** Describes the key for the error, if the vendor requires one. */
+  readonly key?: string | undefined
+  /** Renames the model's variable. */
+  readonly model?: string | undefined
+  /** Renames the URL's variable. */
+  readonly address?: string | undefined
+  /** Other names of the variables of the key and of the URL, read where the first is missing or blank. */
+  readonly others?: { readonly key?: string; readonly address?: string } | undefined
+}
+
 /**
- * Reads `OPENAI_API_KEY`, `OPENAI_MODEL` and `OPENAI_BASE_URL` for the prefix `OPENAI`. If the vendor requires a key, `key`
- * describes it for the error, and it fails without a key and without the URL of another server. `modelVariable` renames the
- * model's variable.
+ * Reads `OPENAI_API_KEY`, `OPENAI_MODEL` and `OPENAI_BASE_URL` for the prefix `OPENAI`. If the vendor requires a key, it fails
+ * without a key and without the URL of another server.
  */
 export const api = Effect.fnUntraced(function*(
   prefix: string,
-  key: string | undefined,
-  modelVariable: string = `${prefix}_MODEL`
+  {
+    address = `${prefix}_BASE_URL`,
+    key,
+    model: modelVariable = `${prefix}_MODEL`,
+    others = {}
+  }: ApiVariables
 ): Effect.fn.Return<Api, Config.ConfigError> {
-  const apiKey = Option.getOrUndefined(yield* secret(`${prefix}_API_KEY`))
+  const either = <A>(
+    read: (name: string) => Config.Config<Option.Option<A>>,
+    first: string,
+    other: string | undefined
+  ): Effect.Effect<A | undefined, Config.ConfigError> =>
+    Effect.flatMap(read(first), (value) =>
+      Option.isSome(value) || other === undefined
+        ? Effect.succeed(Option.getOrUndefined(value))
+        : Effect.map(read(other), Option.getOrUndefined))
+  const apiKey = yield* either(secret, `${prefix}_API_KEY`, others.key)
   const model = Option.getOrUndefined(yield* text(modelVariable))
-  const baseUrl = Option.getOrUndefined(yield* text(`${prefix}_BASE_URL`))
+  const baseUrl = yield* either(text, address, others.address)
   if (key !== undefined && apiKey === undefined && baseUrl === undefined) {
     return yield* Effect.fail(
-      fail(`Set ${prefix}_API_KEY to ${key}, or ${prefix}_BASE_URL to a server that needs none`)
+      fail(`Set ${prefix}_API_KEY to ${key}, or ${address} to a server that needs none`)
     )
   }
   return { apiKey, model, baseUrl }

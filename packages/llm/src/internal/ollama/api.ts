@@ -3,12 +3,14 @@ import * as Duration from "effect/Duration"
 import type * as Headers from "effect/http/Headers"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
 import * as Address from "../../Address.ts"
 import type { ProviderRequest } from "../protocol/request/providerRequest.ts"
 
 /** How to reach a server. */
 interface Options {
+  readonly apiKey?: Redacted.Redacted | undefined
   readonly host?: string | undefined
   readonly model?: string | undefined
   readonly numCtx?: number | undefined
@@ -84,13 +86,16 @@ export const make = (module: string, options: Options, defaultModel: string): Ap
       ...(parameters === undefined ? {} : { options: parameters }),
       ...(options.keepAlive === undefined ? {} : { keep_alive: keepAliveSeconds(options.keepAlive) })
     },
-    request: (method, path) => HttpClientRequest.setHeaders(address.request(method, path), options.headers ?? {}),
+    request: (method, path) => {
+      const request = HttpClientRequest.setHeaders(address.request(method, path), options.headers ?? {})
+      return options.apiKey === undefined ? request : HttpClientRequest.bearerToken(request, options.apiKey)
+    },
     callOf: (client, method) => ({
       module,
       method,
       provider: name,
       client,
-      secrets: address.secrets,
+      secrets: options.apiKey === undefined ? address.secrets : [options.apiKey, ...address.secrets],
       advice: (kind, status, isApi) => {
         if (status === 404 && !isApi) {
           return `There is no Ollama at the address ${host}. Set OLLAMA_HOST to its root, without /v1 or another path`
@@ -101,6 +106,7 @@ export const make = (module: string, options: Options, defaultModel: string): Ap
         if (kind === "wrongAddress") {
           return `Set OLLAMA_HOST to the address of the server without a path such as /v1, got ${host}`
         }
+        if (kind === "keyRejected") return "Set OLLAMA_API_KEY to a valid key of ollama.com"
         if (kind === "outOfMemory") {
           return `Choose a smaller model or quantization than ${model}, lower num_ctx, or free memory on the server`
         }

@@ -4,12 +4,12 @@ import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import * as Address from "../../Address.ts"
 import * as Setting from "../config/environment.ts"
+import type { Preset } from "../presets/preset.ts"
+import { presets } from "../presets/presets.ts"
 import type { ProviderRequest } from "../protocol/request/providerRequest.ts"
-import type { Preset } from "./presets.ts"
-import { presets } from "./presets.ts"
 
 /** How to reach a server. */
 interface Options {
@@ -32,12 +32,25 @@ export interface Api {
   readonly callOf: (client: HttpClient.HttpClient, method: string) => ProviderRequest
 }
 
+/** The URL of an API: where a preset has a path and the URL names only the host, with that. */
+const toUrl = (module: string, baseUrl: string | undefined, { exampleUrl, name, path }: Preset): string => {
+  if (baseUrl === undefined) {
+    throw new RangeError(
+      `${module}.make: baseUrl must be given for the preset "${name}", as ${exampleUrl ?? "a URL"}, got undefined`
+    )
+  }
+  const url = path === undefined ? null : URL.parse(baseUrl)
+  if (url === null || url.pathname !== "/") return baseUrl
+  url.pathname = path ?? ""
+  return url.href
+}
+
 /** Throws a `RangeError` if an option is invalid; `module` is the module in its message. */
 export const make = (module: string, options: Options, defaultModel: (preset: Preset) => string | undefined): Api => {
   const preset: Preset = presets[options.preset ?? "openai"]
   const name = options.name ?? preset.name
   const model = options.model ?? defaultModel(preset)
-  const address = Address.make(`${module}.make`, "baseUrl", options.baseUrl ?? preset.baseUrl)
+  const address = Address.make(`${module}.make`, "baseUrl", toUrl(module, options.baseUrl ?? preset.baseUrl, preset))
   const baseUrl = address.shown
   if (model === undefined) {
     throw new RangeError(`${module}.make: model must be named for the preset "${preset.name}", got ${options.model}`)
@@ -49,7 +62,10 @@ export const make = (module: string, options: Options, defaultModel: (preset: Pr
     baseUrl,
     request: (method, path) => {
       const withHeaders = HttpClientRequest.setHeaders(address.request(method, path), options.headers ?? {})
-      return options.apiKey === undefined ? withHeaders : HttpClientRequest.bearerToken(withHeaders, options.apiKey)
+      if (options.apiKey === undefined) return withHeaders
+      return preset.keyHeader === "authorization"
+        ? HttpClientRequest.bearerToken(withHeaders, options.apiKey)
+        : HttpClientRequest.setHeader(withHeaders, preset.keyHeader, Redacted.value(options.apiKey))
     },
     callOf: (client, method) => ({
       module,
@@ -79,12 +95,20 @@ export const config = (
   preset: keyof typeof presets = "openai",
   model: "_MODEL" | "_EMBEDDING_MODEL" = "_MODEL"
 ): Effect.Effect<Setting.Api, Config.ConfigError> => {
-  const { embeddingModel, location, model: chatModel, name, variables }: Preset = presets[preset]
+  const row: Preset = presets[preset]
+  const { baseUrl, embeddingModel, exampleUrl, location, model: chatModel, name, otherVariables, variables } = row
   const variable = variables + model
   const needsModel = (model === "_MODEL" ? chatModel : embeddingModel) === undefined
-  return Effect.filterOrFail(
-    Setting.api(variables, location === "local" ? undefined : `a key of ${name}'s`, variable),
-    (api) => api.model !== undefined || !needsModel,
-    () => Setting.fail(`Set ${variable} to a model that ${name} serves`)
+  // Without a URL of its own, a server is described by that: its key may be in the client.
+  const key = location === "local" || baseUrl === undefined ? undefined : `a key of ${name}'s`
+  return Setting.api(variables, { key, model: variable, others: otherVariables }).pipe(
+    Effect.filterOrFail(
+      (api) => api.baseUrl !== undefined || baseUrl !== undefined,
+      () => Setting.fail(`Set ${variables}_BASE_URL to the URL of the API: ${exampleUrl ?? ""}`)
+    ),
+    Effect.filterOrFail(
+      (api) => api.model !== undefined || !needsModel,
+      () => Setting.fail(`Set ${variable} to a model that ${name} serves`)
+    )
   )
 }

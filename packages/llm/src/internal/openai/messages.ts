@@ -6,12 +6,12 @@ import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import { unsupported } from "../../ProviderFailure.ts"
+import type { Preset } from "../presets/preset.ts"
 import { dataOf, dataUrl, textOf } from "../protocol/request/mediaType.ts"
 import { toArguments } from "../protocol/tools/toolParams.ts"
 import { toMessages as toolMessages } from "../protocol/tools/toolResult.ts"
 import { RequestTools } from "../protocol/tools/tools.ts"
 import * as Kept from "./kept.ts"
-import type { Preset } from "./presets.ts"
 
 type ContentPart =
   | { readonly type: "text"; readonly text: string }

@@ -5,6 +5,7 @@ import * as Tool from "effect/ai/Tool"
 import * as Effect from "effect/Effect"
 import * as Provider from "../../Provider.ts"
 import { unsupported } from "../../ProviderFailure.ts"
+import type { Preset } from "../presets/preset.ts"
 import type { Json } from "../protocol/tools/jsonSchema.ts"
 import { withPlainReferences } from "../protocol/tools/jsonSchema.ts"
 import { isStrict, withPatterns } from "../protocol/tools/strictSchema.ts"
@@ -12,7 +13,6 @@ import type { Declared } from "../protocol/tools/tools.ts"
 import { objectName, RequestTools } from "../protocol/tools/tools.ts"
 import type { Message } from "./messages.ts"
 import { toMessages } from "./messages.ts"
-import type { Preset } from "./presets.ts"
 
 interface FunctionTool {
   readonly type: "function"
@@ -34,7 +34,7 @@ export interface Body {
   readonly response_format?: {
     readonly type: "json_schema"
     readonly json_schema: { readonly name: string; readonly strict: boolean; readonly schema: Json }
-  }
+  } | { readonly type: "json_object" }
 }
 
 /** Tools that a vendor runs itself mean nothing to another. */
@@ -71,6 +71,29 @@ export const chosen = ({ toolChoice, tools }: LanguageModel.ProviderOptions): Re
 const wordOf = (choice: LanguageModel.ToolChoice<string>): "none" | "auto" | "required" =>
   typeof choice === "string" ? choice : "tool" in choice ? "required" : choice.mode ?? "auto"
 
+/** What asks for a structured answer, beside the messages and in them. */
+const structured = (
+  name: string,
+  schema: Json,
+  { enforcesPatterns, structuredBy }: Preset
+): Pick<Body, "messages" | "response_format"> =>
+  structuredBy === "schema"
+    ? {
+      messages: [],
+      response_format: {
+        type: "json_schema",
+        // Servers that enforce patterns hold a model to any schema.
+        json_schema: { name: objectName(name), strict: enforcesPatterns || isStrict(schema), schema }
+      }
+    }
+    : {
+      messages: [{
+        role: "system",
+        content: `Answer with JSON alone, which follows this JSON schema: ${JSON.stringify(schema)}`
+      }],
+      response_format: { type: "json_object" }
+    }
+
 /** The part of the body that the request decides. */
 export const make = Effect.fnUntraced(function*(
   options: LanguageModel.ProviderOptions,
@@ -81,25 +104,18 @@ export const make = Effect.fnUntraced(function*(
   const tools = yield* declarable(isWord ? chosen(options) : options.tools)
   const format = options.responseFormat
   const schema = format.type === "text" ? undefined : yield* jsonSchema(format.schema, preset.enforcesPatterns)
+  const asked = format.type === "text" || schema === undefined
+    ? { messages: [] }
+    : structured(format.objectName, schema, preset)
   return {
-    messages,
+    ...asked,
+    messages: [...asked.messages, ...messages],
     ...(tools.length === 0
       ? {}
       : {
         tools: RequestTools.declare(tools, "openai").map(toTool),
         tool_choice: toToolChoice(isWord ? wordOf(options.toolChoice) : options.toolChoice)
-      }),
-    ...(format.type === "text" || schema === undefined ? {} : {
-      response_format: {
-        type: "json_schema",
-        json_schema: {
-          name: objectName(format.objectName),
-          // Servers that enforce patterns hold a model to any schema.
-          strict: preset.enforcesPatterns || isStrict(schema),
-          schema
-        }
-      }
-    })
+      })
   }
 })
 
