@@ -151,15 +151,18 @@ describe("LLM_PRICES", () => {
     }))
 })
 
-describe("The README", () => {
-  it.effect("has every variable that is read, and no other", () =>
+describe("The README and the guide to the providers", () => {
+  it.effect("have every variable that is read, and no other", () =>
     Effect.gen(function*() {
       const read = new Set<string>()
       const env = ConfigProvider.make((path) =>
         Effect.sync(() => {
           const name = path.join(".")
           read.add(name)
-          return /_(MODEL|API_KEY)$/.test(name) ? ConfigProvider.makeValue("x") : undefined
+          // Who has several names is asked by the last one.
+          const isOther = ["COHERE_API_KEY", "AZURE_OPENAI_BASE_URL"].includes(name)
+          if (/^(VERTEX_BASE_URL|AZURE_OPENAI_ENDPOINT)$/.test(name)) return ConfigProvider.makeValue("http://x")
+          return /_(MODEL|API_KEY)$/.test(name) && !isOther ? ConfigProvider.makeValue("x") : undefined
         })
       )
       const client = HttpClient.make(() => Effect.never)
@@ -177,9 +180,14 @@ describe("The README", () => {
       )
       const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
       const [, settings = ""] = /^## Settings$(.*?)^## /ms.exec(readme) ?? []
-      const names = settings.split("\n").filter((line) => line.startsWith("| `")).flatMap((line) =>
-        (line.split("|")[1] ?? "").match(/[A-Z_]+/g) ?? []
-      )
-      assert.deepStrictEqual(names.toSorted(), [...read].toSorted())
+      const guide = readFileSync(new URL("../../../../docs/providers.md", import.meta.url), "utf8")
+      const [, variables = ""] = /^## Their variables$(.*?)^## /ms.exec(guide) ?? []
+      const [, embeddings = ""] = /^## Embeddings$(.*)/ms.exec(guide) ?? []
+      const names = [settings, variables, embeddings].join("\n").split("\n").flatMap((line) =>
+        line.startsWith("| `") || line.startsWith("| ")
+          ? line.split("|").flatMap((cell) => cell.match(/`[A-Z_]{6,}`/g) ?? [])
+          : []
+      ).map((name) => name.slice(1, -1))
+      assert.deepStrictEqual([...new Set(names)].toSorted(), [...read].toSorted())
     }))
 })

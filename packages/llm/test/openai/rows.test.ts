@@ -1,5 +1,7 @@
 /** Every row of the servers of chat completions: what it says is what is sent. */
 import { assert, describe, it } from "@effect/vitest"
+import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
+import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import type * as Provider from "@holdfast/llm/Provider"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
@@ -183,5 +185,17 @@ describe("rows", () => {
     assert.strictEqual(new Set(servers.map(({ variables }) => variables.model)).size, servers.length)
     for (const [name, server] of Object.entries(ProviderChain.servers)) assert.strictEqual(server.name, name)
     for (const { advice, settings } of servers) assert.include(advice, settings[0])
+    assert.deepInclude(ProviderChain.servers.anthropic, {
+      model: AnthropicProvider.defaultModel,
+      baseUrl: AnthropicProvider.defaultBaseUrl
+    })
+    assert.deepInclude(ProviderChain.servers.ollama, {
+      model: OllamaProvider.defaultModel,
+      baseUrl: OllamaProvider.defaultHost
+    })
+    assert.deepInclude(ProviderChain.servers["ollama-cloud"], {
+      model: OllamaProvider.defaultCloudModel,
+      baseUrl: OllamaProvider.defaultCloudHost
+    })
   })
 })
