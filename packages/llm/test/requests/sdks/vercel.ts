@@ -1,6 +1,9 @@
 /** Vercel's `ai`, which writes one prompt in the words of each vendor. */
 import { createAnthropic } from "@ai-sdk/anthropic"
+import { createDeepSeek } from "@ai-sdk/deepseek"
 import { createGoogle } from "@ai-sdk/google"
+import { createGroq } from "@ai-sdk/groq"
+import { createMistral } from "@ai-sdk/mistral"
 import { createOpenAI } from "@ai-sdk/openai"
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
 import type { LanguageModel, ModelMessage, ToolSet } from "ai"
@@ -106,7 +109,8 @@ const asker = (model: LanguageModel, signing: Signing) => async ({ choice, messa
 const unsigned: Signing = () => ({})
 
 export const vercel = (url: string): ReadonlyArray<Sdk> => {
-  const openai = createOpenAI({ apiKey: "key", baseURL: `${url}/v1` })
+  const settings = { apiKey: "key", baseURL: `${url}/v1` }
+  const openai = createOpenAI(settings)
   return [
     { name: "vercel-openai-chat", package: "@ai-sdk/openai", ask: asker(openai.chat("m"), unsigned) },
     { name: "vercel-openai-responses", package: "@ai-sdk/openai", ask: asker(openai.responses("m"), unsigned) },
@@ -125,10 +129,17 @@ export const vercel = (url: string): ReadonlyArray<Sdk> => {
       )
     },
     {
+      name: "vercel-deepseek",
+      package: "@ai-sdk/deepseek",
+      ask: asker(createDeepSeek(settings)("deepseek-v4-pro"), unsigned)
+    },
+    { name: "vercel-groq", package: "@ai-sdk/groq", ask: asker(createGroq(settings)("m"), unsigned) },
+    { name: "vercel-mistral", package: "@ai-sdk/mistral", ask: asker(createMistral(settings)("m"), unsigned) },
+    {
       name: "vercel-anthropic",
       package: "@ai-sdk/anthropic",
       ask: asker(
-        createAnthropic({ apiKey: "key", baseURL: `${url}/v1` })("claude-sonnet-5-5"),
+        createAnthropic(settings)("claude-sonnet-5-5"),
         (signature) => signature === undefined ? {} : { anthropic: { signature } }
       )
     },
