@@ -1,6 +1,6 @@
 import { defineConfig, type OxlintOverride } from "oxlint"
 
-const packages = ["core", "http", "llm", "cli"]
+const packages = ["core", "http", "llm", "simulator", "cli"]
 
 const relative = {
   regex: `^(\\.\\./)+(packages/)?(${packages.join("|")})/`,
@@ -11,14 +11,14 @@ const barrel = {
   message: "Import the module itself (\"effect/Effect\", \"@holdfast/core/Policy\", \"./Policy.ts\"), not the barrel."
 }
 
-/** `core <- http <- llm <- cli`: a package may import those before it in the list, in tests too. */
+/** `core <- http <- llm <- simulator <- cli`: a package may import those before it in the list, in tests too. */
 const direction = packages.slice(0, -1).map((name, index): OxlintOverride => ({
   files: [`packages/${name}/**`],
   rules: {
     "no-restricted-imports": ["error", {
       patterns: [relative, barrel, {
         regex: `^@holdfast/(${packages.slice(index + 1).join("|")})(/|$)`,
-        message: "Dependencies point one way: core <- http <- llm <- cli."
+        message: "Dependencies point one way: core <- http <- llm <- simulator <- cli."
       }]
     }]
   }
@@ -60,7 +60,7 @@ export default defineConfig({
   overrides: [
     ...direction,
     {
-      files: ["packages/{core,http,llm}/src/**"],
+      files: ["packages/{core,http,llm,simulator}/src/**"],
       rules: {
         "no-console": "error",
         "no-restricted-properties": [

@@ -24,7 +24,7 @@ interface Manifest {
 }
 
 const root = dirname(import.meta.dirname)
-const names = ["core", "http", "llm", "cli"]
+const names = ["core", "http", "llm", "simulator", "cli"]
 const outside = mkdtempSync(join(tmpdir(), "holdfast-"))
 const modules = join(outside, "node_modules")
 

@@ -5,20 +5,21 @@
  * cheaper, but would let one call stop another: some runtimes cancel a timer with the request that set it (Cloudflare's
  * workerd), fake timers forget theirs when the real ones return, an exception while one alarm rings would keep the next
  * from ringing, and code started by an alarm would run in the async context of another call. Under any clock but the
- * live one, a fiber sleeps on that clock, so a `TestClock` controls alarms.
+ * live one, a fiber sleeps on that clock, so a `TestClock` controls alarms; a `TimerClock` sets them without a fiber.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as TimerClock from "../../TimerClock.ts"
 
 /** A target for an alarm. It holds at most one alarm at a time. */
 export abstract class Alarm {
   /** @internal The timer of the platform, while an alarm is set under the live clock. */
   declare timer: ReturnType<typeof setTimeout> | undefined
-  /** @internal The fiber that sleeps for it under a clock other than the live one. */
-  declare sleeper: Fiber.Fiber<unknown> | undefined
+  /** @internal The fiber that sleeps for it, or the timer of a `TimerClock`, under a clock other than the live one. */
+  declare sleeper: TimerClock.Timer | undefined
 
   constructor() {
     this.timer = undefined
@@ -42,6 +43,7 @@ export const set = (
 ): void => {
   if (millis === Infinity) return
   if (clock === liveClock) setTimer(alarm, millis)
+  else if (TimerClock.isTimerClock(clock)) alarm.sleeper = clock.setTimer(alarm, millis)
   else setSleeper(alarm, fiber, millis, clock)
 }
 

@@ -1,0 +1,3 @@
+export * as CallFailure from "./CallFailure.ts"
+export * as Histogram from "./Histogram.ts"
+export * as System from "./System.ts"

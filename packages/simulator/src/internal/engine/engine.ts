@@ -1,0 +1,164 @@
+/**
+ * Virtual time: a heap of timers, and a scheduler that runs all fibers until each waits for one.
+ *
+ * Everything is synchronous. Between two timers the ready fibers run to quiescence, so a call costs what its policy and
+ * its effect cost, and no turn of the event loop.
+ *
+ * Times are multiples of {@link tick}. Sums and differences of such numbers are exact, so a timer that a policy sets
+ * from a difference of two instants rings at the very instant that the policy has computed, not an ulp before it. It
+ * also absorbs differences in the last bit of `Math.exp` and `Math.log` between engines.
+ */
+import * as TimerClock from "@holdfast/core/TimerClock"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
+import * as Random from "effect/Random"
+import * as Scheduler from "effect/Scheduler"
+import { Timer, Timers } from "./timers.ts"
+
+/** The unit of virtual time, in milliseconds: about a microsecond. */
+export const tick = 1 / 1024
+
+/** The first instant of the grid at or after a time. */
+export const toGrid = (millis: number): number => Math.ceil(millis * 1024) / 1024
+
+/** How many tasks may run at one instant before the simulation is taken for one that makes no progress. */
+const mostTasks = 10_000_000
+
+/** A timer that calls a function. */
+class Callback extends Timer implements TimerClock.Timer {
+  private readonly engine: Engine
+  private readonly target: TimerClock.Target
+
+  constructor(engine: Engine, target: TimerClock.Target) {
+    super()
+    this.engine = engine
+    this.target = target
+  }
+
+  override ring(): void {
+    this.target.ring()
+  }
+
+  interruptUnsafe(): void {
+    this.engine.timers.remove(this)
+  }
+}
+
+class VirtualScheduler extends Scheduler.MixedScheduler {
+  /** What runs the tasks that are ready, if there are any. */
+  pending: (() => void) | undefined
+  // All fibers share one dispatcher, so that tasks run in the order in which they became ready.
+  private readonly shared: ReturnType<Scheduler.MixedScheduler["makeDispatcher"]>
+
+  constructor() {
+    super("sync", (run) => {
+      this.pending = run
+      return () => {
+        this.pending = undefined
+      }
+    })
+    this.pending = undefined
+    this.shared = super.makeDispatcher()
+  }
+
+  override makeDispatcher() {
+    return this.shared
+  }
+}
+
+class VirtualClock implements TimerClock.TimerClock {
+  readonly [TimerClock.TypeId]: typeof TimerClock.TypeId = TimerClock.TypeId
+  private readonly engine: Engine
+  readonly currentTimeMillis: Effect.Effect<number>
+  readonly currentTimeNanos: Effect.Effect<bigint>
+  readonly monotonicTimeNanos: Effect.Effect<bigint>
+
+  constructor(engine: Engine) {
+    this.engine = engine
+    this.currentTimeMillis = Effect.sync(() => engine.now)
+    this.currentTimeNanos = Effect.sync(() => this.currentTimeNanosUnsafe())
+    this.monotonicTimeNanos = this.currentTimeNanos
+  }
+
+  currentTimeMillisUnsafe(): number {
+    return this.engine.now
+  }
+
+  currentTimeNanosUnsafe(): bigint {
+    return BigInt(Math.floor(this.engine.now * 1_000_000))
+  }
+
+  monotonicTimeNanosUnsafe(): bigint {
+    return this.currentTimeNanosUnsafe()
+  }
+
+  setTimer(target: TimerClock.Target, millis: number): TimerClock.Timer {
+    const timer = new Callback(this.engine, target)
+    this.engine.add(timer, this.engine.now + Math.max(0, millis))
+    return timer
+  }
+
+  sleep(duration: Duration.Duration): Effect.Effect<void> {
+    const millis = Duration.toMillis(duration)
+    if (millis === Infinity) return Effect.never
+    return Effect.callback<void>((resume) => {
+      const timer = this.setTimer({ ring: () => resume(Exit.void) }, millis)
+      return Effect.sync(() => timer.interruptUnsafe())
+    })
+  }
+}
+
+export class Engine {
+  readonly timers = new Timers()
+  readonly clock: Clock.Clock = new VirtualClock(this)
+  private readonly scheduler = new VirtualScheduler()
+  now = 0
+  /** How many timers have rung. */
+  events = 0
+
+  /** The services of a fiber that runs in this time. Nothing is logged. */
+  contextWith(random: Random.Random): Context.Context<never> {
+    return Context.empty().pipe(
+      Context.add(Clock.Clock, this.clock),
+      Context.add(Random.Random, random),
+      Context.add(Scheduler.Scheduler, this.scheduler),
+      Context.add(Logger.CurrentLoggers, new Set())
+    )
+  }
+
+  /** Sets a timer at an instant, or now if that has passed. */
+  add(timer: Timer, at: number): void {
+    this.timers.add(timer, Math.max(this.now, toGrid(at)))
+  }
+
+  /** Runs everything that is ready. */
+  drain(): void {
+    const { scheduler } = this
+    for (let tasks = 0; scheduler.pending !== undefined; tasks++) {
+      if (tasks === mostTasks) throw new Error(`no progress: ${mostTasks} tasks were run at ${this.now} ms`)
+      const { pending } = scheduler
+      scheduler.pending = undefined
+      pending()
+    }
+  }
+
+  /** Rings the next timer and runs everything that it makes ready. */
+  step(): void {
+    const { timers } = this
+    this.now = timers.next
+    this.events++
+    timers.pop().ring()
+    if (this.scheduler.pending !== undefined) this.drain()
+  }
+
+  /** Lets the time pass up to an instant, with all that happens at it. */
+  advance(until: number): void {
+    this.drain()
+    while (this.timers.next <= until) this.step()
+    this.now = Math.max(this.now, toGrid(until))
+  }
+}

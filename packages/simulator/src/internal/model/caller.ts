@@ -1,0 +1,254 @@
+/** Where calls come from: at a rate, or from users who wait for one before they make the next. */
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Random from "effect/Random"
+import { Histogram } from "../../Histogram.ts"
+import type { Engine } from "../engine/engine.ts"
+import { Timer } from "../engine/timers.ts"
+import type { CheckedCaller } from "./check.ts"
+import type { Edge } from "./edge.ts"
+
+/** The part of the run in which a call ends: before, during and after what goes wrong. */
+export type PhaseIndex = 0 | 1 | 2
+
+export interface Run {
+  readonly engine: Engine
+  /** When callers stop. */
+  readonly until: number
+  /** How long a slot of the series is. */
+  readonly every: number
+  phase: PhaseIndex
+}
+
+type Fork = (effect: Effect.Effect<unknown, unknown>) => Fiber.Fiber<unknown, unknown>
+
+export class Caller {
+  readonly name: string
+  readonly options: CheckedCaller
+  readonly edge: Edge
+  /** Calls by the slot in which they began, and those of them that succeeded. */
+  readonly started: Float64Array
+  readonly succeeded: Float64Array
+  calls = 0
+  successes = 0
+  failures = 0
+  /** Calls by people who tried again. */
+  again = 0
+  /** How long calls took, by the phase in which they ended; and in the slot that is running. */
+  readonly latency = [new Histogram(), new Histogram(), new Histogram()] as const
+  readonly recent = new Histogram()
+  /** Milliseconds that all calls took that have ended. */
+  took = 0
+  private readonly run: Run
+  private readonly random: Random.Random
+  private readonly fork: Fork
+  private readonly plans: ReadonlyArray<Effect.Effect<unknown, unknown>>
+  private surges: ReadonlyArray<number> = []
+  private arrivals: Arrivals | undefined
+
+  constructor(
+    name: string,
+    options: CheckedCaller,
+    edge: Edge,
+    run: Run,
+    random: Random.Random,
+    fork: Fork,
+    plans: ReadonlyArray<Effect.Effect<unknown, unknown>>
+  ) {
+    const slots = Math.ceil(run.until / run.every)
+    this.name = name
+    this.options = options
+    this.edge = edge
+    this.run = run
+    this.random = random
+    this.fork = fork
+    this.plans = plans
+    this.started = new Float64Array(slots)
+    this.succeeded = new Float64Array(slots)
+  }
+
+  get inFlight(): number {
+    return this.calls - this.successes - this.failures
+  }
+
+  chance(): number {
+    return this.random.nextDoubleUnsafe()
+  }
+
+  start(): void {
+    const { rate, think, users = 0 } = this.options
+    const { engine } = this.run
+    if (rate !== undefined) {
+      this.arrivals = new Arrivals(this, engine, rate)
+      return this.arrivals.next()
+    }
+    // Users do not begin all at once.
+    for (let i = 0; i < users; i++) engine.add(new User(this, i), think(this.chance()) * this.chance())
+  }
+
+  /** Multiplies the rate, or takes a surge back. */
+  surge(times: number, begins: boolean): void {
+    const at = this.surges.indexOf(times)
+    this.surges = begins ? [...this.surges, times] : this.surges.filter((_, i) => i !== at)
+    this.arrivals?.again()
+  }
+
+  /** By how much the rate is multiplied at most, until a surge begins or ends. */
+  get most(): number {
+    const { bursts, daily } = this.options
+    return this.surges.reduce((product, times) => product * times, 1) *
+      Math.max(1, daily?.peak ?? 1) * Math.max(1, bursts?.times ?? 1)
+  }
+
+  /** By how much the rate is multiplied at an instant. */
+  factorAt(now: number): number {
+    const { bursts, daily } = this.options
+    let factor = this.surges.reduce((product, times) => product * times, 1)
+    if (daily !== undefined) {
+      // From the rate itself to the peak and back: the day begins at its quietest.
+      factor *= 1 + (daily.peak - 1) * (1 - Math.cos(2 * Math.PI * now / daily.period)) / 2
+    }
+    if (bursts !== undefined && now % bursts.every >= bursts.every - bursts.for) factor *= bursts.times
+    return factor
+  }
+
+  /** A client, at random. */
+  client(): number {
+    const { length } = this.plans
+    return length === 1 ? 0 : Math.floor(this.chance() * length)
+  }
+
+  /** Makes a call, and says when it has ended. */
+  call(client: number, attempt: number, ended?: () => void): void {
+    const { engine, every } = this.run
+    const startedAt = engine.now
+    const slot = Math.min(this.started.length - 1, Math.floor(startedAt / every))
+    this.calls++
+    this.started[slot]!++
+    if (attempt > 0) this.again++
+    const fiber = this.fork(this.plans[client]!)
+    const exit = fiber.pollUnsafe()
+    if (exit === undefined) fiber.addObserver((exit) => this.ended(exit, startedAt, slot, client, attempt, ended))
+    else this.ended(exit, startedAt, slot, client, attempt, ended)
+  }
+
+  private ended(
+    exit: Exit.Exit<unknown, unknown>,
+    startedAt: number,
+    slot: number,
+    client: number,
+    attempt: number,
+    ended: (() => void) | undefined
+  ): void {
+    const { engine, phase } = this.run
+    const took = engine.now - startedAt
+    this.took += took
+    this.latency[phase].add(took)
+    this.recent.add(took)
+    if (Exit.isSuccess(exit) && took <= this.options.within) {
+      this.successes++
+      this.succeeded[slot]!++
+    } else {
+      this.failures++
+      if (Exit.isFailure(exit)) this.check(exit)
+      const { again } = this.options
+      if (again !== undefined && attempt < again.times && this.chance() < again.share) {
+        return engine.add(new Again(this, client, attempt + 1, ended), engine.now + again.after(this.chance()))
+      }
+    }
+    ended?.()
+  }
+
+  /** A defect is a fault of a policy or of the model, and no outcome of a call. */
+  private check(exit: Exit.Failure<unknown, unknown>): void {
+    for (const reason of exit.cause.reasons) {
+      if (reason._tag === "Die") throw new Error(`a call of ${this.name} died`, { cause: reason.defect })
+    }
+  }
+
+  /** Whether callers still call. */
+  get isOpen(): boolean {
+    return this.run.engine.now < this.run.until
+  }
+}
+
+/** Calls at a rate. A rate that changes is thinned out from the greatest, after Lewis and Shedler (1979). */
+class Arrivals extends Timer {
+  private readonly caller: Caller
+  private readonly engine: Engine
+  private readonly rate: number
+  private thinned = 1
+  private readonly changes: boolean
+
+  constructor(caller: Caller, engine: Engine, rate: number) {
+    super()
+    this.caller = caller
+    this.engine = engine
+    this.rate = rate / 1_000
+    this.changes = caller.options.bursts !== undefined || caller.options.daily !== undefined
+  }
+
+  next(): void {
+    const { caller, engine } = this
+    this.thinned = caller.options.arrivals === "regular" ? caller.factorAt(engine.now) : caller.most
+    const rate = this.rate * this.thinned
+    if (rate === 0) return
+    const gap = caller.options.arrivals === "regular" ? 1 / rate : -Math.log1p(-caller.chance()) / rate
+    engine.add(this, engine.now + gap)
+  }
+
+  /** The rate has changed. Gaps of a Poisson process have no memory, so the next one may begin now. */
+  again(): void {
+    this.engine.timers.remove(this)
+    this.next()
+  }
+
+  override ring(): void {
+    const { caller } = this
+    if (!caller.isOpen) return
+    const happens = !this.changes || caller.options.arrivals === "regular" ||
+      caller.chance() * this.thinned < caller.factorAt(this.engine.now)
+    this.next()
+    if (happens) caller.call(caller.client(), 0)
+  }
+}
+
+/** One user of a closed caller. Users share the clients evenly. */
+class User extends Timer {
+  private readonly caller: Caller
+  private readonly client: number
+
+  constructor(caller: Caller, index: number) {
+    super()
+    this.caller = caller
+    this.client = index % caller.options.clients
+  }
+
+  override ring(): void {
+    const { caller } = this
+    if (!caller.isOpen) return
+    const { edge: { engine }, options: { think } } = caller
+    caller.call(this.client, 0, () => engine.add(this, engine.now + think(caller.chance())))
+  }
+}
+
+/** A person who tries again. */
+class Again extends Timer {
+  private readonly caller: Caller
+  private readonly client: number
+  private readonly attempt: number
+  private readonly ended: (() => void) | undefined
+
+  constructor(caller: Caller, client: number, attempt: number, ended: (() => void) | undefined) {
+    super()
+    this.caller = caller
+    this.client = client
+    this.attempt = attempt
+    this.ended = ended
+  }
+
+  override ring(): void {
+    if (this.caller.isOpen) this.caller.call(this.client, this.attempt, this.ended)
+  }
+}

@@ -1,0 +1,184 @@
+/** The checks of a system. What they return has its defaults, and durations in milliseconds. */
+import * as Arguments from "@holdfast/core/Arguments"
+import * as Effect from "effect/Effect"
+import type { Latency } from "../../Latency.ts"
+import type { PolicyOptions, Protector, System } from "../../System.ts"
+import * as Sampler from "./sampler.ts"
+import { eventOf } from "./checkEvents.ts"
+
+const { array, boolean, duration, integer, number, oneOf, optional, record, struct } = Arguments
+
+const time = duration({ min: 0 })
+const span = duration({ above: 0 })
+const isParallel = (value: unknown): value is { readonly parallel: unknown } =>
+  typeof value === "object" && value !== null && "parallel" in value
+
+/** A distribution, as a function from chance to milliseconds. */
+export const latency: Arguments.Check<Sampler.Sampler> = (value, place) => {
+  if (typeof value === "object" && value !== null) {
+    if ("exponential" in value) {
+      return Sampler.exponential(struct({ exponential: span })(value, place)?.exponential)
+    }
+    if ("uniform" in value) {
+      const [from = NaN, to = NaN, ...rest] = struct({ uniform: array(time) })(value, place)?.uniform ?? []
+      if (!(from <= to) || rest.length > 0) {
+        place.at("uniform").fault("must be two durations, the shorter first")
+      }
+      return Sampler.uniform(from, to)
+    }
+    if ("median" in value || "p99" in value) {
+      const { median = NaN, p99 = NaN } = struct({ median: span, p99: span })(value, place) ?? {}
+      if (median > p99) place.at("p99").fault(`must be at least the median, got ${p99} ms`)
+      return Sampler.logNormal(median, p99)
+    }
+    if ("samples" in value) {
+      const samples = struct({ samples: array(time) })(value, place)?.samples ?? []
+      if (samples.length === 0) place.at("samples").fault("must have at least one duration")
+      return Sampler.samples(samples)
+    }
+  }
+  return Sampler.constant(time(value, place))
+}
+
+const policy: Arguments.Check<PolicyOptions | Protector> = (value, place) => {
+  if (Effect.isEffect(value)) return value as Protector
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as PolicyOptions
+  place.fault(
+    `must be the options of Policy.make, or an effect that makes { protect }, got ${Arguments.show(value)}`
+  )
+  return {}
+}
+
+const callFields = (services: ReadonlyArray<string>) => ({
+  to: oneOf(...services),
+  policy: optional(policy),
+  shared: optional(boolean, false),
+  probability: optional(Arguments.share, 1),
+  times: optional(integer({ min: 1, max: 1_000 }), 1),
+  optional: optional(boolean, false),
+  network: optional(time, 0),
+  cache: optional(Arguments.refine(
+    struct({ hits: number({ above: 0, max: 1 }), size: optional(integer({ min: 1 }), 1_000) }),
+    ({ hits }, place) => {
+      if (hits === 1) place.at("hits").fault("must be below 1, got 1")
+    }
+  ))
+})
+
+const serviceOf = (services: ReadonlyArray<string>) => {
+  const call = struct(callFields(services))
+  const parallel = struct({ parallel: array(call) })
+  const step: Arguments.Check<ReadonlyArray<CheckedCall>> = (value, place) =>
+    isParallel(value) ? parallel(value, place)?.parallel ?? [] : [call(value, place)]
+  return Arguments.refine(
+    struct({
+      instances: optional(integer({ min: 1, max: 1_000 }), 1),
+      balance: optional(oneOf("random", "roundRobin", "leastBusy"), "random" as const),
+      workers: optional(integer({ min: 1, infinite: true }), Infinity),
+      queue: optional(integer({ min: 0, infinite: true }), Infinity),
+      order: optional(oneOf("fifo", "lifo"), "fifo" as const),
+      latency,
+      slowdown: optional(number({ min: 0 }), 0),
+      errors: optional(number({ min: 0, max: 1 }), 0),
+      timeout: optional(duration({ above: 0, infinite: true }), Infinity),
+      abandoned: optional(oneOf("served", "skipped", "stopped"), "served" as const),
+      calls: optional(array(step), []),
+      price: optional(number({ min: 0 }), 0)
+    }),
+    ({ slowdown, workers }, place) => {
+      if (slowdown > 0 && workers === Infinity) place.at("slowdown").fault("needs workers")
+    }
+  )
+}
+
+const callerOf = (services: ReadonlyArray<string>) =>
+  Arguments.refine(
+    struct({
+      ...callFields(services),
+      rate: optional(number({ above: 0 })),
+      users: optional(integer({ min: 1, max: 1_000_000 })),
+      think: optional(latency, Sampler.constant(1_000)),
+      arrivals: optional(oneOf("poisson", "regular"), "poisson" as const),
+      clients: optional(integer({ min: 1, max: 10_000 }), 1),
+      daily: optional(struct({ peak: number({ above: 0 }), period: optional(span, 86_400_000) })),
+      bursts: optional(Arguments.refine(
+        struct({ every: span, for: span, times: number({ min: 0 }) }),
+        (bursts, place) => {
+          if (bursts.for > bursts.every) place.at("for").fault(`must be at most every (${bursts.every} ms)`)
+        }
+      )),
+      again: optional(struct({
+        share: optional(Arguments.share, 1),
+        times: optional(integer({ min: 1, max: 100 }), 1),
+        after: optional(latency, Sampler.constant(2_000))
+      })),
+      within: optional(duration({ above: 0, infinite: true }), Infinity)
+    }),
+    ({ rate, users }, place) => {
+      if ((rate === undefined) === (users === undefined)) {
+        place.fault("must have either a rate, for calls per second, or users, for calls one after the other")
+      }
+    }
+  )
+
+/** The services that cannot be reached from themselves, or the first that can. */
+const cycleIn = (services: Readonly<Record<string, CheckedService>>): string | undefined => {
+  const done = new Set<string>()
+  const visit = (name: string, path: ReadonlyArray<string>): string | undefined => {
+    if (path.includes(name)) return [...path.slice(path.indexOf(name)), name].join(" -> ")
+    if (done.has(name)) return undefined
+    done.add(name)
+    for (const { to } of services[name]?.calls.flat() ?? []) {
+      const cycle = visit(to, [...path, name])
+      if (cycle !== undefined) return cycle
+    }
+    return undefined
+  }
+  return Object.keys(services).map((name) => visit(name, [])).find((cycle) => cycle !== undefined)
+}
+
+const keysOf = (value: unknown, key: string): ReadonlyArray<string> => {
+  const record: unknown = typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined
+  return typeof record === "object" && record !== null ? Object.keys(record) : []
+}
+
+/** The check of a whole system. */
+export const systemOf: Arguments.Check<Checked> = (value, place) => {
+  const services = keysOf(value, "services")
+  const callers = keysOf(value, "callers")
+  if (services.length === 0) place.at("services").fault("must have at least one service")
+  if (callers.length === 0) place.at("callers").fault("must have at least one caller")
+  const fields = {
+    duration: optional(duration({ above: 0, max: 31 * 86_400_000 }), 600_000),
+    services: record(serviceOf(services)),
+    callers: record(callerOf(services)),
+    events: optional(array(eventOf(services, callers)), [])
+  }
+  const check = Arguments.refine(struct(fields), (system, place) => {
+    const cycle = cycleIn(system.services)
+    if (cycle !== undefined) place.at("services").fault(`must not call each other in a circle, got ${cycle}`)
+  })
+  return check(value, place)
+}
+
+export type CheckedCall = Arguments.Checked<ReturnType<typeof callFields>>
+export type CheckedService = ReturnType<ReturnType<typeof serviceOf>>
+export type CheckedCaller = ReturnType<ReturnType<typeof callerOf>>
+export type CheckedEvent = ReturnType<ReturnType<typeof eventOf>>
+
+/** A system that has passed its checks. */
+export interface Checked {
+  readonly duration: number
+  readonly services: Readonly<Record<string, CheckedService>>
+  readonly callers: Readonly<Record<string, CheckedCaller>>
+  readonly events: ReadonlyArray<CheckedEvent>
+}
+
+// The names of the options are those of the types.
+type Same<A, B> = [keyof A] extends [keyof B] ? [keyof B] extends [keyof A] ? true : never : never
+export type _Names = [
+  Same<System, Checked>,
+  Same<System["services"][string], CheckedService>,
+  Same<System["callers"][string], CheckedCaller>,
+  Latency
+]

@@ -1,0 +1,92 @@
+/** Builds a system: services, edges with their policies, callers and events. */
+import * as PolicyEvent from "@holdfast/core/PolicyEvent"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import { Engine } from "../engine/engine.ts"
+import { Caller, type Run } from "./caller.ts"
+import type { Checked, CheckedCall } from "./check.ts"
+import { schedule } from "./disturb.ts"
+import { Edge } from "./edge.ts"
+import { planOf, type Planned } from "./plan.ts"
+import { Service } from "./service.ts"
+
+/** A generator of its own for each part, so that one part that asks more often does not change the others. */
+const randomOf = (seed: number, part: string): Random.Random =>
+  Effect.runSync(Random.withSeed(Random.Random, `${seed}:${part}`))
+
+export interface Network {
+  readonly services: ReadonlyMap<string, Service>
+  readonly callers: ReadonlyMap<string, Caller>
+  readonly edges: ReadonlyArray<Edge>
+}
+
+/** The observers of policies in the context of a fiber. */
+const observedBy = (context: Context.Context<never>, observer: PolicyEvent.Observer): Context.Context<never> =>
+  Effect.runSync(Effect.provideContext(PolicyEvent.observe(Effect.context<never>(), observer), context))
+
+/** Builds a system. Nothing happens before the time passes. */
+export const build = (system: Checked, run: Run, seed: number): Network => {
+  const { engine } = run
+  const services = new Map<string, Service>()
+  const callers = new Map<string, Caller>()
+  const edges: Array<Edge> = []
+  const base = engine.contextWith(randomOf(seed, "policies"))
+
+  for (const [name, options] of Object.entries(system.services)) {
+    services.set(name, new Service(name, options, engine, randomOf(seed, `service ${name}`)))
+  }
+
+  /** What makes a policy has no time to wait for. */
+  const make = <A>(effect: Effect.Effect<A>): A => {
+    const fiber = Effect.runForkWith(base)(effect)
+    engine.drain()
+    const exit = fiber.pollUnsafe()
+    if (exit === undefined) throw new Error("an effect that makes a policy waits for something")
+    if (Exit.isSuccess(exit)) return exit.value
+    const defect = exit.cause.reasons.find((reason) => reason._tag === "Die")?.defect
+    throw defect ?? new Error("an effect that makes a policy was interrupted")
+  }
+
+  const planned = (from: string, options: CheckedCall, clients: number): Planned => {
+    const to = services.get(options.to)!
+    const edge = new Edge(from, to, options, engine, randomOf(seed, `edge ${edges.length}`))
+    edges.push(edge)
+    return { edge, options, protected: edge.protectAll(clients, make) }
+  }
+
+  /** Starts fibers whose policies tell the edges of their decisions. */
+  const forkOf = (steps: ReadonlyArray<Planned>) => {
+    const [only, ...others] = steps
+    const context = only === undefined || others.length > 0 ? base : observedBy(base, only.edge.decisions.observe)
+    return Effect.runForkWith(context) as (effect: Effect.Effect<unknown, unknown>) => Fiber.Fiber<unknown, unknown>
+  }
+
+  for (const [name, service] of services) {
+    const steps = service.options.calls.map((step) =>
+      step.map((call) => planned(name, call, service.instances.length))
+    )
+    const fork = forkOf(steps.flat())
+    service.instances.forEach((instance, client) => {
+      instance.handler = planOf(steps, client)
+      instance.fork = fork
+    })
+  }
+
+  for (const [name, options] of Object.entries(system.callers)) {
+    const step = planned(name, options, options.clients)
+    const plans = step.protected.map((_, client) => planOf([[step]], client) ?? Effect.void)
+    callers.set(
+      name,
+      new Caller(name, options, step.edge, run, randomOf(seed, `caller ${name}`), forkOf([step]), plans)
+    )
+  }
+
+  for (const event of system.events) schedule(event, { engine, services, callers, edges })
+  for (const caller of callers.values()) caller.start()
+  return { services, callers, edges }
+}
+
+export const engineOf = (): Engine => new Engine()
