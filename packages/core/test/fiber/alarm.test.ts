@@ -6,6 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import { AsyncLocalStorage } from "node:async_hooks"
 import * as Alarm from "../../src/internal/fiber/alarm.ts"
+import * as TimerClock from "../../src/TimerClock.ts"
 
 /** An alarm that calls a function. */
 class Bell extends Alarm.Alarm {
@@ -161,11 +162,35 @@ describe("under another clock", () => {
       Alarm.set(bell, fiber, 1_000)
       const { sleeper } = bell
       Alarm.clear(bell)
-      assertTrue(sleeper !== undefined)
+      assertTrue(Fiber.isFiber(sleeper))
       yield* Fiber.await(sleeper)
       yield* TestClock.adjust("1 hour")
       strictEqual(bell.rings, 0)
       strictEqual(bell.sleeper, undefined)
+    }))
+
+  it.effect("a clock with timers sets it without a fiber, and clears it", () =>
+    Effect.gen(function*() {
+      const fiber = yield* current
+      const set: Array<{ readonly target: TimerClock.Target; readonly millis: number; cleared: boolean }> = []
+      const clock: TimerClock.TimerClock = {
+        ...(yield* Clock.Clock),
+        [TimerClock.TypeId]: TimerClock.TypeId,
+        sleep: () => Effect.die("a fiber slept"),
+        setTimer: (target, millis) => {
+          const timer = { target, millis, cleared: false }
+          set.push(timer)
+          return { interruptUnsafe: () => void (timer.cleared = true) }
+        }
+      }
+      const [rings, cleared] = [new Bell(), new Bell()]
+      Alarm.set(rings, fiber, 1_000, clock)
+      Alarm.set(cleared, fiber, 2_000, clock)
+      Alarm.set(new Bell(), fiber, Infinity, clock)
+      set[0]?.target.ring()
+      Alarm.clear(cleared)
+      deepStrictEqual([rings.rings, cleared.rings], [1, 0])
+      deepStrictEqual(set.map(({ cleared, millis }) => [millis, cleared]), [[1_000, false], [2_000, true]])
     }))
 
   it.effect("one that does not wait, a chain of alarms neither grows the stack nor loses one", () =>

@@ -88,10 +88,7 @@ export class Timers {
       let child = 2 * slot + 1
       if (child >= size) break
       const right = child + 1
-      if (
-        right < size &&
-        (times[right]! < times[child]! || (times[right]! === times[child]! && orders[right]! < orders[child]!))
-      ) child = right
+      if (right < size && this.isBefore(times[right]!, orders[right]!, child)) child = right
       if (this.isBefore(at, order, child)) break
       this.move(child, slot)
       slot = child

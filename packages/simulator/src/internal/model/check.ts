@@ -3,8 +3,8 @@ import * as Arguments from "@holdfast/core/Arguments"
 import * as Effect from "effect/Effect"
 import type { Latency } from "../../Latency.ts"
 import type { PolicyOptions, Protector, System } from "../../System.ts"
-import * as Sampler from "./sampler.ts"
 import { eventOf } from "./checkEvents.ts"
+import * as Sampler from "./sampler.ts"
 
 const { array, boolean, duration, integer, number, oneOf, optional, record, struct } = Arguments
 

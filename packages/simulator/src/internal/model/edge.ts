@@ -116,10 +116,14 @@ export class Edge {
   })
 
   /** The calls of each client, under its policy. */
-  protectAll(clients: number, make: <A>(effect: Effect.Effect<A>) => A): ReadonlyArray<Effect.Effect<unknown, unknown>> {
+  protectAll(
+    clients: number,
+    make: <A>(effect: Effect.Effect<A>) => A
+  ): ReadonlyArray<Effect.Effect<unknown, unknown>> {
     const { policy, shared } = this.options
     const name = `${this.from} -> ${this.to.name}`
-    const one = () => this.called(policy === undefined ? this.attempt : make(protector(policy, name)).protect(this.attempt))
+    const one = () =>
+      this.called(policy === undefined ? this.attempt : make(protector(policy, name)).protect(this.attempt))
     if (!shared && policy !== undefined) return Array.from({ length: clients }, one)
     const same = one()
     return Array.from({ length: clients }, () => same)

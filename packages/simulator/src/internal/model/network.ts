@@ -10,7 +10,7 @@ import { Caller, type Run } from "./caller.ts"
 import type { Checked, CheckedCall } from "./check.ts"
 import { schedule } from "./disturb.ts"
 import { Edge } from "./edge.ts"
-import { planOf, type Planned } from "./plan.ts"
+import { type Planned, planOf } from "./plan.ts"
 import { Service } from "./service.ts"
 
 /** A generator of its own for each part, so that one part that asks more often does not change the others. */
@@ -65,9 +65,7 @@ export const build = (system: Checked, run: Run, seed: number): Network => {
   }
 
   for (const [name, service] of services) {
-    const steps = service.options.calls.map((step) =>
-      step.map((call) => planned(name, call, service.instances.length))
-    )
+    const steps = service.options.calls.map((step) => step.map((call) => planned(name, call, service.instances.length)))
     const fork = forkOf(steps.flat())
     service.instances.forEach((instance, client) => {
       instance.handler = planOf(steps, client)
@@ -88,5 +86,3 @@ export const build = (system: Checked, run: Run, seed: number): Network => {
   for (const caller of callers.values()) caller.start()
   return { services, callers, edges }
 }
-
-export const engineOf = (): Engine => new Engine()

@@ -1,9 +1,9 @@
 /** One attempt of a call, from its client to the service and back. */
-import type { CallFailure } from "../../CallFailure.ts"
 import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
-import * as Failure from "../../CallFailure.ts"
 import type * as Fiber from "effect/Fiber"
+import type { CallFailure } from "../../CallFailure.ts"
+import * as Failure from "../../CallFailure.ts"
 import { Timer } from "../engine/timers.ts"
 import type { Edge } from "./edge.ts"
 import type { Instance } from "./service.ts"
