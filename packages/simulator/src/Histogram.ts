@@ -66,7 +66,7 @@ export class Histogram {
     return this.sum / this.count
   }
 
-  /** The value below which a share of the values lies, `NaN` if there is none. */
+  /** The value below which a share of the values lies; `NaN` without values. */
   quantile(share: number): number {
     if (this.count === 0) return NaN
     const rank = Math.max(1, Math.ceil(share * this.count))

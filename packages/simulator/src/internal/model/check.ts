@@ -1,4 +1,4 @@
-/** The checks of a system. What they return has its defaults, and durations in milliseconds. */
+/** The checks of a system. They fill in the defaults and turn durations into milliseconds. */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Effect from "effect/Effect"
 import type { Latency } from "../../Latency.ts"
