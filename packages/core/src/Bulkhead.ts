@@ -19,8 +19,10 @@ import * as Metric from "effect/Metric"
 import { hasProperty } from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as Arguments from "./Arguments.ts"
+import { AdaptiveBulkhead } from "./internal/bulkhead/adaptive.ts"
+import { Bulkheads } from "./internal/bulkhead/bulkheads.ts"
 import * as Options_ from "./internal/bulkhead/options.ts"
-import * as Machine from "./internal/bulkhead/queue.ts"
+import { Bulkhead as Machine } from "./internal/bulkhead/queue.ts"
 import { protectAlone } from "./internal/call/protect.ts"
 import { type BulkheadFull, isPolicyError, type PolicyError } from "./PolicyError.ts"
 import type { CallOptions, Protect } from "./PolicyTypes.ts"
@@ -52,7 +54,7 @@ export interface Bulkhead {
   readonly stats: (options?: CallOptions) => Effect.Effect<Stats>
 
   /** @internal What the policies drive. */
-  readonly machines: Machine.Bulkheads
+  readonly machines: Bulkheads
 }
 
 /** What a bulkhead is doing. */
@@ -82,12 +84,15 @@ export interface CommonOptions {
   readonly maxWait?: Arguments.DurationInput | undefined
 
   /**
-   * How many keys are remembered: a whole number of at least 1. To make room, keys without calls are evicted; keys in
-   * use never are. Default: 1,000.
+   * How many keys are remembered: a whole number of at least 1. A new key beyond evicts the least recently used of those
+   * without calls; keys in use are never evicted. Default: 1,000.
    */
   readonly maxKeys?: number | undefined
 
-  /** A key without calls is evicted when it has not been used for this long. Default: `"10 minutes"`. */
+  /**
+   * A key that has been without calls for this long starts over, and is evicted when a new key comes. Default: `"10
+   * minutes"`.
+   */
   readonly idleTimeToLive?: Arguments.DurationInput | undefined
 }
 
@@ -259,7 +264,7 @@ export const metrics = (self: Bulkhead): Effect.Effect<void, never, Scope.Scope>
   Effect.contextWith((context) => {
     const { machines } = self
     const attributes = { "holdfast.bulkhead": self.name, unit: "{call}" }
-    const gauge = (name: string, description: string, of: (machine: Machine.Bulkhead) => number) =>
+    const gauge = (name: string, description: string, of: (machine: Machine) => number) =>
       Metric.registerUnsafe(Metric.gauge(`holdfast.bulkhead.${name}`, { description, attributes }), context, {
         get: () => ({ value: machines.sum(of) }),
         update: () => {},
@@ -292,23 +297,23 @@ const isTimeout = (error: unknown): boolean =>
   isPolicyError(error) ? error.reason._tag === "AttemptTimeout" : Cause.isTimeoutError(error)
 
 /** @internal */
-export const compile = ({ limit, queue, ...common }: Options_.BulkheadOptions): Machine.Bulkheads =>
-  new Machine.Bulkheads({
+export const compile = ({ limit, queue, ...common }: Options_.BulkheadOptions): Bulkheads =>
+  new Bulkheads({
     ...common,
     name: common.name ?? Options_.defaults.name,
-    create: () => new Machine.Bulkhead(limit, queue),
+    create: () => new Machine(limit, queue),
     isOverload: isTimeout
   })
 
-const compileAdaptive = ({ isOverload, queue, ...options }: Options_.AdaptiveOptions): Machine.Bulkheads =>
-  new Machine.Bulkheads({
+const compileAdaptive = ({ isOverload, queue, ...options }: Options_.AdaptiveOptions): Bulkheads =>
+  new Bulkheads({
     ...options,
     name: options.name ?? Options_.defaults.name,
-    create: () => new Machine.AdaptiveBulkhead(options, queue),
+    create: () => new AdaptiveBulkhead(options, queue),
     isOverload: isOverload ?? isTimeout
   })
 
-const fromMachines = (machines: Machine.Bulkheads): Bulkhead => ({
+const fromMachines = (machines: Bulkheads): Bulkhead => ({
   [TypeId]: TypeId,
   name: machines.name,
   machines,

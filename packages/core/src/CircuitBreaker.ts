@@ -164,8 +164,8 @@ export interface Options<in E = unknown> {
   readonly maxRetryAfter?: Arguments.DurationInput | undefined
 
   /**
-   * How many circuits are kept by key. When a new key exceeds the limit, eight circuits are examined and the least
-   * recently used is evicted, closed circuits first. Isolated circuits do not count towards the limit. Default: 1,000.
+   * How many circuits are kept by key. A new key beyond evicts the least recently used of eight, closed circuits first.
+   * Isolated circuits do not count towards the limit. Default: 1,000.
    */
   readonly maxKeys?: number | undefined
 

@@ -112,7 +112,7 @@ export interface Options<in E = unknown> {
    */
   readonly maxKeys?: number | undefined
 
-  /** A key that has not been used for this long is evicted. Default: `"10 minutes"`. */
+  /** A key that has not been used for this long starts over, and is evicted when a new key comes. Default: `"10 minutes"`. */
   readonly idleTimeToLive?: Arguments.DurationInput | undefined
 }
 

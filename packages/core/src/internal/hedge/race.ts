@@ -11,82 +11,17 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Alarm from "../fiber/alarm.ts"
+import { Keyed } from "../keyed.ts"
 import { isRetryable } from "../retry/retry.ts"
 import { retryAfterOfExit } from "../retryAfter.ts"
-import type { Budget, HedgeOptions, Quantile } from "./options.ts"
+import { Latencies } from "./latencies.ts"
+import type { Budget, HedgeOptions } from "./options.ts"
 
 /** Why a hedge started: what runs is slow, or it has failed. */
 type Because = "slow" | "failed"
 
 /** Told of each hedge as it starts: 1 is the first. */
 export type OnHedge = (hedge: number, because: Because) => void
-
-// Exact up to 32 ms, then 16 buckets for each power of two, so that a latency is known to a sixteenth, up to 70
-// minutes.
-const exact = 32
-const buckets = exact + 17 * 16
-const longest = 2 ** 22 - 1
-
-const bucketOf = (latency: number): number => {
-  const value = Math.max(0, Math.min(longest, Math.floor(latency)))
-  if (value < exact) return value
-  const power = 31 - Math.clz32(value)
-  return exact + (power - 5) * 16 + ((value >>> (power - 4)) & 15)
-}
-
-/** The largest latency of a bucket. */
-const topOf = (bucket: number): number => {
-  if (bucket < exact) return bucket
-  const power = 5 + ((bucket - exact) >> 4)
-  return ((17 + ((bucket - exact) & 15)) << (power - 4)) - 1
-}
-
-/**
- * A quantile of the latencies of the last window. Tower keeps two histograms that change places; as the quantile is
- * taken only when they do, one histogram and its last answer say the same.
- */
-export class Latencies {
-  /** The quantile, or `Infinity` until there is one. */
-  quantile = Infinity
-  /** When a call last asked for it. */
-  usedAt = 0
-  private readonly rules: Quantile
-  private readonly counts = new Uint32Array(buckets)
-  private total = 0
-  private startedAt = NaN
-
-  constructor(rules: Quantile) {
-    this.rules = rules
-  }
-
-  record(now: number, latency: number): void {
-    // The first latency opens the first window, and a clock that was set back opens another.
-    if (!(now >= this.startedAt)) this.open(now)
-    const bucket = bucketOf(latency)
-    this.counts[bucket] = (this.counts[bucket] ?? 0) + 1
-    this.total++
-    const { max, min, minimumCalls, quantile, window } = this.rules
-    if (this.total < minimumCalls || (this.quantile !== Infinity && now - this.startedAt < window)) return
-    this.quantile = Math.min(max, Math.max(min, topOf(this.bucketAt(quantile))))
-    this.open(now)
-  }
-
-  private bucketAt(quantile: number): number {
-    const rank = Math.ceil(quantile * this.total)
-    let below = 0
-    for (let bucket = 0; bucket < buckets; bucket++) {
-      below += this.counts[bucket] ?? 0
-      if (below >= rank) return bucket
-    }
-    return buckets - 1
-  }
-
-  private open(now: number): void {
-    this.counts.fill(0)
-    this.total = 0
-    this.startedAt = now
-  }
-}
 
 /** The compiled options of a hedge, with its latencies by key and its numbers. */
 export class Hedge<in E> {
@@ -97,54 +32,51 @@ export class Hedge<in E> {
   hedges = 0
   wins = 0
   private readonly fixed: number
-  private readonly quantile: Quantile | undefined
   private readonly only: Latencies | undefined
-  private readonly maxKeys: number
   private readonly idleTimeToLive: number
-  // In the order of their last use.
-  private readonly keyed = new Map<string, Latencies>()
+  /** By key, if a quantile says when to hedge. */
+  private readonly keyed: Keyed<Latencies> | undefined
 
   constructor({ after, budget, ...options }: Omit<HedgeOptions, "budget"> & { readonly budget: Budget | undefined }) {
     this.max = options.max
     this.budget = budget
     // Its type is that of the options that were checked.
     this.isRetryable = (options.while ?? isRetryable) as (error: E) => boolean
-    this.maxKeys = options.maxKeys
     this.idleTimeToLive = options.idleTimeToLive
     if (typeof after === "number") {
       this.fixed = after
-      this.quantile = undefined
-      this.only = undefined
+      this.only = this.keyed = undefined
     } else {
       this.fixed = Infinity
-      this.quantile = after
       this.only = new Latencies(after)
+      this.keyed = new Keyed(options.maxKeys, {
+        create: () => new Latencies(after),
+        lossOf: (latencies, now) => this.isStale(latencies, now) ? "nothing" : "little"
+      })
     }
   }
 
   /** The delay before a hedge as it is now, in milliseconds. Asking leaves no trace. */
   peek(key: string | undefined): number {
-    return (key === undefined ? this.only : this.keyed.get(key))?.quantile ?? this.fixed
+    return (key === undefined ? this.only : this.keyed?.peek(key))?.quantile ?? this.fixed
   }
 
   /** How many keys are known. */
   get size(): number {
-    return this.keyed.size
+    return this.keyed?.size ?? 0
   }
 
   /** The latencies that a call goes by, if it goes by any. */
   latencies(key: string | undefined, now: number): Latencies | undefined {
-    if (key === undefined || this.quantile === undefined) return this.only
-    let latencies = this.keyed.get(key)
-    if (latencies === undefined) latencies = new Latencies(this.quantile)
-    else this.keyed.delete(key)
+    if (key === undefined || this.keyed === undefined) return this.only
+    const latencies = this.keyed.get(key, now)
+    if (this.isStale(latencies, now)) latencies.forget()
     latencies.usedAt = now
-    this.keyed.set(key, latencies)
-    for (const [oldest, { usedAt }] of this.keyed) {
-      if (this.keyed.size <= this.maxKeys && now - usedAt < this.idleTimeToLive) break
-      this.keyed.delete(oldest)
-    }
     return latencies
+  }
+
+  private isStale(latencies: Latencies, now: number): boolean {
+    return now - latencies.usedAt >= this.idleTimeToLive
   }
 
   /** Runs an effect, and runs it again while it is slow or fails. */

@@ -13,6 +13,7 @@ import type * as Store from "effect/persistence/RateLimiter"
 import { PolicyError, RateLimited } from "../../PolicyError.ts"
 import { deadlineOf } from "../call/deadline.ts"
 import { nowOf } from "../call/now.ts"
+import { Keyed, type Loss } from "../keyed.ts"
 import { Limit, Place, type Rejection, type Rules } from "./count.ts"
 import { defaults, type RateLimitOptions } from "./options.ts"
 
@@ -27,9 +28,7 @@ export class RateLimits {
   readonly queue: number
   rejections = 0
   private only: Limit
-  private readonly maxKeys: number
-  // In order of last use.
-  private keyed = new Map<string, Limit>()
+  private readonly keyed: Keyed<Limit>
   private readonly store: Store.RateLimiter | undefined
   private readonly storeTimeout: number
   private storeFailed = false
@@ -49,7 +48,7 @@ export class RateLimits {
     this.rules = { algorithm, limit, window, refill: window / limit }
     this.maxWait = options.maxWait
     this.queue = options.queue
-    this.maxKeys = options.maxKeys
+    this.keyed = new Keyed(options.maxKeys, { create: (key) => new Limit(this.rules, key), lossOf })
     this.storeTimeout = options.storeTimeout
     this.only = new Limit(this.rules, undefined)
     this.store = store
@@ -63,13 +62,13 @@ export class RateLimits {
 
   /** The machine of a key, if there is one. Changes nothing. */
   peek(key: string | undefined): Limit | undefined {
-    return key === undefined ? this.only : this.keyed.get(key)
+    return key === undefined ? this.only : this.keyed.peek(key)
   }
 
   /** Takes over the counts and queues of another limit, which follows these rules from now on. */
   takeOver(other: RateLimits): void {
     this.only = other.only
-    this.keyed = other.keyed
+    this.keyed.share(other.keyed)
     for (const limit of [this.only, ...this.keyed.values()]) limit.change(this.rules)
   }
 
@@ -225,30 +224,12 @@ export class RateLimits {
 
   /** The machine of a key. Use it before anything else runs, or it may be evicted. */
   private get(key: string | undefined, now: number): Limit {
-    if (key === undefined) return this.only
-    let limit = this.keyed.get(key)
-    if (limit === undefined) {
-      this.makeRoom(now)
-      limit = new Limit(this.rules, key)
-    } else {
-      this.keyed.delete(key)
-    }
-    this.keyed.set(key, limit)
-    return limit
-  }
-
-  // Examines a few machines, oldest first, so that each call costs the same in a flood of new keys. Evicts fresh ones,
-  // which loses nothing; if there is no room, evicts others without a queue, and their counts.
-  private makeRoom(now: number): void {
-    let looks = 8
-    for (const [key, limit] of this.keyed) {
-      const full = this.keyed.size >= this.maxKeys
-      if (limit.isFresh(now) || (full && limit.waiting === 0)) this.keyed.delete(key)
-      else if (!full) return
-      if (--looks === 0) return
-    }
+    return key === undefined ? this.only : this.keyed.get(key, now)
   }
 }
+
+const lossOf = (limit: Limit, now: number): Loss =>
+  limit.waiting > 0 ? "use" : limit.isFresh(now) ? "nothing" : limit.isRefused(now) ? "much" : "little"
 
 const timedOut = { _tag: "StoreTimeout" } as const
 
