@@ -19,34 +19,20 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
-import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientError from "effect/http/HttpClientError"
-import type * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import type * as HttpClientError from "effect/http/HttpClientError"
 import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import * as Tracer from "effect/Tracer"
 import { Client } from "undici"
-import { ConnectionReset } from "./HttpFailure.ts"
 import { positiveMillis } from "./internal/argument.ts"
-import { isTraced, traced } from "./internal/call/span.ts"
-import { Connector, type Route } from "./internal/undici/connect/connector.ts"
+import { Connector } from "./internal/undici/connect/connector.ts"
 import { proxies } from "./internal/undici/connect/environment.ts"
-import { encodeError, Exchange, type Limits, notSent } from "./internal/undici/exchange/exchange.ts"
-import { bodyOf, UploadFailure } from "./internal/undici/exchange/requestBody.ts"
 import type { Options, ProxyOptions, ProxyRules, Stats } from "./internal/undici/options.ts"
 import { PoolMetrics } from "./internal/undici/pool/metrics.ts"
-import { Pools } from "./internal/undici/pool/pools.ts"
+import { closing, Pools } from "./internal/undici/pool/pools.ts"
+import { send } from "./internal/undici/send.ts"
 import { settingsOf } from "./internal/undici/settings.ts"
-import { InvalidTarget, type Target } from "./internal/undici/target.ts"
-import { TransportTimeouts } from "./TransportTimeouts.ts"
-
-type Request = HttpClientRequest.HttpClientRequest
-type Response = HttpClientResponse.HttpClientResponse
-type Failure = HttpClientError.HttpClientError
 
 export type {
   Addresses,
@@ -78,10 +64,10 @@ export const make = (options: Options = {}): Effect.Effect<UndiciTransport["Serv
   return Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => new Pools(new Connector(dialing), client, bounds, maxConnections)),
-      (pools) => close(pools, gracePeriod)
+      (pools) => closing(pools, gracePeriod)
     ),
     (pools) => ({
-      client: HttpClient.makeWith<never, never, Failure, never>(
+      client: HttpClient.makeWith<never, never, HttpClientError.HttpClientError, never>(
         Effect.flatMap((request) => send(pools, limits, request)),
         Effect.succeed
       ),
@@ -96,14 +82,6 @@ const refuseOtherRuntimes = (): void => {
   if (typeof Client.prototype.dispatch === "function") return
   throw new Error("UndiciTransport needs undici, which this runtime replaces: use FetchHttpClient.layer of effect/http")
 }
-
-const close = (pools: Pools, gracePeriod: number): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    pools.close()
-    const drained = Effect.interruptible(Effect.timeoutOption(pools.drained, gracePeriod))
-    const destroy = Effect.promise(() => pools.destroy())
-    return gracePeriod === 0 ? destroy : Effect.andThen(drained, destroy)
-  })
 
 /**
  * Provides `HttpClient` on its own connection pools, and `UndiciTransport` for their stats.
@@ -187,82 +165,3 @@ const provides = (
   transport: UndiciTransport["Service"]
 ): Context.Context<HttpClient.HttpClient | UndiciTransport> =>
   Context.add(Context.make(UndiciTransport, transport), HttpClient.HttpClient, transport.client)
-
-const send = (pools: Pools, limits: Limits, request: Request): Effect.Effect<Response, Failure> =>
-  Effect.withFiber((fiber: Fiber.Fiber<unknown, unknown>) => {
-    if (request.headers["upgrade"] !== undefined) return refuseUpgrade(request)
-    const target = pools.targets.of(request)
-    if (target instanceof InvalidTarget) return invalidUrl(request, target.cause)
-    return isTraced(fiber, request)
-      ? traced(
-        fiber,
-        request,
-        target,
-        (headers, span) =>
-          exchange(pools, limits, request, target, headers, Context.add(fiber.context, Tracer.ParentSpan, span))
-      )
-      : exchange(pools, limits, request, target, request.headers, fiber.context)
-  })
-
-const exchange = (
-  pools: Pools,
-  limits: Limits,
-  request: Request,
-  target: Target,
-  headers: Readonly<Record<string, string>>,
-  context: Context.Context<never>
-): Effect.Effect<Response, Failure> =>
-  Effect.callback((resume) => {
-    const body = bodyOf(request, context)
-    if (body instanceof UploadFailure) return resume(Effect.fail(encodeError(request, body.message)))
-    if (pools.isClosing) return resume(Effect.fail(notSent(request, new ConnectionReset({ code: "UND_ERR_CLOSED" }))))
-    const { origin, path } = target
-    const pool = pools.of(origin)
-    const { forward } = pool.route
-    const scope = Context.getOrUndefined(context, Scope.Scope)
-    const options = {
-      method: request.method,
-      path: forward === undefined ? path : origin.url + path,
-      headers: sentHeaders(request, headers, forward),
-      body,
-      ...(!Context.get(context, TransportTimeouts) && withoutTimeouts)
-    }
-    const one = new Exchange(request, options, target, limits, scope, resume)
-    pool.send(one, context)
-    return Effect.sync(() => {
-      pool.forget(one)
-      one.cancel()
-    })
-  })
-
-/** undici takes 0 for no timeout. */
-const withoutTimeouts = { headersTimeout: 0, bodyTimeout: 0 }
-
-const sentHeaders = (
-  request: Request,
-  headers: Readonly<Record<string, string>>,
-  forward: Route["forward"]
-): Readonly<Record<string, string>> => {
-  const own = forward === undefined ? headers : { ...forward, ...headers }
-  // undici chooses the boundary between the parts of a form, and sets `content-type` to match.
-  return isForm(request.body) ? Headers.remove(Headers.fromInput(own), "content-type") : own
-}
-
-const isForm = (body: Request["body"]): boolean =>
-  body._tag === "FormData" || (body._tag === "Raw" && body.body instanceof FormData)
-
-const refuseUpgrade = (request: Request): Effect.Effect<never, Failure> =>
-  Effect.fail(
-    encodeError(request, "UndiciTransport does not upgrade connections: use NodeHttpClient or a WebSocket client")
-  )
-
-const invalidUrl = (request: Request, cause: unknown): Effect.Effect<never, Failure> =>
-  Effect.fail(
-    new HttpClientError.HttpClientError({
-      reason: new HttpClientError.InvalidUrlError({
-        request,
-        cause,
-        description: "The URL must be absolute, with http or https"
-      })
-    })
-  )

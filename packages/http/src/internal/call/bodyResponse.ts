@@ -47,6 +47,11 @@ export abstract class BodyResponse extends Inspectable.Class implements HttpClie
     return ""
   }
 
+  /** The fields behind the body, once it has ended, where the transport tells. */
+  get trailers(): Readonly<Record<string, string | Array<string> | undefined>> {
+    return {}
+  }
+
   /** The response that a `fetch` gave. From then on its connection is released by {@link cancel} alone. */
   get web(): Response | undefined {
     return undefined

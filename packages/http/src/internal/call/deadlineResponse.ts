@@ -40,6 +40,10 @@ export class DeadlineResponse extends BodyResponse {
     return this.inner.statusText
   }
 
+  override get trailers() {
+    return this.inner.trailers
+  }
+
   override get web() {
     return this.inner.web
   }

@@ -101,7 +101,8 @@ export const settingsOf = (options: Options): Settings => {
       : count("maxConnections", 1, options.maxConnections),
     limits: {
       maxResponseSize: bytes("maxResponseSize", options.maxResponseSize),
-      maxDecodedSize: bytes("maxDecodedSize", options.maxDecodedSize)
+      maxDecodedSize: bytes("maxDecodedSize", options.maxDecodedSize),
+      decodes: true
     }
   }
 }

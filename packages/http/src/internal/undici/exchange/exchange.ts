@@ -44,10 +44,12 @@ export interface Carrier {
   giveUp(): void
 }
 
-/** Bounds on the body, in bytes. */
+/** What is done with the body: bounds in bytes, and codings. */
 export interface Limits {
   readonly maxResponseSize: number
   readonly maxDecodedSize: number
+  /** Whether content codings are decoded here. */
+  readonly decodes: boolean
 }
 
 export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler {
@@ -61,6 +63,7 @@ export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler
   status = 0
   statusText = ""
   headers: IncomingHttpHeaders | undefined = undefined
+  trailers: IncomingHttpHeaders | undefined = undefined
 
   /**
    * Told once, with the response or the failure that came instead of it, and then forgotten: it leads to the fiber,
@@ -134,7 +137,8 @@ export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler
     }
   }
 
-  onResponseEnd(): void {
+  onResponseEnd(_: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
+    this.trailers = trailers
     if (this.state === reading) this.end()
     this.finish()
   }
@@ -204,7 +208,8 @@ export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler
     this.parent = undefined
     // Without a head there is no response to read up to the failure.
     if (this.status === 0) return Effect.fail(this.failure!)
-    const response = decoded(new UndiciResponse(this), this.limits.maxDecodedSize)
+    const own = new UndiciResponse(this)
+    const response = this.limits.decodes ? decoded(own, this.limits.maxDecodedSize) : own
     if (this.isOver) return Effect.succeed(response)
     if (parent === undefined) return handedOver(response)
     // Cancels the body when the scope closes, unless it has come whole by then.

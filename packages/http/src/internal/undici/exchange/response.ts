@@ -20,6 +20,7 @@ interface Exchange extends IncomingBody {
   readonly status: number
   readonly statusText: string
   readonly headers: IncomingHttpHeaders | undefined
+  readonly trailers: IncomingHttpHeaders | undefined
 }
 
 export class UndiciResponse extends BodyResponse {
@@ -47,6 +48,10 @@ export class UndiciResponse extends BodyResponse {
 
   override get statusText(): string {
     return this.exchange.statusText
+  }
+
+  override get trailers(): IncomingHttpHeaders {
+    return this.exchange.trailers ?? {}
   }
 
   get bytes(): Effect.Effect<Uint8Array, Failure> {

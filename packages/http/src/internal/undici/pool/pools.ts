@@ -189,6 +189,15 @@ export class Pools implements Host {
   }
 }
 
+/** Closes the pools, as the scope of a transport does: what is under way has `gracePeriod` milliseconds to end. */
+export const closing = (pools: Pools, gracePeriod: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    pools.close()
+    const drained = Effect.interruptible(Effect.timeoutOption(pools.drained, gracePeriod))
+    const destroy = Effect.promise(() => pools.destroy())
+    return gracePeriod === 0 ? destroy : Effect.andThen(drained, destroy)
+  })
+
 /** The failure of exchanges that outlive the grace period. */
 class Closed extends Error {
   override readonly name = "Closed"
