@@ -20,7 +20,7 @@ export type Scenario = (
 export type Scenarios = Readonly<Record<string, Scenario>>
 
 /** An error in the words that every client must share: its tag and the tag of its reason. */
-export const named = (error: unknown): unknown => {
+const named = (error: unknown): unknown => {
   if (HttpClientError.isHttpClientError(error)) return `HttpClientError ${error.reason._tag}`
   if (typeof error !== "object" || error === null) return error
   return "_tag" in error ? error._tag : error.constructor.name
