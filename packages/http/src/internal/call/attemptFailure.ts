@@ -65,12 +65,22 @@ export class AttemptFailure extends Unthrown {
     const failure = phase === "body" && error.reason._tag === "DecodeError"
       ? HttpFailure.fromUnknown(error.reason.cause, { phase })
       : Option.getOrUndefined(HttpFailure.fromClientError(error))
-    if (failure !== undefined) return new AttemptFailure(call, error, failure, failure.reason, failure.retryAfter)
+    if (failure !== undefined) {
+      const { phase, reason, requestWritten, retryAfter } = failure
+      const cause = call.shownFailure.cause(failure.cause)
+      return new AttemptFailure(call, error, { phase, requestWritten, cause }, reason, retryAfter)
+    }
     // A policy below ended the call, or the request is invalid: sending it again would fail in the same way.
     const policy = isPolicyError(error.reason.cause) ? error.reason.cause.reason : undefined
     const reason = new HttpFailure.ProtocolError({ code: policy?._tag ?? error.reason._tag })
     const requestWritten = policy?._tag === "AttemptTimeout" || policy?._tag === "DeadlineExceeded"
-    return new AttemptFailure(call, error, { phase: "headers", requestWritten, cause: error }, reason, undefined)
+    return new AttemptFailure(
+      call,
+      error,
+      { phase: "headers", requestWritten, cause: call.shownFailure.error(error) },
+      reason,
+      undefined
+    )
   }
 
   override get reason(): HttpFailure.Reason {
@@ -110,7 +120,9 @@ export class AttemptFailure extends Unthrown {
 
   /** The caller's result, if this was the last attempt. */
   get outcome(): Effect.Effect<BodyResponse, HttpClientError.HttpClientError> {
-    return this.#outcome instanceof BodyResponse ? Effect.succeed(this.#outcome) : Effect.fail(this.#outcome)
+    return this.#outcome instanceof BodyResponse
+      ? Effect.succeed(this.#outcome)
+      : Effect.fail(this.#call.shownFailure.error(this.#outcome))
   }
 
   /** Frees the connection. */

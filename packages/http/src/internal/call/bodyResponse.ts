@@ -4,6 +4,7 @@
  * built on that here.
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Cookies from "effect/http/Cookies"
 import type * as Headers from "effect/http/Headers"
 import * as HttpClientError from "effect/http/HttpClientError"
@@ -14,9 +15,11 @@ import * as UrlParams from "effect/http/UrlParams"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import { pipeArguments } from "effect/Pipeable"
+import { redact } from "effect/Redactable"
 import type * as Schema from "effect/Schema"
 import type * as Socket from "effect/socket/Socket"
 import * as Stream from "effect/Stream"
+import { type Names, shownHeader, withSecretNames } from "./hiddenUrl.ts"
 
 type Failure = HttpClientError.HttpClientError
 
@@ -150,11 +153,23 @@ export abstract class BodyResponse extends Inspectable.Class implements HttpClie
   }
 
   toJSON(): unknown {
-    return HttpIncomingMessage.inspect(this, {
+    const shown = HttpIncomingMessage.inspect(this, {
       _id: "HttpClientResponse",
       request: this.request.toJSON(),
       status: this.status
     })
+    const names = withSecretNames(Fiber.getCurrent()?.getRef(UrlParams.CurrentRedactedNames) ?? defaultNames)
+    return { ...shown, headers: this.shownHeaders(names) }
+  }
+
+  /** The headers, as a log may have them. */
+  shownHeaders(names: Names): Readonly<Record<string, unknown>> {
+    const headers = redact(this.headers) as Readonly<Record<string, unknown>>
+    return Object.fromEntries(
+      Object.entries(headers).map((
+        [name, value]
+      ) => [name, typeof value === "string" ? shownHeader(name, value, names) : value])
+    )
   }
 
   pipe() {
@@ -230,6 +245,8 @@ export const concat = (chunks: ReadonlyArray<Uint8Array>, length: number): Uint8
   }
   return bytes
 }
+
+const defaultNames = UrlParams.CurrentRedactedNames.defaultValue()
 
 const decoder = new TextDecoder()
 const formDecoder = new TextDecoder("utf-8", { ignoreBOM: true })

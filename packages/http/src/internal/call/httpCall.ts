@@ -20,6 +20,8 @@ import type { OriginPauses } from "../client/pauses.ts"
 import { AttemptFailure } from "./attemptFailure.ts"
 import { type BodyResponse, contentLength, highWater } from "./bodyResponse.ts"
 import { DeadlineResponse } from "./deadlineResponse.ts"
+import { withPolicySpan } from "./policySpan.ts"
+import { Shown } from "./shown.ts"
 import { StreamResponse } from "./streamResponse.ts"
 import * as Telemetry from "./telemetry.ts"
 
@@ -55,6 +57,7 @@ export class HttpCall {
   private readonly origin: string | undefined
   private readonly fiber: AnyFiber
   private readonly sent: Request
+  private readonly shown: Shown | undefined
   private sends = 0
   private discarding: Fiber.Fiber<void> | undefined = undefined
   /** The responses to the legs of a hedge. All except the winner are cancelled. */
@@ -66,7 +69,8 @@ export class HttpCall {
     pauses: OriginPauses,
     origin: string | undefined,
     fiber: AnyFiber,
-    request: Request
+    request: Request,
+    shown: Shown | undefined
   ) {
     this.inner = inner
     this.rules = rules
@@ -74,6 +78,7 @@ export class HttpCall {
     this.origin = origin
     this.fiber = fiber
     this.request = request
+    this.shown = shown
     const { parts } = rules
     const replayable = parts.streamBody === "replayable" || HttpPolicy.isReplayable(request.body)
     this.isRepeatable = replayable && HttpPolicy.refusal(request, parts) === undefined
@@ -97,6 +102,11 @@ export class HttpCall {
   /** How long the origin has asked not to be called, in milliseconds from now. */
   get pause(): number {
     return this.pauses.isEmpty ? 0 : this.pauses.left(this.origin, this.now(), this.rules.longestPause)
+  }
+
+  /** What a failed attempt shows of itself. */
+  get shownFailure(): Shown {
+    return this.shown ?? Shown.always(this.fiber, this.request)
   }
 
   /** Cleans up after the call: stops discarding, and cancels the losing responses. */
@@ -124,13 +134,18 @@ export class HttpCall {
   /** `endsAt` is when the attempt must have ended, its body included, in milliseconds since the epoch. */
   private send(fiber: AnyFiber, endsAt: number): Effect.Effect<BodyResponse, AttemptFailure> {
     const resends = this.sends++
-    const { template } = this.rules
     const startedAt = this.now()
-    const sending = Telemetry.sent(fiber, resends, template, this.inner.execute(this.headed(fiber, resends)))
+    const request = this.headed(fiber, resends)
+    const sending = withPolicySpan(
+      fiber,
+      request,
+      { shown: this.shown, resends, template: this.rules.template },
+      this.inner.execute(request)
+    )
     return Effect.matchEffect(sending, {
       onSuccess: (response) => {
         this.record(response.status, startedAt)
-        return this.received(fiber, StreamResponse.wrap(response), endsAt)
+        return this.received(fiber, this.shown?.response(response) ?? StreamResponse.wrap(response), endsAt)
       },
       onFailure: (error) => {
         const failure = AttemptFailure.lost(this, error)

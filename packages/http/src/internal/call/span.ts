@@ -17,7 +17,7 @@ import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import type { Target } from "../undici/target.ts"
-import { withSecretNames } from "./queryNames.ts"
+import { hiddenUrl, type Names, shownHeader, withSecretNames } from "./hiddenUrl.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 type Response = HttpClientResponse.HttpClientResponse
@@ -33,18 +33,17 @@ export const traced = (
   send: (headers: Readonly<Record<string, string>>, span: Tracer.Span) => Effect.Effect<Response, Failure>
 ): Effect.Effect<Response, Failure> =>
   Effect.useSpan(fiber.getRef(HttpClient.SpanNameGenerator)(request), { kind: "client" }, (span) => {
-    const names = fiber.getRef(Headers.CurrentRedactedNames)
-    const filter = fiber.getRef(HttpClient.TracerHeaderFilter)
+    const names = redactedParams(fiber, request)
     span.attribute("http.request.method", request.method)
-    addTarget(span, target, fiber, request)
-    addHeaders(span, "request", request.headers, filter, names)
+    addTarget(span, target, names)
+    addHeaders(fiber, span, "request", request.headers, names)
     const headers = fiber.getRef(HttpClient.TracerPropagationEnabled)
       ? { ...request.headers, ...HttpTraceContext.toHeaders(span) }
       : request.headers
     return Effect.map(send(headers, span), (response) => {
       span.attribute("http.response.status_code", response.status)
-      addHeaders(span, "response", response.headers, filter, names)
-      if (response.status >= 400) endAsFailed(fiber, span, request, response)
+      addHeaders(fiber, span, "response", response.headers, names)
+      if (response.status >= 400) endAsFailed(fiber, span, response)
       return response
     })
   })
@@ -53,39 +52,29 @@ export const traced = (
 const endAsFailed = (
   fiber: Fiber.Fiber<unknown, unknown>,
   span: Tracer.Span,
-  request: Request,
   response: Response
 ): void => {
   span.attribute("error.type", String(response.status))
   const now = fiber.getRef(References.TracerTimingEnabled) ? fiber.getRef(Clock.Clock).currentTimeNanosUnsafe() : 0n
-  // The message of the error has the URL in it, and an exporter reads it where the names in force are others.
-  const shown = HttpClientRequest.setUrl(request, UrlParams.redactUrl(request.url, redactedParams(fiber, request)))
-  const reason = new HttpClientError.StatusCodeError({ request: shown, response })
+  const reason = new HttpClientError.StatusCodeError({ request: response.request, response })
   span.end(now, Exit.fail(new HttpClientError.HttpClientError({ reason })))
 }
 
-const redactedParams = (
-  fiber: Fiber.Fiber<unknown, unknown>,
-  request: Request
-): ReadonlyArray<string | RegExp> => {
+const redactedParams = (fiber: Fiber.Fiber<unknown, unknown>, request: Request): Names => {
   const names = withSecretNames(fiber.getRef(UrlParams.CurrentRedactedNames))
   const secret = request.urlParams.params.filter(([, value]) => Redacted.isRedacted(value)).map(([name]) => name)
   return secret.length === 0 ? names : [...names, ...secret]
 }
 
-const addTarget = (
-  span: Tracer.Span,
-  { origin, path }: Target,
-  fiber: Fiber.Fiber<unknown, unknown>,
-  request: Request
-): void => {
+const addTarget = (span: Tracer.Span, { origin, path }: Target, names: Names): void => {
   const question = path.indexOf("?")
   if (question === -1) {
-    span.attribute("url.full", origin.url + path)
-    span.attribute("url.path", path)
+    const name = hiddenUrl(path, names)
+    span.attribute("url.full", origin.url + name)
+    span.attribute("url.path", name)
   } else {
-    const query = UrlParams.redactUrl(path.slice(question), redactedParams(fiber, request))
-    const name = path.slice(0, question)
+    const query = hiddenUrl(path.slice(question), names)
+    const name = hiddenUrl(path.slice(0, question), names)
     span.attribute("url.full", origin.url + name + query)
     span.attribute("url.path", name)
     if (query !== "?") span.attribute("url.query", query.slice(1))
@@ -96,15 +85,17 @@ const addTarget = (
 }
 
 const addHeaders = (
+  fiber: Fiber.Fiber<unknown, unknown>,
   span: Tracer.Span,
   phase: "request" | "response",
   headers: Headers.Headers,
-  filter: (name: string, phase: "request" | "response") => boolean,
-  redacted: ReadonlyArray<string | RegExp>
+  params: Names
 ): void => {
+  const filter = fiber.getRef(HttpClient.TracerHeaderFilter)
+  const redacted = fiber.getRef(Headers.CurrentRedactedNames)
   for (const name in headers) {
     if (!filter(name, phase)) continue
-    const value = Headers.isRedactedName(name, redacted) ? "<redacted>" : headers[name]
+    const value = Headers.isRedactedName(name, redacted) ? "<redacted>" : shownHeader(name, headers[name] ?? "", params)
     span.attribute(attributeOf(phase, name), value)
   }
 }

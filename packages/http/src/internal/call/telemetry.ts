@@ -1,14 +1,11 @@
 /**
- * What a policy tells of each request that it sends, whatever client sends it, in the words of OpenTelemetry's semantic
- * conventions for HTTP clients: the metric `http.client.request.duration`, and the attributes of the client's span that
- * only the policy knows.
+ * The metric `http.client.request.duration` of each request that a policy sends, whatever client sends it, as
+ * OpenTelemetry's semantic conventions for HTTP clients define it.
  */
-import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import { all as allMethods } from "effect/http/HttpMethod"
 import * as Metric from "effect/Metric"
-import * as Tracer from "effect/Tracer"
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
@@ -76,27 +73,3 @@ const overflow = durations({ "otel.metric.overflow": "true" })
 /** The template of an endpoint's path, as the conventions write it: `/v1/charges/{id}` for `/v1/charges/:id`. */
 export const templateOf = (path: string | undefined): string | undefined =>
   path?.replace(/:([\p{ID_Start}_$][\p{ID_Continue}$]*)(?:\([^)]*\))?/gu, "{$1}")
-
-/** Sends a request, and gives the span that its client opens the attributes that the client does not know. */
-export const sent = <A, E, R>(
-  fiber: AnyFiber,
-  resends: number,
-  template: string | undefined,
-  sending: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => {
-  if (resends === 0 && template === undefined) return sending
-  const tracer = fiber.getRef(Tracer.Tracer)
-  let isOpen = false
-  const own = Tracer.make({
-    span: (options) => {
-      const span = tracer.span(options)
-      if (options.kind !== "client" || isOpen) return span
-      isOpen = true
-      if (resends > 0) span.attribute("http.request.resend_count", resends)
-      if (template !== undefined) span.attribute("url.template", template)
-      return span
-    },
-    ...(tracer.context !== undefined && { context: tracer.context.bind(tracer) })
-  })
-  return Effect.provideService(sending, Tracer.Tracer, own)
-}

@@ -14,8 +14,8 @@ import type * as HttpPolicy from "../../HttpPolicy.ts"
 import { headerName } from "../argument.ts"
 import { AttemptFailure } from "../call/attemptFailure.ts"
 import { HttpCall } from "../call/httpCall.ts"
-import { hidingQuery } from "../call/queryNames.ts"
 import { handedOver } from "../call/redirects.ts"
+import { Shown } from "../call/shown.ts"
 import { type Common, compile, type EndpointPolicy } from "./endpointPolicy.ts"
 import { Endpoints, refuseHedge } from "./endpoints.ts"
 import { KeptParts } from "./keptParts.ts"
@@ -85,13 +85,14 @@ export const compileClient = (
       Effect.withFiber((fiber): Effect.Effect<Response, E | Failure> => {
         const policy = policyOf(request)
         const origin = originOf(request.url)
-        const call = new HttpCall(inner, policy.rules, pauses, origin, fiber, request)
+        const shown = Shown.of(fiber, request, defaults.secrets.names)
+        const call = new HttpCall(inner, policy.rules, pauses, origin, fiber, request, shown)
         return Effect.matchEffect(Effect.onExitPrimitive(policy.run(call, origin), (exit) => call.close(exit)), {
           onSuccess: handedOver,
           onFailure: (failure): Effect.Effect<Response, E | Failure> =>
             failure instanceof AttemptFailure
               ? Effect.flatMap(failure.outcome, handedOver)
-              : Effect.fail(own(failure, request))
+              : Effect.fail(own(failure, shown?.request ?? request))
         })
       })
 
@@ -120,7 +121,4 @@ const located = (at: string, defect: unknown): unknown =>
 
 /** Sends with a request the secrets that are for its origin. A redirect comes through here once more. */
 const keepSecrets = (secrets: Secrets, run: Run): Run => (request, own) =>
-  hidingQuery(
-    request,
-    secrets.concerns(request) ? secrets.send(request, (request) => run(request, own)) : run(request, own)
-  )
+  secrets.concerns(request) ? secrets.send(request, (request) => run(request, own)) : run(request, own)

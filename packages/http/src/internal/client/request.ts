@@ -6,10 +6,11 @@ import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as UrlParams from "effect/http/UrlParams"
 import * as Redacted from "effect/Redacted"
 import * as HttpPolicy from "../../HttpPolicy.ts"
 import { headerName, headerValue } from "../argument.ts"
-import { withSecretParams } from "../call/queryNames.ts"
+import { hiddenUrl, withSecretNames } from "../call/hiddenUrl.ts"
 import { isAbsolute } from "./origin.ts"
 import { Secrets } from "./secrets.ts"
 import { uuid } from "./uuid.ts"
@@ -19,7 +20,8 @@ type Request = HttpClientRequest.HttpClientRequest
 /** Throws a `RangeError` for a base URL that is neither a URL of HTTP nor a path. */
 export const checkBaseUrl = (where: string, baseUrl: string): void => {
   if (/^\/(?![/\\])/.test(baseUrl) || isAbsolute(baseUrl)) return
-  throw new RangeError(`${where}: baseUrl must be a URL of HTTP or a path, got ${JSON.stringify(baseUrl)}`)
+  const shown = hiddenUrl(baseUrl, withSecretNames(UrlParams.CurrentRedactedNames.defaultValue()))
+  throw new RangeError(`${where}: baseUrl must be a URL of HTTP or a path, got ${JSON.stringify(shown)}`)
 }
 
 /** What each request gets unless it has it. */
@@ -67,7 +69,7 @@ export const prepare = (
       if (hasDefaults) {
         prepared = HttpClientRequest.updateHeaders(prepared, (own) => Headers.merge(headers, own))
       }
-      prepared = secrets.mark(withSecretParams(prepared), fiber)
+      prepared = secrets.mark(prepared, fiber)
       return isKeyed !== undefined && needsKey(prepared) && isKeyed(prepared)
         ? Effect.map(uuid, (key) => HttpClientRequest.setHeader(prepared, "idempotency-key", key))
         : Effect.succeed(prepared)

@@ -13,7 +13,6 @@ import type * as Fiber from "effect/Fiber"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import { isObject } from "effect/Predicate"
 import { originOf } from "./origin.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
@@ -23,8 +22,9 @@ const FirstOrigin: unique symbol = Symbol("@holdfast/http/FirstOrigin")
 
 /** The secrets of a client. */
 export class Secrets {
+  /** The names of the secret headers. */
+  readonly names: ReadonlyArray<string>
   private readonly headers: Headers.Headers
-  private readonly names: ReadonlyArray<string>
   /** The origin of `baseUrl`. */
   private readonly home: string | undefined
   /** Whether the secrets are for the origin that a request is first for. */
@@ -50,7 +50,7 @@ export class Secrets {
   }
 
   /** Sends a request, or what a redirect made of it, with the secrets that are for its origin. */
-  send<A extends object, E, R>(
+  send<A, E, R>(
     request: Request,
     run: (request: Request) => Effect.Effect<A, E, R>
   ): Effect.Effect<A, E, R> {
@@ -63,8 +63,7 @@ export class Secrets {
       const isHome = this.followsRequest ? isFirst : origin !== undefined && origin === this.home
       return run(withHeaders(request, isHome ? Headers.merge(this.headers, own) : own)).pipe(
         withoutOwnRedirects,
-        Effect.provideService(Headers.CurrentRedactedNames, redacted),
-        Effect.map((response) => this.names.length === 0 ? response : hiding(response, this.names))
+        Effect.provideService(Headers.CurrentRedactedNames, redacted)
       )
     })
   }
@@ -79,34 +78,6 @@ export class Secrets {
     return false
   }
 }
-
-/**
- * A response that shows no secret where it is logged. Effect hides headers by the names in force, which are no longer those
- * of the client when the response is in the hands of the program.
- */
-const hiding = <A extends object>(response: A, names: ReadonlyArray<string>): A => {
-  const toJSON: unknown = Reflect.get(response, "toJSON")
-  if (typeof toJSON !== "function") return response
-  return Object.defineProperty(response, "toJSON", { value: () => hide(toJSON.call(response), names) })
-}
-
-/** What a response shows of itself, with the values of these headers hidden, its request's too. */
-const hide = (shown: unknown, names: ReadonlyArray<string>): unknown => {
-  if (!isObject(shown)) return shown
-  return Object.fromEntries(
-    Object.entries(shown).map(([key, value]) => [
-      key,
-      key === "request" ? hide(value, names) : key === "headers" ? hideHeaders(value, names) : value
-    ])
-  )
-}
-
-const hideHeaders = (headers: unknown, names: ReadonlyArray<string>): unknown =>
-  isObject(headers)
-    ? Object.fromEntries(
-      Object.entries(headers).map(([name, value]) => [name, names.includes(name) ? "<redacted>" : value])
-    )
-    : headers
 
 /** Effect's `followRedirects` and `fetch` themselves take these from a request that goes to another origin. */
 const dropped: ReadonlySet<string> = new Set(["authorization", "proxy-authorization", "cookie"])

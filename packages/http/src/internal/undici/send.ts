@@ -11,6 +11,7 @@ import * as Tracer from "effect/Tracer"
 import type { Dispatcher } from "undici"
 import { ConnectionReset } from "../../HttpFailure.ts"
 import { TransportTimeouts } from "../../TransportTimeouts.ts"
+import { Shown } from "../call/shown.ts"
 import { isTraced, traced } from "../call/span.ts"
 import type { Route } from "./connect/connector.ts"
 import { encodeError, Exchange, type Limits, notSent } from "./exchange/exchange.ts"
@@ -38,7 +39,9 @@ export const send = (
   Effect.withFiber((fiber: Fiber.Fiber<unknown, unknown>) => {
     if (request.headers["upgrade"] !== undefined) return refuseUpgrade(request)
     const target = known?.target ?? pools.targets.of(request)
-    if (target instanceof InvalidTarget) return invalidUrl(request, target.cause)
+    if (target instanceof InvalidTarget) return invalidUrl(fiber, request, target.cause)
+    // Of what is sent, target and headers have the secrets.
+    const shown = Shown.of(fiber, request)?.request ?? request
     return isTraced(fiber, request)
       ? traced(
         fiber,
@@ -48,14 +51,14 @@ export const send = (
           exchange(
             pools,
             limits,
-            request,
+            shown,
             target,
             headers,
             Context.add(fiber.context, Tracer.ParentSpan, span),
             known?.own
           )
       )
-      : exchange(pools, limits, request, target, request.headers, fiber.context, known?.own)
+      : exchange(pools, limits, shown, target, request.headers, fiber.context, known?.own)
   })
 
 const exchange = (
@@ -112,13 +115,12 @@ const refuseUpgrade = (request: Request): Effect.Effect<never, Failure> =>
     encodeError(request, "UndiciTransport does not upgrade connections: use NodeHttpClient or a WebSocket client")
   )
 
-const invalidUrl = (request: Request, cause: unknown): Effect.Effect<never, Failure> =>
-  Effect.fail(
-    new HttpClientError.HttpClientError({
-      reason: new HttpClientError.InvalidUrlError({
-        request,
-        cause,
-        description: "The URL must be absolute, with http or https"
-      })
-    })
-  )
+const invalidUrl = (
+  fiber: Fiber.Fiber<unknown, unknown>,
+  request: Request,
+  cause: unknown
+): Effect.Effect<never, Failure> => {
+  const description = "The URL must be absolute, with http or https"
+  const reason = new HttpClientError.InvalidUrlError({ request, cause, description })
+  return Effect.fail(Shown.always(fiber, request).error(new HttpClientError.HttpClientError({ reason })))
+}

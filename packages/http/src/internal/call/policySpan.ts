@@ -1,0 +1,82 @@
+/**
+ * What a policy adds to the span of a request, whatever client opens it, and what it hides in it: the attributes of
+ * OpenTelemetry's conventions that only the policy knows, and the secrets of URLs that Effect's redaction does not find.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as UrlParams from "effect/http/UrlParams"
+import * as Tracer from "effect/Tracer"
+import { hiddenUrl, type Names, shownHeader, withSecretNames } from "./hiddenUrl.ts"
+import { Shown } from "./shown.ts"
+import { isTraced } from "./span.ts"
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+/** What only the policy knows of a request. */
+interface Told {
+  /** What is shown of the request, if that is not the request itself. */
+  readonly shown: Shown | undefined
+  /** How many times the request was sent before. */
+  readonly resends: number
+  /** The template of the endpoint's path. */
+  readonly template: string | undefined
+}
+
+/** Sends a request, and completes the span that its client opens. */
+export const withPolicySpan = <A, E, R>(
+  fiber: AnyFiber,
+  request: HttpClientRequest.HttpClientRequest,
+  told: Told,
+  sending: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  const { shown } = told
+  const names = shown?.names ?? withSecretNames(fiber.getRef(UrlParams.CurrentRedactedNames))
+  const named = shown === undefined
+    ? sending
+    : Effect.provideService(sending, UrlParams.CurrentRedactedNames, names)
+  if (!isTraced(fiber, request)) return named
+  const tracer = fiber.getRef(Tracer.Tracer)
+  let isOpen = false
+  const own = Tracer.make({
+    span: (options) => {
+      const span = tracer.span(options)
+      if (options.kind !== "client" || isOpen) return span
+      isOpen = true
+      complete(span, told, names, () => shown ?? Shown.always(fiber, request))
+      return span
+    },
+    ...(tracer.context !== undefined && { context: tracer.context.bind(tracer) })
+  })
+  return Effect.provideService(named, Tracer.Tracer, own)
+}
+
+const complete = (span: Tracer.Span, { resends, template }: Told, names: Names, shown: () => Shown): void => {
+  const { attribute, end } = span
+  if (resends > 0) span.attribute("http.request.resend_count", resends)
+  if (template !== undefined) span.attribute("url.template", template)
+  // Read by a client that has the span, and by no exporter: these are not enumerable, as the methods are not.
+  define(span, "attribute", (key: string, value: unknown) => {
+    attribute.call(span, key, typeof value === "string" ? shownValue(key, value, names) : value)
+  })
+  define(span, "end", (time: bigint, exit: Parameters<typeof end>[1]) => {
+    end.call(span, time, Exit.isSuccess(exit) ? exit : shown().exit(exit))
+  })
+}
+
+const define = (span: Tracer.Span, name: "attribute" | "end", value: unknown): void => {
+  Reflect.defineProperty(span, name, { value, configurable: true, writable: true })
+}
+
+const shownValue = (key: string, value: string, names: Names): string => {
+  switch (key) {
+    case "url.full":
+    case "url.path":
+      return hiddenUrl(value, names)
+    case "url.query":
+      return hiddenUrl(`?${value}`, names).slice(1)
+    default:
+      return key.startsWith("http.re") ? shownHeader(key.slice(key.lastIndexOf(".") + 1), value, names) : value
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * What a program sees of a request that holds secrets: on a response, in an error, in a span. The request that is sent
+ * keeps them; the copy that is shown has the same method, path and names, and none of the values.
+ *
+ * An error of Effect's computes its message from its request when it is read, which may be after the fiber has ended, so
+ * the names in force at that time are of no use. And a client below may repeat a URL or a header in the message of a
+ * cause. So errors are made anew with the request that is shown, and the texts of their causes are searched.
+ */
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Headers from "effect/http/Headers"
+import * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as UrlParams from "effect/http/UrlParams"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type { BodyResponse } from "./bodyResponse.ts"
+import { hiddenUrl, isPlain, isSecret, type Names, withSecretNames } from "./hiddenUrl.ts"
+import { scrub } from "./scrub.ts"
+import { ShownResponse } from "./shownResponse.ts"
+import { StreamResponse } from "./streamResponse.ts"
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+type Failure = HttpClientError.HttpClientError
+type Request = HttpClientRequest.HttpClientRequest
+
+const noNames: ReadonlyArray<string> = []
+
+export class Shown {
+  /** The names of parameters that are secrets. */
+  readonly names: Names
+  private readonly actual: Request
+  private readonly secretHeaders: ReadonlyArray<string>
+  private readonly headerNames: Names
+  private readonly hasSecrets: boolean
+  private copy: Request | undefined
+  private found: ReadonlyArray<readonly [text: string, shown: string]> | undefined
+
+  private constructor(actual: Request, fiber: AnyFiber, secretHeaders: ReadonlyArray<string>) {
+    this.actual = actual
+    this.names = withSecretNames(fiber.getRef(UrlParams.CurrentRedactedNames))
+    this.headerNames = fiber.getRef(Headers.CurrentRedactedNames)
+    this.secretHeaders = secretHeaders
+    this.hasSecrets = this.holdsSecrets()
+  }
+
+  /**
+   * What is shown of a request, if that is not the request itself. `secretHeaders` are the names of headers that the
+   * program gave as `Redacted`.
+   */
+  static of(fiber: AnyFiber, request: Request, secretHeaders = noNames): Shown | undefined {
+    if (
+      secretHeaders.length === 0 && request.urlParams.params.length === 0 && Option.isNone(request.hash) &&
+      isPlain(request.url)
+    ) return undefined
+    const shown = new Shown(request, fiber, secretHeaders)
+    return shown.hasSecrets ? shown : undefined
+  }
+
+  /** For a failure, which may tell more of a request than the request does. */
+  static always(fiber: AnyFiber, request: Request): Shown {
+    return new Shown(request, fiber, noNames)
+  }
+
+  get request(): Request {
+    return this.copy ??= this.hasSecrets ? this.made() : this.actual
+  }
+
+  response(response: HttpClientResponse.HttpClientResponse): BodyResponse {
+    const wrapped = StreamResponse.wrap(response)
+    return this.hasSecrets ? new ShownResponse(wrapped, this) : wrapped
+  }
+
+  /** Headers without the values of those that the program gave as `Redacted`, which a server may send back. */
+  hideHeaders<A>(headers: Readonly<Record<string, A>>): Readonly<Record<string, A | string>> {
+    return Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [name, this.secretHeaders.includes(name) ? "<redacted>" : value])
+    )
+  }
+
+  /** An error that this request has had. `response` is the one that is shown, if it has one. */
+  error(error: Failure, response?: HttpClientResponse.HttpClientResponse): Failure {
+    const { reason } = error
+    const cause = this.cause(reason.cause)
+    const description = reason.description === undefined ? undefined : this.text(reason.description)
+    // The request of an error may have more headers than the one that was sent, such as those of a trace.
+    const request = this.hasSecrets ? this.request : reason.request
+    const given = "response" in reason ? response ?? this.response(reason.response) : undefined
+    if (
+      request === reason.request && cause === reason.cause && description === reason.description &&
+      given === error.response
+    ) return error
+    const said = {
+      request,
+      ...(cause === undefined ? undefined : { cause }),
+      ...(description === undefined ? undefined : { description })
+    }
+    const made = new HttpClientError.HttpClientError({
+      reason: "response" in reason
+        ? new answered[reason._tag]({ ...said, response: given ?? reason.response })
+        : new unanswered[reason._tag](said)
+    })
+    return Object.defineProperty(made, "stack", {
+      value: `${made.name}: ${made.message}${framesOf(error.stack)}`,
+      configurable: true,
+      writable: true
+    })
+  }
+
+  /** A cause whose texts hold no secret of this request: the same object, if they do not anyway. */
+  cause(cause: unknown): unknown {
+    return scrub(cause, (text) => this.text(text), (error) => this.error(error))
+  }
+
+  /** A text without the secrets of this request. */
+  text(text: string): string {
+    let shown = text
+    for (const [found, instead] of this.secrets) if (shown.includes(found)) shown = shown.replaceAll(found, instead)
+    return shown
+  }
+
+  /** How a span ended, with errors as they are shown. */
+  exit<E>(exit: Exit.Failure<unknown, E>): Exit.Exit<never, unknown> {
+    return Exit.failCause(Cause.map(exit.cause, (error) => this.cause(error)))
+  }
+
+  private holdsSecrets(): boolean {
+    const { hash, url, urlParams } = this.actual
+    return this.secretHeaders.length > 0 || hiddenUrl(url, this.names) !== url ||
+      this.hash(hash) !== Option.getOrUndefined(hash) ||
+      urlParams.params.some(([name, value]) => Redacted.isRedacted(value) || isSecret(name, value, this.names))
+  }
+
+  private made(): Request {
+    const { body, hash, headers, method, url, urlParams } = this.actual
+    const params = urlParams.params.map(([name, value]): [string, string | Redacted.Redacted<string>] => [
+      name,
+      typeof value === "string" && isSecret(name, value, this.names) ? Redacted.make(value) : value
+    ])
+    const copy = HttpClientRequest.makeWith(
+      method,
+      hiddenUrl(url, this.names),
+      UrlParams.make(params),
+      Option.fromUndefinedOr(this.hash(hash)),
+      headers,
+      body
+    )
+    // Effect hides headers by the names in force, which are no longer those of the client when a program logs a request.
+    return this.secretHeaders.length === 0 ? copy : Object.defineProperty(copy, "toJSON", {
+      value: () => {
+        const shown = toJSON.call(copy) as { readonly headers: Readonly<Record<string, unknown>> }
+        return { ...shown, headers: this.hideHeaders(shown.headers) }
+      }
+    })
+  }
+
+  private hash(hash: Option.Option<string>): string | undefined {
+    return Option.isNone(hash) ? undefined : hiddenUrl(`#${hash.value}`, this.names).slice(1)
+  }
+
+  /** The texts that may not be shown, each with what stands for it, the longest first. */
+  private get secrets(): ReadonlyArray<readonly [text: string, shown: string]> {
+    if (this.found !== undefined) return this.found
+    const { headers, url, urlParams } = this.actual
+    const found = new Map<string, string>()
+    const href = Option.match(HttpClientRequest.toUrl(this.actual), { onNone: () => undefined, onSome: (url) => url })
+    const withoutParams = URL.parse(url)
+    for (const whole of [url, href?.href, withoutParams?.href]) {
+      if (whole !== undefined) found.set(whole, this.whole(whole))
+    }
+    const value = (text: string) => {
+      // A line break in a header is shown as an escape.
+      for (const part of [text, ...text.split(/\p{Cc}+/u), encodeURIComponent(text)]) {
+        if (part.length >= shortest) found.set(part, "<redacted>")
+      }
+    }
+    for (const [name, text] of [...(href?.searchParams ?? []), ...(withoutParams?.searchParams ?? [])]) {
+      if (isSecret(name, text, this.names)) value(text)
+    }
+    for (const [, text] of urlParams.params) if (Redacted.isRedacted(text)) value(Redacted.value(text))
+    for (const text of [withoutParams?.username, withoutParams?.password]) {
+      if (text !== undefined) [text, decodedOf(text)].forEach(value)
+    }
+    for (const name in headers) {
+      if (this.secretHeaders.includes(name) || Headers.isRedactedName(name, this.headerNames)) {
+        value(headers[name] ?? "")
+      }
+    }
+    return this.found = [...found].filter(([text, shown]) => text !== shown).toSorted(([a], [b]) => b.length - a.length)
+  }
+
+  /** A whole URL, with parameters that are `Redacted` behind it. */
+  private whole(href: string): string {
+    const hidden = this.actual.urlParams.params.filter(([, value]) => Redacted.isRedacted(value)).map(([name]) => name)
+    return hiddenUrl(href, hidden.length === 0 ? this.names : [...this.names, ...hidden])
+  }
+}
+
+const { DecodeError, EmptyBodyError, EncodeError, InvalidUrlError, StatusCodeError, TransportError } = HttpClientError
+const answered = { DecodeError, EmptyBodyError, StatusCodeError }
+const unanswered = { EncodeError, InvalidUrlError, TransportError }
+
+const { toJSON } = HttpClientRequest.empty
+
+/** A shorter secret is not searched for in texts: it would strike out parts of words. Within its URL it is hidden. */
+const shortest = 4
+
+const decodedOf = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+const framesOf = (stack: string | undefined): string => {
+  const at = stack?.search(/\n\s+at /) ?? -1
+  return stack === undefined || at === -1 ? "" : stack.slice(at)
+}
