@@ -104,6 +104,22 @@ describe("under the live clock", () => {
       strictEqual(never.rings, 0)
     }))
 
+  it.live("a cleared alarm never rings, though its timer was out of reach of the fake timers that cleared it", () =>
+    Effect.gen(function*() {
+      const fiber = yield* current
+      const [short, long, again] = [new Bell(), new Bell(), new Bell()]
+      Alarm.set(short, fiber, 5)
+      Alarm.set(long, fiber, 2 ** 31)
+      Alarm.set(again, fiber, 5)
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+      for (const bell of [short, long, again]) Alarm.clear(bell)
+      vi.useRealTimers()
+      Alarm.set(again, fiber, 60_000)
+      yield* once(20, fiber)
+      deepStrictEqual([short.rings, again.rings], [0, 0])
+      Alarm.clear(again)
+    }))
+
   it.live("leaves no timer when it is cleared or has rung", () =>
     Effect.gen(function*() {
       vi.useFakeTimers()

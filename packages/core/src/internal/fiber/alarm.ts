@@ -20,10 +20,13 @@ export abstract class Alarm {
   declare timer: ReturnType<typeof setTimeout> | undefined
   /** @internal The fiber that sleeps for it, or the timer of a `TimerClock`, under a clock other than the live one. */
   declare sleeper: TimerClock.Timer | undefined
+  /** @internal How many timers were cleared. */
+  declare cleared: number
 
   constructor() {
     this.timer = undefined
     this.sleeper = undefined
+    this.cleared = 0
   }
 
   abstract ring(): void
@@ -52,6 +55,7 @@ export const clear = (alarm: Alarm): void => {
   if (alarm.timer !== undefined) {
     clearTimeout(alarm.timer)
     alarm.timer = undefined
+    alarm.cleared++
   } else if (alarm.sleeper !== undefined) {
     const { sleeper } = alarm
     alarm.sleeper = undefined
@@ -65,16 +69,22 @@ const setTimer = (alarm: Alarm, millis: number): void => {
     millis > longest ? later : ringTimer,
     Math.min(longest, millis),
     alarm,
+    alarm.cleared,
     millis - longest
   )
 }
 
-const ringTimer = (alarm: Alarm): void => {
+// A timer that was set before timers were faked is out of reach of the fake `clearTimeout`, and fires all the same. Without
+// the count it would interrupt what the caller does by then, or ring for the next alarm.
+const ringTimer = (alarm: Alarm, cleared: number): void => {
+  if (alarm.cleared !== cleared) return
   alarm.timer = undefined
   alarm.ring()
 }
 
-const later = (alarm: Alarm, millis: number): void => setTimer(alarm, millis)
+const later = (alarm: Alarm, cleared: number, millis: number): void => {
+  if (alarm.cleared === cleared) setTimer(alarm, millis)
+}
 
 const setSleeper = (
   alarm: Alarm,
