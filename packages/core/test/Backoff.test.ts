@@ -9,7 +9,8 @@ import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { flaky, law, rangeError, watch } from "./Script.ts"
+import { law } from "../../../vitest.law.ts"
+import { flaky, rangeError, watch } from "./Script.ts"
 
 const jitter = Jitter.none
 
@@ -153,7 +154,7 @@ describe("delay", () => {
           previous = delay
         }
       }).pipe(Random.withSeed(input.seed)),
-    300
+    { cases: 300 }
   )
 
   law(
@@ -190,7 +191,7 @@ describe("delay", () => {
           assertTrue(same(scheduled, computed), `${scheduled} is not ${computed}`)
         }
       }),
-    100
+    { cases: 100 }
   )
 })
 

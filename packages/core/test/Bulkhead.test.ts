@@ -11,7 +11,7 @@ import * as Metric from "effect/Metric"
 import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
-import { law } from "./Script.ts"
+import { law } from "../../../vitest.law.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
@@ -84,7 +84,7 @@ describe("C6, the machine", () => {
           )
         }
       }),
-    5_000
+    { cases: 5_000 }
   )
 
   it("hands permits on without growing the stack, to calls that end within their grant", () => {
@@ -598,7 +598,7 @@ describe("adaptive", () => {
         const held = median(limits.slice(-20))
         assertTrue(held >= capacity && held <= 2 * capacity + 2, `${held} for ${capacity}: ${limits.join(" ")}`)
       }),
-    100
+    { cases: 100 }
   )
 
   it("does not drift under an overload that lasts for hours", () => {

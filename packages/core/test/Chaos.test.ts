@@ -13,7 +13,8 @@ import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
-import { law, watch } from "./Script.ts"
+import { law } from "../../../vitest.law.ts"
+import { watch } from "./Script.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
@@ -67,7 +68,7 @@ describe("inject", () => {
         const drawn = Random.withSeed(Effect.andThen(fates(20, options), Random.next), other)
         strictEqual(yield* drawn, yield* Random.withSeed(Random.next, other))
       }),
-    200
+    { cases: 200 }
   )
 
   law(
@@ -83,7 +84,7 @@ describe("inject", () => {
           if (all[i] !== "hang") strictEqual(all[i]?.startsWith("late"), late[i] === "late fresh")
         }
       }),
-    200
+    { cases: 200 }
   )
 
   it.effect("decides otherwise from another seed", () =>

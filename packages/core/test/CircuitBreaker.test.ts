@@ -23,7 +23,7 @@ import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
-import { law } from "./Script.ts"
+import { law } from "../../../vitest.law.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
@@ -269,7 +269,7 @@ describe("C5", () => {
         yield* Effect.forEach(calls, Fiber.join)
         deepStrictEqual(actual, expected)
       }).pipe(half),
-    2_000
+    { cases: 2_000 }
   )
 
   const Protected = Schema.TaggedStruct("Call", {
@@ -344,7 +344,7 @@ describe("C5", () => {
           deepStrictEqual(yield* breaker.state({ key }), { _tag: "Closed" })
         }
       }),
-    2_000
+    { cases: 2_000 }
   )
 
   it.effect("an interruption at any moment of a probe frees its slot", () =>

@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
-import { law } from "./Script.ts"
+import { law } from "../../../vitest.law.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
@@ -210,7 +210,7 @@ describe("C7", () => {
         const stats = yield* hedge.stats()
         strictEqual(stats.hedges, started.length - 1)
       }),
-    3_000
+    { cases: 3_000 }
   )
 })
 

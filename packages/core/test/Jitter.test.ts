@@ -3,7 +3,8 @@ import { assertTrue, strictEqual } from "@effect/vitest/utils"
 import * as Jitter from "@holdfast/core/Jitter"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { law, rangeError } from "./Script.ts"
+import { law } from "../../../vitest.law.ts"
+import { rangeError } from "./Script.ts"
 
 describe("Jitter", () => {
   it.each<[name: string, jitter: Jitter.Jitter, at: [least: number, quarter: number, half: number]]>([

@@ -37,6 +37,12 @@ export class Log {
   readonly lines: Array<string> = []
   /** What has happened at all: the cases that a law is about. */
   readonly reached = new Set<string>()
+  /** Whether calls run as frames, or by exported means. */
+  readonly frames: boolean
+
+  constructor(frames: boolean) {
+    this.frames = frames
+  }
 
   note(text: string): Effect.Effect<void> {
     return Effect.withFiber((fiber) => {

@@ -14,7 +14,8 @@ import * as Metric from "effect/Metric"
 import * as Store from "effect/persistence/RateLimiter"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
-import { law, watch } from "./Script.ts"
+import { law } from "../../../vitest.law.ts"
+import { watch } from "./Script.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
@@ -268,7 +269,7 @@ describe("C6", () => {
         strictEqual((yield* rateLimit.stats()).waiting, 0)
         strictEqual((yield* rateLimit.stats()).rejections, stories.filter((story) => story?.[0] === "rejected").length)
       }).pipe(Effect.provide(inMemory)),
-    2_000
+    { cases: 2_000 }
   )
 })
 

@@ -8,8 +8,8 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
+import { law } from "../../../vitest.law.ts"
 import { settle, storeContract } from "./RetryBudgetStore.ts"
-import { law } from "./Script.ts"
 import { layerRefusing } from "./servers/redis.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
@@ -93,7 +93,7 @@ describe("C4", () => {
         }
         checkLaw(options, calls, retries)
       }),
-    3_000
+    { cases: 3_000 }
   )
 
   law(

@@ -1,11 +1,9 @@
 /**
  * A call whose attempts follow a script: what the laws are tried on.
  */
-import { it } from "@effect/vitest"
 import * as Hedge from "@holdfast/core/Hedge"
 import type { Policy } from "@holdfast/core/Policy"
 import * as PolicyEvent from "@holdfast/core/PolicyEvent"
-import type * as Arbitrary from "effect/Arbitrary"
 import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
@@ -168,22 +166,3 @@ export const rangeError = (thunk: () => unknown): string => {
   }
   throw new Error("expected a RangeError")
 }
-
-/**
- * A law as a test: the property holds for `cases` random inputs, and the run says how many were tried.
- */
-export const law = <
-  const Inputs extends Readonly<Record<string, Schema.Schema<unknown> | Arbitrary.Arbitrary<unknown>>>
->(
-  name: string,
-  inputs: Inputs,
-  property: (input: { readonly [K in keyof Inputs]: Value<Inputs[K]> }) => Effect.Effect<void>,
-  cases = 1_000
-): void => {
-  it.effect.prop(`${name} (${cases.toLocaleString("en")} cases)`, inputs, property, {
-    arbitrary: { runs: cases, seed: name },
-    timeout: 180_000
-  })
-}
-
-type Value<I> = I extends Schema.Schema<infer A> ? A : I extends Arbitrary.Arbitrary<infer A> ? A : never

@@ -13,7 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { law } from "./Script.ts"
+import { law } from "../../../vitest.law.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0.01, maximum: 1 }))

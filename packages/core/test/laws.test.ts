@@ -13,8 +13,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
+import { law } from "../../../vitest.law.ts"
 import { backoffs, between, build, hedgesOf, Mixture } from "./AllParts.ts"
-import { Down, law, play, show, Steps, type Trace } from "./Script.ts"
+import { Down, play, show, Steps, type Trace } from "./Script.ts"
 
 const make = (mixture: Mixture) => Effect.map(build(mixture), ({ policy }) => policy)
 

@@ -19,6 +19,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { createHash } from "node:crypto"
+import { law } from "../../../vitest.law.ts"
 import * as Server from "./server.ts"
 
 const url = "http://localhost/file"
@@ -482,8 +483,8 @@ const scriptOf = (
 }
 
 describe("ResumableDownload", () => {
-  it.effect.prop(
-    "hands on exactly the bytes of one representation, or a prefix of them and a typed refusal (4,000 cases)",
+  law(
+    "hands on exactly the bytes of one representation, or a prefix of them and a typed refusal",
     {
       size: between(1, 40),
       tag: Schema.Literals(["\"v1\"", "\"v1\"", "\"v1\"", "W/\"v1\"", "none"]),
@@ -516,7 +517,7 @@ describe("ResumableDownload", () => {
         }
       }).pipe(Effect.provide(play(script)))
     },
-    { arbitrary: { runs: 4000 }, timeout: 120_000 }
+    { cases: 4000 }
   )
 
   /** A server that sends `Hello World` in pieces of `size` bytes and resets the connection after each. */

@@ -21,6 +21,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
+import { law } from "../../../vitest.law.ts"
 
 const now = Date.UTC(2026, 10, 23, 12)
 
@@ -241,8 +242,8 @@ describe("ServerHints", () => {
     assert.strictEqual(ServerHints.shouldRetry(Headers.fromInput({ "llm_provider-x-should-retry": value })), answer)
   })
 
-  it.effect.prop(
-    "gives a finite wait of zero or more, or none, whatever stands in the headers (2,000 cases)",
+  law(
+    "gives a finite wait of zero or more, or none, whatever stands in the headers",
     {
       name: Schema.Literals(["retry-after", "retry-after-ms", "ratelimit", "ratelimit-reset", "x-ratelimit-reset-a"]),
       value: Schema.Union([Schema.String, Schema.Finite]),
@@ -254,7 +255,7 @@ describe("ServerHints", () => {
         const hint = ServerHints.retryAfter(headers, now)
         if (hint !== undefined) assert.isTrue(Duration.isFinite(hint) && Duration.toMillis(hint) >= 0)
       }),
-    { arbitrary: { runs: 2_000, seed: "ServerHints" } }
+    { cases: 2_000 }
   )
 
   const transient = [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530]

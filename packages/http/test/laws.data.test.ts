@@ -1,5 +1,5 @@
 /** The laws of policies for HTTP as data, over generated valid policies. */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { assertEquals, deepStrictEqual } from "@effect/vitest/utils"
 import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
 import * as HttpPolicyFile from "@holdfast/http/HttpPolicyFile"
@@ -12,8 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { stringify } from "yaml"
-
-const cases = { arbitrary: { runs: 1_000 }, timeout: 60_000 }
+import { law } from "../../../vitest.law.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0.01, maximum: 1 }))
@@ -178,18 +177,17 @@ const Flat = Schema.Struct({
 })
 
 describe("HttpPolicyData", () => {
-  it.effect.prop(
-    "decoding what was encoded gives the same data (1,000 cases)",
+  law(
+    "decoding what was encoded gives the same data",
     { policy: policies },
     ({ policy }) =>
       Effect.gen(function*() {
         assertEquals(yield* HttpPolicyData.decode(yield* encode(policy)), policy)
-      }).pipe(Effect.orDie),
-    cases
+      }).pipe(Effect.orDie)
   )
 
-  it.effect.prop(
-    "YAML, JSON and Config that say the same are the same data (1,000 cases)",
+  law(
+    "YAML, JSON and Config that say the same are the same data",
     { policy: policies },
     ({ policy }) =>
       Effect.gen(function*() {
@@ -203,22 +201,20 @@ describe("HttpPolicyData", () => {
         )
         const provider = ConfigProvider.fromUnknown({ llm: { http: JSON.parse(json) } }, { preserveEmptyStrings: true })
         assertEquals(yield* HttpPolicyData.config(["llm", "http"]).parse(provider), policy)
-      }).pipe(Effect.orDie),
-    cases
+      }).pipe(Effect.orDie)
   )
 
-  it.effect.prop(
-    "a client can be made of all that decodes (1,000 cases)",
+  law(
+    "a client can be made of all that decodes",
     { policy: policies },
     ({ policy }) =>
       Effect.asVoid(ResilientHttpClient.make(HttpPolicyData.toOptions(policy))).pipe(
         Effect.provide(TestTransport.layer([]))
-      ),
-    cases
+      )
   )
 
-  it.effect.prop(
-    "flat keys are the data that they stand for, in any choice of them (1,000 cases)",
+  law(
+    "flat keys are the data that they stand for, in any choice of them",
     { flat: Flat },
     ({ flat }) =>
       Effect.gen(function*() {
@@ -251,8 +247,7 @@ describe("HttpPolicyData", () => {
           transport: Object.keys(transport).length === 0 ? undefined : transport
         })
         assertEquals(yield* HttpPolicyData.decode(written), yield* HttpPolicyData.decode(canonical))
-      }).pipe(Effect.orDie),
-    cases
+      }).pipe(Effect.orDie)
   )
 
   const Path = Schema.Literals([
@@ -267,8 +262,8 @@ describe("HttpPolicyData", () => {
     "endpoints.x.retry"
   ])
 
-  it.effect.prop(
-    "a key that nothing has is refused with its path, beside whatever else there is (1,000 cases)",
+  law(
+    "a key that nothing has is refused with its path, beside whatever else there is",
     { key: Schema.String, path: Path, policy: policies },
     ({ key, path, policy }) =>
       Effect.gen(function*() {
@@ -276,16 +271,15 @@ describe("HttpPolicyData", () => {
         const error = yield* Effect.flip(HttpPolicyData.decode(put(yield* encode(policy), keys)))
         const at = keys.map((key) => `[${JSON.stringify(key)}]`).join("")
         assert.include(error.message, `Expected no excess property\n  at ${at}`)
-      }).pipe(Effect.orDie),
-    cases
+      }).pipe(Effect.orDie)
   )
 
-  it.effect.prop("merging nothing changes nothing, and merging twice is merging once (1,000 cases)", {
+  law("merging nothing changes nothing, and merging twice is merging once", {
     policy: policies
   }, ({ policy }) =>
     Effect.gen(function*() {
       assertEquals(yield* HttpPolicyData.merge(policy, {}), policy)
       assertEquals(yield* HttpPolicyData.merge({}, policy), policy)
       assertEquals(yield* HttpPolicyData.merge(policy, policy), policy)
-    }).pipe(Effect.orDie), cases)
+    }).pipe(Effect.orDie))
 })

@@ -1,7 +1,7 @@
 /**
  * The laws of `ResilientHttpClient` as properties over random scripts, under `TestClock`.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import * as Backoff from "@holdfast/core/Backoff"
 import * as HttpPolicy from "@holdfast/http/HttpPolicy"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
@@ -17,6 +17,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
+import { law } from "../../../vitest.law.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
@@ -52,8 +53,8 @@ const Input = {
 }
 
 describe("ResilientHttpClient", () => {
-  it.effect.prop(
-    "sends at most 1 + times requests, each with its hedges, repeats nothing that it must not, and holds no connection afterwards (3,000 cases)",
+  law(
+    "sends at most 1 + times requests, each with its hedges, repeats nothing that it must not, and holds no connection afterwards",
     Input,
     ({ attempt, hedges, interruptAt, keyed, method, script, times, total }) =>
       Effect.gen(function*() {
@@ -104,6 +105,6 @@ describe("ResilientHttpClient", () => {
           )
         ))
       ),
-    { arbitrary: { runs: 3000 }, timeout: 60_000 }
+    { cases: 3000 }
   )
 })

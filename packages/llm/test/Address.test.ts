@@ -24,7 +24,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
 import { inspect } from "node:util"
-import { law } from "./Outage.ts"
+import { law } from "../../../vitest.law.ts"
 import { generate, stream } from "./providerOptions.ts"
 
 const secret = "hunter2"
@@ -129,7 +129,7 @@ law(
       }
       for (const value of told) assertHidden(value instanceof Map ? [...value] : value, "a log or a span")
     }),
-  500
+  { cases: 500 }
 )
 
 describe("Address", () => {

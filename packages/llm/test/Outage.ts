@@ -2,7 +2,7 @@
  * Outages by plan: providers whose answers fail at a given step in a given way, what a request sees of that, and, worked out
  * without the chain, what it should have seen.
  */
-import { assert, it } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import * as Backoff from "@holdfast/core/Backoff"
 import * as ChainError from "@holdfast/llm/ChainError"
 import * as ChainEvent from "@holdfast/llm/ChainEvent"
@@ -15,7 +15,6 @@ import * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import * as Tool from "effect/ai/Tool"
 import * as Toolkit from "effect/ai/Toolkit"
-import type * as Arbitrary from "effect/Arbitrary"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -377,20 +376,3 @@ export const checkOutcome = (story: Story, { outcome, text }: Expected): void =>
   if (!ChainError.isStreamInterrupted(error)) return assert.fail(`${exit}`)
   assert.deepStrictEqual(error.partial, { text: story.text, reasoning: story.reasoning })
 }
-
-/** A law as a test: the property holds for `cases` random inputs, and the run says how many were tried. */
-export const law = <
-  const Inputs extends Readonly<Record<string, Schema.Schema<unknown> | Arbitrary.Arbitrary<unknown>>>
->(
-  name: string,
-  inputs: Inputs,
-  property: (input: { readonly [K in keyof Inputs]: Value<Inputs[K]> }) => Effect.Effect<void>,
-  cases = 1_000
-): void => {
-  it.effect.prop(`${name} (${cases.toLocaleString("en")} cases)`, inputs, property, {
-    arbitrary: { runs: cases, seed: name },
-    timeout: 120_000
-  })
-}
-
-type Value<I> = I extends Schema.Schema<infer A> ? A : I extends Arbitrary.Arbitrary<infer A> ? A : never

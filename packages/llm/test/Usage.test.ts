@@ -14,6 +14,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import { law } from "../../../vitest.law.ts"
 
 const overloaded = new AiError.InternalProviderError({ description: "overloaded" })
 const spent = new AiError.QuotaExhaustedError({})
@@ -252,8 +253,8 @@ const counted = (provider: TestProvider.TestProvider) => {
   return { reported, spy }
 }
 
-it.effect.prop(
-  "M10: the ledger's sum is the reported usage, and it has an entry for every request that was sent (1,000 cases)",
+law(
+  "M10: the ledger's sum is the reported usage, and it has an entry for every request that was sent",
   {
     scripts: Schema.Array(Attempt),
     requests: Schema.Array(Schema.Struct({
@@ -296,5 +297,5 @@ it.effect.prop(
       assert.strictEqual(all.attempts, providers[0].requests.length + providers[1].requests.length)
       assert.strictEqual(all.attempts, all.succeeded + all.failed + all.interrupted)
     }),
-  { arbitrary: { runs: 1_000 }, timeout: 60_000 }
+  { cases: 1_000 }
 )

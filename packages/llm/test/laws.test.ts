@@ -15,6 +15,7 @@ import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import { law } from "../../../vitest.law.ts"
 import * as Outage from "./Outage.ts"
 
 const Seconds = Schema.Literals([0, 1, 2, 3, 5, 8, 13, 21, 34, 61, 130])
@@ -111,7 +112,7 @@ describe("a fault of every kind at every step of every answer", () => {
 // -----------------------------------------------------------------------------
 
 describe("outages", () => {
-  Outage.law(
+  law(
     "M1: an answer is one provider's, whole, or what was seen of it is said",
     { world: Outage.World },
     ({ world }) =>
@@ -121,7 +122,7 @@ describe("outages", () => {
       )
   )
 
-  Outage.law(
+  law(
     "M2: an answer without its terminator is no success, and runs no tool",
     { world: Outage.World, at: Schema.Literals([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]), tools: Schema.Boolean },
     ({ at, tools, world }) => {
@@ -146,7 +147,7 @@ describe("outages", () => {
     }
   )
 
-  Outage.law(
+  law(
     "M3: a tool runs at most once a call, and only for the answer that is whole, wherever the request is interrupted",
     { world: Outage.World, interruptAfter: Seconds },
     ({ interruptAfter, world }) =>
@@ -165,7 +166,7 @@ describe("outages", () => {
       })
   )
 
-  Outage.law(
+  law(
     "M5: when all fail, the error has every attempt with its reason, its decision and its time",
     { world: Outage.World },
     ({ world }) =>
@@ -192,7 +193,7 @@ describe("outages", () => {
       })
   )
 
-  Outage.law(
+  law(
     "M6: who is asked, how often and who is not, is what the table of decisions says",
     { world: Outage.World },
     ({ world }) =>
@@ -205,7 +206,7 @@ describe("outages", () => {
       })
   )
 
-  Outage.law(
+  law(
     "M8: offline nothing is sent to the cloud, and what is at hand answers as it would alone",
     { world: Outage.World },
     ({ world }) =>
@@ -219,7 +220,7 @@ describe("outages", () => {
       })
   )
 
-  Outage.law(
+  law(
     "M9: no attempt is silent for longer than its clocks, and no request is longer than its deadline",
     { world: Outage.World, deadline: Schema.Literals([0, 1, 10, 40, 200]) },
     ({ deadline, world }) =>
@@ -313,7 +314,7 @@ const isSound = (prompt: Prompt.Prompt): boolean => {
 }
 
 describe("conversations", () => {
-  Outage.law(
+  law(
     "M4: a history gains exactly one whole turn a call, and nothing by one that fails",
     { world: Outage.World },
     ({ world }) =>
@@ -350,7 +351,7 @@ describe("conversations", () => {
       })
   )
 
-  Outage.law(
+  law(
     "M4: a history gains nothing by a turn that is interrupted, wherever that is",
     { world: Outage.World, interruptAfter: Seconds },
     ({ interruptAfter, world }) =>
@@ -367,7 +368,7 @@ describe("conversations", () => {
       })
   )
 
-  Outage.law(
+  law(
     "M10: what the ledger sums up is what the answers report, and it has an entry for every request",
     { world: Outage.World },
     ({ world }) =>

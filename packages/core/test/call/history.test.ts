@@ -10,8 +10,9 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { law } from "../../../../vitest.law.ts"
 import { build, Mixture } from "../AllParts.ts"
-import { attempt, Down, flaky, law, show, Steps, type Story, watch } from "../Script.ts"
+import { attempt, Down, flaky, show, Steps, type Story, watch } from "../Script.ts"
 
 const second = Backoff.constant({ delay: "1 second" })
 

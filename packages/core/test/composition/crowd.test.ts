@@ -9,9 +9,10 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import { law } from "../../../../vitest.law.ts"
 import { between, breakers, budgets, build, bulkheads, deadlineOf, hedgesOf, Mixture, rateLimits } from "../AllParts.ts"
 import { type Call, Callers, crowd, type Moment } from "../Crowd.ts"
-import { law, show } from "../Script.ts"
+import { show } from "../Script.ts"
 
 type AnyCall = Call<unknown, unknown>
 type AnyMoment = Moment<unknown, unknown>
@@ -297,6 +298,6 @@ describe("interruption", () => {
           deepStrictEqual([running, sleeping], [0, 0])
         }
       }),
-    3_000
+    { cases: 3_000 }
   )
 })

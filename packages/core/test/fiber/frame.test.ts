@@ -15,10 +15,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
+import { law } from "../../../../vitest.law.ts"
 import * as Frame from "../../src/internal/fiber/unexported.ts"
 import { build, Mixture } from "../AllParts.ts"
 import { Callers, crowd } from "../Crowd.ts"
-import { flaky, law, show } from "../Script.ts"
+import { flaky, show } from "../Script.ts"
 
 afterEach(() => Frame.allow(true))
 

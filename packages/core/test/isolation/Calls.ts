@@ -59,7 +59,8 @@ export interface Call {
   readonly policy: "own" | "shared" | "parts"
   readonly options: Options
   readonly key: string | undefined
-  readonly seed: number
+  /** Whether the caller does something after the call, which must have left nothing that could end it. */
+  readonly goesOn: boolean
 }
 
 interface Options {
@@ -94,7 +95,7 @@ export const drawCall = (dice: Dice, id: string): Call => ({
   policy: dice.pick("own", "shared", "parts"),
   options: drawOptions(dice),
   key: dice.pick(undefined, "blue"),
-  seed: dice.below(1_000_000)
+  goesOn: dice.below(3) > 0
 })
 
 class Down {
@@ -127,12 +128,6 @@ class Down {
 
 type Work = Effect.Effect<number, unknown>
 type Protect = (self: Work) => Work
-
-/** What calls are made under: the same for all calls of a run. */
-export interface Shared {
-  readonly policies: Map<string, Protect>
-  readonly held: () => ReadonlyArray<string>
-}
 
 const build = <A>(effect: Effect.Effect<A>): A => Effect.runSync(Effect.provide(effect, Logger.layer([])))
 
@@ -211,19 +206,19 @@ export class Calls {
       Effect.provide(Logger.layer([logger])),
       PolicyEvent.observe((event) => {
         this.note(call.id, `event ${event._tag}`)
+        if (event._tag === "Queued") this.reached.add("a wait for another call")
         this.maybeThrow("observer")
         if (call.fault === "leaves by itself" && event._tag === "AttemptFailed") leave()
       }),
       Effect.provideService(Random.Random, random)
     )
-    // The caller goes on after the call, which must have left nothing that could end it.
-    const caller = Effect.gen({ self: this }, function*() {
+    const goingOn = Effect.gen({ self: this }, function*() {
       const exit = yield* Effect.exit(self)
       this.note(call.id, `call: ${words(exit)}`)
       yield* Effect.sleep(40)
       this.note(call.id, "later")
     })
-    const fiber = Effect.runFork(caller, { scheduler: this.world.scheduler })
+    const fiber = Effect.runFork<unknown, unknown>(call.goesOn ? goingOn : self, { scheduler: this.world.scheduler })
     const leave = () => {
       if (fiber.pollUnsafe() === undefined) this.interrupted.add(call.id)
       fiber.interruptUnsafe()
@@ -356,7 +351,7 @@ export class Calls {
   }
 }
 
-/** What parts still hold when all calls are over. */
+/** What parts still hold, in words. */
 const held = ({ bulkhead, circuitBreaker, rateLimit }: {
   readonly bulkhead: Bulkhead.Bulkhead
   readonly circuitBreaker: CircuitBreaker.CircuitBreaker
@@ -366,11 +361,12 @@ const held = ({ bulkhead, circuitBreaker, rateLimit }: {
     const { running, waiting } = build(bulkhead.stats({ key }))
     const limited = build(rateLimit.stats({ key })).waiting
     const state = build(circuitBreaker.state({ key }))
-    return [
-      ...(running + waiting > 0 ? [`the bulkhead: ${running} running, ${waiting} waiting`] : []),
-      ...(limited > 0 ? [`the rate limit: ${limited} waiting`] : []),
-      ...(state._tag === "HalfOpen" && state.probing > 0 ? [`the circuit: ${state.probing} probes`] : [])
-    ]
+    const probing = state._tag === "HalfOpen" ? state.probing : 0
+    const all = [[running, "permits"], [waiting, "places of the bulkhead"], [limited, "places of the rate limit"], [
+      probing,
+      "probes"
+    ]] as const
+    return all.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)
   })
 
 const outcome = (step: Step | undefined, attempt: number, fault: Fault | undefined): Work => {

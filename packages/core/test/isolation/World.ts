@@ -1,7 +1,7 @@
 /**
  * A platform of its own: timers, a wall clock and a scheduler that one test drives step by step, all in one turn of the
  * event loop. Timers can be faked and restored in it, its clock can be set, and it can cancel the timers of a request
- * that has been answered, as Cloudflare's workerd does. What it runs keeps its async context, as on a real platform.
+ * that has been answered, as Cloudflare's workerd does. Callbacks keep their async context, as on a real platform.
  */
 import * as Scheduler from "effect/Scheduler"
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks"
@@ -35,7 +35,7 @@ export class World {
   private offset = 0
   private readonly timers = new Map<object, Timer>()
   private tasks: Array<() => void> = []
-  private readonly plans: Array<Planned> = []
+  private plans: ReadonlyArray<Planned> = []
   private fakes: Fakes | undefined = undefined
 
   constructor() {
@@ -48,9 +48,9 @@ export class World {
     })
   }
 
-  /** Plans something for an instant. What is planned for the same instant happens in the order of the plan. */
+  /** Plans something for an instant. Plans for the same instant happen in the order in which they were made. */
   plan(at: number, run: () => void): void {
-    this.plans.push({ at, run })
+    this.plans = [...this.plans, { at, run }].toSorted((one, other) => one.at - other.at)
   }
 
   /** Sets the wall clock forward or back. */
@@ -111,16 +111,15 @@ export class World {
     globalThis.clearTimeout = ((handle: object) => void this.timers.delete(handle)) as typeof clearTimeout
     Date.now = () => epoch + this.now + this.offset
     try {
-      const plans = this.plans.toSorted((one, other) => one.at - other.at)
       for (;;) {
         this.runTasks()
-        const [plan] = plans
+        const [plan] = this.plans
         const timer = this.next()
         const at = Math.min(plan?.at ?? Infinity, timer?.[1].at ?? Infinity)
         if (at > until) break
         this.now = at
         if (plan?.at === at) {
-          plans.shift()
+          this.plans = this.plans.slice(1)
           this.guard(plan.run)
         } else if (timer !== undefined) {
           this.timers.delete(timer[0])

@@ -15,9 +15,9 @@ import * as Redis from "effect/persistence/Redis"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
+import { law } from "../../../../vitest.law.ts"
 import { RetryBudget as Machine } from "../../src/internal/budget/memory.ts"
 import { settle, storeContract } from "../RetryBudgetStore.ts"
-import { law } from "../Script.ts"
 import { layerClock, type Server, server } from "./redis.ts"
 
 describe("Budgets in Redis", () => {

@@ -19,6 +19,7 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { law } from "../../../../vitest.law.ts"
 import { play } from "../Play.ts"
 import * as Server from "../server.ts"
 
@@ -93,8 +94,8 @@ describe("timeouts.attempt", () => {
       over([respond(200, { headers: { "content-length": "2" }, body: "ok" })], { timeouts: { attempt: "1 second" } })
     )))
 
-  it.effect.prop(
-    "bounds head and body together: a call without retries ends by then, whole or with AttemptTimeout (500 cases)",
+  law(
+    "bounds head and body together: a call without retries ends by then, whole or with AttemptTimeout",
     {
       delay: Schema.Literals([0, 1000, 2000, 4000]),
       every: Schema.Literals([0, 500, 1500]),
@@ -117,7 +118,7 @@ describe("timeouts.attempt", () => {
         assert.strictEqual(yield* (yield* TestTransport.TestTransport).inUse, 0)
       }).pipe(Effect.provide(over([respond(200, { delay, body })], { retry: false, commit, timeouts: { attempt } })))
     },
-    { arbitrary: { runs: 500, seed: "attemptClock" }, timeout: 60_000 }
+    { cases: 500 }
   )
 })
 

@@ -18,6 +18,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
+import { law } from "../../../../vitest.law.ts"
 import { play, refused } from "../Play.ts"
 
 const { always, respond } = TestTransport
@@ -92,7 +93,7 @@ describe("matching", () => {
       assert.strictEqual(yield* policyOf("GET", "http://north:port/v1/items/42"), "http")
     }).pipe(Effect.provide(over([always(respond(200))], { endpoints }))))
 
-  it.effect.prop("a path of text is taken for itself alone (1,000 cases)", {
+  law("a path of text is taken for itself alone", {
     a: Schema.Array(Schema.Literals(["v1", "items", "a.b", "42", "x%20y", "-", "~"])).check(Schema.isMaxLength(3)),
     b: Schema.Array(Schema.Literals(["v1", "items", "axb", "42", "x y", "-", "~"])).check(Schema.isMaxLength(3))
   }, ({ a, b }) =>
@@ -103,7 +104,7 @@ describe("matching", () => {
         Effect.provide(over([always(respond(200))], { endpoints: { it: { path: path(a) } } }))
       )
       assert.strictEqual(policy, same ? "http/it" : "http")
-    }), { arbitrary: { runs: 1_000 }, timeout: 60_000 })
+    }), { cases: 1_000 })
 })
 
 describe("what an endpoint says", () => {

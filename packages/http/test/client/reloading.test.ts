@@ -18,6 +18,7 @@ import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import { law } from "../../../../vitest.law.ts"
 import { play } from "../Play.ts"
 
 const { always, fail, respond } = TestTransport
@@ -241,8 +242,8 @@ describe("layerReloading", () => {
     renamed: Schema.Boolean
   })
 
-  it.effect.prop(
-    "whatever else changes, a circuit that is open rejects, and one part that is not told is not made anew (1,000 cases)",
+  law(
+    "whatever else changes, a circuit that is open rejects, and one part that is not told is not made anew",
     { changes: Schema.Array(Options).check(Schema.isMaxLength(5)) },
     ({ changes }) =>
       Effect.gen(function*() {
@@ -262,6 +263,6 @@ describe("layerReloading", () => {
           }
         }).pipe(Effect.provide(context))
       }),
-    { arbitrary: { runs: 1_000 }, timeout: 60_000 }
+    { cases: 1_000 }
   )
 })

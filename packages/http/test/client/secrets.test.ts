@@ -9,6 +9,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { law } from "../../../../vitest.law.ts"
 
 /** Each home with spellings of its host, and with what looks like it and is another. */
 const homes = [
@@ -171,8 +172,8 @@ const travel = (url: string, baseUrl: string | undefined, locations: ReadonlyArr
 describe("secrets", () => {
   const reached = { home: 0, elsewhere: 0, redirected: 0, cases: 0 }
 
-  it.effect.prop(
-    "go to the origin of baseUrl, or without one to that of the request, and nowhere else (3,000 cases)",
+  law(
+    "go to the origin of baseUrl, or without one to that of the request, and nowhere else",
     {
       home: Schema.Literals([0, 1, 2, 3, 4]),
       hasBase: Schema.Boolean,
@@ -197,7 +198,7 @@ describe("secrets", () => {
           )
         }
       }),
-    { arbitrary: { runs: 3_000, seed: "secrets" }, timeout: 60_000 }
+    { cases: 3_000 }
   )
 
   it("were tried at home, elsewhere and over redirects, in a tenth of the cases each", () => {

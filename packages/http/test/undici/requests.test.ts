@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
+import { law } from "../../../../vitest.law.ts"
 import { InvalidTarget, Targets } from "../../src/internal/undici/target.ts"
 import * as Server from "../server.ts"
 
@@ -236,8 +237,8 @@ describe("Targets", () => {
       )
   ])
 
-  it.effect.prop(
-    "are what parsing the URL says (10,000 cases)",
+  law(
+    "are what parsing the URL says",
     { scheme: Schema.Literals(["http://", "https://", "HTTP://", "ftp://", ""]), parts: Schema.Array(Part) },
     ({ parts, scheme }) =>
       Effect.sync(() => {
@@ -246,7 +247,7 @@ describe("Targets", () => {
         assert.strictEqual(of(url), parsed(url), url)
         assert.strictEqual(of(url), parsed(url), url)
       }),
-    { arbitrary: { runs: 10_000 } }
+    { cases: 10_000 }
   )
 
   it("remember a bounded number of origins", () => {

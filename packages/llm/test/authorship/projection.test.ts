@@ -14,6 +14,7 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { law } from "../../../../vitest.law.ts"
 import { project } from "../../src/internal/authorship/projection.ts"
 import * as LoopbackServer from "../LoopbackServer.ts"
 
@@ -286,8 +287,8 @@ it("renames another's call whose id one's own later call has", () => {
 const markOf = (part: Prompt.Part) => JSON.stringify(part.options["holdfast"])
 const own = JSON.stringify({ provider: "cloud", model: "m" })
 
-it.effect.prop(
-  "M7: another's reasoning, signatures and hosted tools are left out, ids are renamed alike, the rest is as it was (1,000 cases)",
+law(
+  "M7: another's reasoning, signatures and hosted tools are left out, ids are renamed alike, the rest is as it was",
   { turns: Schema.Array(Turn) },
   ({ turns }) =>
     Effect.sync(() => {
@@ -321,5 +322,5 @@ it.effect.prop(
       assert.strictEqual(project(prompt, authors.cloud).prompt, prompt)
       if (losses === undefined) assert.strictEqual(prompt, before)
     }),
-  { arbitrary: { runs: 1_000 }, timeout: 60_000 }
+  { cases: 1_000 }
 )

@@ -12,8 +12,8 @@ import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import { law } from "../../../../vitest.law.ts"
 import { SignOfLife } from "../../src/internal/protocol/signOfLife.ts"
-import { law } from "../Outage.ts"
 
 const read = LanguageModel.streamText({ prompt: "hello" }).pipe(
   Stream.runFold(() => "", (text, part) => part.type === "text-delta" ? text + part.delta : text)
@@ -89,7 +89,7 @@ describe("signs of life", () => {
         const content = yield* outcome([first], every, { firstContent: limit })
         assert.strictEqual(content, first > limit ? "failed" : "whole")
       }),
-    300
+    { cases: 300 }
   )
 
   it.effect("count for the head: a ping in time is enough", () =>

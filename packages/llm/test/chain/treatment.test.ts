@@ -18,8 +18,8 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
+import { law } from "../../../../vitest.law.ts"
 import { Cooldown } from "../../src/internal/chain/cooldown.ts"
-import { law } from "../Outage.ts"
 
 const overloaded = new AiError.InternalProviderError({ description: "overloaded" })
 const badKey = new AiError.AuthenticationError({ kind: "InvalidKey" })

@@ -9,7 +9,7 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Rec from "effect/Record"
 import * as Schema from "effect/Schema"
-import { law } from "../Outage.ts"
+import { law } from "../../../../vitest.law.ts"
 
 const select = (env: Record<string, string>) =>
   Effect.provide(ProviderChain.selection, ConfigProvider.layer(ConfigProvider.fromUnknown(env)))

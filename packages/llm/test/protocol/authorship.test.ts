@@ -2,7 +2,7 @@
  * M11 and M12 as laws over every protocol: a random answer, written in the words of a protocol, is read as what it means, whole
  * and as a stream; and its author gets it back as it was.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Schema from "effect/Schema"
+import { law } from "../../../../vitest.law.ts"
 import { mark, project } from "../../src/internal/authorship/projection.ts"
 import { toWhole } from "../../src/internal/protocol/answer/writer.ts"
 import { collect, generate } from "../providerOptions.ts"
@@ -234,10 +235,8 @@ const partsOf = (parts: ReadonlyArray<Response.PartEncoded>): ReadonlyArray<Prom
 const runs = 1_000
 
 describe.each(dialects.map((dialect) => [dialect.name, dialect] as const))("%s", (_, dialect) => {
-  it.effect.prop(
-    `M11, M12: a random answer is read as what it means, and goes back as it was, to its author alone (${
-      runs.toLocaleString("en")
-    } cases)`,
+  law(
+    `M11, M12: a random answer is read as what it means, and goes back as it was, to its author alone`,
     Random,
     (said) =>
       Effect.gen(function*() {
@@ -278,6 +277,6 @@ describe.each(dialects.map((dialect) => [dialect.name, dialect] as const))("%s",
           assert.notInclude(foreign, secret)
         }
       }),
-    { arbitrary: { runs, seed: dialect.name }, timeout: 60_000 }
+    { cases: runs }
   )
 })

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Schema from "effect/Schema"
+import { law } from "../../../../../vitest.law.ts"
 import * as Decoder from "../../../src/internal/protocol/answer/decoder.ts"
 import { collect, generate } from "../../providerOptions.ts"
 
@@ -69,8 +70,8 @@ const join = (lines: ReadonlyArray<string>, ends: ReadonlyArray<typeof Eol.Type>
 }
 
 describe("events", () => {
-  it.effect.prop(
-    "gives the events that were written, whatever their line ends and wherever their bytes are cut (2,000 cases)",
+  law(
+    "gives the events that were written, whatever their line ends and wherever their bytes are cut",
     {
       start: Started,
       events: Schema.Array(Schema.Struct({
@@ -95,11 +96,11 @@ describe("events", () => {
           events.map(({ lines, name }) => ({ name, data: lines.map((words) => words.join("")).join("\n") }))
         )
       }),
-    { arbitrary: { runs: 2_000, seed: "events" }, timeout: 60_000 }
+    { cases: 2_000 }
   )
 
-  it.effect.prop(
-    "reads garbage the same wherever it is cut (2,000 cases)",
+  law(
+    "reads garbage the same wherever it is cut",
     {
       pieces: Schema.Array(
         Schema.Literals([
@@ -130,7 +131,7 @@ describe("events", () => {
         const events = () => Decoder.events()
         assert.deepStrictEqual(decode(events(), cutAt(bytes, cuts)), decode(events(), [bytes]))
       }),
-    { arbitrary: { runs: 2_000, seed: "garbage" }, timeout: 60_000 }
+    { cases: 2_000 }
   )
 
   it("gives an event with the bytes that end it, a lone CR too", () => {
@@ -177,8 +178,8 @@ describe("events", () => {
 })
 
 describe("lines", () => {
-  it.effect.prop(
-    "gives the lines that were written, whatever their ends and wherever their bytes are cut (2,000 cases)",
+  law(
+    "gives the lines that were written, whatever their ends and wherever their bytes are cut",
     { bom: Schema.Boolean, lines: Schema.Array(Words), ends: Schema.Array(Eol), cuts: Cuts, unended: Schema.Boolean },
     ({ bom, cuts, ends, lines, unended }) =>
       Effect.sync(() => {
@@ -187,7 +188,7 @@ describe("lines", () => {
         const bytes = utf8.encode(unended ? text.trimEnd() : text)
         assert.deepStrictEqual(decode(Decoder.lines(), cutAt(bytes, cuts)).map(({ data }) => data.trimEnd()), texts)
       }),
-    { arbitrary: { runs: 2_000, seed: "lines" }, timeout: 60_000 }
+    { cases: 2_000 }
   )
 
   it("stops at the limit, after what came before", () => {
