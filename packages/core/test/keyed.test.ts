@@ -8,8 +8,8 @@ import * as Hedge from "@holdfast/core/Hedge"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
+import { law } from "../../../vitest.law.ts"
 import { Keyed, type Loss } from "../src/internal/keyed.ts"
-import { law } from "./Script.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
