@@ -12,6 +12,7 @@ import * as TestClock from "effect/testing/TestClock"
 import { anthropic, bedrock, gemini } from "./anthropic.ts"
 import { azure, gitHub, liteLlm } from "./azure.ts"
 import { deepSeek, groq, mistral, xAi } from "./clouds.ts"
+import { compared } from "./compared.ts"
 import { cerebras, fireworks, proxies, together, workersAi } from "./hosts.ts"
 import { llamaCpp, lmStudio, ollama, sgLang, tgi, vllm } from "./local.ts"
 import { openAi } from "./openAi.ts"
@@ -42,7 +43,8 @@ const vendors = [
   tgi,
   lmStudio,
   llamaCpp,
-  ollama
+  ollama,
+  ...compared
 ]
 
 /** Two requests, one after the other, to a chain of the vendor and a spare one, by a server that refuses everything. */

@@ -95,6 +95,8 @@ class Reader {
 
   say(text: string): void {
     const words = text.trim()
+    // LiteLLM writes the class of an error before the words of the vendor that it asked.
+    for (const [name] of words.matchAll(/\blitellm\.\w+/g)) this.codes.push(name)
     if (words !== "" && !this.words.some((said) => said.includes(words))) this.words.push(words)
   }
 

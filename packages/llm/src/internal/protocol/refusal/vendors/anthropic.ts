@@ -4,7 +4,38 @@ import type { Signal } from "./signal.ts"
 const errors = "https://docs.claude.com/en/api/errors"
 const bedrock = "https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html"
 
+/** The codes of `error.details.error_code`, with what each means. */
+const codes = "https://github.com/anthropics/anthropic-sdk-typescript/blob/main/src/resources/shared.ts"
+
 export const anthropic: ReadonlyArray<Signal> = [
+  {
+    server: "Anthropic",
+    kind: "quotaSpent",
+    code: /^((contract|enforced)_spend_limit_reached|linked_organization_(billing_unavailable|spend_limit_reached))$/,
+    source: codes
+  },
+  {
+    server: "Anthropic",
+    kind: "accountDisabled",
+    code:
+      /^(organization_(on_hold|type_not_supported)|cmek_key_(disabled|network_blocked)|claude_code_(key_creator_not_member|version_too_old))$/,
+    source: codes
+  },
+  {
+    server: "Anthropic",
+    kind: "permissionDenied",
+    code:
+      /^(user_profile_(not_found|required|not_billable|billing_not_authorized)|api_key_scope_missing|sandbox_egress_restricted|workspace_policy_violation)$/,
+    source: codes
+  },
+  { server: "Anthropic", kind: "regionUnsupported", code: "unsupported_region", source: codes },
+  { server: "Anthropic", kind: "transient", code: "request_body_timeout", source: codes },
+  {
+    server: "Anthropic",
+    kind: "incompatible",
+    code: /^(thread_not_found|skill_read_blocked_undecryptable|image_dimensions_too_large)$/,
+    source: codes
+  },
   { server: "Anthropic", kind: "quotaSpent", code: "billing_error", source: errors },
   {
     server: "Anthropic",
@@ -132,6 +163,12 @@ export const anthropic: ReadonlyArray<Signal> = [
   },
   {
     server: "Bedrock",
+    kind: "quotaSpent",
+    phrase: /too many tokens per day/i,
+    source: "https://docs.aws.amazon.com/bedrock/latest/userguide/quotas.html"
+  },
+  {
+    server: "Bedrock",
     kind: "rateLimited",
     code: /(^|[#.])(ThrottlingException|TooManyRequestsException)$/,
     source: bedrock
@@ -179,6 +216,30 @@ export const anthropic: ReadonlyArray<Signal> = [
     phrase:
       /provided model identifier is invalid|invocation of model id .* with on-demand throughput isn.t supported|reached the end of its life/i,
     source: "https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html"
+  },
+  {
+    server: "Bedrock",
+    kind: "unknownModel",
+    phrase: /marked by provider as legacy/i,
+    source: "https://github.com/aws-samples/amazon-bedrock-workshop/issues/386"
+  },
+  {
+    server: "Bedrock",
+    kind: "contextOverflow",
+    phrase: /malformed input request: .*expected maxlength/i,
+    source: "https://github.com/ryanadoty/Amazon-Bedrock-Amazon-RDS-POC/issues/9"
+  },
+  {
+    server: "Bedrock",
+    kind: "contextOverflow",
+    phrase: /value at 'body' failed to satisfy constraint: member must have length less/i,
+    source: "https://github.com/langchain-ai/langchain-aws/issues/419"
+  },
+  {
+    server: "Bedrock",
+    kind: "accountDisabled",
+    phrase: /^operation not allowed\.?$/i,
+    source: "https://github.com/langgenius/dify/issues/7488"
   },
   {
     server: "Bedrock",

@@ -128,6 +128,13 @@ export const any: ReadonlyArray<Signal> = [
   { server: "any", kind: "quotaSpent", status: 402, source: openAi },
   { server: "any", kind: "permissionDenied", status: [403, 407], source: rfc9110 },
   { server: "any", kind: "transient", status: [408, 409, 425, 499], source: rfc9110 },
+  {
+    server: "any",
+    // A model behind the API failed: Bedrock and TGI.
+    kind: "transient",
+    status: 424,
+    source: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html"
+  },
   { server: "any", kind: "unknownModel", status: 410, source: rfc9110 },
   { server: "any", kind: "contextOverflow", status: 413, source: rfc9110 },
   { server: "any", kind: "rateLimited", status: 429, source: rfc6585 },

@@ -105,5 +105,12 @@ export const ollama: ReadonlyArray<Signal> = [
     kind: "invalidRequest",
     phrase: /illegal base64 data|failed to (decode|process) (image|inputs)|invalid image/i,
     source: api
+  },
+  {
+    server: "Ollama",
+    // The template of the model is for another version.
+    kind: "incompatible",
+    phrase: /^template: [^ ]*:\d+/,
+    source: "https://github.com/open-webui/open-webui/issues/16311"
   }
 ]

@@ -243,8 +243,15 @@ export const openAi: ReadonlyArray<Signal> = [
   {
     server: "OpenAI",
     kind: "invalidRequest",
-    code: /^(invalid_base64|invalid_image_format|image_parse_error|invalid_image)$/,
+    code: /^(invalid_base64|image_parse_error|invalid_image)$/,
     source: "https://platform.openai.com/docs/guides/error-codes"
+  },
+  {
+    server: "OpenAI",
+    // Others take more formats.
+    kind: "incompatible",
+    code: "invalid_image_format",
+    source: "https://platform.openai.com/docs/guides/images-vision"
   },
   {
     server: "OpenAI",

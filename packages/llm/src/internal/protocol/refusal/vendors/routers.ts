@@ -138,13 +138,13 @@ export const routers: ReadonlyArray<Signal> = [
   {
     server: "LiteLLM",
     kind: "serverError",
-    phrase: /litellm\.internalservererror|litellm\.apiconnectionerror/i,
+    category: /^litellm\.(InternalServerError|APIConnectionError)$/,
     status: [500, 503],
     source: liteLlm
   },
-  { server: "LiteLLM", kind: "rateLimited", phrase: /litellm\.ratelimiterror/i, source: liteLlm },
-  { server: "LiteLLM", kind: "keyRejected", phrase: /litellm\.authenticationerror/i, source: liteLlm },
-  { server: "LiteLLM", kind: "unknownModel", phrase: /litellm\.notfounderror/i, source: liteLlm },
+  { server: "LiteLLM", kind: "rateLimited", category: "litellm.RateLimitError", source: liteLlm },
+  { server: "LiteLLM", kind: "keyRejected", category: "litellm.AuthenticationError", source: liteLlm },
+  { server: "LiteLLM", kind: "unknownModel", category: "litellm.NotFoundError", source: liteLlm },
 
   // Cloudflare's Workers AI
   {
