@@ -1,0 +1,66 @@
+import { existsSync, readdirSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { defineConfig } from "vitepress"
+import { contents } from "../contents.ts"
+
+const pages = join(dirname(import.meta.dirname), ".pages")
+
+const modules = (folder: string, prefix = ""): ReadonlyArray<string> =>
+  readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory()
+      ? modules(join(folder, entry.name), `${prefix}${entry.name}/`)
+      : [`${prefix}${entry.name.replace(/\.md$/u, "")}`]
+  )
+
+const reference = ["core", "http", "llm", "simulator"].filter((name) => existsSync(join(pages, "reference", name)))
+
+export default defineConfig({
+  title: "Holdfast",
+  description: "A resilience toolkit for Effect 4: policies, an HTTP client and a chain of language models.",
+  lang: "en",
+  srcDir: ".pages",
+  outDir: "dist",
+  cacheDir: "../node_modules/.cache/vitepress",
+  cleanUrls: true,
+  lastUpdated: false,
+  markdown: {
+    theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
+    config: (md) => {
+      const { fence } = md.renderer.rules
+      md.renderer.rules.fence = (tokens, index, options, env, self) => {
+        const token = tokens[index]
+        return token?.info.trim() === "mermaid"
+          ? `<Diagram source="${encodeURIComponent(token.content)}" />`
+          : fence?.(tokens, index, options, env, self) ?? ""
+      }
+    }
+  },
+  vite: {
+    resolve: { conditions: ["module", "browser", "development|production"] },
+    worker: { format: "es" },
+    build: { target: "es2022" }
+  },
+  themeConfig: {
+    search: { provider: "local" },
+    outline: { level: [2, 3] },
+    nav: [
+      { text: "Guides", link: "/start" },
+      { text: "Reference", link: "/reference/core/Policy" }
+
+    ],
+    sidebar: {
+      "/reference/": reference.map((name) => ({
+        text: `@holdfast/${name}`,
+        collapsed: name !== "core",
+        items: modules(join(pages, "reference", name)).map((module) => ({
+          text: module,
+          link: `/reference/${name}/${module}`
+        }))
+      })),
+      "/": contents.map(({ pages: listed, text }) => ({
+        text,
+        items: listed.map((one) => ({ text: one.text, link: `/${one.page}` }))
+      }))
+    }
+  }
+})

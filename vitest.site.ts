@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config"
+
+/** The tests of the site: its pages in a browser, and the board in a Prometheus. `npm run test:site` builds the site first. */
+export default defineConfig({
+  test: {
+    name: "site",
+    include: ["site/test/*.test.ts"],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    reporters: ["default", ...(process.env["CI"] === undefined ? [] : ["json"])],
+    outputFile: { json: "node_modules/.cache/reports/vitest.json" }
+  }
+})
