@@ -77,6 +77,16 @@ export default defineConfig({
       rules: { "no-restricted-imports": ["error", { patterns: [relative] }] }
     },
     {
+      // A browser shows one page after the other. What the board shows is imported as a program imports it.
+      files: ["site/**"],
+      rules: {
+        "no-await-in-loop": "off",
+        "no-restricted-imports": ["error", { patterns: [relative] }],
+        // A style sheet has no name.
+        "import/no-unassigned-import": ["error", { allow: ["**/*.css"] }]
+      }
+    },
+    {
       // A terminal is driven by control characters.
       files: ["packages/cli/**"],
       rules: { "no-control-regex": "off" }

@@ -166,7 +166,7 @@ const board = () => {
   let y = 0
   let id = 0
   const panels = rows.flatMap(({ panels: listed, title }) => {
-    const head = { id: ++id, type: "row", title, collapsed: false, gridPos: { x: 0, y, w: 24, h: 1 } }
+    const row = { id: ++id, type: "row", title, collapsed: false, gridPos: { x: 0, y, w: 24, h: 1 } }
     const placed = listed.map((panel, index) => ({
       id: ++id,
       type: "timeseries",
@@ -179,7 +179,7 @@ const board = () => {
       targets: [{ refId: "A", datasource, expr: panel.query, legendFormat: panel.legend }]
     }))
     y += 1 + Math.ceil(listed.length / 3) * 8
-    return [head, ...placed]
+    return Array.of<object>(row).concat(placed)
   })
   return {
     uid: "holdfast",

@@ -1,6 +1,6 @@
 /** The table of contents: what the sidebar shows, and the file of the repository that each page is written in. */
 
-export interface Page {
+interface Page {
   readonly text: string
   /** The path of the page, without `.html`. */
   readonly page: string
@@ -8,7 +8,7 @@ export interface Page {
   readonly file: string
 }
 
-export interface Section {
+interface Section {
   readonly text: string
   readonly pages: ReadonlyArray<Page>
 }

@@ -86,13 +86,13 @@ const page = (name: string, file: string): string => {
   const text = readFileSync(file, "utf8")
   const module = prose(/^\s*\/\*\*([^]*?)\*\//u.exec(text)?.[1] ?? "")
   const entries = declared(text).map(({ code, comment, kind, name: entry }) =>
-    `## ${entry} {#${entry}}\n\n<span class="kind">${kind}</span>\n\n${
-      escaped(comment)
-    }\n\n\`\`\`ts\n${code}\n\`\`\`\n`
+    `## ${entry} {#${entry}}\n\n<span class="kind">${kind}</span>\n\n${escaped(comment)}\n\n\`\`\`ts\n${
+      shown(code)
+    }\n\`\`\`\n`
   )
-  return `# ${name} {#the-module}\n\n\`import { ${name.split("/").at(-1)} } from "@holdfast/..."\`\n\n${escaped(module)}\n\n${
-    entries.join("\n")
-  }`
+  return `# ${name} {#the-module}\n\n\`import { ${name.split("/").at(-1)} } from "@holdfast/..."\`\n\n${
+    escaped(module)
+  }\n\n${entries.join("\n")}`
     .replace(
       "@holdfast/...",
       `@holdfast/${/packages\/(\w+)\//u.exec(file)?.[1]}${name.includes("/") ? `/${name}` : ""}`

@@ -46,7 +46,6 @@ export default defineConfig({
     nav: [
       { text: "Guides", link: "/start" },
       { text: "Reference", link: "/reference/core/Policy" }
-
     ],
     sidebar: {
       "/reference/": reference.map((name) => ({

@@ -13,7 +13,9 @@ import { afterAll, assert, beforeAll, describe, test } from "vitest"
 import { locate } from "../../vitest.servers.ts"
 
 const dist = join(import.meta.dirname, "../dist")
-const pages = globSync("**/*.html", { cwd: dist }).map((file) => `/${file.replace(/(^|\/)index\.html$|\.html$/u, "$1")}`)
+const pages = globSync("**/*.html", { cwd: dist }).map((file) =>
+  `/${file.replace(/(^|\/)index\.html$|\.html$/u, "$1")}`
+)
   .filter((path) => path !== "/404").toSorted()
 
 /** One page of each kind: the rules of axe take seconds. */
@@ -43,7 +45,10 @@ beforeAll(async () => {
     const file = [path, `${path}.html`, `${path}index.html`].map((one) => join(dist, one)).find((one) =>
       existsSync(one) && extname(one) !== ""
     )
-    if (file === undefined) return response.writeHead(404).end()
+    if (file === undefined) {
+      response.writeHead(404).end()
+      return
+    }
     response.setHeader("content-type", types[extname(file)] ?? "application/octet-stream")
     createReadStream(file).pipe(response)
   })
@@ -65,7 +70,10 @@ describe("the site", () => {
     const faults: Array<string> = []
     page.on("pageerror", (error) => faults.push(`${page.url()}: ${error.message}`))
     page.on("console", (message) => message.type() === "error" && faults.push(`${page.url()}: ${message.text()}`))
-    page.on("request", (request) => request.url().startsWith("http") && !request.url().startsWith(origin) && faults.push(request.url()))
+    page.on(
+      "request",
+      (request) => request.url().startsWith("http") && !request.url().startsWith(origin) && faults.push(request.url())
+    )
     for (const path of pages) {
       await page.goto(origin + path, { waitUntil: "load" })
       const [wide, title] = await page.evaluate(() => [document.documentElement.scrollWidth, document.title] as const)
@@ -78,16 +86,26 @@ describe("the site", () => {
 
   for (const colorScheme of ["light", "dark"] as const) {
     test(`is accessible by the rules of axe, in ${colorScheme}`, async () => {
-      const context = await browser.newContext({ colorScheme, reducedMotion: "reduce", viewport: { width: 1280, height: 900 } })
+      const context = await browser.newContext({
+        colorScheme,
+        reducedMotion: "reduce",
+        viewport: { width: 1280, height: 900 }
+      })
       const page = await context.newPage()
       const violations: Array<string> = []
       for (const path of samples) {
         await page.goto(origin + path, { waitUntil: "networkidle" })
         await page.evaluate(axe.source)
         const found = await page.evaluate(() =>
-          (globalThis as unknown as { readonly axe: typeof axe }).axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21aa"] })
+          (globalThis as unknown as { readonly axe: typeof axe }).axe.run({
+            runOnly: ["wcag2a", "wcag2aa", "wcag21aa"]
+          })
         )
-        violations.push(...found.violations.map(({ help, nodes }) => `${path}: ${help}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 160)).join(" | ")}`))
+        violations.push(
+          ...found.violations.map(({ help, nodes }) =>
+            `${path}: ${help}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 160)).join(" | ")}`
+          )
+        )
       }
       await context.close()
       assert.deepStrictEqual(violations, [])
@@ -113,6 +131,7 @@ describe("the site", () => {
     await page.locator(".result").first().waitFor()
     await page.keyboard.press("Enter")
     await page.waitForURL((url) => url.pathname !== "/")
+    assert.include(await page.locator("main").innerText(), "ircuit")
     await page.close()
   })
 })
