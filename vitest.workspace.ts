@@ -12,6 +12,7 @@ const patience = { testTimeout: 30_000, hookTimeout: 30_000 }
  */
 const long = [
   "packages/*/test/**/*laws*.test.ts",
+  "packages/core/test/isolation/workerd.test.ts",
   "packages/core/test/composition/{crowd,transparency}.test.ts",
   "packages/core/test/outage.test.ts",
   "packages/http/test/{defects,load,ResumableDownload}.test.ts",

@@ -1,6 +1,6 @@
 /**
  * A platform of its own: timers, a wall clock and a scheduler that one test drives step by step, all in one turn of the
- * event loop. Timers can be faked and restored in it, its clock can be set, and it can cancel the timers of a request
+ * event loop, promises included. Timers can be faked and restored in it, its clock can be set, and it can cancel the timers of a request
  * that has been answered, as Cloudflare's workerd does. Callbacks keep their async context, as on a real platform.
  */
 import * as Scheduler from "effect/Scheduler"
@@ -95,7 +95,7 @@ export class World {
   }
 
   /** Runs all that is planned and all that follows from it, up to an instant. */
-  run(until: number): void {
+  async run(until: number): Promise<void> {
     const { clearTimeout, setTimeout } = globalThis
     const { now } = Date
     globalThis.setTimeout =
@@ -112,7 +112,7 @@ export class World {
     Date.now = () => epoch + this.now + this.offset
     try {
       for (;;) {
-        this.runTasks()
+        await this.runTasks()
         const [plan] = this.plans
         const timer = this.next()
         const at = Math.min(plan?.at ?? Infinity, timer?.[1].at ?? Infinity)
@@ -141,8 +141,12 @@ export class World {
     return first
   }
 
-  private runTasks(): void {
-    for (let task = this.tasks.shift(); task !== undefined; task = this.tasks.shift()) this.guard(task)
+  /** Runs tasks, and what follows promises, until there is nothing left to run. */
+  private async runTasks(): Promise<void> {
+    do {
+      for (let task = this.tasks.shift(); task !== undefined; task = this.tasks.shift()) this.guard(task)
+      for (let turn = 0; turn < 5; turn++) await Promise.resolve()
+    } while (this.tasks.length > 0)
   }
 
   private guard(run: () => void): void {

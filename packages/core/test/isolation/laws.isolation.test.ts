@@ -62,15 +62,15 @@ const drawPlan = (seed: number): Plan => {
 }
 
 /** Runs some of the calls of a plan. */
-const play = (plan: Plan, chosen: ReadonlyArray<Call>, room: boolean) => {
+const play = Effect.fnUntraced(function*(plan: Plan, chosen: ReadonlyArray<Call>, room: boolean) {
   const world = new World()
   const cancels = plan.weather.kind === "timers that end with their request"
   const calls = new Calls(world, { room, cancels, parts: plan.parts })
   plan.weather.blow(world)
   for (const call of chosen) calls.start(call)
-  world.run(300)
-  return { calls, world }
-}
+  yield* Effect.promise(() => world.run(2_000))
+  return calls
+})
 
 const storyOf = (calls: Calls, { id }: Call) => ({
   exit: calls.exits.get(id) ?? "hangs",
@@ -92,18 +92,18 @@ const Seed = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 31 - 
 
 describe.each([["as a frame", true], ["by the public API", false]])("C13, a call", (way, frames) => {
   law(`${way}, does beside others what it does alone`, { seed: Seed }, ({ seed }, reach) =>
-    Effect.sync(() => {
+    Effect.gen(function*() {
       Unexported.allow(frames)
       const plan = drawPlan(seed)
-      const together = play(plan, plan.calls, true)
-      const { reached } = together.calls
+      const together = yield* play(plan, plan.calls, true)
+      const { reached } = together
       for (const what of reaches) if (what === plan.weather.kind || reached.has(what)) reach(what)
       for (const call of plan.calls) {
-        const alone = play(plan, [call], true)
-        deepStrictEqual({ seed, call, ...storyOf(together.calls, call) }, { seed, call, ...storyOf(alone.calls, call) })
+        const alone = yield* play(plan, [call], true)
+        deepStrictEqual({ seed, call, ...storyOf(together, call) }, { seed, call, ...storyOf(alone, call) })
         // No alarm of the call ends what its caller does next.
-        const { exit } = storyOf(alone.calls, call)
-        if (call.goesOn && !alone.calls.interrupted.has(call.id) && exit !== "hangs") {
+        const { exit } = storyOf(alone, call)
+        if (call.goesOn && !alone.interrupted.has(call.id) && exit !== "hangs") {
           strictEqual(exit, "Success undefined", `${seed}`)
         }
       }
@@ -113,7 +113,7 @@ describe.each([["as a frame", true], ["by the public API", false]])("C13, a call
     `${way}, is not touched by what its neighbour's caller throws, where they wait for each other`,
     { seed: Seed },
     ({ seed }, reach) =>
-      Effect.sync(() => {
+      Effect.gen(function*() {
         Unexported.allow(frames)
         const drawn = drawPlan(seed)
         const withFault = (fault: Call["fault"]) =>
@@ -123,13 +123,13 @@ describe.each([["as a frame", true], ["by the public API", false]])("C13, a call
             goesOn: false,
             policy: call.policy === "own" ? "shared" as const : call.policy
           }))
-        const one = play(drawn, withFault("onExit"), false)
-        const other = play(drawn, withFault(undefined), false)
-        for (const what of waiting) if (one.calls.reached.has(what)) reach(what)
+        const one = yield* play(drawn, withFault("onExit"), false)
+        const other = yield* play(drawn, withFault(undefined), false)
+        for (const what of waiting) if (one.reached.has(what)) reach(what)
         for (const call of drawn.calls) {
-          deepStrictEqual({ seed, call, ...storyOf(one.calls, call) }, { seed, call, ...storyOf(other.calls, call) })
+          deepStrictEqual({ seed, call, ...storyOf(one, call) }, { seed, call, ...storyOf(other, call) })
         }
-        if (drawn.calls.every(({ id }) => one.calls.exits.has(id))) deepStrictEqual([seed, ...one.calls.held], [seed])
+        if (drawn.calls.every(({ id }) => one.exits.has(id))) deepStrictEqual([seed, ...one.held], [seed])
       }),
     { cases: 1_500, reaches: waiting }
   )

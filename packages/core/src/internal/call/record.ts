@@ -24,6 +24,7 @@ import type { Bulkhead, Waiter } from "../bulkhead/queue.ts"
 import { firstFailure } from "../cause.ts"
 import * as Alarm from "../fiber/alarm.ts"
 import { Frame } from "../fiber/frame.ts"
+import { handOver } from "../fiber/handOver.ts"
 import type { CompiledPolicy } from "../policy/compiled.ts"
 import { deadlineOf } from "./deadline.ts"
 import type { Observer, PolicyEvent } from "./event.ts"
@@ -81,6 +82,8 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   declare output: unknown
   /** Goes on with a call that waits in the queue or sleeps. */
   declare private resume: ((effect: Effect.Effect<void>) => void) | undefined
+  /** Lets a call that waits in the queue go on, from within another. */
+  declare private goOn: (() => void) | undefined
   declare private woken: boolean
   declare private clock: Clock.Clock | undefined
 
@@ -115,6 +118,7 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
     this.step = undefined
     this.output = undefined
     this.resume = undefined
+    this.goOn = undefined
     this.woken = false
     this.clock = undefined
     this.observers = policy.silent === true ? [] : Observers.of(fiber)
@@ -131,8 +135,12 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   pause(then: (call: this) => Rest<A, E, R, SE, SR>): Rest<A, E, R, SE, SR> {
     return this.run(
       Effect.callback<void>((resume) => {
-        if (this.woken) resume(Exit.void)
-        else this.resume = resume
+        if (this.woken) {
+          resume(Exit.void)
+        } else {
+          this.resume = resume
+          if (this.queue !== undefined) this.goOn = handOver(this.fiber, (by) => this.wake(by))
+        }
         this.woken = false
       }),
       then
@@ -151,8 +159,8 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
     Alarm.clear(this)
     this.permit = this.queue
     this.queue = undefined
-    // A fiber goes on within `resume`: without the yield this one would run within the call that gave the permit back.
-    this.wake(Effect.yieldNow)
+    if (this.goOn === undefined) this.woken = true
+    else this.goOn()
   }
 
   setAlarm(millis: number): void {

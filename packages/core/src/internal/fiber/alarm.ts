@@ -32,7 +32,8 @@ export abstract class Alarm {
   abstract ring(): void
 }
 
-const liveClock = Context.get(Context.empty(), Clock.Clock)
+/** The clock of the platform. */
+export const liveClock = Context.get(Context.empty(), Clock.Clock)
 
 // The longest delay that setTimeout keeps; a longer one would fire at once.
 const longest = 2 ** 31 - 1

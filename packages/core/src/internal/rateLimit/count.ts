@@ -7,6 +7,7 @@ import type * as Fiber from "effect/Fiber"
 import type { PolicyError, RateLimited } from "../../PolicyError.ts"
 import { nowOf } from "../call/now.ts"
 import * as Alarm from "../fiber/alarm.ts"
+import { handOver } from "../fiber/handOver.ts"
 import { LinkedQueue, type Member } from "../linkedQueue.ts"
 
 export interface Rules {
@@ -142,6 +143,8 @@ export class Place extends Alarm.Alarm implements Member<Place> {
   private readonly limit: Limit
   private readonly reject: () => Effect.Effect<never, Rejection>
   private resume: ((effect: Effect.Effect<void, Rejection>) => void) | undefined = undefined
+  /** Lets it go on, from within another call. */
+  private goOn: (() => void) | undefined = undefined
   private resting = false
 
   constructor(limit: Limit, until: number, reject: () => Effect.Effect<never, Rejection>) {
@@ -156,6 +159,7 @@ export class Place extends Alarm.Alarm implements Member<Place> {
     return Effect.callback((resume) => {
       if (this.limit.isFirst(this)) return resume(Effect.void)
       this.resume = resume
+      this.goOn = handOver(fiber, resume)
       Alarm.set(this, fiber, Math.max(0, this.until - nowOf(fiber)))
       return Effect.sync(() => Alarm.clear(this))
     })
@@ -163,8 +167,7 @@ export class Place extends Alarm.Alarm implements Member<Place> {
 
   advance(): void {
     Alarm.clear(this)
-    // A fiber continues within `resume`. Without the yield it would run before the admitted call.
-    this.resume?.(Effect.yieldNow)
+    this.goOn?.()
   }
 
   /** Makes the first in the queue wait for `millis`, or until the limit changes. */
@@ -172,6 +175,7 @@ export class Place extends Alarm.Alarm implements Member<Place> {
     return Effect.callback((resume) => {
       this.resting = true
       this.resume = resume
+      this.goOn = handOver(fiber, resume)
       Alarm.set(this, fiber, millis)
       return Effect.sync(() => {
         this.resting = false
@@ -180,16 +184,19 @@ export class Place extends Alarm.Alarm implements Member<Place> {
     })
   }
 
-  /** Ends the wait of the first in the queue. */
+  /** Ends the wait of the first in the queue, because the rules have changed. */
   retry(): void {
     if (!this.resting) return
     this.resting = false
     Alarm.clear(this)
-    this.resume?.(Effect.void)
+    this.goOn?.()
   }
 
   override ring(): void {
-    if (this.resting) return this.retry()
+    if (this.resting) {
+      this.resting = false
+      return this.resume?.(Effect.void)
+    }
     this.limit.leave(this)
     this.resume?.(this.reject())
   }
