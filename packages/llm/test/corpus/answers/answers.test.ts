@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import * as PiecesClient from "../../PiecesClient.ts"
 import { collect, generate } from "../../providerOptions.ts"
 import { answers as clouds } from "./clouds.ts"
+import { answers as endings } from "./endings.ts"
 import type { Answer, Meaning } from "./forms.ts"
 import { answers as local } from "./local.ts"
 import { answers as openai } from "./openai.ts"
@@ -72,7 +73,7 @@ const chunkings = (body: string): ReadonlyArray<ReadonlyArray<Uint8Array<ArrayBu
   return [[bytes], by(1), by(7), by(Math.ceil(bytes.length / 3))]
 }
 
-const corpus = [...openai, ...clouds, ...local, ...others]
+const corpus = [...openai, ...clouds, ...local, ...others, ...endings]
 
 describe(`answers of ${new Set(corpus.map(({ vendor }) => vendor)).size} vendors (${corpus.length} answers)`, () => {
   it.effect.each(corpus.map((answer) => [`${answer.vendor}: ${answer.what} (${answer.asked})`, answer] as const))(

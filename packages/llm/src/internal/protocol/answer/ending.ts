@@ -32,10 +32,11 @@ export interface Ending {
  * of, and one without the call of a tool that the request requires.
  */
 const flaw = ({ calls, errors, explanation, reason, tools, writer }: Ending): AiError.AiError | undefined => {
-  if (calls.length > 0 || reason === "pause") return undefined
+  // A call that a filter may have cut is not run, so that it is no answer either.
   if (reason === "content-filter" && !writer.answered) {
     return errors.refused(explanation ?? "a content filter left nothing of the answer")
   }
+  if (calls.length > 0 || reason === "pause") return undefined
   if (!writer.spoke) {
     return errors.noAnswer(
       reason === "length" ? "it reached its longest length before the first word. Allow more tokens" : "it is empty"

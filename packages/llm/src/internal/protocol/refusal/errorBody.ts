@@ -47,6 +47,7 @@ const wordKeys = new Set([
   "msg",
   "raw",
   "error_message",
+  "status_msg",
   "errormessage",
   "error_description",
   "description",
@@ -58,6 +59,7 @@ const codeKeys = new Set([
   "code",
   "type",
   "status",
+  "status_code",
   "reason",
   "error_code",
   "errorcode",
@@ -141,7 +143,7 @@ class Reader {
       if ((key === "code" || key === "error_code") && /^(?!none$)[a-z]/i.test(String(value))) {
         this.code ??= String(value)
       }
-      if (key === "code" || key === "status" || key === "error_code") this.status ??= statusOf(value)
+      if (/^(code|status|error_code|status_code)$/.test(key)) this.status ??= statusOf(value)
     }
     if (hintKeys.test(key) && !this.hints.has(key)) this.hints.set(key, value)
     if (typeof value !== "string" || value === "") return

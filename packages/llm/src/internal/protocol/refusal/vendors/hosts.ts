@@ -1,8 +1,9 @@
-/** Together, Fireworks, Cerebras, SambaNova and Hugging Face. */
+/** Together, Fireworks, Cerebras, SambaNova, Hugging Face and MiniMax. */
 import type { Signal } from "./signal.ts"
 
 const together = "https://docs.together.ai/docs/error-codes"
 const fireworks = "https://docs.fireworks.ai/guides/inference-error-codes"
+const miniMax = "https://platform.minimax.io/docs/api-reference/errorcode"
 const cerebras = "https://inference-docs.cerebras.ai/support/error"
 
 export const hosts: ReadonlyArray<Signal> = [
@@ -125,5 +126,13 @@ export const hosts: ReadonlyArray<Signal> = [
     kind: "unknownModel",
     phrase: /is not supported by any provider you have enabled|requested model .* is not supported/i,
     source: "https://huggingface.co/docs/inference-providers/index"
-  }
+  },
+
+  // Under 200, in `base_resp`.
+  { server: "MiniMax", kind: "transient", code: "1001", field: "base_resp", source: miniMax },
+  { server: "MiniMax", kind: "rateLimited", code: /^(1002|1039|2045)$/, field: "base_resp", source: miniMax },
+  { server: "MiniMax", kind: "keyRejected", code: /^(1004|2049)$/, field: "base_resp", source: miniMax },
+  { server: "MiniMax", kind: "quotaSpent", code: /^(1008|2056)$/, field: "base_resp", source: miniMax },
+  { server: "MiniMax", kind: "serverError", code: /^(1000|1013|1024|1033)$/, field: "base_resp", source: miniMax },
+  { server: "MiniMax", kind: "contentPolicy", code: /^(1026|1027)$/, field: "base_resp", source: miniMax }
 ]

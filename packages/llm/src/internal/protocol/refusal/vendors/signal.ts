@@ -22,6 +22,7 @@ type Server =
   | "Fireworks"
   | "Cerebras"
   | "SambaNova"
+  | "MiniMax"
   | "Hugging Face"
   | "vLLM"
   | "SGLang"
