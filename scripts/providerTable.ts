@@ -22,6 +22,8 @@ const speaks = ({ protocol }: ProviderChain.Server): ReadonlyArray<string> => {
       return [`OpenAiProvider.make({ preset: "${protocol.preset}" })`, "chat completions"]
     case "Messages":
       return ["AnthropicProvider", "the Messages API"]
+    case "GenerateContent":
+      return ["GeminiProvider", "Gemini's own `generateContent`"]
     case "OllamaChat":
       return ["OllamaProvider", "Ollama's own `/api/chat`"]
   }

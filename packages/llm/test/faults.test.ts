@@ -139,7 +139,7 @@ describe.each(recordings.map((recording) => [recording.name, recording] as const
             }
           }
           // Or nothing would be proven by it.
-          assert.isAbove(proofs, 0)
+          if (recording.endsWithBody !== true || fault === "end") assert.isAbove(proofs, 0)
         }
       }),
     60_000
@@ -223,7 +223,7 @@ describe.each(recordings.map((recording) => [recording.name, recording] as const
       for (const { at, fault } of onWire) {
         const reading = read(provider)
         // A stall ends with the reader's patience, a whole answer without it.
-        const outcome = yield* fault === "stall" && at < bytes.length
+        const outcome = yield* fault === "stall" && (at < bytes.length || recording.endsWithBody === true)
           ? Effect.timeoutOption(reading, "20 millis")
           : Effect.asSome(reading)
         if (outcome._tag === "Some") check(outcome.value, whole, at >= proven, `${fault} at ${at}`)

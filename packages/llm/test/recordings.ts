@@ -3,6 +3,7 @@
  * wrong.
  */
 import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
+import * as GeminiProvider from "@holdfast/llm/GeminiProvider"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import type * as Provider from "@holdfast/llm/Provider"
@@ -15,6 +16,8 @@ export interface Recording {
   readonly stream: string
   /** What ends the proof that the stream is whole. */
   readonly terminator: string
+  /** Whether the end of the body is part of the proof, so that nothing but that ends a stream. Default: `false`. */
+  readonly endsWithBody?: boolean
   /** An error that the server puts into the stream, after whatever it was about to say. */
   readonly error: string
   /** Likewise, data that the protocol does not allow. */
@@ -163,4 +166,45 @@ const ollama: Recording = {
   })
 }
 
-export const recordings: ReadonlyArray<Recording> = [openAi, anthropic, ollama]
+const response = (parts: ReadonlyArray<object>, rest?: object): string =>
+  event({
+    candidates: [{ content: { role: "model", parts }, index: 0, ...rest }],
+    usageMetadata: { promptTokenCount: 9, candidatesTokenCount: 3, thoughtsTokenCount: 1, totalTokenCount: 13 },
+    modelVersion: "m",
+    responseId: "resp_1"
+  })
+const functionCall = (city: string) => ({ functionCall: { id: `call_${city}`, name: "weather", args: { city } } })
+
+const gemini: Recording = {
+  name: "gemini",
+  provider: (url) => GeminiProvider.make({ baseUrl: url, model: "m" }),
+  stream: [
+    response([{ text: "Hm. ", thought: true }]),
+    response([{ text: "Grüße, " }]),
+    response([{ text: "Welt 🌍" }]),
+    response([{ ...functionCall("Oslo"), thoughtSignature: "s1" }]),
+    response([functionCall("Rome")]),
+    response([{ text: "" }], { finishReason: "STOP" })
+  ].join(""),
+  terminator: "\"responseId\":\"resp_1\"}",
+  endsWithBody: true,
+  error: `\n\n${event({ error: { code: 503, message: "The model is overloaded.", status: "UNAVAILABLE" } })}`,
+  garbage: "\n\ndata: {oops\n\n",
+  whole: JSON.stringify({
+    candidates: [{
+      content: {
+        role: "model",
+        parts: [
+          { text: "Hm. ", thought: true },
+          { text: "Grüße, Welt 🌍" },
+          { ...functionCall("Oslo"), thoughtSignature: "s1" },
+          functionCall("Rome")
+        ]
+      },
+      finishReason: "STOP"
+    }],
+    usageMetadata: { promptTokenCount: 9, candidatesTokenCount: 4 }
+  })
+}
+
+export const recordings: ReadonlyArray<Recording> = [openAi, anthropic, gemini, ollama]

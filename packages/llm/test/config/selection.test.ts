@@ -109,6 +109,7 @@ const Presence = Schema.Literals(["missing", "", " ", "set"])
 const providers = {
   openai: ["OPENAI_API_KEY", "api.openai.com"],
   anthropic: ["ANTHROPIC_API_KEY", "api.anthropic.com"],
+  gemini: ["GOOGLE_API_KEY", "generativelanguage.googleapis.com"],
   openrouter: ["OPENROUTER_API_KEY", "openrouter.ai"],
   groq: ["GROQ_API_KEY", "api.groq.com"],
   azure: ["AZURE_OPENAI_ENDPOINT", "team.openai.azure.com"],

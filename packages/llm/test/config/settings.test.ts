@@ -160,7 +160,7 @@ describe("The README and the guide to the providers", () => {
           const name = path.join(".")
           read.add(name)
           // Who has several names is asked by the last one.
-          const isOther = ["COHERE_API_KEY", "AZURE_OPENAI_BASE_URL"].includes(name)
+          const isOther = ["COHERE_API_KEY", "AZURE_OPENAI_BASE_URL", "GEMINI_API_KEY"].includes(name)
           if (/^(VERTEX_BASE_URL|AZURE_OPENAI_ENDPOINT)$/.test(name)) return ConfigProvider.makeValue("http://x")
           return /_(MODEL|API_KEY)$/.test(name) && !isOther ? ConfigProvider.makeValue("x") : undefined
         })

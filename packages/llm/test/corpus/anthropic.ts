@@ -307,7 +307,7 @@ const quota = (quotaId: string) => ({
 })
 const quotaWords = "You exceeded your current quota, please check your plan and billing details."
 
-export const gemini = vendor("Gemini", "openai", [
+export const gemini = vendor("Gemini", "gemini", [
   [
     "wrong key, in an array",
     400,

@@ -1,5 +1,6 @@
 /** The provider that one would use for a vendor. */
 import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
+import * as GeminiProvider from "@holdfast/llm/GeminiProvider"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import type * as Provider from "@holdfast/llm/Provider"
@@ -14,6 +15,8 @@ export const providerOf = (protocol: Protocol): Effect.Effect<Provider.Provider,
   switch (protocol) {
     case "anthropic":
       return AnthropicProvider.make({ model: "m", capabilities })
+    case "gemini":
+      return GeminiProvider.make({ model: "m", capabilities })
     case "ollama":
       return OllamaProvider.make({ model: "m", capabilities })
     default:

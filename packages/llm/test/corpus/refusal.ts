@@ -30,7 +30,16 @@ export interface Refusal {
 }
 
 /** Who speaks how: the provider that one would use for the vendor. */
-export type Protocol = "openai" | "openrouter" | "groq" | "vllm" | "lmstudio" | "llamacpp" | "anthropic" | "ollama"
+export type Protocol =
+  | "openai"
+  | "openrouter"
+  | "groq"
+  | "vllm"
+  | "lmstudio"
+  | "llamacpp"
+  | "anthropic"
+  | "gemini"
+  | "ollama"
 
 export interface Vendor {
   readonly name: string

@@ -1,6 +1,7 @@
 /** Every row of the servers of chat completions: what it says is what is sent. */
 import { assert, describe, it } from "@effect/vitest"
 import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
+import * as GeminiProvider from "@holdfast/llm/GeminiProvider"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import type * as Provider from "@holdfast/llm/Provider"
@@ -188,6 +189,10 @@ describe("rows", () => {
     assert.deepInclude(ProviderChain.servers.anthropic, {
       model: AnthropicProvider.defaultModel,
       baseUrl: AnthropicProvider.defaultBaseUrl
+    })
+    assert.deepInclude(ProviderChain.servers.gemini, {
+      model: GeminiProvider.defaultModel,
+      baseUrl: GeminiProvider.defaultBaseUrl
     })
     assert.deepInclude(ProviderChain.servers.ollama, {
       model: OllamaProvider.defaultModel,

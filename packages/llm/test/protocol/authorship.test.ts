@@ -4,6 +4,7 @@
  */
 import { assert, describe } from "@effect/vitest"
 import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
+import * as GeminiProvider from "@holdfast/llm/GeminiProvider"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import * as Prompt from "effect/ai/Prompt"
@@ -162,6 +163,51 @@ const anthropic: Dialect = {
   })
 }
 
+const gemini: Dialect = {
+  name: "Gemini",
+  provider: GeminiProvider.make({ baseUrl: "http://pieces/v1", model: "m" }),
+  write: (said) => {
+    const signature = said.cuts.length % 2 === 1 ? { thoughtSignature: "text" } : {}
+    const calls = said.calls.map(({ city, signed }, index) => ({
+      functionCall: { id: `c_${index}`, name: "weather", args: { city } },
+      ...(signed ? { thoughtSignature: `s${index}` } : {})
+    }))
+    const answer = (parts: ReadonlyArray<object>, rest: object = {}) => ({
+      responseId: "r",
+      candidates: [{ index: 0, content: { role: "model", parts }, ...rest }]
+    })
+    if (said.whole) {
+      const thoughts = thought(said) === "" ? [] : [{ text: thought(said), thought: true }]
+      const texts = spoken(said) === "" ? [] : [{ text: spoken(said), ...signature }]
+      return JSON.stringify(answer([...thoughts, ...texts, ...calls], { finishReason: "STOP" }))
+    }
+    const texts = pieces(spoken(said), said.cuts)
+    return [
+      ...pieces(thought(said), said.cuts).map((text) => answer([{ text, thought: true }])),
+      // A signature comes with the last words, or after them on an empty part.
+      ...texts.map((text, i) =>
+        answer([{ text, ...(i === texts.length - 1 && said.cuts.length > 2 ? signature : {}) }])
+      ),
+      ...(texts.length > 0 && said.cuts.length <= 2 ? [answer([{ text: "", ...signature }])] : []),
+      ...calls.map((call) => answer([call])),
+      answer([], { finishReason: "STOP" })
+    ].map((item) => event(item)).join("")
+  },
+  back: (said) => ({
+    role: "model",
+    parts: [
+      ...(thought(said) === "" ? [] : [{ text: thought(said), thought: true }]),
+      ...(spoken(said) === ""
+        ? []
+        : [{ text: spoken(said), ...(said.cuts.length % 2 === 1 ? { thoughtSignature: "text" } : {}) }]),
+      ...said.calls.map(({ city, signed }, index) => ({
+        functionCall: { id: `c_${index}`, name: "weather", args: { city } },
+        ...(signed ? { thoughtSignature: `s${index}` } : {})
+      }))
+    ]
+  })
+}
+
 const ollama: Dialect = {
   name: "Ollama",
   provider: OllamaProvider.make({ host: "http://pieces", model: "m" }),
@@ -201,6 +247,7 @@ const dialects: ReadonlyArray<Dialect> = [
     (text) => ({ reasoning: text, reasoning_details: [{ type: "reasoning.text", text, index: 0 }] })
   ),
   anthropic,
+  gemini,
   ollama
 ]
 
@@ -264,16 +311,17 @@ describe.each(dialects.map((dialect) => [dialect.name, dialect] as const))("%s",
           { role: "assistant", content: partsOf(parts) },
           { role: "user", content: "And?" }
         ])
-        const assistantOf = (body: string | undefined): unknown =>
-          (JSON.parse(body ?? "{}") as { messages: ReadonlyArray<{ role: string }> }).messages.find(({ role }) =>
-            role === "assistant"
-          )
+        type Conversation = { readonly [K in "messages" | "contents"]?: ReadonlyArray<{ readonly role: string }> }
+        const assistantOf = (body: string | undefined): unknown => {
+          const { contents = [], messages = contents } = JSON.parse(body ?? "{}") as Conversation
+          return messages.find(({ role }) => role === "assistant" || role === "model")
+        }
         const isSilent = spoken(said).trim() === "" && thought(said) === "" && said.calls.length === 0
         yield* Effect.exit(generate(provider, { prompt: project(prompt, author).prompt }))
         if (!isSilent) assert.deepStrictEqual(assistantOf(sent.at(-1)), dialect.back(said))
         yield* Effect.exit(generate(provider, { prompt: project(prompt, { name: "other", model: "m" }).prompt }))
         const foreign = JSON.stringify(assistantOf(sent.at(-1)) ?? {})
-        for (const secret of ["thinking", "reasoning", "thought_signature", "signature"]) {
+        for (const secret of ["thinking", "reasoning", "thought", "ignature"]) {
           assert.notInclude(foreign, secret)
         }
       }),

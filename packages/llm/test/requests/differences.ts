@@ -16,7 +16,7 @@ export const differences: ReadonlyArray<Reason> = [
     why: "OpenAI's chat completions have no reasoning. The servers that have it get it back as they wrote it"
   },
   {
-    sdk: /^(openai|anthropic)$/,
+    sdk: /^(openai|anthropic|google)$/,
     case: /an image of any kind/,
     path: /^refused$/,
     why: "The first bytes of an image tell its type"
@@ -114,5 +114,40 @@ export const differences: ReadonlyArray<Reason> = [
     case: /the choice/,
     path: /^refused$/,
     why: "Ollama has no choice of tools: it is offered the chosen one, and an answer without a call is a failure"
+  },
+  {
+    sdk: /^vercel-google$/,
+    path: /functionResponse\.response\.(name|content|output)$/,
+    why: "Google documents `output` and `error` as the names of a response's fields"
+  },
+  {
+    sdk: /^vercel-google$/,
+    case: /two calls at once/,
+    path: /parts\.1\.thoughtSignature$/,
+    why: "Gemini wants a signature on the first of several calls alone"
+  },
+  {
+    sdk: /^vercel-google$/,
+    case: /system message/,
+    path: /^body\.systemInstruction\./,
+    why: "Google's own client sends the system messages as one text of a content with a role"
+  },
+  {
+    sdk: /^vercel-google$/,
+    case: /without a description/,
+    path: /description$/,
+    why: "A description that is not there is left out"
+  },
+  {
+    sdk: /^google$/,
+    case: /a strict tool/,
+    path: /^body\.toolConfig\.functionCallingConfig\.mode$/,
+    why: "Google's client knows no strict tools. The mode VALIDATED holds a model to their schemas"
+  },
+  {
+    sdk: /google$/,
+    case: /no JSON/,
+    path: /^refused$|functionCall\.args$/,
+    why: "Gemini takes an object alone, so the text goes back in one"
   }
 ]

@@ -1,5 +1,6 @@
 /** What Holdfast's providers send for a case. */
 import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
+import * as GeminiProvider from "@holdfast/llm/GeminiProvider"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import type * as Provider from "@holdfast/llm/Provider"
@@ -30,6 +31,13 @@ export const providers = {
     model: sonnet,
     maxTokens: 1000,
     parameters: { thinking: null }
+  }),
+  gemini: GeminiProvider.make({ apiKey, baseUrl: "http://ours/v1", model: "m" }),
+  // The same model as Vercel's: it wants a signature on the calls of other models.
+  gemini35: GeminiProvider.make({
+    apiKey,
+    baseUrl: "http://ours/v1beta",
+    parameters: { generationConfig: { thinkingConfig: null } }
   }),
   ollama: OllamaProvider.make({ host: "http://ours", model: "m" })
 }
@@ -105,6 +113,10 @@ const kept = (part: Exclude<AssistantPart, { type: "text" }>, model: string): Pr
       : signature === undefined
       ? {}
       : { call: { extra_content: signed } },
+    gemini: {
+      ...(signature === undefined ? {} : { signature }),
+      ...(type === "call" ? { id: part.id } : {})
+    },
     anthropic: { info: { type: "thinking", ...(signature === undefined ? {} : { signature }) }, model }
   }
 }
@@ -153,10 +165,9 @@ export const requestOf = Effect.fnUntraced(function*(
   asked: Case
 ): Effect.fn.Return<Request | { readonly refused: string }> {
   let sent: Request | undefined
-  const client = HttpClient.make((request) =>
+  const client = HttpClient.make((request, { pathname, search }) =>
     Effect.sync(() => {
       const { body } = request
-      const { pathname, search } = new URL(request.url)
       sent ??= {
         method: request.method,
         path: pathname + search,

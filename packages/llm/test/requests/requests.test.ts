@@ -82,6 +82,8 @@ describe.each(
     ["vercel-openai-compatible", "openai"],
     ["anthropic", "anthropic"],
     ["vercel-anthropic", "anthropicSonnet"],
+    ["google", "gemini"],
+    ["vercel-google", "gemini35"],
     ["ollama", "ollama"]
   ] as const
 )("as %s sends it", (sdk, provider) => {

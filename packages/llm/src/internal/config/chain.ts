@@ -12,6 +12,7 @@ import * as Rec from "effect/Record"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as AnthropicProvider from "../../AnthropicProvider.ts"
+import * as GeminiProvider from "../../GeminiProvider.ts"
 import * as LlmConfig from "../../LlmConfig.ts"
 import * as OllamaProvider from "../../OllamaProvider.ts"
 import * as OpenAiProvider from "../../OpenAiProvider.ts"
@@ -33,6 +34,8 @@ const sources: Readonly<Record<Name, Configurable>> = Rec.map(servers, ({ protoc
       return OpenAiProvider.makeConfig({ preset: protocol.preset })
     case "Messages":
       return AnthropicProvider.makeConfig()
+    case "GenerateContent":
+      return GeminiProvider.makeConfig()
     case "OllamaChat":
       return protocol.isCloud ? OllamaProvider.makeCloudConfig() : OllamaProvider.makeConfig()
   }

@@ -10,12 +10,13 @@ import { locals as localPresets } from "../presets/locals.ts"
 import type { Preset } from "../presets/preset.ts"
 import type { PresetName } from "../presets/presets.ts"
 
-export type Name = PresetName | "anthropic" | "ollama-cloud" | "ollama"
+export type Name = PresetName | "anthropic" | "gemini" | "ollama-cloud" | "ollama"
 
 /** How a server is spoken to, which says who makes its provider. */
 type Protocol =
   | { readonly _tag: "ChatCompletions"; readonly preset: PresetName }
   | { readonly _tag: "Messages" }
+  | { readonly _tag: "GenerateContent" }
   | { readonly _tag: "OllamaChat"; readonly isCloud: boolean }
 
 export interface Server {
@@ -92,6 +93,7 @@ const chatCompletions = (preset: Preset, name: PresetName): Server => {
 const { openai, ...clouds } = Rec.map(cloudPresets, chatCompletions)
 const locals = Rec.map(localPresets, chatCompletions)
 
+const gemini = cloud("GEMINI", "Google AI Studio")
 const ollamaCloud = cloud("OLLAMA_CLOUD", "ollama.com")
 
 /** In the order in which they are asked: the clouds, then the servers on one's own machines, Ollama last. */
@@ -104,6 +106,16 @@ export const servers: Readonly<Record<Name, Server>> = {
     baseUrl: "https://api.anthropic.com",
     model: "claude-sonnet-5-5",
     source: "https://platform.claude.com/docs/en/api/overview"
+  },
+  gemini: {
+    ...gemini,
+    name: "gemini",
+    protocol: { _tag: "GenerateContent" },
+    baseUrl: "https://generativelanguage.googleapis.com/v1",
+    model: "gemini-3.5-flash",
+    variables: { ...gemini.variables, others: { key: "GOOGLE_API_KEY", address: "GOOGLE_GEMINI_BASE_URL" } },
+    settings: [...gemini.settings, "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"],
+    source: "https://ai.google.dev/api/generate-content"
   },
   ...clouds,
   "ollama-cloud": {

@@ -69,7 +69,7 @@ export const clouds = {
     exampleUrl:
       "https://<location>-aiplatform.googleapis.com/v1/projects/<project>/locations/<location>/endpoints/openapi",
     variables: "VERTEX",
-    model: "google/gemini-2.5-flash",
+    model: "google/gemini-3.5-flash",
     models: "unlisted",
     source: "https://cloud.google.com/vertex-ai/generative-ai/docs/migrate/openai/overview"
   },
@@ -79,7 +79,7 @@ export const clouds = {
     name: "gemini-openai",
     baseUrl: "https://generativelanguage.googleapis.com/v1beta/openai",
     variables: "GEMINI_OPENAI",
-    model: "gemini-2.5-flash",
+    model: "gemini-3.5-flash",
     embeddingModel: "gemini-embedding-001",
     // "Image understanding": data URLs alone.
     fetches: { images: false, files: false },

@@ -127,6 +127,19 @@ export const google: ReadonlyArray<Signal> = [
   {
     server: "Gemini",
     kind: "incompatible",
+    code: "MISSING_THOUGHT_SIGNATURE",
+    source: "https://ai.google.dev/api/generate-content#FinishReason"
+  },
+  {
+    server: "Gemini",
+    kind: "failedGeneration",
+    code:
+      /^(MALFORMED_FUNCTION_CALL|MALFORMED_RESPONSE|UNEXPECTED_TOOL_CALL|TOO_MANY_TOOL_CALLS|NO_IMAGE|IMAGE_OTHER)$/,
+    source: "https://ai.google.dev/api/generate-content#FinishReason"
+  },
+  {
+    server: "Gemini",
+    kind: "incompatible",
     code: "INVALID_ARGUMENT",
     phrase: /function call turn comes immediately after/i,
     source: "https://ai.google.dev/gemini-api/docs/troubleshooting"

@@ -1,0 +1,58 @@
+/** How an answer of Gemini's ended, and what it cost. */
+import type * as Response from "effect/ai/Response"
+import type { Fields } from "../protocol/field.ts"
+import { count } from "../protocol/field.ts"
+
+/** "FinishReason" of the API reference. An end of unknown kind is `other`. */
+const finishReasons: Readonly<Record<string, Response.FinishReason>> = {
+  STOP: "stop",
+  MAX_TOKENS: "length",
+  SAFETY: "content-filter",
+  RECITATION: "content-filter",
+  BLOCKLIST: "content-filter",
+  PROHIBITED_CONTENT: "content-filter",
+  SPII: "content-filter",
+  LANGUAGE: "content-filter",
+  MODEL_ARMOR: "content-filter",
+  IMAGE_SAFETY: "content-filter",
+  IMAGE_PROHIBITED_CONTENT: "content-filter",
+  IMAGE_RECITATION: "content-filter"
+}
+
+export const toFinishReason = (reason: string): Response.FinishReason => finishReasons[reason] ?? "other"
+
+/** Ends of an answer that was given up, because the model wrote what is no answer. */
+const abandoned: ReadonlySet<string> = new Set([
+  "MALFORMED_FUNCTION_CALL",
+  "MALFORMED_RESPONSE",
+  "UNEXPECTED_TOOL_CALL",
+  "TOO_MANY_TOOL_CALLS",
+  "MISSING_THOUGHT_SIGNATURE",
+  "NO_IMAGE",
+  "IMAGE_OTHER"
+])
+
+export const isGivenUp = (reason: string): boolean => abandoned.has(reason)
+
+/** Thoughts, and what tools of the vendor's gave the model to read, are counted beside; what a cache had is part of the prompt. */
+export const toUsage = (usage: Fields): typeof Response.Usage.Encoded => {
+  const prompt = count(usage["promptTokenCount"])
+  const cacheRead = count(usage["cachedContentTokenCount"])
+  const input = prompt === undefined ? undefined : prompt + (count(usage["toolUsePromptTokenCount"]) ?? 0)
+  const text = count(usage["candidatesTokenCount"])
+  const reasoning = count(usage["thoughtsTokenCount"])
+  return {
+    inputTokens: {
+      total: input,
+      uncached: input === undefined ? undefined : Math.max(0, input - (cacheRead ?? 0)),
+      cacheRead,
+      cacheWrite: undefined
+    },
+    outputTokens: {
+      // Zeros are left out: an answer of thoughts alone has no candidates' tokens.
+      total: text === undefined && reasoning === undefined ? undefined : (text ?? 0) + (reasoning ?? 0),
+      reasoning,
+      text
+    }
+  }
+}
