@@ -171,11 +171,10 @@ const answerOf = (body: Body, signatures: Signatures): ReadonlyArray<Part> => {
     const calls = ["Oslo", "Rome"].map((city, i) => ({ id: `fc_${i}`, name, args: { city } }))
     return [
       { text: "Two cities.", thought: true },
-      ...calls.map((functionCall, i) => ({
-        functionCall,
-        // Of parallel calls only the first is signed.
-        ...(i === 0 ? { thoughtSignature: signatures.sign(functionCall) } : {})
-      }))
+      // Of parallel calls only the first is signed.
+      ...calls.map((functionCall, i) =>
+        i === 0 ? { functionCall, thoughtSignature: signatures.sign(functionCall) } : { functionCall }
+      )
     ]
   }
   if (body.generationConfig?.["responseMimeType"] === "application/json") {
