@@ -25,6 +25,7 @@ import { protectBy } from "./internal/call/protect.ts"
 import { compilePolicy } from "./internal/policy/compile.ts"
 import { type CompiledPolicy, isEmpty } from "./internal/policy/compiled.ts"
 import * as Describe from "./internal/policy/describe.ts"
+import { policyOptions } from "./internal/policy/options.ts"
 import type {
   AttemptTimeout,
   BulkheadFull,
@@ -110,6 +111,18 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
    */
   readonly attemptTimeout?: Arguments.DurationInput | undefined
 }
+
+/**
+ * The check of {@link Options}, for a constructor that takes the options of a policy beside its own.
+ *
+ * ```ts import.meta.vitest
+ * import { Arguments, Policy } from "@holdfast/core"
+ *
+ * Arguments.faults(Policy.optionsCheck, { retry: { times: -1 } }).map(Arguments.format)
+ * // => ["retry.times must be a whole number of 0 or more, got -1"]
+ * ```
+ */
+export const optionsCheck: Arguments.Check<unknown> = policyOptions
 
 /** The hedge of a policy: the options of `Hedge`, with a budget that retries may share. */
 export interface HedgeOptions<in E = unknown> extends Omit<Hedge.Options<E>, "budget"> {

@@ -30,8 +30,9 @@
  * Addresses.publicOnly.allows("::ffff:10.0.0.1") // => false
  * ```
  */
+import * as Arguments from "@holdfast/core/Arguments"
 import { isIP } from "node:net"
-import { bare, isIn, listOf } from "./internal/undici/connect/addressList.ts"
+import { bare, isIn, rangesOption } from "./internal/undici/connect/addressList.ts"
 import type { Addresses } from "./internal/undici/options.ts"
 
 export type { Addresses } from "./internal/undici/options.ts"
@@ -63,10 +64,17 @@ export interface Options {
  * ```
  */
 export const make = (options: Options): Addresses => {
-  const allowed = listOf("allow", options.allow ?? [])
-  const denied = listOf("deny", options.deny ?? ["0.0.0.0/0", "::/0"])
+  const { allow: allowed, deny: denied } = Arguments.check("Addresses.make", addressesOptions, options)
   return { allows: (address) => isIn(allowed, address) || (isIP(bare(address)) !== 0 && !isIn(denied, address)) }
 }
+
+const none = rangesOption([], new Arguments.Place())
+const every = rangesOption(["0.0.0.0/0", "::/0"], new Arguments.Place())
+
+const addressesOptions = Arguments.struct({
+  allow: Arguments.optional(rangesOption, none),
+  deny: Arguments.optional(rangesOption, every)
+})
 
 /**
  * The ranges of IANA's special-purpose registries: loopback, private, shared, link-local, documentation, benchmarking,

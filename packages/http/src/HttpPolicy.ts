@@ -10,6 +10,7 @@
  * When it hurts: the second question is the expensive one to get wrong, because a payment that is sent again after a
  * timeout is a second payment. So a POST is not repeated without a reason from this list.
  */
+import type * as Arguments from "@holdfast/core/Arguments"
 import * as Backoff from "@holdfast/core/Backoff"
 import type * as Bulkhead from "@holdfast/core/Bulkhead"
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
@@ -25,7 +26,6 @@ import type * as PolicyTypes from "@holdfast/core/PolicyTypes"
 import type * as RateLimit from "@holdfast/core/RateLimit"
 import * as Retry from "@holdfast/core/Retry"
 import type * as RetryBudget from "@holdfast/core/RetryBudget"
-import type * as Duration from "effect/Duration"
 import type * as HttpBody from "effect/http/HttpBody"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
@@ -56,12 +56,12 @@ export interface Timeouts {
    * is no retry. For a long-lived stream set `false`: the transport's `bodyTimeout` still ends it when it goes silent.
    * Default: `false`, which leaves the transport's own timeouts.
    */
-  readonly attempt?: Duration.Input | false | undefined
+  readonly attempt?: Arguments.DurationInput | false | undefined
   /**
    * How long the whole call may take: all attempts, all delays, and the body, which fails when the time is up. Default:
    * `false`, which is no bound.
    */
-  readonly total?: Duration.Input | false | undefined
+  readonly total?: Arguments.DurationInput | false | undefined
 }
 
 /**

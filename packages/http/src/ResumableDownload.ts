@@ -16,6 +16,7 @@
  *
  * Digests are computed by `node:crypto`, which Node, Deno and Bun have.
  */
+import * as Arguments from "@holdfast/core/Arguments"
 import * as Policy from "@holdfast/core/Policy"
 import type * as Retry from "@holdfast/core/Retry"
 import * as Cause from "effect/Cause"
@@ -29,7 +30,6 @@ import { isNotUndefined } from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import type * as DownloadError from "./DownloadError.ts"
 import type * as HttpFailure from "./HttpFailure.ts"
-import { atLeast } from "./internal/argument.ts"
 import { Download } from "./internal/download/download.ts"
 import type { Interruption } from "./internal/download/interruption.ts"
 import { toPartialFile } from "./internal/download/partialFile.ts"
@@ -161,20 +161,40 @@ export const toFile = (
   }).pipe(Effect.withSpan("ResumableDownload.toFile"))
 }
 
+const sourceOption: Arguments.Check<unknown> = (source, place) => {
+  const { headers, method } = source as HttpClientRequest.HttpClientRequest
+  if (method !== "GET" || "range" in headers || "if-range" in headers) {
+    place.fault(`must be a GET without Range, got ${method}${method === "GET" ? " with Range" : ""}`)
+  }
+}
+
+const sha256Option: Arguments.Check<string> = (value, place) => {
+  if (typeof value !== "string" || !/^[0-9a-f]{64}$/i.test(value)) {
+    place.fault(`must be 64 hexadecimal digits, got ${Arguments.show(value)}`)
+  }
+  return String(value).toLowerCase()
+}
+
+const retryOption: Arguments.Check<unknown> = (retry, place) => {
+  if (retry !== false) Policy.optionsCheck({ retry }, new Arguments.Place(place.path.slice(0, -1), place.faults))
+}
+
+const downloadOptions = Arguments.struct({
+  source: sourceOption,
+  retry: retryOption,
+  maxResumes: Arguments.optional(Arguments.integer({ min: 0 }), 100),
+  sha256: Arguments.optional(sha256Option),
+  onProgress: Arguments.optional(Arguments.callback())
+})
+
 const maker = (
   where: string,
   source: Source,
   options: Options = {}
 ): Effect.Effect<Download, never, HttpClient.HttpClient> => {
   const given = HttpClientRequest.isHttpClientRequest(source) ? source : HttpClientRequest.get(source)
-  if (given.method !== "GET" || "range" in given.headers || "if-range" in given.headers) {
-    throw new RangeError(`${where}: source must be a GET without Range, got ${given.method}`)
-  }
-  const maxResumes = atLeast(where, "maxResumes", 0, options.maxResumes ?? 100)
-  const { onProgress, retry, sha256 } = options
-  if (sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(sha256)) {
-    throw new RangeError(`${where}: sha256 must be 64 hexadecimal digits, got ${JSON.stringify(sha256)}`)
-  }
+  const { maxResumes, sha256 } = Arguments.check(where, downloadOptions, { ...options, source: given })
+  const { onProgress, retry } = options
   const ask = retry === false ? undefined : retry?.while
   const judge = (failure: HttpFailure.HttpFailure) => failure.isRetryable && (ask?.(failure) ?? true)
   return Effect.gen(function*() {
@@ -186,7 +206,7 @@ const maker = (
         : yield* Policy.make({ name: "download", retry: { ...retry, while: judge } }),
       isWorthwhile: (interruption: Interruption) => judge(interruption) === true,
       maxResumes,
-      digests: sha256 === undefined ? [] : [{ algorithm: "sha-256", value: sha256.toLowerCase() }],
+      digests: sha256 === undefined ? [] : [{ algorithm: "sha-256", value: sha256 }],
       onProgress
     })
   })

@@ -14,10 +14,9 @@
  * If a response is larger than 64 KiB and not read to its end, its body is cancelled when the `Scope` of the request
  * closes, or when the response is garbage collected.
  */
+import * as Arguments from "@holdfast/core/Arguments"
 import * as Config from "effect/Config"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
@@ -25,7 +24,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { Client } from "undici"
-import { positiveMillis } from "./internal/argument.ts"
+import { timer } from "./internal/timer.ts"
 import { Connector } from "./internal/undici/connect/connector.ts"
 import { proxies } from "./internal/undici/connect/environment.ts"
 import type { Options, ProxyOptions, ProxyRules, Stats } from "./internal/undici/options.ts"
@@ -116,17 +115,10 @@ export const layerConfig = (
   Layer.effectContext(
     Effect.flatMap(Config.all([Config.unwrap(options), proxyConfig]), ([given, proxy]) =>
       Effect.map(
-        orConfigError(Effect.suspend(() => make(given.proxy === undefined ? { ...given, proxy } : given))),
+        Arguments.orConfigError(Effect.suspend(() => make(given.proxy === undefined ? { ...given, proxy } : given))),
         provides
       ))
   )
-
-/** An invalid value from a file or the environment is an error, not a defect. */
-const orConfigError = <A, R>(self: Effect.Effect<A, never, R>): Effect.Effect<A, Config.ConfigError, R> =>
-  Effect.catchDefect(self, (defect) =>
-    defect instanceof RangeError
-      ? Effect.fail(new Config.ConfigError(new ConfigProvider.SourceError({ message: defect.message, cause: defect })))
-      : Effect.die(defect))
 
 /**
  * The proxies of the environment, for `proxy` of {@link Options}: `HTTP_PROXY` for http and `HTTPS_PROXY` for https,
@@ -149,9 +141,9 @@ export const proxyConfig: Config.Config<ProxyRules | undefined> = proxies
  * ```
  */
 export const layerMetrics = (
-  options?: { readonly every?: Duration.Input | undefined }
+  options?: { readonly every?: Arguments.DurationInput | undefined }
 ): Layer.Layer<never, never, UndiciTransport> => {
-  const every = positiveMillis("UndiciTransport.layerMetrics", "every", options?.every ?? "10 seconds")
+  const { every } = Arguments.check("UndiciTransport.layerMetrics", metricsOptions, options ?? {})
   return Layer.effectDiscard(
     Effect.flatMap(UndiciTransport, ({ stats }) => {
       const metrics = new PoolMetrics()
@@ -160,6 +152,8 @@ export const layerMetrics = (
     })
   )
 }
+
+const metricsOptions = Arguments.struct({ every: Arguments.optional(timer, 10_000) })
 
 const provides = (
   transport: UndiciTransport["Service"]

@@ -11,7 +11,9 @@ import type * as HttpFailure from "@holdfast/http/HttpFailure"
 import type * as HttpPolicy from "@holdfast/http/HttpPolicy"
 import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
 import * as HttpPolicyFile from "@holdfast/http/HttpPolicyFile"
+import * as ResilientFetch from "@holdfast/http/ResilientFetch"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
+import * as ResumableDownload from "@holdfast/http/ResumableDownload"
 import * as TestTransport from "@holdfast/http/testing/TestTransport"
 import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as Config from "effect/Config"
@@ -100,6 +102,29 @@ test("what no option is called is refused", () => {
   expect(ResilientHttpClient.make).type.not.toBeCallableWith({ retry: { while: () => true } })
   expect(ResilientHttpClient.make).type.not.toBeCallableWith({ timeouts: { attempts: "1 second" } })
   expect(ResilientHttpClient.layer).type.not.toBeCallableWith({ endpoints: { a: { paths: "/a" } } })
+  expect(ResilientHttpClient.make).type.not.toBeCallableWith({ retry: { retryAfter: { mx: "1 second" } } })
+  expect(ResilientHttpClient.make).type.not.toBeCallableWith({ retry: { budget: { rate: 1 } } })
+  expect(ResilientHttpClient.make).type.not.toBeCallableWith({ bulkhead: { limit: 1, que: 1 } })
+  expect(ResilientHttpClient.make).type.not.toBeCallableWith({ rateLimit: { limit: 1, window: "1s", que: 1 } })
+  expect(ResilientHttpClient.make).type.not.toBeCallableWith({ circuitBreaker: { openfor: "1s" } })
+  expect(ResilientHttpClient.make).type.not.toBeCallableWith({ hedge: { after: "1s", maximum: 1 } })
+  expect(ResilientHttpClient.make).type.not.toBeCallableWith({ hedge: { after: "1s", budget: { rate: 1 } } })
+  expect(ResilientHttpClient.make).type.not.toBeCallableWith({
+    endpoints: { a: { path: "/a", retry: { retryAfter: { mx: "1 second" } } } }
+  })
+  expect(ResilientHttpClient.make).type.not.toBeCallableWith({ endpoints: { a: { path: "/a", method: "GET" } } })
+  expect(ResilientFetch.createFetch).type.not.toBeCallableWith({ timeouts: { attempts: "1s" } })
+  expect(ResumableDownload.stream).type.not.toBeCallableWith("/a", { retry: { timse: 1 } })
+  expect(UndiciTransport.layer).type.not.toBeCallableWith({ conections: 1 })
+  expect(UndiciTransport.layer).type.not.toBeCallableWith({ proxy: { url: "http://p", usrname: "a" } })
+  expect(UndiciTransport.layer).type.not.toBeCallableWith({ tls: { serverName: "a" } })
+})
+
+test("a duration may be short, and needs a unit", () => {
+  expect(ResilientHttpClient.make).type.toBeCallableWith({ timeouts: { attempt: "30s", total: "1m 30s" } })
+  expect(UndiciTransport.layer).type.toBeCallableWith({ keepAlive: "30s", poolWait: "500ms" })
+  expect(ResilientHttpClient.make).type.not.toBeCallableWith({ timeouts: { attempt: "30" } })
+  expect(UndiciTransport.layer).type.not.toBeCallableWith({ keepAlive: "soon" })
 })
 
 test("a policy that changes needs what its options need, and fails with what they fail with", () => {

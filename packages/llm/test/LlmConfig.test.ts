@@ -239,7 +239,7 @@ describe("LlmConfig", () => {
     [
       "what one provider makes impossible",
       { llm: { http: { timeouts: { total: 30 } }, providers: { openai: { timeout: 60 } } } },
-      "timeouts.attempt must not be longer than timeouts.total",
+      "must not be longer than timeouts.total",
       "[\"llm\"][\"providers\"][\"openai\"]"
     ],
     ["a URL", { llm: { http: { baseUrl: "https://api.example.com" } } }, "say it under base_urls", "[\"baseUrl\"]"],

@@ -248,7 +248,7 @@ describe("what cannot be is refused, with the name of the endpoint", () => {
     [
       "an attempt above the total of the client",
       { timeouts: { total: "5 seconds" }, endpoints: { a: { path: "/a", timeouts: { attempt: "6 seconds" } } } },
-      "endpoints.a: timeouts.attempt must not be longer than timeouts.total (5000 millis), got 6000 millis"
+      "endpoints.a.timeouts.attempt must not be longer than timeouts.total (5000 millis), got 6000 millis"
     ]
   ])("%s", (_, options, message) => {
     assert.strictEqual(refused(options), message)
@@ -257,7 +257,7 @@ describe("what cannot be is refused, with the name of the endpoint", () => {
   it("a part that the core refuses", () => {
     assert.match(
       refused({ endpoints: { a: { path: "/a", bulkhead: { limit: 0 } } } }) ?? "",
-      /^endpoints\.a: .*limit.*got 0/
+      /^endpoints\.a\.bulkhead\.limit .*got 0$/
     )
   })
 

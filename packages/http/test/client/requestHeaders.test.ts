@@ -157,17 +157,17 @@ describe("what cannot be is refused before anything is sent", () => {
     [
       "a secret with a line break, which is not told",
       { bearer: Redacted.make("s3cret\n") },
-      "headers.authorization must be a single line, got one with a line break"
+      "bearer must be a single line, got one with a line break"
     ],
     [
       "a user agent with a line break",
       { userAgent: "a\nb" },
-      "headers.user-agent must be a single line, got one with a line break"
+      "userAgent must be a single line, got one with a line break"
     ],
     [
       "the name of a header with a space",
       { headers: { "x a": "1" } },
-      `headers must be the name of a header, got "x a"`
+      `headers."x a" must be the name of a header, got "x a"`
     ],
     ["an empty name", { attemptHeader: "" }, `attemptHeader must be the name of a header, got ""`],
     ["a name with a colon", { deadlineHeader: "a:" }, `deadlineHeader must be the name of a header, got "a:"`],

@@ -300,9 +300,38 @@ describe("UndiciTransport", () => {
       assert.throws(() => UndiciTransport.layer(options), /^((?!s3cret).)*$/)
     })
 
-    it("that do not exist are refused by name", () => {
-      const options: object = { conections: 1, poolwait: "1 second" }
-      assert.throws(() => UndiciTransport.layer(options), RangeError, "not an option: conections, poolwait")
+    it("that are invalid are all told at once, with what was probably meant, and no secret", () => {
+      const options: object = {
+        conections: 1,
+        poolWait: "soon",
+        keepAlive: "30s",
+        keepAliveMax: "1m 30s",
+        poolQueue: -1,
+        tls: { serverName: "a" },
+        proxy: { http: { url: "http://u:s3cret@localhost", usrname: "b", token: "s3cret" }, htps: {} },
+        addresses: { allow: [] }
+      }
+      let message = ""
+      try {
+        UndiciTransport.layer(options)
+      } catch (error) {
+        message = String(error)
+      }
+      assert.match(message, /^RangeError: UndiciTransport\.make: 8 options are invalid: /)
+      for (
+        const part of [
+          "conections is not an option (`conections`: did you mean `connections`?)",
+          "poolWait must be a finite duration",
+          "poolQueue must be a whole number of 0 or more, got -1",
+          "tls.serverName is not an option (`serverName`: did you mean `servername`?)",
+          "proxy.http.usrname is not an option (`usrname`: did you mean `username`?)",
+          "proxy.http.token must be a Redacted",
+          "proxy.htps is not an option (`htps`: did you mean `https`?)",
+          "addresses must be an object with allows"
+        ]
+      ) assert.include(message, part)
+      assert.notInclude(message, "s3cret")
+      assert.notInclude(message, "keepAlive")
     })
 
     it.live("come from Config, the proxy with its credentials too", () =>

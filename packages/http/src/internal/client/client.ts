@@ -11,13 +11,12 @@ import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import { defaultName as defaultDeadlineHeader } from "../../DeadlineHeader.ts"
 import type * as HttpPolicy from "../../HttpPolicy.ts"
-import { headerName } from "../argument.ts"
 import { AttemptFailure } from "../call/attemptFailure.ts"
 import { HttpCall } from "../call/httpCall.ts"
 import { handedOver } from "../call/redirects.ts"
 import { Shown } from "../call/shown.ts"
 import { type Common, compile, type EndpointPolicy } from "./endpointPolicy.ts"
-import { Endpoints, refuseHedge } from "./endpoints.ts"
+import { Endpoints } from "./endpoints.ts"
 import { KeptParts } from "./keptParts.ts"
 import { httpOptions } from "./options.ts"
 import { originOf } from "./origin.ts"
@@ -62,22 +61,19 @@ export const compileClient = (
     const common: Common = {
       kept,
       pauses,
-      attemptHeader: nameOf("attemptHeader", options.attemptHeader, "previous-attempts"),
-      deadlineHeader: nameOf("deadlineHeader", options.deadlineHeader, defaultDeadlineHeader)
+      attemptHeader: nameOf(options.attemptHeader, "previous-attempts"),
+      deadlineHeader: nameOf(options.deadlineHeader, defaultDeadlineHeader)
     }
-    const own = yield* compile(where, name, options, common)
-    const endpoints = yield* Effect.forEach(Object.entries(options.endpoints ?? {}), ([endpoint, said]) => {
-      const at = `${where}: endpoints.${endpoint}`
-      refuseHedge(at, said, options)
-      return compile(at, `${name}/${endpoint}`, said, common, own).pipe(
-        Effect.catchDefect((defect) => Effect.die(located(at, defect))),
-        Effect.map((policy) => [endpoint, said, policy] as const)
-      )
-    })
-    const table = endpoints.length === 0 ? undefined : new Endpoints(where, endpoints)
+    const own = yield* compile(name, options, common)
+    const endpoints = yield* Effect.forEach(
+      Object.entries(options.endpoints ?? {}),
+      ([endpoint, said]) =>
+        Effect.map(compile(`${name}/${endpoint}`, said, common, own), (policy) => [said, policy] as const)
+    )
+    const table = endpoints.length === 0 ? undefined : new Endpoints(endpoints)
     const policyOf = (request: Request): EndpointPolicy => table?.find(request) ?? own
-    const policies = [own, ...endpoints.map(([, , policy]) => policy)]
-    const defaults = RequestDefaults.compile(where, options)
+    const policies = [own, ...endpoints.map(([, policy]) => policy)]
+    const defaults = RequestDefaults.compile(options)
     pauses.longest = Math.max(...policies.map(({ rules }) => rules.longestPause))
     const isKeyed = (policy: EndpointPolicy) => policy.parts.idempotencyKey === "auto"
 
@@ -108,16 +104,8 @@ export const compileClient = (
     }
   })
 
-const nameOf = (option: string, value: string | boolean | undefined, ifTrue: string): string | undefined =>
-  value === undefined || value === false
-    ? undefined
-    : headerName(where, option, value === true ? ifTrue : value).toLowerCase()
-
-/** What the core says of an option, with the endpoint that it is of. */
-const located = (at: string, defect: unknown): unknown =>
-  defect instanceof RangeError && !defect.message.startsWith(where)
-    ? new RangeError(`${at}: ${defect.message}`, { cause: defect })
-    : defect
+const nameOf = (value: string | boolean | undefined, ifTrue: string): string | undefined =>
+  value === undefined || value === false ? undefined : (value === true ? ifTrue : value).toLowerCase()
 
 /** Sends with a request the secrets that are for its origin. A redirect comes through here once more. */
 const keepSecrets = (secrets: Secrets, run: Run): Run => (request, own) =>

@@ -2,6 +2,7 @@
  * The compiled policy of a client or of one of its endpoints: two core policies over the same parts, one for requests
  * that are safe to repeat and one for the others.
  */
+import * as Arguments from "@holdfast/core/Arguments"
 import * as Bulkhead from "@holdfast/core/Bulkhead"
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
 import * as Hedge from "@holdfast/core/Hedge"
@@ -11,15 +12,14 @@ import type { RetryScheduled } from "@holdfast/core/PolicyEvent"
 import * as RateLimit from "@holdfast/core/RateLimit"
 import * as Retry from "@holdfast/core/Retry"
 import * as RetryBudget from "@holdfast/core/RetryBudget"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpFailure from "../../HttpFailure.ts"
 import * as HttpPolicy from "../../HttpPolicy.ts"
-import { positiveMillis } from "../argument.ts"
 import { AttemptFailure } from "../call/attemptFailure.ts"
 import type { BodyResponse } from "../call/bodyResponse.ts"
 import type { HttpCall, Rules } from "../call/httpCall.ts"
 import { templateOf } from "../call/telemetry.ts"
+import { timer } from "../timer.ts"
 import { ByOrigin, OriginBudgets } from "./budgets.ts"
 import type { KeptParts } from "./keptParts.ts"
 import { limited, type OriginPauses } from "./pauses.ts"
@@ -95,11 +95,10 @@ export interface Common {
 }
 
 /**
- * Checks the options and compiles them. Throws a `RangeError` that names the invalid option. `client` is the policy
- * from which an endpoint inherits the parts that it leaves out.
+ * Compiles options that have been checked. `client` is the policy from which an endpoint inherits the parts that it
+ * leaves out.
  */
 export const compile = (
-  where: string,
   name: string,
   own: HttpPolicy.Parts & Pick<HttpPolicy.Endpoint, "path">,
   common: Common,
@@ -107,13 +106,8 @@ export const compile = (
 ): Effect.Effect<EndpointPolicy> =>
   Effect.gen(function*() {
     const parts = client === undefined ? own : inherit(client.parts, own)
-    const total = bound(where, "timeouts.total", parts.timeouts?.total)
-    const attempt = bound(where, "timeouts.attempt", parts.timeouts?.attempt)
-    if (total !== undefined && attempt !== undefined && attempt > total) {
-      throw new RangeError(
-        `${where}: timeouts.attempt must not be longer than timeouts.total (${total} millis), got ${attempt} millis`
-      )
-    }
+    const total = millisOf(parts.timeouts?.total)
+    const attempt = millisOf(parts.timeouts?.attempt)
     const retry = parts.retry === false ? { times: 0 } : parts.retry ?? {}
     const hedge = parts.hedge === false ? undefined : parts.hedge
     const stateful = yield* statefulOf(name, own, common.kept, client)
@@ -173,8 +167,8 @@ export const compile = (
     return new EndpointPolicy(parts, rules, stateful, make, only)
   })
 
-const bound = (where: string, name: string, input: Duration.Input | false | undefined): number | undefined =>
-  input === undefined || input === false ? undefined : positiveMillis(where, name, input)
+const millisOf = (input: Arguments.DurationInput | false | undefined): number | undefined =>
+  input === undefined || input === false ? undefined : timer(input, new Arguments.Place())
 
 /** Overlays an endpoint's options on the client's. */
 const inherit = (client: HttpPolicy.Parts, own: HttpPolicy.Parts): HttpPolicy.Parts => ({

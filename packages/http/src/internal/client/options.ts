@@ -1,13 +1,18 @@
 /**
- * Checks the options of a policy for HTTP: every key at every depth, and the values that are HTTP's own. The options of
- * the parts are checked by the core, where the parts are made.
+ * Checks the options of a policy for HTTP: every key at every depth, all faults at once. The parts are checked as the
+ * core checks them.
  */
 import * as Arguments from "@holdfast/core/Arguments"
-import { all as allMethods } from "effect/http/HttpMethod"
-import * as Redacted from "effect/Redacted"
-import { longestTimer } from "../argument.ts"
+import * as Policy from "@holdfast/core/Policy"
+import { isObject } from "effect/Predicate"
+import type * as HttpPolicy from "../../HttpPolicy.ts"
+import { timer } from "../timer.ts"
+import { checkHedge, checkMatch, matchFields, shownUrl } from "./endpointOptions.ts"
+import { headerName, headersOption, headerValue, secretOption } from "./headerOptions.ts"
+import { isAbsolute } from "./origin.ts"
 
 type Check<A> = Arguments.Check<A>
+type Place = Arguments.Place
 
 const { callback, oneOf, optional, or, record, string, struct, text } = Arguments
 
@@ -15,23 +20,22 @@ const isFalse = (value: unknown): value is false => value === false
 const isBoolean = (value: unknown): value is boolean => typeof value === "boolean"
 const isFunction = (value: unknown): value is () => unknown => typeof value === "function"
 
-/** The options of a part, or none of it. */
+/** The parts that the core checks. */
+const coreParts = ["bulkhead", "rateLimit", "retry", "circuitBreaker", "hedge"] as const
+
+/** A part, which {@link checkParts} looks into. */
 const part: Check<unknown> = (value, place) => {
-  if (value !== undefined && value !== false && (typeof value !== "object" || value === null)) {
+  if (value !== undefined && value !== false && !isObject(value)) {
     place.fault(`must be options or false, got ${Arguments.show(value)}`)
   }
   return value
 }
 
-const timer = optional(or(isFalse, Arguments.duration({ min: 1, max: longestTimer })))
-
-const headerName = optional(or(isBoolean, string))
-
-const secretText = or(Redacted.isRedacted, Arguments.secret(string))
+const timeout = optional(or(isFalse, timer))
 
 const parts = {
   retry: part,
-  timeouts: optional(struct({ attempt: timer, total: timer })),
+  timeouts: optional(struct({ attempt: timeout, total: timeout })),
   bulkhead: part,
   rateLimit: part,
   circuitBreaker: part,
@@ -43,21 +47,67 @@ const parts = {
   commit: optional(oneOf("firstByte", "head"))
 }
 
-const endpoint = struct({
-  ...parts,
-  origin: optional(string),
-  path: optional(string),
-  methods: optional(Arguments.array(oneOf(...allMethods)))
-})
+type Parts = Arguments.Checked<typeof parts>
 
-export const httpOptions: Check<unknown> = struct({
+/** Checks the parts together, as the core does, and what HTTP does not leave to the program. */
+const checkParts = (options: Parts, place: Place, client?: Parts): void => {
+  const total = options.timeouts?.total ?? client?.timeouts?.total
+  const attempt = options.timeouts?.attempt ?? client?.timeouts?.attempt
+  const given = Object.fromEntries(
+    coreParts.flatMap((name) => isObject(options[name]) ? [[name, options[name]] as const] : [])
+  )
+  Policy.optionsCheck(isMillis(total) ? { ...given, deadline: total } : given, place)
+  if (isObject(options.retry) && "while" in options.retry) {
+    place.at("retry").at("while").fault("is not an option: retryOn and idempotent decide what is retried")
+  }
+  if (isMillis(total) && isMillis(attempt) && attempt > total && options.timeouts !== undefined) {
+    place.at("timeouts").at("attempt").fault(
+      `must not be longer than timeouts.total (${total} millis), got ${attempt} millis`
+    )
+  }
+}
+
+const isMillis = (value: unknown): value is number => typeof value === "number" && value > 0
+
+const endpoint = Arguments.refine(struct({ ...parts, ...matchFields }), checkMatch)
+
+/** A base URL is a URL of HTTP or, in a page, a path. */
+export const baseUrlOption: Check<string> = (value, place) => {
+  const url = string(value, place)
+  if (typeof url === "string" && !/^\/(?![/\\])/.test(url) && !isAbsolute(url)) {
+    place.fault(`must be a URL of HTTP or a path, got ${shownUrl(url)}`)
+  }
+  return url
+}
+
+const headerNameOption = optional(or(isBoolean, headerName))
+
+const fields = struct({
   ...parts,
   name: optional(text),
-  baseUrl: optional(string),
-  headers: optional(record(secretText)),
-  bearer: optional(Arguments.secret(Arguments.instance(Redacted.isRedacted, "a Redacted"))),
-  userAgent: optional(string),
-  attemptHeader: headerName,
-  deadlineHeader: headerName,
+  baseUrl: optional(baseUrlOption),
+  headers: optional(headersOption),
+  bearer: optional(secretOption),
+  userAgent: optional(headerValue),
+  attemptHeader: headerNameOption,
+  deadlineHeader: headerNameOption,
   endpoints: optional(record(endpoint))
 })
+
+/** The options of a client. */
+export const httpOptions: Check<unknown> = Arguments.refine(fields, (options, place) => {
+  checkParts(options, place)
+  const { bearer, endpoints, headers } = options
+  if (bearer !== undefined && isObject(headers) && Object.keys(headers).some(isAuthorization)) {
+    place.at("bearer").fault("must not be beside a header authorization")
+  }
+  for (const [name, own] of Object.entries(endpoints ?? {})) {
+    const at = place.at("endpoints").at(name)
+    checkParts(own, at, options)
+    checkHedge(own as Repeats, options as Repeats, at)
+  }
+})
+
+type Repeats = Pick<HttpPolicy.Endpoint, "hedge" | "idempotencyKey" | "idempotent" | "methods">
+
+const isAuthorization = (name: string): boolean => name.toLowerCase() === "authorization"

@@ -6,23 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import * as UrlParams from "effect/http/UrlParams"
 import * as Redacted from "effect/Redacted"
 import * as HttpPolicy from "../../HttpPolicy.ts"
-import { headerName, headerValue } from "../argument.ts"
-import { hiddenUrl, withSecretNames } from "../call/hiddenUrl.ts"
 import { isAbsolute } from "./origin.ts"
 import { Secrets } from "./secrets.ts"
 import { uuid } from "./uuid.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
-
-/** Throws a `RangeError` for a base URL that is neither a URL of HTTP nor a path. */
-export const checkBaseUrl = (where: string, baseUrl: string): void => {
-  if (/^\/(?![/\\])/.test(baseUrl) || isAbsolute(baseUrl)) return
-  const shown = hiddenUrl(baseUrl, withSecretNames(UrlParams.CurrentRedactedNames.defaultValue()))
-  throw new RangeError(`${where}: baseUrl must be a URL of HTTP or a path, got ${JSON.stringify(shown)}`)
-}
 
 /** What each request gets unless it has it. */
 export interface RequestDefaults {
@@ -31,27 +21,21 @@ export interface RequestDefaults {
   readonly secrets: Secrets
 }
 
-/** Checks the options that are about requests, and compiles them. Throws a `RangeError` that names the one at fault. */
-export const compile = (where: string, options: HttpPolicy.Options): RequestDefaults => {
+/** Compiles the options that are about requests. They have been checked. */
+export const compile = (options: HttpPolicy.Options): RequestDefaults => {
   const { baseUrl, bearer, userAgent } = options
-  const all: Record<string, string | Redacted.Redacted> = userAgent === undefined ? {} : { "user-agent": userAgent }
+  const plain: Record<string, string> = userAgent === undefined ? {} : { "user-agent": userAgent }
+  const secret: Record<string, string> = {}
   for (const [name, value] of Object.entries(options.headers ?? {})) {
-    all[headerName(where, "headers", name).toLowerCase()] = value
+    if (typeof value === "string") plain[name.toLowerCase()] = value
+    else secret[name.toLowerCase()] = Redacted.value(value)
   }
-  if (bearer !== undefined) {
-    if ("authorization" in all) throw new RangeError(`${where}: bearer must not be beside a header authorization`)
-    all["authorization"] = Redacted.make(`Bearer ${Redacted.value(bearer)}`)
+  if (bearer !== undefined) secret["authorization"] = `Bearer ${Redacted.value(bearer)}`
+  return {
+    baseUrl: baseUrl?.trim(),
+    headers: Headers.fromInput(plain),
+    secrets: new Secrets(Headers.fromInput(secret), baseUrl)
   }
-  if (baseUrl !== undefined) checkBaseUrl(where, baseUrl)
-  const checked = Object.entries(all).map(([name, value]) => {
-    const text = headerValue(where, `headers.${name}`, typeof value === "string" ? value : Redacted.value(value))
-    return { name, text, isSecret: typeof value !== "string" }
-  })
-  const headers = (isSecret: boolean) =>
-    Headers.fromInput(
-      checked.filter((header) => header.isSecret === isSecret).map(({ name, text }): [string, string] => [name, text])
-    )
-  return { baseUrl: baseUrl?.trim(), headers: headers(false), secrets: new Secrets(headers(true), baseUrl) }
 }
 
 /** `isKeyed` says whether a POST or PATCH without an `Idempotency-Key` gets one. */

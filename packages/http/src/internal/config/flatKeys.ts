@@ -51,34 +51,35 @@ export interface Conflict {
   readonly reason: string
 }
 
-/** The first flat key that says once more what is said already. */
-export const policyConflict = (data: FlatPolicy & Said): Conflict | undefined => {
-  if (data.timeout !== undefined && data.timeouts?.attempt !== undefined) return twice("timeout", "timeouts.attempt")
-  if (data.retry === undefined) return undefined
+/** The flat keys that say once more what is said already. */
+export const policyConflicts = (data: FlatPolicy & Said): ReadonlyArray<Conflict> => {
+  const time = data.timeout !== undefined && data.timeouts?.attempt !== undefined
+    ? [twice("timeout", "timeouts.attempt")]
+    : []
+  if (data.retry === undefined) return time
   const retry = data.retry === false ? undefined : data.retry
-  if (data.max_retries !== undefined && (retry === undefined || retry.times !== undefined)) {
-    return nested("max_retries", retry === undefined ? "retry" : "retry.times")
-  }
-  const delay = (["initial_retry_delay", "max_retry_delay", "retry_multiplier", "retry_jitter"] as const)
-    .find((key) => data[key] !== undefined)
-  return delay !== undefined && (retry === undefined || retry.backoff !== undefined)
-    ? nested(delay, retry === undefined ? "retry" : "retry.backoff")
-    : undefined
+  const times = data.max_retries !== undefined && (retry === undefined || retry.times !== undefined)
+    ? [nested("max_retries", retry === undefined ? "retry" : "retry.times")]
+    : []
+  const delays = retry === undefined || retry.backoff !== undefined
+    ? delayKeys.filter((key) => data[key] !== undefined)
+    : []
+  return [...time, ...times, ...delays.map((key) => nested(key, retry === undefined ? "retry" : "retry.backoff"))]
 }
 
-/** The first flat key of the pool that says once more what is said already. */
-export const poolConflict = (data: FlatPool, pool: SaidPool | undefined): Conflict | undefined => {
-  const { connections, idleConnections, keepAlive } = pool ?? {}
-  if (data.max_connections !== undefined && connections !== undefined) {
-    return twice("max_connections", "transport.connections")
-  }
-  if (data.max_keepalive_connections !== undefined && idleConnections !== undefined) {
-    return twice("max_keepalive_connections", "transport.idleConnections")
-  }
-  return data.keepalive_expiry !== undefined && keepAlive !== undefined
-    ? twice("keepalive_expiry", "transport.keepAlive")
-    : undefined
-}
+const delayKeys = ["initial_retry_delay", "max_retry_delay", "retry_multiplier", "retry_jitter"] as const
+
+/** The flat keys of the pool that say once more what is said already. */
+export const poolConflicts = (data: FlatPool, pool: SaidPool = {}): ReadonlyArray<Conflict> =>
+  poolNames.flatMap(([flat, name]) =>
+    data[flat] !== undefined && pool[name] !== undefined ? [twice(flat, `transport.${name}`)] : []
+  )
+
+const poolNames = [
+  ["max_connections", "connections"],
+  ["max_keepalive_connections", "idleConnections"],
+  ["keepalive_expiry", "keepAlive"]
+] as const
 
 const twice = (key: string, other: string): Conflict => ({
   key,

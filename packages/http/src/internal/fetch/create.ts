@@ -1,10 +1,11 @@
 /** How a fetcher comes about, within a program of Effect and without. */
-import * as Duration from "effect/Duration"
+import * as Arguments from "@holdfast/core/Arguments"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Logger from "effect/Logger"
 import type * as HttpPolicy from "../../HttpPolicy.ts"
+import { timer } from "../timer.ts"
 import { type Client, Fetcher } from "./fetcher.ts"
 
 /** A fetcher that runs its calls in the context in which it is made. */
@@ -13,7 +14,7 @@ export const fetcher = (client: Client, options: HttpPolicy.Options): Effect.Eff
     const total = options.timeouts?.total
     return new Fetcher(client, {
       baseUrl: options.baseUrl,
-      total: total === undefined || total === false ? undefined : Duration.toMillis(Duration.fromInputUnsafe(total)),
+      total: total === undefined || total === false ? undefined : timer(total, new Arguments.Place()),
       context: yield* Effect.context<never>(),
       platform: yield* FetchHttpClient.Fetch
     })

@@ -1,5 +1,5 @@
 /** The options and the statistics of a transport. */
-import type * as Duration from "effect/Duration"
+import type * as Arguments from "@holdfast/core/Arguments"
 import type * as Redacted from "effect/Redacted"
 
 /**
@@ -23,27 +23,27 @@ export interface Options {
    * How long an idle connection is kept for the next request. If the server announces less with `Keep-Alive: timeout`,
    * its value holds, minus 2 seconds for requests on the way. Default: 30 seconds.
    */
-  readonly keepAlive?: Duration.Input | undefined
+  readonly keepAlive?: Arguments.DurationInput | undefined
   /** The limit if the server announces more than `keepAlive`. Default: `keepAlive`. */
-  readonly keepAliveMax?: Duration.Input | undefined
+  readonly keepAliveMax?: Arguments.DurationInput | undefined
   /** How long opening a connection may take, TLS included; then `ConnectTimeout`. Default: 10 seconds. */
-  readonly connectTimeout?: Duration.Input | undefined
+  readonly connectTimeout?: Arguments.DurationInput | undefined
   /**
    * How long the head of a response may take after the request; then `HeadersTimeout`. `TransportTimeouts` turns this
    * and `bodyTimeout` off for one call. Default: 5 minutes.
    */
-  readonly headersTimeout?: Duration.Input | undefined
+  readonly headersTimeout?: Arguments.DurationInput | undefined
   /** How long the body may make no progress while it is read; then `BodyTimeout`. Default: 5 minutes. */
-  readonly bodyTimeout?: Duration.Input | undefined
+  readonly bodyTimeout?: Arguments.DurationInput | undefined
   /** How long a request waits for a connection when all are in use; then `PoolTimeout`. Default: 10 seconds. */
-  readonly poolWait?: Duration.Input | undefined
+  readonly poolWait?: Arguments.DurationInput | undefined
   /** How many requests to one origin may wait at once; the next fails with `PoolTimeout`. Default: 1,000. */
   readonly poolQueue?: number | undefined
   /**
    * How long requests in progress have to end when the layer closes. Requests made in that time fail at once. Then
    * every connection is destroyed; 0 destroys them at once. Default: 5 seconds.
    */
-  readonly gracePeriod?: Duration.Input | undefined
+  readonly gracePeriod?: Arguments.DurationInput | undefined
   /**
    * Whether to speak HTTP/2 with servers that offer it (ALPN, so over https alone). `connections` is then the number of
    * requests in progress at once, and they share one connection, or as few as the server's limit on streams allows. If

@@ -1,4 +1,5 @@
 /** Addresses by range, whatever their notation. */
+import * as Arguments from "@holdfast/core/Arguments"
 import { BlockList, isIP } from "node:net"
 
 /** A list for each family: in one for both, Node finds every IPv4 address within `::/3`. */
@@ -7,21 +8,28 @@ export interface AddressList {
   readonly ipv6: BlockList
 }
 
-/** A list of addresses and ranges. */
-export const listOf = (name: string, ranges: ReadonlyArray<string>): AddressList => {
+/** Addresses and ranges, as a list. */
+export const rangesOption: Arguments.Check<AddressList> = (value, place) => {
   const list = { ipv4: new BlockList(), ipv6: new BlockList() }
-  for (const range of ranges) {
-    const [address = "", bits, ...more] = range.split("/")
-    const family = isIP(address)
-    const most = family === 4 ? 32 : 128
-    const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : -1
-    if (family === 0 || more.length > 0 || prefix < 0 || prefix > most) {
-      throw new RangeError(`Addresses.make: ${name} must have addresses or ranges as 10.0.0.0/8, got ${range}`)
-    }
-    const kind = family === 4 ? "ipv4" : "ipv6"
-    list[kind].addSubnet(address, prefix, kind)
+  const ranges = Arguments.array(rangeOption)(value, place)
+  for (const range of ranges ?? []) {
+    if (range !== undefined) list[range.kind].addSubnet(range.address, range.prefix, range.kind)
   }
   return list
+}
+
+const rangeOption = (value: unknown, place: Arguments.Place) => {
+  const range = Arguments.string(value, place)
+  if (typeof range !== "string") return undefined
+  const [address = "", bits, ...more] = range.split("/")
+  const family = isIP(address)
+  const most = family === 4 ? 32 : 128
+  const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : -1
+  if (family === 0 || more.length > 0 || prefix < 0 || prefix > most) {
+    place.fault(`must be an address or a range such as 10.0.0.0/8, got ${Arguments.show(range)}`)
+    return undefined
+  }
+  return { address, prefix, kind: family === 4 ? "ipv4" : "ipv6" } as const
 }
 
 /** Without the zone of a link-local address, as in `fe80::1%eth0`. */
