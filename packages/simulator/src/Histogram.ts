@@ -79,6 +79,15 @@ export class Histogram {
     return this.max
   }
 
+  /** Counts the values of another histogram too. */
+  merge(other: Histogram): void {
+    if (other.count === 0) return
+    for (let bucket = 0; bucket < size; bucket++) this.counts[bucket]! += other.counts[bucket]!
+    this.count += other.count
+    this.sum += other.sum
+    this.max = Math.max(this.max, other.max)
+  }
+
   /** Forgets all values. */
   clear(): void {
     if (this.count === 0) return

@@ -12,21 +12,12 @@
  */
 import type { DurationInput } from "@holdfast/core/Arguments"
 import * as Arguments from "@holdfast/core/Arguments"
-import type * as Policy from "@holdfast/core/Policy"
-import type * as Effect from "effect/Effect"
-import type { CallFailure } from "./CallFailure.ts"
 import type { Event } from "./Event.ts"
 import { type Checked, systemOf } from "./internal/model/check.ts"
 import type { Latency } from "./Latency.ts"
+import type { PolicyOptions, Protect, Protector } from "./Protection.ts"
 
-/** Protects a call, as `policy.protect` does. */
-export type Protect = (call: Effect.Effect<void, CallFailure>) => Effect.Effect<unknown, unknown>
-
-/** An effect that makes what protects a call, once for each client: `Policy.make(options)` is one. */
-export type Protector = Effect.Effect<{ readonly protect: Protect }>
-
-/** The options of a policy that takes any call. */
-export type PolicyOptions = Policy.Options<CallFailure>
+export type { PolicyOptions, Protect, Protector }
 
 /** One call from a service or a caller to a service. */
 export interface Call {

@@ -17,7 +17,8 @@ import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
-import { Timer, Timers } from "./timers.ts"
+import { Delayed, Delays } from "./delays.ts"
+import { type Timer, Timers } from "./timers.ts"
 
 /** The unit of virtual time, in milliseconds: about a microsecond. */
 export const tick = 1 / 1024
@@ -28,8 +29,11 @@ export const toGrid = (millis: number): number => Math.ceil(millis * 1024) / 102
 /** How many tasks may run at one instant before the simulation is taken for one that makes no progress. */
 const mostTasks = 10_000_000
 
+/** How many durations have a list. Delays with jitter are all different, and go to the heap when the lists are taken. */
+const mostLists = 64
+
 /** A timer that calls a function. */
-class Callback extends Timer implements TimerClock.Timer {
+class Callback extends Delayed implements TimerClock.Timer {
   private readonly engine: Engine
   private readonly target: TimerClock.Target
 
@@ -44,7 +48,8 @@ class Callback extends Timer implements TimerClock.Timer {
   }
 
   interruptUnsafe(): void {
-    this.engine.timers.remove(this)
+    if (this.list === undefined) this.engine.timers.remove(this)
+    else this.list.remove(this)
   }
 }
 
@@ -98,7 +103,7 @@ class VirtualClock implements TimerClock.TimerClock {
 
   setTimer(target: TimerClock.Target, millis: number): TimerClock.Timer {
     const timer = new Callback(this.engine, target)
-    this.engine.add(timer, this.engine.now + Math.max(0, millis))
+    this.engine.delay(timer, Math.max(0, millis))
     return timer
   }
 
@@ -116,6 +121,7 @@ export class Engine {
   readonly timers = new Timers()
   readonly clock: Clock.Clock = new VirtualClock(this)
   private readonly scheduler = new VirtualScheduler()
+  private readonly delays = new Map<number, Delays>()
   now = 0
   /** How many timers have rung. */
   events = 0
@@ -135,6 +141,16 @@ export class Engine {
     this.timers.add(timer, Math.max(this.now, toGrid(at)))
   }
 
+  /** Sets a timer that may well be cleared. */
+  delay(timer: Delayed, millis: number): void {
+    const { delays, now, timers } = this
+    const at = Math.max(now, toGrid(now + millis))
+    let list = delays.get(millis)
+    if (list === undefined && delays.size < mostLists) delays.set(millis, list = new Delays(timers))
+    if (list === undefined) timers.add(timer, at)
+    else list.add(timer, at)
+  }
+
   /** Runs everything that is ready. */
   drain(): void {
     const { scheduler } = this
@@ -146,19 +162,28 @@ export class Engine {
     }
   }
 
-  /** Rings the next timer and runs everything that it makes ready. */
-  step(): void {
-    const { timers } = this
-    this.now = timers.next
-    this.events++
-    timers.pop().ring()
-    if (this.scheduler.pending !== undefined) this.drain()
-  }
-
-  /** Lets the time pass up to an instant, with all that happens at it. */
-  advance(until: number): void {
-    this.drain()
-    while (this.timers.next <= until) this.step()
-    this.now = Math.max(this.now, toGrid(until))
+  /** Lets the time pass up to an instant, with all that happens at it, or until `isOver` says so. */
+  advance(until: number, isOver?: () => boolean): void {
+    const { scheduler, timers } = this
+    const { stackTraceLimit } = Error
+    // A timeout makes an error, and its stack would cost more than the rest of the call. No turn of the event loop ends
+    // between here and `finally`, so no other code sees the limit.
+    Error.stackTraceLimit = 0
+    try {
+      this.drain()
+      while (timers.next <= until) {
+        if (isOver?.() === true) return
+        const at = timers.next
+        const timer = timers.pop()
+        if (timer === undefined) continue
+        this.now = at
+        this.events++
+        timer.ring()
+        if (scheduler.pending !== undefined) this.drain()
+      }
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit
+    }
+    if (isOver?.() !== true) this.now = Math.max(this.now, toGrid(until))
   }
 }

@@ -9,6 +9,11 @@ export abstract class Timer {
   slot = -1
 
   abstract ring(): void
+
+  /** What rings when the heap comes to its entry: the timer itself, or one of the timers that the entry stands for. */
+  due(_at: number, _order: number): Timer | undefined {
+    return this
+  }
 }
 
 export class Timers {
@@ -24,8 +29,17 @@ export class Timers {
   }
 
   add(timer: Timer, at: number): void {
+    this.put(timer, at, this.take())
+  }
+
+  /** The place of a timer among those of the same time. */
+  take(): number {
+    return this.order++
+  }
+
+  put(timer: Timer, at: number, order: number): void {
     if (this.size === this.times.length) this.grow()
-    this.up(this.size++, timer, at, this.order++)
+    this.up(this.size++, timer, at, order)
   }
 
   remove(timer: Timer): void {
@@ -43,11 +57,13 @@ export class Timers {
     else this.down(slot, moved, at, order)
   }
 
-  /** Takes the next timer out. The heap must not be empty. */
-  pop(): Timer {
+  /** Takes the next entry out, and returns what rings for it, if anything does. The heap must not be empty. */
+  pop(): Timer | undefined {
     const timer = this.timers[0]!
+    const at = this.times[0]!
+    const order = this.orders[0]!
     this.remove(timer)
-    return timer
+    return timer.due(at, order)
   }
 
   private isBefore(at: number, order: number, slot: number): boolean {
@@ -55,7 +71,7 @@ export class Timers {
     return at < time || (at === time && order < this.orders[slot]!)
   }
 
-  private put(slot: number, timer: Timer, at: number, order: number): void {
+  private place(slot: number, timer: Timer, at: number, order: number): void {
     this.times[slot] = at
     this.orders[slot] = order
     this.timers[slot] = timer
@@ -78,7 +94,7 @@ export class Timers {
       this.move(parent, slot)
       slot = parent
     }
-    this.put(slot, timer, at, order)
+    this.place(slot, timer, at, order)
   }
 
   private down(from: number, timer: Timer, at: number, order: number): void {
@@ -93,7 +109,7 @@ export class Timers {
       this.move(child, slot)
       slot = child
     }
-    this.put(slot, timer, at, order)
+    this.place(slot, timer, at, order)
   }
 
   private grow(): void {

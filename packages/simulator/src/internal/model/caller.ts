@@ -10,7 +10,7 @@ import type { CheckedCaller } from "./check.ts"
 import type { Edge } from "./edge.ts"
 
 /** The part of the run in which a call ends: before, during and after what goes wrong. */
-export type PhaseIndex = 0 | 1 | 2
+type PhaseIndex = 0 | 1 | 2
 
 export interface Run {
   readonly engine: Engine
@@ -19,9 +19,35 @@ export interface Run {
   /** How long a slot of the series is. */
   readonly every: number
   phase: PhaseIndex
+  /** Calls that have begun and not ended. */
+  inFlight: number
+}
+
+/** A call that has begun. */
+interface Begun {
+  readonly at: number
+  readonly slot: number
+  readonly counts: CallCounts
+  readonly client: number
+  /** 0, or how often a person has tried before. */
+  readonly attempt: number
+  readonly ended: (() => void) | undefined
 }
 
 type Fork = (effect: Effect.Effect<unknown, unknown>) => Fiber.Fiber<unknown, unknown>
+
+/** What came of calls. */
+class CallCounts {
+  calls = 0
+  successes = 0
+  failures = 0
+  /** How long they took. */
+  readonly latency = new Histogram()
+
+  get inFlight(): number {
+    return this.calls - this.successes - this.failures
+  }
+}
 
 export class Caller {
   readonly name: string
@@ -30,13 +56,11 @@ export class Caller {
   /** Calls by the slot in which they began, and those of them that succeeded. */
   readonly started: Float64Array
   readonly succeeded: Float64Array
-  calls = 0
-  successes = 0
-  failures = 0
+  /** Calls by the phase in which they began. */
+  readonly counts = [new CallCounts(), new CallCounts(), new CallCounts()] as const
   /** Calls by people who tried again. */
   again = 0
-  /** How long calls took, by the phase in which they ended; and in the slot that is running. */
-  readonly latency = [new Histogram(), new Histogram(), new Histogram()] as const
+  /** How long the calls took that ended in the slot that is running. */
   readonly recent = new Histogram()
   /** Milliseconds that all calls took that have ended. */
   took = 0
@@ -69,7 +93,7 @@ export class Caller {
   }
 
   get inFlight(): number {
-    return this.calls - this.successes - this.failures
+    return this.counts.reduce((sum, { inFlight }) => sum + inFlight, 0)
   }
 
   chance(): number {
@@ -121,39 +145,36 @@ export class Caller {
 
   /** Makes a call, and says when it has ended. */
   call(client: number, attempt: number, ended?: () => void): void {
-    const { engine, every } = this.run
-    const startedAt = engine.now
-    const slot = Math.min(this.started.length - 1, Math.floor(startedAt / every))
-    this.calls++
+    const { run } = this
+    const { engine: { now }, every, phase } = run
+    const slot = Math.min(this.started.length - 1, Math.floor(now / every))
+    run.inFlight++
+    this.counts[phase].calls++
     this.started[slot]!++
     if (attempt > 0) this.again++
+    const call: Begun = { at: now, slot, counts: this.counts[phase], client, attempt, ended }
     const fiber = this.fork(this.plans[client]!)
     const exit = fiber.pollUnsafe()
-    if (exit === undefined) fiber.addObserver((exit) => this.ended(exit, startedAt, slot, client, attempt, ended))
-    else this.ended(exit, startedAt, slot, client, attempt, ended)
+    if (exit === undefined) fiber.addObserver((exit) => this.ended(exit, call))
+    else this.ended(exit, call)
   }
 
-  private ended(
-    exit: Exit.Exit<unknown, unknown>,
-    startedAt: number,
-    slot: number,
-    client: number,
-    attempt: number,
-    ended: (() => void) | undefined
-  ): void {
-    const { engine, phase } = this.run
-    const took = engine.now - startedAt
+  private ended(exit: Exit.Exit<unknown, unknown>, call: Begun): void {
+    const { options: { again, within }, run } = this
+    const { attempt, client, counts, ended } = call
+    const took = run.engine.now - call.at
+    run.inFlight--
     this.took += took
-    this.latency[phase].add(took)
+    counts.latency.add(took)
     this.recent.add(took)
-    if (Exit.isSuccess(exit) && took <= this.options.within) {
-      this.successes++
-      this.succeeded[slot]!++
+    if (Exit.isSuccess(exit) && took <= within) {
+      counts.successes++
+      this.succeeded[call.slot]!++
     } else {
-      this.failures++
+      counts.failures++
       if (Exit.isFailure(exit)) this.check(exit)
-      const { again } = this.options
       if (again !== undefined && attempt < again.times && this.chance() < again.share) {
+        const { engine } = run
         return engine.add(new Again(this, client, attempt + 1, ended), engine.now + again.after(this.chance()))
       }
     }

@@ -1,8 +1,10 @@
 /** The checks of a system. They fill in the defaults and turn durations into milliseconds. */
 import * as Arguments from "@holdfast/core/Arguments"
+import * as Policy from "@holdfast/core/Policy"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type { Latency } from "../../Latency.ts"
-import type { PolicyOptions, Protector, System } from "../../System.ts"
+import * as Exit from "effect/Exit"
+import type { PolicyOptions, Protector } from "../../Protection.ts"
 import { eventOf } from "./checkEvents.ts"
 import * as Sampler from "./sampler.ts"
 
@@ -14,7 +16,7 @@ const isParallel = (value: unknown): value is { readonly parallel: unknown } =>
   typeof value === "object" && value !== null && "parallel" in value
 
 /** A distribution, as a function from chance to milliseconds. */
-export const latency: Arguments.Check<Sampler.Sampler> = (value, place) => {
+const latency: Arguments.Check<Sampler.Sampler> = (value, place) => {
   if (typeof value === "object" && value !== null) {
     if ("exponential" in value) {
       return Sampler.exponential(struct({ exponential: span })(value, place)?.exponential)
@@ -42,11 +44,13 @@ export const latency: Arguments.Check<Sampler.Sampler> = (value, place) => {
 
 const policy: Arguments.Check<PolicyOptions | Protector> = (value, place) => {
   if (Effect.isEffect(value)) return value as Protector
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as PolicyOptions
-  place.fault(
-    `must be the options of Policy.make, or an effect that makes { protect }, got ${Arguments.show(value)}`
-  )
-  return {}
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    place.fault(`must be the options of Policy.make, or an effect that makes { protect }, got ${Arguments.show(value)}`)
+    return {}
+  }
+  const made = Effect.runSyncExit(Policy.make(value as PolicyOptions))
+  if (Exit.isFailure(made)) place.fault(`is not valid: ${String(Cause.squash(made.cause)).replace("RangeError: ", "")}`)
+  return value
 }
 
 const callFields = (services: ReadonlyArray<string>) => ({
@@ -173,12 +177,3 @@ export interface Checked {
   readonly callers: Readonly<Record<string, CheckedCaller>>
   readonly events: ReadonlyArray<CheckedEvent>
 }
-
-// The names of the options are those of the types.
-type Same<A, B> = [keyof A] extends [keyof B] ? [keyof B] extends [keyof A] ? true : never : never
-export type _Names = [
-  Same<System, Checked>,
-  Same<System["services"][string], CheckedService>,
-  Same<System["callers"][string], CheckedCaller>,
-  Latency
-]

@@ -5,14 +5,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Random from "effect/Random"
 import type { CallFailure } from "../../CallFailure.ts"
-import type { PolicyOptions, Protect, Protector } from "../../System.ts"
+import type { PolicyOptions, Protect, Protector } from "../../Protection.ts"
 import type { Engine } from "../engine/engine.ts"
 import type { CheckedCall } from "./check.ts"
 import { type Answer, Request } from "./request.ts"
 import type { Service } from "./service.ts"
 
 /** What the policies of the calls have decided. */
-export class Decisions {
+class Decisions {
   retries = 0
   hedges = 0
   /** Calls that a part has rejected. */

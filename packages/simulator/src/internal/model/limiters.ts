@@ -1,5 +1,9 @@
 /** What a service that is asked too often admits. */
-import type { Limiter } from "./service.ts"
+
+/** Admits requests, or says for how many milliseconds to stay away. */
+export interface Limiter {
+  admit(now: number): number
+}
 
 /** A bucket of one second: `rate` requests a second, and as many at once. */
 export class TokenBucket implements Limiter {

@@ -4,9 +4,8 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { CallFailure } from "../../CallFailure.ts"
 import * as Failure from "../../CallFailure.ts"
+import type { Engine } from "../engine/engine.ts"
 import { Timer } from "../engine/timers.ts"
-import type { Edge } from "./edge.ts"
-import type { Instance } from "./service.ts"
 
 /** How a request ends. */
 export type Answer = Exit.Exit<void, CallFailure>
@@ -15,6 +14,25 @@ export type Answer = Exit.Exit<void, CallFailure>
 export const Stage = { there: 0, waiting: 1, working: 2, calling: 3, back: 4, ended: 5 } as const
 
 export type Stage = typeof Stage[keyof typeof Stage]
+
+/** Where requests come from and are answered to. */
+export interface Sender {
+  readonly engine: Engine
+  readonly network: number
+  readonly to: { arrive(request: Request): void }
+  abandoned: number
+  answered(answer: Answer): void
+}
+
+/** Where a request waits and is worked on. */
+export interface Holder {
+  /** The own work of the request is done. */
+  worked(request: Request): void
+  /** The service's own timeout: the request fails, wherever it is. */
+  late(request: Request): void
+  /** The client has given up. */
+  abandon(request: Request): void
+}
 
 /** The answers of a service. One exit for each reason, so that a rejection costs no error. */
 export class Answers {
@@ -42,7 +60,7 @@ export class Answers {
 }
 
 export class Request extends Timer {
-  readonly edge: Edge
+  readonly edge: Sender
   private readonly resume: (answer: Answer) => void
   stage: Stage
   /** The client has given up. */
@@ -50,7 +68,7 @@ export class Request extends Timer {
   /** The answer will not reach the client. */
   lost: boolean
   arrivedAt: number
-  instance: Instance | undefined
+  instance: Holder | undefined
   /** What makes the calls of the request. */
   fiber: Fiber.Fiber<unknown, unknown> | undefined
   limit: Limit | undefined
@@ -59,7 +77,7 @@ export class Request extends Timer {
   before: Request | undefined
   after: Request | undefined
 
-  constructor(edge: Edge, resume: (answer: Answer) => void) {
+  constructor(edge: Sender, resume: (answer: Answer) => void) {
     super()
     this.edge = edge
     this.resume = resume

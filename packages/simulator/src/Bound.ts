@@ -1,0 +1,246 @@
+/**
+ * Bounds that an outcome has to keep, as text: `"amplification <= 1.3"`, `"recovery <= 2m"`, `"db.p99 after <= 1s"`.
+ *
+ * A bound is a figure, a comparison and a value. The name of a caller or service before the figure makes it one of that
+ * alone. A phase after the figure (`before`, `during`, `after` or `whole`) says where it holds; without one it holds in
+ * every phase. A value is a number, a percentage or a duration.
+ *
+ * | figure | what it is | of |
+ * | --- | --- | --- |
+ * | `amplification` | requests for each that a call stands for | all, service |
+ * | `success` | the share of calls that succeed | all, caller |
+ * | `goodput` | calls per second that succeed | all, caller |
+ * | `p50`, `p90`, `p99`, `max` | how long calls take | all, caller |
+ * | `utilisation` | the share of workers that are busy | all, service |
+ * | `queue` | requests that wait for a worker, on average | all, service |
+ * | `wasted` | the share of served requests whose client had given up | all, service |
+ * | `rejected` | the share of requests that are refused, over the limit or find a full queue | all, service |
+ * | `cost` | what the services cost | all |
+ * | `recovery` | how long after the last event calls succeed as before | all |
+ * | `opened` | how often a breaker opens | all |
+ * | `unended` | calls that never end | all |
+ */
+import * as Arguments from "@holdfast/core/Arguments"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import type { Outcome, Phase, ServiceFigures } from "./Outcome.ts"
+
+/** A bound as text. */
+export type Text = `${string} ${"<=" | ">=" | "<" | ">"} ${string}`
+
+/** A bound. */
+export interface Bound {
+  readonly text: string
+  /** A caller or a service; `undefined` for all together. */
+  readonly name: string | undefined
+  readonly figure: Figure
+  readonly phase: Phase | undefined
+  readonly comparison: "<=" | ">=" | "<" | ">"
+  readonly value: number
+}
+
+/** How an outcome keeps a bound. */
+export interface Verdict {
+  readonly bound: Bound
+  readonly holds: boolean
+  /** The figure, in the phase where it is worst. */
+  readonly actual: number
+  readonly phase: Phase
+}
+
+const figures = [
+  "amplification",
+  "success",
+  "goodput",
+  "p50",
+  "p90",
+  "p99",
+  "max",
+  "utilisation",
+  "queue",
+  "wasted",
+  "rejected",
+  "cost",
+  "recovery",
+  "opened",
+  "unended"
+] as const
+
+/** The name of a figure. */
+export type Figure = typeof figures[number]
+
+const kinds: Readonly<Record<Figure, "number" | "share" | "duration">> = {
+  amplification: "number",
+  success: "share",
+  goodput: "number",
+  p50: "duration",
+  p90: "duration",
+  p99: "duration",
+  max: "duration",
+  utilisation: "share",
+  queue: "number",
+  wasted: "share",
+  rejected: "share",
+  cost: "number",
+  recovery: "duration",
+  opened: "number",
+  unended: "number"
+}
+
+const phases = ["before", "during", "after", "whole"] as const
+const form = /^(?:(.+)\.)?([A-Za-z]\w*)(?:\s+(\w+))?\s*(<=|>=|<|>)\s*(.+)$/u
+
+const valueOf = (figure: Figure, text: string, place: Arguments.Place): number => {
+  if (kinds[figure] === "duration") return Arguments.duration({ min: 0 })(text, place)
+  const [, digits, percent] = /^(\d+(?:\.\d+)?|\.\d+)\s*(%?)$/u.exec(text) ?? []
+  if (digits === undefined) {
+    place.fault(`must be a number${kinds[figure] === "share" ? " or a percentage" : ""}, got "${text}"`)
+    return NaN
+  }
+  return Number(digits) / (percent === "%" ? 100 : 1)
+}
+
+/**
+ * Reads a bound. Throws a `RangeError` that says what is wrong with it.
+ *
+ * ```ts import.meta.vitest
+ * import { Bound } from "@holdfast/simulator"
+ *
+ * Bound.parse("db.p99 after <= 1s").value // => 1_000
+ *
+ * let message = ""
+ * try {
+ *   Bound.parse("amplifcation <= 1.3")
+ * } catch (error) {
+ *   message = String(error)
+ * }
+ * message.includes("did you mean \"amplification\"?") // => true
+ * ```
+ */
+export const parse = (text: string): Bound =>
+  Arguments.check("Bound.parse", (_, place): Bound => {
+    const [, name, word = "", phase, comparison, value = ""] = form.exec(text.trim()) ?? []
+    if (comparison === undefined) {
+      place.fault(`must be a figure, a comparison and a value, such as "recovery <= 2m", got ${Arguments.show(text)}`)
+    }
+    const figure = comparison === undefined
+      ? figures[0]
+      : Arguments.oneOf(...figures)(word, place.at("figure")) ?? figures[0]
+    return {
+      text,
+      name,
+      figure,
+      phase: Arguments.optional(Arguments.oneOf(...phases))(phase, place.at("phase")),
+      comparison: comparison as Bound["comparison"],
+      value: comparison === undefined ? NaN : valueOf(figure, value, place.at("value"))
+    }
+  }, text)
+
+const perService: Partial<Record<Figure, (figures: ServiceFigures) => number>> = {
+  amplification: ({ amplification }) => amplification,
+  utilisation: ({ utilisation }) => utilisation,
+  queue: ({ queue }) => queue,
+  wasted: ({ served, wasted }) => served === 0 ? 0 : wasted / served,
+  rejected: ({ arrived, rejected }) => arrived === 0 ? 0 : rejected / arrived
+}
+
+/** A figure in one phase. `undefined` if there is no such figure. */
+const figureOf = (outcome: Outcome, { figure, name }: Bound, phase: Phase): number | undefined => {
+  const ofService = perService[figure]
+  if (name === undefined) {
+    switch (figure) {
+      case "recovery":
+        return outcome.recovery ?? 0
+      case "opened":
+        return outcome.edges.reduce((sum, { opened }) => sum + opened, 0)
+      case "unended":
+        return Object.values(outcome.callers).reduce((sum, { unended }) => sum + unended, 0)
+      case "queue":
+      case "rejected":
+        return Math.max(
+          ...Object.values(outcome.services).flatMap(({ phases }) =>
+            ofService === undefined || phases[phase] === undefined ? [] : [ofService(phases[phase])]
+          )
+        )
+      default:
+        return outcome.figures[phase]?.[figure]
+    }
+  }
+  const service = outcome.services[name]?.phases[phase]
+  if (service !== undefined) return ofService?.(service)
+  const caller = outcome.callers[name]?.phases[phase]
+  return caller !== undefined && figure in caller ? caller[figure as keyof typeof caller] : undefined
+}
+
+const keeps = ({ comparison, value }: Bound, actual: number): boolean => {
+  switch (comparison) {
+    case "<=":
+      return actual <= value
+    case ">=":
+      return actual >= value
+    case "<":
+      return actual < value
+    case ">":
+      return actual > value
+  }
+}
+
+/** Whether the outcome keeps a bound. A figure of nothing, such as the latency of no calls, keeps any. */
+const verdict = (outcome: Outcome, bound: Bound): Verdict => {
+  const { figure, name, phase } = bound
+  const known = phases.filter((phase) => outcome.figures[phase] !== undefined)
+  if (name !== undefined && !(name in outcome.services) && !(name in outcome.callers)) {
+    const names = [...Object.keys(outcome.services), ...Object.keys(outcome.callers)]
+    throw new RangeError(`Bound.check: "${bound.text}" names no service or caller: there is ${names.join(", ")}`)
+  }
+  const all = known.map((phase) => ({ phase, actual: figureOf(outcome, bound, phase) }))
+  if (all.every(({ actual }) => actual === undefined)) {
+    throw new RangeError(`Bound.check: "${bound.text}": ${name} has no ${figure}`)
+  }
+  const asked = phase !== undefined ? [phase] : known.length === 1 ? known : known.filter((one) => one !== "whole")
+  const worse = bound.comparison.startsWith("<") ? Math.max : Math.min
+  let worst: Verdict | undefined
+  for (const { actual, phase } of all) {
+    if (actual === undefined || Number.isNaN(actual) || !asked.includes(phase)) continue
+    if (worst === undefined || (worse(actual, worst.actual) === actual && actual !== worst.actual)) {
+      worst = { bound, holds: keeps(bound, actual), actual, phase }
+    }
+  }
+  return worst ?? { bound, holds: true, actual: NaN, phase: phase ?? "whole" }
+}
+
+/** Checks bounds, in their order. Throws a `RangeError` for one that names what the outcome does not have. */
+export const check = (outcome: Outcome, bounds: ReadonlyArray<string | Bound>): ReadonlyArray<Verdict> =>
+  bounds.map((bound) => verdict(outcome, typeof bound === "string" ? parse(bound) : bound))
+
+/** A value of a figure as a person reads it: `"12 %"`, `"1.3"`, `"2m"`, `"never"`. */
+export const show = (figure: Figure, value: number): string => {
+  if (Number.isNaN(value)) return "-"
+  if (value === Infinity) return figure === "recovery" ? "never" : "unbounded"
+  switch (kinds[figure]) {
+    case "share":
+      return `${Number((value * 100).toFixed(2))} %`
+    case "duration":
+      return value < 1 ? `${Number(value.toFixed(2))} ms` : Duration.format(Duration.millis(Math.round(value)))
+    case "number":
+      return String(Number(value.toPrecision(4)))
+  }
+}
+
+/** A verdict in a line. */
+export const describe = ({ actual, bound, holds, phase }: Verdict): string => {
+  const where = figureIsWhole(bound.figure) || phase === "whole" ? "" : ` ${phase} the events`
+  return `${bound.text}: ${show(bound.figure, actual)}${where}${holds ? "" : ", which breaks it"}`
+}
+
+const figureIsWhole = (figure: Figure): boolean => ["recovery", "opened", "unended"].includes(figure)
+
+/** An outcome breaks a bound. The message lists every bound with the figure that was found. */
+export class BoundBroken extends Data.TaggedError("BoundBroken")<{ readonly verdicts: ReadonlyArray<Verdict> }> {
+  override get message(): string {
+    const broken = this.verdicts.filter(({ holds }) => !holds).length
+    return `${broken} of ${this.verdicts.length} bounds are broken\n${
+      this.verdicts.map((verdict) => `  ${verdict.holds ? "holds " : "BROKEN"}  ${describe(verdict)}`).join("\n")
+    }`
+  }
+}
