@@ -26,8 +26,8 @@ export const tick = 1 / 1024
 /** The first instant of the grid at or after a time. */
 export const toGrid = (millis: number): number => Math.ceil(millis * 1024) / 1024
 
-/** How many tasks may run at one instant before the simulation is taken for one that makes no progress. */
-const mostTasks = 10_000_000
+/** How many tasks may run at one instant before the simulation counts as stuck. */
+const mostTasks = 1_000_000
 
 /** How many durations have a list. Delays with jitter are all different, and go to the heap when the lists are taken. */
 const mostLists = 64
@@ -171,7 +171,7 @@ export class Engine {
     Error.stackTraceLimit = 0
     try {
       this.drain()
-      while (timers.next <= until) {
+      while (timers.size > 0 && timers.next <= until) {
         if (isOver?.() === true) return
         const at = timers.next
         const timer = timers.pop()
@@ -184,6 +184,6 @@ export class Engine {
     } finally {
       Error.stackTraceLimit = stackTraceLimit
     }
-    if (isOver?.() !== true) this.now = Math.max(this.now, toGrid(until))
+    if (until !== Infinity && isOver?.() !== true) this.now = Math.max(this.now, toGrid(until))
   }
 }

@@ -90,7 +90,7 @@ export class Recorder extends Timer {
     for (const [edge, series] of this.edges) {
       series.grown("calls", edge.calls)
       series.grown("attempts", edge.attempts)
-      series.put("open", edge.decisions.open + edge.decisions.halfOpen)
+      series.put("open", edge.decisions.open)
     }
     if (engine.now < until) this.next()
     else this.snapshots.push(snapshot(this.network, engine))

@@ -28,10 +28,9 @@ class Decisions {
     budget: 0
   }
   deadlines = 0
-  /** How often a breaker has opened, and how many are open and half open now. */
+  /** How often a breaker has opened, and how many are open or half open now. */
   opened = 0
   open = 0
-  halfOpen = 0
 
   readonly observe: PolicyEvent.Observer = (event) => {
     switch (event._tag) {
@@ -51,12 +50,10 @@ class Decisions {
         this.deadlines++
         return
       case "CircuitChanged":
-        if (event.from === "Open") this.open--
-        else if (event.from === "HalfOpen") this.halfOpen--
-        if (event.to === "Open") {
-          this.open++
-          this.opened++
-        } else if (event.to === "HalfOpen") this.halfOpen++
+        // That an open circuit admits a probe is no event: both states count as one.
+        if (event.from === "Closed") this.open++
+        if (event.to === "Closed") this.open--
+        if (event.to === "Open") this.opened++
     }
   }
 }
