@@ -6,7 +6,7 @@ import type { Latency } from "../src/Latency.ts"
 import type * as System from "../src/System.ts"
 
 /** A small generator, so that a failure repeats by its seed. */
-export const chances = (seed: number) => {
+const chances = (seed: number) => {
   let state = seed * 7_919 + 1
   const next = (): number => {
     state = (state * 1_103_515_245 + 12_345) % 2_147_483_648

@@ -4,7 +4,7 @@
  * Everything is synchronous. Between two timers the ready fibers run to quiescence, so a call costs what its policy and
  * its effect cost, and no turn of the event loop.
  *
- * Times are multiples of {@link tick}. Sums and differences of such numbers are exact, so a timer that a policy sets
+ * Times are multiples of 1/1024 ms. Sums and differences of such numbers are exact, so a timer that a policy sets
  * from a difference of two instants rings at the very instant that the policy has computed, not an ulp before it. It
  * also absorbs differences in the last bit of `Math.exp` and `Math.log` between engines.
  */
@@ -20,11 +20,8 @@ import * as Scheduler from "effect/Scheduler"
 import { Delayed, Delays } from "./delays.ts"
 import { type Timer, Timers } from "./timers.ts"
 
-/** The unit of virtual time, in milliseconds: about a microsecond. */
-export const tick = 1 / 1024
-
 /** The first instant of the grid at or after a time. */
-export const toGrid = (millis: number): number => Math.ceil(millis * 1024) / 1024
+const toGrid = (millis: number): number => Math.ceil(millis * 1024) / 1024
 
 /** How many tasks may run at one instant before the simulation counts as stuck. */
 const mostTasks = 1_000_000
