@@ -98,7 +98,7 @@ export const chosen: Effect.Effect<Arr.NonEmptyReadonlyArray<Name>, Config.Confi
       yield* Effect.logWarning(`The provider "${provider}" is left out: ${because}. ${advice ?? ""}`)
     }
     const [first, ...rest] = choices.filter((choice) => choice.chosen).map(({ provider }) => provider)
-    return first === undefined ? yield* Effect.fail(Selection.nobody(choices)) : [first, ...rest]
+    return first === undefined ? yield* Effect.fail(Selection.noneConfigured(choices)) : [first, ...rest]
   }
 )
 

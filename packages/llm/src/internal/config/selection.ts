@@ -142,7 +142,7 @@ export const missed = ({ priority, settings }: Facts, choices: ReadonlyArray<Cho
   )
 
 /** The error for when no provider is configured, with what to set. */
-export const nobody = (choices: ReadonlyArray<Choice>): Config.ConfigError =>
+export const noneConfigured = (choices: ReadonlyArray<Choice>): Config.ConfigError =>
   Setting.fail(
     [
       "No provider is configured",

@@ -34,7 +34,7 @@ export interface Ending {
 const flaw = ({ calls, errors, explanation, reason, tools, writer }: Ending): AiError.AiError | undefined => {
   // A call that a filter may have cut is not run, so that it is no answer either.
   if (reason === "content-filter" && !writer.answered) {
-    return errors.refused(explanation ?? "a content filter left nothing of the answer")
+    return errors.filtered(explanation ?? "a content filter left nothing of the answer")
   }
   if (calls.length > 0 || reason === "pause") return undefined
   if (!writer.spoke) {

@@ -22,15 +22,15 @@ export const reasonOf = (
   common: Common,
   error: ProviderError
 ): AiError.AiErrorReason => {
-  const { description: _, ...silent } = common
+  const { description: _, ...undescribed } = common
   const invalid = (parameter: string | undefined) =>
     new AiError.InvalidRequestError({ ...common, ...(parameter === undefined ? {} : { parameter }) })
   switch (kind) {
     case "rateLimited":
     case "beyondRateLimit":
-      return new AiError.RateLimitError({ ...silent, ...(retryAfter === undefined ? {} : { retryAfter }) })
+      return new AiError.RateLimitError({ ...undescribed, ...(retryAfter === undefined ? {} : { retryAfter }) })
     case "quotaSpent":
-      return new AiError.QuotaExhaustedError(silent)
+      return new AiError.QuotaExhaustedError(undescribed)
     case "keyRejected":
       return new AiError.AuthenticationError({ ...common, kind: keyKind(error) })
     case "permissionDenied":

@@ -237,7 +237,7 @@ export interface Errors {
   /** The body is whole and yet no answer to the request: `why` follows "what ... sent is no answer:". */
   readonly noAnswer: (why: string) => AiError.AiError
   /** The model, or a filter after it, declined to answer. */
-  readonly refused: (explanation: string) => AiError.AiError
+  readonly filtered: (explanation: string) => AiError.AiError
 }
 
 /** The errors of an answer that came from `url`. */
@@ -251,7 +251,7 @@ export const errors = (call: ProviderRequest, url: string, headers?: Headers.Hea
       call,
       new AiError.InvalidResponseError({ description: `what ${call.provider} sent is no answer: ${why}` })
     ),
-  refused: (explanation) => failure(call, new AiError.ContentPolicyError({ description: explanation }))
+  filtered: (explanation) => failure(call, new AiError.ContentPolicyError({ description: explanation }))
 })
 
 /** Decodes the whole body of a response. */
