@@ -23,7 +23,7 @@ const long = [
   "packages/llm/test/runtimes/*.test.ts",
   "packages/llm/test/corpus/**/*.test.ts",
   "packages/llm/test/requests/*.test.ts",
-  "packages/cli/test/process/*.test.ts",
+  "packages/cli/test/{doctor,process}/*.test.ts",
   "packages/simulator/test/{queues,published,real}.test.ts",
   "packages/simulator/test/runtimes/*.test.ts",
   "packages/cli/test/Simulation.test.ts"

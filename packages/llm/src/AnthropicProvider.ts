@@ -29,7 +29,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Address from "./Address.ts"
@@ -128,6 +128,8 @@ const checkMaxTokens = (maxTokens: number): number => {
   }
   return maxTokens
 }
+
+const Models = Schema.Struct({ data: Schema.Array(Schema.Struct({ id: Schema.String })) })
 
 const makeWith = (options: Options) => {
   const name = options.name ?? "anthropic"
@@ -230,7 +232,16 @@ const makeWith = (options: Options) => {
           callOf("preflight"),
           requestTo("GET", `${version}/models/${encodeURIComponent(model)}`)
         )
-      ).pipe(Effect.asVoid)
+      ).pipe(Effect.asVoid),
+      // The longest page that the API gives ("List Models").
+      models: Effect.map(
+        ProviderRequest.json(
+          callOf("models"),
+          HttpClientRequest.setUrlParam(requestTo("GET", `${version}/models`), "limit", "1000"),
+          Models
+        ),
+        ({ data }) => data.map(({ id }) => id)
+      )
     }
   }
 }

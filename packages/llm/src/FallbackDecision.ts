@@ -199,3 +199,42 @@ export const decide = (failure: Failure): Decision => {
       return fail(because)
   }
 }
+
+/** A decision among several providers. */
+export interface Choice {
+  readonly decision: Decision
+  /** The index of the provider to ask next: the first that qualifies. `undefined` unless the decision is `Fallback`. */
+  readonly next: number | undefined
+}
+
+/**
+ * Decides what follows a failure if several providers are left: the first of them that qualifies is asked next. Never a retry.
+ *
+ * ```ts import.meta.vitest
+ * import { FallbackDecision, Provider, ProviderFailure } from "@holdfast/llm"
+ * import { Duration } from "effect"
+ *
+ * const sized = (contextWindow: number) => ({ ...Provider.defaultCapabilities, contextWindow })
+ * const failure = {
+ *   reason: ProviderFailure.toReason({ status: 400, body: { error: { code: "context_length_exceeded" } }, now: 0 }),
+ *   committed: false,
+ *   remaining: undefined,
+ *   maxRetryAfter: Duration.seconds(60),
+ *   current: sized(8_000),
+ *   features: new Set<Provider.Feature>()
+ * }
+ *
+ * FallbackDecision.choose(failure, [sized(4_000), sized(32_000)]).next // => 1
+ * ```
+ */
+export const choose = (
+  failure: Omit<Failure, "candidate" | "retriesLeft">,
+  candidates: ReadonlyArray<Capabilities>
+): Choice => {
+  for (const [next, candidate] of candidates.entries()) {
+    const decision = decide({ ...failure, candidate, retriesLeft: false })
+    if (decision._tag === "Fallback") return { decision, next }
+  }
+  const { because } = decide({ ...failure, candidate: candidates[0], retriesLeft: false })
+  return { decision: fail(because), next: undefined }
+}

@@ -90,6 +90,19 @@ export interface OllamaProvider extends Provider.Provider {
   readonly pull: Stream.Stream<PullProgress, AiError.AiError>
 }
 
+/**
+ * Tells an Ollama provider, which can inspect its server, from the others.
+ *
+ * ```ts import.meta.vitest
+ * import { OllamaProvider } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ *
+ * OllamaProvider.isOllamaProvider(TestProvider.script("ollama", [])) // => false
+ * ```
+ */
+export const isOllamaProvider = (provider: Provider.Provider): provider is OllamaProvider =>
+  "inspect" in provider && "pull" in provider
+
 /** The default model. */
 export const defaultModel = "llama3.2"
 
@@ -267,7 +280,8 @@ const makeWith = (options: Options) => {
         : inspect.pipe(
           Effect.catchIf(isMissing, () => Effect.andThen(Stream.runForEach(pull, onProgress), inspect)),
           Effect.asVoid
-        )
+        ),
+      models: Effect.map(OllamaServer.installed(serverOf("models")), (models) => models.map(({ name }) => name))
     }
   }
 }

@@ -212,9 +212,11 @@ const makeWith = (options: Options) => {
       Stream.unwrap(Effect.map(answerOf(callOf("streamText"), request, true), Answer.stream))
 
     const list = api.request("GET", "/models")
+    const modelsBy = (call: ProviderRequest.ProviderRequest) =>
+      Effect.map(ProviderRequest.json(call, list, Models), ({ data }) => data.map(({ id }) => id))
     const findModel = Effect.gen(function*() {
       const call = callOf("preflight")
-      const has = (yield* ProviderRequest.json(call, list, Models)).data.map(({ id }) => id)
+      const has = yield* modelsBy(call)
       if (has.includes(model)) return
       return yield* ProviderRequest.missingModel(call, { url: baseUrl, model, has, advice: "Name one that it has" })
     })
@@ -239,7 +241,8 @@ const makeWith = (options: Options) => {
           Effect.scoped,
           Effect.asVoid,
           preset.models === "some" ? identity : Effect.catchIf(isRefusedAsEmpty, () => Effect.void)
-        )
+        ),
+      models: preset.models === "unlisted" ? undefined : modelsBy(callOf("models"))
     }
   }
 }

@@ -70,6 +70,9 @@ export interface Provider {
    * says what to do.
    */
   readonly preflight: Effect.Effect<void, AiError.AiError>
+
+  /** Lists the names of the models that the server offers. Costs no tokens. Leave it out if the server has no list. */
+  readonly models?: Effect.Effect<ReadonlyArray<string>, AiError.AiError> | undefined
 }
 
 /** Options for a model of another library. */
@@ -84,6 +87,8 @@ export interface LiftOptions {
   readonly capabilities?: Partial<Capabilities> | undefined
   /** Checks whether the provider would answer. Default: always succeeds. */
   readonly preflight?: Effect.Effect<void, AiError.AiError> | undefined
+  /** Lists the models that the server offers. Default: no list. */
+  readonly models?: Effect.Effect<ReadonlyArray<string>, AiError.AiError> | undefined
 }
 
 /**
@@ -119,7 +124,8 @@ export const fromLanguageModel: {
   capabilities: { ...defaultCapabilities, ...options.capabilities },
   generateText: Lifted.generateText(model, codecTransformer),
   streamText: Lifted.streamText(model),
-  preflight: options.preflight ?? Effect.void
+  preflight: options.preflight ?? Effect.void,
+  models: options.models
 }))
 
 /**

@@ -8,9 +8,10 @@
 import * as Address from "@holdfast/llm/Address"
 import * as ChatService from "@holdfast/llm/ChatService"
 import * as Connectivity from "@holdfast/llm/Connectivity"
+import * as FallbackDecision from "@holdfast/llm/FallbackDecision"
+import * as LlmConfig from "@holdfast/llm/LlmConfig"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
-import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
-import type * as Provider from "@holdfast/llm/Provider"
+import * as Provider from "@holdfast/llm/Provider"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import type * as AiError from "effect/ai/AiError"
 import * as Clock from "effect/Clock"
@@ -22,7 +23,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as FailureWords from "../terminal/FailureWords.ts"
 import { inOneLine } from "../terminal/paragraph.ts"
-import { withTransport } from "../transport.ts"
+import { Pools, withTransport } from "../transport.ts"
 import * as ModelList from "./ModelList.ts"
 import * as Setting from "./Setting.ts"
 
@@ -92,98 +93,86 @@ const told = <A, E, R>(effect: Effect.Effect<A, E, R>, what: string, { onProgres
     return Effect.ensuring(effect, Effect.sync(() => onProgress({ what, ended: true })))
   })
 
-/** What a look at a provider has found. */
-type Found = Pick<ProviderDiagnosis, "model" | "check" | "capabilities" | "models" | "version">
+/** What a look at a provider has found, and what a chain would make of it. */
+interface Found extends Pick<ProviderDiagnosis, "model" | "check" | "capabilities" | "models" | "version"> {
+  readonly provider: Provider.Provider | undefined
+  /** The reason of a failure that a question would meet too; `undefined` for a check that ran out of time. */
+  readonly reason: AiError.AiErrorReason | undefined
+}
+
+const notChecked = (because: string): Pick<Found, "check" | "reason"> => ({
+  check: { _tag: "NotChecked", because },
+  reason: undefined
+})
+
+const failed = (millis: number, because: string, reason?: AiError.AiErrorReason): Pick<Found, "check" | "reason"> => ({
+  check: { _tag: "Failed", millis, because },
+  reason
+})
 
 const nothing: Found = {
   model: undefined,
-  check: { _tag: "NotChecked", because: "it is left out" },
   capabilities: undefined,
   models: undefined,
-  version: undefined
+  version: undefined,
+  provider: undefined,
+  ...notChecked("it is left out")
 }
 
-/** Runs a check within the time that it has, and says what came of it. */
+/** Runs a check within the time that it has. */
 const check = <A, R>(effect: Effect.Effect<A, AiError.AiError, R>, options: Options) =>
   Effect.map(
-    timed(effect.pipe(
-      Effect.mapError((error) => FailureWords.sentence(error.reason)),
-      Effect.timeoutOrElse({
-        duration: options.timeout,
-        orElse: () => Effect.fail(`no answer within ${Duration.format(options.timeout)}`)
+    timed(Effect.timeoutOption(effect, options.timeout)),
+    ({ millis, result }): { readonly found: A | undefined; readonly outcome: Pick<Found, "check" | "reason"> } => {
+      if (Result.isFailure(result)) {
+        const { reason } = result.failure
+        return { found: undefined, outcome: failed(millis, FailureWords.sentence(reason), reason) }
+      }
+      return Option.match(result.success, {
+        onNone: () => ({
+          found: undefined,
+          outcome: failed(millis, `no answer within ${Duration.format(options.timeout)}`)
+        }),
+        onSome: (found) => ({ found, outcome: { check: { _tag: "Ready", millis }, reason: undefined } })
       })
-    )),
-    ({ millis, result }) => ({
-      found: Result.isSuccess(result) ? result.success : undefined,
-      check: Result.isSuccess(result)
-        ? { _tag: "Ready" as const, millis }
-        : { _tag: "Failed" as const, millis, because: result.failure }
-    })
+    }
   )
 
-const lookAtOllama = Effect.fnUntraced(function*(provider: OllamaProvider.OllamaProvider, options: Options) {
-  const { check: outcome, found } = yield* check(provider.inspect, options)
-  return {
-    model: provider.model,
-    check: outcome,
-    capabilities: found?.capabilities,
-    models: found?.models,
-    version: found?.version
+/** Whether the list of a server that answers lacks the model, although nothing else tells. */
+const isAbsent = (name: string, { model }: Provider.Provider, listed: ReadonlyArray<string> | undefined): boolean =>
+  // The other servers' own preflights tell, or they answer to names that are on no list.
+  name === "openai" && listed !== undefined && listed.length > 0 && !listed.includes(model)
+
+const lookAt = Effect.fnUntraced(function*(name: string, provider: Provider.Provider, options: Options) {
+  const { capabilities, model } = provider
+  if (OllamaProvider.isOllamaProvider(provider)) {
+    const { found, outcome } = yield* check(provider.inspect, options)
+    const { capabilities, models, version } = found ?? {}
+    return { model, capabilities, models, version, ...outcome }
   }
-})
-
-type Server = ProviderChain.Server
-
-/** Whether a server answers to names that its list does not have. */
-const takesOthers = ({ name, protocol }: Server): boolean =>
-  protocol._tag === "ChatCompletions" && name !== "openai" && OpenAiProvider.presets[protocol.preset].models !== "all"
-
-const listOf = ({ protocol }: Server) => {
-  switch (protocol._tag) {
-    case "ChatCompletions":
-      return ModelList.openAi(protocol.preset)
-    case "Messages":
-      return ModelList.anthropic
-    default:
-      return Effect.undefined
-  }
-}
-
-const lookAtList = Effect.fnUntraced(function*(server: Server, provider: Provider.Provider, options: Options) {
-  const listed = listOf(server)
   // What the list cannot say, the preflight has said: a server may have none.
-  const list = Effect.orElseSucceed(Effect.timeout(listed, options.timeout), () => undefined)
-  const [{ check: outcome }, models] = yield* Effect.all([check(provider.preflight, options), list], {
+  const list = Effect.orElseSucceed(
+    Effect.timeout(provider.models ?? Effect.undefined, options.timeout),
+    () => undefined
+  )
+  const [{ outcome }, models] = yield* Effect.all([check(provider.preflight, options), list], {
     concurrency: "unbounded"
   })
-  const absent = outcome._tag === "Ready" && models !== undefined && models.length > 0 &&
-    !models.includes(provider.model) && !takesOthers(server)
-  return {
-    model: provider.model,
-    check: absent
-      ? {
-        _tag: "Failed" as const,
-        millis: outcome.millis,
-        because: `there is no model "${provider.model}". There are ${ModelList.some(models)}`
-      }
-      : outcome,
-    capabilities: provider.capabilities,
-    models,
-    version: undefined
-  }
+  const ended = outcome.check._tag === "Ready" && models !== undefined && isAbsent(name, provider, models)
+    ? failed(outcome.check.millis, `there is no model "${model}". There are ${ModelList.some(models)}`)
+    : outcome
+  return { model, capabilities, models, version: undefined, ...ended }
 })
 
-const look = Effect.fnUntraced(function*(choice: ProviderChain.Choice, online: boolean, options: Options) {
-  if (choice.provider === "ollama") return yield* lookAtOllama(yield* OllamaProvider.makeConfig(), options)
-  const provider = yield* ProviderChain.providerConfig(choice.provider)
-  const server = ProviderChain.servers[choice.provider]
-  return online || provider.location === "local" ? yield* lookAtList(server, provider, options) : {
-    ...nothing,
-    model: provider.model,
-    capabilities: provider.capabilities,
-    check: { _tag: "NotChecked" as const, because: "this machine is offline, so no cloud is asked" }
-  }
-})
+const look = Effect.fnUntraced(function*({ provider: name }: ProviderChain.Choice, online: boolean, options: Options) {
+  const pools = yield* Effect.flatten(Pools)
+  const provider = yield* ProviderChain.providerConfig(name, { transport: pools })
+  const { capabilities, model } = provider
+  const found = online || provider.location === "local"
+    ? yield* lookAt(name, provider, options)
+    : { ...nothing, model, capabilities, ...notChecked("this machine is offline, so no cloud is asked") }
+  return { ...found, provider }
+}, Effect.scoped)
 
 const diagnoseProvider = Effect.fnUntraced(function*(
   choice: ProviderChain.Choice,
@@ -195,17 +184,40 @@ const diagnoseProvider = Effect.fnUntraced(function*(
     ? yield* look(choice, online, options).pipe(
       Effect.catchTag(
         "ConfigError",
-        ({ cause }) =>
-          Effect.succeed<Found>({
-            ...nothing,
-            check: { _tag: "Failed", millis: 0, because: inOneLine(cause.message) }
-          })
+        ({ cause }) => Effect.succeed<Found>({ ...nothing, ...failed(0, inOneLine(cause.message)) })
       ),
       (self) => told(self, choice.provider, options)
     )
     : nothing
-  return { ...choice, ...found }
+  return { choice, found }
 })
+
+type Seen = Effect.Success<ReturnType<typeof diagnoseProvider>>
+
+/**
+ * Those that would answer, in the order in which a chain asks them. A failed check is what a question would meet, so the chain's
+ * own decision about it says whether those below are asked at all.
+ */
+const orderOf = (seen: ReadonlyArray<Seen>): ReadonlyArray<Seen> => {
+  const order: Array<Seen> = []
+  let rest = seen.filter(({ choice, found }) => choice.chosen && found.check._tag !== "NotChecked")
+  for (let [one, ...others] = rest; one !== undefined; [one, ...others] = rest) {
+    const { check, provider, reason } = one.found
+    if (check._tag === "Ready") order.push(one)
+    rest = others
+    if (reason === undefined || provider === undefined) continue
+    const { next } = FallbackDecision.choose({
+      reason,
+      committed: false,
+      remaining: undefined,
+      maxRetryAfter: Duration.infinity,
+      current: provider.capabilities,
+      features: new Set()
+    }, others.map(({ found }) => found.provider?.capabilities ?? Provider.defaultCapabilities))
+    rest = next === undefined ? [] : others.slice(next)
+  }
+  return order
+}
 
 const diagnoseNetwork = Effect.fnUntraced(function*(options: Options) {
   const url = Option.getOrUndefined(yield* Config.option(Config.String("CONNECTIVITY_CHECK_URL")))
@@ -239,21 +251,33 @@ export const diagnose = (options: Options): Effect.Effect<Diagnosis, Config.Conf
   Effect.gen(function*() {
     const choices = yield* ProviderChain.selection
     const network = yield* diagnoseNetwork(options)
-    const providers = yield* Effect.forEach(
+    const seen = yield* Effect.forEach(
       choices,
       (choice) => diagnoseProvider(choice, network._tag !== "Offline", options),
       { concurrency: "unbounded" }
     )
     const refused = choices.some(({ chosen }) => chosen) ? yield* refusal : undefined
-    const order = refused === undefined
-      ? providers.filter(({ check, chosen }) => chosen && check._tag === "Ready")
-      : []
+    const order = refused === undefined ? orderOf(seen) : []
     return {
       usable: order.length > 0,
       refused,
-      order: order.map(({ model, provider }) => `${provider}/${model}`),
+      order: order.map(({ choice, found }) => `${choice.provider}/${found.model}`),
       network,
-      providers,
+      providers: seen.map(({ choice, found: { capabilities, check, model, models, version } }) => ({
+        ...choice,
+        model,
+        check,
+        capabilities,
+        models,
+        version
+      })),
       settings: yield* Setting.all
     }
-  }).pipe(Effect.provide(withTransport((transport) => transport())))
+  }).pipe(Effect.provide(Layer.unwrap(Effect.map(
+    LlmConfig.Current,
+    (file) => withTransport((transport) => transport(LlmConfig.transport(file)))
+  ))))
+
+/** How the process ends: 0 if a provider would answer, 1 if none of those that are asked would, 2 if none can be asked. */
+export const exitCodeOf = ({ providers, refused, usable }: Diagnosis): 0 | 1 | 2 =>
+  usable ? 0 : refused === undefined && providers.some(({ chosen }) => chosen) ? 1 : 2

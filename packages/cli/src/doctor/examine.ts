@@ -53,8 +53,6 @@ export const examine = Effect.fnUntraced(function*(input: {
   yield* input.json
     ? own.write(`${JSON.stringify(diagnosis)}\n`)
     : own.print(DoctorScreen.report(diagnosis, own))
-  if (!diagnosis.usable) {
-    const configured = diagnosis.refused === undefined && diagnosis.providers.some(({ chosen }) => chosen)
-    return yield* new NoProviderAnswers({ exitCode: configured ? 1 : 2 })
-  }
+  const exitCode = Diagnosis.exitCodeOf(diagnosis)
+  if (exitCode !== 0) return yield* new NoProviderAnswers({ exitCode })
 })

@@ -9,43 +9,9 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Logger from "effect/Logger"
 import * as TestClock from "effect/testing/TestClock"
-import { anthropic, bedrock, gemini } from "./anthropic.ts"
-import { azure, gitHub, liteLlm } from "./azure.ts"
-import { deepSeek, groq, mistral, xAi } from "./clouds.ts"
-import { compared } from "./compared.ts"
-import { cerebras, fireworks, proxies, together, workersAi } from "./hosts.ts"
-import { llamaCpp, lmStudio, ollama, sgLang, tgi, vllm } from "./local.ts"
-import { openAi } from "./openAi.ts"
-import { openRouter } from "./openRouter.ts"
 import { contextWindow, expected, providerOf } from "./provider.ts"
 import type { Protocol, Refusal } from "./refusal.ts"
-
-const vendors = [
-  openAi,
-  azure,
-  gitHub,
-  liteLlm,
-  anthropic,
-  bedrock,
-  gemini,
-  groq,
-  mistral,
-  deepSeek,
-  xAi,
-  openRouter,
-  together,
-  fireworks,
-  cerebras,
-  proxies,
-  workersAi,
-  vllm,
-  sgLang,
-  tgi,
-  lmStudio,
-  llamaCpp,
-  ollama,
-  ...compared
-]
+import { vendors } from "./vendors.ts"
 
 /** Two requests, one after the other, to a chain of the vendor and a spare one, by a server that refuses everything. */
 const observe = Effect.fnUntraced(function*(

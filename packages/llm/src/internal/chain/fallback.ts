@@ -24,7 +24,7 @@ import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import type { NoAnswer } from "../../ChainError.ts"
 import type { Decision } from "../../FallbackDecision.ts"
-import { decide } from "../../FallbackDecision.ts"
+import { choose, decide } from "../../FallbackDecision.ts"
 import { detail } from "../../ProviderFailure.ts"
 import { networkError, notInTime } from "./chainReasons.ts"
 import type { Probe } from "./cooldown.ts"
@@ -218,32 +218,25 @@ class Fallback<A, R> {
     reason: AiError.AiErrorReason,
     remaining: Duration.Duration | undefined
   ): Follows {
-    const about = (retriesLeft: boolean, candidate: ChainMember | undefined) =>
-      decide({
-        reason,
-        retriesLeft,
-        remaining,
-        committed: false,
-        maxRetryAfter: member.maxRetryAfter,
-        current: member.provider.capabilities,
-        candidate: candidate?.provider.capabilities,
-        features: this.demands.features,
-        fallbackOnContentPolicy: this.request.settings.fallbackOnContentPolicy
-      })
-    const here = about(true, undefined)
+    const failure = {
+      reason,
+      remaining,
+      committed: false,
+      maxRetryAfter: member.maxRetryAfter,
+      current: member.provider.capabilities,
+      features: this.demands.features,
+      fallbackOnContentPolicy: this.request.settings.fallbackOnContentPolicy
+    }
+    const here = decide({ ...failure, retriesLeft: true, candidate: undefined })
     const retry = here._tag === "Retry" ? here : undefined
     const candidates = rest.filter((candidate) => !this.isSkipped(candidate))
-    for (const candidate of candidates) {
-      const otherwise = about(false, candidate)
-      if (otherwise._tag !== "Fallback") continue
-      // Those that are cooling down stay in the list, for the log to say so.
-      const from = rest.indexOf(candidate)
-      const next = rest.filter((other, i) => i >= from || !candidates.includes(other))
-      return { retry, otherwise, next }
+    const { decision, next } = choose(failure, candidates.map(({ provider }) => provider.capabilities))
+    if (decision._tag !== "Fallback" || next === undefined) {
+      return { retry, otherwise: { _tag: "Fail", because: decision.because }, next: [] }
     }
-    const last = about(false, candidates[0])
-    const otherwise = last._tag === "Fail" ? last : { _tag: "Fail", because: last.because } as const
-    return { retry, otherwise, next: [] }
+    // Those that are cooling down stay in the list, for the log to say so.
+    const passed = candidates.slice(0, next)
+    return { retry, otherwise: decision, next: rest.filter((other) => !passed.includes(other)) }
   }
 
   private handOn(

@@ -1,6 +1,5 @@
 /** A chain as the environment and the file in force describe it: its providers, each with its client, and its options. */
 import type * as Policy from "@holdfast/core/Policy"
-import type { TransportData } from "@holdfast/http/HttpPolicyData"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
 import type * as Arr from "effect/Array"
 import type * as Config from "effect/Config"
@@ -18,7 +17,7 @@ import * as OllamaProvider from "../../OllamaProvider.ts"
 import * as OpenAiProvider from "../../OpenAiProvider.ts"
 import type { Provider } from "../../Provider.ts"
 import * as Compile from "../compile/compile.ts"
-import type { Options, Treatment } from "../compile/options.ts"
+import type { Options, ProgramOptions, Treatment } from "../compile/options.ts"
 import * as Setting from "./environment.ts"
 import type { Name } from "./registry.ts"
 import { servers } from "./registry.ts"
@@ -41,28 +40,7 @@ const sources: Readonly<Record<Name, Configurable>> = Rec.map(servers, ({ protoc
   }
 })
 
-/**
- * Makes one provider as the environment describes it, whether or not a chain would ask it.
- *
- * ```ts import.meta.vitest
- * import { ProviderChain } from "@holdfast/llm"
- * import { ConfigProvider, Effect } from "effect"
- * import { FetchHttpClient } from "effect/http"
- *
- * const program = ProviderChain.providerConfig("mistral").pipe(
- *   Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(ConfigProvider.fromUnknown({ MISTRAL_API_KEY: "key" }))])
- * )
- *
- * const { location, name } = await Effect.runPromise(program)
- * name // => "mistral"
- * location // => "cloud"
- * ```
- */
-export const providerConfig = (
-  name: Name
-): Effect.Effect<Provider, Config.ConfigError, HttpClient.HttpClient> => sources[name]
-
-type Transport = (options: TransportData) => Layer.Layer<HttpClient.HttpClient>
+type Transport = NonNullable<ProgramOptions["transport"]>
 
 const orConfigError = <A, R>(self: Effect.Effect<A, Schema.SchemaError, R>): Effect.Effect<A, Config.ConfigError, R> =>
   Effect.mapError(self, (error) => Setting.fail(error.message, error))
@@ -161,6 +139,30 @@ export const providersConfig: Effect.Effect<
   Config.ConfigError,
   HttpClient.HttpClient
 > = Effect.scoped(providers(undefined))
+
+/**
+ * Makes one provider as `ProviderChain.layerConfig` would, chosen or not: from its variables, over the client that the file of
+ * `LlmConfig.layer` describes. Fails with a `ConfigError` if its settings are missing or invalid.
+ *
+ * ```ts import.meta.vitest
+ * import { ProviderChain } from "@holdfast/llm"
+ * import { ConfigProvider, Effect } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const env = ConfigProvider.fromUnknown({ GROQ_API_KEY: "gsk_..." })
+ * const program = Effect.scoped(ProviderChain.providerConfig("groq")).pipe(
+ *   Effect.provide([FetchHttpClient.layer, ConfigProvider.layer(env)])
+ * )
+ *
+ * const provider = await Effect.runPromise(program)
+ * provider.model // => "openai/gpt-oss-120b"
+ * ```
+ */
+export const providerConfig = (
+  name: Name,
+  options?: Pick<ProgramOptions, "transport">
+): Effect.Effect<Provider, Config.ConfigError, HttpClient.HttpClient | Scope.Scope> =>
+  overItsClient(name, options?.transport)
 
 /** How `ProviderChain.layerConfig` would treat a provider. */
 export interface Treated extends Selection.Choice {

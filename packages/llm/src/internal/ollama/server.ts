@@ -71,15 +71,18 @@ const contextLength = (info: Readonly<Record<string, unknown>>): number | undefi
   return typeof entry?.[1] === "number" ? entry[1] : undefined
 }
 
+/** Lists the models that are installed. */
+export const installed = ({ call, request }: Pick<Server, "call" | "request">) =>
+  Effect.map(ProviderRequest.json(call, request("GET", "/api/tags"), Tags), ({ models }) => models)
+
 /** Looks whether the server runs, whether the model is there, what it can do, and with which context it is loaded. */
-export const inspect = Effect.fnUntraced(function*(
-  { call, host, model, numCtx, request }: Server
-): Effect.fn.Return<Inspection, AiError.AiError> {
+export const inspect = Effect.fnUntraced(function*(server: Server): Effect.fn.Return<Inspection, AiError.AiError> {
+  const { call, host, model, numCtx, request } = server
   const get = <A>(path: string, schema: Schema.ConstraintDecoder<A>) =>
     ProviderRequest.json(call, request("GET", path), schema)
   const { version } = yield* get("/api/version", Version)
-  const installed = (yield* get("/api/tags", Tags)).models
-  const models = installed.map(({ name }) => name)
+  const known = yield* installed(server)
+  const models = known.map(({ name }) => name)
   // The server knows a model by more names than it lists: in any case, with its registry, as an alias.
   const show = yield* ProviderRequest.json(
     call,
@@ -95,7 +98,7 @@ export const inspect = Effect.fnUntraced(function*(
   const running = yield* get("/api/ps", Running).pipe(
     Effect.catchIf((error) => detail(error.reason).status === 404, () => Effect.succeed({ models: [] }))
   )
-  const loaded = find(model, installed, running.models ?? [])
+  const loaded = find(model, known, running.models ?? [])
   const can = show.capabilities ?? []
   const longest = contextLength(show.model_info ?? {})
   return {
