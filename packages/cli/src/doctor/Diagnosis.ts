@@ -263,14 +263,9 @@ export const diagnose = (options: Options): Effect.Effect<Diagnosis, Config.Conf
       refused,
       order: order.map(({ choice, found }) => `${choice.provider}/${found.model}`),
       network,
-      providers: seen.map(({ choice, found: { capabilities, check, model, models, version } }) => ({
-        ...choice,
-        model,
-        check,
-        capabilities,
-        models,
-        version
-      })),
+      providers: seen.map(({ choice, found: { capabilities, check, model, models, version } }) =>
+        Object.assign({ model, check, capabilities, models, version }, choice)
+      ),
       settings: yield* Setting.all
     }
   }).pipe(Effect.provide(Layer.unwrap(Effect.map(

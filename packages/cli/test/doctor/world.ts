@@ -128,7 +128,7 @@ const responseOf = (server: Server, path: string, headers: Headers.Headers): Res
 const clientOf = ({ env, servers }: World) => {
   const addresses = Object.values(ProviderChain.servers).map(({ baseUrl, name, variables }) => ({
     name,
-    origin: URL.parse(env[variables.address] || baseUrl)?.origin
+    origin: URL.parse(env[variables.address] || (baseUrl ?? ""))?.origin
   }))
   return HttpClient.make((request: HttpClientRequest.HttpClientRequest, url) =>
     Effect.suspend(() => {
@@ -274,6 +274,7 @@ export const envOf = (...names: ReadonlyArray<Name>): Readonly<Record<string, st
   PROVIDER_PRIORITY: names.join(","),
   ...Object.fromEntries(names.flatMap((name) => {
     const { key, model } = ProviderChain.servers[name].variables
-    return [[model, "m"], ...(key === undefined ? [] : [[key, `key-of-${name}`]])]
+    const named = [[model, "m"]]
+    return key === undefined ? named : named.concat([[key, `key-of-${name}`]])
   }))
 })

@@ -235,8 +235,8 @@ class Fallback<A, R> {
       return { retry, otherwise: { _tag: "Fail", because: decision.because }, next: [] }
     }
     // Those that are cooling down stay in the list, for the log to say so.
-    const passed = candidates.slice(0, next)
-    return { retry, otherwise: decision, next: rest.filter((other) => !passed.includes(other)) }
+    const passed = new Set(candidates.slice(0, next))
+    return { retry, otherwise: decision, next: rest.filter((other) => !passed.has(other)) }
   }
 
   private handOn(
