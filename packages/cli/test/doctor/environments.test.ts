@@ -15,14 +15,14 @@ describe("settings", () => {
   const invalid: ReadonlyArray<readonly [what: string, env: World["env"], says: RegExp]> = [
     ["a priority that names a stranger", { PROVIDER_PRIORITY: "openai,grok" }, /"grok", which is no provider/u],
     ["a priority that names no provider", { PROVIDER_PRIORITY: " , " }, /PROVIDER_PRIORITY names no provider/u],
-    ["an address that is none", { OPENAI_BASE_URL: "not a url" }, /baseUrl must be an http or https URL/u],
-    ["a host that is none", { OLLAMA_HOST: "ftp://there" }, /host must be a URL or host:port/u],
+    ["an address that is not a URL", { OPENAI_BASE_URL: "not a url" }, /baseUrl must be an http or https URL/u],
+    ["a host with another scheme", { OLLAMA_HOST: "ftp://there" }, /host must be a URL or host:port/u],
     ["a count of attempts in words", { LLM_RETRY_ATTEMPTS: "many" }, /LLM_RETRY_ATTEMPTS must be a whole number/u],
     ["a negative wait", { LLM_RETRY_MIN_WAIT: "-1" }, /LLM_RETRY_MIN_WAIT must be/u],
     ["a multiplier of zero", { LLM_RETRY_MULTIPLIER: "0" }, /LLM_RETRY_MULTIPLIER must be/u],
     ["a count of rounds in words", { LLM_MAX_TOOL_ITERATIONS: "none" }, /LLM_MAX_TOOL_ITERATIONS must be/u],
     ["a probe's timeout in words", { CONNECTIVITY_TIMEOUT_MS: "soon" }, /CONNECTIVITY_TIMEOUT_MS must be/u],
-    ["a probe's address that is none", { CONNECTIVITY_CHECK_URL: "here" }, /Connectivity\.make: url must be/u]
+    ["a probe's address that is not a URL", { CONNECTIVITY_CHECK_URL: "here" }, /Connectivity\.make: url must be/u]
   ]
 
   it.effect.each(invalid)("%s: both end with 2 and the same words", ([, env, says]) =>
