@@ -118,7 +118,7 @@ class Reader {
   private complete(now: number): Step {
     const { blocked, errors, finish, message } = this
     if (blocked !== undefined && finish === undefined) {
-      return failed(errors.refused(`the prompt was blocked: ${blocked}`))
+      return failed(errors.filtered(`the prompt was blocked: ${blocked}`))
     }
     if (finish === undefined) return failed(errors.cut(terminator))
     if (isGivenUp(finish)) {
