@@ -62,10 +62,11 @@ export const make = <E>(
     onTransition: () => {}
   }, undefined)
 
-  const ask = Effect.fnUntraced(function*<A>(question: Effect.Effect<A, Store.CircuitBreakerError>) {
+  // A store that throws has failed as one that dies.
+  const ask = Effect.fnUntraced(function*<A>(question: () => Effect.Effect<A, Store.CircuitBreakerError>) {
     const ticket = health.admit(yield* Clock.currentTimeMillis)
     if (ticket < 0) return failed
-    const exit = yield* Effect.exit(Effect.timeoutOption(question, storeTimeout))
+    const exit = yield* Effect.exit(Effect.timeoutOption(Effect.suspend(question), storeTimeout))
     const answer = answerOf(exit)
     const wasClosed = health.state === "Closed"
     const outcome = answer._tag === "Failed" ? Machine.failure : Machine.success
@@ -151,7 +152,7 @@ export const make = <E>(
     const isObserved = rules.mode === "observe"
     if (local.circuits.peek(key)?.state === "Isolated" && !isObserved) return yield* local.reject(Infinity)
     const name = nameOf(key)
-    const answer = yield* ask(Scope.provide(store.admit(name), scope))
+    const answer = yield* ask(() => Scope.provide(store.admit(name), scope))
     if (answer._tag === "Failed") return yield* runHere(self, key, onChange)
 
     const startedAt = yield* Clock.currentTimeMillis
@@ -167,13 +168,15 @@ export const make = <E>(
     const chance = { random: () => random.nextDoubleUnsafe() }
     const record = (outcome: Machine.Outcome, hint: number) =>
       Effect.flatMap(
-        ask(store.record({
-          key: name,
-          generation: admission.generation,
-          outcome: outcomes[outcome],
-          tripPolicy: counted ?? atOnce,
-          openFor: openFor(admission.consecutiveOpenings + 1, hint, chance)
-        })),
+        ask(() =>
+          store.record({
+            key: name,
+            generation: admission.generation,
+            outcome: outcomes[outcome],
+            tripPolicy: counted ?? atOnce,
+            openFor: openFor(admission.consecutiveOpenings + 1, hint, chance)
+          })
+        ),
         (recorded) =>
           Effect.map(Clock.currentTimeMillis, (now) => {
             if (recorded._tag === "Answered") show(recorded.value, key, now, onChange)
@@ -226,7 +229,7 @@ export const make = <E>(
 
     state: Effect.fnUntraced(function*(key: string | undefined) {
       if (local.circuits.peek(key)?.state === "Isolated") return isolatedState
-      const answer = yield* ask(store.state(nameOf(key)))
+      const answer = yield* ask(() => store.state(nameOf(key)))
       return answer._tag === "Answered" ? stateOf(answer.value) : yield* local.state(key)
     }),
 

@@ -168,13 +168,16 @@ export class RateLimits {
     if (askedAt < this.storeFrom) return yield* this.askHere(limit)
     // One call tries a failed store; the others do not wait for the result.
     if (this.storeFailed) this.storeFrom = askedAt + storePause
-    const exit = yield* store.consume({
-      algorithm,
-      onExceeded: "fail",
-      window,
-      limit: calls,
-      key: limit.key === undefined ? this.name : `${this.name}:${limit.key}`
-    }).pipe(
+    // A store that throws has failed as one that dies.
+    const exit = yield* Effect.suspend(() =>
+      store.consume({
+        algorithm,
+        onExceeded: "fail",
+        window,
+        limit: calls,
+        key: limit.key === undefined ? this.name : `${this.name}:${limit.key}`
+      })
+    ).pipe(
       Effect.timeoutOrElse({
         duration: Math.max(0, Math.min(this.storeTimeout, deadline - askedAt)),
         orElse: () => Effect.fail(timedOut)
