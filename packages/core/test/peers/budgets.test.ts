@@ -38,7 +38,7 @@ describe("Finagle", () => {
       if (budget.tryWithdraw(now)) retries++
       else strictEqual(budget.balance(now), 0)
     }
-    // Finagle allows for an error of one; there is none here.
+    // Finagle allows for an error of one. This budget makes no error.
     strictEqual(retries, Math.floor(10_000 * share) + reserve)
   })
 
