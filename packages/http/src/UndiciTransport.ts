@@ -79,7 +79,9 @@ export const make = (options: Options = {}): Effect.Effect<UndiciTransport["Serv
 /** Bun replaces undici with a client of its own, which has no `dispatch`. */
 const refuseOtherRuntimes = (): void => {
   if (typeof Client.prototype.dispatch === "function") return
-  throw new Error("UndiciTransport needs undici, which this runtime replaces: use FetchHttpClient.layer of effect/http")
+  throw new Error(
+    "UndiciTransport needs undici, which this runtime replaces: bundle undici with the program, or use FetchHttpClient.layer"
+  )
 }
 
 /**

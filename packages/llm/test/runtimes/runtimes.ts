@@ -17,41 +17,63 @@ export type Results = Readonly<Record<string, unknown>>
 /** Runs all scenarios against the server at a URL. */
 type Runtime = (bundle: string, server: string) => Promise<Results>
 
-/** The scenarios and all that they need, as one module for a browser. */
-export const bundle = async (): Promise<string> => {
-  const { outputFiles: [file] } = await esbuild.build({
-    entryPoints: [fileURLToPath(new URL("scenarios.ts", import.meta.url))],
+/** Scenarios and all that they need, as one module: for a browser, or for runtimes with the modules of Node. */
+export const bundle = async (
+  file: string,
+  platform: "browser" | "node",
+  external: Array<string> = []
+): Promise<string> => {
+  const { outputFiles } = await esbuild.build({
+    entryPoints: [fileURLToPath(new URL(file, import.meta.url))],
     bundle: true,
     write: false,
     format: "esm",
-    platform: "browser",
-    target: "es2022"
+    platform,
+    target: "es2022",
+    external,
+    // undici is CommonJS, and asks for Node's modules by this name.
+    ...(platform === "node" && {
+      banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url)` }
+    })
   })
-  return file?.text ?? ""
+  return outputFiles[0]?.text ?? ""
 }
 
 const all = (server: string) =>
   `Object.fromEntries(await Promise.all(names.map(async (name, index) => [name, await run(name, ${server} + "/" + index)])))`
 
-/** Runs a file in a runtime that has a command line. */
-const commandLine = (command: () => readonly [string, ReadonlyArray<string>]): Runtime => async (bundle, server) => {
+type Command = () => readonly [string, ReadonlyArray<string>]
+
+/** What a program that is one file writes, in a runtime that has a command line. `files` lie beside it. */
+export const output = async (
+  command: Command,
+  main: string,
+  files: Readonly<Record<string, string>>
+): Promise<string> => {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-"))
   try {
-    writeFileSync(join(folder, "scenarios.mjs"), bundle)
-    const main = join(folder, "main.mjs")
-    writeFileSync(
-      main,
-      `import process from "node:process"
-import { names, run } from "./scenarios.mjs"
-process.stdout.write(JSON.stringify(${all(JSON.stringify(server))}), () => process.exit(0))`
-    )
+    for (const [name, text] of Object.entries({ ...files, "main.mjs": main })) writeFileSync(join(folder, name), text)
     const [file, args] = command()
-    const { stdout } = await promisify(execFile)(file, [...args, main], { cwd: folder, timeout: 60_000 })
-    return JSON.parse(stdout)
+    const { stdout } = await promisify(execFile)(file, [...args, join(folder, "main.mjs")], {
+      cwd: folder,
+      timeout: 60_000
+    })
+    return stdout
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
+
+const commandLine = (command: Command): Runtime => async (bundle, server) =>
+  JSON.parse(
+    await output(
+      command,
+      `import process from "node:process"
+import { names, run } from "./scenarios.mjs"
+process.stdout.write(JSON.stringify(${all(JSON.stringify(server))}), () => process.exit(0))`,
+      { "scenarios.mjs": bundle }
+    )
+  )
 
 const { resolve } = createRequire(import.meta.url)
 
@@ -113,12 +135,41 @@ const browser: Runtime = async (_, server) => {
   }
 }
 
-/** Every runtime by its name. Node comes first: the others are held to it. */
-export const runtimes: Readonly<Record<string, Runtime>> = {
-  "Node.js": commandLine(() => [process.execPath, []]),
-  Bun: commandLine(() => [bun(), ["run"]]),
-  Deno: commandLine(() => [process.execPath, [resolve("deno/bin.cjs"), "run", "--no-lock", "--allow-all"]]),
-  workerd,
-  // Where it is not installed, the end of the run says so; in CI it must be.
-  ...(process.env["CI"] === undefined && locate("chromium") === undefined ? undefined : { Chromium: browser })
+/** Runtimes with a command line, which have the modules of Node. */
+export const commands: Readonly<Record<"Node.js" | "Bun" | "Deno", Command>> = {
+  "Node.js": () => [process.execPath, []],
+  Bun: () => [bun(), ["run"]],
+  Deno: () => [process.execPath, [resolve("deno/bin.cjs"), "run", "--no-lock", "--allow-all"]]
+}
+
+const withNode: Readonly<Record<string, Runtime>> = Object.fromEntries(
+  Object.entries(commands).map(([name, command]) => [name, commandLine(command)])
+)
+
+/** What runs where, Node first: the other runtimes are held to it. */
+export const suites: ReadonlyArray<Suite> = [
+  {
+    title: "everything over `fetch`",
+    file: "scenarios.ts",
+    platform: "browser",
+    runtimes: {
+      ...withNode,
+      workerd,
+      // Where it is not installed, the end of the run says so; in CI it must be.
+      ...(process.env["CI"] === undefined && locate("chromium") === undefined ? undefined : { Chromium: browser })
+    }
+  },
+  {
+    title: "`UndiciTransport` and what is built on it",
+    file: "nodeScenarios.ts",
+    platform: "node",
+    runtimes: withNode
+  }
+]
+
+export interface Suite {
+  readonly title: string
+  readonly file: string
+  readonly platform: "browser" | "node"
+  readonly runtimes: Readonly<Record<string, Runtime>>
 }

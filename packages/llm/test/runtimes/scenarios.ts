@@ -16,9 +16,9 @@ import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
-import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { runner } from "./runner.ts"
 
 const backoff = Backoff.constant({ delay: "1 millis" })
 const twice = { retry: { times: 2, backoff } } satisfies HttpPolicy.Options
@@ -163,14 +163,4 @@ export const scenarios: Readonly<Record<string, (server: string) => Effect.Effec
     )
 }
 
-/** Runs one scenario. A failure becomes its value. */
-export const run = (name: string, server: string): Promise<unknown> =>
-  Effect.runPromise(
-    (scenarios[name]?.(server) ?? Effect.succeed("unknown")).pipe(
-      Effect.timeoutOrElse({ duration: "10 seconds", orElse: () => Effect.succeed("hangs") }),
-      Effect.catchCause((cause) => Effect.succeed(`failed: ${String(cause)}`)),
-      Effect.provide(Logger.layer([]))
-    )
-  )
-
-export const names = Object.keys(scenarios)
+export const { names, run } = runner(scenarios)

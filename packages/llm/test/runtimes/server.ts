@@ -1,6 +1,7 @@
 /** A server that fails in the ways of the scenarios, once or always, and serves the page that a browser runs them on. */
 import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
+import { gzipSync } from "node:zlib"
 
 export interface FailingServer extends AsyncDisposable {
   readonly url: string
@@ -87,6 +88,27 @@ const answers: Readonly<Record<string, (response: Http.ServerResponse, isFirst: 
     }
     response.on("drain", more)
     more()
+  },
+  "gzip": (response) => response.setHeader("content-encoding", "gzip").end(gzipSync("answered")),
+  "size": (response, _, body) => response.end(`${body.length}`),
+  "ranges": (response, isFirst) => {
+    const size = 200_000
+    const headers = { etag: "\"v1\"", "accept-ranges": "bytes" }
+    const range = /bytes=(\d+)-/.exec(response.req.headers.range ?? "")
+    if (range === null) {
+      response.writeHead(200, { ...headers, "content-length": size })
+      return response.write(
+        Buffer.alloc(isFirst ? size / 2 : size),
+        () => isFirst ? response.destroy() : response.end()
+      )
+    }
+    const from = Number(range[1])
+    response.writeHead(206, {
+      ...headers,
+      "content-range": `bytes ${from}-${size - 1}/${size}`,
+      "content-length": size - from
+    })
+    return response.end(Buffer.alloc(size - from))
   },
   "moved": (response) => response.writeHead(302, { location: "there" }).end(),
   "there": answered,
