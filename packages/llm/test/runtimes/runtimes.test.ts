@@ -111,7 +111,9 @@ it("is what the table of the README says", async () => {
     }))
   )
   const current = withTable(readme, tableOf(results))
-  if (process.env["WRITE_TABLES"] !== undefined) return writeFileSync(file, current)
+  const isWritten = process.env["WRITE_TABLES"] !== undefined
+  if (isWritten) writeFileSync(file, current)
   // Without Chromium there is a column less to compare.
-  if (overFetch.runtimes["Chromium"] !== undefined) assert.strictEqual(readme, current)
+  const isWhole = overFetch.runtimes["Chromium"] !== undefined
+  assert.strictEqual(isWhole && !isWritten ? readme : current, current)
 })

@@ -26,13 +26,13 @@ export const tableOf = (suites: ReadonlyArray<Ran>): string => {
     const nodes = results.get("Node.js") ?? {}
     return [
       [`**${title}**`, ...runtimes.map(() => "")],
-      ...Object.keys(nodes).map((scenario) => [
-        scenario,
-        ...runtimes.map((runtime) => {
+      ...Object.keys(nodes).map((scenario) => {
+        const cell = (runtime: string) => {
           const own = results.get(runtime)
           return own === undefined ? "-" : isDeepStrictEqual(own[scenario], nodes[scenario]) ? "yes" : "no"
-        })
-      ])
+        }
+        return [scenario].concat(runtimes.map(cell))
+      })
     ]
   })
   return drawn([["", ...runtimes], ...rows])
