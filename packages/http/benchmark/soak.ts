@@ -3,6 +3,9 @@
  * and after: `node --expose-gc packages/http/benchmark/soak.ts --help`. It fails when more is held after than before.
  */
 import * as Backoff from "@holdfast/core/Backoff"
+import type * as HttpPolicy from "@holdfast/http/HttpPolicy"
+import * as ResilientDispatcher from "@holdfast/http/ResilientDispatcher"
+import * as ResilientFetch from "@holdfast/http/ResilientFetch"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
 import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as Effect from "effect/Effect"
@@ -18,6 +21,7 @@ import { fork } from "node:child_process"
 import { createServer, type Socket } from "node:net"
 import { parseArgs } from "node:util"
 import { gzipSync } from "node:zlib"
+import { type Dispatcher, request } from "undici"
 
 const usage = `Holds a client against many faults, and shows that nothing of them stays.
 
@@ -77,16 +81,60 @@ const serve = (): void => {
   server.listen(0, "127.0.0.1", () => process.send?.(server.address()))
 }
 
+/** The clients: Effect's own, a `fetch`, and a dispatcher of undici. */
+interface Clients {
+  readonly http: HttpClient.HttpClient
+  readonly fetch: typeof globalThis.fetch
+  readonly dispatcher: Dispatcher
+}
+
+/** A request, and what is done with its answer. */
+type Way = (clients: Clients, url: string, uploads: boolean) => Effect.Effect<unknown, unknown>
+
 type Get = Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>
 
+const upload = new TextEncoder().encode("some")
+
+const asked = (use: (get: Get) => Effect.Effect<unknown, unknown>): Way => ({ http }, url, uploads) =>
+  use(
+    http.execute(
+      uploads
+        ? HttpClientRequest.put(url).pipe(HttpClientRequest.bodyStream(Stream.make(upload)))
+        : HttpClientRequest.get(url)
+    )
+  )
+
+const fetched = (use: (response: Response) => unknown, after?: number): Way => ({ fetch }, url, uploads) =>
+  Effect.tryPromise(async () => {
+    const signal = after === undefined ? null : AbortSignal.timeout(after)
+    return use(await fetch(url, { signal, ...(uploads && { method: "PUT", body: "some" }) }))
+  })
+
+const dispatched =
+  (use: (body: Dispatcher.ResponseData["body"]) => unknown, after?: number): Way => ({ dispatcher }, url, uploads) =>
+    Effect.tryPromise(async () => {
+      const signal = after === undefined ? null : AbortSignal.timeout(after)
+      const { body } = await request(url, { dispatcher, signal, ...(uploads && { method: "PUT", body: "some" }) })
+      return use(body.on("error", () => undefined))
+    })
+
 /** How a response is used, or given up. */
-const ways: ReadonlyArray<(get: Get) => Effect.Effect<unknown, HttpClientError.HttpClientError>> = [
-  (get) => Effect.flatMap(get, ({ text }) => text),
-  (get) => Effect.flatMap(get, ({ stream }) => Stream.runDrain(stream)),
-  (get) => get,
-  Effect.scoped,
-  (get) => Effect.flatMap(get, ({ stream }) => Stream.runDrain(Stream.take(stream, 1))),
-  (get) => Effect.timeoutOption(Effect.flatMap(get, ({ text }) => text), 5)
+const ways: ReadonlyArray<Way> = [
+  asked((get) => Effect.flatMap(get, ({ text }) => text)),
+  asked((get) => Effect.flatMap(get, ({ stream }) => Stream.runDrain(stream))),
+  asked((get) => get),
+  asked(Effect.scoped),
+  asked((get) => Effect.flatMap(get, ({ stream }) => Stream.runDrain(Stream.take(stream, 1)))),
+  asked((get) => Effect.timeoutOption(Effect.flatMap(get, ({ text }) => text), 5)),
+  fetched((response) => response.text()),
+  fetched(() => undefined),
+  fetched((response) => response.body?.cancel()),
+  fetched((response) => response.clone().text()),
+  fetched((response) => response.text(), 5),
+  dispatched((body) => body.text()),
+  dispatched((body) => body.destroy()),
+  dispatched((body) => body.dump()),
+  dispatched((body) => body.text(), 5)
 ]
 
 const collectGarbage: () => void = globalThis.gc ?? (() => undefined)
@@ -112,6 +160,18 @@ const held = (): Held => {
   }
 }
 
+/** Says how far the run is, and what the process holds meanwhile. */
+const progress = (done: number): void => {
+  if (done % 20_000 !== 0) return
+  const { external, heapUsed } = process.memoryUsage()
+  const size = (bytes: number) => (bytes / 1e6).toFixed(0)
+  console.log(
+    `${done.toLocaleString("en").padStart(9)} requests, heap ${size(heapUsed)} MB and external ${
+      size(external)
+    } MB uncollected`
+  )
+}
+
 /** What is held once nothing of the requests before is under way, and what can be collected is. */
 const settled = async (transport: UndiciTransport.UndiciTransport["Service"]): Promise<Held> => {
   for (let i = 0; i < 200; i++) {
@@ -128,15 +188,21 @@ const soak = async (): Promise<void> => {
   const address = await new Promise<{ readonly port: number }>((resolve) => child.once("message", resolve))
   const url = `http://127.0.0.1:${address.port}/`
   const transport = UndiciTransport.layer({ connections: 100, idleConnections: 10, gracePeriod: 0 })
-  const client = ResilientHttpClient.layer({
+  const policy = {
     retry: { times: 1, backoff: Backoff.constant({ delay: "1 millis" }) },
     timeouts: { attempt: "100 millis" }
-  })
+  } satisfies HttpPolicy.Options
+  const client = ResilientHttpClient.layer(policy)
   const runtime = ManagedRuntime.make(Layer.mergeAll(Layer.provideMerge(client, transport), Logger.layer([])))
-  const { stats } = await runtime.runPromise(UndiciTransport.UndiciTransport)
   const pools = await runtime.runPromise(UndiciTransport.UndiciTransport)
+  const fetch = await runtime.runPromise(
+    Effect.provideService(ResilientFetch.make(policy), HttpClient.HttpClient, pools.client)
+  )
+  const dispatcher = ResilientDispatcher.createDispatcher({
+    ...policy,
+    transport: { connections: 100, gracePeriod: 0 }
+  })
   const paths = Object.keys(answers)
-  const uploads = new TextEncoder().encode("some")
   let done = 0
   const run = (requests: number) =>
     runtime.runPromise(Effect.gen(function*() {
@@ -146,11 +212,12 @@ const soak = async (): Promise<void> => {
         (i) => {
           // Silence takes its time, so it is rare.
           const path = i % 100 === 0 ? "silence" : paths[i % (paths.length - 1)] ?? "small"
-          const request = i % 7 === 0
-            ? HttpClientRequest.put(url + path).pipe(HttpClientRequest.bodyStream(Stream.make(uploads)))
-            : HttpClientRequest.get(url + path)
-          const way = ways[i % ways.length] ?? ((get: Get) => get)
-          return Effect.andThen(Effect.exit(way(http.execute(request))), Effect.sync(() => done++))
+          // Every way meets every answer, with and without an upload.
+          const round = Math.floor(i / (paths.length - 1))
+          const way = ways[round % ways.length]
+          const uploads = Math.floor(round / ways.length) % 4 === 0
+          const ended = Effect.exit(way?.({ http, fetch, dispatcher }, url + path, uploads) ?? Effect.void)
+          return Effect.andThen(ended, Effect.sync(() => progress(++done)))
         },
         { concurrency: Number(values["at-once"]), discard: true }
       )
@@ -162,8 +229,8 @@ const soak = async (): Promise<void> => {
   await run(requests)
   const seconds = (performance.now() - startedAt) / 1000
   const after = await settled(pools)
-  const { running } = await Effect.runPromise(stats)
-  await runtime.dispose()
+  const { running } = await Effect.runPromise(pools.stats)
+  await Promise.all([runtime.dispose(), dispatcher.destroy()])
   await new Promise((resolve) => setTimeout(resolve, 200))
   const closed = held()
   child.kill()
