@@ -27,19 +27,18 @@ export const readable = (
 ): Body => {
   const source = new Source(response, context)
   const stream = new ReadableStream(source, { highWaterMark: 0 })
-  // What ends a body must not keep it: a signal lives as long as the program likes.
-  const ref = new WeakRef(source)
-  const unlisten = listen((reason) => ref.deref()?.abort(reason))
-  const release = () => {
-    unlisten()
-    onEnd()
-  }
-  source.onEnd = () => {
-    dropped?.unregister(source)
-    release()
-  }
-  dropped?.register(stream, { response, context, release }, source)
+  source.onEnd = releasing(listen(aborting(new WeakRef(source))), onEnd)
+  dropped?.register(stream, { response, context, release: source.onEnd }, source)
   return { stream, failure: () => source.failure }
+}
+
+// What is held to end a body must not lead to it: a signal and an open fetch live as long as the program likes. Closures made
+// in one function share what any of them refers to, so these have functions of their own.
+const aborting = (ref: WeakRef<Source>) => (reason: unknown): void => ref.deref()?.abort(reason)
+
+const releasing = (unlisten: () => void, onEnd: () => void) => (): void => {
+  unlisten()
+  onEnd()
 }
 
 class Source implements UnderlyingByteSource {
@@ -123,7 +122,10 @@ class Source implements UnderlyingByteSource {
     const { pulling } = this
     const stop = pulling === undefined ? Effect.void : Fiber.interrupt(pulling)
     const close = Effect.andThen(stop, Effect.andThen(Scope.close(this.scope, Exit.void), this.response.cancel))
-    return Effect.runPromiseWith(this.context)(close).finally(() => this.onEnd?.())
+    return Effect.runPromiseWith(this.context)(close).finally(() => {
+      dropped?.unregister(this)
+      this.onEnd?.()
+    })
   }
 }
 
