@@ -10,11 +10,14 @@ import * as Server from "../server.ts"
 
 const large = "x".repeat(150_000)
 
+/** Lives longer than any response. */
+const { signal } = new AbortController()
+
 const drops: ReadonlyArray<
-  readonly [string, (fetch: ResilientFetch.Fetch, url: string, signal: AbortSignal) => unknown]
+  readonly [string, (fetch: ResilientFetch.Fetch, url: string) => unknown]
 > = [
   ["unread", (fetch, url) => fetch(url)],
-  ["unread, with a signal", (fetch, url, signal) => fetch(url, { signal })],
+  ["unread, with a signal", (fetch, url) => fetch(url, { signal })],
   ["cloned", async (fetch, url) => (await fetch(url)).clone()],
   ["half-read", async (fetch, url) => (await fetch(url)).body?.getReader().read()],
   ["after an upload", (fetch, url) => fetch(url, { method: "PUT", body: "some" })]
@@ -22,12 +25,11 @@ const drops: ReadonlyArray<
 
 it.live.each(drops)("a response that is dropped gives its connection back: %s", ([, drop]) =>
   Effect.gen(function*() {
-    const { signal } = new AbortController()
     const server = yield* Server.raw((socket) => socket.write(Server.response(200, large)))
     const fetch = yield* ResilientFetch.make({ retry: false })
     for (let i = 0; i < 3; i++) {
       yield* Effect.promise(async () => {
-        await drop(fetch, server.url, signal)
+        await drop(fetch, server.url)
       })
     }
     yield* Server.idleByCollection
