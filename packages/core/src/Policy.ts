@@ -66,7 +66,7 @@ export type { Part } from "./internal/policy/describe.ts"
 /**
  * The parts of a policy. Leave out the parts you do not need.
  */
-export interface Options<in E = unknown, out SE = never, out SR = never> {
+export interface Options<in E = unknown, out SE = never, out SR = never, in A = unknown> {
   /** Names the policy in events, logs and spans. Default: `"policy"`. */
   readonly name?: string | undefined
 
@@ -90,7 +90,7 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
   readonly rateLimit?: RateLimit.Options | RateLimit.RateLimit | undefined
 
   /** What to do after a failure. Default: no retry. */
-  readonly retry?: Retry.Options<E, SE, SR> | undefined
+  readonly retry?: Retry.Options<E, SE, SR, A> | undefined
 
   /**
    * When to stop calling: options for the policy's own breaker, or a shared breaker. It sees every attempt. A rejection
@@ -134,7 +134,7 @@ export interface HedgeOptions<in E = unknown> extends Omit<Hedge.Options<E>, "bu
 }
 
 /** Options for any error type, from which {@link make} and {@link Service} infer. */
-export type AnyOptions = Options<never, unknown, unknown>
+export type AnyOptions = Options<never, unknown, unknown, never>
 
 /** The reason that each part can fail with. */
 interface Reasons {
@@ -153,12 +153,27 @@ type ScheduleOf<O> = Option<RetryOf<O>, "backoff", Schedule.Schedule<unknown>>
 type JudgedOf<O> = Option<O, "circuitBreaker", {}> extends CircuitBreaker.CircuitBreaker<infer E> ? E
   : Asked<Option<O, "circuitBreaker", {}>, "isFailure">
 
+/** What the predicates of a retry answer with. */
+type AnswerOf<O, K extends "while" | "whileResult"> = Option<RetryOf<O>, K, never> extends
+  (...args: never) => infer Answer ? Answer : never
+type AnswersOf<O> = AnswerOf<O, "while"> | AnswerOf<O, "whileResult">
+type ErrorOf<Answer> = Answer extends Effect.Effect<unknown, infer E, unknown> ? E : never
+type NeedsOf<Answer> = Answer extends Effect.Effect<unknown, unknown, infer R> ? R : never
+
+/** What an effect must be: idempotent for a hedge, and with a result that `whileResult` and the schedule accept. */
+type AcceptedBy<O> =
+  & (Has<O, "hedge"> extends true ? Hedge.Idempotent<unknown, unknown, unknown> : unknown)
+  & (Has<RetryOf<O>, "whileResult"> extends true
+    ? Succeeding<Asked<RetryOf<O>, "whileResult"> & Schedule.Input<ScheduleOf<O>>>
+    : unknown)
+type Succeeding<A> = unknown extends A ? unknown : Effect.Effect<A, unknown, unknown>
+
 /** The policy that the options `O` describe: the errors it accepts, the errors it adds, and its requirements. */
 export type Of<O> = Policy<
   Asked<RetryOf<O>, "while"> & JudgedOf<O> & Asked<Option<O, "hedge", {}>, "while"> & Schedule.Input<ScheduleOf<O>>,
-  FromReason<ReasonOf<O>> | Schedule.Error<ScheduleOf<O>>,
-  Schedule.Env<ScheduleOf<O>>,
-  Has<O, "hedge"> extends true ? Hedge.Idempotent<unknown, unknown, unknown> : unknown
+  FromReason<ReasonOf<O>> | Schedule.Error<ScheduleOf<O>> | ErrorOf<AnswersOf<O>>,
+  Schedule.Env<ScheduleOf<O>> | NeedsOf<AnswersOf<O>>,
+  AcceptedBy<O>
 >
 
 type Run<X, R> = <A, E1, R1>(

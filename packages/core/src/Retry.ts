@@ -22,7 +22,7 @@ import type { RetryScheduled } from "./internal/call/event.ts"
 import { type Attempt, History } from "./internal/call/history.ts"
 import * as Observers from "./internal/call/observers.ts"
 import { describe } from "./internal/call/retryLog.ts"
-import { type Decision, type Failure, Refusal, type Retry, type Stop } from "./internal/retry/decision.ts"
+import { type Answer, type Decision, type Failure, Refusal, type Retry, type Stop } from "./internal/retry/decision.ts"
 import { defaultMaxRetryAfter as maxRetryAfter, make as compileOptions } from "./internal/retry/retry.ts"
 import type * as RetryBudget from "./RetryBudget.ts"
 
@@ -44,7 +44,7 @@ export const defaultMaxRetryAfter: Duration.Duration = maxRetryAfter
 /**
  * The options of a retry.
  */
-export interface Options<in E = unknown, out SE = never, out SR = never> {
+export interface Options<in E = unknown, out SE = never, out SR = never, in A = unknown> {
   /**
    * How many retries may follow the first attempt: a whole number, or `Infinity` together with `maxElapsed` or a
    * deadline. Default: 3.
@@ -53,15 +53,36 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
 
   /**
    * The delays between attempts: a {@link Backoff.Backoff} or any other `Schedule`, which is stepped with the error and
-   * may end the retries. Default: `Backoff.exponential()`.
+   * may end the retries; after a result that is tried again, it is stepped with that. Default: `Backoff.exponential()`.
    */
   readonly backoff?: Schedule.Schedule<unknown, E, SE, SR> | undefined
 
   /**
-   * Whether to retry after an error. Return {@link refuse} to say no and why. It sees only the call's own errors;
-   * `onTimeout` decides for the policy's timeouts. Default: `error.isRetryable !== false`.
+   * Whether to retry after an error. Return {@link refuse} to say no and why, or an effect with the answer: if it fails,
+   * the call fails with its error. It sees only the call's own errors; `onTimeout` decides for the policy's timeouts.
+   * Default: `error.isRetryable !== false`.
    */
-  readonly while?: ((error: E) => boolean | Refusal) | undefined
+  readonly while?: ((error: E) => Answer<SE, SR>) | undefined
+
+  /**
+   * Whether to try again after a success, by its result: a job that is still queued, a page that is not there yet. The
+   * same limits, delays and budget apply as after an error, and when they end it, the call succeeds with the last result.
+   * A circuit breaker counts the attempt as a success. Default: no result is tried again.
+   *
+   * ```ts import.meta.vitest
+   * import { Backoff, Retry } from "@holdfast/core"
+   * import { Effect } from "effect"
+   *
+   * const states = ["queued", "running", "done"]
+   * const jobState = Effect.sync(() => states.shift())
+   * const backoff = Backoff.constant({ delay: "1 millis" })
+   *
+   * const finished = jobState.pipe(Retry.retry({ backoff, whileResult: (state) => state !== "done" }))
+   *
+   * await Effect.runPromise(finished) // => "done"
+   * ```
+   */
+  readonly whileResult?: ((result: A) => boolean | Effect.Effect<boolean, SE, SR>) | undefined
 
   /**
    * Whether to retry after the policy's own `attemptTimeout`: choose `"stop"` if the dependency may have done the work
@@ -106,7 +127,7 @@ export interface Options<in E = unknown, out SE = never, out SR = never> {
   readonly budget?: RetryBudget.Options | RetryBudget.RetryBudget | undefined
 }
 
-export { type Attempt, type Decision, type Failure, Refusal, type Retry, type Stop }
+export { type Answer, type Attempt, type Decision, type Failure, Refusal, type Retry, type Stop }
 
 /**
  * Refuses another attempt. The `RetryStopped` event carries the reason.
@@ -135,12 +156,20 @@ export const refuse = (because: string): Refusal => new Refusal(because)
  * retry.decide({ ...failure, attempt: 1, remaining: 150 }) // => { _tag: "Stop", reason: "deadline", because: undefined }
  * ```
  */
-export const make = <E = unknown, SE = never, SR = never>(options?: Options<E, SE, SR>): Retry<E, SE, SR> =>
+export const make = <E = unknown, SE = never, SR = never>(options?: DecisionOptions<E, SE, SR>): Retry<E, SE, SR> =>
   compileOptions("Retry.make", options)
 
+/** The options of {@link make}: those of a retry whose decision is a pure function of the error. */
+export interface DecisionOptions<in E = unknown, out SE = never, out SR = never>
+  extends Omit<Options<E, SE, SR>, "while" | "whileResult">
+{
+  /** Whether to retry after an error. Default: `error.isRetryable !== false`. */
+  readonly while?: ((error: E) => boolean | Refusal) | undefined
+}
+
 /**
- * Retries an effect while `while` and the limits allow it. Defects and interruption are never retried. See {@link
- * Options} for the defaults.
+ * Retries an effect while `while`, `whileResult` and the limits allow it. Defects and interruption are never retried. See
+ * {@link Options} for the defaults.
  *
  * ```ts import.meta.vitest
  * import { Backoff, Retry } from "@holdfast/core"
@@ -153,16 +182,16 @@ export const make = <E = unknown, SE = never, SR = never>(options?: Options<E, S
  * ```
  */
 export const retry: {
-  <E, SE = never, SR = never>(
-    options: Options<E, SE, SR>
-  ): <A, E1 extends E, R>(self: Effect.Effect<A, E1, R>) => Effect.Effect<A, E1 | SE, R | SR>
+  <E, SE = never, SR = never, A = unknown>(
+    options: Options<E, SE, SR, A>
+  ): <A1 extends A, E1 extends E, R>(self: Effect.Effect<A1, E1, R>) => Effect.Effect<A1, E1 | SE, R | SR>
   <A, E, R, SE = never, SR = never>(
     self: Effect.Effect<A, E, R>,
-    options: Options<E, SE, SR>
+    options: Options<E, SE, SR, A>
   ): Effect.Effect<A, E | SE, R | SR>
 } = dual(
   2,
-  <A, E, R, SE, SR>(self: Effect.Effect<A, E, R>, options: Options<E, SE, SR>): Effect.Effect<A, E | SE, R | SR> =>
+  <A, E, R, SE, SR>(self: Effect.Effect<A, E, R>, options: Options<E, SE, SR, A>): Effect.Effect<A, E | SE, R | SR> =>
     // Without a deadline and a timeout nothing is added to the errors.
     run(
       { name: "retry", retry: compileOptions("Retry.retry", options), timed: true },

@@ -385,7 +385,7 @@ describe("with a schedule", () => {
 })
 
 describe("arguments", () => {
-  const cases: ReadonlyArray<[options: Retry.Options, message: string]> = [
+  const cases: ReadonlyArray<[options: Retry.DecisionOptions, message: string]> = [
     [{ times: 1.5 }, "times must be a whole number of 0 or more, got 1.5"],
     [{ times: -1 }, "times must be a whole number of 0 or more, got -1"],
     [{ times: NaN }, "times must be a whole number of 0 or more, got NaN"],

@@ -48,6 +48,7 @@ type Protected<X, R = never> = Effect.Effect<number, Down | Refused | X, Store |
 
 declare const schedule: Schedule.Schedule<number, unknown, Broken, Patience>
 declare const scheduleOfDown: Schedule.Schedule<number, Down>
+declare const asked: Effect.Effect<boolean, Broken, Patience>
 declare const backoff: Backoff.Backoff
 /** The same, declared idempotent. */
 declare const readStock: Hedge.Idempotent<number, Down | Refused, Store>
@@ -157,6 +158,26 @@ describe("protect", () => {
     expect(Effect.succeed("a" as const).pipe(policy.protect, Effect.map((a) => a))).type.toBe<
       Effect.Effect<"a", Broken | PolicyError<AttemptTimeout | DeadlineExceeded>, Patience>
     >()
+  })
+
+  it("adds the error and the requirement of a predicate that answers with an effect", () => {
+    const ask = (_: Down | Refused): Effect.Effect<boolean, Broken, Patience> => asked
+    expect(made(Policy.make({ retry: { while: ask } })).protect(fetchStock)).type.toBe<Protected<Broken, Patience>>()
+    expect(made(Policy.make({ retry: { whileResult: () => asked } })).protect(fetchStock)).type.toBe<
+      Protected<Broken, Patience>
+    >()
+    expect(Policy.make).type.not.toBeCallableWith({ retry: { while: () => Effect.succeed("yes") } })
+  })
+
+  it("takes only effects whose results `whileResult` and the schedule take", () => {
+    const policy = made(Policy.make({ retry: { whileResult: (stock: number) => stock < 0 } }))
+    expect(policy.protect(fetchStock)).type.toBe<Protected<never>>()
+    expect(policy.protect).type.not.toBeCallableWith(Effect.succeed("stock"))
+    expect(policy.protect({ key: "eu" })).type.not.toBeCallableWith(Effect.succeed("stock"))
+    const any = made(Policy.make({ retry: { whileResult: () => false } }))
+    expect(any.protect(fetchStock)).type.toBe<Protected<never>>()
+    const stepping = made(Policy.make({ retry: { backoff: scheduleOfDown, whileResult: () => false } }))
+    expect(stepping.protect).type.not.toBeCallableWith(fetchStock)
   })
 
   it("takes only effects whose errors `while` can be asked about", () => {

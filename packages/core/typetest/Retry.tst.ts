@@ -20,6 +20,7 @@ declare const fetchStock: Effect.Effect<number, Down, "store">
 declare const fetchPrice: Effect.Effect<number, Down | Refused>
 declare const backoff: Backoff.Backoff
 declare const policy: Policy.Policy<unknown, PolicyError.PolicyError<PolicyError.AttemptTimeout>>
+declare const ask: (error?: Down) => Effect.Effect<boolean, Broken, "patience">
 declare const schedule: Schedule.Schedule<number, Down, Broken, "patience">
 
 describe("retry", () => {
@@ -51,6 +52,46 @@ describe("retry", () => {
     expect(Retry.retry({ while: (error: Down) => error._tag === "Down" })).type.not.toBeCallableWith(fetchPrice)
     expect(Retry.retry({ backoff: schedule })).type.not.toBeCallableWith(fetchPrice)
     expect(Retry.retry({ backoff: schedule })).type.toBeCallableWith(fetchStock)
+  })
+})
+
+describe("an effect as the answer of a predicate", () => {
+  const whileEffect = (error: Down): Effect.Effect<boolean, Broken, "patience"> => ask(error)
+
+  it("adds its error and its requirement", () => {
+    type Expected = Effect.Effect<number, Down | Broken, "store" | "patience">
+    expect(Retry.retry(fetchStock, { while: whileEffect })).type.toBe<Expected>()
+    expect(fetchStock.pipe(Retry.retry({ while: whileEffect }))).type.toBe<Expected>()
+    expect(Retry.retry(fetchStock, { whileResult: (): Effect.Effect<boolean, Broken, "patience"> => ask() })).type
+      .toBe<Expected>()
+  })
+
+  it("is not for a decision that is pure", () => {
+    expect(Retry.make).type.not.toBeCallableWith({ while: whileEffect })
+    expect(Retry.make).type.not.toBeCallableWith({ whileResult: () => true })
+  })
+})
+
+describe("whileResult", () => {
+  it("gets the result of the effect, and changes neither success nor error nor requirement", () => {
+    const retried = Retry.retry(fetchStock, {
+      whileResult: (result) => {
+        expect(result).type.toBe<number>()
+        return result < 0
+      }
+    })
+    expect(retried).type.toBe<Effect.Effect<number, Down, "store">>()
+    expect(fetchStock.pipe(Retry.retry({ whileResult: (result: number) => result < 0 }))).type.toBe<
+      Effect.Effect<number, Down, "store">
+    >()
+  })
+
+  it("takes no effect whose result it cannot judge", () => {
+    const even = Retry.retry({ whileResult: (result: string) => result === "" })
+    expect(even).type.not.toBeCallableWith(fetchStock)
+    expect(Retry.retry(fetchStock, { whileResult: () => true })).type.toBe<Effect.Effect<number, Down, "store">>()
+    expect(Retry.retry).type.not.toBeCallableWith(fetchStock, { whileResult: (result: string) => result === "" })
+    expect(Retry.retry).type.not.toBeCallableWith(fetchStock, { whileResult: () => "yes" })
   })
 })
 

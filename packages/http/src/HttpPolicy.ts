@@ -38,7 +38,7 @@ import * as ServerHints from "./ServerHints.ts"
  * How to retry: a core retry over `HttpFailure`, without `while`, which this module decides. A `budget` given as
  * options makes a budget for each origin; a `RetryBudget` is shared by all origins.
  */
-export type RetryOptions = Omit<Retry.Options<HttpFailure.HttpFailure>, "while">
+export type RetryOptions = Omit<Retry.Options<HttpFailure.HttpFailure>, "while" | "whileResult">
 
 /**
  * How to hedge: a core hedge over `HttpFailure`. Default for `budget`: the retries' budget. Default for `while`: the

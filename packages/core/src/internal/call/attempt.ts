@@ -12,7 +12,7 @@ import { type Circuit, failure, ignored, type Outcome } from "../breaker/circuit
 import { Timeout } from "../fiber/timeout.ts"
 import type { CompiledPolicy } from "../policy/compiled.ts"
 import { retryAfterOfExit } from "../retryAfter.ts"
-import { afterRejection, betweenAttempts } from "./betweenAttempts.ts"
+import { afterRejection, afterResult, betweenAttempts } from "./betweenAttempts.ts"
 import type { Added, Call, Rest } from "./record.ts"
 
 /** Makes the next attempt, and continues with the steps after it. */
@@ -78,7 +78,10 @@ const settle = <A, E, R, SE, SR>(
   if (call.observers.length > 0) {
     call.emit({ _tag: "AttemptSucceeded", duration: call.now() - call.attemptStartedAt })
   }
-  return call.end(exit)
+  const { retry } = call.policy
+  return retry?.askResult === undefined
+    ? call.end(exit)
+    : afterResult(call, retry, retry.askResult, exit.value, attempt)
 }
 
 const isOwnTimeout = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, exit: Exit.Exit<A, E | Added>): boolean => {

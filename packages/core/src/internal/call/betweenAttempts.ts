@@ -1,6 +1,7 @@
 /**
- * What comes after an attempt that has failed, question by question: is the error worth another attempt? When is it made?
- * Is there budget for it? Then the call waits. Each answer may end the call, with the failure of the attempt.
+ * What comes after an attempt that has failed, or whose result may be tried again, question by question: is it worth
+ * another attempt? When is it made? Is there budget for it? Then the call waits. Each answer may end the call, with the
+ * end of the attempt.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -11,8 +12,8 @@ import * as Schedule from "effect/Schedule"
 import { isBackoff } from "../../Backoff.ts"
 import { isPolicyError } from "../../PolicyError.ts"
 import { firstFailure } from "../cause.ts"
-import type { Retry, Stop } from "../retry/decision.ts"
-import { stopBudget, stopDeadline, stopElapsed, stopSchedule, stopTimeout, stopTimes } from "../retry/retry.ts"
+import type { Answer, Retry, Stop } from "../retry/decision.ts"
+import { stopBudget, stopDeadline, stopElapsed, stopSchedule, stopTimeout } from "../retry/retry.ts"
 import type { RetryScheduled } from "./event.ts"
 import type { Added, Call, Rest } from "./record.ts"
 import { reportRetry } from "./retryLog.ts"
@@ -26,12 +27,13 @@ type Rejected = <A, E, R, SE, SR>(
   now: number
 ) => Rest<A, E, R, SE, SR>
 
-/** A failed attempt. */
-interface Failed<E> {
-  readonly cause: Cause.Cause<E | Added>
-  readonly error: E | Added
-  /** It was ended by the policy's own timeout, which `while` is not asked about. */
-  readonly timedOut: boolean
+/** An attempt that may be followed by another. */
+interface Ended<A, E> {
+  /** The end of the call, unless another attempt is made. */
+  readonly exit: Exit.Exit<A, E | Added>
+  /** Its error, or its result. */
+  readonly value: unknown
+  readonly isResult: boolean
 }
 
 /** Goes on after an attempt that has failed: with the next one, or with the end of the call. */
@@ -53,37 +55,56 @@ export const betweenAttempts = <A, E, R, SE, SR>(
   if (call.observers.length > 0) call.emit({ _tag: "AttemptFailed", duration: now - call.attemptStartedAt, error })
   const { ownTimeouts, retry } = call.policy
   if (retry === undefined) return call.fail(cause)
+  const ended: Ended<A, E> = { exit: Exit.failCause(cause), value: error, isResult: false }
   const timedOut = ownTimeout || (isPolicyError(error) && ownTimeouts?.has(error) === true)
-  return worth(call, retry, { cause, error, timedOut }, next)
+  if (timedOut && retry.onTimeout === "stop") return stop(call, stopTimeout, ended)
+  // Only the policy's own timeouts are no errors of the caller, and `while` is not asked about them.
+  const answer = timedOut || retry.ask(error as E)
+  return answered(call, retry, ended, answer, next)
 }
 
-/** Is the error worth another attempt? */
-const worth = <A, E, R, SE, SR>(
+/** Goes on after an attempt that has succeeded, if the policy tries results again. */
+export const afterResult = <A, E, R, SE, SR>(
   call: Call<A, E, R, SE, SR>,
   retry: Retry<E, SE, SR>,
-  failed: Failed<E>,
+  askResult: (result: A) => Answer<SE, SR>,
+  value: A,
+  next: Next
+): Rest<A, E, R, SE, SR> =>
+  answered(call, retry, { exit: Exit.succeed(value), value, isResult: true }, askResult(value), next)
+
+/** Is it worth another attempt? A predicate may answer with an effect, whose failure is the end of the call. */
+const answered = <A, E, R, SE, SR>(
+  call: Call<A, E, R, SE, SR>,
+  retry: Retry<E, SE, SR>,
+  ended: Ended<A, E>,
+  answer: Answer<SE, SR>,
   next: Next
 ): Rest<A, E, R, SE, SR> => {
-  if (failed.timedOut && retry.onTimeout === "stop") return stop(call, stopTimeout, failed)
-  const verdict = failed.timedOut
-    ? call.attempt > retry.times ? stopTimes : undefined
-    // Only the policy's own timeouts are no errors of the caller.
-    : retry.verdict(failed.error as E, call.attempt)
-  return verdict === undefined ? when(call, retry, failed, next) : stop(call, verdict, failed)
+  if (Effect.isEffect(answer)) {
+    return call.run(
+      answer,
+      (call, exit) =>
+        Exit.isFailure(exit) ? call.end(Exit.failCause(exit.cause)) : answered(call, retry, ended, exit.value, next)
+    )
+  }
+  if (answer === false && ended.isResult) return call.end(ended.exit)
+  const stopped = retry.judge(answer, call.attempt)
+  return stopped === undefined ? when(call, retry, ended, next) : stop(call, stopped, ended)
 }
 
 /** When is it made? */
 const when = <A, E, R, SE, SR>(
   call: Call<A, E, R, SE, SR>,
   retry: Retry<E, SE, SR>,
-  failed: Failed<E>,
+  ended: Ended<A, E>,
   next: Next
 ): Rest<A, E, R, SE, SR> => {
   const { backoff } = retry
-  if (!isBackoff(backoff)) return whenScheduled(call, retry, backoff, failed, next)
+  if (!isBackoff(backoff)) return whenScheduled(call, retry, backoff, ended, next)
   const now = call.now()
   const delay = backoff.delay(call.attempt, call.delay, call.random())
-  return timed(call, retry, failed, delay, now, next)
+  return timed(call, retry, ended, delay, now, next)
 }
 
 /** Asks a schedule that only an effect can step. */
@@ -91,7 +112,7 @@ const whenScheduled = <A, E, R, SE, SR>(
   call: Call<A, E, R, SE, SR>,
   retry: Retry<E, SE, SR>,
   schedule: Schedule.Schedule<unknown, E, SE, SR>,
-  failed: Failed<E>,
+  ended: Ended<A, E>,
   next: Next
 ): Rest<A, E, R, SE, SR> => {
   const { step } = call
@@ -99,21 +120,21 @@ const whenScheduled = <A, E, R, SE, SR>(
     return call.run(Schedule.toStep(schedule), (call, exit) => {
       if (Exit.isFailure(exit)) return call.end(Exit.failCause(exit.cause))
       call.step = exit.value
-      return whenScheduled(call, retry, schedule, failed, next)
+      return whenScheduled(call, retry, schedule, ended, next)
     })
   }
   const now = call.now()
-  const stepped = Pull.matchEffect(Effect.suspend(() => step(now, failed.error as E)), {
+  const stepped = Pull.matchEffect(Effect.suspend(() => step(now, ended.value as E)), {
     onSuccess: (answer) => Effect.succeed<readonly [unknown, Duration.Duration] | undefined>(answer),
     onFailure: Effect.failCause,
     onDone: () => Effect.undefined
   })
   return call.run(stepped, (call, exit) => {
     if (Exit.isFailure(exit)) return call.end(Exit.failCause(exit.cause))
-    if (exit.value === undefined) return stop(call, stopSchedule, failed)
+    if (exit.value === undefined) return stop(call, stopSchedule, ended)
     const [output, delay] = exit.value
     call.output = output
-    return timed(call, retry, failed, Duration.toMillis(delay), now, next)
+    return timed(call, retry, ended, Duration.toMillis(delay), now, next)
   })
 }
 
@@ -121,14 +142,14 @@ const whenScheduled = <A, E, R, SE, SR>(
 const timed = <A, E, R, SE, SR>(
   call: Call<A, E, R, SE, SR>,
   retry: Retry<E, SE, SR>,
-  failed: Failed<E>,
+  ended: Ended<A, E>,
   delay: number,
   steppedAt: number,
   next: Next
 ): Rest<A, E, R, SE, SR> => {
   const now = call.now()
   const decision = retry.timing({
-    error: failed.error,
+    error: ended.value,
     attempt: call.attempt,
     elapsed: now - call.firstAttemptAt,
     remaining: call.deadline() - now,
@@ -136,30 +157,30 @@ const timed = <A, E, R, SE, SR>(
     random: call.random()
   })
   return decision._tag === "Stop"
-    ? stop(call, decision, failed)
-    : funded(call, retry, failed, decision.delay, steppedAt, next)
+    ? stop(call, decision, ended)
+    : funded(call, retry, ended, decision.delay, steppedAt, next)
 }
 
 /** Is there budget for it? */
 const funded = <A, E, R, SE, SR>(
   call: Call<A, E, R, SE, SR>,
   retry: Retry<E, SE, SR>,
-  failed: Failed<E>,
+  ended: Ended<A, E>,
   delay: number,
   steppedAt: number,
   next: Next
 ): Rest<A, E, R, SE, SR> => {
   const allowed = retry.budget?.tryWithdraw(call.now()) ?? true
-  if (allowed === true) return wait(call, retry, failed, delay, steppedAt, next)
-  if (allowed === false) return stop(call, stopBudget, failed)
+  if (allowed === true) return wait(call, retry, ended, delay, steppedAt, next)
+  if (allowed === false) return stop(call, stopBudget, ended)
   return call.run(allowed, (call, exit) => {
     if (Exit.isFailure(exit) && Cause.hasDies(exit.cause)) return call.end(Exit.failCause(exit.cause))
-    if (Exit.isFailure(exit) || !exit.value) return stop(call, stopBudget, failed)
+    if (Exit.isFailure(exit) || !exit.value) return stop(call, stopBudget, ended)
     // The answer took time.
     const now = call.now()
-    if (now + delay >= call.deadline()) return stop(call, stopDeadline, failed)
-    if (now + delay - call.firstAttemptAt > retry.maxElapsed) return stop(call, stopElapsed, failed)
-    return wait(call, retry, failed, delay, steppedAt, next)
+    if (now + delay >= call.deadline()) return stop(call, stopDeadline, ended)
+    if (now + delay - call.firstAttemptAt > retry.maxElapsed) return stop(call, stopElapsed, ended)
+    return wait(call, retry, ended, delay, steppedAt, next)
   })
 }
 
@@ -167,17 +188,23 @@ const funded = <A, E, R, SE, SR>(
 const wait = <A, E, R, SE, SR>(
   call: Call<A, E, R, SE, SR>,
   retry: Retry<E, SE, SR>,
-  { error }: Failed<E>,
+  { isResult, value }: Ended<A, E>,
   delay: number,
   steppedAt: number,
   next: Next
 ): Rest<A, E, R, SE, SR> => {
   call.delay = delay
-  call.remember(error, delay, steppedAt)
-  const event = { _tag: "RetryScheduled", ...call.origin(), delay, of: retry.times + 1, error } as const
+  call.remember(value, delay, steppedAt)
+  const event = {
+    _tag: "RetryScheduled",
+    ...call.origin(),
+    delay,
+    of: retry.times + 1,
+    ...told(value, isResult)
+  } as const
   call.tell(event)
   if (retry.onRetry !== undefined) call.tellOf<RetryScheduled>([retry.onRetry], event)
-  const log = reportRetry(call.fiber, event, retry.logLevel)
+  const log = reportRetry(call.fiber, event, isResult, retry.logLevel)
   return log === undefined ?
     sleep(call, delay, next) :
     call.run(
@@ -195,11 +222,14 @@ const sleep = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, delay: number, next
 const stop = <A, E, R, SE, SR>(
   call: Call<A, E, R, SE, SR>,
   { because, reason }: Stop,
-  { cause, error }: Failed<E>
+  { exit, isResult, value }: Ended<A, E>
 ): Rest<A, E, R, SE, SR> => {
-  if (call.observers.length > 0) call.emit({ _tag: "RetryStopped", reason, because, error })
-  return call.fail(cause)
+  if (call.observers.length > 0) call.emit({ _tag: "RetryStopped", reason, because, ...told(value, isResult) })
+  return call.end(exit)
 }
+
+const told = (value: unknown, isResult: boolean): { readonly error: unknown; readonly result?: unknown } =>
+  isResult ? { error: undefined, result: value } : { error: value }
 
 /**
  * Goes on after a rejection by the circuit breaker: ends the call, unless there is a deadline and the circuit may let a
@@ -221,7 +251,6 @@ export const afterRejection = <A, E, R, SE, SR>(
   const backoff = isBackoff(retry.backoff) ? retry.backoff.delay(call.attempt, call.delay, call.random()) : 0
   const delay = Math.ceil(Math.max(1, retryAfter, backoff))
   if (now + delay >= deadline || now + delay - call.firstAttemptAt > retry.maxElapsed) return call.end(rejection)
-  const { cause } = rejection
-  const error = firstFailure(cause)?.error as Added
-  return funded(call, retry, { cause, error, timedOut: false }, delay, now, next)
+  const value = firstFailure(rejection.cause)?.error
+  return funded(call, retry, { exit: rejection, value, isResult: false }, delay, now, next)
 }

@@ -65,11 +65,14 @@ export interface RetryScheduled extends Origin {
   readonly delay: number
   /** How many attempts the call may take in all. */
   readonly of: number
+  /** The error of the attempt, or `undefined` if a result is tried again. */
   readonly error: unknown
+  /** The result that is tried again. Absent after a failure. */
+  readonly result?: unknown
 }
 
 /**
- * Why a failed call is not tried again.
+ * Why a call is not tried again.
  *
  * - `times`: all retries are used up.
  * - `notRetryable`: the policy's `while` refused, the error says that it is not retryable, or the attempt timed out and
@@ -82,7 +85,7 @@ export interface RetryScheduled extends Origin {
  */
 export type StopReason = "times" | "notRetryable" | "elapsed" | "deadline" | "retryAfter" | "schedule" | "budget"
 
-/** The call failed and will not be tried again. */
+/** The call failed, or has a result that is worth another attempt, and will not be tried again. */
 export interface RetryStopped extends Origin {
   readonly _tag: "RetryStopped"
   readonly reason: StopReason
@@ -91,7 +94,10 @@ export interface RetryStopped extends Origin {
    * `undefined`.
    */
   readonly because: string | undefined
+  /** The error of the call, or `undefined` if it ends with a result that would have been tried again. */
   readonly error: unknown
+  /** The result that would have been tried again. Absent after a failure. */
+  readonly result?: unknown
 }
 
 /** The call passed its deadline and was interrupted. */

@@ -37,6 +37,7 @@ export const describe = (error: unknown): string => {
 export const reportRetry = (
   fiber: Fiber.Fiber<unknown, unknown>,
   event: RetryScheduled,
+  isResult: boolean,
   level: LogLevel.Severity | "None"
 ): Effect.Effect<void> | undefined => {
   const { minimumLogLevel, span } = fiber.cache
@@ -44,15 +45,17 @@ export const reportRetry = (
   const isLogged = level !== "None" && LogLevel.isLessThanOrEqualTo(minimumLogLevel, level) &&
     fiber.getRef(Logger.CurrentLoggers).size > 0
   if (!isLogged && noted === undefined) return undefined
-  const error = describe(event.error)
+  // A result is not shown: it may be large, and hold what is not for a log.
+  const error = isResult ? undefined : describe(event.error)
   noted?.event("holdfast.retry", fiber.getRef(Clock.Clock).currentTimeNanosUnsafe(), {
     "holdfast.policy": event.policy,
     "holdfast.attempt": event.attempt,
     "holdfast.delay_ms": event.delay,
-    "holdfast.error": error
+    ...(error !== undefined && { "holdfast.error": error })
   })
   if (!isLogged) return undefined
   const of = event.of === Infinity ? "" : ` of ${event.of}`
   const delay = Duration.format(Duration.millis(Math.round(event.delay)))
-  return Effect.logWithLevel(level)(`${event.policy}: attempt ${event.attempt}${of} failed, next in ${delay}: ${error}`)
+  const end = error === undefined ? `has a result to try again, next in ${delay}` : `failed, next in ${delay}: ${error}`
+  return Effect.logWithLevel(level)(`${event.policy}: attempt ${event.attempt}${of} ${end}`)
 }

@@ -1,4 +1,5 @@
 /** What is decided after a failure, as data: the shapes that `Retry` publishes. */
+import type * as Effect from "effect/Effect"
 import type * as LogLevel from "effect/LogLevel"
 import type * as Schedule from "effect/Schedule"
 import type * as RetryBudget from "../../RetryBudget.ts"
@@ -21,6 +22,9 @@ export class Refusal {
     this.because = because
   }
 }
+
+/** What a predicate answers: whether to try again, at once or by an effect. */
+export type Answer<SE = never, SR = never> = boolean | Refusal | Effect.Effect<boolean | Refusal, SE, SR>
 
 /** A failed attempt, the input of {@link Retry.decide}. Times are in milliseconds. */
 export interface Failure<out E> {
@@ -60,8 +64,20 @@ export interface Retry<in E = unknown, out SE = never, out SR = never> {
   /** No attempt starts later than this after the first one did, in milliseconds. */
   readonly maxElapsed: number
 
-  /** Whether another attempt is allowed at all, before a delay is known: `undefined` means yes. */
+  /**
+   * Whether another attempt is allowed at all, before a delay is known: `undefined` means yes. Throws a `TypeError` if
+   * `while` answers with an effect, which only a call can run.
+   */
   readonly verdict: (error: E, attempt: number) => Stop | undefined
+
+  /** @internal `while`, as a call asks it. */
+  readonly ask: (error: E) => Answer<SE, SR>
+
+  /** @internal `whileResult`, as a call asks it; `undefined` if no result is tried again. */
+  readonly askResult: ((result: unknown) => Answer<SE, SR>) | undefined
+
+  /** @internal What an answer means after an attempt. */
+  readonly judge: (answer: boolean | Refusal, attempt: number) => Stop | undefined
 
   /** When the next attempt starts, if time is left for it. */
   readonly timing: (failure: Failure<unknown>) => Decision

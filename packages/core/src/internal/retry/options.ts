@@ -23,6 +23,7 @@ const retryFields = {
   times: optional(Arguments.integer({ min: 0, infinite: true }), defaults.times),
   backoff: optional(Arguments.instance(isSchedule, "a Backoff or another Schedule")),
   while: optional(callback<(error: never) => unknown>()),
+  whileResult: optional(callback<(result: never) => unknown>()),
   onTimeout: optional(Arguments.oneOf("retry", "stop"), defaults.onTimeout),
   onRetry: optional(callback()),
   logLevel: optional(Arguments.oneOf("Fatal", "Error", "Warn", "Info", "Debug", "Trace", "None"), defaults.logLevel),

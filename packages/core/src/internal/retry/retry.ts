@@ -1,4 +1,5 @@
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import { hasProperty } from "effect/Predicate"
 import type * as Schedule from "effect/Schedule"
 import * as Arguments from "../../Arguments.ts"
@@ -46,12 +47,17 @@ export const compile = <E, SE, SR>(options: RetryOptions): Retry<E, SE, SR> => {
   // The types are those of the options that were checked.
   const backoff = (options.backoff ?? Backoff.exponential()) as Schedule.Schedule<unknown, E, SE, SR>
   const { max: maxHint, mode } = options.retryAfter ?? { max: defaults.maxRetryAfter, mode: defaults.mode }
-  const ask = (options.while ?? isRetryable) as (error: E) => boolean | Refusal
+  const ask = (options.while ?? isRetryable) as Retry<E, SE, SR>["ask"]
+
+  const judge = (answer: boolean | Refusal, attempt: number): Stop | undefined => {
+    if (answer === true) return attempt > times ? stopTimes : undefined
+    return answer === false ? stopNotRetryable : stop("notRetryable", answer.because)
+  }
 
   const verdict = (error: E, attempt: number): Stop | undefined => {
     const answer = ask(error)
-    if (answer === true) return attempt > times ? stopTimes : undefined
-    return answer === false ? stopNotRetryable : stop("notRetryable", answer.because)
+    if (Effect.isEffect(answer)) throw new TypeError("`while` answers with an effect, which only a call can run")
+    return judge(answer, attempt)
   }
 
   const timing = ({ delay, elapsed, error, random, remaining }: Failure<unknown>): Decision => {
@@ -85,6 +91,9 @@ export const compile = <E, SE, SR>(options: RetryOptions): Retry<E, SE, SR> => {
       : RetryBudget.isRetryBudget(budget)
       ? budget.account
       : RetryBudget.compile(budget),
+    ask,
+    askResult: options.whileResult as Retry<E, SE, SR>["askResult"],
+    judge,
     verdict,
     timing,
     decide: (failure) => verdict(failure.error, failure.attempt) ?? timing(failure)
