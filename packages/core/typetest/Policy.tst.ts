@@ -161,7 +161,7 @@ describe("protect", () => {
   })
 
   it("adds the error and the requirement of a predicate that answers with an effect", () => {
-    const ask = (_: Down | Refused): Effect.Effect<boolean, Broken, Patience> => asked
+    const ask = (): Effect.Effect<boolean, Broken, Patience> => asked
     expect(made(Policy.make({ retry: { while: ask } })).protect(fetchStock)).type.toBe<Protected<Broken, Patience>>()
     expect(made(Policy.make({ retry: { whileResult: () => asked } })).protect(fetchStock)).type.toBe<
       Protected<Broken, Patience>

@@ -80,7 +80,7 @@ describe("an effectful while", () => {
         retry: {
           times: 3,
           backoff: at,
-          while: (_: string) => Effect.map(Gate, ({ open }) => open || Retry.refuse("the gate is shut"))
+          while: () => Effect.map(Gate, ({ open }) => open || Retry.refuse("the gate is shut"))
         }
       })
       let attempts = 0
