@@ -13,7 +13,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
-import { law, show } from "../Script.ts"
+import { law } from "../../../../vitest.law.ts"
+import { show } from "../Script.ts"
 
 class Gate extends Context.Service<Gate, { readonly open: boolean }>()("test/Gate") {}
 
@@ -49,7 +50,7 @@ describe("an effectful while", () => {
   law(
     "ends a call as it does under `Effect.retry`",
     { answers: Schema.Array(Answer).check(Schema.isMaxLength(5)), times: Schema.Literals([0, 1, 3]) },
-    ({ answers, times }) =>
+    ({ answers, times }, reach) =>
       Effect.gen(function*() {
         const run = (
           retry: (
@@ -70,7 +71,12 @@ describe("an effectful while", () => {
         const plain = yield* run((self, ask) => Effect.retry(self, { times, while: ask }))
         strictEqual(ours.exit, plain.exit)
         strictEqual(ours.attempts, plain.attempts)
-      })
+        if (ours.attempts > 1) reach("retries")
+        if (answers[ours.attempts - 1] === "fail" || answers[ours.attempts - 1] === "die") {
+          reach("ends by the predicate")
+        }
+      }),
+    { reaches: ["retries", "ends by the predicate"] }
   )
 
   it.effect("may refuse with a reason, and need a service", () =>

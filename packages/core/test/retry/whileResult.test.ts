@@ -16,7 +16,8 @@ import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
-import { law, show } from "../Script.ts"
+import { law } from "../../../../vitest.law.ts"
+import { show } from "../Script.ts"
 
 type Job = "queued" | "running" | "done"
 
@@ -47,7 +48,7 @@ describe("whileResult", () => {
   law(
     "repeats a success as `Effect.repeat` does: as often, to the same result",
     { script: Jobs, times: Schema.Literals([0, 1, 2, 5]) },
-    ({ script, times }) =>
+    ({ script, times }, reach) =>
       Effect.gen(function*() {
         const ours = scripted(script)
         const plain = scripted(script)
@@ -57,8 +58,10 @@ describe("whileResult", () => {
         )
         strictEqual(show(one), show(other))
         strictEqual(ours.attempts(), plain.attempts())
+        if (ours.attempts() > 1) reach("tries a result again")
+        if (show(one) !== show(Exit.succeed("done"))) reach("gives up")
       }),
-    500
+    { cases: 500, reaches: ["tries a result again", "gives up"] }
   )
 
   law(
@@ -67,7 +70,7 @@ describe("whileResult", () => {
       script: Schema.Array(Schema.Literals(["queued", "down", "down", "done"])).check(Schema.isMaxLength(6)),
       times: Schema.Literals([0, 1, 2, 4])
     },
-    ({ script, times }) =>
+    ({ script, times }, reach) =>
       Effect.gen(function*() {
         const call = scripted(script)
         const exit = yield* ended(Retry.retry(call.effect, { times, backoff: constant, whileResult: isOpen }))
@@ -76,8 +79,10 @@ describe("whileResult", () => {
         strictEqual(call.attempts(), Math.min(needed, times + 1))
         const last = script[call.attempts() - 1] ?? "done"
         strictEqual(show(exit), show(last === "down" ? Exit.fail(last) : Exit.succeed(last)))
+        const made = script.slice(0, call.attempts())
+        if (made.includes("queued") && made.includes("down")) reach("both in one call")
       }),
-    500
+    { cases: 500, reaches: ["both in one call"] }
   )
 
   it.effect("steps a schedule with the result, and tells the next attempt of it", () =>
