@@ -16,6 +16,14 @@ import { hasProperty } from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Arguments from "./Arguments.ts"
+import {
+  constantFields,
+  decorrelatedFields,
+  exponentialFields,
+  linearFields,
+  longest,
+  notBelowInitial
+} from "./internal/backoffOptions.ts"
 import * as Jitter from "./Jitter.ts"
 
 const TypeId = "~@holdfast/core/Backoff"
@@ -206,38 +214,12 @@ export const decorrelated = (options?: {
   })
 }
 
-/** The defaults of a growing delay, in milliseconds, and of its factor. */
-const defaults = { initial: 100, max: 20_000, factor: 2 } as const
-
-const longest = (initial: number): number => Math.max(initial, defaults.max)
-
-const { duration, number, optional, refine, struct } = Arguments
-const notBelowInitial = (
-  { initial, max }: { readonly initial: number; readonly max: number | undefined },
-  place: Arguments.Place
-): void => {
-  if (max !== undefined && max < initial) {
-    place.at("max").fault(`must be at least initial (${initial} millis), got ${max} millis`)
-  }
-}
-const max = optional(duration({ min: 0 }))
-const initial = optional(duration({ above: 0 }), defaults.initial)
-const growing = { initial, max, jitter: optional(Jitter.option, Jitter.full) }
-
-const constantOptions = struct({ delay: duration({ min: 0 }), jitter: optional(Jitter.option, Jitter.none) })
-const linearOptions = refine(
-  struct({
-    ...growing,
-    initial: optional(duration({ min: 0 }), defaults.initial),
-    increment: optional(duration({ min: 0 }))
-  }),
-  notBelowInitial
-)
-const exponentialOptions = refine(
-  struct({ ...growing, factor: optional(number({ min: 1 }), defaults.factor) }),
-  notBelowInitial
-)
-const decorrelatedOptions = refine(struct({ initial, max }), notBelowInitial)
+const { duration, optional, refine, struct } = Arguments
+const spread = { jitter: optional(Jitter.option, Jitter.full) }
+const constantOptions = struct({ ...constantFields(duration), jitter: optional(Jitter.option, Jitter.none) })
+const linearOptions = refine(struct({ ...linearFields(duration), ...spread }), notBelowInitial)
+const exponentialOptions = refine(struct({ ...exponentialFields(duration), ...spread }), notBelowInitial)
+const decorrelatedOptions = refine(struct(decorrelatedFields(duration)), notBelowInitial)
 
 // Jitter may lengthen a delay, so the cap comes last. An overflow to Infinity is capped before jitter, which would turn
 // it into NaN.

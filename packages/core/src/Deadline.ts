@@ -9,6 +9,7 @@ import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import type { DurationInput } from "./Arguments.ts"
@@ -27,6 +28,22 @@ import type { DeadlineExceeded, PolicyError } from "./PolicyError.ts"
  * that the call has ended. The reference itself is a plain number and stays in the context of such a fiber.
  */
 export const Deadline: Context.Reference<number> = internal.Deadline
+
+/**
+ * The deadline in force for a fiber, in milliseconds since the epoch by its `Clock`: `Infinity` without one. For code that
+ * has a fiber and no effect to run; {@link remaining} is the same as an effect. Unlike the reference alone, it knows when
+ * the call that set the deadline has ended.
+ *
+ * ```ts import.meta.vitest
+ * import { Deadline } from "@holdfast/core"
+ * import { Effect } from "effect"
+ *
+ * const inForce = Effect.withFiber((fiber) => Effect.succeed(Deadline.inForce(fiber)))
+ *
+ * await Effect.runPromise(inForce) // => Infinity
+ * ```
+ */
+export const inForce: (fiber: Fiber.Fiber<unknown, unknown>) => number = internal.deadlineOf
 
 /**
  * How much time is left: `None` without a deadline, zero after it has passed.

@@ -1,20 +1,37 @@
 /**
  * Policies as data: one schema for the policy in a configuration file.
  *
- * Durations are written as `"30 seconds"` or as a number of seconds. Unknown keys are rejected with their path, and
- * invalid policies with the reason that `Policy.make` would give. Options that are not data, such as functions, come
- * from the program: spread the decoded options and add them. So does a hedge, since only the program knows whether a
- * call may run twice concurrently.
+ * **When to use**
+ *
+ * Use it for policies that operators change: decode the file with {@link decode}, add what only the program knows, and make
+ * the policy with `Policy.make`.
+ *
+ * **Details**
+ *
+ * Durations are text (`"30 seconds"`, `"30s"`, `"1m 30s"`) or a number of seconds. {@link decode} fails with every fault at
+ * once, by path: values of the wrong type, unknown keys with the key that was probably meant, and combinations that
+ * `Policy.make` would reject.
+ *
+ * **Gotchas**
+ *
+ * Options that are not data, such as functions, come from the program: spread the decoded options and add them. So does a
+ * hedge, since only the program knows whether a call may run twice concurrently. Within another schema, {@link PolicyData}
+ * reports wrong types first, and impossible combinations only when there are none.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Struct from "effect/Struct"
+import * as Arguments from "./Arguments.ts"
 import * as Backoff from "./Backoff.ts"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
+import { readDuration } from "./internal/duration.ts"
 import { compilePolicy } from "./internal/policy/compile.ts"
+import { policyFile } from "./internal/policy/file.ts"
 import * as Jitter from "./Jitter.ts"
 import type * as Policy from "./Policy.ts"
 
@@ -23,8 +40,26 @@ const Seconds = Schema.Finite.pipe(Schema.decodeTo(
   SchemaTransformation.transform({ decode: Duration.seconds, encode: Duration.toSeconds })
 ))
 
-/** A duration: `"30 seconds"`, or a number of seconds. */
-const Time = Schema.Union([Schema.DurationFromString, Seconds])
+const Text = Schema.String.annotate({ expected: "a duration, such as \"30 seconds\" or \"1m 30s\"" }).pipe(
+  Schema.decodeTo(
+    Schema.Duration,
+    SchemaTransformation.transformEffect<Duration.Duration, string>({
+      decode: (text, options) => {
+        // Effect reads fractions of a millisecond exactly.
+        const read = Duration.fromInput(text as Duration.Input)
+        const millis = Option.isSome(read) ? undefined : readDuration(text)
+        if (Option.isSome(read)) return Effect.succeed(read.value)
+        return millis === undefined
+          ? Effect.fail(new SchemaIssue.InvalidValue({ expected: "a valid Duration string" }, text, options))
+          : Effect.succeed(Duration.millis(millis))
+      },
+      encode: (duration) => Effect.succeed(String(duration))
+    })
+  )
+)
+
+/** A duration: text, or a number of seconds. */
+const Time = Schema.Union([Text, Seconds])
 
 const JitterData = Schema.Union([
   Schema.Literals(["none", "full", "equal"]),
@@ -150,20 +185,43 @@ export const PolicyData = Unchecked.check(
 export type PolicyData = typeof PolicyData.Type
 
 /**
- * Decodes the content of a file. Rejects unknown keys and invalid policies, and reports the path and the reason.
+ * Decodes the content of a file. Fails with every fault at once, by path.
  *
  * ```ts import.meta.vitest
  * import { PolicyData } from "@holdfast/core"
  * import { Effect } from "effect"
  *
- * const refused = PolicyData.decode({ deadline: "1 second", attemptTimeout: "10 seconds" }).pipe(Effect.flip)
+ * const refused = PolicyData.decode({ deadline: "1s", attemptTimeout: "10s", retry: { time: 3 } }).pipe(Effect.flip)
  *
- * const error = await Effect.runPromise(refused)
- * error.message.includes("attemptTimeout must not be longer than the deadline") // => true
+ * const { message } = await Effect.runPromise(refused)
+ * message.includes("must not be longer than the deadline (1000 millis), got 10000 millis") // => true
+ * message.includes("is not an option (`time`: did you mean `times`?)") // => true
  * ```
  */
 export const decode = (input: unknown): Effect.Effect<PolicyData, Schema.SchemaError> =>
-  Schema.decodeUnknownEffect(PolicyData)(input, { onExcessProperty: "error", errors: "all" })
+  Effect.suspend(() => {
+    const [first, ...others] = faults(input).map(({ message, path }) =>
+      new SchemaIssue.Pointer(path, new SchemaIssue.InvalidValue({ message }, input))
+    )
+    return first === undefined
+      ? Schema.decodeUnknownEffect(PolicyData)(input, { onExcessProperty: "error", errors: "all" })
+      : Effect.fail(new Schema.SchemaError(new SchemaIssue.Composite(PolicyData.ast, [first, ...others], input)))
+  })
+
+/**
+ * Every fault of the content of a file, by path; none if {@link decode} succeeds.
+ *
+ * ```ts import.meta.vitest
+ * import { Arguments, PolicyData } from "@holdfast/core"
+ *
+ * PolicyData.faults({ retry: { times: -1 }, deadline: "soon" }).map(Arguments.format)
+ * // => [
+ * //   "deadline must be a finite duration of zero or more, such as \"30 seconds\" or \"1m 30s\", got \"soon\"",
+ * //   "retry.times must be a whole number of 0 or more, got -1"
+ * // ]
+ * ```
+ */
+export const faults = (input: unknown): ReadonlyArray<Arguments.Fault> => Arguments.faults(policyFile, input)
 
 /**
  * Turns the data into the options of `Policy.make`.

@@ -3,6 +3,7 @@
  */
 import { describe, it } from "@effect/vitest"
 import { assertEquals, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import * as Arguments from "@holdfast/core/Arguments"
 import * as Policy from "@holdfast/core/Policy"
 import * as PolicyData from "@holdfast/core/PolicyData"
 import * as Duration from "effect/Duration"
@@ -84,27 +85,31 @@ describe("decode", () => {
   it.effect("refuses each file with the path of what is wrong", () =>
     Effect.gen(function*() {
       const refusals: ReadonlyArray<readonly [file: unknown, ...says: ReadonlyArray<string>]> = [
-        [null, "Expected object"],
-        ["retry", "Expected object"],
-        [{ retry: null }, "Expected object", "at [\"retry\"]"],
-        [{ retrie: {} }, "no excess property", "at [\"retrie\"]"],
-        [{ retry: { backof: {} } }, "no excess property", "at [\"retry\"][\"backof\"]"],
-        [{ retry: { retry: { times: 1 } } }, "no excess property", "at [\"retry\"][\"retry\"]"],
-        [{ retry: { times: "3" } }, "Expected number", "at [\"retry\"][\"times\"]"],
-        [{ retry: { times: Infinity } }, "finite", "at [\"retry\"][\"times\"]"],
-        [{ retry: { backoff: { type: "fibonacci" } } }, "exponential", "at [\"retry\"][\"backoff\"]"],
+        [null, "must be an object, got null"],
+        ["retry", "must be an object, got \"retry\""],
+        [{ retry: null }, "must be an object, got null", "at [\"retry\"]"],
+        [{ retrie: {} }, "is not an option (`retrie`: did you mean `retry`?)", "at [\"retrie\"]"],
+        [
+          { retry: { backof: {} } },
+          "is not an option (`backof`: did you mean `backoff`?)",
+          "at [\"retry\"][\"backof\"]"
+        ],
+        [{ retry: { retry: { times: 1 } } }, "is not an option", "at [\"retry\"][\"retry\"]"],
+        [{ retry: { times: "3" } }, "must be a whole number of 0 or more, got \"3\"", "at [\"retry\"][\"times\"]"],
+        [{ retry: { times: Infinity } }, "whole number", "at [\"retry\"][\"times\"]"],
+        [{ retry: { backoff: { type: "fibonacci" } } }, "exponential", "at [\"retry\"][\"backoff\"][\"type\"]"],
         [
           { retry: { backoff: { type: "constant", delay: 1, factor: 2 } } },
-          "no excess property",
+          "is not an option",
           "at [\"retry\"][\"backoff\"][\"factor\"]"
         ],
         // Whether a call may run twice at the same time is not for a file to say.
-        [{ hedge: { after: "50 millis" } }, "no excess property", "at [\"hedge\"]"],
-        [{ bulkhead: {} }, "Missing key", "at [\"bulkhead\"][\"limit\"]"],
-        [{ deadline: "soon" }, "Duration", "at [\"deadline\"]"],
-        [{ deadline: "30" }, "Duration", "at [\"deadline\"]"],
-        [{ deadline: NaN }, "finite", "at [\"deadline\"]"],
-        [{ circuitBreaker: { trip: { type: "consecutive" } } }, "at [\"circuitBreaker\"][\"trip\"]"]
+        [{ hedge: { after: "50 millis" } }, "is not an option", "at [\"hedge\"]"],
+        [{ bulkhead: {} }, "whole number of 1 or more, got undefined", "at [\"bulkhead\"][\"limit\"]"],
+        [{ deadline: "soon" }, "must be a finite duration of zero or more", "at [\"deadline\"]"],
+        [{ deadline: "30" }, "must be a finite duration of zero or more", "at [\"deadline\"]"],
+        [{ deadline: NaN }, "must be a finite duration of zero or more, got NaN", "at [\"deadline\"]"],
+        [{ circuitBreaker: { trip: { type: "consecutive" } } }, "at [\"circuitBreaker\"][\"trip\"][\"failures\"]"]
       ]
       for (const [file, ...says] of refusals) {
         const { message } = yield* Effect.flip(PolicyData.decode(file))
@@ -122,44 +127,58 @@ describe("decode", () => {
 
   it.effect("rejects an invalid policy with the reason that its constructor gives", () =>
     Effect.gen(function*() {
-      const refusals: ReadonlyArray<readonly [file: unknown, reason: string]> = [
-        [{ deadline: 0 }, "Policy.make: deadline must be longer than zero"],
-        [{ deadline: -1 }, "Policy.make: deadline must be a finite duration of zero or more, got -1000 millis"],
-        [{ deadline: "Infinity" }, "Policy.make: deadline must be a finite duration"],
+      const refusals: ReadonlyArray<readonly [file: unknown, ...faults: ReadonlyArray<string>]> = [
+        [{ deadline: 0 }, "deadline must be longer than zero, got 0 millis"],
+        [{ deadline: -1 }, "deadline must be a finite duration of zero or more, got -1000 millis"],
         [
-          { deadline: "1 second", attemptTimeout: 10 },
+          { deadline: "Infinity" },
+          "deadline must be a finite duration of zero or more, got \"Infinity\""
+        ],
+        [
+          { deadline: "1 second", attemptTimeout: 10, retry: { times: 1.5, budget: { ratio: -1 } } },
+          "retry.times must be a whole number of 0 or more, got 1.5",
+          "retry.budget.ratio must be a number of 0 or more, got -1",
           "attemptTimeout must not be longer than the deadline (1000 millis), got 10000 millis"
         ],
         [
-          { retry: { times: 1.5 } },
-          "Policy.make: retry.times must be a whole number of 0 or more, got 1.5"
-        ],
-        [{ retry: { budget: { ratio: -1 } } }, "Policy.make: retry.budget.ratio must be a number of 0 or more, got -1"],
-        [
           { retry: { backoff: { type: "exponential", initial: 5, max: 1 } } },
-          "Backoff.exponential: max must be at least initial (5000 millis), got 1000 millis"
+          "retry.backoff.max must be at least initial (5000 millis), got 1000 millis"
         ],
         [
           { retry: { backoff: { type: "linear", jitter: { proportional: 2 } } } },
-          "Jitter.proportional: factor must be between 0 and 1, got 2"
+          "retry.backoff.jitter.proportional must be between 0 and 1, got 2"
         ],
         [
-          { rateLimit: { limit: 1, window: 0 } },
-          "Policy.make: rateLimit.window must be longer than zero"
+          { rateLimit: { limit: 1, window: 0 }, bulkhead: { limit: 0 }, deadlin: 1 },
+          "bulkhead.limit must be a whole number of 1 or more, got 0",
+          "rateLimit.window must be longer than zero, got 0 millis",
+          "deadlin is not an option (`deadlin`: did you mean `deadline`?)"
         ],
-        [{ bulkhead: { limit: 0 } }, "Policy.make: bulkhead.limit must be a whole number of 1 or more, got 0"],
         [
           { circuitBreaker: { trip: { type: "rate", size: 10, window: 10 } } },
-          "CircuitBreaker.rate: size must not be given beside a window"
+          "circuitBreaker.trip.size must not be given beside a window, got 10"
         ],
         [
-          { circuitBreaker: { idleTimeToLive: 1 } },
-          "Policy.make: circuitBreaker.idleTimeToLive must be at least the window (30000 millis), got 1000 millis"
+          { circuitBreaker: { idleTimeToLive: 1, openFor: { type: "constant" } } },
+          "circuitBreaker.openFor.delay must be a duration, such as \"30 seconds\", \"1m 30s\" or a number of seconds, got undefined",
+          "circuitBreaker.idleTimeToLive must be at least the window (30000 millis), got 1000 millis"
+        ],
+        [
+          { circuitBreaker: { trip: { type: "rate", window: "1 hour" }, idleTimeToLive: "1m 30s" } },
+          "circuitBreaker.idleTimeToLive must be at least the window (3600000 millis), got 90000 millis"
         ]
       ]
-      for (const [file, reason] of refusals) {
+      for (const [file, ...expected] of refusals) {
+        deepStrictEqual(PolicyData.faults(file).map(Arguments.format), expected)
         const { message } = yield* Effect.flip(PolicyData.decode(file))
-        assertTrue(message.includes(reason), `${reason} is not: ${message}`)
+        for (const { message: fault } of PolicyData.faults(file)) assertTrue(message.includes(fault), message)
+      }
+    }))
+
+  it.effect("takes durations as code does", () =>
+    Effect.gen(function*() {
+      for (const deadline of ["90s", "1m 30s", "1 minute 30 seconds", "90 seconds", "90000ms", 90]) {
+        assertEquals(yield* PolicyData.decode({ deadline }), { deadline: Duration.seconds(90) })
       }
     }))
 

@@ -2,7 +2,8 @@
  * The law of policies as data, over generated valid policies and over invalid data.
  */
 import { describe } from "@effect/vitest"
-import { assertEquals, assertTrue, deepStrictEqual } from "@effect/vitest/utils"
+import { assertEquals, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import * as Arguments from "@holdfast/core/Arguments"
 import * as Backoff from "@holdfast/core/Backoff"
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
 import * as Jitter from "@holdfast/core/Jitter"
@@ -11,6 +12,7 @@ import * as PolicyData from "@holdfast/core/PolicyData"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { law } from "../../../vitest.law.ts"
@@ -219,10 +221,25 @@ const delaysOf = (input: unknown): unknown =>
     }
     : input
 
-/** The data with one more key at a path. */
-const put = (data: unknown, [key = "", ...path]: ReadonlyArray<string>): unknown => {
+/** The data with a value at a path. */
+const put = (data: unknown, [key = "", ...path]: ReadonlyArray<string>, value: unknown = 1): unknown => {
   const object: Readonly<Record<string, unknown>> = Predicate.isObject(data) ? data : {}
-  return { ...object, [key]: path.length === 0 ? 1 : put(object[key], path) }
+  return { ...object, [key]: path.length === 0 ? value : put(object[key], path, value) }
+}
+
+/** The path of every key of the data. */
+const leaves = (data: unknown): ReadonlyArray<ReadonlyArray<string>> => {
+  const found: Array<ReadonlyArray<string>> = []
+  const visit = (value: unknown, path: ReadonlyArray<string>): void => {
+    if (!Predicate.isReadonlyObject(value)) return
+    for (const key of Object.keys(value)) {
+      const inner = path.concat(key)
+      found.push(inner)
+      visit(value[key], inner)
+    }
+  }
+  visit(data, [])
+  return found
 }
 
 const policies = Arbitrary.map(Arbitrary.schema(Plan), policyOf)
@@ -292,7 +309,53 @@ describe("C10", () => {
         const keys = [...path.split(".").filter((part) => part !== ""), `${key}?`]
         const error = yield* Effect.flip(PolicyData.decode(put(yield* encode(policy.data), keys)))
         const at = keys.map((key) => `[${JSON.stringify(key)}]`).join("")
-        assertTrue(error.message.includes(`Expected no excess property\n  at ${at}`), error.message)
+        assertTrue(/is not an option.*\n  at /.test(error.message) && error.message.includes(`at ${at}`), error.message)
       }).pipe(Effect.orDie)
+  )
+
+  const Wrong = Schema.Literals([
+    "seconds",
+    "words",
+    "none",
+    "empty",
+    "list",
+    "zero",
+    "negative",
+    "half",
+    "large",
+    "nan"
+  ])
+  const wrong: { readonly [K in typeof Wrong.Type]: unknown } = {
+    seconds: "10s",
+    words: "soon",
+    none: null,
+    empty: {},
+    list: [],
+    zero: 0,
+    negative: -1,
+    half: 0.5,
+    large: 1_000_000,
+    nan: NaN
+  }
+
+  law(
+    "finds a fault wherever the schema does, and nowhere else",
+    { policy: policies, at: between(0, 1_000), wrong: Wrong },
+    (input, reach) =>
+      Effect.gen(function*() {
+        const encoded = yield* encode(input.policy.data)
+        const places = leaves(encoded)
+        const place = places[input.at % places.length]
+        const file = place === undefined ? encoded : put(encoded, place, wrong[input.wrong])
+        const decoded = yield* Effect.exit(
+          Schema.decodeUnknownEffect(PolicyData.PolicyData)(file, { onExcessProperty: "error", errors: "all" })
+        )
+        const faults = PolicyData.faults(file)
+        const words = faults.map(Arguments.format).join("; ")
+        strictEqual(faults.length > 0, Exit.isFailure(decoded), `${JSON.stringify(file)}: ${words}: ${String(decoded)}`)
+        if (faults.length > 0) reach("a fault")
+        else reach("none")
+      }).pipe(Effect.orDie),
+    { reaches: ["a fault", "none"] }
   )
 })

@@ -14,6 +14,7 @@ import * as Alarm from "../../src/internal/fiber/alarm.ts"
 import { watch } from "../Script.ts"
 
 class Again extends Alarm.Alarm {
+  override clockFailed(): void {}
   rings = 0
   readonly onFirst: () => void
   constructor(onFirst: (alarm: Again) => void) {

@@ -18,22 +18,28 @@ export const defaults = {
 
 const { duration, integer, optional } = Arguments
 
-const fields = {
-  name: optional(Arguments.string),
-  trip: optional<Trip, Trip>(tripOption, defaultTrip),
-  openFor: optional(Arguments.or(Backoff.isBackoff, duration({ above: 0 })), defaults.openFor),
+/** The options of a breaker that are data, by how durations are given. */
+export const breakerFields = (duration: typeof Arguments.duration) => ({
   probes: optional(integer({ min: 1 }), defaults.probes),
   probeThreshold: optional(Arguments.share),
   halfOpenFor: optional(duration({ above: 0, infinite: true }), defaults.halfOpenFor),
   mode: optional(Arguments.oneOf("enabled", "observe", "disabled"), defaults.mode),
-  ignore: optional(Arguments.callback<(error: never) => boolean>()),
-  isFailure: optional(Arguments.callback<(error: never) => boolean>()),
   maxRetryAfter: optional(duration({ min: 0 }), defaults.maxRetryAfter),
   maxKeys: optional(integer({ min: 1 }), defaults.maxKeys),
   idleTimeToLive: optional(duration({ above: 0 }))
+})
+
+const fields = {
+  ...breakerFields(duration),
+  name: optional(Arguments.string),
+  trip: optional<Trip, Trip>(tripOption, defaultTrip),
+  openFor: optional(Arguments.or(Backoff.isBackoff, duration({ above: 0 })), defaults.openFor),
+  ignore: optional(Arguments.callback<(error: never) => boolean>()),
+  isFailure: optional(Arguments.callback<(error: never) => boolean>())
 }
 
-const outlivesWindow = <A extends Arguments.Checked<Pick<typeof fields, "trip" | "idleTimeToLive">>>(
+/** The rule of the options together. */
+export const outlivesWindow = <A extends Arguments.Checked<Pick<typeof fields, "trip" | "idleTimeToLive">>>(
   { idleTimeToLive, trip }: A,
   place: Arguments.Place
 ): void => {

@@ -36,51 +36,58 @@ export const defaultTrip = {
 } as const satisfies Trip
 
 const failures = Arguments.integer({ min: 1 })
-const positive = Arguments.duration({ above: 0 })
 const count = Arguments.integer({ min: 1 })
 
 /** The failures in a row of `CircuitBreaker.consecutive`. */
 export const consecutiveOptions: Arguments.Check<number> = (value, place) => failures(value, place.at("failures"))
 
-const slow = Arguments.struct({ longerThan: positive, threshold: Arguments.optional(Arguments.share, 1) })
+/** The failures in a row, as a property. */
+export const consecutiveFields = { failures }
+
+/** The options of `CircuitBreaker.rate`, by how durations are given. */
+export const rateFields = (duration: typeof Arguments.duration) => ({
+  threshold: Arguments.optional(Arguments.share, defaultTrip.threshold),
+  window: Arguments.optional(duration({ above: 0 })),
+  size: Arguments.optional(count),
+  minimumCalls: Arguments.optional(count),
+  slow: Arguments.optional(
+    Arguments.struct({ longerThan: duration({ above: 0 }), threshold: Arguments.optional(Arguments.share, 1) })
+  )
+})
+
+type Rate = Arguments.Checked<ReturnType<typeof rateFields>>
+
+/** The rule of the options of a rate together. */
+export const rateRule = ({ minimumCalls, size, window }: Rate, place: Arguments.Place): void => {
+  if (size === undefined) return
+  if (window !== undefined) place.at("size").fault(`must not be given beside a window, got ${size}`)
+  if (minimumCalls !== undefined && minimumCalls > size) {
+    place.at("minimumCalls").fault(`must not be above the size (${size}), got ${minimumCalls}`)
+  }
+}
+
+const rate = Arguments.refine(Arguments.struct(rateFields(Arguments.duration)), rateRule)
 
 /** The options of `CircuitBreaker.rate`, which become a {@link Trip}. */
-export const rateOptions: Arguments.Check<Trip> = (value, place) => {
-  const { minimumCalls, size, slow, threshold, window } = rate(value, place)
-  if (size === undefined) {
-    return {
+export const rateOptions: Arguments.Check<Trip> = (value, place) => tripOf(rate(value, place))
+
+/** The trip of checked options. */
+export const tripOf = ({ minimumCalls, size, slow, threshold, window }: Rate): Trip =>
+  size === undefined
+    ? {
       _tag: "TimeRate",
       threshold,
       minimumCalls: minimumCalls ?? defaultTrip.minimumCalls,
       slow,
       window: window ?? defaultTrip.window
     }
-  }
-  return {
-    _tag: "CountRate",
-    threshold,
-    minimumCalls: minimumCalls ?? Math.min(defaultTrip.minimumCalls, size),
-    slow,
-    size
-  }
-}
-
-const rate = Arguments.refine(
-  Arguments.struct({
-    threshold: Arguments.optional(Arguments.share, defaultTrip.threshold),
-    window: Arguments.optional(positive),
-    size: Arguments.optional(count),
-    minimumCalls: Arguments.optional(count),
-    slow: Arguments.optional(slow)
-  }),
-  ({ minimumCalls, size, window }, place) => {
-    if (size === undefined) return
-    if (window !== undefined) place.at("size").fault(`must not be given beside a window, got ${size}`)
-    if (minimumCalls !== undefined && minimumCalls > size) {
-      place.at("minimumCalls").fault(`must not be above the size (${size}), got ${minimumCalls}`)
+    : {
+      _tag: "CountRate",
+      threshold,
+      minimumCalls: minimumCalls ?? Math.min(defaultTrip.minimumCalls, size),
+      slow,
+      size
     }
-  }
-)
 
 const slowData = Arguments.optional(
   Arguments.struct({ longerThan: Arguments.number({ above: 0 }), threshold: Arguments.share })

@@ -6,18 +6,19 @@ const defaults = { ratio: 0.2, minPerSecond: 10, window: 10_000, timeout: 250 } 
 
 const { duration, number, optional } = Arguments
 
-const fields = {
+/** The options of a budget, by how durations are given. */
+export const budgetFields = (duration: typeof Arguments.duration) => ({
   ratio: optional(number({ min: 0 }), defaults.ratio),
   minPerSecond: optional(number({ min: 0 }), defaults.minPerSecond),
   window: optional(duration({ above: 0 }), defaults.window)
-}
+})
 
-export const budgetOptions = Arguments.struct(fields)
+export const budgetOptions = Arguments.struct(budgetFields(duration))
 
 export type BudgetOptions = ReturnType<typeof budgetOptions>
 
 export const sharedOptions = Arguments.struct({
-  ...fields,
+  ...budgetFields(duration),
   key: Arguments.text,
   timeout: optional(duration({ above: 0 }), defaults.timeout)
 })

@@ -17,15 +17,21 @@ export const defaults = {
 
 const { duration, integer, optional } = Arguments
 
-const common = {
+const commonBy = (duration: typeof Arguments.duration) => ({
   name: optional(Arguments.string),
   queue: optional(integer({ min: 0 }), defaults.queue),
   maxWait: optional(duration({ min: 0 }), defaults.maxWait),
   maxKeys: optional(integer({ min: 1 }), defaults.maxKeys),
   idleTimeToLive: optional(duration({ above: 0 }), defaults.idleTimeToLive)
-}
+})
 
-export const bulkheadOptions = Arguments.struct({ ...common, limit: integer({ min: 1 }) })
+/** The options of a bulkhead, by how durations are given. */
+export const bulkheadFields = (duration: typeof Arguments.duration) => ({
+  ...commonBy(duration),
+  limit: integer({ min: 1 })
+})
+
+export const bulkheadOptions = Arguments.struct(bulkheadFields(duration))
 
 export type BulkheadOptions = ReturnType<typeof bulkheadOptions>
 
@@ -37,7 +43,7 @@ const tolerance: Arguments.Check<number> = (value, place) => {
 
 const adaptive = Arguments.refine(
   Arguments.struct({
-    ...common,
+    ...commonBy(duration),
     min: optional(integer({ min: 1 }), defaults.min),
     max: optional(integer({ min: 1 })),
     initial: optional(integer({ min: 1 })),

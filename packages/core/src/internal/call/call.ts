@@ -5,6 +5,7 @@
  * between them is plain functions. The order is deadline, bulkhead, rate limit, retry, circuit breaker, hedge, attempt
  * timeout.
  */
+import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -90,6 +91,12 @@ class CallLimit<A, E, R, SE, SR> extends Timeout<A, E | SE | Added, R | SR> impl
     } finally {
       call.giveBack(end)
     }
+    return end
+  }
+
+  protected override lost(cause: Cause.Cause<never>): Exit.Exit<A, E | SE | Added> {
+    const end = Exit.failCause(cause)
+    this.call.giveBack(end)
     return end
   }
 

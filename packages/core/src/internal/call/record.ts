@@ -84,7 +84,8 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   declare private resume: ((effect: Effect.Effect<void>) => void) | undefined
   /** Lets a call that waits in the queue go on, from within another. */
   declare private goOn: (() => void) | undefined
-  declare private woken: boolean
+  /** What it goes on with, if it was woken before it waited. */
+  declare private wokenBy: Effect.Effect<void> | undefined
   declare private clock: Clock.Clock | undefined
 
   constructor(
@@ -119,7 +120,7 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
     this.output = undefined
     this.resume = undefined
     this.goOn = undefined
-    this.woken = false
+    this.wokenBy = undefined
     this.clock = undefined
     this.observers = policy.silent === true ? [] : Observers.of(fiber)
     this.startedAt = policy.timed || this.observers.length > 0 ? this.now() : 0
@@ -135,22 +136,22 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   pause(then: (call: this) => Rest<A, E, R, SE, SR>): Rest<A, E, R, SE, SR> {
     return this.run(
       Effect.callback<void>((resume) => {
-        if (this.woken) {
-          resume(Exit.void)
+        if (this.wokenBy !== undefined) {
+          resume(this.wokenBy)
         } else {
           this.resume = resume
           if (this.queue !== undefined) this.goOn = handOver(this.fiber, (by) => this.wake(by))
         }
-        this.woken = false
+        this.wokenBy = undefined
       }),
-      then
+      (call, exit) => Exit.isFailure(exit) ? call.end(Exit.failCause(exit.cause)) : then(call)
     )
   }
 
   private wake(by: Effect.Effect<void>): void {
     const { resume } = this
     this.resume = undefined
-    if (resume === undefined) this.woken = true
+    if (resume === undefined) this.wokenBy = by
     else resume(by)
   }
 
@@ -171,6 +172,11 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   override ring(): void {
     this.leaveQueue()
     this.wake(Exit.void)
+  }
+
+  override clockFailed(cause: Cause.Cause<never>): void {
+    this.leaveQueue()
+    this.wake(Exit.failCause(cause))
   }
 
   private leaveQueue(): void {

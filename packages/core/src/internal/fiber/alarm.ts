@@ -7,10 +7,12 @@
  * from ringing, and code started by an alarm would run in the async context of another call. Under any clock but the
  * live one, a fiber sleeps on that clock, so a `TestClock` controls alarms; a `TimerClock` sets them without a fiber.
  */
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as TimerClock from "../../TimerClock.ts"
 
@@ -30,6 +32,9 @@ export abstract class Alarm {
   }
 
   abstract ring(): void
+
+  /** The clock failed to sleep: the call has to end as it would if it slept on that clock itself. */
+  abstract clockFailed(cause: Cause.Cause<never>): void
 }
 
 /** The clock of the platform. */
@@ -93,14 +98,16 @@ const setSleeper = (
   millis: number,
   clock: Clock.Clock
 ): void => {
-  const sleeper = Effect.runForkWith(fiber.context)(clock.sleep(Duration.millis(millis)))
+  const sleeper = Effect.runForkWith(fiber.context)(Effect.suspend(() => clock.sleep(Duration.millis(millis))))
   alarm.sleeper = sleeper
-  const wake = () => {
+  const wake = (exit: Exit.Exit<void>) => {
     if (alarm.sleeper !== sleeper) return
     alarm.sleeper = undefined
-    alarm.ring()
+    if (Exit.isFailure(exit)) alarm.clockFailed(exit.cause)
+    else alarm.ring()
   }
   // An alarm of zero time rings after `set` has returned, so that a chain of them does not grow the stack.
-  if (sleeper.pollUnsafe() === undefined) sleeper.addObserver(wake)
-  else fiber.currentDispatcher.scheduleTask(wake, 0)
+  const exit = sleeper.pollUnsafe()
+  if (exit === undefined) sleeper.addObserver(wake)
+  else fiber.currentDispatcher.scheduleTask(() => wake(exit), 0)
 }

@@ -37,6 +37,8 @@ class Children extends Set<AnyFiber> {
 /** Ends its effect when the time is up. */
 export abstract class Timeout<A, E, R> extends Alarm.Alarm {
   declare expired: boolean
+  /** How the clock failed, if that is why the effect has to end. */
+  declare private broken: Cause.Cause<never> | undefined
   declare private fiber: AnyFiber
   declare private clock: Clock.Clock
   declare private millis: number
@@ -51,6 +53,7 @@ export abstract class Timeout<A, E, R> extends Alarm.Alarm {
   constructor(fiber: AnyFiber, millis: number) {
     super()
     this.expired = false
+    this.broken = undefined
     this.fiber = fiber
     this.clock = fiber.getRef(Clock.Clock)
     this.millis = millis
@@ -62,6 +65,11 @@ export abstract class Timeout<A, E, R> extends Alarm.Alarm {
 
   /** The exit of an effect whose time was up. */
   protected abstract late(): Exit.Exit<A, E>
+
+  /** The exit of an effect that had to end because the clock failed. */
+  protected lost(cause: Cause.Cause<never>): Exit.Exit<A, E> {
+    return Exit.failCause(cause)
+  }
 
   /** Called at every end: `true` when the time was up and the caller was interrupted before {@link late} could be asked. */
   protected abstract over(abandoned: boolean): void
@@ -106,6 +114,15 @@ export abstract class Timeout<A, E, R> extends Alarm.Alarm {
   override ring(): void {
     const more = this.more()
     if (more > 0) return Alarm.set(this, this.fiber, more, this.clock)
+    this.expire()
+  }
+
+  override clockFailed(cause: Cause.Cause<never>): void {
+    this.broken = cause
+    this.expire()
+  }
+
+  private expire(): void {
     this.expired = true
     const { child, fiber } = this
     if (child === undefined) fiber.interruptUnsafe(fiber.id, Context.make(Expiry, this))
@@ -140,7 +157,9 @@ export abstract class Timeout<A, E, R> extends Alarm.Alarm {
     let end = interrupted === undefined ? exit : Exit.failCause(interrupted)
     try {
       this.close(this.expired && interrupted !== undefined)
-      if (this.expired && interrupted === undefined) end = this.late()
+      if (this.expired && interrupted === undefined) {
+        end = this.broken === undefined ? this.late() : this.lost(this.broken)
+      }
     } catch (defect) {
       end = interrupted === undefined ? Exit.die(defect) : Exit.failCause(Cause.combine(interrupted, Cause.die(defect)))
     }

@@ -176,6 +176,12 @@ class Race<A, E, R> extends Alarm.Alarm {
     if (this.mayHedge("slow")) this.launch()
   }
 
+  override clockFailed(cause: Cause.Cause<never>): void {
+    this.held = true
+    this.decide(Exit.failCause(cause))
+    this.finish()
+  }
+
   /** Asks for one more leg, and pays for it. */
   mayHedge(because: Because): boolean {
     const { budget, max } = this.hedge

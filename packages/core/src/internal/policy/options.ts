@@ -11,25 +11,37 @@ import { endless, isEndless, retryOptions } from "../retry/options.ts"
 
 const { duration, optional, or } = Arguments
 
-const fields = {
-  name: optional(Arguments.string, "policy"),
+/** The times of a policy, by how durations are given. */
+export const timeFields = (duration: typeof Arguments.duration) => ({
   deadline: optional(duration({ above: 0 })),
+  attemptTimeout: optional(duration({ above: 0 }))
+})
+
+const fields = {
+  ...timeFields(duration),
+  name: optional(Arguments.string, "policy"),
   bulkhead: optional(or(Bulkhead.isBulkhead, bulkheadOptions)),
   rateLimit: optional(or(RateLimit.isRateLimit, rateLimitOptions)),
   retry: optional(retryOptions),
   circuitBreaker: optional(or(CircuitBreaker.isCircuitBreaker, breakerOptions)),
-  hedge: optional(hedgeOptions),
-  attemptTimeout: optional(duration({ above: 0 }))
+  hedge: optional(hedgeOptions)
 }
 
-export const policyOptions = Arguments.refine(
-  Arguments.struct(fields),
-  ({ attemptTimeout, deadline, retry }, place) => {
-    if (deadline !== undefined && attemptTimeout !== undefined && attemptTimeout > deadline) {
-      place.at("attemptTimeout").fault(
-        `must not be longer than the deadline (${deadline} millis), got ${attemptTimeout} millis`
-      )
-    }
-    if (retry !== undefined && deadline === undefined && isEndless(retry)) place.at("retry").at("times").fault(endless)
+/** The rules of the parts together. */
+export const policyRule = (
+  { attemptTimeout, deadline, retry }: {
+    readonly attemptTimeout: number | undefined
+    readonly deadline: number | undefined
+    readonly retry: Parameters<typeof isEndless>[0] | undefined
+  },
+  place: Arguments.Place
+): void => {
+  if (deadline !== undefined && attemptTimeout !== undefined && attemptTimeout > deadline) {
+    place.at("attemptTimeout").fault(
+      `must not be longer than the deadline (${deadline} millis), got ${attemptTimeout} millis`
+    )
   }
-)
+  if (retry !== undefined && deadline === undefined && isEndless(retry)) place.at("retry").at("times").fault(endless)
+}
+
+export const policyOptions = Arguments.refine(Arguments.struct(fields), policyRule)

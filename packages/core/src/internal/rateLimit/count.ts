@@ -2,6 +2,7 @@
  * The counts of a rate limit as small synchronous machines. Time is an argument, in milliseconds. They count as
  * Effect's stores do, so that a process that continues without its store applies the same rule.
  */
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { PolicyError, RateLimited } from "../../PolicyError.ts"
@@ -199,5 +200,11 @@ export class Place extends Alarm.Alarm implements Member<Place> {
     }
     this.limit.leave(this)
     this.resume?.(this.reject())
+  }
+
+  override clockFailed(cause: Cause.Cause<never>): void {
+    this.resting = false
+    this.limit.leave(this)
+    this.resume?.(Effect.failCause(cause))
   }
 }

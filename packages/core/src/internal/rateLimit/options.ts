@@ -13,7 +13,8 @@ export const defaults = {
 
 const { duration, integer, optional } = Arguments
 
-export const rateLimitOptions = Arguments.struct({
+/** The options of a rate limit, by how durations are given. */
+export const rateLimitFields = (duration: typeof Arguments.duration) => ({
   name: optional(Arguments.text),
   limit: integer({ min: 1 }),
   window: duration({ above: 0 }),
@@ -23,5 +24,7 @@ export const rateLimitOptions = Arguments.struct({
   maxKeys: optional(integer({ min: 1 }), defaults.maxKeys),
   storeTimeout: optional(duration({ above: 0 }), defaults.storeTimeout)
 })
+
+export const rateLimitOptions = Arguments.struct(rateLimitFields(duration))
 
 export type RateLimitOptions = ReturnType<typeof rateLimitOptions>

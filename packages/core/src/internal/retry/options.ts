@@ -19,28 +19,32 @@ const { callback, duration, optional, struct } = Arguments
 const isSchedule = (value: unknown): value is Schedule.Schedule<unknown, unknown, unknown, unknown> =>
   Schedule.isSchedule(value)
 
-const retryFields = {
+/** The options of a retry that are data, by how durations are given. */
+export const retryFields = (duration: typeof Arguments.duration) => ({
   times: optional(Arguments.integer({ min: 0, infinite: true }), defaults.times),
-  backoff: optional(Arguments.instance(isSchedule, "a Backoff or another Schedule")),
-  while: optional(callback<(error: never) => unknown>()),
-  whileResult: optional(callback<(result: never) => unknown>()),
   onTimeout: optional(Arguments.oneOf("retry", "stop"), defaults.onTimeout),
-  onRetry: optional(callback()),
   logLevel: optional(Arguments.oneOf("Fatal", "Error", "Warn", "Info", "Debug", "Trace", "None"), defaults.logLevel),
   maxElapsed: optional(duration({ min: 0 }), Infinity),
   retryAfter: optional(struct({
     mode: optional(Arguments.oneOf("clamp", "giveUp", "wait"), defaults.mode),
     max: optional(duration({ min: 0 }), defaults.maxRetryAfter)
-  })),
-  budget: optional(Arguments.or(RetryBudget.isRetryBudget, budgetOptions))
-}
+  }))
+})
 
-export const retryOptions = struct(retryFields)
+export const retryOptions = struct({
+  ...retryFields(duration),
+  backoff: optional(Arguments.instance(isSchedule, "a Backoff or another Schedule")),
+  while: optional(callback<(error: never) => unknown>()),
+  whileResult: optional(callback<(result: never) => unknown>()),
+  onRetry: optional(callback()),
+  budget: optional(Arguments.or(RetryBudget.isRetryBudget, budgetOptions))
+})
 
 export type RetryOptions = ReturnType<typeof retryOptions>
 
 /** Whether nothing ends the retries: a rule of whatever else may end them, such as a deadline. */
-export const isEndless = ({ backoff, maxElapsed, times }: RetryOptions): boolean =>
-  times === Infinity && maxElapsed === Infinity && (backoff === undefined || Backoff.isBackoff(backoff))
+export const isEndless = (
+  { backoff, maxElapsed, times }: Pick<RetryOptions, "backoff" | "maxElapsed" | "times">
+): boolean => times === Infinity && maxElapsed === Infinity && (backoff === undefined || Backoff.isBackoff(backoff))
 
 export const endless = "must be finite unless maxElapsed, a deadline or the schedule ends the retries, got Infinity"

@@ -164,7 +164,7 @@ export class HttpCall {
     const { attempt, attemptHeader, deadlineHeader } = this.rules
     let request = this.sent
     if (deadlineHeader !== undefined) {
-      const left = Math.min(fiber.getRef(Deadline.Deadline) - this.now(), attempt ?? Infinity)
+      const left = Math.min(Deadline.inForce(fiber) - this.now(), attempt ?? Infinity)
       const millis = Math.floor(Math.max(0, left))
       if (millis < Infinity) request = HttpClientRequest.setHeader(request, deadlineHeader, String(millis))
     }
@@ -207,7 +207,7 @@ export class HttpCall {
   private bounded(fiber: AnyFiber, response: BodyResponse, endsAt: number): BodyResponse {
     const { attempt, total } = this.rules
     if (response.isComplete) return response
-    const deadline = total === undefined ? Infinity : fiber.getRef(Deadline.Deadline)
+    const deadline = total === undefined ? Infinity : Deadline.inForce(fiber)
     if (total !== undefined && deadline <= endsAt) {
       const exceeded = () => new DeadlineExceeded({ deadline: Duration.millis(total), phase: "attempt" })
       return new DeadlineResponse(response, deadline, exceeded)

@@ -91,8 +91,8 @@ const paused = (
     if (left === 0) return Effect.void
     const wait = Math.ceil(left * (1 + fiber.getRef(Random.Random).nextDoubleUnsafe() / 10))
     // A deadline from outside ends the wait by itself.
-    if (total !== undefined && now + wait >= fiber.getRef(Deadline.Deadline)) {
-      const deadline = Duration.millis(Math.max(0, fiber.getRef(Deadline.Deadline) - now))
+    if (total !== undefined && now + wait >= Deadline.inForce(fiber)) {
+      const deadline = Duration.millis(Math.max(0, Deadline.inForce(fiber) - now))
       return Effect.fail(new PolicyError({ reason: new DeadlineExceeded({ deadline, phase: "queue" }) }))
     }
     // Another pause may have begun by then.

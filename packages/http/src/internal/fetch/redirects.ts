@@ -39,7 +39,8 @@ export const follow = <E>(
 ): Effect.Effect<Answer, E | RedirectError> =>
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
-    const deadline = Math.min(yield* Deadline.Deadline, clock.currentTimeMillisUnsafe() + (total ?? Infinity))
+    const inForce = yield* Effect.withFiber((fiber) => Effect.succeed(Deadline.inForce(fiber)))
+    const deadline = Math.min(inForce, clock.currentTimeMillisUnsafe() + (total ?? Infinity))
     let next = yield* client.preprocess(request)
     let url = new URL(next.url)
     for (let hops = 0;; hops++) {
