@@ -160,7 +160,7 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
     Alarm.clear(this)
     this.permit = this.queue
     this.queue = undefined
-    if (this.goOn === undefined) this.woken = true
+    if (this.goOn === undefined) this.wokenBy = Exit.void
     else this.goOn()
   }
 
