@@ -214,11 +214,9 @@ export const decode = (input: unknown): Effect.Effect<PolicyData, Schema.SchemaE
  * ```ts import.meta.vitest
  * import { Arguments, PolicyData } from "@holdfast/core"
  *
- * PolicyData.faults({ retry: { times: -1 }, deadline: "soon" }).map(Arguments.format)
- * // => [
- * //   "deadline must be a finite duration of zero or more, such as \"30 seconds\" or \"1m 30s\", got \"soon\"",
- * //   "retry.times must be a whole number of 0 or more, got -1"
- * // ]
+ * const [deadline, times] = PolicyData.faults({ retry: { times: -1 }, deadline: "0s" }).map(Arguments.format)
+ * deadline // => 'deadline must be longer than zero, got "0s"'
+ * times // => "retry.times must be a whole number of 0 or more, got -1"
  * ```
  */
 export const faults = (input: unknown): ReadonlyArray<Arguments.Fault> => Arguments.faults(policyFile, input)
