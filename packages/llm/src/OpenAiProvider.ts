@@ -157,7 +157,7 @@ const makeWith = (options: Options) => {
       request: LanguageModel.ProviderOptions,
       stream: boolean
     ): Effect.Effect<Body, AiError.AiError> =>
-      Effect.mapBoth(OpenAiRequest.make(request, preset), {
+      Effect.mapBoth(OpenAiRequest.make(request, { preset, model }), {
         onFailure: (reason) => ProviderRequest.failure(call, reason),
         onSuccess: (body) =>
           withParameters(

@@ -142,7 +142,7 @@ describe.each(recordings.map((recording) => [recording.name, recording] as const
           if (recording.endsWithBody !== true || fault === "end") assert.isAbove(proofs, 0)
         }
       }),
-    60_000
+    120_000
   )
 
   it.effect(`M2: a whole answer that is cut anywhere is a failure ${tried(2 * utf8.encode(recording.whole).length)}`, () =>
@@ -208,7 +208,7 @@ describe.each(recordings.map((recording) => [recording.name, recording] as const
           }
         }
       }),
-    60_000
+    120_000
   )
 
   const onWire = sample(131)

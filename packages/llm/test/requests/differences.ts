@@ -149,5 +149,110 @@ export const differences: ReadonlyArray<Reason> = [
     case: /no JSON/,
     path: /^refused$|functionCall\.args$/,
     why: "Gemini takes an object alone, so the text goes back in one"
+  },
+  {
+    sdk: /deepseek|groq|mistral/,
+    path: /^body\.messages\.\d\.content$/,
+    case: /call|result|JSON|id with signs|thought before/,
+    why: "A message of calls has no content: null, as OpenAI writes it, or an empty text. These servers take both"
+  },
+  {
+    sdk: /deepseek|groq|mistral/,
+    case: /a signed call/,
+    path: /\.extra_content$/,
+    why: "What a server put beside a call goes back to it, and to no other"
+  },
+  {
+    sdk: /deepseek|groq|mistral/,
+    case: /no JSON/,
+    path: /\.arguments$/,
+    why: "Servers that parse arguments refuse a text that is no JSON object"
+  },
+  {
+    sdk: /deepseek/,
+    case: /two texts of a user/,
+    path: /\.content$/,
+    why: "The API takes a list of texts too, which keeps them apart"
+  },
+  {
+    sdk: /deepseek/,
+    case: /a strict tool/,
+    path: /^refused$/,
+    why: "The tool is offered without `strict`, and the toolkit checks the parameters"
+  },
+  {
+    sdk: /deepseek/,
+    case: /a PDF|audio/,
+    path: /^refused$/,
+    why:
+      "Vercel's library drops the file with a warning. A prompt without its file is another prompt, so it is refused here"
+  },
+  {
+    sdk: /deepseek/,
+    case: /a text file/,
+    path: /\.content$/,
+    why: "A text file goes as text, which every model reads"
+  },
+  {
+    sdk: /deepseek/,
+    case: /a structured answer/,
+    path: /^body\.messages\.0\.content$/,
+    why: "The same request in other words"
+  },
+  {
+    sdk: /groq|mistral/,
+    case: /a text file/,
+    path: /^refused$/,
+    why: "A text file goes as text, which every model reads"
+  },
+  {
+    sdk: /groq/,
+    case: /streamed/,
+    path: /^body\.stream_options$/,
+    why: "Groq sends usage on its last chunk anyhow, and takes the field"
+  },
+  {
+    sdk: /groq/,
+    case: /a structured answer and a tool/,
+    path: /^refused$/,
+    why:
+      "Vercel's library forces a tool that stands for the answer, which forbids the others. The next provider is asked"
+  },
+  {
+    sdk: /mistral/,
+    path: /^body\.messages\.\d\.content$/,
+    why: "The API takes one text as it is, or in a list"
+  },
+  {
+    sdk: /mistral/,
+    path: /\.content\.\d\.closed$/,
+    why: "A thought is closed by default"
+  },
+  {
+    sdk: /mistral/,
+    path: /\.(id|tool_call_id)$/,
+    why: "The API takes ids of nine letters and digits alone, which other vendors' ids become"
+  },
+  {
+    sdk: /mistral/,
+    path: /\.image_url$/,
+    why: "The API takes a URL as it is, or in an object"
+  },
+  {
+    sdk: /mistral/,
+    case: /an image by URL/,
+    path: /^refused$/,
+    why: "The API fetches images itself"
+  },
+  {
+    sdk: /mistral/,
+    case: /audio/,
+    path: /^refused$/,
+    why: "Some of its models hear sound"
+  },
+  {
+    sdk: /mistral/,
+    path: /\.strict$/,
+    why: "A schema that is strict is held to. Vercel's library has an option for it"
   }
 ]

@@ -23,6 +23,9 @@ const apiKey = Redacted.make("key")
 
 export const providers = {
   openai: OpenAiProvider.make({ apiKey, baseUrl: "http://ours/v1", model: "m" }),
+  deepseek: OpenAiProvider.make({ preset: "deepseek", apiKey, baseUrl: "http://ours/v1", model: "deepseek-v4-pro" }),
+  groq: OpenAiProvider.make({ preset: "groq", apiKey, baseUrl: "http://ours/v1", model: "m" }),
+  mistral: OpenAiProvider.make({ preset: "mistral", apiKey, baseUrl: "http://ours/v1", model: "m" }),
   anthropic: AnthropicProvider.make({ apiKey, baseUrl: "http://ours", model: "m", maxTokens: 1000 }),
   // The same model as Vercel's: it takes no forced choice. Thoughts are bound to the model that signed them.
   anthropicSonnet: AnthropicProvider.make({
@@ -102,14 +105,23 @@ const userPart = (part: UserPart): Prompt.UserMessagePartEncoded =>
       ...(part.name === undefined ? {} : { fileName: part.name })
     }
 
+/** Where a server of chat completions has its thoughts. */
+const places: Readonly<Record<string, Prompt.ProviderOptions[string]>> = {
+  groq: { fields: ["reasoning"] },
+  mistral: { list: true }
+}
+
 /** What each protocol keeps with a thought or a call, so that its author gets it back. */
-const kept = (part: Exclude<AssistantPart, { type: "text" }>, model: string): Prompt.ProviderOptions => {
+const kept = (
+  part: Exclude<AssistantPart, { type: "text" }>,
+  { model, name }: Provider.Provider
+): Prompt.ProviderOptions => {
   const { signature, type } = part
   const signed = signature === undefined ? {} : { google: { thought_signature: signature } }
   return {
     holdfast: { provider: "ours", model },
     chatCompletions: type === "reasoning"
-      ? { place: { fields: ["reasoning_content"] } }
+      ? { place: places[name] ?? { fields: ["reasoning_content"] } }
       : signature === undefined
       ? {}
       : { call: { extra_content: signed } },
@@ -121,25 +133,25 @@ const kept = (part: Exclude<AssistantPart, { type: "text" }>, model: string): Pr
   }
 }
 
-const assistantPart = (part: AssistantPart, model: string): Prompt.AssistantMessagePartEncoded => {
+const assistantPart = (part: AssistantPart, author: Provider.Provider): Prompt.AssistantMessagePartEncoded => {
   switch (part.type) {
     case "text":
       return part
     case "reasoning":
-      return { type: "reasoning", text: part.text, options: kept(part, model) }
+      return { type: "reasoning", text: part.text, options: kept(part, author) }
     case "call":
-      return { type: "tool-call", id: part.id, name: part.name, params: part.input, options: kept(part, model) }
+      return { type: "tool-call", id: part.id, name: part.name, params: part.input, options: kept(part, author) }
   }
 }
 
-const toMessage = (message: Message, model: string): Prompt.MessageEncoded => {
+const toMessage = (message: Message, author: Provider.Provider): Prompt.MessageEncoded => {
   switch (message.role) {
     case "system":
       return { role: "system", content: message.text }
     case "user":
       return { role: "user", content: message.content.map(userPart) }
     case "assistant":
-      return { role: "assistant", content: message.content.map((part) => assistantPart(part, model)) }
+      return { role: "assistant", content: message.content.map((part) => assistantPart(part, author)) }
     case "tool":
       return {
         role: "tool",
@@ -184,7 +196,7 @@ export const requestOf = Effect.fnUntraced(function*(
   )
   const provider = yield* Effect.provideService(make, HttpClient.HttpClient, client)
   const options = {
-    prompt: Prompt.make(asked.messages.map((message) => toMessage(message, provider.model))),
+    prompt: Prompt.make(asked.messages.map((message) => toMessage(message, provider))),
     tools: (asked.tools ?? []).map(toolOf),
     toolChoice: asked.choice ?? "auto",
     responseFormat: responseFormat(asked)

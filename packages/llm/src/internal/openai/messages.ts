@@ -19,6 +19,7 @@ type ContentPart =
   | { readonly type: "image_url"; readonly image_url: { readonly url: string } }
   | { readonly type: "input_audio"; readonly input_audio: { readonly data: string; readonly format: "wav" | "mp3" } }
   | { readonly type: "file"; readonly file: { readonly filename: string; readonly file_data: string } }
+  | { readonly type: "document_url"; readonly document_url: string }
 
 interface ToolCall {
   readonly id: string
@@ -34,9 +35,31 @@ export type Message =
     readonly content: string | ReadonlyArray<ContentPart> | null
     readonly tool_calls?: ReadonlyArray<ToolCall>
   }
-  | { readonly role: "tool"; readonly tool_call_id: string; readonly content: string }
+  | { readonly role: "tool"; readonly tool_call_id: string; readonly name?: string; readonly content: string }
+
+/** Who reads the messages. */
+export interface Reader {
+  readonly preset: Preset
+  readonly model: string
+}
 
 const unusable = (description: string) => Effect.fail(unsupported("messages", description))
+
+/** A PDF, by its URL or as data, in the form that the server reads. */
+const pdfPart = (
+  part: Prompt.FilePart,
+  preset: Preset,
+  url: string
+): Effect.Effect<ContentPart, AiError.AiErrorReason> => {
+  switch (preset.reads.pdf) {
+    case "file":
+      return Effect.succeed({ type: "file", file: { filename: part.fileName ?? "document.pdf", file_data: url } })
+    case "document_url":
+      return Effect.succeed({ type: "document_url", document_url: url })
+    case undefined:
+      return unusable(`${preset.name} takes no PDF files`)
+  }
+}
 
 const filePart = (part: Prompt.FilePart, preset: Preset): Effect.Effect<ContentPart, AiError.AiErrorReason> => {
   const text = textOf(part)
@@ -45,19 +68,15 @@ const filePart = (part: Prompt.FilePart, preset: Preset): Effect.Effect<ContentP
   const isImage = part.mediaType.startsWith("image/")
   if (data._tag === "Url") {
     if (isImage && preset.fetches.images) return Effect.succeed({ type: "image_url", image_url: { url: data.url } })
-    if (part.mediaType === "application/pdf" && preset.fetches.files) {
-      return Effect.succeed({ type: "file", file: { filename: part.fileName ?? "document.pdf", file_data: data.url } })
-    }
+    if (part.mediaType === "application/pdf" && preset.fetches.files) return pdfPart(part, preset, data.url)
     return unusable(`${preset.name} takes the bytes of a file of type ${part.mediaType}, not its URL`)
   }
   switch (data.mediaType) {
     case "application/pdf":
-      return Effect.succeed({
-        type: "file",
-        file: { filename: part.fileName ?? "document.pdf", file_data: dataUrl(data) }
-      })
+      return pdfPart(part, preset, dataUrl(data))
     case "audio/wav":
     case "audio/mp3": {
+      if (!preset.reads.audio) return unusable(`${preset.name} takes no sound`)
       const format = data.mediaType === "audio/wav" ? "wav" : "mp3"
       return Effect.succeed({ type: "input_audio", input_audio: { data: data.base64, format } })
     }
@@ -128,28 +147,42 @@ const fieldsOf = (message: Prompt.AssistantMessage): Readonly<Record<string, Sch
   return { ...fields, ...Kept.merge(kept) }
 }
 
-const assistantMessage = (message: Prompt.AssistantMessage, preset: Preset): Message => {
+/**
+ * What stands for the signature of a call that another model wrote: Gemini 3 and later refuse a turn whose first call has none
+ * ("Thought signatures", "Can I transfer history from a different model?").
+ */
+const transferred = { google: { thought_signature: "skip_thought_signature_validator" } } as const
+
+const wantsSignatures = ({ model, preset }: Reader): boolean =>
+  preset.wantsSignatures && /gemini-([3-9]|\d\d)/.test(model)
+
+const assistantMessage = (message: Prompt.AssistantMessage, reader: Reader): Message => {
+  const { preset } = reader
   const content = contentOf(message)
-  const calls = message.content.flatMap((part): ReadonlyArray<ToolCall> =>
-    part.type === "tool-call" && !part.providerExecuted
-      ? [{
-        id: callId(part.id, preset),
-        type: "function",
-        function: { name: RequestTools.nameOf(part.name), arguments: JSON.stringify(toArguments(part.params)) },
-        ...Kept.of(part.options).call
-      }]
-      : []
-  )
+  let isSigned = !wantsSignatures(reader)
+  const calls = message.content.flatMap((part): ReadonlyArray<ToolCall> => {
+    if (part.type !== "tool-call" || part.providerExecuted) return []
+    const { call } = Kept.of(part.options)
+    const isFirst = !isSigned
+    isSigned = true
+    return [{
+      id: callId(part.id, preset),
+      type: "function",
+      function: { name: RequestTools.nameOf(part.name), arguments: JSON.stringify(toArguments(part.params)) },
+      ...(isFirst ? { extra_content: transferred } : {}),
+      ...call
+    }]
+  })
   const said: Message = calls.length === 0
     ? { role: "assistant", content }
     : { role: "assistant", content: content === "" ? null : content, tool_calls: calls }
-  return { ...said, ...fieldsOf(message) }
+  return { ...said, ...(preset.wantsThoughts ? { reasoning_content: "" } : {}), ...fieldsOf(message) }
 }
 
-/** The messages of a conversation, or which of its parts the server cannot be sent. */
+/** The messages of a conversation, or which of its parts the server does not take. */
 export const toMessages = (
   prompt: Prompt.Prompt,
-  preset: Preset
+  reader: Reader
 ): Effect.Effect<ReadonlyArray<Message>, AiError.AiErrorReason> =>
   Effect.map(
     Effect.forEach(prompt.content, (message): Effect.Effect<ReadonlyArray<Message>, AiError.AiErrorReason> => {
@@ -157,14 +190,15 @@ export const toMessages = (
         case "system":
           return Effect.succeed([{ role: "system", content: message.content }])
         case "user":
-          return Effect.map(userMessage(message, preset), (message) => [message])
+          return Effect.map(userMessage(message, reader.preset), (message) => [message])
         case "assistant":
-          return Effect.succeed([assistantMessage(message, preset)])
+          return Effect.succeed([assistantMessage(message, reader)])
         case "tool":
           return Effect.succeed(
             toolMessages(message, (part, content) => ({
               role: "tool",
-              tool_call_id: callId(part.id, preset),
+              tool_call_id: callId(part.id, reader.preset),
+              ...(reader.preset.namesResults ? { name: RequestTools.nameOf(part.name) } : {}),
               content
             }))
           )

@@ -11,7 +11,7 @@ import { withPlainReferences } from "../protocol/tools/jsonSchema.ts"
 import { isStrict, withPatterns } from "../protocol/tools/strictSchema.ts"
 import type { Declared } from "../protocol/tools/tools.ts"
 import { objectName, RequestTools } from "../protocol/tools/tools.ts"
-import type { Message } from "./messages.ts"
+import type { Message, Reader } from "./messages.ts"
 import { toMessages } from "./messages.ts"
 
 interface FunctionTool {
@@ -27,7 +27,7 @@ interface FunctionTool {
 export interface Body {
   readonly messages: ReadonlyArray<Message>
   readonly tools?: ReadonlyArray<FunctionTool>
-  readonly tool_choice?: "none" | "auto" | "required" | {
+  readonly tool_choice?: "none" | "auto" | "required" | "any" | {
     readonly type: "function"
     readonly function: { readonly name: string }
   }
@@ -57,19 +57,23 @@ const toTool = ({ description, name, schema, strict }: Declared): FunctionTool =
   }
 })
 
-const toToolChoice = (choice: LanguageModel.ToolChoice<string>): NonNullable<Body["tool_choice"]> =>
-  typeof choice === "string"
-    ? choice
-    : "tool" in choice
-    ? { type: "function", function: { name: RequestTools.nameOf(choice.tool) } }
-    : choice.mode ?? "auto"
+const wordOf = (choice: LanguageModel.ToolChoice<string>): "none" | "auto" | "required" =>
+  typeof choice === "string" ? choice : "tool" in choice ? "required" : choice.mode ?? "auto"
+
+const toToolChoice = (
+  choice: LanguageModel.ToolChoice<string>,
+  { callWord, toolChoice }: Preset
+): NonNullable<Body["tool_choice"]> => {
+  if (typeof choice === "object" && "tool" in choice && toolChoice === "named") {
+    return { type: "function", function: { name: RequestTools.nameOf(choice.tool) } }
+  }
+  const word = wordOf(choice)
+  return word === "required" ? callWord : word
+}
 
 /** The tools that a choice leaves: where a server cannot be told the name of one, it is offered no other. */
 export const chosen = ({ toolChoice, tools }: LanguageModel.ProviderOptions): ReadonlyArray<Tool.Any> =>
   typeof toolChoice === "object" && "tool" in toolChoice ? tools.filter(({ name }) => name === toolChoice.tool) : tools
-
-const wordOf = (choice: LanguageModel.ToolChoice<string>): "none" | "auto" | "required" =>
-  typeof choice === "string" ? choice : "tool" in choice ? "required" : choice.mode ?? "auto"
 
 /** What asks for a structured answer, beside the messages and in them. */
 const structured = (
@@ -97,12 +101,15 @@ const structured = (
 /** The part of the body that the request decides. */
 export const make = Effect.fnUntraced(function*(
   options: LanguageModel.ProviderOptions,
-  preset: Preset
+  reader: Reader
 ): Effect.fn.Return<Body, AiError.AiErrorReason> {
-  const messages = yield* toMessages(options.prompt, preset)
-  const isWord = preset.toolChoice === "required"
-  const tools = yield* declarable(isWord ? chosen(options) : options.tools)
+  const { preset } = reader
+  const messages = yield* toMessages(options.prompt, reader)
+  const tools = yield* declarable(preset.toolChoice === "required" ? chosen(options) : options.tools)
   const format = options.responseFormat
+  if (format.type === "json" && tools.length > 0 && !preset.structuredBesideTools) {
+    return yield* unsupported("response_format", `${preset.name} takes no schema of the answer beside tools`)
+  }
   const schema = format.type === "text" ? undefined : yield* jsonSchema(format.schema, preset.enforcesPatterns)
   const asked = format.type === "text" || schema === undefined
     ? { messages: [] }
@@ -113,8 +120,8 @@ export const make = Effect.fnUntraced(function*(
     ...(tools.length === 0
       ? {}
       : {
-        tools: RequestTools.declare(tools, "openai").map(toTool),
-        tool_choice: toToolChoice(isWord ? wordOf(options.toolChoice) : options.toolChoice)
+        tools: RequestTools.declare(tools, preset.strictTools ? "openai" : undefined).map(toTool),
+        tool_choice: toToolChoice(options.toolChoice, preset)
       })
   }
 })

@@ -40,6 +40,9 @@ export const clouds = {
     // "Reasoning": with `reasoning_format: "raw"`, the default of some models, thoughts are in the content.
     thinkTags,
     models: "all",
+    // "Structured outputs": not together with tools. "Vision": images alone.
+    structuredBesideTools: false,
+    reads: { pdf: undefined, audio: false },
     source: "https://console.groq.com/docs/openai"
   },
   /**
@@ -71,6 +74,7 @@ export const clouds = {
     variables: "VERTEX",
     model: "google/gemini-3.5-flash",
     models: "unlisted",
+    wantsSignatures: true,
     source: "https://cloud.google.com/vertex-ai/generative-ai/docs/migrate/openai/overview"
   },
   /** Gemini by its OpenAI-compatible endpoint; `GeminiProvider` speaks its own API. Names in its list begin with `models/`. */
@@ -83,6 +87,7 @@ export const clouds = {
     embeddingModel: "gemini-embedding-001",
     // "Image understanding": data URLs alone.
     fetches: { images: false, files: false },
+    wantsSignatures: true,
     source: "https://ai.google.dev/gemini-api/docs/openai"
   },
   /** Mistral: ids of calls have nine letters and digits, content may be a list, usage comes unasked, unknown fields are a 422. */
@@ -96,6 +101,11 @@ export const clouds = {
     callIds: "nine",
     usage: "unasked",
     models: "all",
+    callWord: "any",
+    namesResults: true,
+    // "Document understanding": PDF files by URL, of data too.
+    reads: { pdf: "document_url", audio: true },
+    fetches: { images: true, files: true },
     source: "https://docs.mistral.ai/api"
   },
   /** DeepSeek: thoughts as `reasoning_content`, JSON without a schema, no images, comments as a sign of life, 402 without credit. */
@@ -108,6 +118,11 @@ export const clouds = {
     capabilities: { images: false },
     structuredBy: "instruction",
     models: "all",
+    reads: { pdf: undefined, audio: false },
+    // "Thinking mode": 400 for a message of an assistant without it.
+    wantsThoughts: true,
+    // "Function calling", "strict mode": at the address of its beta alone.
+    strictTools: false,
     source: "https://api-docs.deepseek.com/api/create-chat-completion"
   },
   /** xAI: reasoning tokens are counted beside the completion's; 403 without credit. */
@@ -151,6 +166,7 @@ export const clouds = {
     capabilities: { images: false },
     thinkTags,
     models: "all",
+    reads: { pdf: undefined, audio: false },
     source: "https://inference-docs.cerebras.ai/resources/openai"
   },
   /** Perplexity: searches before it answers, calls no tools, has no list of models; thoughts are in the content. */

@@ -29,6 +29,20 @@ export interface Preset {
    * How to force one tool: by its name, or, if the server accepts only keywords, by `required` with no other tool declared.
    */
   readonly toolChoice: "named" | "required"
+  /** The word that makes a model call a tool, whichever. */
+  readonly callWord: "required" | "any"
+  /** How a PDF is sent, if its models read it, and whether they hear sound. */
+  readonly reads: { readonly pdf: "file" | "document_url" | undefined; readonly audio: boolean }
+  /** Whether the result of a tool has the tool's name. */
+  readonly namesResults: boolean
+  /** Whether each message of an assistant must have `reasoning_content`, if only an empty one. */
+  readonly wantsThoughts: boolean
+  /** Whether the first call of a turn must be signed: a call of another model gets a value that stands for a signature. */
+  readonly wantsSignatures: boolean
+  /** Whether it holds a model to the schema of a strict tool. */
+  readonly strictTools: boolean
+  /** Whether a structured answer may be asked for where tools are offered. */
+  readonly structuredBesideTools: boolean
   /** Which URLs the server fetches itself, rather than taking bytes alone. */
   readonly fetches: { readonly images: boolean; readonly files: boolean }
   /** Whether the server holds a model to a schema's `pattern`, `minLength` and `maxLength`. */
@@ -63,6 +77,13 @@ export const cloud = {
   keyHeader: "authorization",
   capabilities: {},
   toolChoice: "named",
+  callWord: "required",
+  reads: { pdf: "file", audio: true },
+  namesResults: false,
+  wantsThoughts: false,
+  wantsSignatures: false,
+  strictTools: true,
+  structuredBesideTools: true,
   fetches: { images: true, files: false },
   enforcesPatterns: false,
   callIds: "portable",
@@ -79,6 +100,10 @@ export const thinkTags = ["think", "thinking", "thought", "reasoning"] as const
 /** What models write into the content where no parser takes it out. */
 export const localHabits = { thinkTags, writesAsText: true } as const
 
-export const local = { ...cloud, location: "local", model: undefined, ...localHabits } as const satisfies Partial<
-  Preset
->
+export const local = {
+  ...cloud,
+  location: "local",
+  model: undefined,
+  reads: { pdf: undefined, audio: true },
+  ...localHabits
+} as const satisfies Partial<Preset>
