@@ -1,4 +1,4 @@
-/** Gemini's OpenAI-compatible endpoint gets a signature with the first call of each turn, whoever wrote the call. */
+/** Gemini's OpenAI-compatible endpoint gets a signature with the first call of each turn, also of a call that another model wrote. */
 import { assert, describe, it } from "@effect/vitest"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import * as Effect from "effect/Effect"
@@ -43,7 +43,7 @@ describe("a call at Gemini's OpenAI-compatible endpoint", () => {
       assert.deepStrictEqual(yield* signatures("vertex", `google/${model}`, name), expected)
     }))
 
-  it.effect("is none of another server's", () =>
+  it.effect("gets no such signature at another server", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* signatures("openrouter", "google/gemini-3.5-flash", "a call and its result"),
