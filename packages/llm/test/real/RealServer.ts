@@ -9,9 +9,14 @@ import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 
-const installed = JSON.parse(
+export const installed = JSON.parse(
   readFileSync(join(import.meta.dirname, "../../../../node_modules/.cache/real/ready.json"), "utf8")
-) as { readonly llamaServer: string; readonly model: string; readonly litellm: string }
+) as {
+  readonly llamaServer: string
+  readonly model: string
+  readonly litellm: string
+  readonly packages: ReadonlyArray<string>
+}
 
 export interface RealServer {
   readonly url: string
