@@ -14,6 +14,7 @@
  * - **Invalid tool arguments** are reported to the model if the tool's `failureMode` is `"return"`. If it is `"error"`, the
  *   turn fails with an `AiError` whose reason is `ToolParameterValidationError`.
  */
+import { check, integer, optional, struct } from "@holdfast/core/Arguments"
 import * as AiError from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import * as Model from "effect/ai/Model"
@@ -69,12 +70,7 @@ export interface Options {
 
 const defaultMaxToolIterations = 10
 
-const checkIterations = (where: string, value: number): number => {
-  if (!Number.isInteger(value) || value < 1) {
-    throw new RangeError(`${where}: maxToolIterations must be a whole number of 1 or more, got ${value}`)
-  }
-  return value
-}
+const chatOptions = struct({ maxToolIterations: optional(integer({ min: 1 }), defaultMaxToolIterations) })
 
 /** One turn of a history at a time. */
 const turnsOf = new WeakMap<Ref.Ref<Prompt.Prompt>, Semaphore.Semaphore>()
@@ -94,13 +90,15 @@ const noTools: Toolkit.WithHandler<AnyTools> = {
 
 /** Makes the service over the `LanguageModel` in context. Throws a `RangeError` for invalid options. */
 export const make = (options?: Options): Effect.Effect<ChatService["Service"], never, LanguageModel.LanguageModel> => {
-  const limit = checkIterations("ChatService.make", options?.maxToolIterations ?? defaultMaxToolIterations)
+  const limit = check("ChatService.make", chatOptions, options ?? {}).maxToolIterations
   return Effect.gen(function*() {
     const model = yield* LanguageModel.LanguageModel
     const author = Option.getOrElse(yield* Effect.serviceOption(Model.ProviderName), () => "unknown")
 
     const begin = Effect.fnUntraced(function*(request: AnyRequest) {
-      const maxToolIterations = checkIterations("ChatService", request.maxToolIterations ?? limit)
+      const { maxToolIterations } = check("ChatService", chatOptions, {
+        maxToolIterations: request.maxToolIterations ?? limit
+      })
       const startedAt = yield* Clock.currentTimeMillis
       const history = request.history === undefined ? Prompt.empty : yield* Ref.get(request.history)
       const turn = new Turn({ history, asked: Prompt.make(request.messages), maxToolIterations, author, startedAt })

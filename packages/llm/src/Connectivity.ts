@@ -9,6 +9,8 @@
  * A chain uses the `Connectivity` in the context of the request, or else the one that it was made with. Without either, it
  * assumes that the machine is online.
  */
+import type { DurationInput } from "@holdfast/core/Arguments"
+import { check, duration, optional, string, struct } from "@holdfast/core/Arguments"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -33,35 +35,34 @@ export interface Options {
   /** The URL to which a `HEAD` request is sent. */
   readonly url: string
   /** The probe's timeout, after which the machine counts as offline. Default: 3 seconds. */
-  readonly timeout?: Duration.Input | undefined
+  readonly timeout?: DurationInput | undefined
   /** How long the result "online" is cached. Default: 30 seconds. */
-  readonly onlineFor?: Duration.Input | undefined
+  readonly onlineFor?: DurationInput | undefined
   /** How long the result "offline" is cached. Default: 5 seconds. */
-  readonly offlineFor?: Duration.Input | undefined
+  readonly offlineFor?: DurationInput | undefined
 }
 
 const networkAuthenticationRequired = 511
 
-const positive = (name: string, input: Duration.Input): Duration.Duration => {
-  const duration = Option.getOrUndefined(Duration.fromInput(input))
-  if (duration === undefined || !(Duration.toMillis(duration) > 0)) {
-    throw new RangeError(`Connectivity.make: ${name} must be a duration above zero, got ${String(input)}`)
-  }
-  return duration
-}
+const positive = duration({ above: 0, infinite: true })
+
+const probeOptions = struct({
+  url: string,
+  timeout: optional(positive, 3_000),
+  onlineFor: optional(positive, 30_000),
+  offlineFor: optional(positive, 5_000)
+})
 
 // -----------------------------------------------------------------------------
 // Constructors
 // -----------------------------------------------------------------------------
 
 /**
- * Makes a probe over the `HttpClient` in context. Throws a `RangeError` that names the option if one is invalid.
+ * Makes a probe over the `HttpClient` in context. Throws a `RangeError` that lists every invalid option by its path.
  */
 export const make = (options: Options): Effect.Effect<Connectivity["Service"], never, HttpClient.HttpClient> => {
-  const request = Address.make("Connectivity.make", "url", options.url).request("HEAD", "")
-  const timeout = positive("timeout", options.timeout ?? "3 seconds")
-  const onlineFor = positive("onlineFor", options.onlineFor ?? "30 seconds")
-  const offlineFor = positive("offlineFor", options.offlineFor ?? "5 seconds")
+  const { offlineFor, onlineFor, timeout, url } = check("Connectivity.make", probeOptions, options)
+  const request = Address.make("Connectivity.make", "url", url).request("HEAD", "")
   return Effect.gen(function*() {
     const client = yield* HttpClient.HttpClient
     const probe = HttpClient.withScope(client).execute(request).pipe(

@@ -28,6 +28,7 @@ import * as Option from "effect/Option"
 import { Connectivity, makeConfig as connectivityConfig } from "./Connectivity.ts"
 import { generateText } from "./internal/chain/generateText.ts"
 import { streamText } from "./internal/chain/streamText.ts"
+import { checkOptions } from "./internal/compile/check.ts"
 import * as Compile from "./internal/compile/compile.ts"
 import type { Options, ProgramOptions, Source } from "./internal/compile/options.ts"
 import * as Configured from "./internal/config/chain.ts"
@@ -40,12 +41,13 @@ export type { Options, ProgramOptions, RetryOptions, Source, Timeouts, Treatment
 // -----------------------------------------------------------------------------
 
 /**
- * Makes a `LanguageModel` from providers. Throws a `RangeError` that names the option if one is invalid.
+ * Makes a `LanguageModel` from providers. Dies with a `RangeError` that lists every invalid option by its path.
  */
 export const make = <E = never, R = never>(
   options: Options<E, R>
 ): Effect.Effect<LanguageModel.LanguageModel, E, R> =>
   Effect.gen(function*() {
+    checkOptions(options)
     const providers = yield* Effect.forEach(
       options.providers,
       (source) => Effect.isEffect(source) ? source : Effect.succeed(source)

@@ -5,6 +5,7 @@
  * each model, cover all attempts; only the latest entries are kept. Usage is recorded as the provider reports it: a stream that
  * broke off before its usage arrived has an entry without tokens, and the bill may differ.
  */
+import { check, integer, number, optional, record, struct } from "@holdfast/core/Arguments"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -75,25 +76,19 @@ export const toJsonLines = <E, R>(entries: Stream.Stream<Entry, E, R>): Stream.S
 // Constructors
 // -----------------------------------------------------------------------------
 
-const checkOptions = (options: Options | undefined) => {
-  const capacity = options?.capacity ?? 1000
-  if (!Number.isInteger(capacity) || capacity < 1) {
-    throw new RangeError(`Usage.make: capacity must be a whole number of 1 or more, got ${capacity}`)
-  }
-  const prices = options?.prices ?? {}
-  for (const [model, price] of Object.entries(prices)) {
-    for (const [what, amount] of Object.entries(price)) {
-      if (amount !== undefined && !(amount >= 0 && amount < Infinity)) {
-        throw new RangeError(`Usage.make: prices["${model}"].${what} must be 0 or more, got ${amount}`)
-      }
-    }
-  }
-  return { capacity, prices }
-}
+const amount = number({ min: 0 })
 
-/** Opens a ledger. Throws a `RangeError` that names the option if one is invalid. */
+const ledgerOptions = struct({
+  capacity: optional(integer({ min: 1 }), 1000),
+  prices: optional(
+    record(struct({ input: amount, output: amount, cacheRead: optional(amount), cacheWrite: optional(amount) })),
+    {}
+  )
+})
+
+/** Opens a ledger. Throws a `RangeError` that lists every invalid option by its path. */
 export const make = (options?: Options): Effect.Effect<Ledger["Service"]> => {
-  const { capacity, prices } = checkOptions(options)
+  const { capacity, prices } = check("Usage.make", ledgerOptions, options ?? {})
   return Effect.gen(function*() {
     const written = yield* PubSub.sliding<Entry>(capacity)
     const byModel = new Map<string, { readonly provider: string; total: Total }>()

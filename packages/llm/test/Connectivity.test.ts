@@ -143,7 +143,7 @@ describe("Connectivity", () => {
 
   it("rejects invalid options", () => {
     assert.throws(() => Connectivity.make({ url: "check.test" }), RangeError, "url must be an http or https URL")
-    assert.throws(() => probe({ timeout: 0 }), RangeError, "timeout must be a duration above zero")
+    assert.throws(() => probe({ timeout: 0 }), RangeError, "timeout must be longer than zero")
   })
 
   it.effect("says which setting is wrong", () =>

@@ -187,7 +187,7 @@ describe("Usage", () => {
     assert.throws(
       () => Usage.make({ prices: { m: { input: -1, output: 0 } } }),
       RangeError,
-      "prices[\"m\"].input must be 0 or more"
+      "prices.m.input must be a number of 0 or more"
     )
   })
 })

@@ -74,6 +74,30 @@ describe("reloading", () => {
   })
 })
 
+describe("options", () => {
+  const provider = {} as Provider.Provider
+  const providers = [provider] as const
+
+  test("take a duration in every form", () => {
+    expect(ProviderChain.make).type.toBeCallableWith({
+      providers,
+      deadline: "30s",
+      timeouts: { answer: "1m 30s", head: 500 }
+    })
+    expect(ProviderChain.make).type.not.toBeCallableWith({ providers, deadline: "soon" })
+  })
+
+  test("reject a typo at every depth", () => {
+    expect(ProviderChain.make).type.not.toBeCallableWith({ providers: [] })
+    expect(ProviderChain.make).type.not.toBeCallableWith({ providers, timeout: "30s" })
+    expect(ProviderChain.make).type.not.toBeCallableWith({ providers, retry: { time: 1 } })
+    expect(ProviderChain.make).type.not.toBeCallableWith({ providers, timeouts: { firstcontent: "30s" } })
+    expect(ProviderChain.make).type.not.toBeCallableWith({ providers, bulkhead: { limit: 1, que: 3 } })
+    expect(ProviderChain.make).type.not.toBeCallableWith({ providers, retryBudget: { windw: "10s" } })
+    expect(ProviderChain.make).type.not.toBeCallableWith({ providers, overrides: { a: { retry: { time: 1 } } } })
+  })
+})
+
 describe("selection", () => {
   test("needs no HttpClient, and fails with a ConfigError", () => {
     expect(ProviderChain.selection).type.toBe<Effect.Effect<ReadonlyArray<ProviderChain.Choice>, ConfigError>>()

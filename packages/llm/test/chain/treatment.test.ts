@@ -421,6 +421,6 @@ describe("overrides", () => {
       yield* Fiber.join(fiber)
       assert.deepStrictEqual([one.requests.length, two.requests.length], [1, 4])
       const unknown = yield* Effect.exit(ProviderChain.make({ providers: [one], overrides: { three: {} } }))
-      assert.include(String(unknown), "overrides must name providers of the chain (one), got \"three\"")
+      assert.include(String(unknown), "overrides.three is not a provider of the chain, which has one")
     }))
 })

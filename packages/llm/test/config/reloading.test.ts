@@ -165,9 +165,9 @@ describe("layerReloading", () => {
         yield* offer({ providers: [up("one"), up("one")] })
         yield* offer({ ...base, overrides: { cluod: {} } })
         assert.strictEqual(yield* by, "cloud")
-        assert.match(logs[0] ?? "", /stays as it is: ProviderChain: deadline must be a duration above zero/)
-        assert.match(logs[1] ?? "", /got "one" twice/)
-        assert.match(logs[2] ?? "", /got "cluod"/)
+        assert.match(logs[0] ?? "", /stays as it is: ProviderChain\.make: deadline must be longer than zero, got 0/)
+        assert.match(logs[1] ?? "", /providers\.1\.name must be unique, got "one", as providers\.0 has/)
+        assert.match(logs[2] ?? "", /overrides\.cluod is not a provider of the chain/)
       }))
   })
 
@@ -195,7 +195,7 @@ describe("layerReloading", () => {
           Effect.scoped,
           Effect.exit
         )
-      assert.include(String(wrong), "got \"a\" twice")
+      assert.include(String(wrong), "providers.1.name must be unique, got \"a\", as providers.0 has")
       const failing = ProviderChain.layerReloading(Stream.fail("no options"))
       assert.strictEqual(yield* Effect.flip(Effect.scoped(Layer.build(failing))), "no options")
       const empty = yield* Effect.exit(Effect.scoped(Layer.build(ProviderChain.layerReloading(Stream.empty))))

@@ -126,21 +126,27 @@ export class AttemptLog {
   }
 
   /**
-   * The log so far as an error. Its reason is that of the last attempt; but where providers refused the request itself, the
-   * first refusal, which is closest to what the caller asked for.
+   * The log so far as an error. Its reason is the first refusal of unknown kind, which is closest to what the caller asked for;
+   * without one, or if the last attempt was refused for what the request says, that of the last attempt.
    */
   failure(): NoAnswer {
     const [first, ...rest] = this.attempts
     if (first === undefined) throw new RangeError("ProviderChain: a request cannot fail before its first attempt")
     const last = rest.at(-1) ?? first
-    const { reason } = isRefusal(last) ? this.attempts.find(isRefusal) ?? last : last
+    const { reason } = isAboutRequest(last) ? last : this.attempts.find(isUnexplained) ?? last
     return new NoAnswer({ module: "ProviderChain", method: this.method, reason, attempts: [first, ...rest] })
   }
 }
 
-/** Whether the provider refused the request for a reason that is not known to be the provider's own. */
-const isRefusal = ({ reason }: Attempt): boolean =>
+/** Whether the provider refused the request for a reason that no signal explains. */
+const isUnexplained = ({ reason }: Attempt): boolean =>
   reason._tag === "InvalidRequestError" && detail(reason).kind === undefined
+
+/** Whether the provider refused what the request says, at every provider or by its policy. */
+const isAboutRequest = ({ reason }: Attempt): boolean => {
+  const { kind } = detail(reason)
+  return kind === "invalidRequest" || reason._tag === "ContentPolicyError"
+}
 
 type Told = ChainEvent extends infer E ?
   E extends ChainEvent ? Omit<E, "provider" | "model" | "location" | "attempt" | "at">

@@ -3,6 +3,8 @@
  * unchanged parts keep their state: a provider its cool-down and, if its options are equal, its bulkhead; a budget what is
  * spent.
  */
+import type { DurationInput } from "@holdfast/core/Arguments"
+import { duration, Place } from "@holdfast/core/Arguments"
 import * as Backoff from "@holdfast/core/Backoff"
 import * as Bulkhead from "@holdfast/core/Bulkhead"
 import * as Jitter from "@holdfast/core/Jitter"
@@ -23,6 +25,7 @@ import { Cooldown } from "../chain/cooldown.ts"
 import type { ChainMember, Settings } from "../chain/member.ts"
 import { AttemptFailure } from "../chain/member.ts"
 import * as ChainMetrics from "../telemetry/metrics.ts"
+import { checkOptions } from "./check.ts"
 import type { Options, RetryOptions, Timeouts, Treatment } from "./options.ts"
 
 type AnyOptions = Options<unknown, unknown>
@@ -32,28 +35,19 @@ const defaultTimeouts = {
   local: { firstContent: "5 minutes", betweenChunks: "60 seconds", answer: "10 minutes" }
 } as const
 
-const positive = (name: string, input: Duration.Input): Duration.Duration => {
-  const duration = Option.getOrUndefined(Duration.fromInput(input))
-  if (duration === undefined || !(Duration.toMillis(duration) > 0)) {
-    throw new RangeError(`ProviderChain: ${name} must be a duration above zero, got ${String(input)}`)
-  }
-  return duration
-}
+const inMillis = duration({ min: 0, infinite: true })
 
-const notNegative = (name: string, input: Duration.Input): number => {
-  const duration = Option.getOrUndefined(Duration.fromInput(input))
-  if (duration === undefined || !(Duration.toMillis(duration) >= 0)) {
-    throw new RangeError(`ProviderChain: ${name} must be a duration of zero or more, got ${String(input)}`)
-  }
-  return Duration.toMillis(duration)
-}
+/** Of options that have been checked. */
+const millisOf = (input: DurationInput): number => inMillis(input, new Place())
+
+const durationOf = (input: DurationInput): Duration.Duration => Duration.millis(millisOf(input))
 
 const clocksOf = (timeouts: Timeouts | false | undefined, location: Location) => {
   if (timeouts === false) return undefined
   const clock = (name: keyof typeof defaultTimeouts["cloud"]) =>
-    positive(name, timeouts?.[name] ?? defaultTimeouts[location][name])
+    durationOf(timeouts?.[name] ?? defaultTimeouts[location][name])
   return {
-    head: timeouts?.head === undefined ? undefined : positive("head", timeouts.head),
+    head: timeouts?.head === undefined ? undefined : durationOf(timeouts.head),
     firstContent: clock("firstContent"),
     betweenChunks: clock("betweenChunks"),
     answer: clock("answer")
@@ -157,9 +151,9 @@ const makeMember = Effect.fnUntraced(function*(
         (yield* Bulkhead.make({ name, ...bulkheadOf(bulkhead, timeouts, provider.location) })),
     maxRetryAfter: retry === false
       ? Duration.zero
-      : positive("retry.maxRetryAfter", retry?.maxRetryAfter ?? "60 seconds"),
+      : durationOf(retry?.maxRetryAfter ?? "60 seconds"),
     retries: retriesOf(retry, provider.location),
-    cooldownMillis: notNegative("cooldown", cooldown ?? "30 seconds"),
+    cooldownMillis: millisOf(cooldown ?? "30 seconds"),
     cooldown: before?.cooldown ?? new Cooldown()
   }
   return member
@@ -173,7 +167,7 @@ export const describe = Effect.fnUntraced(function*(
   const { bulkhead, cooldown, retry, timeouts } = treatmentOf(options, provider)
   const clocks = clocksOf(timeouts, provider.location)
   const budget = yield* budgetOf(options.retryBudget, undefined)
-  const deadline = options.deadline === undefined ? undefined : positive("deadline", options.deadline)
+  const deadline = options.deadline === undefined ? undefined : durationOf(options.deadline)
   const name = `llm.${provider.name}`
   const attempts = yield* Policy.make({
     name,
@@ -187,25 +181,9 @@ export const describe = Effect.fnUntraced(function*(
     policy: outer === undefined ? Policy.describe(attempts) : Policy.describe(Policy.wrap(outer, attempts)),
     firstContent: clocks?.firstContent,
     betweenChunks: clocks?.betweenChunks,
-    cooldown: Duration.millis(notNegative("cooldown", cooldown ?? "30 seconds"))
+    cooldown: Duration.millis(millisOf(cooldown ?? "30 seconds"))
   }
 })
-
-const checkNames = (providers: ReadonlyArray<Provider>, options: AnyOptions): void => {
-  const seen = new Set<string>()
-  for (const { name } of providers) {
-    if (seen.has(name)) {
-      throw new RangeError(`ProviderChain: the names of providers must be unique, got "${name}" twice`)
-    }
-    seen.add(name)
-  }
-  const stranger = Object.keys(options.overrides ?? {}).find((name) => !seen.has(name))
-  if (stranger !== undefined) {
-    throw new RangeError(
-      `ProviderChain: overrides must name providers of the chain (${[...seen].join(", ")}), got "${stranger}"`
-    )
-  }
-}
 
 const budgetOf = (
   budget: AnyOptions["retryBudget"],
@@ -226,7 +204,7 @@ export const chainOf = Effect.fnUntraced(function*(
   providers: ReadonlyArray<Provider>,
   previous?: Chain
 ) {
-  checkNames(providers, options)
+  checkOptions(options, providers)
   const settings = yield* settingsOf(options)
   const budget = yield* budgetOf(options.retryBudget, previous)
   const treatments = new Map(providers.map((provider) => [provider, treatmentOf(options, provider)]))
@@ -240,7 +218,7 @@ export const chainOf = Effect.fnUntraced(function*(
 
 const settingsOf = Effect.fnUntraced(function*(options: AnyOptions) {
   const settings: Settings = {
-    deadline: options.deadline === undefined ? undefined : Duration.toMillis(positive("deadline", options.deadline)),
+    deadline: options.deadline === undefined ? undefined : millisOf(options.deadline),
     fallbackOnContentPolicy: options.fallbackOnContentPolicy ?? false,
     connectivity: Option.getOrUndefined(yield* Effect.serviceOption(Connectivity)),
     ledger: Option.getOrUndefined(yield* Effect.serviceOption(Ledger)),

@@ -4,7 +4,6 @@ import type * as Bulkhead from "@holdfast/core/Bulkhead"
 import type * as RetryBudget from "@holdfast/core/RetryBudget"
 import type { TransportData } from "@holdfast/http/HttpPolicyData"
 import type * as AiError from "effect/ai/AiError"
-import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as Layer from "effect/Layer"
@@ -26,7 +25,7 @@ export interface RetryOptions {
   /** The time after its first attempt in which further attempts at a provider may start. Default: no limit. */
   readonly maxElapsed?: DurationInput | undefined
   /** The longest delay that a provider may ask for. If it asks for more, the next one is asked at once. Default: 60 seconds. */
-  readonly maxRetryAfter?: Duration.Input | undefined
+  readonly maxRetryAfter?: DurationInput | undefined
 }
 
 /**
@@ -41,13 +40,13 @@ export interface Timeouts {
   /**
    * Until the first sign of life of a stream. Default: no limit of its own.
    */
-  readonly head?: Duration.Input | undefined
+  readonly head?: DurationInput | undefined
   /** Until the first text, reasoning or tool parameters of a stream. Default: 30 seconds, locally 5 minutes. */
-  readonly firstContent?: Duration.Input | undefined
+  readonly firstContent?: DurationInput | undefined
   /** Between two signs of life once a stream has begun. Default: 60 seconds. */
-  readonly betweenChunks?: Duration.Input | undefined
+  readonly betweenChunks?: DurationInput | undefined
   /** Until a whole answer that is not streamed. Default: 2 minutes, locally 10 minutes. */
-  readonly answer?: Duration.Input | undefined
+  readonly answer?: DurationInput | undefined
 }
 
 /** A provider, or how to make one. */
@@ -69,7 +68,7 @@ export interface Treatment {
    * How long a failed provider is skipped: credentials rejected, quota spent, retries used up. A longer `Retry-After` from it
    * wins. Then one request probes it. Default: 30 seconds; 0 disables.
    */
-  readonly cooldown?: Duration.Input | undefined
+  readonly cooldown?: DurationInput | undefined
 }
 
 /** Options of a chain. Its policy applies to each provider, and each provider has a state of its own. */
@@ -88,7 +87,7 @@ export interface Options<E = never, R = never> extends Treatment {
    */
   readonly retryBudget?: RetryBudget.Options | RetryBudget.RetryBudget | false | undefined
   /** The deadline of a whole request: all providers, all delays, and the stream to its end. Default: no limit. */
-  readonly deadline?: Duration.Input | undefined
+  readonly deadline?: DurationInput | undefined
   /** Whether a request that one provider's content policy rejected is sent to the next. Default: `false`. */
   readonly fallbackOnContentPolicy?: boolean | undefined
 }
