@@ -1,6 +1,6 @@
 /**
  * What follows each kind of refusal, on a chain and for a user to see: who answers, after how many requests, whether the provider
- * rests and for how long, and what the failure says if nobody is left. The table is written by hand, so that the code's own table
+ * rests and for how long, and what the failure says if no provider is left. The table is written by hand, so that the code's own table
  * is held to it.
  */
 import { assert, describe, it } from "@effect/vitest"
@@ -25,14 +25,14 @@ interface Row {
   /** Whether it is skipped afterwards. */
   readonly rests: boolean
   /** Who answers: the next provider, the next one that reads more or is asked for, or none. */
-  readonly then: "next" | "larger" | "policy" | "none"
+  readonly goes: "next" | "larger" | "policy" | "none"
 }
 
-const row = (asks: number, rests: boolean, then: Row["then"] = "next", locally = asks): Row => ({
+const row = (asks: number, rests: boolean, goes: Row["goes"] = "next", locally = asks): Row => ({
   asks,
   locally,
   rests,
-  then
+  goes
 })
 
 const rows: { readonly [K in ProviderFailure.Kind]: Row } = {
@@ -61,7 +61,7 @@ const rows: { readonly [K in ProviderFailure.Kind]: Row } = {
   contentPolicy: row(1, false, "policy"),
   invalidRequest: row(1, false, "none")
 }
-const kinds = Object.entries(rows).map(([kind, row]) => ({ kind, ...row }))
+const kinds = Object.entries(rows).map(([kind, row]) => Object.assign({ kind }, row))
 
 const reasonOf = (kind: string): AiError.AiErrorReason =>
   new AiError.UnknownError({ description: `refused: ${kind}`, metadata: { holdfast: { kind } } })
@@ -97,7 +97,7 @@ const errorOf = (exit: Exit.Exit<string, AiError.AiError>): ChainError.NoAnswer 
 describe.each(Object.entries(ways))("%s", (_, ask) => {
   it.effect.each(kinds)(
     "$kind: who answers, after how many requests",
-    ({ asks, kind, then }) =>
+    ({ asks, goes, kind }) =>
       Effect.gen(function*() {
         const ended = Effect.fnUntraced(function*(options?: { readonly larger?: boolean; readonly policy?: boolean }) {
           const first = refusing(kind)
@@ -112,13 +112,13 @@ describe.each(Object.entries(ways))("%s", (_, ask) => {
           return exit
         })
         const plain = yield* ended()
-        if (then === "next") return assert.deepStrictEqual(plain, Exit.succeed("spare"))
+        if (goes === "next") return assert.deepStrictEqual(plain, Exit.succeed("spare"))
         // Neither the next provider nor a retry would help: the refusal is what the caller sees.
         const { attempts, message } = errorOf(plain)
         assert.deepStrictEqual(attempts.map(({ decision, provider }) => [provider, decision._tag]), [["first", "Fail"]])
         assert.include(message, `refused: ${kind}`)
-        if (then === "larger") assert.deepStrictEqual(yield* ended({ larger: true }), Exit.succeed("spare"))
-        if (then === "policy") assert.deepStrictEqual(yield* ended({ policy: true }), Exit.succeed("spare"))
+        if (goes === "larger") assert.deepStrictEqual(yield* ended({ larger: true }), Exit.succeed("spare"))
+        if (goes === "policy") assert.deepStrictEqual(yield* ended({ policy: true }), Exit.succeed("spare"))
       })
   )
 
