@@ -22,7 +22,7 @@ import { type Dice, words } from "../Program.ts"
 import { request, type World } from "./World.ts"
 
 /** What goes wrong in a call, beside its attempts. */
-export const faults = [
+const faults = [
   "while",
   "onRetry",
   "schedule",
