@@ -64,6 +64,8 @@ export interface EdgeOutcome {
   /** Requests that were sent, and those that the client gave up. */
   readonly attempts: number
   readonly abandoned: number
+  /** The most requests that clients waited for at once. */
+  readonly mostInFlight: number
   /** Requests for each call that was not answered by the cache, in each part of the run. */
   readonly amplification: Readonly<Partial<Record<Phase, number>>>
   readonly retries: number

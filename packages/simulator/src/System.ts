@@ -116,8 +116,11 @@ export interface Caller extends Call {
   /** How long a user pauses between calls. Default: 1 second. */
   readonly think?: Latency | undefined
 
-  /** Whether the calls of a `rate` come at random or evenly. Default: `"poisson"`. */
-  readonly arrivals?: "poisson" | "regular" | undefined
+  /**
+   * How the calls of a `rate` come: at random (`"poisson"`), evenly (`"regular"`), or at random instants of which there
+   * are exactly rate x duration (`"counted"`). Default: `"poisson"`.
+   */
+  readonly arrivals?: "poisson" | "regular" | "counted" | undefined
 
   /** How many clients there are. Each has a policy of its own, unless it is `shared`. Default: 1. */
   readonly clients?: number | undefined

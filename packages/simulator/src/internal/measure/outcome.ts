@@ -137,6 +137,7 @@ export const outcomeOf = (options: {
       hits,
       attempts: edge.attempts,
       abandoned: edge.abandoned,
+      mostInFlight: edge.mostInFlight,
       amplification: record(parts, (part) => grown(part, "attempts") / (grown(part, "calls") - grown(part, "hits"))),
       retries: decisions.retries,
       hedges: decisions.hedges,

@@ -188,6 +188,11 @@ export class Caller {
     }
   }
 
+  /** When callers stop. */
+  get until(): number {
+    return this.run.until
+  }
+
   /** Whether callers still call. */
   get isOpen(): boolean {
     return this.run.engine.now < this.run.until
@@ -201,17 +206,21 @@ class Arrivals extends Timer {
   private readonly rate: number
   private thinned = 1
   private readonly changes: boolean
+  /** How many calls are to come, where their number is given. */
+  private left: number
 
   constructor(caller: Caller, engine: Engine, rate: number) {
     super()
     this.caller = caller
     this.engine = engine
     this.rate = rate / 1_000
+    this.left = Math.round(this.rate * caller.until)
     this.changes = caller.options.bursts !== undefined || caller.options.daily !== undefined
   }
 
   next(): void {
     const { caller, engine } = this
+    if (caller.options.arrivals === "counted") return this.nextOf()
     this.thinned = caller.options.arrivals === "regular" ? caller.factorAt(engine.now) : caller.most
     const rate = this.rate * this.thinned
     if (rate === 0) return
@@ -219,8 +228,18 @@ class Arrivals extends Timer {
     engine.add(this, engine.now + gap)
   }
 
+  /** The first of the instants that are left, all of them evenly distributed over the time that is left. */
+  private nextOf(): void {
+    const { caller, engine } = this
+    if (this.left === 0) return
+    const share = -Math.expm1(Math.log1p(-caller.chance()) / this.left--)
+    // Rounding up to the grid must not take the last one past the end.
+    engine.add(this, Math.min(engine.now + share * (caller.until - engine.now), caller.until - 1 / 1024))
+  }
+
   /** The rate has changed. Gaps of a Poisson process have no memory, so the next one may begin now. */
   again(): void {
+    if (this.caller.options.arrivals === "counted") return
     this.engine.timers.remove(this)
     this.next()
   }
@@ -228,7 +247,7 @@ class Arrivals extends Timer {
   override ring(): void {
     const { caller } = this
     if (!caller.isOpen) return
-    const happens = !this.changes || caller.options.arrivals === "regular" ||
+    const happens = !this.changes || caller.options.arrivals !== "poisson" ||
       caller.chance() * this.thinned < caller.factorAt(this.engine.now)
     this.next()
     if (happens) caller.call(caller.client(), 0)

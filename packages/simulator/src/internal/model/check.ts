@@ -102,7 +102,7 @@ const callerOf = (services: ReadonlyArray<string>) =>
       rate: optional(number({ above: 0 })),
       users: optional(integer({ min: 1, max: 1_000_000 })),
       think: optional(latency, Sampler.constant(1_000)),
-      arrivals: optional(oneOf("poisson", "regular"), "poisson" as const),
+      arrivals: optional(oneOf("poisson", "regular", "counted"), "poisson" as const),
       clients: optional(integer({ min: 1, max: 10_000 }), 1),
       daily: optional(struct({ peak: number({ above: 0 }), period: optional(span, 86_400_000) })),
       bursts: optional(Arguments.refine(
@@ -118,7 +118,10 @@ const callerOf = (services: ReadonlyArray<string>) =>
       })),
       within: optional(duration({ above: 0, infinite: true }), Infinity)
     }),
-    ({ rate, users }, place) => {
+    ({ arrivals, bursts, daily, rate, users }, place) => {
+      if (arrivals === "counted" && (bursts !== undefined || daily !== undefined)) {
+        place.at("arrivals").fault("must not be \"counted\" for a rate that changes: leave out daily and bursts")
+      }
       if ((rate === undefined) === (users === undefined)) {
         place.fault("must have either a rate, for calls per second, or users, for calls one after the other")
       }

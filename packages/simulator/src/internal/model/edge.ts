@@ -74,6 +74,8 @@ export class Edge {
   answeredWell = 0
   answeredBadly = 0
   abandoned = 0
+  /** The most requests that clients waited for at once. */
+  mostInFlight = 0
   /** Answers in the cache: as many as fill it when it is warm. */
   private cached: number
 
@@ -107,6 +109,10 @@ export class Edge {
 
   private readonly attempt: Effect.Effect<void, CallFailure> = Effect.callback((resume) => {
     this.attempts++
+    this.mostInFlight = Math.max(
+      this.mostInFlight,
+      this.attempts - this.answeredWell - this.answeredBadly - this.abandoned
+    )
     const request = new Request(this, resume)
     request.send()
     return Effect.sync(() => request.abandon())

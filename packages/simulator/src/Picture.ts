@@ -1,0 +1,165 @@
+/** Outcomes as text: tables, and a line of bars for each series. */
+import * as Bound from "./Bound.ts"
+import type { Outcome, Phase } from "./Outcome.ts"
+
+const bars = "▁▂▃▄▅▆▇█"
+
+/** One number for each column: the mean of the slots that fall in it, `NaN` for none. */
+const columns = (values: ReadonlyArray<number>, width: number): ReadonlyArray<number> =>
+  Array.from({ length: Math.min(width, values.length) }, (_, column) => {
+    const count = Math.min(width, values.length)
+    const slots = values.slice(
+      Math.floor(column * values.length / count),
+      Math.max(Math.floor((column + 1) * values.length / count), Math.floor(column * values.length / count) + 1)
+    ).filter((value) => !Number.isNaN(value))
+    return slots.reduce((sum, value) => sum + value, 0) / slots.length
+  })
+
+/**
+ * Values as a line of bars, the highest one for `most`. A value that is zero or `NaN` is a space or a dot.
+ *
+ * ```ts import.meta.vitest
+ * import { Picture } from "@holdfast/simulator"
+ *
+ * Picture.sparkline([1, 2, 4, 8, 0, 8]) // => "▁▂▄█ █"
+ * ```
+ */
+export const sparkline = (
+  values: ReadonlyArray<number>,
+  options: { readonly width?: number | undefined; readonly most?: number | undefined } = {}
+): string => {
+  const shown = columns(values, options.width ?? values.length)
+  const most = options.most ?? Math.max(...shown.filter((value) => !Number.isNaN(value)))
+  return shown.map((value) => {
+    if (Number.isNaN(value)) return "·"
+    if (value <= 0) return " "
+    return bars[Math.min(bars.length - 1, Math.max(0, Math.ceil(value / most * bars.length) - 1))]
+  }).join("")
+}
+
+/** Rows with their columns below each other: the first to the left, numbers to the right. */
+export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)))
+  return rows.map((row) =>
+    row.map((cell, i) => i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)).join("  ").trimEnd()
+  )
+}
+
+const ratio = (value: number): string => Number.isNaN(value) ? "-" : `${value.toFixed(2)} x`
+
+const phasesOf = (outcome: Outcome): ReadonlyArray<Phase> =>
+  (["before", "during", "after", "whole"] as const).filter((phase) =>
+    outcome.figures[phase] !== undefined && (phase !== "whole" || outcome.trigger === undefined)
+  )
+
+/** The figures of all calls together, in a row for each part of the run. */
+const overall = (outcome: Outcome): ReadonlyArray<string> =>
+  table([
+    ["", "calls", "succeed", "a second", "load", "p50", "p99", "wasted"],
+    ...phasesOf(outcome).map((phase) => {
+      const { amplification, calls, goodput, p50, p99, success, wasted } = outcome.figures[phase]!
+      return [
+        phase,
+        String(calls),
+        Bound.show("success", success),
+        goodput.toFixed(1),
+        ratio(amplification),
+        Bound.show("p50", p50),
+        Bound.show("p99", p99),
+        Bound.show("wasted", wasted)
+      ]
+    })
+  ])
+
+const rejections = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts).filter(([, count]) => count > 0).map(([name, count]) => `${name} ${count}`).join(", ")
+
+const edges = (outcome: Outcome): ReadonlyArray<string> =>
+  outcome.edges.flatMap((edge) => {
+    const parts = [
+      rejections(edge.rejected) === "" ? "" : `rejected by ${rejections(edge.rejected)}`,
+      edge.stopped["budget"] === 0 ? "" : `stopped by the budget ${edge.stopped["budget"]}`,
+      edge.opened === 0 ? "" : `breaker opened ${edge.opened} times`,
+      edge.hedges === 0 ? "" : `hedges ${edge.hedges}`
+    ].filter((part) => part !== "")
+    return parts.length === 0 ? [] : [`${edge.from} -> ${edge.to}: ${parts.join("; ")}`]
+  })
+
+/** The series of an outcome, each as a line of bars under the same axis. */
+const series = (outcome: Outcome, width: number): ReadonlyArray<string> => {
+  const perSecond = 1_000 / outcome.every
+  const rows: Array<readonly [label: string, values: ReadonlyArray<number>, most: string]> = []
+  const add = (label: string, values: ReadonlyArray<number>, show: (most: number) => string) => {
+    const most = Math.max(0, ...columns(values, width).filter((value) => !Number.isNaN(value)))
+    rows.push([label, values, show(most)])
+  }
+  for (const [name, { series: { calls, p99, succeeded } }] of Object.entries(outcome.callers)) {
+    add(`${name} calls`, calls.map((count) => count * perSecond), (most) => `${most.toFixed(0)}/s`)
+    add(`${name} succeed`, succeeded.map((count) => count * perSecond), (most) => `${most.toFixed(0)}/s`)
+    add(`${name} p99`, p99, (most) => Bound.show("p99", most))
+  }
+  for (const [name, { series: { arrived, queue } }] of Object.entries(outcome.services)) {
+    add(`${name} requests`, arrived.map((count) => count * perSecond), (most) => `${most.toFixed(0)}/s`)
+    if (queue.some((waiting) => waiting > 0)) add(`${name} queue`, queue, (most) => most.toFixed(0))
+  }
+  for (const { from, opened, series: { open }, to } of outcome.edges) {
+    if (opened > 0) add(`${from} -> ${to} open`, open, (most) => most.toFixed(0))
+  }
+  const label = Math.max(...rows.map(([label]) => label.length))
+  const { trigger } = outcome
+  const length = Math.min(width, outcome.callers[Object.keys(outcome.callers)[0]!]!.series.calls.length)
+  const at = (instant: number) => Math.min(length - 1, Math.floor(instant / outcome.duration * length))
+  const axis = trigger === undefined
+    ? []
+    : [
+      `${" ".repeat(label + 2 + at(trigger.from))}${"-".repeat(Math.max(1, at(trigger.to) - at(trigger.from)))} events`
+    ]
+  return [
+    ...rows.map(([name, values, most]) => `${name.padEnd(label)}  ${sparkline(values, { width })}  ${most}`),
+    ...axis
+  ]
+}
+
+/**
+ * An outcome in some lines: the figures of each part of the run, what policies rejected and stopped, and a line of bars
+ * for each series, whose height on the right is that of the highest bar.
+ *
+ * ```ts import.meta.vitest
+ * import { Picture, Scenarios, Simulation } from "@holdfast/simulator"
+ *
+ * const lines = Picture.lines(Simulation.run(Scenarios.threeTiers({ budget: 0.1 })))
+ * lines[0] // => "        calls  succeed  a second    load     p50     p99  wasted"
+ * ```
+ */
+export const lines = (
+  outcome: Outcome,
+  options: { readonly width?: number | undefined } = {}
+): ReadonlyArray<string> => [
+  ...overall(outcome),
+  "",
+  ...(outcome.recovery === undefined ? [] : [`recovery: ${Bound.show("recovery", outcome.recovery)}`]),
+  ...edges(outcome),
+  "",
+  ...series(outcome, options.width ?? 60)
+]
+
+/** Outcomes of variants side by side, such as of one system under several policies. */
+export const compare = (outcomes: Readonly<Record<string, Outcome>>): ReadonlyArray<string> =>
+  table([
+    ["", "succeed", "while well", "load", "p50", "p99", "wasted", "recovery"],
+    ...Object.entries(outcomes).map(([name, { figures, recovery }]) => {
+      const { after, before, during = figures.whole, whole } = figures
+      const well = [before ?? whole, ...(after === undefined ? [] : [after])]
+      const calls = well.reduce((sum, { calls }) => sum + calls, 0)
+      return [
+        name,
+        Bound.show("success", whole.success),
+        Bound.show("success", well.reduce((sum, part) => sum + part.success * part.calls, 0) / calls),
+        ratio(during.amplification),
+        Bound.show("p50", during.p50),
+        Bound.show("p99", during.p99),
+        Bound.show("wasted", whole.wasted),
+        recovery === undefined ? "-" : Bound.show("recovery", recovery)
+      ]
+    })
+  ])

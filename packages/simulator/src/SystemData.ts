@@ -1,0 +1,151 @@
+/**
+ * Systems as files: one schema for the system in a YAML or JSON file.
+ *
+ * The keys are those of `System`, policies are `PolicyData`, and durations are `"30 seconds"` or a number of seconds.
+ * Unknown keys are rejected with their path, and invalid systems with all their faults.
+ */
+import * as PolicyData from "@holdfast/core/PolicyData"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as System from "./System.ts"
+
+const Time = Schema.Union([
+  Schema.DurationFromString,
+  Schema.Finite.pipe(Schema.decodeTo(
+    Schema.Duration,
+    SchemaTransformation.transform({ decode: Duration.seconds, encode: Duration.toSeconds })
+  ))
+])
+const number = Schema.optionalKey(Schema.Finite)
+const time = Schema.optionalKey(Time)
+
+const LatencyData = Schema.Union([
+  Time,
+  Schema.Struct({ exponential: Time }),
+  Schema.Struct({ uniform: Schema.Tuple([Time, Time]) }),
+  Schema.Struct({ median: Time, p99: Time }),
+  Schema.Struct({ samples: Schema.Array(Time) })
+])
+const latency = Schema.optionalKey(LatencyData)
+
+const call = {
+  to: Schema.String,
+  policy: Schema.optionalKey(PolicyData.PolicyData),
+  shared: Schema.optionalKey(Schema.Boolean),
+  probability: number,
+  times: number,
+  optional: Schema.optionalKey(Schema.Boolean),
+  network: time,
+  cache: Schema.optionalKey(Schema.Struct({ hits: Schema.Finite, size: number }))
+}
+const CallData = Schema.Struct(call)
+
+const ServiceData = Schema.Struct({
+  instances: number,
+  balance: Schema.optionalKey(Schema.Literals(["random", "roundRobin", "leastBusy"])),
+  workers: number,
+  queue: number,
+  order: Schema.optionalKey(Schema.Literals(["fifo", "lifo"])),
+  latency: LatencyData,
+  slowdown: number,
+  errors: number,
+  timeout: time,
+  abandoned: Schema.optionalKey(Schema.Literals(["served", "skipped", "stopped"])),
+  calls: Schema.optionalKey(
+    Schema.Array(Schema.Union([CallData, Schema.Struct({ parallel: Schema.Array(CallData) })]))
+  ),
+  price: number
+})
+
+const CallerData = Schema.Struct({
+  ...call,
+  rate: number,
+  users: number,
+  think: latency,
+  arrivals: Schema.optionalKey(Schema.Literals(["poisson", "regular", "counted"])),
+  clients: number,
+  daily: Schema.optionalKey(Schema.Struct({ peak: Schema.Finite, period: time })),
+  bursts: Schema.optionalKey(Schema.Struct({ every: Time, for: Time, times: Schema.Finite })),
+  again: Schema.optionalKey(Schema.Struct({ share: number, times: number, after: latency })),
+  within: time
+})
+
+const during = { service: Schema.String, at: Time, for: Time }
+const event = <const Type extends string, const Fields extends Schema.Struct.Fields>(type: Type, fields: Fields) =>
+  Schema.Struct({ type: Schema.Literal(type), ...fields })
+
+const EventData = Schema.Union([
+  event("outage", { ...during, hang: number, after: time }),
+  event("brownOut", { ...during, slower: number, errors: number }),
+  event("slowNode", { ...during, instances: number, slower: Schema.Finite }),
+  event("deploy", { ...during, slower: number, warmUp: time }),
+  event("coldCache", { service: Schema.String, at: Time }),
+  event("lostPackets", { ...during, share: Schema.Finite }),
+  event("rateLimit", { ...during, rate: Schema.Finite }),
+  event("quota", { ...during, requests: Schema.Finite, window: time }),
+  event("surge", { at: Time, for: Time, caller: Schema.optionalKey(Schema.String), times: Schema.Finite })
+])
+
+const Unchecked = Schema.Struct({
+  duration: time,
+  services: Schema.Record(Schema.String, ServiceData),
+  callers: Schema.Record(Schema.String, CallerData),
+  events: Schema.optionalKey(Schema.Array(EventData))
+})
+
+/** The schema of a system as data. */
+export const SystemData = Unchecked.check(
+  Schema.makeFilter<typeof Unchecked.Type>((data) => {
+    try {
+      System.make(toSystem(data))
+      return undefined
+    } catch (error) {
+      if (error instanceof RangeError) return error.message
+      throw error
+    }
+  }, { expected: "a valid system" })
+)
+export type SystemData = typeof SystemData.Type
+
+/**
+ * Decodes the content of a file. Rejects unknown keys and invalid systems, and reports the path and the reason.
+ *
+ * ```ts import.meta.vitest
+ * import { Simulation, SystemData } from "@holdfast/simulator"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const data = yield* SystemData.decode({
+ *     duration: "2 minutes",
+ *     services: { stock: { workers: 10, latency: { median: "20 millis", p99: "100 millis" } } },
+ *     callers: { users: { to: "stock", rate: 50, policy: { retry: { times: 2 }, attemptTimeout: 1 } } },
+ *     events: [{ type: "outage", service: "stock", at: "1 minute", for: 10 }]
+ *   })
+ *   return yield* Simulation.runEffect(SystemData.toSystem(data))
+ * })
+ *
+ * const outcome = await Effect.runPromise(program)
+ * outcome.recovery // => 0
+ * ```
+ */
+export const decode = (input: unknown): Effect.Effect<SystemData, Schema.SchemaError> =>
+  Schema.decodeUnknownEffect(SystemData)(input, { onExcessProperty: "error", errors: "all" })
+
+const toCall = <A extends { readonly policy?: PolicyData.PolicyData }>(call: A) => ({
+  ...call,
+  policy: call.policy === undefined ? undefined : PolicyData.toOptions(call.policy)
+})
+
+/** Makes the system that the data describes. */
+export const toSystem = (data: typeof Unchecked.Type): System.System => ({
+  ...data,
+  services: Object.fromEntries(
+    Object.entries(data.services).map(([name, service]) => [name, {
+      ...service,
+      calls: service.calls?.map((step) => "parallel" in step ? { parallel: step.parallel.map(toCall) } : toCall(step))
+    }])
+  ),
+  callers: Object.fromEntries(Object.entries(data.callers).map(([name, caller]) => [name, toCall(caller)]))
+})
