@@ -123,16 +123,16 @@ export const parse = (text: string): Bound =>
     if (comparison === undefined) {
       place.fault(`must be a figure, a comparison and a value, such as "recovery <= 2m", got ${Arguments.show(text)}`)
     }
-    const figure = comparison === undefined
-      ? figures[0]
-      : Arguments.oneOf(...figures)(word, place.at("figure")) ?? figures[0]
+    const isKnown = comparison !== undefined &&
+      Arguments.oneOf(...figures)(word, place.at("figure")) !== undefined
+    const figure = isKnown ? word as Figure : figures[0]
     return {
       text,
       name,
       figure,
       phase: Arguments.optional(Arguments.oneOf(...phases))(phase, place.at("phase")),
       comparison: comparison as Bound["comparison"],
-      value: comparison === undefined ? NaN : valueOf(figure, value, place.at("value"))
+      value: isKnown ? valueOf(figure, value, place.at("value")) : NaN
     }
   }, text)
 

@@ -4,6 +4,7 @@
  */
 import * as Backoff from "@holdfast/core/Backoff"
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
+import type * as Policy from "@holdfast/core/Policy"
 import type * as System from "./System.ts"
 
 /** One dependency that is down for two of ten minutes: half of what it gets hangs, the rest is refused after a second. */
@@ -90,10 +91,10 @@ export const coldCache = (policy?: System.PolicyOptions): System.System => ({
   events: [{ type: "coldCache", service: "store", at: "1 minute" }]
 })
 
-const retry: System.PolicyOptions["retry"] = { times: 3, backoff: Backoff.exponential({ initial: "1 second" }) }
+const retry: Policy.Options["retry"] = { times: 3, backoff: Backoff.exponential({ initial: "1 second" }) }
 
 /** Policies to compare: each has all of the one before it, and a part more. */
-export const policies: Readonly<Record<string, System.PolicyOptions>> = {
+export const policies: Readonly<Record<string, Omit<Policy.Options, "hedge">>> = {
   "timeout alone": { attemptTimeout: "2 seconds" },
   "retries": { retry, attemptTimeout: "2 seconds" },
   "retries, budget": { retry: { ...retry, budget: { ratio: 0.2, minPerSecond: 0.1 } }, attemptTimeout: "2 seconds" },

@@ -102,7 +102,7 @@ export const SystemData = Unchecked.check(
       System.make(toSystem(data))
       return undefined
     } catch (error) {
-      if (error instanceof RangeError) return error.message
+      if (error instanceof RangeError) return error.message.replace(/^System\.make: /u, "")
       throw error
     }
   }, { expected: "a valid system" })

@@ -7,6 +7,7 @@ import * as PolicyData from "@holdfast/core/PolicyData"
 import * as ConfigFile from "@holdfast/http/ConfigFile"
 import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
 import * as LlmConfig from "@holdfast/llm/LlmConfig"
+import * as SystemData from "@holdfast/simulator/SystemData"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -38,20 +39,21 @@ export class Refused extends Data.TaggedError("Refused")<{
   /** Where in the file it was looked for. Empty for the whole of it. */
   readonly at: string
   /** What it was read as. */
-  readonly as: Kind | "llm"
+  readonly as: Kind | "llm" | "system"
   readonly issues: ReadonlyArray<Issue>
 }> {
   override readonly [Runtime.errorExitCode]: number = 1
 
   /** The kind of value that the file should hold. */
-  get what(): "policy" | "chain" {
-    return this.as === "llm" ? "chain" : "policy"
+  get what(): "policy" | "chain" | "system" {
+    return this.as === "llm" ? "chain" : this.as === "system" ? "system" : "policy"
   }
 
   override get message(): string {
     const { as, at, file, what } = this
     const issues = this.issues.map(({ path, reason }) => path === "" ? reason : `${path}: ${reason}`)
     const flags = (as === "policy" ? "" : ` --as ${as}`) + (at === "" ? "" : ` --at ${at}`)
+    if (as === "system") return `${file} is not a valid system: ${issues.join("; ")}`
     return `${file} is not a valid ${what}: ${issues.join("; ")} (see \`holdfast check${flags} ${file}\`)`
   }
 }
@@ -140,13 +142,25 @@ const decode = (kind: Kind, input: unknown): Effect.Effect<Meaning, Schema.Schem
       notes: HttpPolicyWords.notes(data)
     }))
 
+const meaningOf = (input: unknown, file: string, path: string, kind: Kind): Effect.Effect<Meaning, Refused> =>
+  Effect.mapError(
+    decode(kind, input),
+    (error) => new Refused({ file, at: path, as: kind, issues: issuesOf(input, error) })
+  )
+
 /** Reads what a file means at a path of keys. */
-export const meaning = Effect.fnUntraced(function*(file: string, path: string, kind: Kind) {
+export const meaning = (file: string, path: string, kind: Kind) =>
+  Effect.flatMap(read(file, path), (input) => meaningOf(input, file, path, kind))
+
+/** Reads a system that a file describes, or else what it means as a policy. A system has `services`. */
+export const systemOrMeaning = Effect.fnUntraced(function*(file: string, path: string, kind: Kind) {
   const input = yield* read(file, path)
-  return yield* Effect.mapError(decode(kind, input), (error) => {
-    const issues = issuesOf(input, error)
-    return new Refused({ file, at: path, as: kind, issues })
-  })
+  if (!Predicate.hasProperty(input, "services")) return { meaning: yield* meaningOf(input, file, path, kind) }
+  const data = yield* Effect.mapError(
+    SystemData.decode(input),
+    (error) => new Refused({ file, at: path, as: "system", issues: issuesOf(input, error) })
+  )
+  return { system: SystemData.toSystem(data) }
 })
 
 /** Reads what a file says of a chain of providers, under `llm:` at a path of keys. */

@@ -42,7 +42,7 @@ const meaning = (file: string, { endpoints, first, notes }: Described, screen: S
 /** What is wrong. */
 const wrongs = (
   file: string,
-  what: "policy" | "chain",
+  what: PolicyFile.Refused["what"],
   issues: ReadonlyArray<PolicyFile.Issue>,
   { style, width }: Screen
 ): ReadonlyArray<string> => {

@@ -13,7 +13,7 @@ export const command = Command.make(
   "simulate",
   {
     file: Argument.String("file").pipe(
-      Argument.withDescription("A YAML or JSON file. Default: four policies to learn from"),
+      Argument.withDescription("A YAML or JSON file: a policy, or a system. Default: four policies to learn from"),
       Argument.optional
     ),
     at: PolicyFlags.at,
@@ -46,6 +46,14 @@ export const command = Command.make(
       Flag.withDescription("A seed repeats a run exactly. Default: 1"),
       Flag.withDefault(1)
     ),
+    expect: Flag.String("expect").pipe(
+      Flag.withDescription("A bound, such as 'recovery <= 2m'; may be repeated"),
+      Flag.atLeast(0)
+    ),
+    findLimit: Flag.Boolean("find-limit").pipe(
+      Flag.withDescription("Searches the load at which a bound breaks"),
+      Flag.withDefault(false)
+    ),
     json: Flag.Boolean("json").pipe(
       Flag.withDescription("Prints one JSON document"),
       Flag.withDefault(false)
@@ -59,20 +67,38 @@ export const command = Command.make(
 ).pipe(
   Command.withShortDescription("Lives through an outage under a policy, in seconds"),
   Command.withDescription(paragraph(
-    "Plays an hour of calls to a dependency that is down for most of it, under a",
-    "test clock, and shows for each policy how many calls succeed, how much load",
-    "reaches the dependency for each call, and how long callers wait.",
+    "Plays an hour of calls to a dependency that is down for most of it, in virtual",
+    "time, and shows for each policy how many calls succeed, how much load reaches",
+    "the dependency for each call, and how long callers wait.",
     "",
-    "Given a file, it compares that policy with a timeout alone and with plain",
-    "retries. Look at the load first: above 1, the policy sends more requests to",
-    "a dependency that is down than its users do, which prolongs the outage.",
+    "Given a file with a policy, it compares that with a timeout alone and with",
+    "plain retries. Look at the load first: above 1, the policy sends more requests",
+    "to a dependency that is down than its users do, which prolongs the outage.",
     "",
-    "Exit codes: 0 played, 1 the policy is not valid, 2 wrong usage,",
-    "130 or 143 interrupted."
+    "Given a file with a system (services, callers, events), it plays that: queues",
+    "fill, retries multiply from tier to tier, and some systems stay down when what",
+    "felled them is over. docs/testing-an-outage.md has one to start from.",
+    "",
+    "--expect holds the last policy, or the system, to a bound: a figure, a",
+    "comparison and a value. Figures: amplification, recovery, success, goodput,",
+    "p50, p90, p99, max, utilisation, queue, wasted, rejected, cost, opened and",
+    "unended. 'during', 'after' or 'before' behind it says in which part of the run,",
+    "'database.queue' of which service.",
+    "",
+    "Exit codes: 0 played, 1 the file is not valid or a bound is broken,",
+    "2 wrong usage, 130 or 143 interrupted."
   )),
   Command.withExamples([
     { command: "holdfast simulate", description: "See what retries, a budget and a breaker do" },
     { command: "holdfast simulate stock.yaml --report stock.html", description: "See what your policy does" },
+    {
+      command: "holdfast simulate stock.yaml --expect 'amplification <= 1.3' --expect 'recovery <= 2m'",
+      description: "Fail a build if your policy makes an outage worse"
+    },
+    {
+      command: "holdfast simulate system.yaml --find-limit --expect 'p99 <= 500ms'",
+      description: "Find how much load your system stands"
+    },
     { command: "holdfast simulate --down-from 5 --down-to 6 --hang 0", description: "A minute of plain errors" }
   ])
 )

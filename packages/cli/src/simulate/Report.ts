@@ -69,11 +69,6 @@ const chart = (
     `${shade}${grid}${axis}${lines}</svg></figure>`
 }
 
-const median = (minute: Minute): number => {
-  const sorted = minute.took.toSorted((a, b) => a - b)
-  return (sorted[Math.floor(sorted.length / 2)] ?? Number.NaN) / 1_000
-}
-
 const style = `
 :root { color-scheme: light dark; --ink: #1c1b1f; --paper: #fff; --quiet: #6a6a70; --line: #d9d9de; --shade: #f3e3e1 }
 @media (prefers-color-scheme: dark) {
@@ -126,7 +121,7 @@ ${
 ${
     chart(scenario, entries, {
       title: "How long a call takes, median",
-      of: median,
+      of: ({ median }) => median / 1_000,
       label: (value) => seconds(value * 1_000)
     })
   }

@@ -1,19 +1,15 @@
 /**
  * An hour of calls to a dependency that is down for a part of it, under a policy: what reaches the dependency, how many
- * calls succeed and how long they take. It runs under the `TestClock`, so the hour takes seconds, and a seed repeats it.
+ * calls succeed and how long they take. `@holdfast/simulator` runs it in virtual time, and a seed repeats it.
  *
- * Calls come at moments of their own, whatever became of those before them, as users do. The dependency answers in
- * `latency` while it is well. While it is down, a share of what reaches it hangs, and the rest fails after a second.
+ * Calls come at random moments, whatever became of those before them, as users do. The dependency answers in `latency`
+ * while it is well. While it is down, a share of what reaches it hangs, and the rest fails after a second.
  */
-import * as Policy from "@holdfast/core/Policy"
-import * as Clock from "effect/Clock"
-import * as Data from "effect/Data"
+import type * as Policy from "@holdfast/core/Policy"
+import type * as Simulated from "@holdfast/simulator/Outcome"
+import * as Simulator from "@holdfast/simulator/Simulation"
+import type * as System from "@holdfast/simulator/System"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
-import * as Random from "effect/Random"
-import * as TestClock from "effect/testing/TestClock"
 
 /** What happens. Times of the outage are in minutes from the start. */
 export interface Scenario {
@@ -34,18 +30,20 @@ export interface Candidate {
   readonly options: Omit<Policy.Options, "hedge">
 }
 
-/** One minute of it: what began in it. */
+/** One minute of it: what began in it, and how long what ended in it took. */
 export interface Minute {
   readonly calls: number
   readonly attempts: number
   readonly succeeded: number
-  /** Milliseconds that the calls took. */
-  readonly took: ReadonlyArray<number>
+  /** How long half of the calls took at most that ended in it, in milliseconds. `NaN` if none did. */
+  readonly median: number
 }
 
 /** What it came to under one policy. */
 export interface Outcome {
   readonly name: string
+  /** Everything that the simulator has counted. */
+  readonly simulated: Simulated.Outcome
   readonly minutes: ReadonlyArray<Minute>
   /** The most attempts that ran at once. */
   readonly peak: number
@@ -53,99 +51,54 @@ export interface Outcome {
   readonly unended: number
 }
 
-class Down extends Data.TaggedError("Down")<{}> {}
-
 const minute = 60_000
-/** How long calls may go on after the last one has begun, in minutes. */
-const afterwards = 15
 
-/** When the calls come, in milliseconds from the start, in order. */
-const arrivalsOf = ({ callsPerMinute, minutes }: Scenario) =>
+/** The scenario as a system of one caller and one dependency. */
+export const systemOf = (scenario: Scenario, candidate: Candidate): System.System => ({
+  duration: scenario.minutes * minute,
+  services: { dependency: { latency: scenario.latency } },
+  callers: {
+    users: { to: "dependency", rate: scenario.callsPerMinute / 60, arrivals: "counted", policy: candidate.options }
+  },
+  events: [{
+    type: "outage",
+    service: "dependency",
+    at: scenario.downFrom * minute,
+    for: (scenario.downTo - scenario.downFrom) * minute,
+    hang: scenario.hang,
+    after: "1 second"
+  }]
+})
+
+/** Lives through the scenario under a policy. `onMinute` is told several times a second of the minute that is reached. */
+export const run = (
+  scenario: Scenario,
+  candidate: Candidate,
+  onMinute: (minute: number) => void
+): Effect.Effect<Outcome> =>
   Effect.map(
-    Effect.forEach(Array.from({ length: Math.round(callsPerMinute * minutes) }), () => Random.next),
-    (shares) => shares.map((share) => Math.floor(share * minutes * minute)).toSorted((a, b) => a - b)
-  )
-
-const live = Effect.fnUntraced(function*(
-  scenario: Scenario,
-  candidate: Candidate,
-  onMinute: (minute: number) => void
-): Effect.fn.Return<Outcome> {
-  const policy = yield* Effect.scoped(Policy.make(candidate.options))
-  const start = yield* Clock.currentTimeMillis
-  const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - start)
-  const minutes = Array.from({ length: scenario.minutes }, () => ({
-    calls: 0,
-    attempts: 0,
-    succeeded: 0,
-    took: new Array<number>()
-  }))
-  const minuteAt = (at: number) => minutes[Math.min(minutes.length - 1, Math.floor(at / minute))]!
-  // Before the clock is moved: it does not wait for who has not slept yet.
-  const arrivals = yield* arrivalsOf(scenario)
-  let running = 0
-  let peak = 0
-  let open = 0
-
-  const dependency = Effect.gen(function*() {
-    const at = yield* elapsed
-    minuteAt(at).attempts++
-    peak = Math.max(peak, ++running)
-    if (at < scenario.downFrom * minute || at >= scenario.downTo * minute) return yield* Effect.sleep(scenario.latency)
-    if ((yield* Random.next) < scenario.hang) return yield* Effect.never
-    yield* Effect.sleep(1_000)
-    return yield* new Down()
-  }).pipe(Effect.ensuring(Effect.sync(() => running--)))
-
-  const call = Effect.gen(function*() {
-    const at = yield* elapsed
-    const entry = minuteAt(at)
-    entry.calls++
-    open++
-    const succeeded = yield* Effect.isSuccess(policy.protect(dependency))
-    entry.took.push((yield* elapsed) - at)
-    if (succeeded) entry.succeeded++
-    open--
-  })
-
-  const users = yield* Effect.forkChild(
-    Effect.scoped(Effect.gen(function*() {
-      for (const at of arrivals) {
-        yield* Effect.sleep(Math.max(0, at - (yield* elapsed)))
-        yield* Effect.forkScoped(call)
+    Simulator.runEffect(systemOf(scenario, candidate), {
+      seed: scenario.seed,
+      every: minute,
+      onProgress: ({ now }) => onMinute(Math.min(scenario.minutes, Math.ceil(now / minute)))
+    }),
+    (simulated): Outcome => {
+      const { series: { calls = [], p50 = [], succeeded = [] } = {}, unended = 0 } = simulated.callers["users"] ?? {}
+      const [edge] = simulated.edges
+      return {
+        name: candidate.name,
+        simulated,
+        minutes: calls.map((calls, i) => ({
+          calls,
+          attempts: edge?.series.attempts[i] ?? 0,
+          succeeded: succeeded[i] ?? 0,
+          median: p50[i] ?? NaN
+        })),
+        peak: edge?.mostInFlight ?? 0,
+        unended
       }
-      // Who has not ended by then is not waited for.
-      yield* Effect.sleep((scenario.minutes + afterwards) * minute - (yield* elapsed) - 1)
-    })),
-    { startImmediately: true }
+    }
   )
-  for (let i = 1; i <= scenario.minutes + afterwards; i++) {
-    onMinute(Math.min(i, scenario.minutes))
-    yield* TestClock.adjust("1 minute")
-  }
-  const unended = open
-  yield* Fiber.join(users)
-  return { name: candidate.name, minutes, peak, unended }
-}, (effect, scenario) =>
-  effect.pipe(
-    Random.withSeed(scenario.seed),
-    Effect.provide(Layer.mergeAll(
-      // It warns on the console about effects that take real time, as these do.
-      TestClock.layer({ warningDelay: "1 day" }),
-      Logger.layer([])
-    ))
-  ))
-
-/** Lives through the scenario under a policy. `onMinute` is told of each minute as it begins. */
-export const run: (
-  scenario: Scenario,
-  candidate: Candidate,
-  onMinute: (minute: number) => void
-) => Effect.Effect<Outcome> = live
-
-/** The value below which the share of sorted numbers lies. */
-const quantile = (sorted: ReadonlyArray<number>, share: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 
 /** What an outcome comes to, in numbers. Times are in milliseconds. */
 export interface Summary {
@@ -165,22 +118,20 @@ export interface Summary {
 }
 
 /** Sums up. */
-export const summarise = (scenario: Scenario, outcome: Outcome): Summary => {
-  const down = outcome.minutes.filter((_, i) => i >= scenario.downFrom && i < scenario.downTo)
-  const outside = outcome.minutes.filter((_, i) => i < scenario.downFrom || i >= scenario.downTo)
-  const sum = (minutes: ReadonlyArray<Minute>, of: "calls" | "attempts" | "succeeded") =>
-    minutes.reduce((sum, minute) => sum + minute[of], 0)
-  const took = down.flatMap((minute) => minute.took).toSorted((a, b) => a - b)
+export const summarise = (outcome: Outcome): Summary => {
+  const { edges, figures: { after, before, during, whole } } = outcome.simulated
+  const outside = [before, after].filter((part) => part !== undefined)
+  const calls = outside.reduce((sum, part) => sum + part.calls, 0)
   return {
     name: outcome.name,
-    calls: sum(outcome.minutes, "calls"),
-    attempts: sum(outcome.minutes, "attempts"),
-    succeeded: sum(outcome.minutes, "succeeded") / sum(outcome.minutes, "calls"),
-    succeededOutside: sum(outside, "succeeded") / sum(outside, "calls"),
-    amplification: sum(down, "attempts") / sum(down, "calls"),
+    calls: whole.calls,
+    attempts: edges.reduce((sum, { attempts }) => sum + attempts, 0),
+    succeeded: whole.success,
+    succeededOutside: outside.reduce((sum, part) => sum + part.success * part.calls, 0) / calls,
+    amplification: during?.amplification ?? NaN,
     peak: outcome.peak,
-    median: quantile(took, 0.5),
-    p99: quantile(took, 0.99),
+    median: during?.p50 ?? NaN,
+    p99: during?.p99 ?? NaN,
     unended: outcome.unended
   }
 }

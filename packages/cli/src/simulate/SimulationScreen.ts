@@ -72,10 +72,10 @@ export const plots = (scenario: Scenario, outcomes: ReadonlyArray<Outcome>, styl
   ])
 }
 
-/** The line that is drawn over and over while it runs. */
-export const waiting = (name: string, minute: number, of: number, style: Style): string => {
+/** The line that is drawn over and over while it runs. `done` is a share. */
+export const progress = (name: string, done: number, words: string, style: Style): string => {
   const width = 30
-  const done = Math.round((minute / of) * width)
-  return `${style.paint("quiet", name.padEnd(18))} ${style.paint("good", "█".repeat(done))}` +
-    `${style.paint("quiet", "░".repeat(width - done))} minute ${minute} of ${of}`
+  const full = Math.round(Math.min(1, done) * width)
+  return `${style.paint("quiet", name.padEnd(18))} ${style.paint("good", "█".repeat(full))}` +
+    `${style.paint("quiet", "░".repeat(width - full))} ${words}`
 }
