@@ -12,7 +12,7 @@ export class BoundsBroken extends Data.TaggedError("BoundsBroken")<{ readonly me
   override readonly [Runtime.errorExitCode] = 1
 }
 
-/** What a bound that cannot be read, or that names what is not there, says of itself. */
+/** Says what is wrong with a bound that is unreadable, or that names what the outcome does not have. */
 const refused = <A>(make: () => A): Effect.Effect<A, SimulationRefused> =>
   Effect.try({
     try: make,
