@@ -34,6 +34,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as Struct from "effect/Struct"
 import type { Options, Treatment } from "./internal/compile/options.ts"
 import { below } from "./internal/config/below.ts"
+import { faultsOf, over } from "./internal/config/faults.ts"
 import type { Name } from "./internal/config/registry.ts"
 import { names, servers } from "./internal/config/registry.ts"
 import type { Http } from "./internal/config/schema.ts"
@@ -41,17 +42,8 @@ import { File, LlmConfig } from "./internal/config/schema.ts"
 
 export { LlmConfig } from "./internal/config/schema.ts"
 
-/** Overlays one provider's settings on those of all. */
-const over = (config: LlmConfig, name: Name): Effect.Effect<Http, Schema.SchemaError> => {
-  const own = config.providers?.[name]
-  return own === undefined ? Effect.succeed(config.http ?? {}) : HttpPolicyData.merge(config.http ?? {}, own)
-}
-
-const at = (path: ReadonlyArray<string>) => (error: Schema.SchemaError) =>
-  new Schema.SchemaError(new SchemaIssue.Pointer(path, error.issue))
-
 /**
- * Decodes a file's value. Rejects invalid settings and reports the path and the reason.
+ * Decodes a file's value. The error has every invalid setting, with its path and the reason.
  *
  * ```ts import.meta.vitest
  * import { LlmConfig } from "@holdfast/llm"
@@ -64,12 +56,12 @@ const at = (path: ReadonlyArray<string>) => (error: Schema.SchemaError) =>
  * ```
  */
 export const decode = (input: unknown): Effect.Effect<LlmConfig, Schema.SchemaError> =>
-  Effect.gen(function*() {
-    const file = yield* Schema.decodeUnknownEffect(File)(input, { onExcessProperty: "error", errors: "all" })
-    const config = file.llm ?? {}
-    // Settings that are valid alone may be invalid on top of those of all providers.
-    for (const name of names) yield* Effect.mapError(over(config, name), at(["llm", "providers", name]))
-    return config
+  Effect.suspend(() => {
+    const [first, ...rest] = faultsOf(input)
+    return first === undefined
+      ? Effect.map(Schema.decodeUnknownEffect(File)(input, { onExcessProperty: "error", errors: "all" }), (file) =>
+        file.llm ?? {})
+      : Effect.fail(new Schema.SchemaError(new SchemaIssue.Composite(File.ast, [first, ...rest])))
   })
 
 // -----------------------------------------------------------------------------

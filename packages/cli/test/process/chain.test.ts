@@ -63,19 +63,19 @@ describe("a chain in a file", { timeout: 60_000 }, () => {
       const bad = yield* fileOf("llm: { http: { timeuot: 3 }, providers: { olama: {} } }")
       const checked = yield* Holdfast.run(["check", "--as", "llm", bad])
       assert.deepStrictEqual([checked.code, checked.stderr], [1, ""])
-      assert.match(checked.stdout, /^ +llm\.http\.timeuot +nothing has this key$/mu)
-      assert.match(checked.stdout, /^ +llm\.providers\.olama +nothing has this key$/mu)
+      assert.match(checked.stdout, /^ +llm\.http\.timeuot +is not an option \(`timeuot`: did you mean `timeout`\?\)$/mu)
+      assert.match(checked.stdout, /^ +llm\.providers\.olama +is not an option \(`olama`: did you mean `ollama`\?\)$/mu)
       for (const command of [["doctor"], ["chat", "hello"]]) {
         const { code, stderr, stdout } = yield* Holdfast.run([...command, "--config", bad])
         assert.deepStrictEqual([code, stdout], [2, ""])
         assert.match(
           stderr,
-          /^holdfast: [^\n]*is not a valid chain: llm\.http\.timeuot: nothing has this key[^\n]*\n$/u
+          /^holdfast: [^\n]*is not a valid chain: llm\.http\.timeuot: is not an option[^\n]*\n$/u
         )
       }
       const meant = yield* fileOf("llm: { http: { timeout: -1 }, provider_priority: [absent] }")
       const { stdout } = yield* Holdfast.run(["check", "--as", "llm", meant])
-      assert.match(stdout, /^ +llm\.provider_priority\.0 +Expected "openai"[^\n]*, got "absent"$/mu)
+      assert.match(stdout, /^ +llm\.provider_priority\.0 +must be "openai"[^\n]*, got "absent"$/mu)
       assert.notInclude(stdout, "undefined")
       const good = yield* fileOf(chain)
       const together = yield* Holdfast.run(["check", "--as", "llm", good], { LLM_RETRY_ATTEMPTS: "0" })

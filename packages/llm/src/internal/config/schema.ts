@@ -1,6 +1,7 @@
 /** The settings of a chain as a file writes them: the schema, and the settings of HTTP that a chain rejects. */
 import * as PolicyData from "@holdfast/core/PolicyData"
 import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
+import { isObject } from "effect/Predicate"
 import * as Rec from "effect/Record"
 import * as Schema from "effect/Schema"
 import { Price } from "../usage/entry.ts"
@@ -9,7 +10,7 @@ import { names, servers } from "./registry.ts"
 const key = Schema.optionalKey
 
 /** A duration: `"30 seconds"`, or a number of seconds. */
-const Time = PolicyData.PolicyData.fields.deadline.schema
+export const Time = PolicyData.PolicyData.fields.deadline.schema
 
 export type Http = HttpPolicyData.HttpPolicyData
 
@@ -33,35 +34,52 @@ const strangers: { readonly [K in keyof Http]?: string } = {
   commit: noRepeat
 }
 
-const faults = (http: Http) => [
-  ...Object.entries(strangers).flatMap(([name, reason]) => {
-    const value = http[name as keyof Http]
+/** A setting that has no meaning, with the reason. */
+interface Foreign {
+  readonly path: ReadonlyArray<string>
+  readonly issue: string
+}
+
+const at = (value: unknown, ...path: ReadonlyArray<string>): unknown =>
+  path.reduce(
+    (value, key) => isObject(value) && Object.hasOwn(value, key) ? value[key as keyof typeof value] : undefined,
+    value
+  )
+
+/** The settings of HTTP that have no meaning for a chain, decoded or not. */
+export const foreignKeys = (http: unknown): ReadonlyArray<Foreign> => {
+  const found = Object.entries(strangers).flatMap(([name, reason]): Array<Foreign> => {
+    const value = at(http, name)
     return value === undefined || value === false
       ? []
       : [{ path: [name], issue: `${name} has no meaning here: ${reason}` }]
-  }),
-  ...(http.retry && http.retry.onTimeout !== undefined
-    ? [{ path: ["retry", "onTimeout"], issue: `retry.onTimeout has no meaning here: ${noRepeat}` }]
-    : []),
-  ...(http.retry && http.retry.retryAfter?.mode !== undefined && http.retry.retryAfter.mode !== "giveUp"
-    ? [{
-      path: ["retry", "retryAfter", "mode"],
-      issue: "a chain asks the next provider where a Retry-After is longer than max: say giveUp, or leave it out"
-    }]
-    : [])
-]
-
-const HttpData = HttpPolicyData.HttpPolicyData.check(Schema.makeFilter((http: Http) => faults(http)))
+  })
+  if (at(http, "retry", "onTimeout") !== undefined) {
+    found.push({ path: ["retry", "onTimeout"], issue: `retry.onTimeout has no meaning here: ${noRepeat}` })
+  }
+  const mode = at(http, "retry", "retryAfter", "mode")
+  if (mode !== undefined && mode !== "giveUp") {
+    const issue = "a chain asks the next provider where a Retry-After is longer than max: say giveUp, or leave it out"
+    found.push({ path: ["retry", "retryAfter", "mode"], issue })
+  }
+  return found
+}
 
 /** One deadline and one budget are over all providers. */
-const ProviderData = HttpData.check(Schema.makeFilter((http: Http) => [
-  ...(http.timeouts?.total === undefined
-    ? []
-    : [{ path: ["timeouts", "total"], issue: "one deadline is over all providers: say it under http" }]),
-  ...(!http.retry || http.retry.budget === undefined
-    ? []
-    : [{ path: ["retry", "budget"], issue: "one budget is over all providers: say it under http" }])
-]))
+export const foreignToProvider = (http: unknown): ReadonlyArray<Foreign> => {
+  const found: Array<Foreign> = []
+  if (at(http, "timeouts", "total") !== undefined) {
+    found.push({ path: ["timeouts", "total"], issue: "one deadline is over all providers: say it under http" })
+  }
+  if (at(http, "retry", "budget") !== undefined) {
+    found.push({ path: ["retry", "budget"], issue: "one budget is over all providers: say it under http" })
+  }
+  return found
+}
+
+const HttpData = HttpPolicyData.HttpPolicyData.check(Schema.makeFilter((http: Http) => foreignKeys(http)))
+
+const ProviderData = HttpData.check(Schema.makeFilter((http: Http) => foreignToProvider(http)))
 
 // -----------------------------------------------------------------------------
 // Schema

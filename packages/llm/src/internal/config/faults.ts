@@ -1,0 +1,128 @@
+/**
+ * The faults of a file: all of them at once, by path. A schema stops at the first stage that fails, so an unknown key would hide an
+ * impossible policy; here each section is checked by itself, and in the end each provider's settings on top of those of all.
+ */
+import * as Arguments from "@holdfast/core/Arguments"
+import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { isObject } from "effect/Predicate"
+import * as Rec from "effect/Record"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import type { Name } from "./registry.ts"
+import { names, servers } from "./registry.ts"
+import type { Http } from "./schema.ts"
+import { foreignKeys, foreignToProvider, Time } from "./schema.ts"
+
+type Check = Arguments.Check<unknown>
+type Place = Arguments.Place
+
+const { array, faults, integer, number, oneOf, optional, record, struct, text } = Arguments
+
+// -----------------------------------------------------------------------------
+// Sections
+// -----------------------------------------------------------------------------
+
+const format = SchemaIssue.makeFormatterStandardSchemaV1()
+
+const isSame = (one: ReadonlyArray<string>, other: ReadonlyArray<string>): boolean =>
+  one.length === other.length && one.every((key, i) => key === other[i])
+
+/** Reports the issues of a schema below a place; one of a path that has a fault already adds nothing. */
+const report = (exit: Exit.Exit<unknown, Schema.SchemaError>, place: Place): void => {
+  if (Exit.isSuccess(exit)) return
+  for (const reason of exit.cause.reasons) {
+    if (reason._tag !== "Fail") continue
+    for (const { message, path = [] } of format(reason.error.issue).issues) {
+      const at = path.reduce((at: Place, key) => at.at(String(isObject(key) ? key.key : key)), place)
+      if (!place.faults.some((fault) => isSame(fault.path, at.path))) at.fault(message)
+    }
+  }
+}
+
+/** The settings of HTTP, without what has no meaning for a chain, or for one of its providers. */
+const http = (isProvider: boolean): Check => (value, place) => {
+  for (const { issue, path } of [...foreignKeys(value), ...isProvider ? foreignToProvider(value) : []]) {
+    path.reduce((at: Place, key) => at.at(key), place).fault(issue)
+  }
+  report(Effect.runSyncExit(HttpPolicyData.decode(value)), place)
+}
+
+const time: Check = (value, place) => report(Schema.decodeUnknownExit(Time)(value), place)
+
+const byName = (check: Check): Check => struct(Rec.map(servers, () => optional(check)))
+
+const amount = number({ min: 0 })
+const count = integer({ min: 1 })
+
+const file = struct({
+  llm: optional(struct({
+    http: optional(http(false)),
+    providers: optional(byName(http(true))),
+    models: optional(byName(text)),
+    base_urls: optional(byName(text)),
+    provider_priority: optional((value, place) => {
+      array(oneOf(...names))(value, place)
+      if (Array.isArray(value) && value.length === 0) place.fault("must name a provider, or be left out")
+    }),
+    retry: optional(struct({
+      attempts: optional(count),
+      min_wait: optional(time),
+      max_wait: optional(time),
+      multiplier: optional(number({ above: 0 }))
+    })),
+    connectivity: optional(struct({ check_url: optional(text), timeout_ms: optional(count) })),
+    max_tool_iterations: optional(count),
+    prices: optional(
+      record(struct({ input: amount, output: amount, cacheRead: optional(amount), cacheWrite: optional(amount) }))
+    ),
+    cooldown: optional(time)
+  }))
+})
+
+// -----------------------------------------------------------------------------
+// The whole
+// -----------------------------------------------------------------------------
+
+/** Overlays one provider's settings on those of all. */
+export const over = (
+  config: { readonly http?: Http; readonly providers?: { readonly [N in Name]?: Http } },
+  name: Name
+): Effect.Effect<Http, Schema.SchemaError> => {
+  const own = config.providers?.[name]
+  return own === undefined ? Effect.succeed(config.http ?? {}) : HttpPolicyData.merge(config.http ?? {}, own)
+}
+
+const decoded = (value: unknown): Http | undefined => {
+  const exit = Effect.runSyncExit(HttpPolicyData.decode(value ?? {}))
+  return Exit.isSuccess(exit) ? exit.value : undefined
+}
+
+const property = (value: unknown, key: string): unknown =>
+  isObject(value) && Object.hasOwn(value, key) ? value[key as keyof typeof value] : undefined
+
+/** Settings that are valid alone and invalid together. */
+const together = (llm: unknown, place: Place): void => {
+  const all = decoded(property(llm, "http"))
+  if (property(llm, "retry") !== undefined && all?.retry !== undefined) {
+    place.at("retry").fault("retry beside the retries of http is a retry around a retry: say one of them")
+  }
+  for (const name of names) {
+    const said = property(property(llm, "providers"), name)
+    const own = said === undefined ? undefined : decoded(said)
+    if (all === undefined || own === undefined) continue
+    report(Effect.runSyncExit(HttpPolicyData.merge(all, own)), place.at("providers").at(name))
+  }
+}
+
+const checked: Check = (value, place) => {
+  file(value, place)
+  together(property(value, "llm"), place.at("llm"))
+}
+
+/** Every fault of a file, by path. */
+export const faultsOf = (input: unknown): ReadonlyArray<SchemaIssue.Issue> =>
+  faults(checked, input).map(({ message, path }) =>
+    new SchemaIssue.Pointer(path, new SchemaIssue.InvalidValue({ message }))
+  )
