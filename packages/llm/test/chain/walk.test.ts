@@ -1,7 +1,22 @@
-/** The page that follows an answer names files that exist, each once, and no more than a reader can follow. */
+/**
+ * The page that follows an answer is true: it names the files that a streamed answer with one fallback enters, as V8 counts them,
+ * each once, and the files of the way are no more than a reader can follow.
+ */
 import { assert, it } from "@effect/vitest"
+import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
+import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
+import * as ProviderChain from "@holdfast/llm/ProviderChain"
+import * as LanguageModel from "effect/ai/LanguageModel"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { entered } from "./walked.ts"
 
 const root = join(import.meta.dirname, "../../../..")
 const page = readFileSync(join(root, "docs/how-an-answer-comes.md"), "utf8")
@@ -9,12 +24,17 @@ const steps = Array.from(
   page.matchAll(/^(\d+)\. `([^`]+\.ts)`/gm),
   ([, step, file = ""]) => ({ step: Number(step), file })
 )
+const beside = Array.from(
+  (page.split("## Beside the way")[1]?.split(/^## /m)[0] ?? "").matchAll(/`([^`]+\.ts)`/gu),
+  ([, file = ""]) => file
+)
 
 it("names the files of the way in order, each once, and at most 20", () => {
   assert.isAbove(steps.length, 15)
   assert.isAtMost(steps.length, 20)
   assert.deepStrictEqual(steps.map(({ step }) => step), steps.map((_, i) => i + 1))
-  assert.strictEqual(new Set(steps.map(({ file }) => file)).size, steps.length)
+  const named = [...steps.map(({ file }) => file), ...beside]
+  assert.strictEqual(new Set(named).size, named.length)
 })
 
 it("names files that exist", () => {
@@ -25,3 +45,29 @@ it("names files that exist", () => {
   )
   assert.deepStrictEqual(missing, [])
 })
+
+it.effect("names every file that the answer enters, and no other", () =>
+  Effect.gen(function*() {
+    let requests = 0
+    const client = HttpClient.make((request, url) =>
+      Effect.sync(() => {
+        requests++
+        const answers = url.pathname.endsWith("/api/chat")
+        const body = answers
+          ? "{\"message\":{\"content\":\"Hi\"}}\n{\"message\":{\"content\":\"\"},\"done\":true,\"done_reason\":\"stop\"}\n"
+          : JSON.stringify({ error: { message: "The server had an error", type: "server_error" } })
+        return HttpClientResponse.fromWeb(request, new Response(body, { status: answers ? 200 : 503 }))
+      })
+    )
+    const model = yield* Layer.build(ProviderChain.layer({ providers: [OpenAiProvider.make(), OllamaProvider.make()] }))
+      .pipe(Effect.provideService(HttpClient.HttpClient, client))
+    const ask = LanguageModel.streamText({ prompt: "Hello?" }).pipe(Stream.runDrain, Effect.provide(model))
+    const files = yield* entered(Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(ask)
+      for (let i = 0; i < 60 && fiber.pollUnsafe() === undefined; i++) yield* TestClock.adjust("1 second")
+      yield* Fiber.join(fiber)
+    }))
+    assert.strictEqual(requests, 4)
+    assert.deepStrictEqual([...steps.map(({ file }) => file), ...beside].toSorted(), files)
+    assert.include(page.replaceAll(/\s+/gu, " "), `${files.length} files, ${steps.length} of them on the way`)
+  }).pipe(Effect.scoped))
