@@ -64,10 +64,10 @@ const transport = new AiError.NetworkError({ reason: "TransportError", method: "
 // What providers answer
 // -----------------------------------------------------------------------------
 
-const answers: ReadonlyArray<readonly [from: string, says: string, reason: Reason]> = [
-  ["any", "nothing: no connection, a reset, silence, a stream that is cut before its first content", transport],
+/** Answers that mean the same at every provider. What vendors answer besides is in the table of their signals. */
+const answers: ReadonlyArray<readonly [says: string, reason: Reason]> = [
+  ["nothing: no connection, a reset, silence, a stream that is cut before its first content", transport],
   [
-    "any",
     "nothing: the transport's own circuit breaker is open",
     new AiError.NetworkError({
       reason: "TransportError",
@@ -76,35 +76,18 @@ const answers: ReadonlyArray<readonly [from: string, says: string, reason: Reaso
       cause: { reason: { _tag: "CircuitOpen" } }
     })
   ],
-  ["any", "400, 404 or 422 that no signal explains", alike(answer(400), answer(404), answer(422))],
-  ["any", "401", answer(401)],
-  ["any", "403", answer(403)],
-  ["any", "408, 409 or 425", alike(answer(408), answer(409), answer(425))],
-  ["any", "429", answer(429, { code: "rate_limit_exceeded" })],
-  ["any", "429 and `Retry-After: 20`", answer(429, {}, { "retry-after": "20" })],
-  ["any", "429 and `Retry-After: 3600`", answer(429, {}, { "retry-after": "3600" })],
-  ["any", "500, 502 or 504", alike(answer(500), answer(502), answer(504))],
-  ["any", "503", answer(503)],
-  ["any", "503 and `x-should-retry: false`", answer(503, {}, { "x-should-retry": "false" })],
-  ["any", "200 and an unreadable answer", new AiError.InvalidResponseError({ description: "?" })],
-  ["any", "400, an empty prompt, or a tool's result without its call", answer(400, "messages must not be empty")],
-  ["OpenAI", "429 `insufficient_quota`", answer(429, { code: "insufficient_quota" })],
-  ["OpenAI", "404 `model_not_found`", answer(404, { code: "model_not_found" })],
-  ["OpenAI", "400 `context_length_exceeded`", answer(400, { code: "context_length_exceeded" })],
-  ["OpenAI", "400 `content_policy_violation`", answer(400, { code: "content_policy_violation" })],
-  ["Anthropic", "402 `billing_error`", answer(402, { type: "billing_error" })],
-  ["Anthropic", "413 `request_too_large`", answer(413, { type: "request_too_large" })],
-  ["Anthropic", "529 `overloaded_error`", answer(529, { type: "overloaded_error" })],
-  [
-    "Anthropic",
-    "200, and `overloaded_error` in the stream before its first content",
-    answer(undefined, { type: "overloaded_error" })
-  ],
-  ["Ollama", "404, the model was not pulled", answer(404, "model 'x' not found")],
-  ["Ollama", "400, the model does not support tools", answer(400, "x does not support tools")],
-  ["Ollama", "503, server busy", answer(503, "server busy")],
-  ["llama.cpp", "503 `unavailable_error`, the model is loading", answer(503, { type: "unavailable_error" })],
-  ["llama.cpp", "400 `exceed_context_size_error`", answer(400, { type: "exceed_context_size_error" })]
+  ["400, 404 or 422 that no signal explains", alike(answer(400), answer(404), answer(422))],
+  ["401", answer(401)],
+  ["403", answer(403)],
+  ["408, 409 or 425", alike(answer(408), answer(409), answer(425))],
+  ["429", answer(429, { code: "rate_limit_exceeded" })],
+  ["429 and `Retry-After: 20`", answer(429, {}, { "retry-after": "20" })],
+  ["429 and `Retry-After: 3600`", answer(429, {}, { "retry-after": "3600" })],
+  ["500, 502 or 504", alike(answer(500), answer(502), answer(504))],
+  ["503", answer(503)],
+  ["503 and `x-should-retry: false`", answer(503, {}, { "x-should-retry": "false" })],
+  ["200 and an unreadable answer", new AiError.InvalidResponseError({ description: "?" })],
+  ["400, an empty prompt, or a tool's result without its call", answer(400, "messages must not be empty")]
 ]
 
 // -----------------------------------------------------------------------------
@@ -240,22 +223,29 @@ const lookedFor = ({ category, code, field, header, phrase, status }: ProviderFa
     ...phrase === undefined ? [] : [`"${inWords(phrase)}"`]
   ].join(", ").replaceAll("|", "\\|")
 
+const reasonOf = (kind: ProviderFailure.Kind): Reason =>
+  new AiError.InvalidRequestError({ metadata: { holdfast: { kind } } })
+
 /** The signals of each vendor, in the order of the alphabet. */
 const vendors = ProviderFailure.signals
   .filter(({ server }) => server !== "any")
   .toSorted((a, b) => a.server.localeCompare(b.server))
   .map((signal): ReadonlyArray<string> => {
-    const metadata = { holdfast: { kind: signal.kind } }
-    const decision = FallbackDecision.decide({ ...usual, reason: new AiError.InvalidRequestError({ metadata }) })
+    const decision = FallbackDecision.decide({ ...usual, reason: reasonOf(signal.kind) })
     return [signal.server, lookedFor(signal), decision.because, words(decision), `[source](${signal.source})`]
   })
 
+/** The kinds that signals select, in the order of the alphabet. */
+const kinds = [...new Set(ProviderFailure.signals.map(({ kind }) => kind))].toSorted()
+  .map((kind) => [`\`${kind}\``].concat(decided(reasonOf(kind))))
+
 /** All tables, by the name of their place in the file. */
 export const tables: Readonly<Record<string, string>> = {
+  kinds: table(["kind", "first", "retries used up", "because"], kinds),
   vendors: table(["vendor", "answer", "meaning", "first", "where it is said"], vendors),
   answers: table(
-    ["from", "answer", "first", "retries used up", "because"],
-    answers.map(([from, says, reason]) => [from, says].concat(decided(reason)))
+    ["answer", "first", "retries used up", "because"],
+    answers.map(([says, reason]) => [says].concat(decided(reason)))
   ),
   others: table(
     ["failure", "reason", "what follows", "because"],
