@@ -4,7 +4,6 @@ import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as TestProvider from "@holdfast/llm/testing/TestProvider"
 import * as Chat from "effect/ai/Chat"
 import * as LanguageModel from "effect/ai/LanguageModel"
-import type * as Response from "effect/ai/Response"
 import * as Tool from "effect/ai/Tool"
 import * as Toolkit from "effect/ai/Toolkit"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -15,7 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { badKey, chain, cloudAnswer, elapse, localAnswer, ollama, retry, text } from "./chain/asking.ts"
+import { badKey, chain, cloudAnswer, elapse, localAnswer, ollama } from "./chain/asking.ts"
 
 describe("tools", () => {
   const Weather = Tool.make("weather", { parameters: Schema.Struct({ city: Schema.String }), success: Schema.String })

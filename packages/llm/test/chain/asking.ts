@@ -1,5 +1,4 @@
 /** How the tests of a chain ask it, and what they look at. */
-import { it } from "@effect/vitest"
 import * as Backoff from "@holdfast/core/Backoff"
 import * as ChainEvent from "@holdfast/llm/ChainEvent"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"

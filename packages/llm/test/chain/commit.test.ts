@@ -21,7 +21,6 @@ import {
   ollama,
   outcomes,
   overloaded,
-  retry,
   text
 } from "./asking.ts"
 

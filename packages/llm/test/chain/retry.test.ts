@@ -22,8 +22,7 @@ import {
   ollama,
   outcomes,
   overloaded,
-  retry,
-  text
+  retry
 } from "./asking.ts"
 
 describe("retry and fallback", () => {

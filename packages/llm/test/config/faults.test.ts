@@ -8,7 +8,7 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** The faults by path, each once. */
 const faultsOf = (input: unknown): Effect.Effect<ReadonlyMap<string, string>> =>
-  Effect.map(Effect.flip(LlmConfig.decode(input)), ({ issue }) => {
+  Effect.map(Effect.orDie(Effect.flip(LlmConfig.decode(input))), ({ issue }) => {
     const faults = format(issue).issues.map(({ message, path = [] }) => [path.map(String).join("."), message] as const)
     const byPath = new Map(faults)
     assert.strictEqual(byPath.size, faults.length, JSON.stringify(faults))
