@@ -3,7 +3,7 @@
  * between pages, and the reference of every public module. A link to a file that is no page leads to the repository, if its
  * address is known (`HOLDFAST_REPOSITORY`), and is plain text otherwise.
  */
-import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, join, normalize } from "node:path"
 import { contents } from "./contents.ts"
 import { references } from "./reference.ts"
@@ -70,5 +70,5 @@ for (const [name, text] of references) write(`reference/${name}`, text)
 for (const file of globSync("*.md", { cwd: join(import.meta.dirname, "pages") })) {
   write(basename(file, ".md"), readFileSync(join(import.meta.dirname, "pages", file), "utf8"))
 }
-mkdirSync(join(pages, "public"), { recursive: true })
+cpSync(join(import.meta.dirname, "pages/public"), join(pages, "public"), { recursive: true })
 for (const file of images) copyFileSync(join(root, file), join(pages, "public", basename(file)))

@@ -23,6 +23,7 @@ export default defineConfig({
   cacheDir: "../node_modules/.cache/vitepress",
   cleanUrls: true,
   lastUpdated: false,
+  head: [["link", { rel: "icon", type: "image/svg+xml", href: "/favicon.svg" }]],
   markdown: {
     theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
     config: (md) => {
@@ -38,6 +39,8 @@ export default defineConfig({
   vite: {
     resolve: { conditions: ["module", "browser", "development|production"] },
     worker: { format: "es" },
+    // The sources compile for a later language than the Vite of VitePress knows.
+    esbuild: { tsconfigRaw: { compilerOptions: { target: "es2022" } } },
     build: { target: "es2022" }
   },
   themeConfig: {
@@ -50,7 +53,6 @@ export default defineConfig({
     sidebar: {
       "/reference/": reference.map((name) => ({
         text: `@holdfast/${name}`,
-        collapsed: name !== "core",
         items: modules(join(pages, "reference", name)).map((module) => ({
           text: module,
           link: `/reference/${name}/${module}`
