@@ -72,8 +72,9 @@ export interface ProviderSkipped extends Origin {
    * - `tooLong`: the prompt is certainly longer than the model's context.
    * - `cooling`: the provider failed before and is cooling down, or another request is probing it.
    * - `full`: its bulkhead had no free slot.
+   * - `limited`: a member of a pool whose limits leave no room.
    */
-  readonly why: "offline" | "incapable" | "tooLong" | "cooling" | "full"
+  readonly why: "offline" | "incapable" | "tooLong" | "cooling" | "full" | "limited"
   readonly because: string
 }
 

@@ -44,10 +44,11 @@ export class AttemptLog {
   }
 
   begin(member: ChainMember): RunningAttempt {
-    const running = { member, attempt: (this.started.get(member) ?? 0) + 1, startedAt: this.now() }
-    this.started.set(member, running.attempt)
+    const attempt = (this.started.get(member) ?? 0) + 1
+    const running: RunningAttempt = { member, attempt, startedAt: this.now(), reservation: undefined }
+    this.started.set(member, attempt)
     this.running = running
-    this.emit(member, running.attempt, { _tag: "AttemptStarted" })
+    this.emit(member, attempt, { _tag: "AttemptStarted" })
     return running
   }
 

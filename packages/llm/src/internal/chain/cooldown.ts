@@ -41,10 +41,12 @@ export class Cooldown {
     return { _tag: "Open", probe: this.probe }
   }
 
-  /** The provider answers. */
-  warm(): void {
+  /** The provider answers. Returns whether it was down before. */
+  warm(): boolean {
+    const wasDown = this.until > 0
     this.until = 0
     this.probe = undefined
+    return wasDown
   }
 
   /** The probe has ended. If the provider's state is still unknown, the next request is a probe. */

@@ -14,7 +14,7 @@ import type * as Bulkhead from "@holdfast/core/Bulkhead"
 import * as Deadline from "@holdfast/core/Deadline"
 import type * as PolicyError from "@holdfast/core/PolicyError"
 import { TransportTimeouts } from "@holdfast/http/TransportTimeouts"
-import type * as AiError from "effect/ai/AiError"
+import * as AiError from "effect/ai/AiError"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -26,9 +26,10 @@ import type { NoAnswer } from "../../ChainError.ts"
 import type { Decision } from "../../FallbackDecision.ts"
 import { choose, decide } from "../../FallbackDecision.ts"
 import { detail } from "../../ProviderFailure.ts"
+import { counted, roomAt } from "../pool/place.ts"
 import { networkError, notInTime } from "./chainReasons.ts"
 import type { Probe } from "./cooldown.ts"
-import type { Demands } from "./filter.ts"
+import type { Demands, Obstacle } from "./filter.ts"
 import { coolingDown, demandsOf, obstacle } from "./filter.ts"
 import type { ChainMember, Follows, RunningAttempt } from "./member.ts"
 import { AttemptFailure } from "./member.ts"
@@ -142,6 +143,8 @@ class Fallback<A, R> {
         log.emit(member, 0, { _tag: "ProviderSkipped", ...cooling })
         return Effect.succeed<Outcome<A>>({ _tag: "Next", members: rest })
       }
+      const wait = roomAt(member, this.request.options, log.now())
+      if (wait > 0) return this.limited(member, rest, wait)
       const admission = member.cooldown.enter(log.now())
       if (admission._tag === "Open") probe = admission.probe
       const attempts = this.attempts(member, rest, scope)
@@ -153,7 +156,7 @@ class Fallback<A, R> {
     // Whenever the request is interrupted from here on, permit and probe are given back.
     return Effect.onExit(visited, (exit) => {
       if (Exit.isSuccess(exit) && exit.value._tag === "Opened") {
-        member.cooldown.warm()
+        if (member.cooldown.warm()) member.place?.member.load.returned(log.now())
         return Effect.void
       }
       if (probe !== undefined) member.cooldown.leave(probe)
@@ -190,10 +193,11 @@ class Fallback<A, R> {
       const { log, method } = this.request
       const running = log.begin(member)
       const limit = member.attemptTimeout[method]
+      const open = counted(running, { now: log.now, options: this.request.options }, scope, this.open(running, scope))
       // A clock of the chain's, or a server that may load a model first: the transport's own defaults must not end that.
       const opened = limit === undefined && member.provider.location === "cloud"
-        ? this.open(running, scope)
-        : Effect.provideService(this.open(running, scope), TransportTimeouts, false)
+        ? open
+        : Effect.provideService(open, TransportTimeouts, false)
       return Effect.catch(
         limit === undefined ? opened : Effect.timeoutOrElse(opened, {
           duration: limit,
@@ -252,20 +256,35 @@ class Fallback<A, R> {
     )
   }
 
+  /** The account has no room for another request, so nothing was sent there. */
+  private limited(member: ChainMember, rest: ReadonlyArray<ChainMember>, wait: number): Effect.Effect<Outcome<A>> {
+    const retryAfter = Duration.millis(wait)
+    const because = `its limits leave no room for ${Duration.format(retryAfter)}`
+    return this.notSent(member, rest, { why: "limited", because, reason: new AiError.RateLimitError({ retryAfter }) })
+  }
+
   /** The provider has no slot for another request, so nothing was sent there. It is not down: no cool-down. */
   private full(
     member: ChainMember,
     rest: ReadonlyArray<ChainMember>,
     error: PolicyError.PolicyError<PolicyError.BulkheadFull>
   ): Effect.Effect<Outcome<A>> {
+    const reason = networkError(member.provider, error.message)
+    return this.notSent(member, rest, { why: "full", because: "it had no free slot for another request", reason })
+  }
+
+  private notSent(
+    member: ChainMember,
+    rest: ReadonlyArray<ChainMember>,
+    { because, reason, why }: Obstacle
+  ): Effect.Effect<Outcome<A>> {
     const { log } = this.request
-    const because = "it had no free slot for another request"
     const isLast = !rest.some((candidate) => !this.isSkipped(candidate))
     const decision: Decision = isLast
       ? { _tag: "Fail", because: `${because}, and no provider is left` }
       : { _tag: "Fallback", because, cooldown: false }
-    log.unasked(member.provider, networkError(member.provider, error.message), decision)
-    log.emit(member, 0, { _tag: "ProviderSkipped", why: "full", because })
+    log.unasked(member.provider, reason, decision)
+    log.emit(member, 0, { _tag: "ProviderSkipped", why, because })
     return isLast ? Effect.succeed({ _tag: "Failed" }) : this.handOn(member, because, rest)
   }
 }

@@ -6,6 +6,7 @@ import type * as Response from "effect/ai/Response"
 import * as Effect from "effect/Effect"
 import { annotate, authorOf, marked } from "../authorship/answeredBy.ts"
 import * as Projection from "../authorship/projection.ts"
+import { answered, settled } from "../pool/place.ts"
 import * as AttemptSpan from "../telemetry/span.ts"
 import { noFinish } from "./chainReasons.ts"
 import { answer } from "./fallback.ts"
@@ -30,6 +31,8 @@ const open =
         const finish = parts.find((part) => part.type === "finish")
         if (finish === undefined) return yield* noFinish(provider, "generateText")
         request.log.report(finish)
+        answered(running, "generateText", request.log.now())
+        settled(running, finish, request.log.now())
         AttemptSpan.finished(span, finish)
         return { parts, finish, running }
       }).pipe(

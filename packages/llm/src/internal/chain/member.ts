@@ -7,10 +7,18 @@ import type * as Duration from "effect/Duration"
 import type { Observer } from "../../ChainEvent.ts"
 import type { Connectivity } from "../../Connectivity.ts"
 import type { Decision } from "../../FallbackDecision.ts"
+import type { Pool, PoolMember } from "../../Pool.ts"
 import type { Provider } from "../../Provider.ts"
 import { detail } from "../../ProviderFailure.ts"
 import type { Ledger } from "../../Usage.ts"
+import type { Reservation } from "../pool/load.ts"
 import type { Cooldown } from "./cooldown.ts"
+
+/** The member of a pool that a member of a chain is. */
+export interface Place {
+  readonly pool: Pool
+  readonly member: PoolMember
+}
 
 export interface ChainMember {
   readonly provider: Provider
@@ -30,6 +38,8 @@ export interface ChainMember {
   /** How many milliseconds it is skipped after it failed. */
   readonly cooldownMillis: number
   readonly cooldown: Cooldown
+  /** Its place in a pool, if it is a member of one. */
+  readonly place: Place | undefined
 }
 
 export type Method = "generateText" | "streamText"
@@ -50,6 +60,8 @@ export interface RunningAttempt {
   readonly member: ChainMember
   readonly attempt: number
   readonly startedAt: number
+  /** What a member of a pool was let in with. */
+  reservation: Reservation | undefined
 }
 
 /** What follows a failed attempt: another one here where the retries still allow it, and otherwise the rest. */

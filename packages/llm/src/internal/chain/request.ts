@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import { Observers } from "../../ChainEvent.ts"
 import { Ledger } from "../../Usage.ts"
 import * as Projection from "../authorship/projection.ts"
+import { arrange } from "../pool/place.ts"
 import { AttemptLog } from "./attemptLog.ts"
 import type { ChainMember, Method, RunningAttempt, Settings } from "./member.ts"
 
@@ -56,5 +57,6 @@ export const start = Effect.fnUntraced(function*(
   const observers = [...around, ...(ledger === undefined ? [] : [ledger.observer]), settings.metrics]
   const log = new AttemptLog(method, observers, () => clock.currentTimeMillisUnsafe())
   const own = settings.deadline === undefined ? Infinity : clock.currentTimeMillisUnsafe() + settings.deadline
-  return new ChainRequest({ method, settings, log, options, members, deadline: Math.min(outer, own) })
+  const ordered = yield* arrange(members, method, options, clock.currentTimeMillisUnsafe())
+  return new ChainRequest({ method, settings, log, options, members: ordered, deadline: Math.min(outer, own) })
 })

@@ -14,6 +14,7 @@ import { StreamInterrupted } from "../../ChainError.ts"
 import type { Decision } from "../../FallbackDecision.ts"
 import { annotate, authorOf, marked } from "../authorship/answeredBy.ts"
 import * as Projection from "../authorship/projection.ts"
+import { answered, settled } from "../pool/place.ts"
 import { SignOfLife } from "../protocol/signOfLife.ts"
 import * as AttemptSpan from "../telemetry/span.ts"
 import { broken, deadlinePassed, networkError } from "./chainReasons.ts"
@@ -49,6 +50,7 @@ const open =
         )
         while (!incoming.committed && !incoming.ended) yield* incoming.next
         if (incoming.committed) request.log.committed(running)
+        answered(running, "streamText", request.log.now())
         return { incoming, running, span }
       })
       return AttemptSpan.open(running, request).pipe(
@@ -145,6 +147,7 @@ class Following {
       const { finish } = this.incoming
       if (finish !== undefined) {
         AttemptSpan.finished(this.span, finish)
+        settled(this.running, finish, this.request.log.now())
         annotate(this.request.options, this.running.member.provider, finish)
       }
       return Cause.done()

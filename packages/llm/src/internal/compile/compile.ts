@@ -18,11 +18,13 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
 import { Connectivity } from "../../Connectivity.ts"
+import type { Pool } from "../../Pool.ts"
+import { isPool } from "../../Pool.ts"
 import type { Location, Provider } from "../../Provider.ts"
 import { detail } from "../../ProviderFailure.ts"
 import { Ledger } from "../../Usage.ts"
 import { Cooldown } from "../chain/cooldown.ts"
-import type { ChainMember, Settings } from "../chain/member.ts"
+import type { ChainMember, Place, Settings } from "../chain/member.ts"
 import { AttemptFailure } from "../chain/member.ts"
 import * as ChainMetrics from "../telemetry/metrics.ts"
 import { checkOptions } from "./check.ts"
@@ -132,6 +134,7 @@ export interface Chain {
 const makeMember = Effect.fnUntraced(function*(
   { bulkhead, cooldown, retry, timeouts }: Treatment,
   provider: Provider,
+  place: Place | undefined,
   budget: RetryBudget.RetryBudget | undefined,
   previous: Chain | undefined
 ) {
@@ -154,7 +157,8 @@ const makeMember = Effect.fnUntraced(function*(
       : durationOf(retry?.maxRetryAfter ?? "60 seconds"),
     retries: retriesOf(retry, provider.location),
     cooldownMillis: millisOf(cooldown ?? "30 seconds"),
-    cooldown: before?.cooldown ?? new Cooldown()
+    cooldown: before?.cooldown ?? new Cooldown(),
+    place
   }
   return member
 })
@@ -201,16 +205,25 @@ const budgetOf = (
 /** The providers of a chain, each with its policy and its state, and one budget over all. */
 export const chainOf = Effect.fnUntraced(function*(
   options: AnyOptions,
-  providers: ReadonlyArray<Provider>,
+  sources: ReadonlyArray<Provider | Pool>,
   previous?: Chain
 ) {
-  checkOptions(options, providers)
+  const all = sources.flatMap((source) => isPool(source) ? source.members.map(({ provider }) => provider) : [source])
+  checkOptions(options, all)
+  const places = new Map(
+    sources.flatMap((source): ReadonlyArray<readonly [Provider, Place | undefined]> =>
+      isPool(source)
+        ? source.members.map((member) => [member.provider, { pool: source, member }])
+        : [[source, undefined]]
+    )
+  )
+  const providers = [...places.keys()]
   const settings = yield* settingsOf(options)
   const budget = yield* budgetOf(options.retryBudget, previous)
   const treatments = new Map(providers.map((provider) => [provider, treatmentOf(options, provider)]))
   const members = yield* Effect.forEach(
     treatments,
-    ([provider, treatment]) => makeMember(treatment, provider, budget, previous)
+    ([provider, treatment]) => makeMember(treatment, provider, places.get(provider), budget, previous)
   )
   const chain: Chain = { settings, members, treatments, budget, budgetOptions: options.retryBudget }
   return chain

@@ -8,6 +8,7 @@ import type * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
+import type { Pool } from "../../Pool.ts"
 import type { Provider } from "../../Provider.ts"
 
 /** How attempts at one provider are repeated, before the next one is asked. */
@@ -49,8 +50,8 @@ export interface Timeouts {
   readonly answer?: DurationInput | undefined
 }
 
-/** A provider, or how to make one. */
-export type Source<E = never, R = never> = Provider | Effect.Effect<Provider, E, R>
+/** A provider or a pool of them, or how to make one. */
+export type Source<E = never, R = never> = Provider | Pool | Effect.Effect<Provider | Pool, E, R>
 
 /** The policy of one provider. */
 export interface Treatment {

@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { Connectivity, makeConfig as connectivityConfig } from "../../Connectivity.ts"
 import * as LlmConfig from "../../LlmConfig.ts"
+import type { Pool } from "../../Pool.ts"
 import type { Provider } from "../../Provider.ts"
 import * as Compile from "../compile/compile.ts"
 import type { Options, ProgramOptions, Source } from "../compile/options.ts"
@@ -22,8 +23,8 @@ const ofOptions = <E extends { readonly message: string }, R, E2, R2>(
   changes: Stream.Stream<Options<E, R>, E2, R2>
 ): Effect.Effect<LanguageModel.LanguageModel, E | E2, R | R2 | Scope.Scope> =>
   Effect.suspend(() => {
-    let made: ReadonlyMap<unknown, Provider> = new Map()
-    const provider = (source: Source<E, R>): Effect.Effect<Provider, E, R> => {
+    let made: ReadonlyMap<unknown, Provider | Pool> = new Map()
+    const provider = (source: Source<E, R>): Effect.Effect<Provider | Pool, E, R> => {
       if (!Effect.isEffect(source)) return Effect.succeed(source)
       const before = made.get(source)
       return before === undefined ? source : Effect.succeed(before)

@@ -20,6 +20,7 @@ import type { Kind } from "../../../ProviderFailure.ts"
 import * as ProviderFailure from "../../../ProviderFailure.ts"
 import { isJson } from "../json.ts"
 import { scrub } from "../refusal/scrub.ts"
+import { ResponseHeaders } from "../responseHeaders.ts"
 import { SignOfLife } from "../signOfLife.ts"
 
 /** What a provider says about itself and its errors. */
@@ -182,6 +183,8 @@ export const open = Effect.fnUntraced(function*(
   const response = yield* HttpClient.withScope(call.client).execute(request).pipe(
     Effect.mapError((error) => transportFailure(call, error, "before"))
   )
+  const listener = yield* ResponseHeaders
+  listener?.(response.headers)
   if (response.status >= 200 && response.status < 300) {
     // A login page or a proxy's landing page: waiting for an answer's end in it would look like a cut.
     if (/^text\/html\b/i.test(response.headers["content-type"] ?? "")) {

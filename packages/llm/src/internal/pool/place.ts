@@ -1,0 +1,110 @@
+/** What a chain does with a member of a pool: orders it, lets attempts in, and tells it what they took. */
+import type * as LanguageModel from "effect/ai/LanguageModel"
+import type * as Response from "effect/ai/Response"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
+import * as Scope from "effect/Scope"
+import type { Pool, PoolMember } from "../../Pool.ts"
+import { Session } from "../../Pool.ts"
+import type { ChainMember, Method, RunningAttempt } from "../chain/member.ts"
+import { ResponseHeaders } from "../protocol/responseHeaders.ts"
+import { remainingOf } from "./remaining.ts"
+import { order } from "./strategy.ts"
+
+/** Four characters are about a token of English. The vendor's usage corrects it. */
+export const inputTokens = ({ prompt }: Pick<LanguageModel.ProviderOptions, "prompt">): number => {
+  let characters = 0
+  for (const { content } of prompt.content) {
+    if (typeof content === "string") characters += content.length
+    else for (const part of content) if (part.type === "text") characters += part.text.length
+  }
+  return Math.ceil(characters / 4)
+}
+
+/** The members of a chain in the order in which a request asks them: those of a pool by its strategy. */
+export const arrange = (
+  members: ReadonlyArray<ChainMember>,
+  method: Method,
+  options: LanguageModel.ProviderOptions,
+  now: number
+): Effect.Effect<ReadonlyArray<ChainMember>> => {
+  if (members.every(({ place }) => place === undefined)) return Effect.succeed(members)
+  return Effect.gen(function*() {
+    const session = yield* Session
+    const random = yield* Random.Random
+    const situation = {
+      now,
+      method,
+      session,
+      tokens: inputTokens(options),
+      random: () => random.nextDoubleUnsafe()
+    }
+    const pools = new Map<Pool | ChainMember, Array<ChainMember>>()
+    for (const member of members) {
+      const key = member.place?.pool ?? member
+      const group = pools.get(key)
+      if (group === undefined) pools.set(key, [member])
+      else group.push(member)
+    }
+    return [...pools].flatMap(([pool, group]) => {
+      if (!("strategy" in pool)) return group
+      const candidates = group.flatMap((chainMember) =>
+        chainMember.place === undefined ? [] : [{
+          chainMember,
+          name: chainMember.provider.name,
+          weight: chainMember.place.member.weight,
+          price: priceOf(chainMember.place.member),
+          load: chainMember.place.member.load
+        }]
+      )
+      return order(pool.strategy, candidates, situation).map(({ chainMember }) => chainMember)
+    })
+  })
+}
+
+const priceOf = ({ price }: PoolMember): number | undefined =>
+  price === undefined ? undefined : price.input + price.output
+
+/** Milliseconds until a member has room for a request; 0 where it has. */
+export const roomAt = ({ place }: ChainMember, options: LanguageModel.ProviderOptions, now: number): number =>
+  place === undefined ? 0 : place.member.load.room(now, place.member.load.expected(inputTokens(options)))
+
+/**
+ * An attempt that is counted while it runs, and an answer until it has been read; it listens to what the vendor says is left.
+ */
+export const counted = <A, E, R>(
+  running: RunningAttempt,
+  { now, options }: { readonly now: () => number; readonly options: LanguageModel.ProviderOptions },
+  scope: Scope.Scope,
+  attempt: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  const load = running.member.place?.member.load
+  if (load === undefined) return attempt
+  return Effect.suspend(() => {
+    const reservation = load.reserve(now(), load.expected(inputTokens(options)))
+    running.reservation = reservation
+    const end = Effect.sync(reservation.end)
+    return Effect.provideService(attempt, ResponseHeaders, (headers) => {
+      const remaining = remainingOf(headers, now())
+      if (remaining !== undefined) load.learn(remaining)
+    }).pipe(Effect.onExit((exit) => Exit.isSuccess(exit) ? Scope.addFinalizer(scope, end) : end))
+  })
+}
+
+/** The first content of a stream, or a whole answer, has come. */
+export const answered = ({ member, startedAt }: RunningAttempt, method: Method, now: number): void =>
+  member.place?.member.load.answered(method, now, now - startedAt)
+
+/** The vendor has said what the attempt took. */
+export const settled = (
+  { member, reservation }: RunningAttempt,
+  { usage }: Response.FinishPartEncoded,
+  now: number
+): void => {
+  const input = usage.inputTokens.total
+  const output = usage.outputTokens.total
+  if (input === undefined && output === undefined) return
+  reservation?.settle(now, (input ?? 0) + (output ?? 0))
+  if (output !== undefined) member.place?.member.load.wrote(output)
+}
