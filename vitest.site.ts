@@ -5,7 +5,8 @@ export default defineConfig({
   test: {
     name: "site",
     include: ["site/test/*.test.ts"],
-    testTimeout: 60_000,
+    // Every page in a browser, on a machine that does other work too.
+    testTimeout: 240_000,
     hookTimeout: 120_000,
     reporters: ["default", ...(process.env["CI"] === undefined ? [] : ["json"])],
     outputFile: { json: "node_modules/.cache/reports/vitest.json" }

@@ -8,6 +8,7 @@ import * as LlmConfig from "@holdfast/llm/LlmConfig"
 import * as LlmConfigFile from "@holdfast/llm/LlmConfigFile"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
+import * as Pool from "@holdfast/llm/Pool"
 import * as Provider from "@holdfast/llm/Provider"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as TestProvider from "@holdfast/llm/testing/TestProvider"
@@ -45,6 +46,17 @@ describe("layer", () => {
       Layer<LanguageModel.LanguageModel, never, HttpClient>
     >()
     expect(ProviderChain.layerConfig()).type.toBe<Layer<LanguageModel.LanguageModel, ConfigError, HttpClient>>()
+  })
+
+  test("takes a pool for a provider, with the errors and requirements of its members", () => {
+    const pool = Pool.make({ members: [{ provider: OpenAiProvider.makeConfig() }, { provider: scripted, weight: 2 }] })
+    expect(pool).type.toBe<Effect.Effect<Pool.Pool, ConfigError, HttpClient>>()
+    expect(ProviderChain.layer({ providers: [pool, OllamaProvider.make()] })).type.toBe<
+      Layer<LanguageModel.LanguageModel, ConfigError, HttpClient>
+    >()
+    expect(Pool.make).type.not.toBeCallableWith({ members: [] })
+    expect(Pool.make).type.not.toBeCallableWith({ members: [{ provider: scripted, wieght: 2 }] })
+    expect(Pool.make).type.not.toBeCallableWith({ members: [{ provider: scripted }], strategy: "random" })
   })
 
   test("requires at least one provider", () => {
