@@ -15,7 +15,7 @@
  *
  * - A member that is cooling down is passed by. When it answers again it warms up: its share of the requests grows from nothing to
  *   all of it within `warmUp`.
- * - `limits` keeps a member below its requests and tokens a minute. What a request takes is reserved by an estimate and settled by
+ * - `limits` keeps a member below its requests and tokens a minute. Tokens are reserved by an estimate and settled by
  *   the usage that the vendor reports. Limits are also learnt from headers such as `x-ratelimit-remaining-tokens`. A member
  *   without room is passed by before it refuses; without room at any member, the next provider of the chain is asked.
  * - `fastest` is Finagle's load metric: the mean duration, newer answers counting more, times the requests in flight.

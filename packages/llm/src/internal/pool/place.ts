@@ -13,7 +13,7 @@ import { remainingOf } from "./remaining.ts"
 import { order } from "./strategy.ts"
 
 /** Four characters are about a token of English. The vendor's usage corrects it. */
-export const inputTokens = ({ prompt }: Pick<LanguageModel.ProviderOptions, "prompt">): number => {
+const inputTokens = ({ prompt }: Pick<LanguageModel.ProviderOptions, "prompt">): number => {
   let characters = 0
   for (const { content } of prompt.content) {
     if (typeof content === "string") characters += content.length
