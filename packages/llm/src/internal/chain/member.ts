@@ -15,7 +15,7 @@ import type { Reservation } from "../pool/load.ts"
 import type { Cooldown } from "./cooldown.ts"
 
 /** The member of a pool that a member of a chain is. */
-export interface Place {
+export interface PoolPlace {
   readonly pool: Pool
   readonly member: PoolMember
 }
@@ -39,7 +39,7 @@ export interface ChainMember {
   readonly cooldownMillis: number
   readonly cooldown: Cooldown
   /** Its place in a pool, if it is a member of one. */
-  readonly place: Place | undefined
+  readonly place: PoolPlace | undefined
 }
 
 export type Method = "generateText" | "streamText"

@@ -4,6 +4,7 @@ import * as Policy from "@holdfast/core/Policy"
 import * as RetryBudget from "@holdfast/core/RetryBudget"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import { isPool } from "../../Pool.ts"
 import type { Provider } from "../../Provider.ts"
 
 type Check = Arguments.Check<unknown>
@@ -73,7 +74,7 @@ const providers: Check = (value, place) => {
   }
   const names = new Map<unknown, number>()
   for (const [i, source] of value.entries()) {
-    if (Effect.isEffect(source)) continue
+    if (Effect.isEffect(source) || isPool(source)) continue
     provider(source, place.at(`${i}`))
     const { name } = Object(source)
     const before = names.get(name)
@@ -100,7 +101,7 @@ const chain = struct({
 const options: Check = (value, place) => {
   chain(value, place)
   const { overrides, providers }: { readonly overrides?: unknown; readonly providers?: unknown } = Object(value)
-  if (!Array.isArray(providers) || providers.some((source) => Effect.isEffect(source))) return
+  if (!Array.isArray(providers) || providers.some((source) => Effect.isEffect(source) || isPool(source))) return
   const names = providers.flatMap((source) => typeof source?.name === "string" ? [source.name] : [])
   const known: Check = struct(Object.fromEntries(names.map((name) => [name, () => undefined])))
   for (const { message, path: [name] } of Arguments.faults(known, overrides ?? {})) {

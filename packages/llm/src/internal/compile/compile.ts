@@ -24,7 +24,7 @@ import type { Location, Provider } from "../../Provider.ts"
 import { detail } from "../../ProviderFailure.ts"
 import { Ledger } from "../../Usage.ts"
 import { Cooldown } from "../chain/cooldown.ts"
-import type { ChainMember, Place, Settings } from "../chain/member.ts"
+import type { ChainMember, PoolPlace, Settings } from "../chain/member.ts"
 import { AttemptFailure } from "../chain/member.ts"
 import * as ChainMetrics from "../telemetry/metrics.ts"
 import { checkOptions } from "./check.ts"
@@ -134,7 +134,7 @@ export interface Chain {
 const makeMember = Effect.fnUntraced(function*(
   { bulkhead, cooldown, retry, timeouts }: Treatment,
   provider: Provider,
-  place: Place | undefined,
+  place: PoolPlace | undefined,
   budget: RetryBudget.RetryBudget | undefined,
   previous: Chain | undefined
 ) {
@@ -211,7 +211,7 @@ export const chainOf = Effect.fnUntraced(function*(
   const all = sources.flatMap((source) => isPool(source) ? source.members.map(({ provider }) => provider) : [source])
   checkOptions(options, all)
   const places = new Map(
-    sources.flatMap((source): ReadonlyArray<readonly [Provider, Place | undefined]> =>
+    sources.flatMap((source): ReadonlyArray<readonly [Provider, PoolPlace | undefined]> =>
       isPool(source)
         ? source.members.map((member) => [member.provider, { pool: source, member }])
         : [[source, undefined]]
