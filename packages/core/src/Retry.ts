@@ -86,9 +86,10 @@ export interface Options<in E = unknown, out SE = never, out SR = never, in A = 
 
   /**
    * Whether to retry after the policy's own `attemptTimeout`: choose `"stop"` if the dependency may have done the work
-   * and must not do it twice. Default: `"retry"`.
+   * and must not do it twice. A function decides at each timeout, in the fiber of the call: for an attempt that may
+   * have ended before anything was sent. Default: `"retry"`.
    */
-  readonly onTimeout?: "retry" | "stop" | undefined
+  readonly onTimeout?: "retry" | "stop" | (() => "retry" | "stop") | undefined
 
   /**
    * Called before the delay, once another attempt is certain: release here the resources that the failed attempt still

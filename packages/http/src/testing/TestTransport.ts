@@ -19,9 +19,13 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as HttpFailure from "../HttpFailure.ts"
 import { transportError } from "../internal/call/bodyResponse.ts"
+import { CurrentProgress } from "../internal/call/progress.ts"
 import { StreamResponse } from "../internal/call/streamResponse.ts"
+import { type FailureTag, scriptedFailure } from "../internal/testing/scriptedFailure.ts"
 
 type Failure = HttpClientError.HttpClientError
+
+export type { FailureTag } from "../internal/testing/scriptedFailure.ts"
 
 /** What a response does after its head. */
 export interface Body {
@@ -94,12 +98,6 @@ export const json = (status: number, value: unknown, options?: {
   return respond(status, { ...options, headers, body: JSON.stringify(value) })
 }
 
-/** The reasons that a transport can fail with before the response's head. */
-export type FailureTag = Exclude<
-  HttpFailure.Reason["_tag"],
-  "StatusFailure" | "BodyCut" | "BodyTimeout" | "ResponseTooLarge"
->
-
 /**
  * A failure instead of a response. `requestWritten` is what the transport knows. Default: what the reason implies:
  * false for those that come before the request is sent.
@@ -107,18 +105,11 @@ export type FailureTag = Exclude<
 export const fail = (reason: FailureTag, options?: {
   readonly requestWritten?: boolean | undefined
   readonly delay?: Duration.Input | undefined
-}): Step => {
-  const [phase, written] = circumstances[reason]
-  return {
-    _tag: "Fail",
-    failure: new HttpFailure.HttpFailure({
-      reason: reasonOf(reason),
-      phase,
-      requestWritten: options?.requestWritten ?? written
-    }),
-    delay: Duration.fromInputUnsafe(options?.delay ?? 0)
-  }
-}
+}): Step => ({
+  _tag: "Fail",
+  failure: scriptedFailure(reason, options?.requestWritten),
+  delay: Duration.fromInputUnsafe(options?.delay ?? 0)
+})
 
 /** No answer, ever. */
 export const hang: Step = { _tag: "Hang" }
@@ -185,6 +176,11 @@ export const make = (script: ReadonlyArray<Step>): Effect.Effect<TestTransport["
           sent.push({ request, url, at, body })
           const last = script.at(-1)
           const step = script[sent.length - 1] ?? (last?._tag === "Always" ? last : undefined)
+          const progress = yield* CurrentProgress
+          if (progress !== undefined) {
+            progress.isTracked = true
+            if (isWritten(step)) progress.isWritten = true
+          }
           return yield* occupied(play(request, url, step))
         })),
         Effect.succeed
@@ -221,6 +217,10 @@ export const layer = (script: ReadonlyArray<Step>): Layer.Layer<HttpClient.HttpC
     )
   )
 
+/** What fails unwritten is unwritten while it waits to fail, too. */
+const isWritten = (step: Step | undefined): boolean =>
+  step?._tag === "Always" ? isWritten(step.step) : step?._tag !== "Fail" || step.failure.requestWritten
+
 const encode = (chunk: string | Uint8Array): Uint8Array =>
   typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk
 
@@ -255,40 +255,5 @@ const textOf = (request: HttpClientRequest.HttpClientRequest): Effect.Effect<str
       return Effect.succeed(String(request.body.body))
     default:
       return Effect.succeed("")
-  }
-}
-
-const circumstances: Readonly<Record<FailureTag, readonly [phase: HttpFailure.Phase, written: boolean]>> = {
-  DnsFailure: ["connect", false],
-  ConnectRefused: ["connect", false],
-  ConnectTimeout: ["connect", false],
-  TlsFailure: ["connect", false],
-  AddressRefused: ["connect", false],
-  PoolTimeout: ["pool", false],
-  ConnectionReset: ["headers", true],
-  HeadersTimeout: ["headers", true],
-  ProtocolError: ["headers", true]
-}
-
-const reasonOf = (tag: FailureTag): HttpFailure.Reason => {
-  switch (tag) {
-    case "DnsFailure":
-      return new HttpFailure.DnsFailure({ code: "ENOTFOUND" })
-    case "ConnectRefused":
-      return new HttpFailure.ConnectRefused({ code: "ECONNREFUSED" })
-    case "ConnectTimeout":
-      return new HttpFailure.ConnectTimeout({ code: "UND_ERR_CONNECT_TIMEOUT" })
-    case "TlsFailure":
-      return new HttpFailure.TlsFailure({ code: "CERT_HAS_EXPIRED" })
-    case "AddressRefused":
-      return new HttpFailure.AddressRefused({ address: "169.254.169.254" })
-    case "PoolTimeout":
-      return new HttpFailure.PoolTimeout({ wait: Duration.seconds(10), queued: 1 })
-    case "ConnectionReset":
-      return new HttpFailure.ConnectionReset({ code: "ECONNRESET" })
-    case "HeadersTimeout":
-      return new HttpFailure.HeadersTimeout({ code: "UND_ERR_HEADERS_TIMEOUT" })
-    case "ProtocolError":
-      return new HttpFailure.ProtocolError({ code: "HPE_INVALID_CONSTANT" })
   }
 }

@@ -9,12 +9,14 @@ import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
 import * as Redacted from "effect/Redacted"
+import * as TestClock from "effect/testing/TestClock"
 import { inspect } from "node:util"
 import * as Server from "../server.ts"
 import { recorder } from "../tracer.ts"
@@ -69,6 +71,57 @@ describe("http.client.request.duration", () => {
         Logger.layer([])
       )
     ))))
+})
+
+describe("a request without an answer", () => {
+  it.effect.each(
+    [
+      ["AttemptTimeout", { timeouts: { attempt: "1 second" } }],
+      ["DeadlineExceeded", { timeouts: { total: "1 second" } }],
+      ["Interrupted", {}]
+    ] as const
+  )("is counted as %s", ([type, options]) =>
+    Effect.gen(function*() {
+      const host = `${type.toLowerCase()}.example`
+      const call = Effect.exit(HttpClient.get(`https://${host}/`)).pipe(Effect.timeoutOption("3 seconds"))
+      const fiber = yield* Effect.forkChild(call, { startImmediately: true })
+      yield* TestClock.adjust("4 seconds")
+      yield* Effect.exit(Fiber.join(fiber))
+      const found = (yield* durations).filter(({ attributes }) => attributes?.["server.address"] === host)
+      assert.deepStrictEqual(found.map(({ attributes }) => attributes?.["error.type"]), [type])
+      const seconds = found.map(({ state }) => "sum" in state ? state.sum : undefined)
+      assert.deepStrictEqual(seconds, [type === "Interrupted" ? 3 : 1])
+    }).pipe(Effect.provide(Layer.provideMerge(
+      ResilientHttpClient.layer({ retry: false, ...options }),
+      Layer.merge(TestTransport.layer([TestTransport.hang]), Logger.layer([]))
+    ))))
+
+  it("has a unit in each metric of the transport", () =>
+    Effect.runPromise(
+      Effect.gen(function*() {
+        const server = yield* Server.raw((socket) => socket.write(Server.response(200, "")))
+        yield* HttpClient.get(server.url)
+        yield* Effect.sleep(30)
+        const units = (yield* Metric.snapshot).filter(({ id }) =>
+          id.startsWith("http.client.") || id.startsWith("holdfast.http.")
+        ).map(({ attributes, id }) => [id, attributes?.["unit"]])
+        assert.deepStrictEqual(
+          new Map(units as Array<[string, string]>),
+          new Map([
+            ["http.client.request.duration", "s"],
+            ["http.client.open_connections", "{connection}"],
+            ["http.client.active_requests", "{request}"],
+            ["holdfast.http.pending_requests", "{request}"]
+          ])
+        )
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(Layer.provideMerge(
+          Layer.merge(ResilientHttpClient.layer(), UndiciTransport.layerMetrics({ every: 10 })),
+          UndiciTransport.layer({ gracePeriod: 0 })
+        ))
+      )
+    ))
 })
 
 describe.each(clients)("over %s", (_, transport) => {

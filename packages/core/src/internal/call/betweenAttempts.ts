@@ -57,7 +57,7 @@ export const betweenAttempts = <A, E, R, SE, SR>(
   if (retry === undefined) return call.fail(cause)
   const ended: Ended<A, E> = { exit: Exit.failCause(cause), value: error, isResult: false }
   const timedOut = ownTimeout || (isPolicyError(error) && ownTimeouts?.has(error) === true)
-  if (timedOut && retry.onTimeout === "stop") return stop(call, stopTimeout, ended)
+  if (timedOut && afterTimeout(retry) === "stop") return stop(call, stopTimeout, ended)
   // Only the policy's own timeouts are no errors of the caller, and `while` is not asked about them.
   const answer = timedOut || retry.ask(error as E)
   return answered(call, retry, ended, answer, next)
@@ -92,6 +92,9 @@ const answered = <A, E, R, SE, SR>(
   const stopped = retry.judge(answer, call.attempt)
   return stopped === undefined ? when(call, retry, ended, next) : stop(call, stopped, ended)
 }
+
+const afterTimeout = ({ onTimeout }: Pick<Retry, "onTimeout">): "retry" | "stop" =>
+  typeof onTimeout === "function" ? onTimeout() : onTimeout
 
 /** When is it made? */
 const when = <A, E, R, SE, SR>(

@@ -51,7 +51,7 @@ export interface Retry<in E = unknown, out SE = never, out SR = never> {
   /** The longest accepted hint, in milliseconds, and what happens to a longer one. */
   readonly retryAfter: { readonly mode: "clamp" | "giveUp" | "wait"; readonly max: number }
 
-  readonly onTimeout: "retry" | "stop"
+  readonly onTimeout: "retry" | "stop" | (() => "retry" | "stop")
   readonly logLevel: LogLevel.Severity | "None"
   readonly onRetry: ((event: RetryScheduled) => void) | undefined
 

@@ -21,6 +21,7 @@ import { AttemptFailure } from "./attemptFailure.ts"
 import { type BodyResponse, contentLength, highWater } from "./bodyResponse.ts"
 import { DeadlineResponse } from "./deadlineResponse.ts"
 import { withPolicySpan } from "./policySpan.ts"
+import { CurrentProgress, type Progress } from "./progress.ts"
 import { Shown } from "./shown.ts"
 import { StreamResponse } from "./streamResponse.ts"
 import * as Telemetry from "./telemetry.ts"
@@ -44,12 +45,14 @@ export interface Rules {
 }
 
 /** One request of the caller, with all its attempts. */
-export class HttpCall {
+export class HttpCall implements Progress {
   readonly request: Request
   /** Whether an attempt is safe to repeat, however it ended. */
   readonly isRepeatable: boolean
   /** Whether a single-use body has been read from. */
   bodySpent = false
+  isTracked = false
+  isWritten = false
 
   private readonly inner: HttpClient.HttpClient
   private readonly rules: Rules
@@ -99,6 +102,11 @@ export class HttpCall {
     })
   }
 
+  /** Lets the transport note how far a request has come, if a timeout may end its attempt. */
+  tracked<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return this.rules.attempt === undefined ? self : Effect.provideService(self, CurrentProgress, this)
+  }
+
   /** How long the origin has asked not to be called, in milliseconds from now. */
   get pause(): number {
     return this.pauses.isEmpty ? 0 : this.pauses.left(this.origin, this.now(), this.rules.longestPause)
@@ -134,6 +142,7 @@ export class HttpCall {
   /** `endsAt` is when the attempt must have ended, its body included, in milliseconds since the epoch. */
   private send(fiber: AnyFiber, endsAt: number): Effect.Effect<BodyResponse, AttemptFailure> {
     const resends = this.sends++
+    this.isTracked = this.isWritten = false
     const startedAt = this.now()
     const request = this.headed(fiber, resends)
     const sending = withPolicySpan(
@@ -142,7 +151,11 @@ export class HttpCall {
       { shown: this.shown, resends, template: this.rules.template },
       this.inner.execute(request)
     )
-    return Effect.matchEffect(sending, {
+    const told = Effect.onExitPrimitive(sending, (exit) => {
+      if (Exit.isFailure(exit) && !Cause.hasFails(exit.cause)) this.record(this.endedBy(exit.cause, endsAt), startedAt)
+      return undefined
+    })
+    return Effect.matchEffect(told, {
       onSuccess: (response) => {
         this.record(response.status, startedAt)
         return this.received(fiber, this.shown?.response(response) ?? StreamResponse.wrap(response), endsAt)
@@ -157,6 +170,14 @@ export class HttpCall {
 
   private record(outcome: number | string, startedAt: number): void {
     Telemetry.record(this.fiber, this.request, this.origin, this.rules.template, outcome, this.now() - startedAt)
+  }
+
+  /** What ended an attempt that has neither a response nor a failure. */
+  private endedBy(cause: Cause.Cause<unknown>, endsAt: number): string {
+    if (Cause.hasDies(cause)) return "Defect"
+    const now = this.now() + timerSlack
+    if (now >= endsAt) return "AttemptTimeout"
+    return now >= this.fiber.getRef(Deadline.Deadline) ? "DeadlineExceeded" : "Interrupted"
   }
 
   /** The request, with the headers of this attempt. */
@@ -247,6 +268,9 @@ export class HttpCall {
     )
   }
 }
+
+/** The policy's own timer starts some instructions before the attempt knows when it must end. */
+const timerSlack = 10
 
 /** The response in an exit: the successful one, or the transient one of the last attempt. */
 const responseOf = (exit: Exit.Exit<BodyResponse, unknown>): BodyResponse | undefined => {

@@ -18,6 +18,7 @@ import * as HttpPolicy from "../../HttpPolicy.ts"
 import { AttemptFailure } from "../call/attemptFailure.ts"
 import type { BodyResponse } from "../call/bodyResponse.ts"
 import type { HttpCall, Rules } from "../call/httpCall.ts"
+import { afterTimeout } from "../call/progress.ts"
 import { templateOf } from "../call/telemetry.ts"
 import { timer } from "../timer.ts"
 import { ByOrigin, OriginBudgets } from "./budgets.ts"
@@ -84,7 +85,7 @@ const protect = (
 ): Effect.Effect<BodyResponse, AttemptFailure | PolicyError> =>
   call.isRepeatable
     ? repeatable.protect({ key })(Hedge.idempotent(call.attempt()))
-    : careful.protect({ key })(call.attempt())
+    : call.tracked(careful.protect({ key })(call.attempt()))
 
 /** Settings and state that the client shares with its endpoints. */
 export interface Common {
@@ -154,8 +155,10 @@ export const compile = (
             while: hedge.while ?? ((failure: AttemptFailure) => decide(failure) === true)
           }
         }),
-        // After a timeout, the server may have carried out the request.
-        careful: Policy.make({ ...options, retry: { ...options.retry, onTimeout: "stop" } })
+        careful: Policy.make({
+          ...options,
+          retry: { ...options.retry, onTimeout: retry.onTimeout === "stop" ? "stop" : afterTimeout }
+        })
       })
     }
     // Build one pair now, so that invalid options fail here and not at the first request.

@@ -11,6 +11,7 @@ import * as Tracer from "effect/Tracer"
 import type { Dispatcher } from "undici"
 import { ConnectionReset } from "../../HttpFailure.ts"
 import { TransportTimeouts } from "../../TransportTimeouts.ts"
+import { CurrentProgress } from "../call/progress.ts"
 import { Shown } from "../call/shown.ts"
 import { isTraced, traced } from "../call/span.ts"
 import type { Route } from "./connect/connector.ts"
@@ -87,6 +88,7 @@ const exchange = (
       ...own
     }
     const one = new Exchange(request, options, target, limits, scope, resume)
+    one.track(Context.get(context, CurrentProgress))
     pool.send(one, context)
     return Effect.sync(() => {
       pool.forget(one)

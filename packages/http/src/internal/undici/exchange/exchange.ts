@@ -15,6 +15,7 @@ import type { Dispatcher } from "undici"
 import * as HttpFailure from "../../../HttpFailure.ts"
 import { transportError } from "../../call/bodyResponse.ts"
 import { meaningOf } from "../../call/failureCode.ts"
+import type { Progress } from "../../call/progress.ts"
 import { handedOver } from "../../call/redirects.ts"
 import { proxyRefusal } from "../connect/proxyRefusal.ts"
 import type { Target } from "../target.ts"
@@ -27,7 +28,7 @@ import { UndiciResponse } from "./response.ts"
 type Failure = HttpClientError.HttpClientError
 type Resume = (effect: Effect.Effect<HttpClientResponse.HttpClientResponse, Failure>) => void
 
-/** One object for every cancelled exchange: undici wants a reason, and nothing reads it. */
+/** undici wants a reason, and nothing reads it. */
 export const cancelled = new Error("The exchange was cancelled by the caller")
 
 /** What an exchange asks of the connection that carries it. */
@@ -78,6 +79,7 @@ export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler
   private bound: number
   private controller: Dispatcher.DispatchController | undefined = undefined
   private written = false
+  private progress: Progress | undefined
   private released = false
   private wasRepeated = false
 
@@ -98,6 +100,12 @@ export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler
     this.resume = resume
   }
 
+  /** Notes in `progress` when the request is written. */
+  track(progress: Progress | undefined): void {
+    this.progress = progress
+    if (progress !== undefined) progress.isTracked = true
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
     if (this.state === failed) {
       controller.abort(cancelled)
@@ -106,6 +114,7 @@ export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler
     this.controller = controller
     // undici calls this right before the first write to the socket.
     this.written = true
+    if (this.progress !== undefined) this.progress.isWritten = true
     this.connection?.expectResponse()
   }
 
@@ -159,7 +168,7 @@ export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler
     this.fail(notSent(this.request, reason))
   }
 
-  /** Ends the exchange from this side; the connection under an unfinished exchange is closed. */
+  /** Ends the exchange from this side, and closes the connection under one that is unfinished. */
   cancel(): void {
     if (this.state >= ended) return
     if (this.state === reading) {

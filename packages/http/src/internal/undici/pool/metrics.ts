@@ -6,10 +6,17 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type { OriginStats, Stats } from "../options.ts"
 
-const openConnections = Metric.gauge("http.client.open_connections", { description: "Open connections by their state" })
-const activeRequests = Metric.gauge("http.client.active_requests", { description: "Exchanges under way" })
+const openConnections = Metric.gauge("http.client.open_connections", {
+  description: "Open connections by their state",
+  attributes: { unit: "{connection}" }
+})
+const activeRequests = Metric.gauge("http.client.active_requests", {
+  description: "Exchanges in progress",
+  attributes: { unit: "{request}" }
+})
 const pendingRequests = Metric.gauge("holdfast.http.pending_requests", {
-  description: "Requests that wait for a connection"
+  description: "Requests that wait for a connection",
+  attributes: { unit: "{request}" }
 })
 
 const nothing: OriginStats = { connected: 0, free: 0, pending: 0, running: 0 }
