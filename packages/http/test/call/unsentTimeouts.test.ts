@@ -94,7 +94,7 @@ describe("timeouts.attempt of a POST without a key", () => {
         answer()
         const response = yield* Fiber.join(paid)
         assert.strictEqual(response.status, 200)
-        assert.deepStrictEqual(heads.slice().sort(), ["GET /slow", "POST /pay"])
+        assert.deepStrictEqual(heads.toSorted(), ["GET /slow", "POST /pay"])
         yield* Effect.exit(Fiber.join(slow))
       }).pipe(Effect.provide(Layer.provide(
         ResilientHttpClient.layer({
