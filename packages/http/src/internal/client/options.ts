@@ -57,8 +57,10 @@ const checkParts = (options: Parts, place: Place, client?: Parts): void => {
     coreParts.flatMap((name) => isObject(options[name]) ? [[name, options[name]] as const] : [])
   )
   Policy.optionsCheck(isMillis(total) ? { ...given, deadline: total } : given, place)
-  if (isObject(options.retry) && "while" in options.retry) {
-    place.at("retry").at("while").fault("is not an option: retryOn and idempotent decide what is retried")
+  for (const name of ["while", "whileResult"]) {
+    if (isObject(options.retry) && name in options.retry) {
+      place.at("retry").at(name).fault("is not an option: retryOn and idempotent decide what is retried")
+    }
   }
   if (isMillis(total) && isMillis(attempt) && attempt > total && options.timeouts !== undefined) {
     place.at("timeouts").at("attempt").fault(
