@@ -67,7 +67,7 @@ describe("timeouts.attempt of a POST without a key", () => {
       assert.deepStrictEqual(yield* post([waits], text, own), { sends: 1, ok: false, because: mayHave })
     }))
 
-  it.effect("stops once a body that can be read once has been read", () =>
+  it.effect("stops once a single-use body has been read", () =>
     Effect.gen(function*() {
       const body = HttpBody.stream(Stream.succeed(new Uint8Array(1)))
       // The script reads the body before it waits.

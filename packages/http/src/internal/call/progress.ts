@@ -9,7 +9,7 @@ export interface Progress {
   /** Whether a transport notes when it writes. Without, the request counts as written. */
   isTracked: boolean
   isWritten: boolean
-  /** Whether a body that can be read once has been read from. */
+  /** Whether a single-use body has been read from. */
   readonly bodySpent: boolean
 }
 
