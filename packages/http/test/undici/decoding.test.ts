@@ -220,3 +220,48 @@ describe("A bound on the body", () => {
       )
     )))
 })
+
+describe("a body of several members or frames", () => {
+  const texts = ["one", "", "two ".repeat(50_000), "three"]
+  // RFC 8878 section 3.1.2: a decoder skips these.
+  const skippable = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4])
+  const join = (code: Code, between: Buffer) =>
+    Buffer.concat(texts.flatMap((text) => [between, code(Buffer.from(text))]))
+  const joined: ReadonlyArray<readonly [string, string, Buffer]> = [
+    ["gzip", "gzip", join(Zlib.gzipSync, Buffer.alloc(0))],
+    ["zstd", "zstd", join(Zlib.zstdCompressSync, Buffer.alloc(0))],
+    ["zstd with frames to skip", "zstd", join(Zlib.zstdCompressSync, skippable)]
+  ]
+
+  it.live.each(joined)(
+    "is read whole, however it is cut into packets: %s",
+    ([, coding, body]) =>
+      Effect.gen(function*() {
+        const sizes = [1, 2, 3, 7, 11, 12, 13, 24, 25, 100, body.length]
+        const server = yield* Server.http((request, response) => {
+          response.writeHead(200, { "content-encoding": coding })
+          const size = Number(request.url?.slice(1))
+          const send = (from: number): unknown =>
+            from >= body.length
+              ? response.end()
+              : response.write(body.subarray(from, from + size), () => setImmediate(send, from + size))
+          send(0)
+        })
+        const read = yield* Effect.forEach(sizes, (size) => Server.text(`${server.url}/${size}`), { concurrency: 4 })
+        assert.deepStrictEqual(read.map((text) => text === texts.join("")), sizes.map(() => true))
+      }).pipe(Effect.provide(UndiciTransport.layer()))
+  )
+
+  it.live.each(joined)(
+    "fails when its last member is cut or is garbage: %s",
+    ([, coding, body]) =>
+      Effect.gen(function*() {
+        const cut = yield* answering(body.subarray(0, -3), { "content-encoding": coding })
+        assert.strictEqual((yield* reasonOf(cut.url))?._tag, "BodyCut")
+        const garbage = yield* answering(Buffer.concat([body, Buffer.from("garbage that is longer")]), {
+          "content-encoding": coding
+        })
+        assert.strictEqual((yield* reasonOf(garbage.url))?._tag, "ProtocolError")
+      }).pipe(Effect.provide(plain))
+  )
+})

@@ -18,6 +18,7 @@ import * as Zlib from "node:zlib"
 import * as HttpFailure from "../../../HttpFailure.ts"
 import { type BodyResponse, transportError } from "../../call/bodyResponse.ts"
 import { StreamResponse } from "../../call/streamResponse.ts"
+import { ZstdFrames } from "./zstdFrames.ts"
 
 type Failure = HttpClientError.HttpClientError
 type Bytes = Pull.Pull<readonly [Uint8Array, ...Array<Uint8Array>], Failure>
@@ -35,7 +36,7 @@ const decoders: Readonly<Record<string, Decoder>> = {
   // Many servers leave out the wrapper of RFC 1950. Its first byte names the method, which is always 8.
   deflate: (first) => (first & 0x0f) === 8 ? Zlib.createInflate(options) : Zlib.createInflateRaw(options),
   br: () => Zlib.createBrotliDecompress(options),
-  zstd: () => Zlib.createZstdDecompress(options)
+  zstd: () => new ZstdFrames()
 }
 
 /** The same limit as `fetch`. */
