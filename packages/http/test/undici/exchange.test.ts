@@ -30,7 +30,7 @@ const writeFails = (
       HttpClientRequest.post(url),
       { method: "POST", path: "/", body },
       { origin: new Origin(url), path: "/", url: url.href },
-      { maxResponseSize: Infinity, maxDecodedSize: Infinity, decodes: true },
+      { maxResponseSize: Infinity, maxDecodedSize: Infinity, headersTimeout: 0, decodes: true },
       undefined,
       (effect) => {
         told = effect

@@ -7,8 +7,9 @@ import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
+import * as Http2 from "node:http2"
 import type * as Net from "node:net"
-import { certificate } from "../certificate.ts"
+import { certificate, trust } from "../certificate.ts"
 import * as Server from "../server.ts"
 
 const interim = (status: number, headers = "") => `HTTP/1.1 ${status} Interim\r\n${headers}\r\n`
@@ -93,6 +94,19 @@ describe("Interim responses", () => {
       assert.strictEqual(Option.getOrThrow(HttpFailure.fromClientError(error)).reason._tag, "HeadersTimeout")
       yield* Server.idle
     }).pipe(Effect.provide(UndiciTransport.layer({ headersTimeout: "1 second" }))))
+
+  it.live("without end do not outlast headersTimeout over HTTP/2", () =>
+    Effect.gen(function*() {
+      const server = yield* Server.listen(() =>
+        Http2.createSecureServer(certificate, (_, response) => {
+          const timer = setInterval(() => response.writeEarlyHints({ link: "</style.css>; rel=preload" }), 50)
+          response.on("close", () => clearInterval(timer))
+        })
+      )
+      const error = yield* Effect.flip(HttpClient.get(server.url.replace("http:", "https:")))
+      assert.strictEqual(Option.getOrThrow(HttpFailure.fromClientError(error)).reason._tag, "HeadersTimeout")
+      yield* Server.idle
+    }).pipe(Effect.provide(UndiciTransport.layer({ headersTimeout: "1 second", http2: true, tls: trust }))))
 
   it.live("come before the answer of a proxy to CONNECT", () =>
     Effect.gen(function*() {

@@ -51,6 +51,7 @@ export const settingsOf = (given: Options): Settings => {
     limits: {
       maxResponseSize: options.maxResponseSize,
       maxDecodedSize: options.maxDecodedSize,
+      headersTimeout: Math.round(options.headersTimeout),
       decodes: true
     }
   }

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as HttpClientError from "effect/http/HttpClientError"
+import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Scope from "effect/Scope"
@@ -21,6 +21,8 @@ import { proxyRefusal } from "../connect/proxyRefusal.ts"
 import type { Target } from "../target.ts"
 import { decoded, tooLarge } from "./decoding.ts"
 import { ended, failed, IncomingBody, reading, waiting } from "./incomingBody.ts"
+import { encodeError, notSent } from "./failures.ts"
+import { Patience } from "./patience.ts"
 import { describeRefusal } from "./refusedRequest.ts"
 import { UploadFailure } from "./requestBody.ts"
 import { UndiciResponse } from "./response.ts"
@@ -49,6 +51,8 @@ export interface Carrier {
 export interface Limits {
   readonly maxResponseSize: number
   readonly maxDecodedSize: number
+  /** How long a head may take that is announced by interim responses, in milliseconds; 0 for ever. */
+  readonly headersTimeout: number
   /** Whether content codings are decoded here. */
   readonly decodes: boolean
 }
@@ -82,6 +86,7 @@ export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler
   private progress: Progress | undefined
   private released = false
   private wasRepeated = false
+  private patience: Patience | undefined = undefined
 
   constructor(
     request: HttpClientRequest.HttpClientRequest,
@@ -124,7 +129,12 @@ export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler
     headers: IncomingHttpHeaders,
     statusText = ""
   ): void {
-    if (status < 200 || this.state !== waiting) return
+    if (this.state !== waiting) return
+    if (status < 200) {
+      this.patience ??= new Patience(controller, this.options.headersTimeout ?? this.limits.headersTimeout)
+      return
+    }
+    this.patience?.end()
     if (status === 407 && this.connection?.isForwarded === true) return controller.abort(proxyRefusal(status))
     this.status = status
     this.statusText = statusText
@@ -229,6 +239,7 @@ export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler
   private finish(): void {
     if (this.released) return
     this.released = true
+    this.patience?.end()
     // The exchange is over: closing its scope only takes it off the parent.
     if (this.scope !== undefined) Scope.closeUnsafe(this.scope, Exit.void)
     this.connection?.release(this.state === ended)
@@ -284,20 +295,6 @@ export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler
     )
   }
 }
-
-/** The failure of a request that never got a connection. */
-export const notSent = (request: HttpClientRequest.HttpClientRequest, reason: HttpFailure.Reason): Failure =>
-  transportError(request, new HttpFailure.HttpFailure({ reason, phase: "pool", requestWritten: false }))
-
-/** The failure of a request that cannot be sent as it is. */
-export const encodeError = (
-  request: HttpClientRequest.HttpClientRequest,
-  description: string,
-  cause?: unknown
-): Failure =>
-  new HttpClientError.HttpClientError({
-    reason: new HttpClientError.EncodeError({ request, description, ...(cause === undefined ? undefined : { cause }) })
-  })
 
 /** What fits into the empty buffer of a socket in one go, whatever the system. */
 const smallRequest = 4096
