@@ -46,36 +46,43 @@ const recovers = (times: number, how: (socket: Net.Socket) => void) =>
   })
 
 describe("ResilientHttpClient on sockets", () => {
-  const failures: ReadonlyArray<[name: string, how: (socket: Net.Socket) => void]> = [
-    ["a close before the head", (socket) => socket.end()],
-    ["a reset before the head", (socket) => socket.resetAndDestroy()],
-    ["a reset in the head", (socket) => socket.write("HTTP/1.1 200 OK\r\nconte", () => socket.resetAndDestroy())],
-    ["a close after the head", (socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")],
-    ["a reset after the head", (socket) => {
+  const failures: ReadonlyArray<[name: string, last: number | string, how: (socket: Net.Socket) => void]> = [
+    ["a close before the head", "ConnectionReset", (socket) => socket.end()],
+    ["a reset before the head", "ConnectionReset", (socket) => socket.resetAndDestroy()],
+    ["a reset in the head", "ConnectionReset", (socket) => socket.write("HTTP/1.1 200 OK\r\nconte", () => socket.resetAndDestroy())],
+    ["a close after the head", "BodyCut", (socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")],
+    ["a reset after the head", "BodyCut", (socket) => {
       socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", () => socket.resetAndDestroy())
     }],
-    ["half a body", (socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no")],
-    ["a 503 with a small body", (socket) => socket.write(Server.response(503, "busy"))],
-    ["a 503 with a body of 5 MB", (socket) => socket.write(Server.response(503, "x".repeat(5_000_000)))],
-    ["a 503 with a chunked body of 5 MB", (socket) => {
+    ["half a body", "BodyCut", (socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no")],
+    ["a 503 with a small body", 503, (socket) => socket.write(Server.response(503, "busy"))],
+    ["a 503 with a body of 5 MB", 503, (socket) => socket.write(Server.response(503, "x".repeat(5_000_000)))],
+    ["a 503 with a chunked body of 5 MB", 503, (socket) => {
       const size = 5_000_000
       socket.write(
         `HTTP/1.1 503 X\r\ntransfer-encoding: chunked\r\n\r\n${size.toString(16)}\r\n${"x".repeat(size)}\r\n0\r\n\r\n`
       )
     }],
-    ["a 503 whose body stalls", (socket) => socket.write("HTTP/1.1 503 X\r\ncontent-length: 10\r\n\r\nhalf")],
-    ["a 503 that closes the connection", (socket) => socket.end(Server.response(503, "", { connection: "close" }))]
+    ["a 503 whose body stalls", 503, (socket) => socket.write("HTTP/1.1 503 X\r\ncontent-length: 10\r\n\r\nhalf")],
+    ["a 503 that closes the connection", 503, (socket) => socket.end(Server.response(503, "", { connection: "close" }))]
   ]
 
   it.live.each(failures)(
     "recovers from %s, three times over, with one connection",
-    ([, how]) => recovers(3, how).pipe(Effect.provide(one()))
+    ([, , how]) => recovers(3, how).pipe(Effect.provide(one()))
   )
 
-  it.live.each(failures)("gives the last of %s as it is, with no socket in use", ([, how]) =>
+  it.live.each(failures)("gives the last of %s as it is, with no socket in use", ([, last, how]) =>
     Effect.gen(function*() {
       const server = yield* failing(99, how)
-      yield* Effect.exit(Effect.scoped(HttpClient.get(server.url)))
+      const found = yield* HttpClient.get(server.url).pipe(
+        Effect.scoped,
+        Effect.match({
+          onSuccess: ({ status }) => status,
+          onFailure: ({ cause }) => HttpFailure.isHttpFailure(cause) ? cause.reason._tag : cause
+        })
+      )
+      assert.strictEqual(found, last)
       yield* Server.idle
     }).pipe(Effect.provide(one({ retry: { ...soon, times: 1 } }))))
 
@@ -263,7 +270,7 @@ describe("ResilientHttpClient on sockets", () => {
         Layer.merge(Logger.layer([]))
       )
 
-    it.live.each(failures)("recovers from %s", ([, how]) =>
+    it.live.each(failures)("recovers from %s", ([, , how]) =>
       Effect.gen(function*() {
         const server = yield* failing(3, how)
         assert.strictEqual(yield* Server.text(server.url), "ok")
