@@ -3,6 +3,8 @@
  * system refuses it. Without TLS nothing of it was taken, so even a POST goes once more; under TLS earlier records may have been
  * written, so it does not.
  */
+// Threads have no origins.
+// oxlint-disable unicorn/require-post-message-target-origin
 import { assert, describe, it } from "@effect/vitest"
 import * as HttpFailure from "@holdfast/http/HttpFailure"
 import * as UndiciTransport from "@holdfast/http/UndiciTransport"
@@ -59,7 +61,9 @@ describe("A POST on a kept connection that was reset meanwhile", () => {
       if (kind === "plain") {
         assert.deepStrictEqual([ended._tag, seen], ["Success", 2])
       } else {
-        const failure = ended._tag === "Failure" ? Option.getOrUndefined(HttpFailure.fromClientError(ended.failure)) : undefined
+        const failure = ended._tag === "Failure"
+          ? Option.getOrUndefined(HttpFailure.fromClientError(ended.failure))
+          : undefined
         assert.deepStrictEqual([failure?.reason._tag, failure?.requestWritten, seen], ["ConnectionReset", true, 1])
       }
     }).pipe(Effect.provide(UndiciTransport.layer({ connections: 1, tls: trust }))))

@@ -49,7 +49,11 @@ describe("ResilientHttpClient on sockets", () => {
   const failures: ReadonlyArray<[name: string, last: number | string, how: (socket: Net.Socket) => void]> = [
     ["a close before the head", "ConnectionReset", (socket) => socket.end()],
     ["a reset before the head", "ConnectionReset", (socket) => socket.resetAndDestroy()],
-    ["a reset in the head", "ConnectionReset", (socket) => socket.write("HTTP/1.1 200 OK\r\nconte", () => socket.resetAndDestroy())],
+    [
+      "a reset in the head",
+      "ConnectionReset",
+      (socket) => socket.write("HTTP/1.1 200 OK\r\nconte", () => socket.resetAndDestroy())
+    ],
     ["a close after the head", "BodyCut", (socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")],
     ["a reset after the head", "BodyCut", (socket) => {
       socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", () => socket.resetAndDestroy())
@@ -72,19 +76,22 @@ describe("ResilientHttpClient on sockets", () => {
     ([, , how]) => recovers(3, how).pipe(Effect.provide(one()))
   )
 
-  it.live.each(failures)("gives the last of %s as it is, with no socket in use", ([, last, how]) =>
-    Effect.gen(function*() {
-      const server = yield* failing(99, how)
-      const found = yield* HttpClient.get(server.url).pipe(
-        Effect.scoped,
-        Effect.match({
-          onSuccess: ({ status }) => status,
-          onFailure: ({ cause }) => HttpFailure.isHttpFailure(cause) ? cause.reason._tag : cause
-        })
-      )
-      assert.strictEqual(found, last)
-      yield* Server.idle
-    }).pipe(Effect.provide(one({ retry: { ...soon, times: 1 } }))))
+  it.live.each(failures)(
+    "gives the last of %s as it is, with no socket in use",
+    ([, last, how]) =>
+      Effect.gen(function*() {
+        const server = yield* failing(99, how)
+        const found = yield* HttpClient.get(server.url).pipe(
+          Effect.scoped,
+          Effect.match({
+            onSuccess: ({ status }) => status,
+            onFailure: ({ cause }) => HttpFailure.isHttpFailure(cause) ? cause.reason._tag : cause
+          })
+        )
+        assert.strictEqual(found, last)
+        yield* Server.idle
+      }).pipe(Effect.provide(one({ retry: { ...soon, times: 1 } })))
+  )
 
   it.live("fails the attempt for a body that breaks the protocol in the packet of the head", () =>
     Effect.gen(function*() {

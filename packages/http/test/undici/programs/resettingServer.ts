@@ -2,6 +2,8 @@
  * A server in a thread of its own, plain and behind TLS, each behind a relay: on a message it resets every connection, while
  * the thread that asked is blocked and has read nothing of that.
  */
+// Threads have no origins.
+// oxlint-disable unicorn/require-post-message-target-origin
 import * as Net from "node:net"
 import * as Tls from "node:tls"
 import { parentPort, workerData } from "node:worker_threads"
