@@ -17,7 +17,7 @@ export class ZstdFrames extends Transform {
       const rest = chunk.subarray(decoder.bytesWritten - before)
       if (error !== null && error !== undefined) return done(error)
       if (rest.length === 0) return done()
-      // The decoder has ended. What it has decoded comes first.
+      // The decoder has ended. Hand on all that it has decoded before the next one begins.
       const next = () => {
         this.decoder = this.open()
         this._transform(rest, encoding, done)
