@@ -39,11 +39,22 @@ const hearing = (callers: typeof Callers.Type): typeof Callers.Type =>
 
 const input = { callers: Callers, mixture: Mixture }
 
+/** Callers who may all want the same, so that they wait for each other. */
+const crowded = { ...input, oneKey: Schema.Boolean }
+const ofKeys = (callers: typeof Callers.Type, oneKey: boolean): typeof Callers.Type =>
+  oneKey ? callers.map((caller) => ({ ...caller, key: "none", comesAfter: 0 })) : callers
+
+/** Whether the deadline has ended a call or its retries. */
+const metDeadline = ({ events }: AnyCall): boolean =>
+  events.some((event) =>
+    event._tag === "DeadlinePassed" || (event._tag === "RetryStopped" && event.reason === "deadline")
+  )
+
 describe("C1", () => {
   law(
     "a call is executed at most (1 + times) x (1 + hedges), whatever other callers do",
     input,
-    ({ callers, mixture }) =>
+    ({ callers, mixture }, reach) =>
       Effect.gen(function*() {
         const { policy } = yield* build(mixture)
         const { calls } = yield* crowd(callers, policy)
@@ -51,8 +62,10 @@ describe("C1", () => {
         for (const call of calls) {
           assertTrue(call.executions <= (1 + mixture.times) * legs)
           assertTrue(call.parallel <= legs)
+          if (call.executions > 1) reach("a call that is executed again")
         }
-      })
+      }),
+    { reaches: ["a call that is executed again"] }
   )
 })
 
@@ -63,21 +76,25 @@ describe("C3", () => {
   law(
     "waits, attempts and delays together keep to the deadline",
     { ...input, occupied: Occupied },
-    ({ callers, mixture, occupied }) =>
+    ({ callers, mixture: drawn, occupied }, reach) =>
       Effect.gen(function*() {
+        // One that ends some of the calls.
+        const mixture = { ...drawn, deadline: drawn.deadline === 5_000 ? 5_000 : 1_000 } as const
         const deadline = deadlineOf(mixture)
         const { bulkhead, policy } = yield* build(mixture)
         if (bulkhead !== undefined) {
           yield* Effect.forkChild(bulkhead.protect(Effect.sleep(occupied)), { startImmediately: true })
         }
         const { calls } = yield* crowd(hearing(callers), policy)
+        if (calls.some(metDeadline)) reach("a deadline that ends a call")
         for (const { endedAt, events, startedAt } of calls) {
           assertTrue(deadline === Infinity || endedAt - startedAt <= deadline)
           for (const event of events) {
             if (event._tag === "RetryScheduled") assertTrue(event.at + event.delay < startedAt + deadline)
           }
         }
-      })
+      }),
+    { reaches: ["a deadline that ends a call"] }
   )
 })
 
@@ -88,19 +105,23 @@ describe("C4", () => {
   law(
     "retries and hedges keep to the budget, in every window",
     input,
-    ({ callers, mixture }) =>
+    ({ callers, mixture }, reach) =>
       Effect.gen(function*() {
-        const { policy } = yield* build({ ...mixture, budget: "small" })
+        const { policy } = yield* build({ ...mixture, budget: "small", times: mixture.times + 2 })
         const { moments } = yield* crowd(callers, policy)
         const deposits = beginnings(moments)
         const withdrawals = moments.filter((moment) => ["RetryScheduled", "Hedged"].includes(tagOf(moment)))
+        const isSpent = ({ what }: AnyMoment) =>
+          typeof what !== "string" && what._tag === "RetryStopped" && what.reason === "budget"
+        if (moments.some(isSpent)) reach("a spent budget")
         for (const { at } of withdrawals) {
           const inWindow = (moment: AnyMoment) => moment.at > at - window && moment.at <= at
           const allowed = minPerSecond * window / 1_000 + ratio * deposits.filter(inWindow).length
           const made = withdrawals.filter(inWindow).length
           assertTrue(made <= allowed, `${made} retries where ${allowed} are allowed`)
         }
-      })
+      }),
+    { reaches: ["a spent budget"] }
   )
 })
 
@@ -108,7 +129,7 @@ describe("C5", () => {
   law(
     "an open circuit admits none, a half-open one its probes, and who leaves makes room",
     input,
-    ({ callers, mixture }) =>
+    ({ callers, mixture }, reach) =>
       Effect.gen(function*() {
         const kind = mixture.circuitBreaker === "rate" ? "rate" : "consecutive"
         const probes = kind === "rate" ? 2 : 1
@@ -127,6 +148,7 @@ describe("C5", () => {
             if (typeof what !== "string" && what._tag === "CircuitChanged") {
               isOpen = what.to === "Open"
               probing = new Set()
+              if (isOpen) reach("a circuit that opens")
               if (isOpen) openUntil = at + breakers[kind].openFor
             } else if (isOpen && tagOf(moment) === "AttemptStarted") {
               assertTrue(at >= openUntil, `an attempt started ${openUntil - at} ms before the circuit was half-open`)
@@ -136,7 +158,8 @@ describe("C5", () => {
           }
         }
         deepStrictEqual(yield* held, [])
-      })
+      }),
+    { reaches: ["a circuit that opens"] }
   )
 
   law("a circuit in a store admits none while it is open", input, ({ callers, mixture }) =>
@@ -158,14 +181,14 @@ describe("C5", () => {
 describe("C6", () => {
   law(
     "so many run, so many wait, in order, and who leaves makes room",
-    input,
-    ({ callers, mixture }) =>
+    crowded,
+    ({ callers, mixture, oneKey }, reach) =>
       Effect.gen(function*() {
         const kind = mixture.bulkhead === "none" ? "small" : mixture.bulkhead
         const { limit, queue } = bulkheads[kind]
-        const { bulkhead, held, policy } = yield* build({ ...mixture, bulkhead: kind })
+        const { bulkhead, held, policy } = yield* build({ ...mixture, bulkhead: kind, rateLimit: "none" })
         const runSync = Effect.runSyncWith(yield* Effect.context())
-        const { calls, moments, wrongs } = yield* crowd(callers, policy, {
+        const { calls, moments, wrongs } = yield* crowd(ofKeys(callers, oneKey), policy, {
           wrong: ({ call: { key } }) => {
             const stats = bulkhead === undefined ? undefined : runSync(bulkhead.stats({ key }))
             return stats !== undefined && stats.running <= limit && stats.waiting <= queue
@@ -186,6 +209,8 @@ describe("C6", () => {
             if (tagOf(moment) === "RetryScheduled") delaying.add(call)
             else delaying.delete(call)
             if (tagOf(moment) === "Queued") queued.push(call)
+            if (queued.includes(call) && tagOf(moment) === "AttemptStarted") reach("a permit after a wait")
+            if (tagOf(moment) === "Rejected") reach("a rejection")
             const holding = calls.filter((call) => (running.get(call) ?? 0) > 0 || delaying.has(call))
             assertTrue(holding.filter((call) => call.key === key).length <= limit, "more calls run than may")
           }
@@ -193,21 +218,24 @@ describe("C6", () => {
           deepStrictEqual(served, queued.filter((call) => served.includes(call)))
         }
         deepStrictEqual(yield* held, [])
-      })
+      }),
+    { reaches: ["a permit after a wait", "a rejection"] }
   )
 
   law(
     "a rate limit lets so many in, in order, and who leaves makes room",
-    input,
-    ({ callers, mixture }) =>
+    crowded,
+    ({ callers, mixture, oneKey }, reach) =>
       Effect.gen(function*() {
         const kind = mixture.rateLimit === "none" ? "bucket" : mixture.rateLimit
         const { limit, window } = rateLimits[kind]
         const { held, policy } = yield* build({ ...mixture, rateLimit: kind, bulkhead: "none" })
-        const { calls, moments } = yield* crowd(callers, policy)
+        const { calls, moments } = yield* crowd(ofKeys(callers, oneKey), policy)
+        if (calls.some((call) => reasonOf(call)?._tag === "RateLimited")) reach("a rejection")
         for (const key of [undefined, "blue"]) {
           const begun = beginnings(moments).filter(({ call }) => call.key === key)
-          for (const { at } of begun) {
+          for (const { at, call } of begun) {
+            if (at > call.startedAt) reach("a permission after a wait")
             // Two windows may meet, and a bucket that is full may fill again.
             const inWindow = begun.filter((other) => other.at > at - window && other.at <= at)
             assertTrue(inWindow.length <= 2 * limit, `${inWindow.length} calls in a window`)
@@ -217,37 +245,44 @@ describe("C6", () => {
           deepStrictEqual(begun.map(({ call }) => call.startedAt), inOrder.map(({ startedAt }) => startedAt))
         }
         deepStrictEqual(yield* held, [])
-      })
+      }),
+    { reaches: ["a rejection", "a permission after a wait"] }
   )
 
-  law("a call that is rejected has not run, and says so", input, ({ callers, mixture }) =>
-    Effect.gen(function*() {
-      const { policy } = yield* build(mixture)
-      const { calls } = yield* crowd(callers, policy)
-      for (const call of calls) {
-        const reason = reasonOf(call)
-        switch (reason?._tag) {
-          case "BulkheadFull":
-          case "RateLimited":
-            strictEqual(call.executions, 0)
-            assertTrue(reason.message.endsWith("nothing of the call ran"))
-            break
-          case "DeadlineExceeded":
-            strictEqual(reason.phase === "queue", call.executions === 0)
-            break
-          case "CircuitOpen":
-            assertTrue(call.executions <= mixture.times * (1 + hedgesOf(mixture)))
-            assertTrue(reason.message.endsWith("nothing of the call ran"))
+  law(
+    "a call that is rejected has not run, and says so",
+    input,
+    ({ callers, mixture }, reach) =>
+      Effect.gen(function*() {
+        const { policy } = yield* build(mixture)
+        const { calls } = yield* crowd(callers, policy)
+        for (const call of calls) {
+          const reason = reasonOf(call)
+          if (reason !== undefined && reason._tag !== "AttemptTimeout") reach("a rejection")
+          switch (reason?._tag) {
+            case "BulkheadFull":
+            case "RateLimited":
+              strictEqual(call.executions, 0)
+              assertTrue(reason.message.endsWith("nothing of the call ran"))
+              break
+            case "DeadlineExceeded":
+              strictEqual(reason.phase === "queue", call.executions === 0)
+              break
+            case "CircuitOpen":
+              assertTrue(call.executions <= mixture.times * (1 + hedgesOf(mixture)))
+              assertTrue(reason.message.endsWith("nothing of the call ran"))
+          }
         }
-      }
-    }))
+      }),
+    { reaches: ["a rejection"] }
+  )
 })
 
 describe("C7", () => {
   law(
     "hedges keep to their number, and the losers have ended when the answer is seen",
     input,
-    ({ callers, mixture }) =>
+    ({ callers, mixture }, reach) =>
       Effect.gen(function*() {
         const hedge = mixture.hedge === "none" ? "twice" : mixture.hedge
         const { policy } = yield* build({ ...mixture, hedge })
@@ -255,11 +290,13 @@ describe("C7", () => {
         for (const { events } of calls) {
           for (const attempt of events.map((event) => event.attempt)) {
             const hedged = events.filter((event) => event._tag === "Hedged" && event.attempt === attempt)
+            if (hedged.length > 0) reach("a hedge")
             assertTrue(hedged.length <= hedgesOf({ ...mixture, hedge }))
           }
         }
         deepStrictEqual(wrongs, [])
-      })
+      }),
+    { reaches: ["a hedge"] }
   )
 })
 
@@ -287,10 +324,11 @@ describe("interruption", () => {
   law(
     "leaves no attempt, timer, permit, place or probe, whenever it comes",
     input,
-    ({ callers, mixture }) =>
+    ({ callers, mixture }, reach) =>
       Effect.gen(function*() {
         const { held, policy } = yield* build(mixture)
-        const { calls, wrongs } = yield* crowd(callers, policy)
+        const { calls, moments, wrongs } = yield* crowd(callers, policy)
+        if (moments.some(({ what }) => what === "left")) reach("a caller who leaves")
         deepStrictEqual(wrongs, [])
         deepStrictEqual(yield* held, [])
         for (const { exit, running, sleeping } of calls) {
@@ -298,6 +336,6 @@ describe("interruption", () => {
           deepStrictEqual([running, sleeping], [0, 0])
         }
       }),
-    { cases: 3_000 }
+    { cases: 3_000, reaches: ["a caller who leaves"] }
   )
 })

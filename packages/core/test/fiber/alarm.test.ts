@@ -11,6 +11,7 @@ import * as TimerClock from "../../src/TimerClock.ts"
 
 /** An alarm that calls a function. */
 class Bell extends Alarm.Alarm {
+  override clockFailed(): void {}
   readonly onRing: (bell: Bell) => void
   rings = 0
 
