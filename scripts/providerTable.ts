@@ -20,6 +20,8 @@ const speaks = ({ protocol }: ProviderChain.Server): ReadonlyArray<string> => {
   switch (protocol._tag) {
     case "ChatCompletions":
       return [`OpenAiProvider.make({ preset: "${protocol.preset}" })`, "chat completions"]
+    case "Responses":
+      return ["OpenAiResponsesProvider", "OpenAI's Responses API"]
     case "Messages":
       return ["AnthropicProvider", "the Messages API"]
     case "GenerateContent":
@@ -32,7 +34,7 @@ const speaks = ({ protocol }: ProviderChain.Server): ReadonlyArray<string> => {
 const isAsked = ({ isReady, name, settings }: ProviderChain.Server): string =>
   [
     ...settings.map(code),
-    ...(isReady ? ["its name in `PROVIDER_PRIORITY`"] : []),
+    ...(isReady === false ? [] : ["its name in `PROVIDER_PRIORITY`"]),
     ...(name === "ollama" ? ["any of the clouds"] : [])
   ].join(" or ")
 

@@ -6,6 +6,7 @@ import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
 import * as GeminiProvider from "@holdfast/llm/GeminiProvider"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
+import * as OpenAiResponsesProvider from "@holdfast/llm/OpenAiResponsesProvider"
 import type * as Provider from "@holdfast/llm/Provider"
 import type * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
@@ -166,6 +167,57 @@ const ollama: Recording = {
   })
 }
 
+const step = (type: string, rest: object): string => event({ type, ...rest }, type)
+const outputs = [
+  {
+    type: "reasoning",
+    id: "rs_1",
+    summary: [{ type: "summary_text", text: "Hm. " }],
+    encrypted_content: "e1"
+  },
+  { type: "message", id: "msg_1", role: "assistant", content: [{ type: "output_text", text: "Grüße, Welt 🌍" }] },
+  { type: "function_call", id: "fc_1", call_id: "call_a", name: "weather", arguments: "{\"city\":\"Oslo\"}" },
+  { type: "function_call", id: "fc_2", call_id: "call_b", name: "weather", arguments: "{\"city\":\"Rome\"}" }
+]
+const answered = {
+  object: "response",
+  id: "resp_1",
+  model: "m",
+  created_at: 1_700_000_000,
+  status: "completed",
+  error: null,
+  output: outputs,
+  usage: { input_tokens: 9, output_tokens: 4 }
+}
+const added = (output_index: number, item: object): string => step("response.output_item.added", { output_index, item })
+const ended = (output_index: number): string =>
+  step("response.output_item.done", { output_index, item: outputs[output_index] })
+const more = (type: string, output_index: number, delta: string): string =>
+  step(`response.${type}.delta`, { output_index, delta })
+
+const responses: Recording = {
+  name: "openai-responses",
+  provider: (url) => OpenAiResponsesProvider.make({ baseUrl: url, model: "m" }),
+  stream: [
+    step("response.created", { response: { id: "resp_1", model: "m", created_at: 1_700_000_000, output: [] } }),
+    more("reasoning_summary_text", 0, "Hm. "),
+    ended(0),
+    more("output_text", 1, "Grüße, "),
+    more("output_text", 1, "Welt 🌍"),
+    ended(1),
+    added(2, { type: "function_call", call_id: "call_a", name: "weather" }),
+    more("function_call_arguments", 2, "{\"city\":"),
+    more("function_call_arguments", 2, "\"Oslo\"}"),
+    ended(2),
+    ended(3),
+    step("response.completed", { response: { ...answered, output: [] } })
+  ].join(""),
+  terminator: "\"output_tokens\":4}}}",
+  error: `\n\n${step("error", { code: "server_error", message: "The server had an error", param: null })}`,
+  garbage: "\n\ndata: {oops\n\n",
+  whole: JSON.stringify(answered)
+}
+
 const response = (parts: ReadonlyArray<object>, rest?: object): string =>
   event({
     candidates: [{ content: { role: "model", parts }, index: 0, ...rest }],
@@ -207,4 +259,4 @@ const gemini: Recording = {
   })
 }
 
-export const recordings: ReadonlyArray<Recording> = [openAi, anthropic, gemini, ollama]
+export const recordings: ReadonlyArray<Recording> = [openAi, responses, anthropic, gemini, ollama]

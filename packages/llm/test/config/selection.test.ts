@@ -108,6 +108,7 @@ const Presence = Schema.Literals(["missing", "", " ", "set"])
 /** The variable that selects each provider, and its default host. */
 const providers = {
   openai: ["OPENAI_API_KEY", "api.openai.com"],
+  "openai-responses": ["OPENAI_RESPONSES_BASE_URL", "responses.example"],
   anthropic: ["ANTHROPIC_API_KEY", "api.anthropic.com"],
   gemini: ["GOOGLE_API_KEY", "generativelanguage.googleapis.com"],
   openrouter: ["OPENROUTER_API_KEY", "openrouter.ai"],
@@ -137,6 +138,7 @@ const names = Object.keys(providers) as ReadonlyArray<Name>
 
 /** What a variable that is no key is set to, where "set" would be no URL. */
 const urls: Partial<Record<Name, string>> = {
+  "openai-responses": "https://responses.example/v1",
   azure: "https://team.openai.azure.com",
   vertex: "https://europe-west1-aiplatform.googleapis.com/v1/projects/p/locations/europe-west1/endpoints/openapi"
 }
@@ -176,12 +178,16 @@ law(
         ])),
         Effect.exit
       )
+      // With the key of OpenAI its name in the priority is enough. Without a URL of its own it is where OpenAI is.
+      const hostOf = (name: Name) =>
+        name === "openai-responses" && keys[name] !== "set" ? "api.openai.com" : providers[name][1]
       const ordered = priority.length > 0 ? [...new Set(priority)] : names
       const isThereFor = ordered.some((name) => !providers[name][1].startsWith("127.") && keys[name] === "set")
       // Ollama needs no key: it is asked where it is named, set up, or there for when the cloud is not. So is llama.cpp named.
       const isAsked = (name: Name) =>
-        keys[name] === "set" || (name === "ollama" && isThereFor) ||
+        keys[name] === "set" || (name === "openai-responses" && keys.openai === "set" && priority.length > 0) ||
+        (name === "ollama" && isThereFor) ||
         ((name === "ollama" || name === "llamacpp") && priority.length > 0)
-      assert.deepStrictEqual(asked, ordered.filter(isAsked).map((name) => providers[name][1]))
+      assert.deepStrictEqual(asked, ordered.filter(isAsked).map(hostOf))
     })
 )

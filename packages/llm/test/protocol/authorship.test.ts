@@ -7,6 +7,7 @@ import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
 import * as GeminiProvider from "@holdfast/llm/GeminiProvider"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
+import * as OpenAiResponsesProvider from "@holdfast/llm/OpenAiResponsesProvider"
 import * as Prompt from "effect/ai/Prompt"
 import type * as Response from "effect/ai/Response"
 import * as Tool from "effect/ai/Tool"
@@ -163,6 +164,80 @@ const anthropic: Dialect = {
   })
 }
 
+const responses: Dialect = {
+  name: "the Responses API",
+  provider: OpenAiResponsesProvider.make({ baseUrl: "http://pieces/v1", model: "m" }),
+  write: (said) => {
+    const output = [
+      ...(thought(said) === ""
+        ? []
+        : [{
+          type: "reasoning",
+          id: "rs",
+          summary: [{ type: "summary_text", text: thought(said) }],
+          encrypted_content: "signature"
+        }]),
+      ...(spoken(said) === ""
+        ? []
+        : [{ type: "message", id: "msg", role: "assistant", content: [{ type: "output_text", text: spoken(said) }] }]),
+      ...said.calls.map(({ city }, index) => ({
+        type: "function_call",
+        id: `fc_${index}`,
+        call_id: `c_${index}`,
+        name: "weather",
+        arguments: JSON.stringify({ city })
+      }))
+    ]
+    const response = { object: "response", id: "r", status: "completed", output }
+    if (said.whole) return JSON.stringify(response)
+    const deltas = (type: string, output_index: number, text: string) =>
+      pieces(text, said.cuts).map((delta) => ({ type: `response.${type}.delta`, output_index, delta }))
+    const events: ReadonlyArray<object> = [
+      { type: "response.created", response: { ...response, output: [] } },
+      ...output.flatMap((item, output_index) => [
+        {
+          type: "response.output_item.added",
+          output_index,
+          item: { ...item, summary: [], content: [], arguments: "" }
+        },
+        ...(item.type === "reasoning"
+          ? deltas("reasoning_summary_text", output_index, thought(said))
+          : item.type === "message"
+          ? deltas("output_text", output_index, spoken(said))
+          : deltas("function_call_arguments", output_index, "arguments" in item ? item.arguments : "")),
+        { type: "response.output_item.done", output_index, item }
+      ]),
+      { type: "response.completed", response }
+    ]
+    return events.map((item) => event(item)).join("")
+  },
+  back: (said) => [
+    ...(thought(said) === ""
+      ? []
+      : [{
+        type: "reasoning",
+        id: "rs",
+        summary: [{ type: "summary_text", text: thought(said) }],
+        encrypted_content: "signature"
+      }]),
+    ...(spoken(said) === ""
+      ? []
+      : [{
+        type: "message",
+        id: "msg",
+        role: "assistant",
+        content: [{ type: "output_text", text: spoken(said), annotations: [] }]
+      }]),
+    ...said.calls.map(({ city }, index) => ({
+      type: "function_call",
+      id: `fc_${index}`,
+      call_id: `c_${index}`,
+      name: "weather",
+      arguments: JSON.stringify({ city })
+    }))
+  ]
+}
+
 const gemini: Dialect = {
   name: "Gemini",
   provider: GeminiProvider.make({ baseUrl: "http://pieces/v1", model: "m" }),
@@ -246,6 +321,7 @@ const dialects: ReadonlyArray<Dialect> = [
     "reasoning_details",
     (text) => ({ reasoning: text, reasoning_details: [{ type: "reasoning.text", text, index: 0 }] })
   ),
+  responses,
   anthropic,
   gemini,
   ollama
@@ -311,9 +387,13 @@ describe.each(dialects.map((dialect) => [dialect.name, dialect] as const))("%s",
           { role: "assistant", content: partsOf(parts) },
           { role: "user", content: "And?" }
         ])
-        type Conversation = { readonly [K in "messages" | "contents"]?: ReadonlyArray<{ readonly role: string }> }
+        type Conversation = {
+          readonly [K in "messages" | "contents" | "input"]?: ReadonlyArray<{ readonly role: string }>
+        }
         const assistantOf = (body: string | undefined): unknown => {
-          const { contents = [], messages = contents } = JSON.parse(body ?? "{}") as Conversation
+          const { contents = [], input, messages = contents } = JSON.parse(body ?? "{}") as Conversation
+          // Items of the Responses API have no message around them.
+          if (input !== undefined) return input.filter(({ role }) => role !== "user")
           return messages.find(({ role }) => role === "assistant" || role === "model")
         }
         const isSilent = spoken(said).trim() === "" && thought(said) === "" && said.calls.length === 0

@@ -254,5 +254,28 @@ export const differences: ReadonlyArray<Reason> = [
     sdk: /mistral/,
     path: /\.strict$/,
     why: "A schema that is strict is held to. Vercel's library has an option for it"
+  },
+  {
+    sdk: /openai-responses/,
+    path: /^body\.(store|include)(\.|$)/,
+    why: "Nothing is stored at the vendor's. So a model that reasons is asked for its thoughts in their encrypted form"
+  },
+  {
+    sdk: /openai-responses/,
+    case: /a failed call|no JSON/,
+    path: /^body\.input\.2\.output$/,
+    why: "The API has no flag for a failure. Vercel's library wraps one in JSON; Holdfast sends its words"
+  },
+  {
+    sdk: /openai-responses/,
+    case: /a PDF without a name/,
+    path: /filename$/,
+    why: "The API wants a name, and the same request has the same one"
+  },
+  {
+    sdk: /openai-responses/,
+    case: /a text file/,
+    path: /^refused$/,
+    why: "A text file goes as text, which every model reads"
   }
 ]

@@ -3,6 +3,7 @@ import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
 import * as GeminiProvider from "@holdfast/llm/GeminiProvider"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
+import * as OpenAiResponsesProvider from "@holdfast/llm/OpenAiResponsesProvider"
 import type * as Provider from "@holdfast/llm/Provider"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Prompt from "effect/ai/Prompt"
@@ -35,6 +36,7 @@ export const providers = {
     maxTokens: 1000,
     parameters: { thinking: null }
   }),
+  responses: OpenAiResponsesProvider.make({ apiKey, baseUrl: "http://ours/v1", model: "m" }),
   gemini: GeminiProvider.make({ apiKey, baseUrl: "http://ours/v1", model: "m" }),
   // The same model as Vercel's: it wants a signature on the calls of other models.
   gemini35: GeminiProvider.make({

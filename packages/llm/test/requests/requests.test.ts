@@ -85,6 +85,7 @@ describe.each(
     ["vercel-mistral", "mistral"],
     ["anthropic", "anthropic"],
     ["vercel-anthropic", "anthropicSonnet"],
+    ["vercel-openai-responses", "responses"],
     ["google", "gemini"],
     ["vercel-google", "gemini35"],
     ["ollama", "ollama"]

@@ -15,6 +15,7 @@ import * as GeminiProvider from "../../GeminiProvider.ts"
 import * as LlmConfig from "../../LlmConfig.ts"
 import * as OllamaProvider from "../../OllamaProvider.ts"
 import * as OpenAiProvider from "../../OpenAiProvider.ts"
+import * as OpenAiResponsesProvider from "../../OpenAiResponsesProvider.ts"
 import type { Provider } from "../../Provider.ts"
 import * as Compile from "../compile/compile.ts"
 import type { Options, ProgramOptions, Treatment } from "../compile/options.ts"
@@ -31,6 +32,8 @@ const sources: Readonly<Record<Name, Configurable>> = Rec.map(servers, ({ protoc
   switch (protocol._tag) {
     case "ChatCompletions":
       return OpenAiProvider.makeConfig({ preset: protocol.preset })
+    case "Responses":
+      return OpenAiResponsesProvider.makeConfig()
     case "Messages":
       return AnthropicProvider.makeConfig()
     case "GenerateContent":

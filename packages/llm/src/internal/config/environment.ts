@@ -91,8 +91,8 @@ interface ApiVariables {
   readonly model?: string | undefined
   /** Renames the URL's variable. */
   readonly address?: string | undefined
-  /** Other names of the variables of the key and of the URL, read where the first is missing or blank. */
-  readonly others?: { readonly key?: string; readonly address?: string } | undefined
+  /** Other names of the variables of the key, of the URL and of the model, read where the first is missing or blank. */
+  readonly others?: { readonly key?: string; readonly address?: string; readonly model?: string } | undefined
 }
 
 /**
@@ -118,7 +118,7 @@ export const api = Effect.fnUntraced(function*(
         ? Effect.succeed(Option.getOrUndefined(value))
         : Effect.map(read(other), Option.getOrUndefined))
   const apiKey = yield* either(secret, `${prefix}_API_KEY`, others.key)
-  const model = Option.getOrUndefined(yield* text(modelVariable))
+  const model = yield* either(text, modelVariable, others.model)
   const baseUrl = yield* either(text, address, others.address)
   if (key !== undefined && apiKey === undefined && baseUrl === undefined) {
     return yield* Effect.fail(

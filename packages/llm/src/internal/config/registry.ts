@@ -10,11 +10,12 @@ import { locals as localPresets } from "../presets/locals.ts"
 import type { Preset } from "../presets/preset.ts"
 import type { PresetName } from "../presets/presets.ts"
 
-export type Name = PresetName | "anthropic" | "gemini" | "ollama-cloud" | "ollama"
+export type Name = PresetName | "openai-responses" | "anthropic" | "gemini" | "ollama-cloud" | "ollama"
 
 /** How a server is spoken to, which says who makes its provider. */
 type Protocol =
   | { readonly _tag: "ChatCompletions"; readonly preset: PresetName }
+  | { readonly _tag: "Responses" }
   | { readonly _tag: "Messages" }
   | { readonly _tag: "GenerateContent" }
   | { readonly _tag: "OllamaChat"; readonly isCloud: boolean }
@@ -37,8 +38,11 @@ export interface Server {
   }
   /** Any of these variables describes the provider. */
   readonly settings: readonly [string, ...ReadonlyArray<string>]
-  /** Whether its name in `PROVIDER_PRIORITY` is enough: it needs no key, and has a model by default. */
-  readonly isReady: boolean
+  /**
+   * Whether its name in `PROVIDER_PRIORITY` is enough: it needs no key, and has a model by default. A text is the variable that must
+   * be set besides.
+   */
+  readonly isReady: boolean | string
   /** What to set to have it chosen. */
   readonly advice: string
   /** The page that the row is from. */
@@ -99,6 +103,24 @@ const ollamaCloud = cloud("OLLAMA_CLOUD", "ollama.com")
 /** In the order in which they are asked: the clouds, then the servers on one's own machines, Ollama last. */
 export const servers: Readonly<Record<Name, Server>> = {
   openai,
+  "openai-responses": {
+    ...cloud("OPENAI_RESPONSES", "OpenAI"),
+    name: "openai-responses",
+    protocol: { _tag: "Responses" },
+    baseUrl: "https://api.openai.com/v1",
+    model: "gpt-5-mini",
+    variables: {
+      model: "OPENAI_RESPONSES_MODEL",
+      address: "OPENAI_RESPONSES_BASE_URL",
+      key: "OPENAI_API_KEY",
+      others: {}
+    },
+    // The key alone says chat completions.
+    settings: ["OPENAI_RESPONSES_MODEL", "OPENAI_RESPONSES_BASE_URL"],
+    isReady: "OPENAI_API_KEY",
+    advice: "Set OPENAI_RESPONSES_MODEL to a model of OpenAI's, or add openai-responses to PROVIDER_PRIORITY",
+    source: "https://platform.openai.com/docs/api-reference/responses"
+  },
   anthropic: {
     ...cloud("ANTHROPIC", "Anthropic"),
     name: "anthropic",

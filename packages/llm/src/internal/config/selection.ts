@@ -46,7 +46,8 @@ export const choose = ({ priority, settings }: Facts): ReadonlyArray<Choice> => 
     const { advice, isReady, settings: needs } = servers[name]
     const set = needs.find((setting) => settings[setting] === "set")
     if (set !== undefined) return { chosen: true, because: `${set} is set`, advice: undefined }
-    if (isReady && priority !== undefined) {
+    const isEnough = typeof isReady === "string" ? settings[isReady] === "set" : isReady
+    if (isEnough && priority !== undefined) {
       return { chosen: true, because: "the priority names it", advice: undefined }
     }
     const blank = needs.find((setting) => settings[setting] === "blank")
@@ -109,7 +110,10 @@ const presence = (name: string): Config.Config<Presence> =>
 export const facts: Effect.Effect<Facts, Config.ConfigError> = Effect.gen(function*() {
   const settings: Record<string, Presence> = {}
   for (const name of names) {
-    for (const setting of servers[name].settings) settings[setting] = yield* presence(setting)
+    const { isReady, settings: needs } = servers[name]
+    for (const setting of typeof isReady === "string" ? [...needs, isReady] : needs) {
+      settings[setting] = yield* presence(setting)
+    }
   }
   return { priority: yield* readPriority, settings }
 })

@@ -2,7 +2,7 @@
 import type * as Schema from "effect/Schema"
 
 /** What `parameters` cannot name: the request is these. */
-const own = ["model", "messages", "stream"] as const
+const own = ["model", "messages", "input", "stream"] as const
 
 /**
  * Lays `parameters` over a body. They have the last word on every field but the model, the messages and whether the answer is
