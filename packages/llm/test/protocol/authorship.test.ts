@@ -192,23 +192,19 @@ const responses: Dialect = {
     if (said.whole) return JSON.stringify(response)
     const deltas = (type: string, output_index: number, text: string) =>
       pieces(text, said.cuts).map((delta) => ({ type: `response.${type}.delta`, output_index, delta }))
-    const events: ReadonlyArray<object> = [
-      { type: "response.created", response: { ...response, output: [] } },
-      ...output.flatMap((item, output_index) => [
-        {
-          type: "response.output_item.added",
-          output_index,
-          item: { ...item, summary: [], content: [], arguments: "" }
-        },
-        ...(item.type === "reasoning"
-          ? deltas("reasoning_summary_text", output_index, thought(said))
-          : item.type === "message"
-          ? deltas("output_text", output_index, spoken(said))
-          : deltas("function_call_arguments", output_index, "arguments" in item ? item.arguments : "")),
-        { type: "response.output_item.done", output_index, item }
-      ]),
-      { type: "response.completed", response }
-    ]
+    const events: Array<object> = [{ type: "response.created", response: { ...response, output: [] } }]
+    for (const [output_index, item] of output.entries()) {
+      events.push({
+        type: "response.output_item.added",
+        output_index,
+        item: { ...item, summary: [], content: [], arguments: "" }
+      })
+      if (item.type === "reasoning") events.push(...deltas("reasoning_summary_text", output_index, thought(said)))
+      else if (item.type === "message") events.push(...deltas("output_text", output_index, spoken(said)))
+      else if ("arguments" in item) events.push(...deltas("function_call_arguments", output_index, item.arguments))
+      events.push({ type: "response.output_item.done", output_index, item })
+    }
+    events.push({ type: "response.completed", response })
     return events.map((item) => event(item)).join("")
   },
   back: (said) => [
