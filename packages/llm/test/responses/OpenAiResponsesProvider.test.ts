@@ -230,7 +230,7 @@ describe("OpenAiResponsesProvider", () => {
       parameters: { text: { verbosity: "low" } }
     }))
 
-  it.live("tells how an answer ended that is none, or not whole", () =>
+  it.live("tells how an answer ended that failed, was filtered or broke off", () =>
     withProvider((provider) =>
       Effect.gen(function*() {
         const streamed = (...args: Parameters<typeof collect>) => Effect.map(collect(...args), toWhole)
