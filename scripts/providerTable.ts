@@ -24,6 +24,8 @@ const speaks = ({ protocol }: ProviderChain.Server): ReadonlyArray<string> => {
       return ["OpenAiResponsesProvider", "OpenAI's Responses API"]
     case "Messages":
       return ["AnthropicProvider", "the Messages API"]
+    case "Converse":
+      return ["BedrockProvider", "Bedrock's Converse API"]
     case "GenerateContent":
       return ["GeminiProvider", "Gemini's own `generateContent`"]
     case "OllamaChat":

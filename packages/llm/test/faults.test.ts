@@ -24,6 +24,7 @@ import { collect, generate, stream } from "./providerOptions.ts"
 import { type Recording, recordings } from "./recordings.ts"
 
 const utf8 = new TextEncoder()
+const toBytes = (said: string | Uint8Array<ArrayBuffer>) => typeof said === "string" ? utf8.encode(said) : said
 
 const Weather = Tool.make("weather", {
   description: "The weather in a city",
@@ -40,7 +41,7 @@ const suffer = (recording: Recording, fault: Fault, at: number): {
   readonly pieces: ReadonlyArray<Uint8Array<ArrayBuffer>>
   readonly after: "end" | "reset" | "hang"
 } => {
-  const bytes = utf8.encode(recording.stream)
+  const bytes = toBytes(recording.stream)
   const before = bytes.slice(0, at)
   switch (fault) {
     case "end":
@@ -50,7 +51,7 @@ const suffer = (recording: Recording, fault: Fault, at: number): {
     case "stall":
       return { pieces: [before], after: "hang" }
     case "error":
-      return { pieces: [before, utf8.encode(recording.error)], after: "end" }
+      return { pieces: [before, toBytes(recording.error)], after: "end" }
     case "garbage":
       return { pieces: [before, utf8.encode(recording.garbage), bytes.slice(at)], after: "end" }
   }
@@ -88,9 +89,11 @@ const check = (
 }
 
 describe.each(recordings.map((recording) => [recording.name, recording] as const))("%s", (_, recording) => {
-  const bytes = utf8.encode(recording.stream)
-  const proven = utf8.encode(recording.stream.slice(0, recording.stream.lastIndexOf(recording.terminator))).length +
-    utf8.encode(recording.terminator).length
+  const bytes = toBytes(recording.stream)
+  const proven = typeof recording.stream === "string"
+    ? utf8.encode(recording.stream.slice(0, recording.stream.lastIndexOf(recording.terminator))).length +
+      utf8.encode(recording.terminator).length
+    : bytes.length
   const positions = Array.from({ length: bytes.length + 1 }, (_, at) => at)
   const tried = (count: number) => `(${count.toLocaleString("en")} fault positions)`
 

@@ -3,6 +3,7 @@
  * wrong.
  */
 import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
+import * as BedrockProvider from "@holdfast/llm/BedrockProvider"
 import * as GeminiProvider from "@holdfast/llm/GeminiProvider"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
@@ -10,17 +11,18 @@ import * as OpenAiResponsesProvider from "@holdfast/llm/OpenAiResponsesProvider"
 import type * as Provider from "@holdfast/llm/Provider"
 import type * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
+import { frame } from "./bedrock/BedrockServer.ts"
 
 export interface Recording {
   readonly name: string
   readonly provider: (url: string) => Effect.Effect<Provider.Provider, never, HttpClient.HttpClient>
-  readonly stream: string
+  readonly stream: string | Uint8Array<ArrayBuffer>
   /** What ends the proof that the stream is whole. */
   readonly terminator: string
   /** Whether the end of the body is part of the proof, so that nothing but that ends a stream. Default: `false`. */
   readonly endsWithBody?: boolean
   /** An error that the server puts into the stream, after whatever it was about to say. */
-  readonly error: string
+  readonly error: string | Uint8Array<ArrayBuffer>
   /** Likewise, data that the protocol does not allow. */
   readonly garbage: string
   /** The same answer in one piece. */
@@ -259,4 +261,52 @@ const gemini: Recording = {
   })
 }
 
-export const recordings: ReadonlyArray<Recording> = [openAi, responses, anthropic, gemini, ollama]
+const encoded = (...frames: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer.concat(frames))
+const piece = (contentBlockIndex: number, delta: object) => frame("contentBlockDelta", { contentBlockIndex, delta })
+const stop = (contentBlockIndex: number) => frame("contentBlockStop", { contentBlockIndex })
+const begin = (contentBlockIndex: number, toolUseId: string) =>
+  frame("contentBlockStart", { contentBlockIndex, start: { toolUse: { toolUseId, name: "weather" } } })
+
+const bedrock: Recording = {
+  name: "bedrock",
+  provider: (url) => BedrockProvider.make({ baseUrl: url, model: "m" }),
+  stream: encoded(
+    frame("messageStart", { role: "assistant" }),
+    piece(0, { reasoningContent: { text: "Hm. " } }),
+    piece(0, { reasoningContent: { signature: "s1" } }),
+    stop(0),
+    piece(1, { text: "Grüße, " }),
+    piece(1, { text: "Welt 🌍" }),
+    stop(1),
+    begin(2, "call_a"),
+    piece(2, { toolUse: { input: "{\"city\":" } }),
+    piece(2, { toolUse: { input: "\"Oslo\"}" } }),
+    stop(2),
+    begin(3, "call_b"),
+    piece(3, { toolUse: { input: "{\"city\":\"Rome\"}" } }),
+    stop(3),
+    frame("messageStop", { stopReason: "tool_use" }),
+    frame("metadata", { usage: { inputTokens: 9, outputTokens: 4 } })
+  ),
+  // The last frame ends with its checksum.
+  terminator: "",
+  error: encoded(frame("throttlingException", { message: "Too many requests" }, "exception")),
+  garbage: "\n\n{oops\n\n",
+  whole: JSON.stringify({
+    output: {
+      message: {
+        role: "assistant",
+        content: [
+          { reasoningContent: { reasoningText: { text: "Hm. ", signature: "s1" } } },
+          { text: "Grüße, Welt 🌍" },
+          { toolUse: { toolUseId: "call_a", name: "weather", input: { city: "Oslo" } } },
+          { toolUse: { toolUseId: "call_b", name: "weather", input: { city: "Rome" } } }
+        ]
+      }
+    },
+    stopReason: "tool_use",
+    usage: { inputTokens: 9, outputTokens: 4 }
+  })
+}
+
+export const recordings: ReadonlyArray<Recording> = [openAi, responses, anthropic, gemini, bedrock, ollama]

@@ -110,6 +110,7 @@ const providers = {
   openai: ["OPENAI_API_KEY", "api.openai.com"],
   "openai-responses": ["OPENAI_RESPONSES_BASE_URL", "responses.example"],
   anthropic: ["ANTHROPIC_API_KEY", "api.anthropic.com"],
+  bedrock: ["BEDROCK_MODEL", "bedrock-runtime.us-east-1.amazonaws.com"],
   gemini: ["GOOGLE_API_KEY", "generativelanguage.googleapis.com"],
   openrouter: ["OPENROUTER_API_KEY", "openrouter.ai"],
   groq: ["GROQ_API_KEY", "api.groq.com"],
@@ -169,6 +170,7 @@ law(
             : [[providers[name][0], keys[name] === "set" ? urls[name] ?? "set" : keys[name]]]
         ),
         ["AZURE_OPENAI_MODEL", "deployment"],
+        ["AWS_BEARER_TOKEN_BEDROCK", "key"],
         ...(priority.length > 0 ? [["PROVIDER_PRIORITY", priority.join(",")]] : [])
       ])
       yield* LanguageModel.generateText({ prompt: "hello" }).pipe(

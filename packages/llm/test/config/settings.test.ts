@@ -162,7 +162,7 @@ describe("The README and the guide to the providers", () => {
           // Who has several names is asked by the last one.
           const isOther = ["COHERE_API_KEY", "AZURE_OPENAI_BASE_URL", "GEMINI_API_KEY"].includes(name)
           if (/^(VERTEX_BASE_URL|AZURE_OPENAI_ENDPOINT)$/.test(name)) return ConfigProvider.makeValue("http://x")
-          return /_(MODEL|API_KEY)$/.test(name) && !isOther ? ConfigProvider.makeValue("x") : undefined
+          return /_(MODEL|API_KEY)$|^AWS_BEARER/.test(name) && !isOther ? ConfigProvider.makeValue("x") : undefined
         })
       )
       const client = HttpClient.make(() => Effect.never)

@@ -162,7 +162,7 @@ export const anthropic = vendor("Anthropic", "anthropic", [
 
 const aws = "https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html"
 const type = (name: string) => ({ "x-amzn-errortype": `${name}:http://internal.amazon.com/coral/com.amazon.bedrock/` })
-export const bedrock = vendor("Bedrock", "anthropic", [
+export const bedrock = vendor("Bedrock", "bedrock", [
   [
     "throttled",
     429,

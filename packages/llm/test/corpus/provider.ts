@@ -1,5 +1,6 @@
 /** The provider that one would use for a vendor. */
 import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
+import * as BedrockProvider from "@holdfast/llm/BedrockProvider"
 import * as GeminiProvider from "@holdfast/llm/GeminiProvider"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
@@ -15,6 +16,8 @@ export const providerOf = (protocol: Protocol): Effect.Effect<Provider.Provider,
   switch (protocol) {
     case "anthropic":
       return AnthropicProvider.make({ model: "m", capabilities })
+    case "bedrock":
+      return BedrockProvider.make({ model: "m", capabilities })
     case "gemini":
       return GeminiProvider.make({ model: "m", capabilities })
     case "ollama":

@@ -39,6 +39,7 @@ export type Protocol =
   | "llamacpp"
   | "anthropic"
   | "gemini"
+  | "bedrock"
   | "ollama"
 
 export interface Vendor {

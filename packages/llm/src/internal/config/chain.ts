@@ -36,6 +36,9 @@ const sources: Readonly<Record<Name, Configurable>> = Rec.map(servers, ({ protoc
       return OpenAiResponsesProvider.makeConfig()
     case "Messages":
       return AnthropicProvider.makeConfig()
+    case "Converse":
+      // Its signer and its codec are loaded by those who ask it.
+      return Effect.flatMap(Effect.promise(() => import("../../BedrockProvider.ts")), ({ makeConfig }) => makeConfig())
     case "GenerateContent":
       return GeminiProvider.makeConfig()
     case "OllamaChat":

@@ -131,3 +131,37 @@ export const api = Effect.fnUntraced(function*(
 /** Makes what options describe, with a `RangeError` of theirs as a `ConfigError`. */
 export const make = <A, R>(evaluate: () => Effect.Effect<A, never, R>): Effect.Effect<A, Config.ConfigError, R> =>
   Effect.flatten(check(evaluate))
+
+const first = <A>(
+  ...read: ReadonlyArray<Config.Config<Option.Option<A>>>
+): Effect.Effect<A | undefined, Config.ConfigError> =>
+  Effect.gen(function*() {
+    for (const config of read) {
+      const value = yield* config
+      if (Option.isSome(value)) return value.value
+    }
+    return undefined
+  })
+
+/** How to reach Bedrock, as AWS's own clients read it from the environment. */
+export const bedrock = Effect.gen(function*() {
+  const model = yield* first(text("BEDROCK_MODEL"))
+  const baseUrl = yield* first(text("BEDROCK_BASE_URL"))
+  const region = yield* first(text("AWS_REGION"), text("AWS_DEFAULT_REGION"))
+  const apiKey = yield* first(secret("AWS_BEARER_TOKEN_BEDROCK"))
+  const accessKeyId = yield* first(secret("AWS_ACCESS_KEY_ID"))
+  const secretAccessKey = yield* first(secret("AWS_SECRET_ACCESS_KEY"))
+  const sessionToken = yield* first(secret("AWS_SESSION_TOKEN"))
+  if (model === undefined) {
+    return yield* Effect.fail(fail("Set BEDROCK_MODEL to the id of a model or an inference profile"))
+  }
+  const credentials = accessKeyId === undefined || secretAccessKey === undefined
+    ? undefined
+    : { accessKeyId, secretAccessKey, sessionToken }
+  if (apiKey === undefined && credentials === undefined && baseUrl === undefined) {
+    return yield* Effect.fail(fail(
+      "Set AWS_BEARER_TOKEN_BEDROCK to an API key of Bedrock's, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    ))
+  }
+  return { model, baseUrl, region, apiKey, credentials }
+})

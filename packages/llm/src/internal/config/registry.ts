@@ -10,13 +10,14 @@ import { locals as localPresets } from "../presets/locals.ts"
 import type { Preset } from "../presets/preset.ts"
 import type { PresetName } from "../presets/presets.ts"
 
-export type Name = PresetName | "openai-responses" | "anthropic" | "gemini" | "ollama-cloud" | "ollama"
+export type Name = PresetName | "openai-responses" | "anthropic" | "bedrock" | "gemini" | "ollama-cloud" | "ollama"
 
 /** How a server is spoken to, which says who makes its provider. */
 type Protocol =
   | { readonly _tag: "ChatCompletions"; readonly preset: PresetName }
   | { readonly _tag: "Responses" }
   | { readonly _tag: "Messages" }
+  | { readonly _tag: "Converse" }
   | { readonly _tag: "GenerateContent" }
   | { readonly _tag: "OllamaChat"; readonly isCloud: boolean }
 
@@ -128,6 +129,23 @@ export const servers: Readonly<Record<Name, Server>> = {
     baseUrl: "https://api.anthropic.com",
     model: "claude-sonnet-5-5",
     source: "https://platform.claude.com/docs/en/api/overview"
+  },
+  bedrock: {
+    ...cloud("BEDROCK", "Bedrock"),
+    name: "bedrock",
+    protocol: { _tag: "Converse" },
+    baseUrl: undefined,
+    model: undefined,
+    variables: {
+      model: "BEDROCK_MODEL",
+      address: "BEDROCK_BASE_URL",
+      key: "AWS_BEARER_TOKEN_BEDROCK",
+      others: {}
+    },
+    // The keys of an account are there for much else.
+    settings: ["BEDROCK_MODEL"],
+    advice: "Set BEDROCK_MODEL to the id of a model or an inference profile, and the keys of an AWS account",
+    source: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html"
   },
   gemini: {
     ...gemini,

@@ -180,6 +180,12 @@ export const anthropic: ReadonlyArray<Signal> = [
     code: /(^|[#.])(ServiceUnavailableException|serviceUnavailableException)$/,
     source: bedrock
   },
+  {
+    server: "Bedrock",
+    kind: "failedGeneration",
+    code: /^malformed_(model_output|tool_use)$/,
+    source: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html"
+  },
   { server: "Bedrock", kind: "loading", code: /(^|[#.])ModelNotReadyException$/, source: bedrock },
   { server: "Bedrock", kind: "transient", code: /(^|[#.])[mM]odel(Timeout|StreamError)Exception$/, source: bedrock },
   {

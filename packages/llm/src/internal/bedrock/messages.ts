@@ -1,0 +1,176 @@
+/** A conversation in the words of Bedrock's Converse API (API reference, "Message" and "ContentBlock"). */
+import type * as AiError from "effect/ai/AiError"
+import type * as Prompt from "effect/ai/Prompt"
+import * as Effect from "effect/Effect"
+import * as Hash from "effect/Hash"
+import * as Option from "effect/Option"
+import { unsupported } from "../../ProviderFailure.ts"
+import type { FileData } from "../protocol/request/mediaType.ts"
+import { dataOf, textOf } from "../protocol/request/mediaType.ts"
+import { toArguments } from "../protocol/tools/toolParams.ts"
+import { toMessages as toolMessages } from "../protocol/tools/toolResult.ts"
+import { RequestTools } from "../protocol/tools/tools.ts"
+import * as Kept from "./kept.ts"
+
+type Source = { readonly bytes: string } | { readonly s3Location: { readonly uri: string } }
+
+type Block =
+  | { readonly text: string }
+  | { readonly image: { readonly format: string; readonly source: Source } }
+  | { readonly document: { readonly format: string; readonly name: string; readonly source: Source } }
+  | { readonly toolUse: { readonly toolUseId: string; readonly name: string; readonly input: object } }
+  | {
+    readonly toolResult: {
+      readonly toolUseId: string
+      readonly content: ReadonlyArray<{ readonly text: string }>
+      readonly status?: "error"
+    }
+  }
+  | {
+    readonly reasoningContent:
+      | { readonly reasoningText: { readonly text: string; readonly signature?: string } }
+      | { readonly redactedContent: string }
+  }
+
+export interface Message {
+  readonly role: "user" | "assistant"
+  readonly content: ReadonlyArray<Block>
+}
+
+const unusable = (description: string) => Effect.fail(unsupported("messages", description))
+
+const images: Readonly<Record<string, string>> = {
+  "image/png": "png",
+  "image/jpeg": "jpeg",
+  "image/gif": "gif",
+  "image/webp": "webp"
+}
+
+const documents: Readonly<Record<string, string>> = {
+  "application/pdf": "pdf",
+  "text/csv": "csv",
+  "text/html": "html",
+  "text/markdown": "md",
+  "application/msword": "doc",
+  "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+  "application/vnd.ms-excel": "xls",
+  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx"
+}
+
+/** The API fetches from S3 alone. */
+const sourceOf = (data: FileData): Source | undefined =>
+  data._tag === "Bytes"
+    ? { bytes: data.base64 }
+    : data.url.startsWith("s3:")
+    ? { s3Location: { uri: data.url } }
+    : undefined
+
+/** Letters, digits, single spaces, hyphens, parentheses and brackets ("DocumentBlock"), and another name for each document. */
+const documentName = (name: string | undefined, index: number): string => {
+  const plain = (name ?? "").replace(/\.[^.]*$/, "").replaceAll(/[^a-zA-Z0-9()[\]-]+/g, " ").trim().slice(0, 150)
+  return plain === "" ? `document ${index + 1}` : `${plain} ${index + 1}`
+}
+
+const fileBlock = (part: Prompt.FilePart, index: number): Effect.Effect<Block, AiError.AiErrorReason> => {
+  const data = dataOf(part)
+  const mediaType = data._tag === "Bytes" ? data.mediaType : part.mediaType
+  const source = sourceOf(data)
+  if (source === undefined) return unusable(`Bedrock takes the bytes of a file of type ${mediaType}, not its URL`)
+  const image = images[mediaType]
+  if (image !== undefined) return Effect.succeed({ image: { format: image, source } })
+  const format = documents[mediaType]
+  if (format !== undefined) {
+    return Effect.succeed({ document: { format, name: documentName(part.fileName, index), source } })
+  }
+  return Option.match(textOf(part), {
+    onNone: () => unusable(`Bedrock takes PNG, JPEG, GIF, WebP and documents, not ${mediaType}`),
+    onSome: (text) => Effect.succeed({ text })
+  })
+}
+
+/** 64 letters, digits, `_` and `-` ("ToolUseBlock"), always the same for the same id. */
+const callId = (id: string): string =>
+  /^[a-zA-Z0-9_-]{1,64}$/.test(id)
+    ? id
+    : `${id.replaceAll(/[^a-zA-Z0-9_-]/g, "_").slice(0, 48)}_${(Hash.string(id) >>> 0).toString(36)}`
+
+const reasoningBlock = (part: Prompt.ReasoningPart): ReadonlyArray<Block> => {
+  const kept = Kept.of(part.options)
+  if (kept === undefined) return []
+  if (kept.redacted !== undefined) return [{ reasoningContent: { redactedContent: kept.redacted } }]
+  const signature = kept.signature === undefined ? {} : { signature: kept.signature }
+  return [{ reasoningContent: { reasoningText: { text: part.text, ...signature } } }]
+}
+
+const assistantBlocks = (message: Prompt.AssistantMessage): ReadonlyArray<Block> =>
+  message.content.flatMap((part): ReadonlyArray<Block> => {
+    switch (part.type) {
+      case "text":
+        return [{ text: part.text }]
+      case "reasoning":
+        return reasoningBlock(part)
+      case "tool-call":
+        return part.providerExecuted ? [] : [{
+          toolUse: { toolUseId: callId(part.id), name: RequestTools.nameOf(part.name), input: toArguments(part.params) }
+        }]
+      default:
+        return []
+    }
+  })
+
+const toMessage = (
+  message: Exclude<Prompt.Message, Prompt.SystemMessage>
+): Effect.Effect<Message, AiError.AiErrorReason> => {
+  switch (message.role) {
+    case "user":
+      return Effect.map(
+        Effect.forEach(
+          message.content,
+          (part, index) => part.type === "text" ? Effect.succeed<Block>({ text: part.text }) : fileBlock(part, index)
+        ),
+        (content) => ({ role: "user", content })
+      )
+    case "assistant":
+      return Effect.succeed({ role: "assistant", content: assistantBlocks(message) })
+    case "tool":
+      return Effect.succeed({
+        role: "user",
+        content: toolMessages(message, (part, text) => ({
+          toolResult: {
+            toolUseId: callId(part.id),
+            content: [{ text: text === "" ? " " : text }],
+            ...(part.isFailure ? { status: "error" } : {})
+          }
+        }))
+      })
+  }
+}
+
+/** The API refuses blank texts and empty messages, and wants the roles to alternate: neighbours of one role become one message. */
+const merge = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
+  const merged: Array<Message> = []
+  for (const { content, role } of messages) {
+    const blocks = content.filter((block) => !("text" in block) || block.text.trim() !== "")
+    if (blocks.length === 0) continue
+    const last = merged.at(-1)
+    if (last?.role === role) merged[merged.length - 1] = { role, content: [...last.content, ...blocks] }
+    else merged.push({ role, content: blocks })
+  }
+  return merged
+}
+
+/** The messages of a conversation without its system messages, or which of its parts the API cannot be sent. */
+export const toMessages = (
+  prompt: Prompt.Prompt
+): Effect.Effect<ReadonlyArray<Message>, AiError.AiErrorReason> =>
+  Effect.map(
+    Effect.forEach(prompt.content.flatMap((message) => message.role === "system" ? [] : [message]), toMessage),
+    merge
+  )
+
+/** The names of the tools that a conversation has called. */
+export const called = (messages: ReadonlyArray<Message>): ReadonlyArray<string> => [
+  ...new Set(
+    messages.flatMap(({ content }) => content.flatMap((block) => "toolUse" in block ? [block.toolUse.name] : []))
+  )
+]

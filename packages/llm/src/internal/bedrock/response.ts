@@ -1,0 +1,208 @@
+/**
+ * Answers of Bedrock's Converse API, whole and as a stream: blocks by index, `messageStop` with the reason, and `metadata` with the
+ * usage as the last event. Both prove that a stream is whole.
+ */
+import type * as LanguageModel from "effect/ai/LanguageModel"
+import type * as Response from "effect/ai/Response"
+import type { Make, Step } from "../protocol/answer/answer.ts"
+import { failed, more } from "../protocol/answer/answer.ts"
+import type { Item } from "../protocol/answer/decoder.ts"
+import type { Call } from "../protocol/answer/ending.ts"
+import { end } from "../protocol/answer/ending.ts"
+import { Writer } from "../protocol/answer/writer.ts"
+import type { Fields } from "../protocol/field.ts"
+import { count, fields, isFields, isPresent, list, text } from "../protocol/field.ts"
+import { parse } from "../protocol/json.ts"
+import type { Errors } from "../protocol/request/providerRequest.ts"
+import { toParams } from "../protocol/tools/toolParams.ts"
+import { RequestTools } from "../protocol/tools/tools.ts"
+import { brokenKey } from "./frames.ts"
+import * as Kept from "./kept.ts"
+
+const terminator = "messageStop and metadata"
+
+const finishReasons: Readonly<Record<string, Response.FinishReason>> = {
+  end_turn: "stop",
+  stop_sequence: "stop",
+  tool_use: "tool-calls",
+  max_tokens: "length",
+  model_context_window_exceeded: "length",
+  guardrail_intervened: "content-filter",
+  content_filtered: "content-filter"
+}
+
+const string = (value: unknown): string => typeof value === "string" ? value : ""
+
+/** Input counts neither what was read from nor what was written to the cache. */
+const toUsage = (usage: Fields): typeof Response.Usage.Encoded => {
+  const uncached = count(usage["inputTokens"])
+  const cacheRead = count(usage["cacheReadInputTokens"])
+  const cacheWrite = count(usage["cacheWriteInputTokens"])
+  const total = count(usage["outputTokens"])
+  return {
+    inputTokens: {
+      total: uncached === undefined ? undefined : uncached + (cacheRead ?? 0) + (cacheWrite ?? 0),
+      uncached,
+      cacheRead,
+      cacheWrite
+    },
+    outputTokens: { total, reasoning: undefined, text: total }
+  }
+}
+
+interface OpenCall {
+  readonly id: string
+  readonly name: string
+  params: string
+}
+
+/** Reads one answer. */
+class Reader {
+  private readonly errors: Errors
+  private readonly newId: () => string
+  private readonly writer: Writer
+  private readonly tools: RequestTools
+  private readonly open = new Map<number, OpenCall>()
+  private readonly calls: Array<Call> = []
+  private signature: string | undefined
+  private redacted: string | undefined
+  private stopReason: string | undefined
+
+  constructor(
+    request: LanguageModel.ProviderOptions,
+    errors: Errors,
+    newId: () => string,
+    out: (part: Response.StreamPartEncoded) => void
+  ) {
+    this.errors = errors
+    this.newId = newId
+    this.tools = new RequestTools(request)
+    this.writer = new Writer(out, (type) => this.keptOf(type))
+  }
+
+  /** A thought goes back to its author, with its signature where it has one. */
+  private keptOf(type: "text" | "reasoning"): Response.ProviderMetadata | undefined {
+    if (type === "text") return undefined
+    const { redacted, signature } = this
+    this.signature = undefined
+    this.redacted = undefined
+    return Kept.metadata({ redacted, signature })
+  }
+
+  private startCall(index: number, call: Fields): void {
+    const id = text(call["toolUseId"]) ?? this.newId()
+    const name = string(call["name"])
+    this.open.set(index, { id, name, params: "" })
+    this.writer.part({ type: "tool-params-start", id, name })
+  }
+
+  private reason(content: Fields): void {
+    const said = fields(content["reasoningText"])
+    this.writer.reasoning(string(content["text"] ?? said["text"]))
+    const signature = text(content["signature"] ?? said["signature"])
+    if (signature !== undefined) this.signature = (this.signature ?? "") + signature
+    const redacted = text(content["redactedContent"])
+    if (redacted !== undefined) this.redacted = redacted
+  }
+
+  private onDelta(index: number, delta: Fields): void {
+    if (typeof delta["text"] === "string") return this.writer.text(delta["text"])
+    if (isFields(delta["reasoningContent"])) return this.reason(delta["reasoningContent"])
+    const input = fields(delta["toolUse"])["input"]
+    const call = this.open.get(index)
+    if (call === undefined || typeof input !== "string" || input === "") return
+    call.params += input
+    this.writer.part({ type: "tool-params-delta", id: call.id, delta: input })
+  }
+
+  private onStop(index: number): void {
+    const call = this.open.get(index)
+    this.open.delete(index)
+    if (call !== undefined) {
+      this.writer.part({ type: "tool-params-end", id: call.id })
+      this.calls.push({ id: call.id, name: call.name, params: toParams(call.params) })
+      return
+    }
+    const isSilent = this.redacted !== undefined
+    this.writer.close()
+    // An encrypted thought has no words.
+    if (isSilent && this.redacted !== undefined) this.writer.silent()
+  }
+
+  private complete(usage: Fields, now: number): Step {
+    const { errors, stopReason } = this
+    if (stopReason === undefined || this.open.size > 0) return failed(errors.cut(terminator))
+    if (stopReason.startsWith("malformed_")) {
+      const message = `the answer ended with stopReason ${stopReason}`
+      return failed(errors.inBand({ error: { message, code: stopReason } }, now))
+    }
+    return end({
+      writer: this.writer,
+      tools: this.tools,
+      errors,
+      calls: this.calls,
+      reason: finishReasons[stopReason] ?? "other",
+      usage: toUsage(usage),
+      explanation: `the answer ended with stopReason ${stopReason}`
+    })
+  }
+
+  private onWhole(answer: Fields, now: number): Step {
+    const content = fields(fields(answer["output"])["message"])["content"]
+    this.stopReason = text(answer["stopReason"])
+    if (!Array.isArray(content)) return failed(this.errors.unreadable("it has no content"))
+    if (this.stopReason === undefined) return failed(this.errors.unreadable("it has no stopReason"))
+    for (const [index, value] of list(content).entries()) {
+      const block = fields(value)
+      const call = block["toolUse"]
+      if (isFields(call)) {
+        this.startCall(index, call)
+        this.onDelta(index, { toolUse: { input: JSON.stringify(call["input"] ?? {}) } })
+      } else this.onDelta(index, block)
+      this.onStop(index)
+    }
+    return this.complete(fields(answer["usage"]), now)
+  }
+
+  onItem({ data }: Item, now: number): Step {
+    if (data.trim() === "") return more
+    const event = parse(data)?.json
+    if (!isFields(event)) return failed(this.errors.unreadable("a piece of it is not the Converse API's"))
+    if (isPresent(event[brokenKey])) {
+      return failed(this.errors.unreadable(`a broken frame: ${string(event[brokenKey])}`))
+    }
+    if (isPresent(event["error"]) || isPresent(event["__type"])) return failed(this.errors.inBand(event, now))
+    if (isPresent(event["output"])) return this.onWhole(event, now)
+    const [[type, value] = ["", {}]] = Object.entries(event)
+    const body = fields(value)
+    const index = count(body["contentBlockIndex"]) ?? 0
+    switch (type) {
+      case "contentBlockStart": {
+        const call = fields(body["start"])["toolUse"]
+        if (isFields(call)) this.startCall(index, call)
+        return more
+      }
+      case "contentBlockDelta":
+        this.onDelta(index, fields(body["delta"]))
+        return more
+      case "contentBlockStop":
+        this.onStop(index)
+        return more
+      case "messageStop":
+        this.stopReason = text(body["stopReason"])
+        return more
+      case "metadata":
+        return this.complete(fields(body["usage"]), now)
+      case "message":
+        return failed(this.errors.inBand(event, now))
+      default:
+        return more
+    }
+  }
+}
+
+/** How the answer to a request is read. */
+export const make = (request: LanguageModel.ProviderOptions, errors: Errors, newId: () => string): Make => (out) => {
+  const reader = new Reader(request, errors, newId, out)
+  return { framing: "lines", onItem: (item, now) => reader.onItem(item, now), terminator, errors }
+}
