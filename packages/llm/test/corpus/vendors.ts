@@ -7,6 +7,7 @@ import { cerebras, fireworks, proxies, together, workersAi } from "./hosts.ts"
 import { llamaCpp, lmStudio, ollama, sgLang, tgi, vllm } from "./local.ts"
 import { openAi } from "./openAi.ts"
 import { openRouter } from "./openRouter.ts"
+import { recordedRefusals } from "./recorded/recorded.ts"
 import type { Vendor } from "./refusal.ts"
 
 export const vendors: ReadonlyArray<Vendor> = [
@@ -33,5 +34,6 @@ export const vendors: ReadonlyArray<Vendor> = [
   lmStudio,
   llamaCpp,
   ollama,
-  ...compared
+  ...compared,
+  ...recordedRefusals
 ]

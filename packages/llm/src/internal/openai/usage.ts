@@ -55,12 +55,24 @@ const toOutput = (usage: ReturnType<typeof fields>): Usage["outputTokens"] => {
   return { total: completion, reasoning: said, text: completion - (said ?? 0) }
 }
 
-/** The usage of an answer; `timings` are llama.cpp's, for versions without usage. */
+const sum = (first: unknown, second: unknown): number | undefined => {
+  const [a, b] = [count(first), count(second)]
+  return a === undefined ? undefined : a + (b ?? 0)
+}
+
+/**
+ * The usage of an answer; `timings` are llama.cpp's, where it was not asked for usage. They count what was read from the cache
+ * beside the prompt.
+ */
 export const toUsage = (usage: unknown, timings?: unknown): Usage => {
   const said = fields(usage)
-  const { predicted_n, prompt_n } = fields(timings)
+  const { cache_n, predicted_n, prompt_n } = fields(timings)
   const hasUsage = Object.keys(said).length > 0
-  const read = hasUsage ? said : { prompt_tokens: prompt_n, completion_tokens: predicted_n }
+  const read = hasUsage ? said : {
+    prompt_tokens: sum(prompt_n, cache_n),
+    prompt_tokens_details: { cached_tokens: cache_n },
+    completion_tokens: predicted_n
+  }
   return { inputTokens: toInput(read), outputTokens: toOutput(read) }
 }
 

@@ -11,6 +11,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as PiecesClient from "../../PiecesClient.ts"
 import { collect, generate } from "../../providerOptions.ts"
+import { recordedAnswers } from "../recorded/recorded.ts"
 import { answers as clouds } from "./clouds.ts"
 import { answers as endings } from "./endings.ts"
 import type { Answer, Meaning } from "./forms.ts"
@@ -73,7 +74,7 @@ const chunkings = (body: string): ReadonlyArray<ReadonlyArray<Uint8Array<ArrayBu
   return [[bytes], by(1), by(7), by(Math.ceil(bytes.length / 3))]
 }
 
-const corpus = [...openai, ...clouds, ...local, ...others, ...endings]
+const corpus = [...openai, ...clouds, ...local, ...others, ...endings, ...recordedAnswers]
 
 describe(`answers of ${new Set(corpus.map(({ vendor }) => vendor)).size} vendors (${corpus.length} answers)`, () => {
   it.effect.each(corpus.map((answer) => [`${answer.vendor}: ${answer.what} (${answer.asked})`, answer] as const))(
