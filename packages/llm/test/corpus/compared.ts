@@ -3,6 +3,7 @@
  * answer, or the vendor's own list of codes.
  */
 import { anthropicCodes } from "./anthropicCodes.ts"
+import { comparedClouds } from "./comparedClouds.ts"
 import { vendor } from "./refusal.ts"
 
 const e = (message: string, type: string | null = "invalid_request_error", code: string | null = null) => ({
@@ -462,4 +463,4 @@ const ollama = vendor("Ollama, as reported", "ollama", [
   ]
 ])
 
-export const compared = [anthropicCodes, bedrock, hosts, own, llamaCpp, ollama]
+export const compared = [anthropicCodes, bedrock, hosts, own, llamaCpp, ollama, comparedClouds]

@@ -1,7 +1,7 @@
 /**
  * One refusal of a vendor, and what an engineer on call wants of a chain then.
  *
- * Those of `compared.ts` and `anthropicCodes.ts` were compared with what their source shows. Of the other 305, 121 were (2026-11-26), and of the 62
+ * Those of `compared.ts`, `comparedClouds.ts` and `anthropicCodes.ts` were compared with what their source shows. Of the other 305, 121 were (2026-11-26), and of the 62
  * failures in a stream, 4: the report that `source` names shows the code, type, status or words; other fields of the body
  * may differ. The rest follows the page that it names, which was not compared.
  */

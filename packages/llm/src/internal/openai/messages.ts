@@ -179,6 +179,28 @@ const assistantMessage = (message: Prompt.AssistantMessage, reader: Reader): Mes
   return { ...said, ...(preset.wantsThoughts ? { reasoning_content: "" } : {}), ...fieldsOf(message) }
 }
 
+const parts = (content: string | ReadonlyArray<ContentPart>): ReadonlyArray<ContentPart> =>
+  typeof content === "string" ? [{ type: "text", text: content }] : content
+
+/** Two messages of one user in a row as one. */
+const merge = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
+  const merged: Array<Message> = []
+  for (const message of messages) {
+    const last = merged.at(-1)
+    if (message.role !== "user" || last?.role !== "user") merged.push(message)
+    else {
+      const { content } = message
+      merged[merged.length - 1] = {
+        role: "user",
+        content: typeof content === "string" && typeof last.content === "string"
+          ? `${last.content}\n\n${content}`
+          : [...parts(last.content), ...parts(content)]
+      }
+    }
+  }
+  return merged
+}
+
 /** The messages of a conversation, or which of its parts the server does not take. */
 export const toMessages = (
   prompt: Prompt.Prompt,
@@ -204,5 +226,5 @@ export const toMessages = (
           )
       }
     }),
-    (messages) => messages.flat()
+    (messages) => reader.preset.alternates ? merge(messages.flat()) : messages.flat()
   )

@@ -180,6 +180,8 @@ export const clouds = {
     thinkTags,
     usage: "unasked",
     models: "unlisted",
+    // 400 "user and assistant roles should be alternating" (perplexityai/api-discussion#265).
+    alternates: true,
     source: "https://docs.perplexity.ai/guides/chat-completions-guide"
   },
   /** Cohere by its Compatibility API: `tool_choice` is a word. */

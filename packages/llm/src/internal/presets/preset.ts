@@ -33,6 +33,8 @@ export interface Preset {
   readonly callWord: "required" | "any"
   /** How a PDF is sent, if its models read it, and whether they hear sound. */
   readonly reads: { readonly pdf: "file" | "document_url" | undefined; readonly audio: boolean }
+  /** Whether messages of users and assistants must alternate, so that two in a row become one. */
+  readonly alternates: boolean
   /** Whether the result of a tool has the tool's name. */
   readonly namesResults: boolean
   /** Whether each message of an assistant must have `reasoning_content`, if only an empty one. */
@@ -79,6 +81,7 @@ export const cloud = {
   toolChoice: "named",
   callWord: "required",
   reads: { pdf: "file", audio: true },
+  alternates: false,
   namesResults: false,
   wantsThoughts: false,
   wantsSignatures: false,

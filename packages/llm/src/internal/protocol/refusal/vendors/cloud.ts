@@ -1,4 +1,4 @@
-/** Groq, Mistral, Cohere, DeepSeek, xAI and Perplexity. */
+/** Groq, Mistral, Cohere, DeepSeek and xAI. */
 import type { Signal } from "./signal.ts"
 
 const groq = "https://console.groq.com/docs/errors"
@@ -146,6 +146,12 @@ export const cloud: ReadonlyArray<Signal> = [
   // Cohere
   {
     server: "Cohere",
+    kind: "contentPolicy",
+    phrase: /^blocked (input|output)\b/i,
+    source: "https://docs.cohere.com/reference/errors"
+  },
+  {
+    server: "Cohere",
     kind: "keyRejected",
     phrase: /^invalid api token|no api key supplied/i,
     source: "https://docs.cohere.com/reference/errors"
@@ -273,17 +279,11 @@ export const cloud: ReadonlyArray<Signal> = [
     source: "https://github.com/yym68686/uni-api/issues/105"
   },
 
-  // Perplexity
   {
-    server: "Perplexity",
-    kind: "unknownModel",
-    phrase: /^invalid model '/i,
-    source: "https://docs.perplexity.ai/getting-started/models"
-  },
-  {
-    server: "Perplexity",
+    server: "xAI",
+    // Without its parameter the model answers.
     kind: "incompatible",
-    phrase: /user or tool message\(s\) should alternate|last message must have role/i,
-    source: "https://docs.perplexity.ai"
+    phrase: /live search is deprecated/i,
+    source: "https://github.com/superagent-ai/grok-cli/issues/142"
   }
 ]

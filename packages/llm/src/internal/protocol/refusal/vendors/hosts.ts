@@ -1,4 +1,4 @@
-/** Together, Fireworks, Cerebras, SambaNova, Hugging Face and MiniMax. */
+/** Together, Fireworks, Cerebras, SambaNova, Hugging Face, MiniMax and Perplexity. */
 import type { Signal } from "./signal.ts"
 
 const together = "https://docs.together.ai/docs/error-codes"
@@ -134,5 +134,19 @@ export const hosts: ReadonlyArray<Signal> = [
   { server: "MiniMax", kind: "keyRejected", code: /^(1004|2049)$/, field: "base_resp", source: miniMax },
   { server: "MiniMax", kind: "quotaSpent", code: /^(1008|2056)$/, field: "base_resp", source: miniMax },
   { server: "MiniMax", kind: "serverError", code: /^(1000|1013|1024|1033)$/, field: "base_resp", source: miniMax },
-  { server: "MiniMax", kind: "contentPolicy", code: /^(1026|1027)$/, field: "base_resp", source: miniMax }
+  { server: "MiniMax", kind: "contentPolicy", code: /^(1026|1027)$/, field: "base_resp", source: miniMax },
+
+  // Perplexity
+  {
+    server: "Perplexity",
+    kind: "unknownModel",
+    phrase: /^invalid model '/i,
+    source: "https://docs.perplexity.ai/getting-started/models"
+  },
+  {
+    server: "Perplexity",
+    kind: "incompatible",
+    phrase: /user or tool message\(s\) should alternate|last message must have role/i,
+    source: "https://docs.perplexity.ai"
+  }
 ]
