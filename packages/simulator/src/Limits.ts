@@ -73,14 +73,14 @@ const optionsOf = Arguments.refine(
  * import { Limits } from "@holdfast/simulator"
  * import { Effect } from "effect"
  *
- * // 10 workers of 50 ms serve 200 requests a second.
+ * // One worker of 50 ms serves 20 requests a second.
  * const limit = await Effect.runPromise(Limits.find({
  *   duration: "1 minute",
- *   services: { stock: { workers: 10, latency: { exponential: "50 millis" } } },
- *   callers: { users: { to: "stock", rate: 100 } }
- * }, ["p99 <= 1s"]))
+ *   services: { stock: { workers: 1, latency: "50 millis" } },
+ *   callers: { users: { to: "stock", rate: 10, arrivals: "regular" } }
+ * }, ["p99 <= 1s"], { from: 1, to: 3, precision: 0.1 }))
  *
- * limit.holdsAt > 1.6 && limit.breaksAt < 2 // => true
+ * limit.holdsAt > 1.8 && limit.breaksAt < 2.3 // => true
  * ```
  */
 export const find = (

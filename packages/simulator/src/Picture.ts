@@ -125,10 +125,17 @@ const series = (outcome: Outcome, width: number): ReadonlyArray<string> => {
  * for each series, whose height on the right is that of the highest bar.
  *
  * ```ts import.meta.vitest
- * import { Picture, Scenarios, Simulation } from "@holdfast/simulator"
+ * import { Picture, Simulation } from "@holdfast/simulator"
  *
- * const lines = Picture.lines(Simulation.run(Scenarios.threeTiers({ budget: 0.1 })))
- * lines[0] // => "        calls  succeed  a second    load     p50     p99  wasted"
+ * const outcome = Simulation.run({
+ *   duration: "1 minute",
+ *   services: { stock: { latency: "50 millis" } },
+ *   callers: { users: { to: "stock", rate: 20, arrivals: "regular" } },
+ *   events: [{ type: "outage", service: "stock", at: "20 seconds", for: "10 seconds" }]
+ * })
+ *
+ * Picture.lines(outcome, { width: 20 })[7] // => "users calls     ████████████████████  20/s"
+ * Picture.lines(outcome, { width: 20 })[8] // => "users succeed   ██████▆   ██████████  20/s"
  * ```
  */
 export const lines = (
