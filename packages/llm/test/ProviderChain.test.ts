@@ -73,6 +73,23 @@ describe("tools", () => {
       assert.strictEqual(response.toolResults.length, 1)
     }))
 
+  it.effect("shows a call of a stream only once its end is proven", () =>
+    Effect.gen(function*() {
+      const seenOf = Effect.fnUntraced(function*(answer: TestProvider.Answer) {
+        const seen: Array<string> = []
+        const { toolkit } = yield* counting
+        yield* LanguageModel.streamText({ prompt: "weather?", toolkit, disableToolCallResolution: true }).pipe(
+          Stream.runForEach(({ type }) => Effect.sync(() => seen.push(type))),
+          Effect.provide(chain([TestProvider.script("cloud", [answer])], { retry: false })),
+          Effect.ignore
+        )
+        return seen
+      })
+      assert.notInclude(yield* seenOf(TestProvider.cut(call, 4)), "tool-call")
+      assert.notInclude(yield* seenOf(TestProvider.truncate(call, 4)), "tool-call")
+      assert.deepStrictEqual((yield* seenOf(call)).slice(-2), ["tool-call", "finish"])
+    }))
+
   it.effect("passes on a tool's failure, and asks no other provider", () =>
     Effect.gen(function*() {
       const Broken = Toolkit.make(Tool.make("broken", { failure: Schema.String }))

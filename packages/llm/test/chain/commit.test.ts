@@ -188,6 +188,22 @@ describe("the clocks", () => {
       assert.strictEqual(cloud.requests.length, 1)
     }))
 
+  it.effect.each([0, 4])(
+    "end with a deadline that the caller has set, after %i steps of an answer",
+    (steps) =>
+      Effect.gen(function*() {
+        const stalled = TestProvider.script("cloud", [TestProvider.stall(cloudAnswer, steps)])
+        const story = yield* ask.pipe(
+          Effect.provideService(Deadline.Deadline, 5_000),
+          Effect.provide(chain([stalled], { timeouts: false, deadline: "1 hour" }))
+        )
+        const last = story.events.at(-1)
+        assert.strictEqual(last?.at, 5_000)
+        assert.include(story.error?.message, "the request passed its deadline")
+        assert.strictEqual(ChainError.isStreamInterrupted(story.error), steps > 0)
+      })
+  )
+
   it.effect("tells an interrupted caller from a failed provider", () =>
     Effect.gen(function*() {
       const cloud = TestProvider.script("cloud", [TestProvider.stall([], 0)])
