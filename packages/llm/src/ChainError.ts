@@ -1,9 +1,20 @@
 /**
- * How a chain fails: as an `AiError`, because that is what `LanguageModel` fails with, so that `Effect.catchTag("AiError")`
- * and `Effect.catchReason("AiError", "RateLimitError", ...)` keep working with any model. The `reason` is that of the
- * last attempt; the two classes here hold the rest, and {@link isNoAnswer} and {@link isStreamInterrupted} tell them apart.
+ * The failures of a chain: `AiError`s that hold every attempt.
  *
- * Neither is retryable: the chain has already retried, and nested retries multiply.
+ * **When to use**
+ *
+ * Use {@link isNoAnswer} to show why no provider answered, and {@link isStreamInterrupted} to decide what becomes of a part of an answer
+ * that was already seen.
+ *
+ * **Details**
+ *
+ * `Effect.catchTag("AiError")` and `Effect.catchReason("AiError", "RateLimitError", ...)` keep working, because a chain fails as every
+ * `LanguageModel` does. The `reason` is that of the last attempt. If a provider refused the request for a reason that no signal
+ * explains, the first such refusal leads instead: it is closest to what the caller asked for.
+ *
+ * **Gotchas**
+ *
+ * Do not retry them: the chain has retried already, so `isRetryable` is false.
  */
 import * as AiError from "effect/ai/AiError"
 import * as Response from "effect/ai/Response"

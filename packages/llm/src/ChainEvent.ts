@@ -1,7 +1,17 @@
 /**
  * Events of a chain as they happen: every attempt with its outcome, the decision that followed and its usage.
  *
- * Observers are plain synchronous functions that the request calls. Exceptions from an observer are ignored.
+ * **When to use**
+ *
+ * Use it to log, count or display what a chain does. Metrics, spans and the ledger are observers too.
+ *
+ * **Details**
+ *
+ * Observers are plain synchronous functions, called by the request in the order of {@link observe}, outermost first.
+ *
+ * **Gotchas**
+ *
+ * An observer cannot change the outcome: its exceptions are ignored. It runs in the fiber of the request, so keep it short.
  */
 import type * as AiError from "effect/ai/AiError"
 import type * as Response from "effect/ai/Response"

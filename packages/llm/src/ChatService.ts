@@ -1,18 +1,27 @@
 /**
  * A conversation with a `LanguageModel`: takes messages, returns an answer and how it came about.
  *
- * `LanguageModel` runs the tools of one response, and leaves it to the caller to send their results back to the model.
- * `ChatService` repeats that until the model has answered, up to a limit. The answer says which provider and model gave it,
- * after which attempts, which tools were called with which arguments, how long they took and what the turn cost.
+ * **When to use**
  *
- * - **A turn is atomic.** The request's messages and everything that follows them are added to the history together, at the
- *   end. A turn that fails or is interrupted leaves the history unchanged.
- * - **A turn needs a user message.** Without one, models invent it, so the turn fails with {@link NoUserMessage} before
- *   anything is sent.
- * - **Results of tools are kept.** If the model fails after a tool has run, the failure is {@link TurnFailed}, and the next call
- *   continues from there. Reaching `maxToolIterations` is an outcome, not a failure.
- * - **Invalid tool arguments** are reported to the model if the tool's `failureMode` is `"return"`. If it is `"error"`, the
- *   turn fails with an `AiError` whose reason is `ToolParameterValidationError`.
+ * Use it for turns with tools, or to know who answered. `LanguageModel` runs the tools of one response and leaves the next request to
+ * the caller; `ChatService` goes on until the model has answered, up to a limit.
+ *
+ * **Details**
+ *
+ * The answer says which provider and model gave it, after which attempts, which tools were called with which arguments, how long they
+ * took and what the turn cost.
+ *
+ * - A turn is atomic. Its messages are added to the history together, at the end. A turn that fails or is interrupted leaves the
+ *   history unchanged.
+ * - Results of tools are kept. If the model fails after a tool has run, the failure is {@link TurnFailed}, and the next call continues
+ *   from there. Reaching `maxToolIterations` is an outcome, not a failure.
+ *
+ * **Gotchas**
+ *
+ * A turn needs a user message. Without one, models invent it, so the turn fails with {@link NoUserMessage} before anything is sent.
+ *
+ * Invalid tool arguments are reported to the model if the tool's `failureMode` is `"return"`. If it is `"error"`, the turn fails with
+ * an `AiError` whose reason is `ToolParameterValidationError`.
  */
 import { check, integer, optional, struct } from "@holdfast/core/Arguments"
 import * as AiError from "effect/ai/AiError"

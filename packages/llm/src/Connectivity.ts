@@ -1,13 +1,21 @@
 /**
- * Whether this machine is online. While it is offline, a chain skips its cloud providers without a request or a retry, and a
- * local model answers at once.
+ * Whether this machine is online. While it is offline, a chain skips its cloud providers without a request or a retry, and a local
+ * model answers at once.
  *
- * One URL is probed: any response means online, whatever its status, except 511, with which a network asks for a login
- * (RFC 6585, section 6). The result is cached for a while, and concurrent requests share one probe. If the URL is down, all
- * cloud providers are skipped even if they are up, so choose a provider's own URL or one that is up whenever the network is.
+ * **When to use**
  *
- * A chain uses the `Connectivity` in the context of the request, or else the one that it was made with. Without either, it
- * assumes that the machine is online.
+ * Use it on machines that lose their network, such as laptops, with a local provider at the end of the chain.
+ *
+ * **Details**
+ *
+ * One URL is probed: any response means online, whatever its status, except 511, with which a network asks for a login (RFC 6585,
+ * section 6). The result is cached for a while, and concurrent requests share one probe. A chain uses the `Connectivity` in the context
+ * of the request, or else the one that it was made with. Without either, it assumes that the machine is online.
+ *
+ * **Gotchas**
+ *
+ * If the URL is down, all cloud providers are skipped even if they are up. Choose a provider's own URL, or one that is up whenever the
+ * network is.
  */
 import type { DurationInput } from "@holdfast/core/Arguments"
 import { check, duration, optional, string, struct } from "@holdfast/core/Arguments"

@@ -1,9 +1,11 @@
 /**
  * Decides what follows a provider's failure: retry the same provider, send the request to the next one, or fail.
  *
- * It is one pure function, so the whole table is readable and testable without a network. It ignores `AiError.isRetryable`,
- * which is also true if the model called an undeclared tool or broke the schema: another attempt costs tokens, so the caller
- * decides on it.
+ * **When to use**
+ *
+ * Use it to see or test what a chain would do, without a network: it is one pure function.
+ *
+ * **Details**
  *
  * | failure | decision |
  * |---|---|
@@ -15,6 +17,11 @@
  * | context overflow | the next provider, if its context is larger |
  * | content policy | the next provider, only when asked for |
  * | invalid for every provider, local encoding, tool errors, anything after the first content | fail |
+ *
+ * **Gotchas**
+ *
+ * `AiError.isRetryable` is ignored. It is also true if the model called an undeclared tool or broke the schema: another attempt costs
+ * tokens, so the caller decides on it.
  */
 import type * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"

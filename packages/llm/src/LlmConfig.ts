@@ -1,6 +1,12 @@
 /**
  * A chain as data: the `llm:` section of a configuration file, YAML or JSON, decoded by one schema.
  *
+ * **When to use**
+ *
+ * Use it to set providers, models, retries and timeouts without a new release. `LlmConfigFile` reads it from YAML or JSON.
+ *
+ * **Details**
+ *
  * `http` sets how all providers are called, in the keys of `HttpPolicyData` or in common flat keys (`timeout`, `max_retries`,
  * `max_connections`). `providers.<name>` overrides it for one provider. Retries, timeouts and the bulkhead are the chain's: it
  * is the one place that retries, its timeouts are those of a model, and a slot in the bulkhead is held until a stream has been
@@ -11,8 +17,12 @@
  *   not apply to local providers, which may have to load a model: set theirs under `providers`, or keep the defaults.
  * - `timeouts.total` of `http` is the deadline of a whole request.
  *
- * Invalid settings are rejected with path and reason: an unknown key, a retry around a retry, a hedge, which would pay for a
- * request twice. API keys are secrets: keep them out of the file.
+ * **Gotchas**
+ *
+ * Invalid settings are rejected, all of them at once, with path and reason: an unknown key, a retry around a retry, a hedge, which
+ * would pay for a request twice. API keys are secrets: keep them out of the file.
+ *
+ * **Example**
  *
  * ```yaml
  * llm:

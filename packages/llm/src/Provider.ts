@@ -1,11 +1,21 @@
 /**
- * One provider of a language model, as the chain sees it: its name, its capabilities, and the two calls of Effect's provider
- * contract.
+ * One provider of a language model, as a chain sees it: its name, its capabilities, and the two calls of Effect's provider contract.
  *
- * `streamText` succeeds only after the provider's own terminator, with exactly one `finish` part; a stream that stops in any
- * other way fails. A provider never emits `error` parts, never retries and never runs a tool: retries and fallback belong to
- * the chain, tools to `LanguageModel`. Give it an `HttpClient` that does not retry either, because attempts multiply: three
- * retries here and three below are sixteen requests.
+ * **When to use**
+ *
+ * Use the built-in providers for servers that speak a known protocol. Implement {@link Provider} for another one, or lift another
+ * library's model with {@link fromLanguageModel}.
+ *
+ * **Details**
+ *
+ * `streamText` succeeds only after the provider's own terminator, with exactly one `finish` part; a stream that stops in any other way
+ * fails. A provider never emits `error` parts, never retries and never runs a tool: retries and fallback belong to the chain, tools to
+ * `LanguageModel`.
+ *
+ * **Gotchas**
+ *
+ * Give a provider an `HttpClient` that does not retry. Attempts multiply: three retries in the chain and three below it are sixteen
+ * requests.
  */
 import type * as AiError from "effect/ai/AiError"
 import type * as IdGenerator from "effect/ai/IdGenerator"

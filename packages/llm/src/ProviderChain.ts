@@ -1,23 +1,29 @@
 /**
- * Providers in, one `LanguageModel` out: the first that answers is the model, and the last is the local one that always
- * can.
+ * Providers in, one `LanguageModel` out: the providers are asked in order until one answers.
  *
- * There is one `LanguageModel.make`, whose hooks walk the providers. Retry and fallback therefore sit below the resolution
- * of tools: a tool handler runs once for a call of the model's, whatever happened before the answer was whole, and a
- * tool's failure is never a provider's.
+ * **When to use**
  *
- * - **Nothing is seen before the commit.** The first text, reasoning or tool parameters commit the request to a provider.
- *   Before that an attempt may be repeated or handed on; after it a failure is `StreamInterrupted`, with what was seen.
- * - **An end needs a proof.** A stream that ends without the provider's own terminator has failed. Tool calls are held
- *   back until the proof has come, so that none runs of an answer that is not whole.
- * - **One answer is one provider's.** Its name is in the response: see `answeredBy`.
- * - **A provider that had to be given up is left alone** for a while; then one request finds out whether it is back.
- * - **A failure is an `AiError`**, with the whole story on it: see `ChainError.NoAnswer` and
- *   `ChainError.StreamInterrupted`. `ChainEvent.observe` tells it while it happens.
+ * Use it wherever a program needs a model and one provider is not enough: put a local one last, so that an answer comes even when
+ * every cloud is down. For one provider without retries, in a test, use {@link layerNoop}.
  *
- * The chain is the one place that retries. Give its providers a transport that does not: attempts multiply, and an HTTP
- * client cannot know what `FallbackDecision` knows. Each provider's attempts run under a `Policy` of `@holdfast/core` named
- * `llm.<provider>`, whose events and warnings are there as well.
+ * **Details**
+ *
+ * Retry and fallback sit below the resolution of tools: one `LanguageModel.make` has hooks that walk the providers. A tool handler
+ * runs once for each call, whatever happened before the answer was whole, and a tool's failure is never a provider's.
+ *
+ * - Nothing is seen before the commit. The first text, reasoning or tool parameters commit the request to a provider. Before that an
+ *   attempt may be retried or handed on; after it a failure is `StreamInterrupted`, with the content that was seen.
+ * - An end needs a proof. A stream that ends without the provider's own terminator has failed, and its tool calls never run.
+ * - An answer is one provider's. {@link answeredBy} tells its name from the response.
+ * - A provider that failed is skipped for its `cooldown`. Then one request probes it.
+ * - Each provider's attempts run under a `Policy` of `@holdfast/core` named `llm.<provider>`, with its events and warnings.
+ *
+ * **Gotchas**
+ *
+ * Retry nowhere else. Give the providers a transport without retries: attempts multiply, and an HTTP client does not know what
+ * `FallbackDecision` knows.
+ *
+ * A failure is an `AiError`: see `ChainError` for the attempts that it holds.
  */
 import * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Config from "effect/Config"

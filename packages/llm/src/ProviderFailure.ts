@@ -1,15 +1,23 @@
 /**
  * Classifies a provider's error response: turns status, headers and body into an `AiErrorReason`.
  *
- * The status alone is ambiguous. A 429 may mean a delay of two seconds or an account without credit, a 400 may be a
- * malformed request or a prompt that is too long for this model only, and an error may arrive under status 200 in the middle
- * of a stream. Effect's `AiError.reasonFromHttpStatus` knows neither `Retry-After` nor a spent quota and calls 402, 404,
- * 408, 409, 413 and 422 unknown.
+ * **When to use**
  *
- * Details for which `AiErrorReason` has no field are in the reason's `metadata.holdfast`. Read them with {@link detail}.
+ * Use {@link detail} on the reason of a failure, for what `AiErrorReason` has no field for. Use {@link toReason} in a provider of your own.
+ *
+ * **Details**
+ *
+ * The status alone is ambiguous. A 429 may mean a delay of two seconds or an account without credit, a 400 may be a malformed request
+ * or a prompt that is too long for this model only, and an error may arrive under status 200 in the middle of a stream. Effect's
+ * `AiError.reasonFromHttpStatus` knows neither `Retry-After` nor a spent quota and calls 402, 404, 408, 409, 413 and 422 unknown.
+ * {@link signals} are the patterns that are matched, each with its source.
  *
  * Sources: OpenAI "Error codes", Anthropic "Errors", Ollama `docs/api.md`, the servers of vLLM, llama.cpp and LM Studio,
  * `retry-after-ms` and `x-should-retry` as openai-node and anthropic-sdk read them; `Retry-After` is RFC 9110, 10.2.3.
+ *
+ * **Gotchas**
+ *
+ * An answer that no signal explains has the kind `undefined`, and goes to the next provider.
  */
 import * as ServerHints from "@holdfast/http/ServerHints"
 import * as AiError from "effect/ai/AiError"

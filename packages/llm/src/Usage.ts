@@ -1,9 +1,19 @@
 /**
  * The cost of a chain's answers: a ledger with one entry for every attempt, because failed attempts are billed too.
  *
- * A chain writes to the `Ledger` in the context of the request, or else to the one that it was made with. The totals, one for
- * each model, cover all attempts; only the latest entries are kept. Usage is recorded as the provider reports it: a stream that
- * broke off before its usage arrived has an entry without tokens, and the bill may differ.
+ * **When to use**
+ *
+ * Use it to show or bound what a program spends, or to send each attempt to analytics.
+ *
+ * **Details**
+ *
+ * A chain writes to the `Ledger` in the context of the request, or else to the one that it was made with. The totals, one for each
+ * model, cover all attempts; only the latest entries are kept.
+ *
+ * **Gotchas**
+ *
+ * Usage is recorded as the provider reports it. A stream that broke off before its usage arrived has an entry without tokens, and the
+ * bill may differ.
  */
 import { check, integer, number, optional, record, struct } from "@holdfast/core/Arguments"
 import type * as Config from "effect/Config"

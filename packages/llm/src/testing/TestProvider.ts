@@ -1,8 +1,18 @@
 /**
- * A provider that plays a script: answers, failures, cuts at any part, delays and stalls, all by the `Clock` in context, so
- * that an hour of outage takes milliseconds under `TestClock`. It records every request.
+ * A provider that plays a script: answers, failures, cuts at any part, delays and stalls.
  *
- * An answer is a list of steps. `streamText` plays them one by one; `generateText` plays them to the end and returns the whole.
+ * **When to use**
+ *
+ * Use it to test a program against an outage, without a network or a model.
+ *
+ * **Details**
+ *
+ * An answer is a list of steps. `streamText` plays them one by one; `generateText` plays them to the end and returns the whole. Time is
+ * that of the `Clock` in context, so an hour of outage takes milliseconds under `TestClock`. It records every request.
+ *
+ * **Gotchas**
+ *
+ * A request that the script does not expect is a defect, because the test that sends it has found something.
  */
 import * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"
