@@ -204,6 +204,21 @@ describe("the clocks", () => {
       })
   )
 
+  it.effect("do not run while the reader takes its time", () =>
+    Effect.gen(function*() {
+      const late = [...cloudAnswer.slice(0, 4), ...TestProvider.delay(cloudAnswer.slice(4), "1 second")]
+      const fiber = yield* LanguageModel.streamText({ prompt: "hello" }).pipe(
+        // Twice as long as the server may be silent.
+        Stream.tap((part) => part.type === "text-delta" ? Effect.sleep("2 minutes") : Effect.void),
+        Stream.runCollect,
+        Effect.map((parts) => text(parts)),
+        Effect.provide(chain([TestProvider.script("cloud", [late])], { timeouts: { betweenChunks: "1 minute" } })),
+        Effect.forkChild
+      )
+      for (let i = 0; i < 30 && fiber.pollUnsafe() === undefined; i++) yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* Fiber.join(fiber), "The cloud has an answer of some words")
+    }))
+
   it.effect("tells an interrupted caller from a failed provider", () =>
     Effect.gen(function*() {
       const cloud = TestProvider.script("cloud", [TestProvider.stall([], 0)])

@@ -11,6 +11,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 
 const ask = Effect.map(LanguageModel.generateText({ prompt: "hello" }), (response) => response.text)
@@ -134,5 +135,27 @@ describe("a local provider", () => {
           Effect.provide(ProviderChain.layer({ providers: [slow], bulkhead: { limit: 1, queue: 100 } }))
         )
       assert.deepStrictEqual(fibers.map((exit) => exit._tag), Array(5).fill("Success"))
+    }))
+})
+
+describe("answers that break off", () => {
+  it.effect("are counted in a row: a whole answer, streamed or not, starts the count over", () =>
+    Effect.gen(function*() {
+      const words = TestProvider.text("first words")
+      const cut = TestProvider.cut(words, 2)
+      const stream = Effect.ignore(Stream.runDrain(LanguageModel.streamText({ prompt: "hello" })))
+      for (const whole of [Effect.asVoid(ask), stream]) {
+        const first = TestProvider.script("first", [cut, words, cut, words, cut, cut])
+        yield* Effect.gen(function*() {
+          yield* stream
+          yield* whole
+          yield* stream
+          assert.strictEqual(yield* ask, "first words")
+          // Two in a row are one more than its retries.
+          yield* stream
+          yield* stream
+          assert.strictEqual(yield* ask, "spare words")
+        }).pipe(Effect.provide(ProviderChain.layer({ providers: [first, spare()], retry: { times: 1 } })))
+      }
     }))
 })

@@ -201,7 +201,9 @@ describe("refusals of unknown kind", () => {
           providers: [refused("a", unknown("eh")), refused("b", reasonOf("invalidRequest")), second]
         })
       ))
-      assert.deepStrictEqual(errorOf(exit).attempts.map(({ decision }) => decision._tag), ["Fallback", "Fail"])
+      const error = errorOf(exit)
+      assert.deepStrictEqual(error.attempts.map(({ decision }) => decision._tag), ["Fallback", "Fail"])
+      assert.include(error.message.split("\n")[0], "refused: invalidRequest")
       assert.strictEqual(second.requests.length, 0)
     }))
 })
