@@ -18,10 +18,25 @@
  */
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { durationKeys, readDuration } from "./internal/duration.ts"
-import { hint, nearest } from "./internal/nearest.ts"
+import { hint } from "./internal/arguments/nearest.ts"
+import { type Check, type Fault, format, invalid, Place, show } from "./internal/arguments/place.ts"
+
+export { type Check, type Fault, format, Place, show }
+export {
+  boolean,
+  type Bounds,
+  callback,
+  duration,
+  instance,
+  integer,
+  number,
+  oneOf,
+  share,
+  string,
+  text
+} from "./internal/arguments/values.ts"
 
 /** The short units of a {@link DurationInput}. */
 export type ShortUnit = "ns" | "us" | "ms" | "s" | "m" | "h" | "d" | "w"
@@ -38,85 +53,6 @@ export type DurationInput =
   | ShortDuration
   | `${ShortDuration} ${ShortDuration}`
   | `${ShortDuration} ${ShortDuration} ${string}`
-
-/** One fault: where it is, and what is expected there. */
-export interface Fault {
-  readonly path: ReadonlyArray<string>
-  /** Such as `"must be a whole number of 1 or more, got 0"`. */
-  readonly message: string
-}
-
-/**
- * A fault in one line.
- *
- * ```ts import.meta.vitest
- * import { Arguments } from "@holdfast/core"
- *
- * Arguments.format({ path: ["bulkhead", "limit"], message: "must be a whole number of 1 or more, got 0" })
- * // => "bulkhead.limit must be a whole number of 1 or more, got 0"
- * ```
- */
-export const format = ({ message, path }: Fault): string =>
-  path.length === 0 ? message : `${path.map((key) => /^[\w-]+$/.test(key) ? key : show(key)).join(".")} ${message}`
-
-/** The path of a value within the options. A check reports its faults here. */
-export class Place {
-  readonly path: ReadonlyArray<string>
-  readonly faults: Array<Fault>
-
-  constructor(path: ReadonlyArray<string> = [], faults: Array<Fault> = []) {
-    this.path = path
-    this.faults = faults
-  }
-
-  /** The place of a property. Its faults are also reported to this place. */
-  at(key: string): Place {
-    return new Place([...this.path, key], this.faults)
-  }
-
-  /** Reports a fault, such as `"must be above zero, got 0"`. */
-  fault(message: string): void {
-    this.faults.push({ path: this.path, message })
-  }
-}
-
-/**
- * Checks one value and returns what the program stores. It reports faults to its place and does not throw. For an
- * invalid value it returns `NaN` if a number is expected, else `undefined`.
- */
-export type Check<out A> = (value: unknown, place: Place) => A
-
-// The result for an invalid number. Comparisons with it are false, so it causes no further faults.
-const invalid = (place: Place, message: string): never => {
-  place.fault(message)
-  return undefined as never
-}
-
-const invalidNumber = (place: Place, message: string): number => {
-  place.fault(message)
-  return NaN
-}
-
-/**
- * Formats any value for a message, shortened to 80 characters.
- *
- * ```ts import.meta.vitest
- * import { Arguments } from "@holdfast/core"
- *
- * Arguments.show("soon") // => '"soon"'
- * Arguments.show(() => 1) // => "a function"
- * ```
- */
-export const show = (value: unknown): string => {
-  try {
-    if (typeof value === "function") return "a function"
-    const plain = typeof value === "string" || (typeof value === "object" && !Duration.isDuration(value))
-    const text = plain ? JSON.stringify(value) : String(value)
-    return text.length > 80 ? `${text.slice(0, 77)}...` : text
-  } catch {
-    return "an unprintable value"
-  }
-}
 
 /** Runs a check. A getter or proxy that throws is reported as a fault. */
 const run = <A>(check: Check<A>, value: () => unknown, place: Place): A => {
@@ -173,111 +109,6 @@ export const faults = (check: Check<unknown>, value: unknown): ReadonlyArray<Fau
   run(check, () => value, place)
   return place.faults
 }
-
-/** Bounds of a number; each is optional. */
-export interface Bounds {
-  /** The smallest valid value. Default: none. */
-  readonly min?: number | undefined
-  /** An exclusive lower bound: valid values are above it. Default: none. */
-  readonly above?: number | undefined
-  /** The largest valid value. Default: none. */
-  readonly max?: number | undefined
-  /** Whether `Infinity` is valid. Default: false. */
-  readonly infinite?: boolean | undefined
-}
-
-const isWithin = (value: number, { above = -Infinity, infinite, max = Infinity, min = -Infinity }: Bounds): boolean =>
-  value === Infinity
-    ? infinite === true
-    : value >= min && value <= max && (value > above || (above === -Infinity && value === above))
-
-const boundsOf = (show: (bound: number) => string, { above, max, min }: Bounds): string => {
-  const least = above !== undefined ? `above ${show(above)}` : min === undefined ? "" : `of ${show(min)} or more`
-  const most = max === undefined ? "" : `${least === "" ? "" : ", "}at most ${show(max)}`
-  return `${least === "" ? "" : ` ${least}`}${most}`
-}
-
-/** A number within bounds. */
-export const number = (bounds: Bounds = {}): Check<number> => (value, place) =>
-  typeof value === "number" && isWithin(value, bounds)
-    ? value
-    : invalidNumber(place, `must be a number${boundsOf(String, bounds)}, got ${show(value)}`)
-
-/** A whole number within bounds. */
-export const integer = (bounds: Bounds = {}): Check<number> => (value, place) =>
-  typeof value === "number" && (Number.isInteger(value) || value === Infinity) && isWithin(value, bounds)
-    ? value
-    : invalidNumber(place, `must be a whole number${boundsOf(String, bounds)}, got ${show(value)}`)
-
-/** A share: a number above 0 and at most 1. */
-export const share: Check<number> = (value, place) =>
-  typeof value === "number" && value > 0 && value <= 1
-    ? value
-    : invalidNumber(place, `must be above 0 and at most 1, got ${show(value)}`)
-
-const words = (millis: number): string => millis === 0 ? "zero" : Duration.format(Duration.millis(millis))
-
-/**
- * A {@link DurationInput} in milliseconds. Bounds are in milliseconds too.
- *
- * ```ts import.meta.vitest
- * import { Arguments } from "@holdfast/core"
- *
- * Arguments.check("Gate.make", Arguments.duration({ above: 0 }), "1m 30s") // => 90_000
- * ```
- */
-export const duration = (bounds: Bounds): Check<number> => (value, place) => {
-  const millis = readDuration(value)
-  if (millis !== undefined && isWithin(millis, bounds)) return millis
-  const stray = isObject(value) && !Duration.isDuration(value) && !Array.isArray(value)
-    ? Object.keys(value).filter((key) => !durationKeys.includes(key))
-    : []
-  if (stray.length > 0) {
-    for (const key of stray) place.at(key).fault(`is not a unit of a duration${hint(key, durationKeys)}`)
-    return NaN
-  }
-  if (millis === 0 && bounds.above === 0) return invalidNumber(place, `must be longer than zero, got ${show(value)}`)
-  const { above, infinite, min = above, max } = bounds
-  const expected = `must be a${infinite === true ? "" : " finite"} duration${boundsOf(words, { min, max })}`
-  const such = millis === undefined && typeof value !== "number" ? `, such as "30 seconds" or "1m 30s"` : ""
-  return invalidNumber(place, `${expected}${such}, got ${show(value)}`)
-}
-
-/** A string. */
-export const string: Check<string> = (value, place) =>
-  typeof value === "string" ? value : invalid(place, `must be a string, got ${show(value)}`)
-
-/** A string that is not empty. */
-export const text: Check<string> = (value, place) =>
-  typeof value === "string" && value.length > 0
-    ? value
-    : invalid(place, `must be a string that is not empty, got ${show(value)}`)
-
-/** `true` or `false`. */
-export const boolean: Check<boolean> = (value, place) =>
-  typeof value === "boolean" ? value : invalid(place, `must be true or false, got ${show(value)}`)
-
-const meant = (value: unknown, known: ReadonlyArray<string>): string => {
-  const word = typeof value === "string" ? nearest(value, known) : undefined
-  return word === undefined ? "" : `: did you mean ${show(word)}?`
-}
-
-/** One of a few values. */
-export const oneOf =
-  <const A extends ReadonlyArray<string | number | boolean>>(...values: A): Check<A[number]> => (value, place) =>
-    values.find((known) => known === value) ??
-      invalid(
-        place,
-        `must be ${values.map(show).join(" or ")}, got ${show(value)}${meant(value, values.map(String))}`
-      )
-
-/** A function. Its parameters and result are not checked: the type states them. */
-export const callback = <F extends (...args: never) => unknown>(): Check<F> => (value, place) =>
-  typeof value === "function" ? value as F : invalid(place, `must be a function, got ${show(value)}`)
-
-/** A value that a type guard accepts, such as a `Backoff`. `expected` names it: `"a Backoff or any other Schedule"`. */
-export const instance = <A>(is: (value: unknown) => value is A, expected: string): Check<A> => (value, place) =>
-  is(value) ? value : invalid(place, `must be ${expected}, got ${show(value)}`)
 
 /**
  * Keeps a value that a type guard accepts, such as a shared `Bulkhead`, and checks any other value, such as its

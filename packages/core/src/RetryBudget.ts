@@ -21,18 +21,22 @@
  */
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
-import * as Context from "effect/Context"
-import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redis from "effect/persistence/Redis"
+import type * as Redis from "effect/persistence/Redis"
 import { hasProperty } from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as Arguments from "./Arguments.ts"
+import type { Account } from "./internal/budget/account.ts"
 import * as Machine from "./internal/budget/memory.ts"
 import { type BudgetOptions, budgetOptions, sharedOptions } from "./internal/budget/options.ts"
-import * as StoredInRedis from "./internal/budget/redis.ts"
+import { makeStoreRedis } from "./internal/budget/redis.ts"
+import { SharedAccount } from "./internal/budget/shared.ts"
+import { type Entry, RetryBudgetStore, RetryBudgetStoreError, type Settlement } from "./internal/budget/store.ts"
+import { Keyed } from "./internal/keyed.ts"
+
+export { type Entry, RetryBudgetStore, RetryBudgetStoreError, type Settlement }
 
 const TypeId = "~@holdfast/core/RetryBudget"
 
@@ -58,16 +62,6 @@ export interface RetryBudget {
 
   /** @internal What the policies drive. */
   readonly account: Account
-}
-
-/** @internal A budget for callers that know the time and avoid running an effect. */
-export interface Account {
-  deposit(now: number): void
-  /** A plain value if this process knows the answer, otherwise an effect. */
-  tryWithdraw(now: number): boolean | Effect.Effect<boolean>
-  /** Decides from what this process knows: for hedges, which have no time to ask the store. */
-  tryWithdrawHere(now: number): boolean
-  balance(now: number): number
 }
 
 /** How many retries there may be. */
@@ -200,46 +194,6 @@ export const makeShared: (options: SharedOptions) => Effect.Effect<RetryBudget, 
 export const isRetryBudget = (u: unknown): u is RetryBudget => hasProperty(u, TypeId)
 
 /**
- * The store of shared budgets. It has one operation, which must be atomic.
- */
-export class RetryBudgetStore extends Context.Service<RetryBudgetStore, {
-  /**
-   * Counts the calls and retries of an entry. If the entry asks for a retry, withdraws one if the balance has one. Uses
-   * the store's clock.
-   */
-  readonly settle: (entry: Entry) => Effect.Effect<Settlement, RetryBudgetStoreError>
-}>()("@holdfast/core/RetryBudget/RetryBudgetStore") {}
-
-/** What a process sends to the store. */
-export interface Entry {
-  readonly key: string
-  readonly ratio: number
-  /** How many retries a window allows without any calls. */
-  readonly reserve: number
-  readonly window: Duration.Duration
-  /** Calls since the last entry. */
-  readonly calls: number
-  /** Retries and hedges made since the last entry without asking the store. */
-  readonly retries: number
-  /** Whether a retry is asked for. */
-  readonly withdraw: boolean
-}
-
-/** The store's answer. */
-export interface Settlement {
-  /** Whether the requested retry is granted; `false` if none was requested. */
-  readonly granted: boolean
-  /** How many more retries are available. */
-  readonly balance: number
-}
-
-/** The store is unavailable. Callers never see this error: the process decides alone and logs it. */
-export class RetryBudgetStoreError extends Data.TaggedError("RetryBudgetStoreError")<{
-  readonly message: string
-  readonly cause?: unknown
-}> {}
-
-/**
  * Keeps shared budgets in this process, for tests and for budgets looked up by key. A budget unused for longer than its
  * window is equal to a new one and is evicted.
  *
@@ -257,19 +211,16 @@ export class RetryBudgetStoreError extends Data.TaggedError("RetryBudgetStoreErr
  * ```
  */
 export const layerStoreMemory: Layer.Layer<RetryBudgetStore> = Layer.sync(RetryBudgetStore, () => {
-  const budgets = new Map<string, { readonly machine: Machine.RetryBudget; usedAt: number }>()
+  // A budget that was not used for two windows has nothing left to count.
+  const budgets = new Keyed<{ machine: Machine.RetryBudget | undefined; usedAt: number }>(Infinity, {
+    create: () => ({ machine: undefined, usedAt: 0 }),
+    lossOf: ({ machine, usedAt }, now) =>
+      machine === undefined || now - usedAt > 2 * machine.window ? "nothing" : "little"
+  })
   const open = ({ key, ratio, reserve, window }: Entry, now: number): Machine.RetryBudget => {
-    const known = budgets.get(key)
-    if (known !== undefined) {
-      known.usedAt = now
-      return known.machine
-    }
-    for (const [key, { machine, usedAt }] of budgets) {
-      if (now - usedAt > 2 * machine.window) budgets.delete(key)
-    }
-    const machine = new Machine.RetryBudget(ratio, reserve, Duration.toMillis(window))
-    budgets.set(key, { machine, usedAt: now })
-    return machine
+    const budget = budgets.get(key, now)
+    budget.usedAt = now
+    return budget.machine ??= new Machine.RetryBudget(ratio, reserve, Duration.toMillis(window))
   }
   return {
     settle: (entry) =>
@@ -331,33 +282,6 @@ export const layerStoreRedisConfig = (
 ): Layer.Layer<RetryBudgetStore, Config.ConfigError, Redis.Redis> =>
   Layer.effect(RetryBudgetStore, Effect.flatMap(Config.unwrap(options), makeStoreRedis))
 
-const makeStoreRedis = (
-  options?: StoreRedisOptions
-): Effect.Effect<RetryBudgetStore["Service"], never, Redis.Redis> =>
-  Effect.map(Redis.Redis, (redis) => {
-    const settle = redis.eval(StoredInRedis.settle())
-    const prefix = options?.prefix ?? "retrybudget:"
-    // How far the clock of Redis is ahead of this process's, as of its last answer.
-    let ahead: number | undefined
-    return {
-      settle: ({ key, window, ...entry }) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => {
-          const millis = Duration.toMillis(window)
-          const redisKey = `${prefix}${key}:${millis}`
-          const sentAt = ahead === undefined ? undefined : now + ahead
-          return settle({ ...entry, redisKey, window: millis, sentAt }).pipe(
-            Effect.map(([granted, balance, there]) => {
-              ahead = there - now
-              return { granted: granted === 1, balance }
-            }),
-            Effect.mapError(({ cause }) =>
-              new RetryBudgetStoreError({ message: "Redis did not run the script of the budget", cause })
-            )
-          )
-        })
-    }
-  })
-
 /** @internal */
 export const compile = ({ minPerSecond, ratio, window }: BudgetOptions): Machine.RetryBudget =>
   new Machine.RetryBudget(ratio, minPerSecond * window / 1_000, window)
@@ -372,92 +296,3 @@ const fromAccount = (account: Account): RetryBudget => ({
   }),
   balance: Effect.map(Clock.currentTimeMillis, (now) => account.balance(now))
 })
-
-/** A budget in a store, and this process's own count for when the store is unavailable. */
-class SharedAccount implements Account {
-  readonly store: RetryBudgetStore["Service"]
-  readonly key: string
-  readonly local: Machine.RetryBudget
-  readonly timeout: number
-  /** Calls not yet sent to the store. */
-  private calls = 0
-  /** Retries not yet sent to the store. */
-  private retries = 0
-  /** While the store is unavailable: when to try it again. */
-  private askAgainAt: number | undefined = undefined
-
-  constructor(store: RetryBudgetStore["Service"], key: string, local: Machine.RetryBudget, timeout: number) {
-    this.store = store
-    this.key = key
-    this.local = local
-    this.timeout = timeout
-  }
-
-  deposit(now: number): void {
-    this.local.deposit(now)
-    this.calls++
-  }
-
-  balance(now: number): number {
-    return this.local.balance(now)
-  }
-
-  tryWithdraw(now: number): boolean | Effect.Effect<boolean> {
-    return this.askAgainAt !== undefined && now < this.askAgainAt
-      ? this.local.tryWithdraw(now)
-      : this.settle(true)
-  }
-
-  tryWithdrawHere(now: number): boolean {
-    const granted = this.local.tryWithdraw(now)
-    if (granted) this.retries++
-    return granted
-  }
-
-  /** Sends unsent counts to the store. */
-  get tell(): Effect.Effect<void> {
-    return Effect.suspend(() => this.calls + this.retries === 0 ? Effect.void : Effect.asVoid(this.settle(false)))
-  }
-
-  private settle(withdraw: boolean): Effect.Effect<boolean> {
-    return Effect.suspend(() => {
-      const { calls, key, local: { ratio, reserve, window }, retries } = this
-      // Clear the counts even if sending failed: they would be too old when the store is back.
-      this.calls = 0
-      this.retries = 0
-      return this.store.settle({ key, ratio, reserve, window: Duration.millis(window), calls, retries, withdraw })
-    }).pipe(
-      Effect.timeoutOrElse({
-        duration: this.timeout,
-        orElse: () => Effect.fail(new RetryBudgetStoreError({ message: `No answer within ${this.timeout} millis` }))
-      }),
-      Effect.flatMap(({ granted }) => this.answered(granted)),
-      Effect.catchDefect((cause) =>
-        Effect.fail(new RetryBudgetStoreError({ message: "The store is defective", cause }))
-      ),
-      Effect.catch((error) => this.away(withdraw, error))
-    )
-  }
-
-  private answered(granted: boolean): Effect.Effect<boolean> {
-    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      if (granted) this.local.record(now)
-      if (this.askAgainAt === undefined) return Effect.succeed(granted)
-      this.askAgainAt = undefined
-      return Effect.as(Effect.logWarning(`The retry budget ${this.key} is shared again: its store answers`), granted)
-    })
-  }
-
-  private away(withdraw: boolean, error: RetryBudgetStoreError): Effect.Effect<boolean> {
-    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      const known = this.askAgainAt !== undefined
-      this.askAgainAt = now + this.local.window / 10
-      const answer = withdraw && this.local.tryWithdraw(now)
-      if (known) return Effect.succeed(answer)
-      return Effect.as(
-        Effect.logWarning(`The retry budget ${this.key} is this process's own until its store answers`, error),
-        answer
-      )
-    })
-  }
-}

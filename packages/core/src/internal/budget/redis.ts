@@ -1,5 +1,9 @@
-/** A retry budget in Redis: the machine of `retryBudget.ts` as a script, which Redis runs in one step. */
+/** A retry budget in Redis: the machine of `memory.ts` as a script, which Redis runs in one step. */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Redis from "effect/persistence/Redis"
+import { type RetryBudgetStore, RetryBudgetStoreError } from "./store.ts"
 
 /** The slots of a budget are numbers of calls and of retries, the newest first, behind the tick of the newest. */
 const lua = `
@@ -57,7 +61,7 @@ export interface Told {
 }
 
 /** Counts and withdraws as the machine does. Returns 1 if it withdrew a retry, the balance, and the time. */
-export const settle = () =>
+const settleScript = () =>
   Redis.script(
     ({ calls, ratio, redisKey, reserve, retries, sentAt, window, withdraw }: Told) => [
       redisKey,
@@ -71,3 +75,31 @@ export const settle = () =>
     ],
     { lua, numberOfKeys: 1 }
   ).withReturnType<readonly [granted: number, balance: number, now: number]>()
+
+/** The store of budgets in Redis. */
+export const makeStoreRedis = (
+  options?: { readonly prefix?: string | undefined }
+): Effect.Effect<RetryBudgetStore["Service"], never, Redis.Redis> =>
+  Effect.map(Redis.Redis, (redis) => {
+    const settle = redis.eval(settleScript())
+    const prefix = options?.prefix ?? "retrybudget:"
+    // How far the clock of Redis is ahead of this process's, as of its last answer.
+    let ahead: number | undefined
+    return {
+      settle: ({ key, window, ...entry }) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          const millis = Duration.toMillis(window)
+          const redisKey = `${prefix}${key}:${millis}`
+          const sentAt = ahead === undefined ? undefined : now + ahead
+          return settle({ ...entry, redisKey, window: millis, sentAt }).pipe(
+            Effect.map(([granted, balance, there]) => {
+              ahead = there - now
+              return { granted: granted === 1, balance }
+            }),
+            Effect.mapError(({ cause }) =>
+              new RetryBudgetStoreError({ message: "Redis did not run the script of the budget", cause })
+            )
+          )
+        })
+    }
+  })

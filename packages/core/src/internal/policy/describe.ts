@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Backoff from "../../Backoff.ts"
 import type { Trip } from "../breaker/trip.ts"
 import type { CompiledPolicy } from "./compiled.ts"
+import type { Policy } from "./shape.ts"
 
 type AnyPolicy = CompiledPolicy<unknown, unknown, unknown>
 
@@ -108,4 +109,53 @@ const longestDelay = (retry: AnyPolicy["retry"]): number => {
   // Up to a tenth is added to a hint by chance.
   const hint = retry.retryAfter.mode === "wait" ? Infinity : 1.1 * retry.retryAfter.max
   return Math.max(backoff, hint)
+}
+
+/** What a policy will do, in words and numbers. */
+export interface Description {
+  readonly name: string
+  /** Every part, outermost first. */
+  readonly parts: ReadonlyArray<Part>
+  /** How many times a call may be executed at most. */
+  readonly attempts: number
+  /** How long a call may take at most; `Duration.infinity` if nothing bounds it. */
+  readonly duration: Duration.Duration
+  /** The whole description in a few lines. */
+  readonly text: string
+}
+
+/**
+ * Describes what a policy will do, for people and for tests: its parts in order, and the worst case of a call.
+ * Uninterruptible attempts may exceed it.
+ *
+ * ```ts import.meta.vitest
+ * import { Backoff, Policy } from "@holdfast/core"
+ * import { Duration, Effect } from "effect"
+ *
+ * const policy = Effect.runSync(Policy.make({
+ *   name: "stock",
+ *   deadline: "30 seconds",
+ *   retry: { times: 2, backoff: Backoff.constant({ delay: "1 second" }), retryAfter: { max: "1 second" } },
+ *   attemptTimeout: "3 seconds"
+ * }))
+ *
+ * const description = Policy.describe(policy)
+ * description.attempts // => 3
+ * description.duration // => Duration.millis(11_200)
+ * description.parts.map(({ part }) => part) // => ["deadline", "retry", "attemptTimeout"]
+ * description.text.split("\n")[0] // => "stock: at most 3 attempts, in at most 11s 200ms"
+ * ```
+ */
+export const describe = <E, X, R, M>(policy: Policy<E, X, R, M>): Description => {
+  const parts = policy.layers.flatMap(words)
+  const { attempts, duration } = policy.layers.toReversed().reduce(
+    (within, layer) => worst(layer, within),
+    { attempts: 1, duration: Infinity }
+  )
+  const most = duration === Infinity
+    ? "with no bound on time"
+    : `in at most ${Duration.format(Duration.millis(Math.round(duration)))}`
+  const head = `${policy.name}: at most ${attempts} ${attempts === 1 ? "attempt" : "attempts"}, ${most}`
+  const text = [head, ...parts.map(({ part, text }) => `- ${part}: ${text}`)].join("\n")
+  return { name: policy.name, parts, attempts, duration: Duration.millis(duration), text }
 }

@@ -6,9 +6,9 @@ import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { PolicyError, RateLimited } from "../../PolicyError.ts"
-import { nowOf } from "../call/now.ts"
 import * as Alarm from "../fiber/alarm.ts"
 import { handOver } from "../fiber/handOver.ts"
+import { nowOf } from "../fiber/now.ts"
 import { LinkedQueue, type Member } from "../linkedQueue.ts"
 
 export interface Rules {

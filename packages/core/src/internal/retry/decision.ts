@@ -2,7 +2,7 @@
 import type * as Effect from "effect/Effect"
 import type * as LogLevel from "effect/LogLevel"
 import type * as Schedule from "effect/Schedule"
-import type * as RetryBudget from "../../RetryBudget.ts"
+import type { Account } from "../budget/account.ts"
 import type { RetryScheduled, StopReason } from "../call/event.ts"
 
 /** What to do after a failure. */
@@ -56,7 +56,7 @@ export interface Retry<in E = unknown, out SE = never, out SR = never> {
   readonly onRetry: ((event: RetryScheduled) => void) | undefined
 
   /** @internal Consulted last, if everything else allows another attempt. */
-  readonly budget: RetryBudget.Account | undefined
+  readonly budget: Account | undefined
 
   /** What to do after a failure: {@link Retry.verdict}, then {@link Retry.timing} if that allows another attempt. */
   readonly decide: (failure: Failure<E>) => Decision

@@ -1,5 +1,5 @@
 /** Checks of a single argument: for functions that take one. */
-import * as Arguments from "../Arguments.ts"
+import * as Arguments from "../../Arguments.ts"
 
 const one = <A>(where: string, name: string, check: Arguments.Check<A>, input: unknown): A =>
   Arguments.check(where, (value, place) => check(value, place.at(name)), input)

@@ -1,0 +1,82 @@
+/** Faults and their places, and the values that messages show. */
+import * as Duration from "effect/Duration"
+
+/** One fault: where it is, and what is expected there. */
+export interface Fault {
+  readonly path: ReadonlyArray<string>
+  /** Such as `"must be a whole number of 1 or more, got 0"`. */
+  readonly message: string
+}
+
+/**
+ * A fault in one line.
+ *
+ * ```ts import.meta.vitest
+ * import { Arguments } from "@holdfast/core"
+ *
+ * Arguments.format({ path: ["bulkhead", "limit"], message: "must be a whole number of 1 or more, got 0" })
+ * // => "bulkhead.limit must be a whole number of 1 or more, got 0"
+ * ```
+ */
+export const format = ({ message, path }: Fault): string =>
+  path.length === 0 ? message : `${path.map((key) => /^[\w-]+$/.test(key) ? key : show(key)).join(".")} ${message}`
+
+/** The path of a value within the options. A check reports its faults here. */
+export class Place {
+  readonly path: ReadonlyArray<string>
+  readonly faults: Array<Fault>
+
+  constructor(path: ReadonlyArray<string> = [], faults: Array<Fault> = []) {
+    this.path = path
+    this.faults = faults
+  }
+
+  /** The place of a property. Its faults are also reported to this place. */
+  at(key: string): Place {
+    return new Place([...this.path, key], this.faults)
+  }
+
+  /** Reports a fault, such as `"must be above zero, got 0"`. */
+  fault(message: string): void {
+    this.faults.push({ path: this.path, message })
+  }
+}
+
+/**
+ * Checks one value and returns what the program stores. It reports faults to its place and does not throw. For an
+ * invalid value it returns `NaN` if a number is expected, else `undefined`.
+ */
+export type Check<out A> = (value: unknown, place: Place) => A
+
+/** Reports a fault, for a check that then has no value to return. */
+export const invalid = (place: Place, message: string): never => {
+  place.fault(message)
+  return undefined as never
+}
+
+/** Reports a fault. Comparisons with its result are false, so it causes no further faults. */
+export const invalidNumber = (place: Place, message: string): number => {
+  place.fault(message)
+  return NaN
+}
+
+/**
+ * Formats any value for a message, shortened to 80 characters.
+ *
+ * ```ts import.meta.vitest
+ * import { Arguments } from "@holdfast/core"
+ *
+ * Arguments.show("soon") // => '"soon"'
+ * Arguments.show(() => 1) // => "a function"
+ * ```
+ */
+export const show = (value: unknown): string => {
+  try {
+    if (typeof value === "function") return "a function"
+    const plain = typeof value === "string" || (typeof value === "object" && !Duration.isDuration(value))
+    const text = plain ? JSON.stringify(value) : String(value)
+    return text.length > 80 ? `${text.slice(0, 77)}...` : text
+  } catch {
+    return "an unprintable value"
+  }
+}
