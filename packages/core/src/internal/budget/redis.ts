@@ -47,7 +47,7 @@ return { granted and 1 or 0, math.max(0, math.floor(left)), math.floor(now) }
 `
 
 /** The arguments of the script. */
-export interface Told {
+interface Told {
   readonly redisKey: string
   readonly ratio: number
   readonly reserve: number

@@ -34,7 +34,7 @@ const tripWords = (trip: Trip): string => {
 }
 
 /** The parts in words, outermost first. */
-export const words = (policy: AnyPolicy): ReadonlyArray<Part> => {
+const words = (policy: AnyPolicy): ReadonlyArray<Part> => {
   const { attemptTimeout, breaker, bulkhead, deadline, hedge, name, rateLimit, retry, storedBreaker } = policy
   const all: Array<Part> = []
   const add = (part: Part["part"], text: string) => all.push({ policy: name, part, text })
@@ -85,7 +85,7 @@ export const words = (policy: AnyPolicy): ReadonlyArray<Part> => {
 }
 
 /** The most executions of a call, and the longest that it can take in milliseconds, around what is within. */
-export const worst = (
+const worst = (
   policy: AnyPolicy,
   within: { readonly attempts: number; readonly duration: number }
 ): { readonly attempts: number; readonly duration: number } => {

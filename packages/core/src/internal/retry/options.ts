@@ -34,12 +34,12 @@ export const retryFields = (duration: typeof Arguments.duration) => ({
 const isFunction = (value: unknown): value is () => "retry" | "stop" => typeof value === "function"
 
 export const retryOptions = struct({
-  ...retryFields(duration),
-  onTimeout: optional(Arguments.or(isFunction, Arguments.oneOf("retry", "stop")), defaults.onTimeout),
   backoff: optional(Arguments.instance(isSchedule, "a Backoff or another Schedule")),
   while: optional(callback<(error: never) => unknown>()),
   whileResult: optional(callback<(result: never) => unknown>()),
   onRetry: optional(callback()),
+  ...retryFields(duration),
+  onTimeout: optional(Arguments.or(isFunction, Arguments.oneOf("retry", "stop")), defaults.onTimeout),
   budget: optional(Arguments.or(RetryBudget.isRetryBudget, budgetOptions))
 })
 

@@ -14,7 +14,7 @@ import { defaults, endless, isEndless, type RetryOptions, retryOptions } from ".
 export const defaultMaxRetryAfter = Duration.millis(defaults.maxRetryAfter)
 
 const stop = (reason: StopReason, because?: string): Stop => ({ _tag: "Stop", reason, because })
-export const stopTimes = stop("times")
+const stopTimes = stop("times")
 export const stopTimeout = stop("notRetryable", "the attempt timed out and may have been carried out")
 const stopNotRetryable = stop("notRetryable")
 export const stopElapsed = stop("elapsed")
