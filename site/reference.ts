@@ -45,14 +45,32 @@ const kinds: Readonly<Record<string, string>> = {
   VariableDeclaration: "value"
 }
 
-/** The exports of a module and what is said of each. An overloaded function is one entry. */
-const declared = (text: string): ReadonlyArray<Declared> => {
+/**
+ * The exports of a module and what is said of each. An overloaded function is one entry. A declaration that the module
+ * publishes from its package's `internal` is one of its own.
+ */
+const declared = (file: string): ReadonlyArray<Declared> => {
+  const text = readFileSync(file, "utf8")
   const found = new Map<string, Declared>()
+  const sources = new Map<string, string>()
   let from = 0
   for (const node of parseAst(text, { lang: "dts" }).body) {
     const before = text.slice(from, node.start)
     from = node.end
-    if (node.type !== "ExportNamedDeclaration" || node.declaration === null) continue
+    if (node.type === "ImportDeclaration") {
+      for (const { local } of node.specifiers) sources.set(local.name, node.source.value)
+    }
+    if (node.type !== "ExportNamedDeclaration") continue
+    for (const { exported } of node.specifiers) {
+      const name = "name" in exported ? exported.name : exported.value
+      const source = node.source?.value ?? sources.get(name)
+      if (source?.includes("/internal/") !== true) continue
+      const inner = declared(join(dirname(file), source.replace(/\.[jt]s$/u, ".d.ts"))).find((entry) =>
+        entry.name === name
+      )
+      if (inner !== undefined) found.set(name, inner)
+    }
+    if (node.declaration === null) continue
     const { declaration } = node
     const id = declaration.type === "VariableDeclaration"
       ? declaration.declarations[0]?.id
@@ -85,7 +103,7 @@ const shown = (code: string): string => {
 const page = (name: string, file: string): string => {
   const text = readFileSync(file, "utf8")
   const module = prose(/^\s*\/\*\*([^]*?)\*\//u.exec(text)?.[1] ?? "")
-  const entries = declared(text).map(({ code, comment, kind, name: entry }) =>
+  const entries = declared(file).map(({ code, comment, kind, name: entry }) =>
     `## ${entry} {#${entry}}\n\n<span class="kind">${kind}</span>\n\n${escaped(comment)}\n\n\`\`\`ts\n${
       shown(code)
     }\n\`\`\`\n`

@@ -226,6 +226,7 @@ const pRetries = {
 
 const rows: ReadonlyArray<Harness.Row> = [
   { name: "the bare call, in a fiber", runs: { Effect: inFiber(() => fetchStock) } },
+  { name: "the bare call, runPromise", runs: { Effect: asProgram(() => fetchStock) } },
   { name: "the bare call, awaited", runs: { none: awaited(stock) } },
   ...both("retry", { holdfast: () => holdfast.retry.protect(fetchStock), Effect: effects.retry }, {
     cockatiel: awaited(() => cockatiels.retry.execute(stock)),
@@ -373,19 +374,49 @@ const compare = (title: string, of: (cell: Harness.Cell) => number): string => {
   ])
 }
 
+/** The bare call that a candidate's part is added to: in the same kind of fiber for effects, awaited for promises. */
+const bareOf = (row: string, candidate: string): Harness.Cell | undefined =>
+  candidate === "holdfast" || candidate === "Effect"
+    ? results.find(({ name }) => name === `the bare call, ${row.split(", ").at(-1)}`)?.cells["Effect"]
+    : results.find(({ cells }) => cells["none"] !== undefined)?.cells["none"]
+
+/** The parts that let the call through: what they add to the bare call, each candidate to its own. */
+const adds = (title: string, of: (cell: Harness.Cell) => number): string => {
+  const passing = results.filter(({ cells, name }) =>
+    cells["holdfast"] !== undefined && !/^(?:rejected|a failure)/u.test(name)
+  )
+  const added = ({ cells, name }: Harness.Result, candidate: string) => {
+    const [cell, bare] = [cells[candidate], bareOf(name, candidate)]
+    return cell && bare && of(cell) - of(bare)
+  }
+  return Harness.table([
+    [title, "holdfast", ...peers.flatMap((name) => [name, ""])],
+    ...passing.map((result) => {
+      const ours = added(result, "holdfast")
+      return [result.name, Harness.number(ours)].concat(peers.flatMap((name) => {
+        const other = added(result, name)
+        return [Harness.number(other), Harness.ratio(other, ours)]
+      }))
+    })
+  ])
+}
+
 const told = (): string => {
   const bare = results.find(({ cells }) => cells["none"] !== undefined)?.cells["none"]
   return [
     `${machine}; medians of ${rounds} rounds`,
     compare("ns a call", ({ ns }) => ns),
+    adds("ns added to the bare call", ({ ns }) => ns),
     compare("bytes allocated a call", ({ bytes }) => bytes),
+    adds("bytes added to the bare call", ({ bytes }) => bytes),
     `The bare call, awaited: ${Harness.number(bare?.ns)} ns, ${Harness.number(bare?.bytes)} bytes`,
     Harness.table([
       [`${crowd.toLocaleString("en")} retries that sleep at once`, "bytes each", "CPU ms", "wall ms"],
       ...sleepers.map(({ bytes, cpu, name, wall }) => [name, ...[bytes, cpu, wall].map(Harness.number)])
     ]),
     [
-      "The ratio is to holdfast. A dash: the candidate has no such part. Bytes of a call are all that it allocates, by V8's",
+      "The ratio is to holdfast. A dash: the candidate has no such part. What is added is over each candidate's own bare call, an",
+      "effect in the same kind of fiber or an awaited promise. Bytes of a call are all that it allocates, by V8's",
       `GCProfiler; bytes of a sleeping retry are those in use while all sleep their ${nap} ms. opossum's bulkhead is a breaker too;`,
       "Effect's full semaphore gives no error, but None; cockatiel's retry without a delay takes a timer of 1 ms."
     ].join("\n")

@@ -1,12 +1,24 @@
 /**
- * Delay sequences for retries, as plain `Schedule`s: each works in `Effect.retry`, in {@link Retry} and in anything
- * else that takes a `Schedule`. They never end on their own, so give the retry a limit.
+ * Delay sequences for retries, as plain `Schedule`s: each works in `Effect.retry`, in `Retry` and in anything else that
+ * takes a `Schedule`.
+ *
+ * **When to use**
+ *
+ * Backoff is the answer to a dependency that is overloaded or restarting. Where a person waits for the answer and the
+ * failure is not caused by load, retry once without a delay, or hedge.
+ *
+ * **Details**
  *
  * Every sequence is capped after jitter and finite for any attempt number, so that the fortieth delay is `max` and not
- * six million days. Backoff is the answer to a dependency that is overloaded or restarting. It hurts where a person
- * waits for the answer and the failure is not caused by load: there, retry once without a delay, or hedge.
+ * six million days. Jitter is drawn from Effect's `Random`, so the same seed gives the same sequence.
  *
- * Jitter is drawn from Effect's `Random`, so the same seed gives the same sequence.
+ * **Gotchas**
+ *
+ * The sequences never end on their own: give the retry a limit.
+ *
+ * **Example**
+ *
+ * See {@link exponential}.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

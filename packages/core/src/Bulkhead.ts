@@ -1,17 +1,27 @@
 /**
  * Bounded concurrency: a limited number of calls run, a limited number wait, and any further call is rejected at once.
  *
+ * **When to use**
+ *
  * A slow dependency does not fail; it blocks its callers and the sockets and memory that they hold, until parts of the
  * program that never use it stall too. A bulkhead gives each dependency a compartment of its own (Michael Nygard,
- * "Release It!", 2nd ed. 2018, ch. 5), so that one flooded compartment does not sink the others. The queue is bounded,
- * because an unbounded queue turns an overload into latency that outlives it.
+ * "Release It!", 2nd ed. 2018, ch. 5), so that one flooded compartment does not sink the others.
+ *
+ * **Details**
  *
  * Choose the limit by Little's law: calls in flight = calls a second x seconds a call (John Little, Operations Research
  * 9, 1961). 200 calls a second that take 50 ms each are 10 in flight; twice that leaves room for a slow minute. If the
- * numbers are unknown or change, let {@link adaptive} find the limit.
+ * numbers are unknown or change, let {@link adaptive} find the limit. The queue is bounded, because an unbounded queue
+ * turns an overload into latency that outlives it.
  *
- * A bulkhead hurts when its limit is guessed too low, since it then rejects calls to a healthy dependency; when a queue
- * hides that; and when a call inside it needs a permit of the same bulkhead, which can deadlock.
+ * **Gotchas**
+ *
+ * A limit that is guessed too low rejects calls to a healthy dependency, and a queue hides that. A call that needs a
+ * permit of the bulkhead that it runs in can deadlock.
+ *
+ * **Example**
+ *
+ * See {@link make}.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

@@ -1,18 +1,27 @@
 /**
  * Faults, latency and wrong answers on purpose, from a seed, to test whether the program survives them.
  *
+ * **When to use**
+ *
  * Retries, breakers and fallbacks rarely run, until the day everything depends on them. Chaos exercises them when it
  * suits you: deterministically in tests, and on a game day at a rate that does no harm.
  *
+ * **Details**
+ *
  * The program marks where chaos may strike and which error to expect there. It runs undisturbed until a layer turns
- * chaos on. Put the mark inside the policy, directly around the call, since the policy is what you test.
+ * chaos on. Put the mark inside the policy, directly around the call, since the policy is what you test. The kinds are
+ * those of Simmy, in Polly since 8.3 (fault, latency, outcome, behaviour), and so is the default rate of 0.001. Polly
+ * stacks one strategy a kind; here one decision holds them all: first latency, then behaviour, then fault, outcome or
+ * hang.
+ *
+ * **Gotchas**
  *
  * Do not use it where a test needs one exact sequence of failures: script those instead of seeding them. Decisions are
  * drawn in the order in which calls start, so calls that race each other may swap theirs.
  *
- * The kinds are those of Simmy, in Polly since 8.3 (fault, latency, outcome, behaviour), and so is the default rate of
- * 0.001. Polly stacks one strategy a kind; here one decision holds them all: first latency, then behaviour, then fault,
- * outcome or hang.
+ * **Example**
+ *
+ * See {@link Service}.
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"

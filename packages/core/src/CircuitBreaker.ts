@@ -1,33 +1,39 @@
 /**
  * Stops calling a failing dependency, and uses a few probe calls to detect its recovery.
  *
+ * **When to use**
+ *
  * A call to a dependency that is down holds fibers and sockets until it times out, and adds to the load that keeps the
- * dependency down. A breaker fails such a call at once instead. The pattern is from Michael T. Nygard, "Release It!",
- * 2007.
+ * dependency down. A breaker fails such a call at once instead (Michael T. Nygard, "Release It!", 2007). One breaker
+ * keeps a circuit for each key, since dependencies fail independently: use an origin, a tenant or a model as the key.
+ *
+ * **Details**
  *
  * - Closed: calls run, and the {@link Trip} decides from their outcomes when to open the circuit.
  * - Open: calls fail with `CircuitOpen` without running, until the open time is over.
- * - HalfOpen: at most `probes` calls run, and the others fail with `CircuitOpen`. When `probes` calls have succeeded the
- *   circuit closes; the first that fails, or is slow, opens it again. An interrupted probe frees its slot.
+ * - HalfOpen: at most `probes` calls run, and the others fail with `CircuitOpen`. When `probes` calls have succeeded
+ *   the circuit closes; the first that fails, or is slow, opens it again. An interrupted probe frees its slot.
  * - Isolated: held open by hand.
  *
- * Failures and defects count as failures. Two outcomes are ignored: interruption, which the caller caused, and a call
- * that an inner policy rejected before it ran. A call that ends after the state has changed is ignored too, so only
- * probes decide the half-open state.
- *
- * One breaker keeps a circuit for each key, since the dependencies that it protects fail independently: use an origin,
- * a tenant or a model as the key. The number of circuits is bounded, and idle ones are evicted.
- *
- * A breaker hurts where one circuit covers parts that fail independently, since it then rejects calls that would have
- * worked; where calls are too few for a window to mean anything; and where a call may hang: a probe that never ends
- * keeps its slot, so put a timeout inside the breaker. Put a retry around the breaker, as {@link Policy} does, if each
- * attempt should be counted and rejected on its own, and inside it if only the final outcome should count.
- *
- * Windows, minimum and slow calls are defined as in resilience4j (resilience4j.readme.io/docs/circuitbreaker), and
- * isolation as in Polly (www.pollydocs.org/strategies/circuit-breaker). Unlike in resilience4j, all probes must
- * succeed, and a time window ages without calls, in tenths.
+ * Failures and defects count as failures. Interruption, which the caller caused, and a call that an inner policy
+ * rejected before it ran are ignored. So is a call that ends after the state has changed: only probes decide the
+ * half-open state. Windows, minimum and slow calls are those of resilience4j
+ * (resilience4j.readme.io/docs/circuitbreaker), and isolation is Polly's
+ * (www.pollydocs.org/strategies/circuit-breaker). Unlike in resilience4j, all probes must succeed by default, and a
+ * time window ages without calls, in tenths.
  *
  * Metrics: `holdfast.circuit_breaker.transitions` by `from` and `to`, and `holdfast.circuit_breaker.rejections`.
+ *
+ * **Gotchas**
+ *
+ * One circuit over parts that fail independently rejects calls that would have worked, and a window over few calls
+ * means nothing. A probe that never ends keeps its slot: put a timeout inside the breaker. Put a retry around the
+ * breaker, as `Policy` does, if each attempt should be counted and rejected on its own, and inside it if only the final
+ * outcome should count.
+ *
+ * **Example**
+ *
+ * See {@link make}.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

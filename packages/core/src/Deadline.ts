@@ -1,9 +1,24 @@
 /**
  * The instant by which the whole call must end, known to everything below it.
  *
+ * **When to use**
+ *
  * Timeouts set by each layer add up: three layers of 30 seconds may wait for 90. A deadline is one instant that every
- * layer sees: a policy neither queues nor sleeps before a retry past it, and a client can tell its server how long an
- * answer is still useful (gRPC calls this deadline propagation).
+ * layer sees.
+ *
+ * **Details**
+ *
+ * A policy neither queues nor sleeps before a retry past the deadline in force, and a client can tell its server how
+ * long an answer is still useful (gRPC calls this deadline propagation).
+ *
+ * **Gotchas**
+ *
+ * A deadline ends with the call that set it. The reference {@link Deadline} is a plain number that stays in the context
+ * of a fiber that outlives the call: ask {@link remaining} or {@link inForce}, which know.
+ *
+ * **Example**
+ *
+ * See {@link within}.
  */
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"

@@ -1,18 +1,27 @@
 /**
  * A second attempt when the first is slow: whichever succeeds first is the answer, and the other is interrupted.
  *
+ * **When to use**
+ *
  * If one call in a hundred is slow because of the server that handles it, not because of the request, then sending it
  * again is faster than waiting: both calls are slow only once in ten thousand. A second call sent only after the first
  * has taken longer than 95 % of calls adds 5 % of load and removes most of the tail (Jeffrey Dean and Luiz André
  * Barroso, "The Tail at Scale", CACM 56(2), 2013).
  *
- * Hedging hurts when calls are slow because the dependency is overloaded, since it adds load: give the hedge a budget
- * and let the delay follow the latency. Do not use it where doing the work twice does harm; it therefore accepts only
- * effects declared {@link idempotent}. The loser is interrupted and its finalizers are awaited, so an uninterruptible
- * attempt delays the answer.
+ * **Details**
  *
  * The rules are those of gRPC's hedging policy (gRFC A6), and the delay by a quantile is that of Finagle's
- * `BackupRequestFilter` and tower's `hedge`.
+ * `BackupRequestFilter` and tower's `hedge`. A hedge accepts only effects declared {@link idempotent}.
+ *
+ * **Gotchas**
+ *
+ * Hedging adds load where calls are slow because the dependency is overloaded: give the hedge a budget and let the
+ * delay follow the latency. The loser is interrupted and its finalizers are awaited, so an uninterruptible attempt
+ * delays the answer.
+ *
+ * **Example**
+ *
+ * See {@link hedge} and {@link make}.
  */
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"

@@ -1,12 +1,24 @@
 /**
  * Spreads delays at random, so that callers that failed together do not retry together.
  *
+ * **When to use**
+ *
  * Without jitter, clients that lost the same server at the same moment retry at the same moments too, and all of them
- * hit the server at once when it recovers. Jitter only costs the predictability of the delay: choose `none` only if
- * there is a single caller or a protocol fixes the delay.
+ * hit the server at once when it recovers. Choose `none` only if there is a single caller or a protocol fixes the
+ * delay.
+ *
+ * **Details**
  *
  * The names and formulas of `full` and `equal` are those of Marc Brooker, "Exponential Backoff And Jitter", AWS
- * Architecture Blog, 2015; because of its measurements, `full` is the default of {@link Backoff}.
+ * Architecture Blog, 2015; because of its measurements, `full` is the default of `Backoff`.
+ *
+ * **Gotchas**
+ *
+ * With `full` a delay may be almost nothing. Where the dependency needs a minimum pause, use `equal`.
+ *
+ * **Example**
+ *
+ * See {@link apply}.
  */
 import { hasProperty } from "effect/Predicate"
 import * as Arguments from "./Arguments.ts"

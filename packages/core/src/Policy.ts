@@ -1,14 +1,25 @@
 /**
  * Everything a call needs to survive an unreliable dependency, composed in one value: a policy.
  *
+ * **When to use**
+ *
+ * Give each dependency its own policy, at the one place in the program that calls it. As a service, a policy can be
+ * swapped by a layer without touching the program: see {@link Service}.
+ *
+ * **Details**
+ *
  * A policy is made once and protects many calls. Its parts apply in one order, outermost first: deadline, bulkhead,
- * rate limit, retry, circuit breaker, hedge, attempt timeout. A part that is not configured does nothing, costs nothing and adds nothing to the error type.
+ * rate limit, retry, circuit breaker, hedge, attempt timeout. A part that is not configured does nothing, costs nothing
+ * and adds nothing to the error type.
  *
- * Give each dependency its own policy, at the one place in the program that calls it. A policy hurts where calls are
- * not idempotent (a retry may do the work twice: refuse it with `while`) and where another policy already retries the
- * same call.
+ * **Gotchas**
  *
- * As a service, a policy can be swapped by a layer without touching the program: see {@link Service}.
+ * A retry may do the work of a call twice: refuse it with `while` where calls are not idempotent. Do not retry a call
+ * that another policy already retries: three retries around three retries are 16 attempts.
+ *
+ * **Example**
+ *
+ * See {@link make} for a policy as a value and {@link Service} for one as a service.
  */
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"

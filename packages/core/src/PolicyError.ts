@@ -1,9 +1,24 @@
 /**
- * The error of a policy itself, beside the errors of the call that it protects. Its reason is a tagged value, so that
- * `Effect.catchReason("PolicyError", "CircuitOpen", ...)` picks one case and `Effect.catchTag("PolicyError", ...)`
- * takes them all.
+ * The error of a policy itself, beside the errors of the call that it protects.
  *
- * The type parameter holds exactly the reasons that the policy's parts can produce.
+ * **When to use**
+ *
+ * `Effect.catchReason("PolicyError", "CircuitOpen", ...)` catches one reason, and `Effect.catchTag("PolicyError", ...)`
+ * all.
+ *
+ * **Details**
+ *
+ * The reason is a tagged value. The type parameter holds exactly the reasons that the policy's parts can produce.
+ *
+ * **Gotchas**
+ *
+ * An `AttemptTimeout` and a `DeadlineExceeded` in the phase `attempt` say nothing about whether the work was done.
+ * After `BulkheadFull`, `RateLimited` and the phase `queue` nothing of the call ran; after `CircuitOpen`, nothing of
+ * the attempt that it rejected.
+ *
+ * **Example**
+ *
+ * See {@link PolicyError}.
  */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"

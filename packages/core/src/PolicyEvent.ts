@@ -1,9 +1,23 @@
 /**
- * Every decision of a policy, as data. All of a policy's telemetry derives from these events: the warning that each
- * retry logs, the events on the current span, and the output of observers.
+ * Every decision of a policy, as data.
  *
- * Observers are plain synchronous functions, called during the call. Their exceptions are ignored. Without an observer,
- * no event is built.
+ * **When to use**
+ *
+ * Use it for telemetry and tests: {@link observe} for one effect, {@link layer} for a program, {@link layerMetrics} for
+ * metrics and {@link subscribe} for a stream.
+ *
+ * **Details**
+ *
+ * All of a policy's telemetry derives from these events: the line that each retry logs, the events on the current span,
+ * and the output of observers. Without an observer, no event is built.
+ *
+ * **Gotchas**
+ *
+ * Observers are plain synchronous functions, called during the call. An observer that throws is a defect of its call.
+ *
+ * **Example**
+ *
+ * See {@link observe}.
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

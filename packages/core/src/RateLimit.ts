@@ -1,18 +1,27 @@
 /**
  * Limits how many calls start in a window of time: excess calls wait within a bound, or are rejected before they run.
  *
+ * **When to use**
+ *
  * If the server counts calls and answers the excess with 429, those calls are wasted work on both sides, and some
  * servers count them against the next window too. A client-side limit turns them into a short wait, or into a cheap
  * error that says when to retry.
  *
+ * **Details**
+ *
  * There is no debt: a rejected call is not counted, and a waiting call is counted when it is admitted. Waiting calls
  * are served first come, first served. In the "delay" mode of Effect's `RateLimiter`, a call that gives up keeps its
- * reservation, and later calls wait for a call that is never made.
+ * reservation, and later calls wait for a call that is never made. The algorithms and the stores are those of Effect's
+ * `RateLimiter`.
  *
- * A rate limit hurts when it is set lower than the server's. It bounds calls per second, not calls in flight: for a
- * dependency that slows down, use a `Bulkhead`.
+ * **Gotchas**
  *
- * The algorithms and the stores are those of Effect's `RateLimiter`.
+ * A limit below the server's wastes capacity. It bounds calls a second, not calls in flight: for a dependency that
+ * slows down, use a `Bulkhead`.
+ *
+ * **Example**
+ *
+ * See {@link make}.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -1,13 +1,25 @@
 /**
  * What to do after a failure: try again after a delay, or stop and say why.
  *
+ * **When to use**
+ *
+ * Retry what fails for a moment and may be done twice. Retry at one level of a program only: three retries at each of
+ * three levels are 64 attempts.
+ *
+ * **Details**
+ *
  * The decision is one pure function, {@link Retry.decide}, and the loop that carries it out counts in one place, so a
  * call is never executed more than `1 + times` times, whatever errors it meets. After the last attempt the call fails
  * with the last error itself, its cause unchanged.
  *
+ * **Gotchas**
+ *
  * Retrying hurts when the failure is not transient, when the call is not idempotent, and when the dependency is down
- * because of load, since each retry adds to it. Retry at one level of a program only: three retries at each of three
- * levels are 64 attempts.
+ * because of load, since each retry adds to it: give it a budget.
+ *
+ * **Example**
+ *
+ * See {@link retry}.
  */
 import * as Arr from "effect/Array"
 import * as Data from "effect/Data"

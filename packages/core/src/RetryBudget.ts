@@ -1,23 +1,25 @@
 /**
  * A limit on retries as a share of traffic.
  *
+ * **When to use**
+ *
  * A limit on the retries of one call does not limit the retries of all calls: when a dependency fails under load, three
- * retries per call quadruple the load. A budget counts all calls together. Each call deposits a fraction of a retry,
- * each retry withdraws a whole one, and a small reserve allows a client with little traffic to retry. While the
- * dependency is healthy, the budget covers occasional failures; when it is down, retries stop at the share.
+ * retries a call quadruple the load. A budget counts all calls together: it covers occasional failures, and stops
+ * retries at its share when the dependency is down. Share one between all policies and hedges that call a dependency.
  *
- * The rule, looking back one `window` from any retry:
+ * **Details**
  *
- * ```text
- * retries <= minPerSecond * window + ratio * calls
- * ```
+ * Looking back one `window` from any retry, `retries <= minPerSecond * window + ratio * calls`. The rule and its
+ * numbers are those of Finagle's `RetryBudget`; the ten slots of a window are those of tower's `TpsBudget`. A call
+ * counts for nine to ten slots and a retry for ten to eleven, so that the rule holds exactly.
  *
- * The rule and its numbers are those of Finagle's `RetryBudget`; the ten slots in which a window is counted are those
- * of tower's `TpsBudget`. Because slots are coarse, both allow slightly more than the rule. Here a call counts for nine
- * to ten slots and a retry for ten to eleven, so the rule holds exactly.
+ * **Gotchas**
  *
- * A budget hurts where unrelated dependencies share it, since the failure of one uses up the retries of the others.
- * Give each dependency its own, and share it between all policies and hedges that call it.
+ * Where unrelated dependencies share a budget, the failure of one uses up the retries of the others.
+ *
+ * **Example**
+ *
+ * See {@link make}.
  */
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"

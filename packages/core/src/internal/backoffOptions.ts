@@ -2,7 +2,7 @@
 import * as Arguments from "../Arguments.ts"
 
 /** The defaults of a growing delay, in milliseconds, and of its factor. */
-const defaults = { initial: 100, max: 20_000, factor: 2 } as const
+export const defaults = { initial: 100, max: 20_000, factor: 2 } as const
 
 /** The default of `max`. */
 export const longest = (initial: number): number => Math.max(initial, defaults.max)

@@ -2,7 +2,7 @@
 import * as Arguments from "../../Arguments.ts"
 
 /** The defaults of a budget. Durations are in milliseconds. */
-const defaults = { ratio: 0.2, minPerSecond: 10, window: 10_000, timeout: 250 } as const
+export const defaults = { ratio: 0.2, minPerSecond: 10, window: 10_000, timeout: 250 } as const
 
 const { duration, number, optional } = Arguments
 

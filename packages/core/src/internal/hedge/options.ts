@@ -4,7 +4,7 @@ import * as Arguments from "../../Arguments.ts"
 import * as RetryBudget from "../../RetryBudget.ts"
 
 /** The defaults of a hedge. Durations are in milliseconds. */
-const defaults = {
+export const defaults = {
   max: 1,
   maxKeys: 1_000,
   idleTimeToLive: 600_000,
