@@ -54,6 +54,6 @@ export interface Signal {
   readonly category?: string | RegExp
   /** Statuses under which the row holds. Alone it is the weakest signal. */
   readonly status?: number | ReadonlyArray<number>
-  /** A public report that shows it (107 of 328 rows, seen 2026-11-26), or else a page that was not compared. */
+  /** A public report that shows it (119 of 353 rows, seen 2026-11-27), or else a page that was not compared. */
   readonly source: string
 }
