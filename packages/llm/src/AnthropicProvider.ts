@@ -36,10 +36,12 @@ import * as Address from "./Address.ts"
 import * as AnthropicRequest from "./internal/anthropic/request.ts"
 import * as AnthropicResponse from "./internal/anthropic/response.ts"
 import * as Setting from "./internal/config/environment.ts"
+import * as Parameter from "./internal/parameters/fields.ts"
 import * as Answer from "./internal/protocol/answer/answer.ts"
 import { newIds } from "./internal/protocol/answer/newIds.ts"
 import { withParameters } from "./internal/protocol/request/body.ts"
 import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
+import * as Parameters from "./Parameters.ts"
 import * as Provider from "./Provider.ts"
 
 /** How to reach the API, and which model to ask. */
@@ -145,12 +147,6 @@ const makeWith = (options: Options) => {
     ...(model === defaultModel ? summarized : {}),
     ...options.parameters
   }
-  const { thinking } = parameters
-  const isManual = Predicate.isReadonlyObject(thinking) && thinking["type"] === "enabled"
-  const outputConfig: object = Predicate.isReadonlyObject(parameters["output_config"])
-    ? parameters["output_config"]
-    : {}
-
   return (client: HttpClient.HttpClient): Provider.Provider => {
     const callOf = (method: string): ProviderRequest.ProviderRequest => ({
       module: "AnthropicProvider",
@@ -181,6 +177,10 @@ const makeWith = (options: Options) => {
       request: LanguageModel.ProviderOptions,
       stream: boolean
     ): Effect.fn.Return<HttpClientRequest.HttpClientRequest, AiError.AiError> {
+      const said = Parameter.fields(yield* Parameters.Current, "messages", model, parameters)
+      const { output_config: config, thinking } = said
+      const outputConfig: object = Predicate.isReadonlyObject(config) ? config : {}
+      const isManual = Predicate.isReadonlyObject(thinking) && thinking["type"] === "enabled"
       const { format, ...body } = yield* Effect.mapError(
         AnthropicRequest.make(request, model, !isManual && !AnthropicRequest.refusesForcedTools(model)),
         (reason) => ProviderRequest.failure(call, reason)
@@ -188,12 +188,17 @@ const makeWith = (options: Options) => {
       const fields = withParameters(
         { model, max_tokens: maxTokens, ...body, ...(stream ? { stream: true } : {}) },
         // Manual thinking wants its thoughts before the calls that are answered: another model's have none.
-        isManual && AnthropicRequest.lacksThoughts(body) ? { ...parameters, thinking: null } : parameters
+        isManual && AnthropicRequest.lacksThoughts(body) ? { ...said, thinking: null } : said
       )
       return requestTo("POST", path).pipe(
         HttpClientRequest.accept(stream ? "text/event-stream" : "application/json"),
         HttpClientRequest.bodyJsonUnsafe(
-          format === undefined ? fields : { ...fields, output_config: { ...outputConfig, format } }
+          format === undefined
+            ? fields
+            : {
+              ...fields,
+              output_config: { ...outputConfig, format }
+            }
         )
       )
     })
@@ -227,6 +232,7 @@ const makeWith = (options: Options) => {
       capabilities: { ...Provider.defaultCapabilities, ...options.capabilities },
       generateText,
       streamText,
+      drops: (asked) => Parameter.dropped(asked, "messages", model),
       preflight: Effect.scoped(
         ProviderRequest.open(
           callOf("preflight"),

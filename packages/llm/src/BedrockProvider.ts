@@ -32,10 +32,12 @@ import * as BedrockRequest from "./internal/bedrock/request.ts"
 import * as BedrockResponse from "./internal/bedrock/response.ts"
 import * as Signature from "./internal/bedrock/signature.ts"
 import * as Setting from "./internal/config/environment.ts"
+import * as Parameter from "./internal/parameters/fields.ts"
 import * as Answer from "./internal/protocol/answer/answer.ts"
 import { newIds } from "./internal/protocol/answer/newIds.ts"
 import { withParameters } from "./internal/protocol/request/body.ts"
 import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
+import * as Parameters from "./Parameters.ts"
 import * as Provider from "./Provider.ts"
 import { detail } from "./ProviderFailure.ts"
 
@@ -201,7 +203,8 @@ const makeWith = (options: Options) => {
         (reason) => ProviderRequest.failure(call, reason)
       )
       const operation = stream ? "converse-stream" : "converse"
-      const response = yield* send(call, operation, withParameters({ ...body }, options.parameters))
+      const fields = Parameter.fields(yield* Parameters.Current, "converse", model, options.parameters)
+      const response = yield* send(call, operation, withParameters({ ...body }, fields))
       const errors = ProviderRequest.errors(call, `${address.shown}${path}/${operation}`, response.headers)
       const make = BedrockResponse.make(request, errors, yield* newIds)
       return { body: Frames.toLines(ProviderRequest.bytes(call, response)), make }
@@ -229,6 +232,7 @@ const makeWith = (options: Options) => {
       capabilities: { ...Provider.defaultCapabilities, ...options.capabilities },
       generateText,
       streamText,
+      drops: (asked) => Parameter.dropped(asked, "converse", model),
       preflight: send(callOf("preflight"), "converse", { messages: [] }).pipe(
         Effect.scoped,
         Effect.asVoid,

@@ -20,6 +20,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type { Decision } from "./FallbackDecision.ts"
+import type { Parameters } from "./Parameters.ts"
 import type { Location } from "./Provider.ts"
 
 /** The fields of every event. */
@@ -104,6 +105,12 @@ export interface PromptProjected extends Origin {
   readonly renamedCalls: number
 }
 
+/** The provider or its model does not take a parameter of the request, which was left out. */
+export interface ParameterDropped extends Origin {
+  readonly _tag: "ParameterDropped"
+  readonly parameter: keyof Parameters
+}
+
 /** An event of a chain. */
 export type ChainEvent =
   | AttemptStarted
@@ -113,6 +120,7 @@ export type ChainEvent =
   | AttemptInterrupted
   | ProviderSkipped
   | PromptProjected
+  | ParameterDropped
 
 /** A function that receives events. */
 export type Observer = (event: ChainEvent) => void

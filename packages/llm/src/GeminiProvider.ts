@@ -32,9 +32,11 @@ import * as Address from "./Address.ts"
 import * as Setting from "./internal/config/environment.ts"
 import * as GeminiRequest from "./internal/gemini/request.ts"
 import * as GeminiResponse from "./internal/gemini/response.ts"
+import * as Parameter from "./internal/parameters/fields.ts"
 import * as Answer from "./internal/protocol/answer/answer.ts"
 import { newIds } from "./internal/protocol/answer/newIds.ts"
 import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
+import * as Parameters from "./Parameters.ts"
 import * as Provider from "./Provider.ts"
 
 /** How to reach the API, and which model to ask. */
@@ -172,10 +174,11 @@ const makeWith = (options: Options) => {
         GeminiRequest.make(request, model),
         (reason) => ProviderRequest.failure(call, reason)
       )
+      const fields = Parameter.fields(yield* Parameters.Current, "gemini", model, parameters)
       const to = requestTo("POST", `${path}:${stream ? "streamGenerateContent" : "generateContent"}`)
       return (stream ? HttpClientRequest.setUrlParam(to, "alt", "sse") : to).pipe(
         HttpClientRequest.accept(stream ? "text/event-stream" : "application/json"),
-        HttpClientRequest.bodyJsonUnsafe(GeminiRequest.withParameters({ ...body }, parameters))
+        HttpClientRequest.bodyJsonUnsafe(GeminiRequest.withParameters({ ...body }, fields))
       )
     })
 
@@ -207,6 +210,7 @@ const makeWith = (options: Options) => {
       capabilities: { ...Provider.defaultCapabilities, ...options.capabilities },
       generateText,
       streamText,
+      drops: (asked) => Parameter.dropped(asked, "gemini", model),
       preflight: Effect.asVoid(Effect.scoped(ProviderRequest.open(callOf("preflight"), requestTo("GET", path))))
     }
   }

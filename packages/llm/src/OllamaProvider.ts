@@ -30,9 +30,11 @@ import * as OllamaRequest from "./internal/ollama/request.ts"
 import * as OllamaResponse from "./internal/ollama/response.ts"
 import type { Inspection, PullProgress } from "./internal/ollama/server.ts"
 import * as OllamaServer from "./internal/ollama/server.ts"
+import * as Parameter from "./internal/parameters/fields.ts"
 import * as Answer from "./internal/protocol/answer/answer.ts"
 import { newIds } from "./internal/protocol/answer/newIds.ts"
 import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
+import * as Parameters from "./Parameters.ts"
 import * as Provider from "./Provider.ts"
 import { detail } from "./ProviderFailure.ts"
 
@@ -229,9 +231,11 @@ const makeWith = (options: Options) => {
         OllamaRequest.make(request),
         (reason) => ProviderRequest.failure(call, reason)
       )
+      const fields = Parameter.fields(yield* Parameters.Current, "ollama", model, api.body.options)
       return api.request("POST", path).pipe(
         HttpClientRequest.bodyJsonUnsafe({
           ...api.body,
+          ...(Object.keys(fields).length === 0 ? {} : { options: fields }),
           ...body,
           stream,
           ...(options.think === undefined ? {} : { think: options.think })
@@ -273,6 +277,7 @@ const makeWith = (options: Options) => {
       capabilities: { ...Provider.defaultCapabilities, contextWindow: numCtx, ...options.capabilities },
       generateText,
       streamText,
+      drops: (asked) => Parameter.dropped(asked, "ollama", model),
       inspect,
       pull,
       preflight: options.pull === undefined || options.pull === false

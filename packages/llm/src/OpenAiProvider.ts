@@ -28,6 +28,7 @@ import * as Setting from "./internal/config/environment.ts"
 import * as OpenAiApi from "./internal/openai/api.ts"
 import * as OpenAiRequest from "./internal/openai/request.ts"
 import * as OpenAiResponse from "./internal/openai/response.ts"
+import * as Parameter from "./internal/parameters/fields.ts"
 import type * as Row from "./internal/presets/preset.ts"
 import { localHabits } from "./internal/presets/preset.ts"
 import * as Presets from "./internal/presets/presets.ts"
@@ -35,6 +36,7 @@ import * as Answer from "./internal/protocol/answer/answer.ts"
 import { newIds } from "./internal/protocol/answer/newIds.ts"
 import { withParameters } from "./internal/protocol/request/body.ts"
 import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
+import * as Parameters from "./Parameters.ts"
 import * as Provider from "./Provider.ts"
 import { detail } from "./ProviderFailure.ts"
 
@@ -147,6 +149,7 @@ const makeWith = (options: Options) => {
   // Local servers of every kind may leave a model's tags in the content, where no parser removes them.
   const habits = location === "local" ? { ...preset, ...localHabits } : preset
   const path = "/chat/completions"
+  const dialect = Parameter.dialectOf(preset.name)
   const url = baseUrl + path
 
   return (client: HttpClient.HttpClient): Provider.Provider => {
@@ -157,19 +160,20 @@ const makeWith = (options: Options) => {
       request: LanguageModel.ProviderOptions,
       stream: boolean
     ): Effect.Effect<Body, AiError.AiError> =>
-      Effect.mapBoth(OpenAiRequest.make(request, { preset, model }), {
-        onFailure: (reason) => ProviderRequest.failure(call, reason),
-        onSuccess: (body) =>
-          withParameters(
-            {
-              model,
-              ...body,
-              ...(stream ? { stream: true } : {}),
-              ...(stream && asksForUsage ? { stream_options: { include_usage: true } } : {})
-            },
-            options.parameters
-          )
-      })
+      Effect.flatMap(Parameters.Current, (asked) =>
+        Effect.mapBoth(OpenAiRequest.make(request, { preset, model }), {
+          onFailure: (reason) => ProviderRequest.failure(call, reason),
+          onSuccess: (body) =>
+            withParameters(
+              {
+                model,
+                ...body,
+                ...(stream ? { stream: true } : {}),
+                ...(stream && asksForUsage ? { stream_options: { include_usage: true } } : {})
+              },
+              Parameter.fields(asked, dialect, model, options.parameters)
+            )
+        }))
 
     const send = (call: ProviderRequest.ProviderRequest, body: Body) =>
       ProviderRequest.open(
@@ -235,6 +239,7 @@ const makeWith = (options: Options) => {
       capabilities: { ...Provider.defaultCapabilities, ...preset.capabilities, ...options.capabilities },
       generateText,
       streamText,
+      drops: (asked) => Parameter.dropped(asked, dialect, model),
       preflight: preset.models === "all"
         ? findModel
         : ProviderRequest.open(callOf("preflight"), preset.models === "some" ? list : sendNothing).pipe(

@@ -30,6 +30,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Setting from "./internal/config/environment.ts"
 import * as OpenAiApi from "./internal/openai/api.ts"
+import * as Parameter from "./internal/parameters/fields.ts"
 import * as Answer from "./internal/protocol/answer/answer.ts"
 import { newIds } from "./internal/protocol/answer/newIds.ts"
 import { withParameters } from "./internal/protocol/request/body.ts"
@@ -37,6 +38,7 @@ import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts
 import * as ResponsesRequest from "./internal/responses/request.ts"
 import * as ResponsesResponse from "./internal/responses/response.ts"
 import type { Options as ChatOptions } from "./OpenAiProvider.ts"
+import * as Parameters from "./Parameters.ts"
 import * as Provider from "./Provider.ts"
 import { detail } from "./ProviderFailure.ts"
 
@@ -143,26 +145,30 @@ const makeWith = (options: Options) => {
       stream: boolean,
       previous: string | undefined
     ): Effect.Effect<Body, AiError.AiError> =>
-      Effect.mapBoth(ResponsesRequest.make(request, preset, previous), {
-        onFailure: (reason) => ProviderRequest.failure(call, reason),
-        onSuccess: (body) => {
-          const asked = withParameters(
-            {
-              model,
-              ...body,
-              store,
-              ...(asksForThoughts ? { include: ["reasoning.encrypted_content"] } : {}),
-              ...(stream ? { stream: true } : {})
-            },
-            options.parameters
-          )
-          // The format is the request's; what `parameters` say beside it stays.
-          const { text } = asked
-          return body.text === undefined
-            ? asked
-            : { ...asked, text: { ...(Predicate.isReadonlyObject(text) ? text : {}), ...body.text } }
-        }
-      })
+      Effect.flatMap(
+        Parameters.Current,
+        (parameters) =>
+          Effect.mapBoth(ResponsesRequest.make(request, preset, previous), {
+            onFailure: (reason) => ProviderRequest.failure(call, reason),
+            onSuccess: (body) => {
+              const asked = withParameters(
+                {
+                  model,
+                  ...body,
+                  store,
+                  ...(asksForThoughts ? { include: ["reasoning.encrypted_content"] } : {}),
+                  ...(stream ? { stream: true } : {})
+                },
+                Parameter.fields(parameters, "responses", model, options.parameters)
+              )
+              // The format is the request's; what `parameters` say beside it stays.
+              const { text } = asked
+              return body.text === undefined
+                ? asked
+                : { ...asked, text: { ...(Predicate.isReadonlyObject(text) ? text : {}), ...body.text } }
+            }
+          })
+      )
 
     const send = Effect.fnUntraced(function*(
       call: ProviderRequest.ProviderRequest,
@@ -222,6 +228,7 @@ const makeWith = (options: Options) => {
       capabilities: { ...Provider.defaultCapabilities, ...preset.capabilities, ...options.capabilities },
       generateText,
       streamText,
+      drops: (asked) => Parameter.dropped(asked, "responses", model),
       preflight: Effect.asVoid(
         Effect.scoped(ProviderRequest.open(callOf("preflight"), api.request("GET", "/models")))
       )

@@ -27,6 +27,7 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type * as Stream from "effect/Stream"
 import * as Lifted from "./internal/protocol/lifted.ts"
+import type { Parameters } from "./Parameters.ts"
 
 /** Where the model runs: behind a vendor's API, or on your own machine or network, where requests are free. */
 export type Location = "cloud" | "local"
@@ -74,6 +75,9 @@ export interface Provider {
   readonly streamText: (
     options: LanguageModel.ProviderOptions
   ) => Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator.IdGenerator>
+
+  /** The parameters of a request that the provider or its model does not take. Default: all of them. */
+  readonly drops?: ((parameters: Parameters) => ReadonlyArray<keyof Parameters>) | undefined
 
   /**
    * Checks whether the provider would answer: reachable, credentials accepted, model known. Costs no tokens. The error

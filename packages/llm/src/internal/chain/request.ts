@@ -5,11 +5,17 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Observers } from "../../ChainEvent.ts"
+import type { Parameters } from "../../Parameters.ts"
+import { Current } from "../../Parameters.ts"
 import { Ledger } from "../../Usage.ts"
 import * as Projection from "../authorship/projection.ts"
 import { arrange } from "../pool/place.ts"
 import { AttemptLog } from "./attemptLog.ts"
 import type { ChainMember, Method, RunningAttempt, Settings } from "./member.ts"
+
+/** A provider that does not say what it takes takes nothing. */
+const dropsOf = ({ provider }: ChainMember, parameters: Parameters): ReadonlyArray<keyof Parameters> =>
+  provider.drops?.(parameters) ?? (Object.keys(parameters) as ReadonlyArray<keyof Parameters>)
 
 export class ChainRequest {
   readonly method: Method
@@ -17,18 +23,22 @@ export class ChainRequest {
   readonly log: AttemptLog
   readonly options: LanguageModel.ProviderOptions
   readonly members: ReadonlyArray<ChainMember>
+  readonly parameters: Parameters
   /** The instant at which the request ends, in milliseconds since the epoch. */
   readonly deadline: number
   /** Whether this machine was found to be offline. */
   offline = false
   private readonly projected = new Map<ChainMember, LanguageModel.ProviderOptions>()
 
-  constructor(fields: Pick<ChainRequest, "method" | "settings" | "log" | "options" | "members" | "deadline">) {
+  constructor(
+    fields: Pick<ChainRequest, "method" | "settings" | "log" | "options" | "members" | "parameters" | "deadline">
+  ) {
     this.method = fields.method
     this.settings = fields.settings
     this.log = fields.log
     this.options = fields.options
     this.members = fields.members
+    this.parameters = fields.parameters
     this.deadline = fields.deadline
   }
 
@@ -40,6 +50,9 @@ export class ChainRequest {
     const options = losses === undefined ? this.options : { ...this.options, prompt }
     this.projected.set(member, options)
     if (losses !== undefined) this.log.emit(member, attempt, { _tag: "PromptProjected", ...losses })
+    for (const parameter of dropsOf(member, this.parameters)) {
+      this.log.emit(member, attempt, { _tag: "ParameterDropped", parameter })
+    }
     return options
   }
 }
@@ -58,5 +71,14 @@ export const start = Effect.fnUntraced(function*(
   const log = new AttemptLog(method, observers, () => clock.currentTimeMillisUnsafe())
   const own = settings.deadline === undefined ? Infinity : clock.currentTimeMillisUnsafe() + settings.deadline
   const ordered = yield* arrange(members, method, options, clock.currentTimeMillisUnsafe())
-  return new ChainRequest({ method, settings, log, options, members: ordered, deadline: Math.min(outer, own) })
+  const parameters = yield* Current
+  return new ChainRequest({
+    method,
+    settings,
+    log,
+    options,
+    members: ordered,
+    parameters,
+    deadline: Math.min(outer, own)
+  })
 })

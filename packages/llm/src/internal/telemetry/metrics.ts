@@ -99,6 +99,7 @@ export const observer = (context: Context.Context<never>): Observer => {
         return count("skips", "Providers that were not asked", event, event.why)
       case "AttemptStarted":
       case "PromptProjected":
+      case "ParameterDropped":
         return undefined
     }
   }
