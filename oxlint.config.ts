@@ -82,6 +82,8 @@ export default defineConfig({
       rules: {
         "no-await-in-loop": "off",
         "no-restricted-imports": ["error", { patterns: [relative] }],
+        // A worker has no origin.
+        "unicorn/require-post-message-target-origin": "off",
         // A style sheet has no name.
         "import/no-unassigned-import": ["error", { allow: ["**/*.css"] }]
       }

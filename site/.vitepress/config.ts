@@ -48,7 +48,8 @@ export default defineConfig({
     outline: { level: [2, 3] },
     nav: [
       { text: "Guides", link: "/start" },
-      { text: "Reference", link: "/reference/core/Policy" }
+      { text: "Reference", link: "/reference/core/Policy" },
+      { text: "Playground", link: "/playground" }
     ],
     sidebar: {
       "/reference/": reference.map((name) => ({

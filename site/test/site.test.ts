@@ -19,7 +19,7 @@ const pages = globSync("**/*.html", { cwd: dist }).map((file) =>
   .filter((path) => path !== "/404").toSorted()
 
 /** One page of each kind: the rules of axe take seconds. */
-const samples = ["/", "/start", "/http", "/fallback", "/how-an-answer-comes", "/reference/core/Policy"]
+const samples = ["/", "/playground", "/start", "/http", "/fallback", "/how-an-answer-comes", "/reference/core/Policy"]
 
 /** What a first visit may load, in bytes of JavaScript as it is sent, uncompressed. */
 const budget = 400_000
@@ -133,5 +133,32 @@ describe("the site", () => {
     await page.waitForURL((url) => url.pathname !== "/")
     assert.strictEqual(new URL(page.url()).pathname, "/start")
     await page.close()
+  })
+
+  test("the playground simulates, shows what a slider does, names a fault, and keeps all of it in its link", async () => {
+    const page = await browser.newPage({ viewport: { width: 360, height: 740 } })
+    await page.goto(`${origin}/playground`)
+    const success = page.locator("tbody tr").first()
+    await page.getByLabel("Speed").selectOption("as fast as possible")
+    await page.getByLabel("Start from").selectOption("Three tiers of retries")
+    await page.getByText("The system does not recover.").waitFor()
+    // A budget of a tenth, set by the keyboard.
+    await page.getByLabel(/^Retry budget/u).focus()
+    await page.keyboard.press("ArrowLeft")
+    await page.keyboard.press("ArrowLeft")
+    await page.getByText(/The system recovers .* after the last event/u).waitFor()
+    const words = await success.innerText()
+
+    const again = await browser.newPage()
+    await again.goto(page.url())
+    await again.getByLabel("Speed").selectOption("as fast as possible")
+    await again.getByText(/The system recovers .* after the last event/u).waitFor()
+    assert.strictEqual(await again.locator("tbody tr").first().innerText(), words)
+
+    await page.getByLabel("The system, as YAML").fill("services: { stock: { workers: 0, latncy: 3 } }")
+    await page.getByText("latncy").waitFor()
+    assert.isAtMost(await page.evaluate(() => document.documentElement.scrollWidth), 360)
+    await page.close()
+    await again.close()
   })
 })
