@@ -137,6 +137,8 @@ describe("the site", () => {
 
   test("the playground simulates, shows what a slider does, names a fault, and keeps all of it in its link", async () => {
     const page = await browser.newPage({ viewport: { width: 360, height: 740 } })
+    // A simulation of an overload takes its time.
+    page.setDefaultTimeout(120_000)
     await page.goto(`${origin}/playground`)
     const success = page.locator("tbody tr").first()
     await page.getByLabel("Speed").selectOption("as fast as possible")
@@ -150,6 +152,7 @@ describe("the site", () => {
     const words = await success.innerText()
 
     const again = await browser.newPage()
+    again.setDefaultTimeout(120_000)
     await again.goto(page.url())
     await again.getByLabel("Speed").selectOption("as fast as possible")
     await again.getByText(/The system recovers .* after the last event/u).waitFor()
