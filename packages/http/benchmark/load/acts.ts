@@ -43,6 +43,16 @@ export const script = (scale: number): ReadonlyArray<Act> =>
     ["recovery", 7, well]
   ] as const).map(([name, seconds, trouble]) => ({ name, millis: seconds * 1000 * scale, trouble }))
 
+/**
+ * The acts for a first look: 11 seconds. The outage lasts ten times as long as a breaker stays open and longer than the delays
+ * of all retries, or it would show what a breaker costs and not what it is for.
+ */
+export const quick: ReadonlyArray<Act> = [
+  { name: "healthy", millis: 2000, trouble: well },
+  { name: "outage", millis: 5000, trouble: { ...well, errors: 1 } },
+  { name: "recovery", millis: 4000, trouble: well }
+]
+
 /** How long a script takes. */
 export const duration = (acts: ReadonlyArray<Act>): number => acts.reduce((sum, { millis }) => sum + millis, 0)
 

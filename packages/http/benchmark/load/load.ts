@@ -5,7 +5,7 @@ import { mkdir, writeFile } from "node:fs/promises"
 import { availableParallelism, loadavg } from "node:os"
 import { dirname } from "node:path"
 import { parseArgs } from "node:util"
-import { type Act, duration, rate, script, starts } from "./acts.ts"
+import { type Act, duration, quick, rate, script, starts } from "./acts.ts"
 import { candidates } from "./clients.ts"
 import { type Orders as PlayerOrders, play, type Played } from "./player.ts"
 import { now, parent, start } from "./processes.ts"
@@ -20,7 +20,10 @@ A server on loopback plays a script of trouble (${script(1).map(({ name }) => na
 after the other lives through it, from the same seed, ${rate} calls a second. Calls are made when they are due, whether
 or not those before have ended, and their time counts from then, so that no client hides the waits that it causes.
 
-  --quick          as --scale 0.1, for a first look: half a minute in all
+  --quick          only an outage of ${quick[1]!.millis / 1000} s between ${quick[0]!.millis / 1000} s of health and ${
+  quick[2]!.millis / 1000
+} s of recovery, and what is to see in it:
+                   one to two minutes in all
   --scale <n>      how long the acts are, of the 42 seconds that they take together (default 1: about 5 minutes in all).
                    Timeouts and delays stay as they are, so below 1 retries outlast more of the trouble
   --clients <a,b>  only these, of ${candidates.map(({ name }) => name).join(", ")} (default all)
@@ -103,14 +106,17 @@ const suite = async (values: Values): Promise<void> => {
   const seed = Number(values.seed)
   if (!Number.isSafeInteger(seed)) throw new RangeError(`--seed must be a whole number, got ${values.seed}`)
 
-  const scale = Number(values.scale ?? (values.quick ? 0.1 : 1))
+  const scale = Number(values.scale ?? 1)
   if (!(scale >= 0.01 && scale <= 2)) throw new RangeError(`--scale must be between 0.01 and 2, got ${values.scale}`)
 
   // Not after five minutes.
   for (const file of [values.report, values.plot]) {
     if (file !== undefined) await mkdir(dirname(file), { recursive: true })
   }
-  const acts = script(scale)
+  if (values.quick && values.scale !== undefined) {
+    throw new RangeError("--quick has a length of its own: leave out --scale")
+  }
+  const acts = values.quick ? quick : script(scale)
   const bucket = duration(acts) / 84
   const results: Array<Result> = []
   for (const [index, { name }] of chosen.entries()) {
@@ -121,10 +127,11 @@ const suite = async (values: Values): Promise<void> => {
   if (process.stderr.isTTY) progress("")
   const setting = `node ${process.version}, ${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}, ` +
     `${rate} calls a second, seed ${seed}`
+  const { explanation, table } = await import("./table.ts")
   process.stdout.write(
     values.json
       ? `${JSON.stringify({ setting, acts, results }, undefined, 2)}\n`
-      : `${setting}\n\n${(await import("./table.ts")).table(results)}\n`
+      : `${setting}\n\n${table(results)}\n\n${explanation(acts, results)}\n`
   )
   if (values.plot !== undefined) {
     await writeFile(values.plot, await (await import("./plot.ts")).picture(acts, results))

@@ -23,8 +23,8 @@ const HttpLive = ResilientHttpClient.layer({
 )
 
 export const make = (): Client => {
-  // The warnings of thousands of retries are not what is measured.
-  const runtime = ManagedRuntime.make(Layer.merge(HttpLive, Logger.layer([])))
+  // The warnings of thousands of retries, and of the circuit, are not what is measured.
+  const runtime = ManagedRuntime.make(Layer.provideMerge(HttpLive, Logger.layer([])))
   return (url) =>
     runtime.runPromise(
       HttpClient.get(url).pipe(
