@@ -16,23 +16,19 @@
  * layer. Wrapping one of these clients in another throws a `RangeError` if both retry.
  */
 import * as Arguments from "@holdfast/core/Arguments"
-import type { FromReason, PolicyError } from "@holdfast/core/PolicyError"
+import type { FromReason } from "@holdfast/core/PolicyError"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
-import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as HttpPolicy from "./HttpPolicy.ts"
 import { transportError } from "./internal/call/bodyResponse.ts"
-import { compileClient, type Compiled } from "./internal/client/client.ts"
-import { OriginPauses } from "./internal/client/pauses.ts"
+import { client, type Live, over, overChanges } from "./internal/live/live.ts"
 
 type Failure = HttpClientError.HttpClientError
 
@@ -79,55 +75,12 @@ export const make = <const O extends HttpPolicy.Options = {}>(
   options?: O & HttpPolicy.Exact<O>
 ): Effect.Effect<Of<O>, never, HttpClient.HttpClient> => Effect.map(over(options), (live) => exact<O>(live))
 
-/** A client whose policy may change while it is used: each call uses the policy in force when it starts. */
-interface Live {
-  current: Compiled
-}
-
-/** Clients that retry: no other client may retry around them. */
-const retrying = new WeakSet<object>()
-
-const over = (options: HttpPolicy.Options = {}): Effect.Effect<Live, never, HttpClient.HttpClient> =>
-  Effect.flatMap(HttpClient.HttpClient, (inner) => Effect.map(compile(inner, new OriginPauses(), options), live))
-
-const live = (current: Compiled): Live => ({ current })
-
-const compile = (
-  inner: HttpClient.HttpClient,
-  pauses: OriginPauses,
-  options: HttpPolicy.Options,
-  previous?: Compiled
-): Effect.Effect<Compiled> =>
-  Effect.map(compileClient(inner, pauses, options, previous), (compiled) => {
-    if (compiled.retries && retrying.has(inner)) {
-      throw new RangeError("ResilientHttpClient.make: retry must be false around a client that retries itself")
-    }
-    return compiled
-  })
-
 const exact = <O>(live: Live): Of<O> =>
   // A policy fails only with the reasons of its parts, and the type of the options names those.
   client(live, (error) => error as PolicyFailure<O>)
 
 /** The same client with the error type of the standard `HttpClient`. */
 const standard = (live: Live): HttpClient.HttpClient => client(live, (error, request) => transportError(request, error))
-
-const client = <E>(
-  live: Live,
-  own: (error: PolicyError, request: HttpClientRequest) => E
-): HttpClient.HttpClient.With<Failure | E> =>
-  marked(
-    live,
-    HttpClient.makeWith<never, never, Failure | E, never>(
-      Effect.flatMap((request) => live.current.run(request, own)),
-      (request) => live.current.prepare(request)
-    )
-  )
-
-const marked = <C extends object>({ current }: Live, client: C): C => {
-  if (current.retries) retrying.add(client)
-  return client
-}
 
 const provides = (live: Live): Context.Context<HttpClient.HttpClient | ResilientHttpClient> =>
   Context.add(Context.make(ResilientHttpClient, exact(live)), HttpClient.HttpClient, standard(live))
@@ -271,47 +224,6 @@ export const layerReloading = <E, R>(
   changes: Stream.Stream<HttpPolicy.Options, E, R>
 ): Layer.Layer<HttpClient.HttpClient | ResilientHttpClient, E, HttpClient.HttpClient | R> =>
   Layer.effectContext(Effect.map(overChanges(changes), provides))
-
-const overChanges = <E, R>(
-  changes: Stream.Stream<HttpPolicy.Options, E, R>
-): Effect.Effect<Live, E, HttpClient.HttpClient | R | Scope.Scope> =>
-  Effect.gen(function*() {
-    const inner = yield* HttpClient.HttpClient
-    const pauses = new OriginPauses()
-    const ready = yield* Deferred.make<Live, E>()
-    let client: Live | undefined
-    const take = (options: HttpPolicy.Options): Effect.Effect<void> => {
-      if (client !== undefined) return swap(client, options)
-      return Effect.flatMap(compile(inner, pauses, options), (first) => Deferred.succeed(ready, client = live(first)))
-    }
-    const swap = (client: Live, options: HttpPolicy.Options): Effect.Effect<void> =>
-      compile(inner, pauses, options, client.current).pipe(
-        Effect.flatMap((next) => {
-          client.current = next
-          return Effect.logInfo(`${options.name ?? "http"}: the policy has changed`)
-        }),
-        Effect.catchDefect((defect) =>
-          Effect.logWarning(
-            `${client.current.name}: the policy stays as it is: ${
-              defect instanceof Error ? defect.message : String(defect)
-            }`
-          )
-        )
-      )
-    const follow = Effect.andThen(
-      Stream.runForEach(changes, take),
-      Effect.suspend(() => client === undefined ? take({}) : Effect.void)
-    )
-    yield* follow.pipe(
-      Effect.catchCause((cause) =>
-        client === undefined
-          ? Deferred.failCause(ready, cause)
-          : Effect.logWarning("The policy of the HTTP client changes no more", cause)
-      ),
-      Effect.forkScoped
-    )
-    return yield* Deferred.await(ready)
-  })
 
 /** A client as a service of its own: the program names the client, and a layer gives it a policy. */
 export interface ServiceClass<Self, Id extends string, O> extends Context.ServiceClass<Self, Id, Of<O>> {

@@ -13,8 +13,18 @@ import * as Option from "effect/Option"
 import * as HttpFailure from "../../HttpFailure.ts"
 import type * as HttpPolicy from "../../HttpPolicy.ts"
 import { shouldRetry } from "../../ServerHints.ts"
+import type { Shown } from "../secrets/shown.ts"
 import { BodyResponse } from "./bodyResponse.ts"
-import type { HttpCall } from "./httpCall.ts"
+
+/** What a failure needs of its call. */
+interface Call {
+  readonly request: HttpPolicy.Attempt["request"]
+  readonly bodySpent: boolean
+  /** How long the origin has asked not to be called, in milliseconds. */
+  readonly pause: number
+  readonly shownFailure: Shown
+  discard(response: BodyResponse): void
+}
 
 /** `HttpFailure` without the constructor of `Error`. */
 const Unthrown = function() {} as unknown as new() => HttpFailure.HttpFailure
@@ -32,13 +42,13 @@ export class AttemptFailure extends Unthrown {
   declare readonly cause?: unknown
 
   // Private, so that logging the failure does not log the request and the response.
-  readonly #call: HttpCall
+  readonly #call: Call
   readonly #outcome: Outcome
   readonly #hint: Duration.Duration | undefined
   #reason: HttpFailure.Reason | undefined
 
   private constructor(
-    call: HttpCall,
+    call: Call,
     outcome: Outcome,
     { cause, phase, requestWritten }: Facts,
     reason: HttpFailure.Reason | undefined,
@@ -55,12 +65,12 @@ export class AttemptFailure extends Unthrown {
   }
 
   /** The failure for a transient response, which asks to wait for `hint`. */
-  static answered(call: HttpCall, response: BodyResponse, hint: Duration.Duration | undefined): AttemptFailure {
+  static answered(call: Call, response: BodyResponse, hint: Duration.Duration | undefined): AttemptFailure {
     return new AttemptFailure(call, response, answered, undefined, hint)
   }
 
   /** The failure for an attempt without a response, or with less of one than `commit` needs. */
-  static lost(call: HttpCall, error: HttpClientError.HttpClientError, phase?: "body"): AttemptFailure {
+  static lost(call: Call, error: HttpClientError.HttpClientError, phase?: "body"): AttemptFailure {
     // Effect reports a cut body as a DecodeError, although nothing has been decoded yet.
     const failure = phase === "body" && error.reason._tag === "DecodeError"
       ? HttpFailure.fromUnknown(error.reason.cause, { phase })

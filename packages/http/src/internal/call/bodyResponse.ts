@@ -19,7 +19,7 @@ import { redact } from "effect/Redactable"
 import type * as Schema from "effect/Schema"
 import type * as Socket from "effect/socket/Socket"
 import * as Stream from "effect/Stream"
-import { type Names, shownHeader, withSecretNames } from "./hiddenUrl.ts"
+import { type Names, shownHeader, withSecretNames } from "../secrets/hiddenUrl.ts"
 
 type Failure = HttpClientError.HttpClientError
 

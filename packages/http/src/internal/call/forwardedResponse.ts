@@ -3,8 +3,8 @@ import type * as Effect from "effect/Effect"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Stream from "effect/Stream"
+import type { Names } from "../secrets/hiddenUrl.ts"
 import { BodyResponse } from "./bodyResponse.ts"
-import type { Names } from "./hiddenUrl.ts"
 
 type Failure = HttpClientError.HttpClientError
 

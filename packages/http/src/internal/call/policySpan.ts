@@ -8,8 +8,8 @@ import type * as Fiber from "effect/Fiber"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Tracer from "effect/Tracer"
-import { hiddenUrl, type Names, shownHeader, withSecretNames } from "./hiddenUrl.ts"
-import { Shown } from "./shown.ts"
+import { hiddenUrl, type Names, shownHeader, withSecretNames } from "../secrets/hiddenUrl.ts"
+import { Shown } from "../secrets/shown.ts"
 import { isTraced } from "./span.ts"
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>

@@ -16,8 +16,8 @@ import * as UrlParams from "effect/http/UrlParams"
 import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
+import { hiddenUrl, type Names, shownHeader, withSecretNames } from "../secrets/hiddenUrl.ts"
 import type { Target } from "../undici/target.ts"
-import { hiddenUrl, type Names, shownHeader, withSecretNames } from "./hiddenUrl.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 type Response = HttpClientResponse.HttpClientResponse

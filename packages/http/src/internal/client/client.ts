@@ -14,15 +14,15 @@ import type * as HttpPolicy from "../../HttpPolicy.ts"
 import { AttemptFailure } from "../call/attemptFailure.ts"
 import { HttpCall } from "../call/httpCall.ts"
 import { handedOver } from "../call/redirects.ts"
-import { Shown } from "../call/shown.ts"
+import { KeptParts } from "../live/keptParts.ts"
+import type { Secrets } from "../secrets/headerSecrets.ts"
+import { Shown } from "../secrets/shown.ts"
 import { type Common, compile, type EndpointPolicy } from "./endpointPolicy.ts"
 import { Endpoints } from "./endpoints.ts"
-import { KeptParts } from "./keptParts.ts"
 import { httpOptions } from "./options.ts"
 import { originOf } from "./origin.ts"
 import type { OriginPauses } from "./pauses.ts"
 import * as RequestDefaults from "./request.ts"
-import type { Secrets } from "./secrets.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 type Response = HttpClientResponse.HttpClientResponse

@@ -3,7 +3,7 @@ import * as Arguments from "@holdfast/core/Arguments"
 import { all as allMethods } from "effect/http/HttpMethod"
 import * as UrlParams from "effect/http/UrlParams"
 import * as HttpPolicy from "../../HttpPolicy.ts"
-import { hiddenUrl, withSecretNames } from "../call/hiddenUrl.ts"
+import { hiddenUrl, withSecretNames } from "../secrets/hiddenUrl.ts"
 
 type Place = Arguments.Place
 

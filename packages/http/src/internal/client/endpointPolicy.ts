@@ -20,9 +20,9 @@ import type { BodyResponse } from "../call/bodyResponse.ts"
 import type { HttpCall, Rules } from "../call/httpCall.ts"
 import { afterTimeout } from "../call/progress.ts"
 import { templateOf } from "../call/telemetry.ts"
+import type { KeptParts } from "../live/keptParts.ts"
 import { timer } from "../timer.ts"
 import { ByOrigin, OriginBudgets } from "./budgets.ts"
-import type { KeptParts } from "./keptParts.ts"
 import { limited, type OriginPauses } from "./pauses.ts"
 
 type Breaker = CircuitBreaker.CircuitBreaker<HttpFailure.HttpFailure>

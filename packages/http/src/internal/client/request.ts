@@ -8,8 +8,8 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Redacted from "effect/Redacted"
 import * as HttpPolicy from "../../HttpPolicy.ts"
+import { Secrets } from "../secrets/headerSecrets.ts"
 import { isAbsolute } from "./origin.ts"
-import { Secrets } from "./secrets.ts"
 import { uuid } from "./uuid.ts"
 
 type Request = HttpClientRequest.HttpClientRequest

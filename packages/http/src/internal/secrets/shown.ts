@@ -16,11 +16,11 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type { BodyResponse } from "./bodyResponse.ts"
+import type { BodyResponse } from "../call/bodyResponse.ts"
+import { StreamResponse } from "../call/streamResponse.ts"
 import { hiddenUrl, isPlain, isSecret, type Names, withSecretNames } from "./hiddenUrl.ts"
 import { scrub } from "./scrub.ts"
 import { ShownResponse } from "./shownResponse.ts"
-import { StreamResponse } from "./streamResponse.ts"
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 type Failure = HttpClientError.HttpClientError

@@ -5,8 +5,8 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Stream from "effect/Stream"
-import type { BodyResponse } from "./bodyResponse.ts"
-import { ForwardedResponse } from "./forwardedResponse.ts"
+import type { BodyResponse } from "../call/bodyResponse.ts"
+import { ForwardedResponse } from "../call/forwardedResponse.ts"
 import type { Names } from "./hiddenUrl.ts"
 
 type Failure = HttpClientError.HttpClientError

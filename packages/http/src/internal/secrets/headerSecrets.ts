@@ -13,7 +13,7 @@ import type * as Fiber from "effect/Fiber"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import { originOf } from "./origin.ts"
+import { originOf } from "../client/origin.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 type AnyFiber = Fiber.Fiber<unknown, unknown>
