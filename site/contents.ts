@@ -28,10 +28,12 @@ export const contents: ReadonlyArray<Section> = [
       { text: "Policies for any effect", page: "core", file: "packages/core/README.md" },
       { text: "HTTP", page: "http", file: "packages/http/README.md" },
       { text: "Language models", page: "llm", file: "packages/llm/README.md" },
+      { text: "The simulator", page: "simulator", file: "packages/simulator/README.md" },
       { text: "The command line", page: "cli", file: "packages/cli/README.md" },
       { text: "Test an outage", page: "testing-an-outage", file: "docs/testing-an-outage.md" },
       { text: "Observability", page: "observability", file: "docs/observability.md" },
       { text: "Run a fleet", page: "fleet", file: "docs/fleet.md" },
+      { text: "Providers", page: "providers", file: "docs/providers.md" },
       { text: "Add a provider", page: "adding-a-provider", file: "docs/adding-a-provider.md" }
     ]
   },
