@@ -98,7 +98,7 @@ const isObject = (json: Json | undefined): json is { readonly [key: string]: Jso
   typeof json === "object" && json !== null && !Array.isArray(json)
 
 /** Lays fields over others, and objects in objects. */
-export const over = (below: Fields, above: Fields): Fields => {
+const over = (below: Fields, above: Fields): Fields => {
   const out: Record<string, Json> = { ...below }
   for (const [key, value] of Object.entries(above)) {
     const before = out[key]
