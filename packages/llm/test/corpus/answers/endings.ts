@@ -306,6 +306,16 @@ export const answers: ReadonlyArray<Answer> = [
     }) + word + stopped + done,
     short
   ),
+  llamacpp(
+    "timings that count the cache beside the prompt",
+    "stream",
+    word + event({
+      ...at,
+      choices: [{ index: 0, delta: {}, finish_reason: "stop" }],
+      timings: { cache_n: 3, prompt_n: 6, predicted_n: 2 }
+    }) + done,
+    hi
+  ),
   vllm("abort after words", "stream", chunks(at, say({ content: "Once" }), say({}, "abort")), failed),
   vllm(
     "stop_reason beside the reason",
