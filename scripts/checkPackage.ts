@@ -66,8 +66,20 @@ const unpack = (name: string): ReadonlyArray<string> => {
   )
 }
 
+/** The types of core, http and llm need no `@types/node`, but where they are undici's. */
+const withoutNodeTypes = (entries: ReadonlyArray<string>): void => {
+  const bare = entries.filter((entry) =>
+    /^@holdfast\/(core|http|llm)/.test(entry) && entry !== "@holdfast/http/ResilientDispatcher"
+  )
+  writeFileSync(join(outside, "bare.ts"), bare.map((entry) => `export type * from "${entry}"`).join("\n"))
+  const lib = "esnext,dom,dom.iterable,dom.asynciterable"
+  const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2024", "--lib", lib, "--types", ""]
+  run(outside, "tsc", ...options, "--skipLibCheck", "false", "bare.ts")
+}
+
 try {
   const entries = names.flatMap(unpack)
+  withoutNodeTypes(entries)
   link("@types/node", root)
   writeFileSync(join(outside, "package.json"), JSON.stringify({ type: "module" }))
   writeFileSync(
