@@ -138,6 +138,25 @@ describe("a local provider", () => {
     }))
 })
 
+describe("a request that is too long", () => {
+  it.effect("passes by the providers that do not read more", () =>
+    Effect.gen(function*() {
+      const sized = (name: string, contextWindow: number) =>
+        TestProvider.make(name, () => Effect.succeed(TestProvider.text(`${name} words`)), {
+          capabilities: { contextWindow }
+        })
+      const overflow = new AiError.InvalidRequestError({ metadata: { holdfast: { kind: "contextOverflow" } } })
+      const first = TestProvider.script("first", [TestProvider.failure(overflow)], {
+        capabilities: { contextWindow: 8_000 }
+      })
+      const small = sized("small", 4_000)
+      const large = sized("large", 32_000)
+      const text = yield* Effect.provide(ask, ProviderChain.layer({ providers: [first, small, large] }))
+      assert.strictEqual(text, "large words")
+      assert.strictEqual(small.requests.length, 0)
+    }))
+})
+
 describe("answers that break off", () => {
   it.effect("are counted in a row: a whole answer, streamed or not, starts the count over", () =>
     Effect.gen(function*() {
