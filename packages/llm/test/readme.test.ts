@@ -37,7 +37,8 @@ it("names every event, and no other", () => {
     AttemptFailed: true,
     AttemptInterrupted: true,
     ProviderSkipped: true,
-    PromptProjected: true
+    PromptProjected: true,
+    ParameterDropped: true
   }
   const named = Array.from(section("Spans, metrics and logs").matchAll(/^\| `(\w+)`/gmu), ([, name]) => name)
   assert.deepStrictEqual(named.toSorted(), Object.keys(events).toSorted())

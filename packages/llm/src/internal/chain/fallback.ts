@@ -10,12 +10,10 @@
  *
  * Guarded by `test/chain/fallback.test.ts`, `test/laws.test.ts` and `test/faults.test.ts`.
  */
-import type * as Bulkhead from "@holdfast/core/Bulkhead"
 import * as Deadline from "@holdfast/core/Deadline"
 import type * as PolicyError from "@holdfast/core/PolicyError"
 import { TransportTimeouts } from "@holdfast/http/TransportTimeouts"
 import * as AiError from "effect/ai/AiError"
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -33,6 +31,7 @@ import type { Demands, Obstacle } from "./filter.ts"
 import { coolingDown, demandsOf, obstacle } from "./filter.ts"
 import type { ChainMember, Follows, RunningAttempt } from "./member.ts"
 import { AttemptFailure } from "./member.ts"
+import { permit } from "./permit.ts"
 import type { ChainRequest } from "./request.ts"
 
 /** Opens an answer of a provider: one attempt. Its resources live until the scope closes. */
@@ -294,18 +293,3 @@ const cooldownOf = ({ cooldownMillis }: ChainMember, reason: AiError.AiErrorReas
   const hint = detail(reason).retryAfter
   return Math.max(cooldownMillis, hint === undefined ? 0 : Duration.toMillis(hint))
 }
-
-/** Takes a permit that is held until the scope ends: a stream holds it for as long as it is read. */
-const permit = (
-  bulkhead: Bulkhead.Bulkhead,
-  scope: Scope.Scope
-): Effect.Effect<void, PolicyError.PolicyError<PolicyError.BulkheadFull>> =>
-  Effect.gen(function*() {
-    const taken = yield* Deferred.make<void, PolicyError.PolicyError<PolicyError.BulkheadFull>>()
-    yield* Effect.andThen(Deferred.succeed(taken, undefined), Effect.never).pipe(
-      bulkhead.protect,
-      Effect.catch((error) => Deferred.fail(taken, error)),
-      Effect.forkIn(scope, { startImmediately: true })
-    )
-    yield* Deferred.await(taken)
-  })
