@@ -43,7 +43,8 @@ export type {
  * | circuit breaker | 10 % of 100 attempts or more fail in 30 s; 5 s open     | the same                                |
  * | attempt         | 10 seconds                                              | 10 seconds                              |
  *
- * Two numbers differ from .NET's. Its delays add up to some 14 of the 30 seconds of a call; these take 3.5 at most,
+ * .NET's numbers are those of Microsoft Learn, "Build resilient HTTP apps", section "Add standard resilience handler".
+ * Two of ours differ. The delays of .NET add up to some 14 of the 30 seconds of a call; these take 3.5 at most,
  * which leaves the time to the attempts. And without a budget, three retries quadruple the load on an overloaded
  * server. .NET's handler repeats POST and PATCH; here they are sent once, as by default everywhere in this package.
  *

@@ -33,18 +33,9 @@ import type * as HttpFailure from "./HttpFailure.ts"
 import { Download } from "./internal/download/download.ts"
 import type { Interruption } from "./internal/download/interruption.ts"
 import { toPartialFile } from "./internal/download/partialFile.ts"
+import type { Progress, Summary } from "./internal/download/state.ts"
 
-/** How far a download has come. */
-export interface Progress {
-  /** Bytes of the representation received so far, including those that an earlier process left. */
-  readonly received: number
-  /** The length of the representation in bytes, if the server has announced it. */
-  readonly total: number | undefined
-  /** How often the body was cut and continued. */
-  readonly resumes: number
-  /** Bytes per second since the first response of this process. */
-  readonly bytesPerSecond: number
-}
+export type { Progress, Summary } from "./internal/download/state.ts"
 
 /** The options of a download. */
 export interface Options {
@@ -59,18 +50,6 @@ export interface Options {
   readonly sha256?: string | undefined
   /** Runs after each chunk. Default: none. */
   readonly onProgress?: ((progress: Progress) => Effect.Effect<void>) | undefined
-}
-
-/** The result of a complete download. */
-export interface Summary {
-  /** The length of the file. */
-  readonly bytes: number
-  /** How many of these bytes an earlier process had left. */
-  readonly continuedFrom: number
-  readonly resumes: number
-  readonly etag: string | undefined
-  /** The algorithm of the verified digest, if there was one. */
-  readonly verified: "sha-256" | "sha-512" | undefined
 }
 
 type Failure = HttpClientError.HttpClientError | DownloadError.DownloadError

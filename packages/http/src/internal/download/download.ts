@@ -15,14 +15,13 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as DownloadError from "../../DownloadError.ts"
 import type * as HttpFailure from "../../HttpFailure.ts"
-import type { Progress } from "../../ResumableDownload.ts"
 import * as ServerHints from "../../ServerHints.ts"
 import type { BodyResponse } from "../call/bodyResponse.ts"
 import { StreamResponse } from "../call/streamResponse.ts"
 import { BodyDigest, digestsOf, type Expected } from "./bodyDigest.ts"
 import { type Answer, answerOf, strongEtag } from "./continuation.ts"
 import { Interruption, type Outcome } from "./interruption.ts"
-import type { Beginning, Body, Chunks } from "./state.ts"
+import type { Beginning, Body, Chunks, Progress } from "./state.ts"
 
 /** Bytes, or none when the representation is whole. */
 type Step = Effect.Effect<Chunks | undefined, Interruption>

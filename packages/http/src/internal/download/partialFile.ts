@@ -12,10 +12,9 @@ import type { PlatformError } from "effect/PlatformError"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import type { Summary } from "../../ResumableDownload.ts"
 import type { Download } from "./download.ts"
 import type { Outcome } from "./interruption.ts"
-import type { Beginning, Chunks } from "./state.ts"
+import type { Beginning, Chunks, Summary } from "./state.ts"
 
 const Length = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 

@@ -25,3 +25,27 @@ export interface Body {
   received: number
   skip: number
 }
+
+/** How far a download has come. */
+export interface Progress {
+  /** Bytes of the representation received so far, including those that an earlier process left. */
+  readonly received: number
+  /** The length of the representation in bytes, if the server has announced it. */
+  readonly total: number | undefined
+  /** How often the body was cut and continued. */
+  readonly resumes: number
+  /** Bytes per second since the first response of this process. */
+  readonly bytesPerSecond: number
+}
+
+/** The result of a complete download. */
+export interface Summary {
+  /** The length of the file. */
+  readonly bytes: number
+  /** How many of these bytes an earlier process had left. */
+  readonly continuedFrom: number
+  readonly resumes: number
+  readonly etag: string | undefined
+  /** The algorithm of the verified digest, if there was one. */
+  readonly verified: "sha-256" | "sha-512" | undefined
+}
