@@ -2,7 +2,7 @@
 import type * as Outcome from "@holdfast/simulator/Outcome"
 import type { Running } from "@holdfast/simulator/Simulation"
 
-export interface Line {
+interface Line {
   readonly name: string
   readonly values: ReadonlyArray<number>
 }

@@ -59,7 +59,7 @@ const json = (value: unknown): string =>
   JSON.stringify(value, (_, part: unknown) => typeof part === "bigint" ? String(part) : part) ?? ""
 
 /** Every way in which a value may end in a log. */
-export const textsOf = (value: unknown, depth = 0): ReadonlyArray<string> => {
+const textsOf = (value: unknown, depth = 0): ReadonlyArray<string> => {
   const texts = [
     String(value),
     inspect(value, { depth: 6, getters: true }),

@@ -19,7 +19,7 @@ const mega = (bytes: number) => (bytes / 1e6).toFixed(0)
 const millis = (value: number) => value.toFixed(0)
 
 /** A summary in words, in the order of the columns. */
-export const cells = (summary: Summary): ReadonlyArray<string> => [
+const cells = (summary: Summary): ReadonlyArray<string> => [
   `${(summary.success * 100).toFixed(1)} %`,
   summary.throughput.toFixed(0),
   millis(summary.p50),

@@ -195,7 +195,7 @@ const response = (candidate: Candidate) => ({
 })
 
 /** Replies to one request. */
-export const respond =
+const respond =
   (signatures: Signatures) => ({ body, headers, method, url }: LoopbackServer.Received): LoopbackServer.Reply => {
     const { pathname, searchParams } = new URL(url, "http://127.0.0.1")
     const [, model = "", call] = /^\/v1\/models\/([^:/]+)(?::(\w+))?$/.exec(pathname) ?? []

@@ -74,7 +74,7 @@ const isMillis = (value: unknown): value is number => typeof value === "number" 
 const endpoint = Arguments.refine(struct({ ...parts, ...matchFields }), checkMatch)
 
 /** A base URL is a URL of HTTP or, in a page, a path. */
-export const baseUrlOption: Check<string> = (value, place) => {
+const baseUrlOption: Check<string> = (value, place) => {
   const url = string(value, place)
   if (typeof url === "string" && !/^\/(?![/\\])/.test(url) && !isAbsolute(url)) {
     place.fault(`must be a URL of HTTP or a path, got ${shownUrl(url)}`)

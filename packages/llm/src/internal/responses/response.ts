@@ -1,7 +1,6 @@
 /**
- * Answers of the Responses API, whole and as a stream: items by index, each added, written and done, and `response.completed` or
- * `response.incomplete` as the proof that the answer is whole. The last event holds all items, so that one whose pieces did not
- * come is read from there.
+ * Answers of the Responses API: items by index, each added, written and done, and `response.completed` or `response.incomplete`
+ * as the proof. The last event holds all items: one whose pieces did not come is read from there.
  */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
@@ -23,7 +22,6 @@ import { RequestTools } from "../protocol/tools/tools.ts"
 import * as Kept from "./kept.ts"
 
 const terminator = "response.completed"
-
 /** Why an answer is incomplete. An end of unknown kind is `other`. */
 const finishReasons: Readonly<Record<string, Response.FinishReason>> = {
   max_output_tokens: "length",

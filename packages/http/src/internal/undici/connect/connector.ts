@@ -154,7 +154,7 @@ const connectWith = (options: buildConnector.BuildOptions): Connect => {
 }
 
 /** Where the proxy is, with what credentials there are in that. */
-export const urlOf = ({ url }: ProxyOptions): string => Redacted.isRedacted(url) ? Redacted.value(url) : String(url)
+const urlOf = ({ url }: ProxyOptions): string => Redacted.isRedacted(url) ? Redacted.value(url) : String(url)
 
 const tunnelFailure = (error: Error): Error =>
   "code" in error && error.code === "UND_ERR_HEADERS_TIMEOUT"

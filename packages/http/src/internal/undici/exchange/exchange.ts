@@ -1,7 +1,4 @@
-/**
- * One request and its response on an undici connection: the handler that undici calls, from the hand-over to a
- * connection to the last byte of the body.
- */
+/** One request and its response on an undici connection, from the hand-over to the last byte of the body. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as HttpClientError from "effect/http/HttpClientError"
