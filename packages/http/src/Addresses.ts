@@ -4,7 +4,7 @@
  *
  * **When to use**
  *
- * When URLs or their redirects come from outside: webhooks, link previews, tools of a language model.
+ * Use it when URLs or their redirects come from outside: webhooks, link previews, tools of a language model.
  *
  * **Details**
  *

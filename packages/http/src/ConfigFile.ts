@@ -1,8 +1,23 @@
 /**
- * Reads and follows a configuration file, YAML or JSON. `HttpPolicyFile` and `LlmConfigFile` of `@holdfast/llm` are
- * built on it. Use it for a section of your own in the same file.
+ * Reads and follows a configuration file, YAML or JSON.
+ *
+ * **When to use**
+ *
+ * `HttpPolicyFile` and `LlmConfigFile` of `@holdfast/llm` are built on it. Use it for a section of your own in the same
+ * file.
+ *
+ * **Details**
+ *
+ * YAML is a superset of JSON, so one parser reads both. {@link changes} watches the directory of the file, because
+ * editors and Kubernetes replace the file.
+ *
+ * **Gotchas**
  *
  * This module pulls in a YAML parser, so import it by its full path, `@holdfast/http/ConfigFile`.
+ *
+ * **Example**
+ *
+ * See {@link parse} and {@link changes}.
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"

@@ -1,16 +1,25 @@
 /**
  * Tells a server how long the client will wait, so that the server can stop once the client has given up.
  *
+ * **When to use**
+ *
  * When a client gives up, the server and the servers behind it go on working on an answer that is thrown away; under
  * load that is most of their work. A deadline that travels with the request ends the work everywhere at once (gRPC
- * calls this deadline propagation). Clocks differ between machines, so the header carries the time left and not an
- * instant.
+ * calls this deadline propagation).
  *
- * `ResilientHttpClient` writes the header with `deadlineHeader`; {@link within} reads it on the server. No standard
- * names such a header. Envoy's `x-envoy-expected-rq-timeout-ms` holds whole milliseconds too, so with that name either
- * end may be Envoy.
+ * **Details**
  *
- * When it hurts: at the edge of your system, a stranger can ask for an answer within 0 ms, and gets an error.
+ * `ResilientHttpClient` writes the header with `deadlineHeader`; {@link within} reads it on the server. Clocks differ
+ * between machines, so the header carries the time left and not an instant. No standard names such a header. Envoy's
+ * `x-envoy-expected-rq-timeout-ms` holds whole milliseconds too, so with that name either end may be Envoy.
+ *
+ * **Gotchas**
+ *
+ * At the edge of your system, a stranger can ask for an answer within 0 ms, and gets an error.
+ *
+ * **Example**
+ *
+ * See {@link within}.
  */
 import * as Deadline from "@holdfast/core/Deadline"
 import { DeadlineExceeded, PolicyError } from "@holdfast/core/PolicyError"

@@ -1,9 +1,23 @@
 /**
  * Why a download failed instead of continuing: one error, with the reason as a tagged value.
  *
+ * **When to use**
+ *
+ * Use `isRetryable` to decide whether to begin the download anew, and the reason to find out why it ended.
+ *
+ * **Details**
+ *
  * In each of these cases appending the next bytes would be a guess. The download trusts only what the server says about
  * the bytes (RFC 9110 sections 13.1.5, 14.4 and 15.3.7; RFC 9530), and fails if the server says too little or
  * contradicts itself.
+ *
+ * **Gotchas**
+ *
+ * A stream may have emitted bytes before it fails: discard them before you begin anew.
+ *
+ * **Example**
+ *
+ * See {@link DownloadError}.
  */
 import * as Data from "effect/Data"
 import { hasProperty, isTagged } from "effect/Predicate"

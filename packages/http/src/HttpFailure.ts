@@ -2,13 +2,25 @@
  * The failure of an HTTP exchange: one tagged error for every client, with a tagged `reason`, the `phase` in which it
  * happened, and whether the server may have seen the request.
  *
+ * **When to use**
+ *
  * Clients report failures as `TypeError: fetch failed`, `SocketError: other side closed` or `ECONNRESET`, some four
  * causes deep. Whether a POST is safe to repeat depends on one fact inside: was any of it written? A policy that
- * guesses from the message breaks with the next release of the client. Here the answer comes from error codes and
- * classes, and from phrases only in runtimes without codes (Deno, workerd, browsers). If none of them tells, the
- * request counts as written.
+ * guesses from the message breaks with the next release of the client.
  *
- * Safe retries after a failure: RFC 9110 section 9.2.2.
+ * **Details**
+ *
+ * The answer comes from error codes and classes, and from phrases only in runtimes without codes (Deno, workerd,
+ * browsers). If none of them tells, the request counts as written.
+ *
+ * **Gotchas**
+ *
+ * A failure that is retryable is not always safe to retry (RFC 9110 section 9.2.2): `isRetryable` says only that the
+ * same request may succeed later. `HttpPolicy.decide` asks both.
+ *
+ * **Example**
+ *
+ * See {@link HttpFailure} and {@link fromUnknown}.
  */
 import { isPolicyError } from "@holdfast/core/PolicyError"
 import * as Data from "effect/Data"

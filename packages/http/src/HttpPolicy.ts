@@ -2,13 +2,27 @@
  * When an HTTP request may be sent again: the options of a policy for HTTP, their defaults, and the decisions as pure
  * functions.
  *
+ * **When to use**
+ *
+ * Spread {@link standard} or {@link standardHedging} into the options of `ResilientHttpClient`, and change a part. Use
+ * the functions in a client of your own, so that it decides in the same way.
+ *
+ * **Details**
+ *
  * A request is retried if the answer to three questions is yes. Is the failure transient? The status or the reason
  * decides. Is the request safe to repeat? It is if its method is idempotent (RFC 9110 section 9.2.2), if it has a key
  * that makes the server act once (the `Idempotency-Key` of draft-ietf-httpapi-idempotency-key-header), or if nothing of
  * it was written. And is the body still available? A stream can be read only once.
  *
- * When it hurts: the second question is the expensive one to get wrong, because a payment that is sent again after a
- * timeout is a second payment. So a POST is not repeated without a reason from this list.
+ * **Gotchas**
+ *
+ * The second question is the expensive one to get wrong, because a payment that is sent again after a timeout is a
+ * second payment. So a POST is not repeated without a reason from this list, unless you declare it `idempotent` or the
+ * server asks for the retry (`x-should-retry: true`).
+ *
+ * **Example**
+ *
+ * See {@link standard} and {@link decide}.
  */
 import * as Backoff from "@holdfast/core/Backoff"
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"

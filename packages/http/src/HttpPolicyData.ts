@@ -1,16 +1,30 @@
 /**
- * Policies for HTTP as data: one schema for the client and its pool, in a configuration file or the environment. Equal
- * settings in YAML, JSON and `Config` decode to the same value.
+ * Policies for HTTP as data: one schema for the client and its pool, in a configuration file or the environment.
  *
- * The keys are those of `HttpPolicy.Options`, and under `transport` those of `UndiciTransport.Options`. Durations are
- * written as `"30 seconds"` or as a number of seconds. Flat keys, common in other clients, work too: `timeout` (of one
- * attempt), `max_retries`, `initial_retry_delay`, `max_retry_delay`, `retry_multiplier`, `retry_jitter`,
- * `max_connections`, `max_keepalive_connections` and `keepalive_expiry`.
+ * **When to use**
+ *
+ * Use it for clients that operators configure: {@link decode} the settings and turn them into options with
+ * {@link toOptions}, or read the options from `Config` with {@link options}.
+ *
+ * **Details**
+ *
+ * Equal settings in YAML, JSON and `Config` decode to the same value. The keys are those of `HttpPolicy.Options`, and
+ * under `transport` those of `UndiciTransport.Options`. Durations are written as `"30 seconds"` or as a number of
+ * seconds. Flat keys, common in other clients, work too: `timeout` (of one attempt), `max_retries`,
+ * `initial_retry_delay`, `max_retry_delay`, `retry_multiplier`, `retry_jitter`, `max_connections`,
+ * `max_keepalive_connections` and `keepalive_expiry`.
  *
  * Invalid settings are rejected with path and reason: an unknown key, an attempt timeout above the total, a retry
- * around a retry, a hedge around requests that are unsafe to repeat, an invalid pool. Options that are not data, such
- * as a predicate, come from the program: spread the decoded options and add them. Keep secrets out of the file: {@link
- * options} reads `bearer` from `Config`.
+ * around a retry, a hedge around requests that are unsafe to repeat, an invalid pool.
+ *
+ * **Gotchas**
+ *
+ * Options that are not data, such as a predicate, come from the program: spread the decoded options and add them. Keep
+ * secrets out of the file: {@link options} reads `bearer` from `Config`.
+ *
+ * **Example**
+ *
+ * See {@link decode} and {@link config}.
  */
 import * as Config from "effect/Config"
 import type * as ConfigProvider from "effect/ConfigProvider"

@@ -1,11 +1,23 @@
 /**
  * Policies for HTTP in a YAML or JSON file, and clients that follow the file when it changes.
  *
- * Wrong limits show up on call, at night: a bulkhead that is too narrow, a breaker that opens too soon. Change the
- * number in the file, and it is in force within a second, without a deployment and without losing the state of breakers
- * and budgets. An invalid file changes nothing, and the log says why.
+ * **When to use**
  *
- * This module pulls in a YAML parser, so import it by its full path, `@holdfast/http/HttpPolicyFile`.
+ * Wrong limits show up on call, at night: a bulkhead that is too narrow, a breaker that opens too soon. Change the
+ * number in the file, and it is in force within a second, without a deployment.
+ *
+ * **Details**
+ *
+ * Breakers and budgets keep their state when the file changes. An invalid file changes nothing, and the log says why.
+ *
+ * **Gotchas**
+ *
+ * This module pulls in a YAML parser, so import it by its full path, `@holdfast/http/HttpPolicyFile`. Changes to the
+ * pool's options need a restart, because the transport is built once.
+ *
+ * **Example**
+ *
+ * See {@link parse} and {@link changes}.
  */
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"

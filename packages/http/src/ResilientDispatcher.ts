@@ -2,21 +2,30 @@
  * The resilient client as a `Dispatcher` of undici, for programs that are built on undici: its `request`, `stream`,
  * `pipeline` and `fetch`, and everything that uses the global dispatcher.
  *
- * **When to use**: in a program that calls undici or `fetch` in many places. `setGlobalDispatcher(createDispatcher())`
- * makes all of them resilient, Node's own `fetch` included. New code is better off with `ResilientHttpClient`, or with
+ * **When to use**
+ *
+ * Use it in a program that calls undici or `fetch` in many places. `setGlobalDispatcher(createDispatcher())` makes all
+ * of them resilient, Node's own `fetch` included. New code is better off with `ResilientHttpClient`, or with
  * `UndiciFetch` where a `fetch` is wanted.
  *
- * **Details**: a dispatch is one call under the policy, with all its retries; the handler sees the last response or
- * failure, and no byte of an attempt that was retried. Requests go over pools of their own, as those of `UndiciTransport`
- * do. Bodies are handed on as they come, compressed or not: undici's `fetch` decodes them. The handler's `pause`, `resume`
- * and `abort` reach the connection. An error is undici's own where there is one, with its `code`; otherwise a
+ * **Details**
+ *
+ * A dispatch is one call under the policy, with all its retries; the handler sees the last response or failure, and no
+ * byte of an attempt that was retried. Requests go over pools of their own, as those of `UndiciTransport` do. Bodies
+ * are handed on as they come, compressed or not: undici's `fetch` decodes them. The handler's `pause`, `resume` and
+ * `abort` reach the connection. An error is undici's own where there is one, with its `code`; otherwise a
  * `PolicyError`, or an `HttpFailure` such as `PoolTimeout`. Upgrades (WebSocket) and `CONNECT` are passed to an undici
  * `Agent` over the same addresses, proxies and TLS options, without retries.
  *
- * **Gotchas**: undici's `fetch` gives every body as a stream. A body of up to 64 KiB with a `content-length` is read ahead,
- * so that a retry can send it again; a longer one is sent once. Header names are sent in lower case. `dispatch` always
- * returns `true`: instead of `drain` events there is the pool's bounded queue. The types need `@types/node`, as undici's
- * do.
+ * **Gotchas**
+ *
+ * undici's `fetch` gives every body as a stream. A body of up to 64 KiB with a `content-length` is read ahead, so that
+ * a retry can send it again; a longer one is sent once. Header names are sent in lower case. `dispatch` always returns
+ * `true`: instead of `drain` events there is the pool's bounded queue. The types need `@types/node`, as undici's do.
+ *
+ * **Example**
+ *
+ * See {@link make} and {@link createDispatcher}.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -1,6 +1,11 @@
 /**
- * The resilient client as a standard `fetch`, for the libraries that take one: SDKs, `ky`, `graphql-request`, and code
- * that was written for the platform.
+ * The resilient client as a standard `fetch`.
+ *
+ * **When to use**
+ *
+ * Give it to libraries that take a `fetch`: SDKs, `ky`, `graphql-request`, and code that was written for the platform.
+ *
+ * **Details**
  *
  * It keeps the contract of the platform's fetch: an abort rejects with its reason, before the head and in the middle of
  * a body; bodies stream both ways; redirects, `Request` objects, forms and several `set-cookie` headers behave the
@@ -12,7 +17,13 @@
  * the point that `commit` names. By default that is the first byte of the body, or the whole body if it is announced
  * with 64 KiB or less, and a cut before it is retried. `commit: "head"` resolves with the head, as the platform does.
  *
- * When it hurts: nested retries multiply. Turn off the retries of an SDK that uses this `fetch` (`maxRetries: 0`).
+ * **Gotchas**
+ *
+ * Nested retries multiply. Turn off the retries of an SDK that uses this `fetch` (`maxRetries: 0`).
+ *
+ * **Example**
+ *
+ * See {@link createFetch}, and {@link make} for a program with Effect.
  */
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"

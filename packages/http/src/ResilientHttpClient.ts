@@ -1,19 +1,23 @@
 /**
  * An `HttpClient` that retries correctly, over any other `HttpClient`: undici, fetch, or a script in a test.
  *
- * Effect's `retryTransient` counts errors and responses separately (9 requests for `times: 2`), leaves the body of a
- * failed attempt on the connection that the next attempt waits for, repeats POSTs, and sleeps for as long as a
- * `Retry-After` says. Here an attempt is one effect that fails for an error or a transient response, and one policy of
- * `@holdfast/core` retries it. `HttpPolicy` decides whether the server, the method and the body allow another attempt.
+ * **When to use**
  *
- * A status is not an error: when the retries end, you get the last response, with its body still readable, or the last
- * transport error. When the policy itself ends a call, it fails with a `PolicyError`: under the standard `HttpClient`
- * tag it is the cause of an `HttpClientError`, under {@link ResilientHttpClient} you get it directly.
+ * Use it instead of Effect's `retryTransient`, which counts errors and responses separately (9 requests for
+ * `times: 2`), leaves the body of a failed attempt on the connection that the next attempt waits for, repeats POSTs,
+ * and sleeps for as long as a `Retry-After` says.
  *
- * The error type of {@link make} and of a {@link Service} has exactly the reasons of the configured parts.
+ * **Details**
  *
- * When it hurts: nested retries multiply. Remove `retryTransient`, and set an SDK's `maxRetries` to 0, above this
- * layer. Wrapping one of these clients in another throws a `RangeError` if both retry.
+ * An attempt fails for an error or a transient response, and one policy of `@holdfast/core` retries it if `HttpPolicy`
+ * allows it. A status is not an error: when the retries end, you get the last response, its body still readable, or the
+ * last transport error. If the policy ends a call, it fails with a `PolicyError`: the cause of an `HttpClientError` under
+ * the standard tag. The types of {@link make} and {@link Service} have exactly the reasons of the configured parts.
+ *
+ * **Gotchas**
+ *
+ * Nested retries multiply. Remove `retryTransient`, and set an SDK's `maxRetries` to 0, above this layer. Wrapping one
+ * of these clients in another throws a `RangeError` if both retry.
  */
 import * as Arguments from "@holdfast/core/Arguments"
 import type { FromReason } from "@holdfast/core/PolicyError"

@@ -2,19 +2,28 @@
  * A GET that survives a cut body: the missing bytes are requested with `Range`, and accepted only from the same
  * representation.
  *
+ * **When to use**
+ *
  * A body of several gigabytes outlives many connections, and a plain retry does not help once its first bytes have been
- * emitted: they would come twice. RFC 9110 has the tools: `Range` and `If-Range` with a strong ETag, and
- * `Content-Range` to check the answer. Most clients that resume trust too much: they append a 200, or a 206 of another
- * representation, to the bytes they have. Here you get exactly the bytes of one representation, checked against its
- * length and its digest if one is known (RFC 9530), or a {@link DownloadError.DownloadError} with the reason. No byte
- * is emitted twice.
+ * emitted: they would come twice. Most clients that resume trust too much: they append a 200, or a 206 of another
+ * representation, to the bytes they have.
  *
- * When it hurts: a download from a server without strong ETags cannot resume, even if the server supports ranges. A
- * compressed body (gzip) is rejected, because the client may have decoded it. Over a client that retries, a failed
- * request is retried at both levels: `retry: { while: ({ phase }) => phase === "body" }` leaves failed requests to the
- * client.
+ * **Details**
  *
- * Digests are computed by `node:crypto`, which Node, Deno and Bun have.
+ * RFC 9110 has the tools: `Range` and `If-Range` with a strong ETag, and `Content-Range` to check the answer. You get
+ * exactly the bytes of one representation, checked against its length and its digest if one is known (RFC 9530), or a
+ * {@link DownloadError.DownloadError} with the reason. No byte is emitted twice. Digests are computed by `node:crypto`,
+ * which Node, Deno and Bun have.
+ *
+ * **Gotchas**
+ *
+ * A download from a server without strong ETags cannot resume, even if the server supports ranges. A compressed body
+ * (gzip) is rejected, because the client may have decoded it. Over a client that retries, a failed request is retried
+ * at both levels: `retry: { while: ({ phase }) => phase === "body" }` leaves failed requests to the client.
+ *
+ * **Example**
+ *
+ * See {@link stream} and {@link toFile}.
  */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Policy from "@holdfast/core/Policy"

@@ -34,6 +34,10 @@
  * **Gotchas**
  *
  * The wait is not bounded here. `Retry` bounds how long a call waits: see `Retry.defaultMaxRetryAfter`.
+ *
+ * **Example**
+ *
+ * See {@link retryAfter}.
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"

@@ -1,9 +1,22 @@
 /**
  * A `fetch` as the request handler of the AWS SDK (version 3) and of every client that Smithy generates.
  *
- * Give the client `maxAttempts: 1`, so that only one layer retries. Text and bytes are sent again on a retry; streams
- * are sent once. S3 requires the length of a stream, which the platform's `fetch` does not send: use `UndiciFetch` for
- * streams.
+ * **When to use**
+ *
+ * Use it to give such a client the policy of a `ResilientFetch` or an `UndiciFetch`.
+ *
+ * **Details**
+ *
+ * Text and bytes are sent again on a retry; streams are sent once.
+ *
+ * **Gotchas**
+ *
+ * Give the client `maxAttempts: 1`, so that only one layer retries. S3 requires the length of a stream, which the
+ * platform's `fetch` does not send: use `UndiciFetch` for streams.
+ *
+ * **Example**
+ *
+ * See {@link make}.
  */
 import type { Fetch } from "./ResilientFetch.ts"
 

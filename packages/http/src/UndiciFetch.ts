@@ -1,7 +1,24 @@
 /**
- * `ResilientFetch.createFetch` for Node, over its own connection pools: `UndiciTransport` replaces the platform's
- * fetch, so every wait is bounded and every failure has a reason. This module needs Node; elsewhere, use
- * `ResilientFetch`.
+ * `ResilientFetch.createFetch` for Node, over its own connection pools.
+ *
+ * **When to use**
+ *
+ * Use it on Node where a library takes a `fetch` and the bounds of the connections matter: how many there are, and how
+ * long a request may wait for one.
+ *
+ * **Details**
+ *
+ * `UndiciTransport` replaces the platform's fetch, so every wait is bounded and every failure has a reason. A URL that
+ * is not HTTP, such as `data:`, goes to the platform's fetch.
+ *
+ * **Gotchas**
+ *
+ * This module needs Node; elsewhere, use `ResilientFetch`. Close the `fetch` when you are done, because the pools keep
+ * their connections open.
+ *
+ * **Example**
+ *
+ * See {@link createFetch}.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -2,17 +2,27 @@
  * The transport for Node: Effect's `HttpClient` on undici's connections. Every wait is bounded, and every failure has a
  * reason.
  *
+ * **When to use**
+ *
  * undici's pool queues without bound when it is full and keeps every connection that it has opened. Its APIs above
- * `dispatch` add an `AbortSignal`, a Node stream and two promises to each request. Here the connections are pooled
- * behind a bounded queue and driven by a handler of our own: a request suspends its fiber once, a body of up to 64 KiB
- * never holds its connection, and interrupting a request or closing the layer leaves no socket, timer or listener
- * behind.
+ * `dispatch` add an `AbortSignal`, a Node stream and two promises to each request. Use this transport on Node in place
+ * of `FetchHttpClient` and of clients over those APIs.
  *
- * When it hurts: connections are kept open. If a server needs a new connection for each request (load balancing by
- * connection), set `keepAlive` to a few milliseconds. Upgrades (WebSocket) are rejected: use the platform's client.
+ * **Details**
  *
- * If a response is larger than 64 KiB and not read to its end, its body is cancelled when the `Scope` of the request
- * closes, or when the response is garbage collected.
+ * The connections are pooled behind a bounded queue and driven by a handler of our own: a request suspends its fiber
+ * once, a body of up to 64 KiB never holds its connection, and interrupting a request or closing the layer leaves no
+ * socket, timer or listener behind. If a response is larger than 64 KiB and not read to its end, its body is cancelled
+ * when the `Scope` of the request closes, or when the response is garbage collected.
+ *
+ * **Gotchas**
+ *
+ * Connections are kept open. If a server needs a new connection for each request (load balancing by connection), set
+ * `keepAlive` to a few milliseconds. Upgrades (WebSocket) are rejected: use the platform's client.
+ *
+ * **Example**
+ *
+ * See {@link layer}.
  */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Config from "effect/Config"

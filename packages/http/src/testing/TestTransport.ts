@@ -1,9 +1,23 @@
 /**
- * An `HttpClient` that plays a script: responses, failures, delays, cut and stalled bodies, one step a request, and
- * that records what was asked of it.
+ * An `HttpClient` that plays a script and records what was asked of it: responses, failures, delays, cut and stalled
+ * bodies, one step a request.
  *
- * Time is the `Clock`'s, so that under `TestClock` a test of ten retries takes no time at all. A request beyond the end
- * of the script is a defect that says so: a client that sends too much fails the test.
+ * **When to use**
+ *
+ * Use it to test a program and its policy against an unreliable server, without a socket.
+ *
+ * **Details**
+ *
+ * Time is the `Clock`'s, so that under `TestClock` a test of ten retries takes no time at all.
+ *
+ * **Gotchas**
+ *
+ * A request beyond the end of the script is a defect that says so: a client that sends too much fails the test. Use
+ * {@link always} for a script without an end. A streamed request body is read to its end before its step is played.
+ *
+ * **Example**
+ *
+ * See {@link layer}.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

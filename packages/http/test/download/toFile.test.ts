@@ -1,44 +1,14 @@
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
-import * as Backoff from "@holdfast/core/Backoff"
-import * as DownloadError from "@holdfast/http/DownloadError"
 import * as ResumableDownload from "@holdfast/http/ResumableDownload"
 import * as TestTransport from "@holdfast/http/testing/TestTransport"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
-import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
-import * as Option from "effect/Option"
 import * as TestClock from "effect/testing/TestClock"
-import { createHash } from "node:crypto"
 import * as Server from "../server.ts"
+import { begins, etag, hello, play, refusal, rest, sha, soon, url } from "./downloading.ts"
 
-const url = "http://localhost/file"
-const etag = "\"v1\""
-const hello = new TextEncoder().encode("Hello World")
 const { cut, respond } = TestTransport
-
-const soon: ResumableDownload.Options = { retry: { backoff: Backoff.constant({ delay: 0 }) } }
-
-const play = (script: ReadonlyArray<TestTransport.Step>) =>
-  Layer.mergeAll(TestTransport.layer(script), NodeFileSystem.layer, Logger.layer([]))
-
-const refusal = (exit: Exit.Exit<unknown, unknown>): DownloadError.Reason["_tag"] | undefined => {
-  const error = Option.getOrUndefined(Exit.findErrorOption(exit))
-  return DownloadError.isDownloadError(error) ? error.reason._tag : undefined
-}
-
-const sha = (algorithm: string, bytes: Uint8Array) => createHash(algorithm).update(bytes).digest()
-
-const begins = (text: string, headers: Record<string, string> = {}) =>
-  respond(200, { headers: { etag, "content-length": "11", ...headers }, body: cut(text) })
-const rest = (from: number, headers: Record<string, string> = {}) =>
-  respond(206, {
-    headers: { etag, "content-range": `bytes ${from}-10/11`, ...headers },
-    body: hello.subarray(from)
-  })
 
 describe("ResumableDownload.toFile", () => {
   const inFolder = <A, E, R>(use: (path: string, files: FileSystem.FileSystem) => Effect.Effect<A, E, R>) =>
