@@ -15,6 +15,10 @@
  * **Gotchas**
  *
  * A message shows the value that was given. Wrap the check in {@link secret} if that value may be a secret.
+ *
+ * **Example**
+ *
+ * See {@link check}.
  */
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"

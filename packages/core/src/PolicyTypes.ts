@@ -15,6 +15,10 @@
  *
  * Values with behaviour (functions, arrays, classes and values with a type id, such as `Duration` or a shared
  * `Bulkhead`) are only checked by assignability: their keys are not inspected.
+ *
+ * **Example**
+ *
+ * See {@link Exact}.
  */
 import type * as Effect from "effect/Effect"
 

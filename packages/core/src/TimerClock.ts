@@ -1,13 +1,23 @@
 /**
  * A `Clock` that also calls a function at an instant.
  *
+ * **When to use**
+ *
+ * Implement it for a clock of your own if policies under it set many timers. Any other `Clock` works without it.
+ *
+ * **Details**
+ *
  * Effect's `Clock` can only `sleep`, so every timeout and delay of a policy needs a fiber that sleeps for it. A clock with
  * timers saves that fiber. The virtual clock of `@holdfast/simulator` is one, because a simulated hour sets millions of timers.
  * Under the live clock, policies use the timers of the platform.
  *
- * **When to use**
+ * **Gotchas**
  *
- * Implement it for a clock of your own if policies under it set many timers. Any other `Clock` works without it.
+ * Do not ring a timer before `setTimer` has returned, even one whose time is over: its policy does not hold it yet.
+ *
+ * **Example**
+ *
+ * See {@link isTimerClock}.
  */
 import type * as Clock from "effect/Clock"
 

@@ -1,8 +1,23 @@
 /**
- * The address of a server, split into a URL that is safe to show and its secrets. A proxy in front of a model often wants a user
- * and a password or a key, and many users write them into the URL. They are removed from it at once: the rest of the library
- * sees only the safe URL, and a request gets user and password as a header and the query as secret parameters. No error, log
- * or span contains them.
+ * The address of a server, split into a URL that is safe to show and its secrets.
+ *
+ * **When to use**
+ *
+ * Use {@link make} in a provider of your own, and {@link show} in a message that names an address from a setting. A proxy in front
+ * of a model often wants a user and a password or a key, and many users write them into the URL.
+ *
+ * **Details**
+ *
+ * The secrets are removed from the URL at once: the rest of the library sees only the safe URL, and a request gets user and password
+ * as a header and the query as secret parameters. No error, log or span contains them.
+ *
+ * **Gotchas**
+ *
+ * A key in the path of a URL is not taken for a secret, so it is shown. Put it in the query, or send it as a header.
+ *
+ * **Example**
+ *
+ * See {@link make}.
  */
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpMethod } from "effect/http/HttpMethod"

@@ -1,22 +1,34 @@
 /**
  * The Messages API of Anthropic's Claude, and of compatible servers by `baseUrl`.
  *
+ * **When to use**
+ *
+ * Use it for Claude at Anthropic, or behind a gateway that speaks this API. `BedrockProvider` asks Claude on Amazon Bedrock.
+ *
+ * **Details**
+ *
  * A stream is complete once a `stop_reason` and `message_stop` have arrived. Errors in the middle of a stream become failures,
  * and so does the `message_start` of a second answer, because it would join the two. A refusal without content is a
  * `ContentPolicyError`, so that `fallbackOnContentPolicy` applies; a refusal after some content ends the answer with the finish
  * reason `content-filter`.
  *
- * Structured output uses `output_config.format`. A tool choice of `required`, or of one tool, is sent unchanged. The vendor's
- * newest models reject it, and a chain then asks the next provider.
- *
- * Thinking keeps its signatures and goes back only to the model that signed it. The newest models think by default and hide
- * it: no content arrives until they are done, and a chain may time out. The default model is therefore asked for a summary.
- * For another model, pass {@link summarized}, or raise the chain's `timeouts.firstContent`.
- *
- * Give it an `HttpClient` that does not retry: the chain does.
+ * Structured output uses `output_config.format`. Thinking keeps its signatures and goes back only to the model that signed it.
  *
  * Source: Claude API reference, "Create a Message", "Streaming Messages", "Errors", "Structured outputs", "Thinking", "Stop
  * reasons and fallback" and "What's new in Claude Sonnet 5.5".
+ *
+ * **Gotchas**
+ *
+ * - Give it an `HttpClient` that does not retry: the chain does.
+ * - The newest models think by default and hide it: no content arrives until they are done, and a chain may time out. The default
+ *   model is therefore asked for a summary. For another model, pass {@link summarized}, or raise the chain's
+ *   `timeouts.firstContent`.
+ * - A tool choice of `required`, or of one tool, is sent unchanged. The vendor's newest models reject it, and a chain then asks the
+ *   next provider.
+ *
+ * **Example**
+ *
+ * See {@link make}.
  */
 import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"

@@ -1,7 +1,14 @@
 /**
- * Amazon Bedrock by its Converse API, which is the same for all of its models. Requests are signed by `aws4fetch`, or carry an API
- * key of Bedrock's; event streams are read by AWS's own codec. Import it from `@holdfast/llm/BedrockProvider`: the package's
- * index leaves it out, so that a program without Bedrock bundles neither of them.
+ * Amazon Bedrock by its Converse API, which is the same for all of its models.
+ *
+ * **When to use**
+ *
+ * Use it for models that an AWS account is billed for. Import it from `@holdfast/llm/BedrockProvider`: the package's index leaves it
+ * out, so that a program without Bedrock bundles neither its signer nor its codec.
+ *
+ * **Details**
+ *
+ * Requests are signed by `aws4fetch`, or carry an API key of Bedrock's; event streams are read by AWS's own codec.
  *
  * A stream is complete once `messageStop` and `metadata` have arrived. An exception in the middle of a stream is a failure, and so
  * is a frame whose checksum is wrong. An answer that a guardrail stopped has the finish reason `content-filter`.
@@ -9,9 +16,17 @@
  * Thoughts keep their signature and go back only to the model that wrote them. `preflight` sends a conversation without messages,
  * which Bedrock refuses at no cost once it has accepted the credentials and the model.
  *
- * Give it an `HttpClient` that does not retry: the chain does.
- *
  * Source: Amazon Bedrock API reference, "Converse" and "ConverseStream"; AWS, "Create a signed request".
+ *
+ * **Gotchas**
+ *
+ * - Give it an `HttpClient` that does not retry: the chain does.
+ * - Temporary credentials are not renewed: make a new provider before they expire, or give it an `HttpClient` that signs.
+ * - `headers` are not signed.
+ *
+ * **Example**
+ *
+ * See {@link make}.
  */
 import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"

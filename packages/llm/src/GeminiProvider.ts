@@ -1,6 +1,12 @@
 /**
  * Google's Gemini by its own API, `generateContent` and `streamGenerateContent`, on the Gemini API and, by `baseUrl`, on Vertex AI.
  *
+ * **When to use**
+ *
+ * Use it for Gemini with all that its own API has, such as the signatures of thoughts.
+ *
+ * **Details**
+ *
  * A stream is complete once a `finishReason` has arrived and the body has ended in order. A prompt that was blocked is a
  * `ContentPolicyError`, so that `fallbackOnContentPolicy` applies; a filter that stops an answer after some content ends it with
  * the finish reason `content-filter`. A malformed call of a tool is a failure, which a chain asks again.
@@ -8,12 +14,17 @@
  * The signatures of thoughts go back to the model that wrote them, on the part that had them. A conversation that another model
  * began is sent with the value that Google documents for calls without a signature.
  *
- * The default model is asked for a summary of its thoughts, because a model that thinks in silence may time out. For another
- * model, pass {@link summarized}, or raise the chain's `timeouts.firstContent`.
- *
- * Give it an `HttpClient` that does not retry: the chain does.
- *
  * Source: Gemini API reference, "Generating content", "Thinking", "Thought signatures", "Structured output", "Function calling".
+ *
+ * **Gotchas**
+ *
+ * - Give it an `HttpClient` that does not retry: the chain does. For Vertex AI it also sets `authorization`.
+ * - A model that thinks in silence may time out, so the default model is asked for a summary of its thoughts. For another model,
+ *   pass {@link summarized}, or raise the chain's `timeouts.firstContent`.
+ *
+ * **Example**
+ *
+ * See {@link make}.
  */
 import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"

@@ -1,7 +1,23 @@
 /**
  * Reads a chain from a YAML or JSON file and follows its changes. {@link LlmConfig} defines the settings.
  *
- * This module depends on a YAML parser, so import it separately, from `@holdfast/llm/LlmConfigFile`.
+ * **When to use**
+ *
+ * Use {@link read} for settings that hold until the program ends, and {@link changes} for a chain that follows its file.
+ *
+ * **Details**
+ *
+ * The file has one section, `llm:`. Settings that are invalid are rejected with path and reason. An invalid change of a file that is
+ * followed is skipped with a warning, and the chain keeps its last valid settings.
+ *
+ * **Gotchas**
+ *
+ * - This module depends on a YAML parser, so import it separately, from `@holdfast/llm/LlmConfigFile`.
+ * - Other sections in the file are rejected as unknown keys.
+ *
+ * **Example**
+ *
+ * See {@link read}.
  */
 import * as ConfigFile from "@holdfast/http/ConfigFile"
 import * as Effect from "effect/Effect"

@@ -1,10 +1,27 @@
 /**
  * Effect's `EmbeddingModel` by Ollama's `/api/embed`.
  *
+ * **When to use**
+ *
+ * Use it to embed texts on your own machine or network.
+ *
+ * **Details**
+ *
+ * Texts go out in requests of at most `batchSize`, one after the other. If one fails, all do.
+ *
  * By default, Ollama silently truncates a text that is too long and embeds its beginning. Here truncation is off: such a text
  * fails with the kind `contextOverflow`.
  *
  * Source: Ollama `docs/api.md`, "Generate Embeddings".
+ *
+ * **Gotchas**
+ *
+ * - It does not retry. Give it an `HttpClient` that does, such as `ResilientHttpClient` of `@holdfast/http`, configured to retry POST.
+ * - Vectors of two models are not comparable: embed all texts again when you change the model.
+ *
+ * **Example**
+ *
+ * See {@link make}.
  */
 import type * as AiError from "effect/ai/AiError"
 import * as EmbeddingModel from "effect/ai/EmbeddingModel"

@@ -1,13 +1,23 @@
 /**
  * A model on your own machine or network, over Ollama's native `/api/chat`.
  *
- * Its `/v1` is not used: there an error in the middle of a stream becomes an empty chunk and an end without a terminator, and
- * neither the context size nor how long the model stays loaded is configurable.
+ * **When to use**
+ *
+ * Use it for a model without a bill, often as the last provider of a chain, or by {@link makeCloudConfig} for Ollama's cloud.
+ *
+ * **Details**
+ *
+ * Ollama's `/v1` is not used: there an error in the middle of a stream becomes an empty chunk and an end without a terminator, and
+ * neither the context size nor how long the model stays loaded is configurable. Source: Ollama `docs/api.md` and `docs/faq.md`.
+ *
+ * **Gotchas**
  *
  * The first answer may wait minutes for the model to load; a chain's `localTimeouts` allow for that. A prompt that does not fit
  * the context is rejected and not truncated (`truncate: false`): set `numCtx` if prompts are long.
  *
- * Source: Ollama `docs/api.md` and `docs/faq.md`.
+ * **Example**
+ *
+ * See {@link make}.
  */
 import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"
@@ -52,9 +62,7 @@ export interface Options {
   readonly numCtx?: number | undefined
   /** How long the model stays loaded after an answer; `Infinity` keeps it loaded. Default: the server's 5 minutes. */
   readonly keepAlive?: Duration.Input | undefined
-  /**
-   * Whether a thinking model thinks, or how much: gpt-oss takes a level and ignores `false`. Default: the model decides.
-   */
+  /** Whether a thinking model thinks, or how much: gpt-oss takes a level and ignores `false`. Default: the model decides. */
   readonly think?: boolean | "low" | "medium" | "high" | undefined
   /** Names the provider in events, errors and priorities. Default: `"ollama"`. */
   readonly name?: string | undefined

@@ -2,10 +2,26 @@
  * Effect's `EmbeddingModel` over OpenAI's embeddings API, or over any compatible server by a preset of `OpenAiProvider` or a
  * `baseUrl`.
  *
- * It does not retry. Give it an `HttpClient` that does, such as `ResilientHttpClient` of `@holdfast/http`, configured to retry
- * POST. There is no fallback to another provider, because vectors of two models are not comparable.
+ * **When to use**
+ *
+ * Use it to embed texts for search, at OpenAI or at a server of your own.
+ *
+ * **Details**
+ *
+ * Texts go out in requests of at most `batchSize`, one after the other. If one fails, all do. Vectors are matched to their texts by
+ * the `index` that the server sends, or else by their order.
  *
  * Source: OpenAI API reference, "Create embeddings".
+ *
+ * **Gotchas**
+ *
+ * - It does not retry. Give it an `HttpClient` that does, such as `ResilientHttpClient` of `@holdfast/http`, configured to retry
+ *   POST.
+ * - There is no fallback to another provider, because vectors of two models are not comparable.
+ *
+ * **Example**
+ *
+ * See {@link make}.
  */
 import type * as AiError from "effect/ai/AiError"
 import * as EmbeddingModel from "effect/ai/EmbeddingModel"

@@ -2,13 +2,27 @@
  * Chat completions of OpenAI, and of compatible servers by {@link presets} or `baseUrl`: clouds such as Azure OpenAI, OpenRouter,
  * Groq and Mistral, and servers on your own machines such as vLLM, LM Studio and llama.cpp.
  *
- * A stream is complete once a `finish_reason` and `[DONE]` have arrived. If either is missing, it fails, because half of the
- * answer may be missing too. The provider asks for usage (`stream_options.include_usage`) and works without it. Errors in the middle of a
- * stream become failures, never text.
+ * **When to use**
  *
- * Give it an `HttpClient` that does not retry: the chain does.
+ * Use it for any server that speaks chat completions. For a reasoning model of OpenAI's that calls tools, prefer
+ * `OpenAiResponsesProvider`: it keeps the thoughts across the calls.
+ *
+ * **Details**
+ *
+ * A stream is complete once a `finish_reason` and `[DONE]` have arrived. If either is missing, it fails, because half of the
+ * answer may be missing too. The provider asks for usage (`stream_options.include_usage`) and works without it. Errors in the
+ * middle of a stream become failures, never text.
  *
  * Source: OpenAI API reference, "Create chat completion" and "Streaming"; the servers' own docs for what they add.
+ *
+ * **Gotchas**
+ *
+ * - Give it an `HttpClient` that does not retry: the chain does.
+ * - Name the preset of a server that has one, and not only its `baseUrl`: servers differ in what they take.
+ *
+ * **Example**
+ *
+ * See {@link make}.
  */
 import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"

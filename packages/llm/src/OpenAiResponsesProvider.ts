@@ -1,6 +1,12 @@
 /**
- * OpenAI's Responses API, and compatible servers by a preset of `OpenAiProvider` or a `baseUrl`. `OpenAiProvider` speaks chat
- * completions, which more servers know; this one keeps the thoughts of a reasoning model across the calls of its tools.
+ * OpenAI's Responses API, and compatible servers by a preset of `OpenAiProvider` or a `baseUrl`.
+ *
+ * **When to use**
+ *
+ * Use it for a reasoning model that calls tools: it keeps the thoughts across the calls. `OpenAiProvider` speaks chat completions,
+ * which more servers know.
+ *
+ * **Details**
  *
  * Nothing is stored at the vendor's by default: the conversation goes out whole, and items of reasoning with their encrypted
  * content, which only their author can read. With `store: true` the API keeps the responses, and a request that goes on from one
@@ -10,12 +16,18 @@
  * A stream is complete once `response.completed` or `response.incomplete` has arrived. A response that failed or was cancelled is
  * a failure, and so is an answer of which a filter left nothing.
  *
- * A model that thinks in silence may time out: pass {@link summarized} as `parameters`, or raise the chain's
- * `timeouts.firstContent`.
- *
- * Give it an `HttpClient` that does not retry: the chain does.
- *
  * Source: OpenAI API reference, "Create a model response" and "Streaming events"; "Reasoning models"; "Conversation state".
+ *
+ * **Gotchas**
+ *
+ * - Give it an `HttpClient` that does not retry: the chain does.
+ * - A model that thinks in silence may time out: pass {@link summarized} as `parameters`, or raise the chain's
+ *   `timeouts.firstContent`.
+ * - `preflight` checks the address and the key, not the model.
+ *
+ * **Example**
+ *
+ * See {@link make}.
  */
 import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"

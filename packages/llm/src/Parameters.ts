@@ -1,9 +1,25 @@
 /**
- * What a request asks of a model besides its prompt, in words that no vendor owns: temperature, the longest answer, effort and the
- * like. Each provider writes them in its own, over the `parameters` that it was made with.
+ * The parameters of a request besides its prompt, in words that no vendor owns: temperature, the longest answer, effort and the like.
  *
- * A parameter that a provider or its model does not take is left out, told by the event `ParameterDropped`, and never ends a
- * chain: a request that falls back from one vendor to another keeps what both understand.
+ * **When to use**
+ *
+ * Use `with` for parameters of one request. Use the `parameters` of a provider for those of all its requests, and for
+ * fields that only its vendor knows.
+ *
+ * **Details**
+ *
+ * Each provider writes them in its own words, over the `parameters` that it was made with. A parameter that a provider or its model
+ * does not take is left out, told by the event `ParameterDropped`, and never ends a chain: a request that falls back from one vendor
+ * to another keeps what both understand.
+ *
+ * **Gotchas**
+ *
+ * - Only numbers are checked, and only against limits that all vendors share: a temperature of 5 goes out, and its vendor rejects it.
+ * - Embeddings do not read them.
+ *
+ * **Example**
+ *
+ * See `with`.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,13 @@
 /**
  * Bounds that an outcome has to keep, as text: `"amplification <= 1.3"`, `"recovery <= 2m"`, `"db.p99 after <= 1s"`.
  *
+ * **When to use**
+ *
+ * Use them to say in a test, in a file or on a command line how well a system has to do. `Simulation.expect` throws if one
+ * is broken, and `Limits.find` searches the load at which one breaks.
+ *
+ * **Details**
+ *
  * A bound is a figure, a comparison and a value. The name of a caller or service before the figure makes it one of that
  * alone. A phase after the figure (`before`, `during`, `after` or `whole`) says where it holds; without one it holds in
  * every phase. A value is a number, a percentage or a duration.
@@ -19,6 +26,18 @@
  * | `recovery` | how long after the last event calls succeed as before | all |
  * | `opened` | how often a breaker opens | all |
  * | `unended` | calls that never end | all |
+ *
+ * Without a name, `amplification`, `utilisation`, `queue` and `rejected` are those of the service where they are highest.
+ *
+ * **Gotchas**
+ *
+ * - A figure of nothing, such as the latency of no calls, keeps any bound. A system without events has recovered at once.
+ * - If there are events, a bound without a phase is not checked over the whole run, but in each of its parts: ask for
+ *   `whole` if an average over the outage is enough.
+ *
+ * **Example**
+ *
+ * See {@link parse}.
  */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Data from "effect/Data"

@@ -1,4 +1,31 @@
-/** How a call to a modelled service fails. */
+/**
+ * The failure of a call to a modelled service.
+ *
+ * **When to use**
+ *
+ * Use it in the `retry.while` of a policy that is simulated, to decide by the {@link Reason} what is tried again.
+ *
+ * **Details**
+ *
+ * `retryAfter` is set if a rate limit or a quota rejects the request, and a retry waits for it as for that of any error.
+ *
+ * **Gotchas**
+ *
+ * - A policy retries every reason unless its `retry.while` says otherwise.
+ * - A request that hangs or is lost does not fail. Its client waits until its own timeout, for ever without one.
+ * - `timeout` is the service's own. The timeouts of a policy fail with the errors of the policy.
+ *
+ * **Example**
+ *
+ * ```ts import.meta.vitest
+ * import { CallFailure } from "@holdfast/simulator"
+ * import { Duration } from "effect"
+ *
+ * const retryAfter = Duration.seconds(2)
+ * new CallFailure.CallFailure({ service: "stock", reason: "limited", retryAfter }).message
+ * // => "stock: limited, retry after 2s"
+ * ```
+ */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 

@@ -1,4 +1,26 @@
-/** What goes wrong in a system, and when. Times are from the start. */
+/**
+ * The events of a system: faults of its services and surges of its callers, and when they happen.
+ *
+ * **When to use**
+ *
+ * Put them in the `events` of a `System`, to see what its policies make of an outage, a deployment or a rate limit.
+ *
+ * **Details**
+ *
+ * `at` is the time from the start, and `for` is how long an event lasts. Events may overlap. The part of the run from the
+ * begin of the first event to the end of the last one is the phase `during` of an outcome.
+ *
+ * **Gotchas**
+ *
+ * - Two events of type `lostPackets`, or two of type `brownOut` with `errors`, should not overlap at one service: the end
+ *   of the first ends the faults of both.
+ * - `outage` fails at once by default, which is the kindest way to be down. Set `hang` and `after` to the worse ones.
+ * - `coldCache` empties the `cache` of the calls to the service, and does nothing if they have none.
+ *
+ * **Example**
+ *
+ * See `Simulation.run`.
+ */
 import type { DurationInput } from "@holdfast/core/Arguments"
 
 interface During {

@@ -1,9 +1,24 @@
 /**
  * Quantiles of a stream of durations in constant memory.
  *
+ * **When to use**
+ *
+ * Use it for the latencies of a simulation or a load test, where all values are too many to keep.
+ *
+ * **Details**
+ *
  * A value is counted in the bucket of its exponent and the first seven bits of its mantissa, as an HDR histogram does,
  * so a quantile is at most 0.4 % from the value that it stands for. Counting takes no logarithm and gives the same
  * result in every engine.
+ *
+ * **Gotchas**
+ *
+ * - The quantiles take a value below half a microsecond as 0.
+ * - Without values, the mean and the quantiles are `NaN`, and the maximum is 0.
+ *
+ * **Example**
+ *
+ * See {@link Histogram}.
  */
 
 /** The bits of the mantissa that choose a bucket. */

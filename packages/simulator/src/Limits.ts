@@ -1,5 +1,25 @@
 /**
  * Searches over the load of a system: how much of it a bound stands, and at which it does not recover.
+ *
+ * **When to use**
+ *
+ * Use {@link find} to learn how far a system is from breaking a bound, and {@link metastable} to learn whether it comes
+ * back by itself from an outage at the load that it has.
+ *
+ * **Details**
+ *
+ * Loads are multiples of the system's own. A search runs the simulation at both ends, then halves the range on a scale of
+ * factors. All runs have the same seed.
+ *
+ * **Gotchas**
+ *
+ * - Each step is a whole simulation. Try it with a coarse `precision` first.
+ * - The number of users is rounded to a whole one, of 1 or more: start from many if the load has to be exact.
+ * - One seed is one run. Search with others before you rely on a load close to the limit.
+ *
+ * **Example**
+ *
+ * See {@link find}.
  */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Effect from "effect/Effect"

@@ -1,7 +1,24 @@
 /**
- * What a simulation comes to, as data. Durations are in milliseconds, rates are per second, shares are from 0 to 1.
+ * The outcome of a simulation, as data. Durations are in milliseconds, rates are per second, shares are from 0 to 1.
  *
- * `JSON.stringify` writes `null` for a number that is not finite: a latency without calls, a recovery that never came.
+ * **When to use**
+ *
+ * Read it in a test or a report of your own. `Bound.check` compares it with bounds, and `Picture.lines` shows it.
+ *
+ * **Details**
+ *
+ * The figures are those of the whole run and, if there are events, of the parts before, during and after them. A series has
+ * one value for each slot of `every` milliseconds.
+ *
+ * **Gotchas**
+ *
+ * - `JSON.stringify` writes `null` for a number that is not finite: a latency without calls, a recovery that never came.
+ * - A part of the run without any time, such as the one before an event at the start, has no figures.
+ * - A call counts in the part in which it began, and a request in the part in which it reached the service.
+ *
+ * **Example**
+ *
+ * See `Simulation.run`.
  */
 import type { Reason } from "./CallFailure.ts"
 

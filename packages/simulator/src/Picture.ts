@@ -1,4 +1,24 @@
-/** Outcomes as text: tables, and a line of bars for each series. */
+/**
+ * Outcomes as text: tables, and a line of bars for each series.
+ *
+ * **When to use**
+ *
+ * Use {@link lines} to look at one outcome in a terminal or the log of a test, and {@link compare} to choose between
+ * policies.
+ *
+ * **Details**
+ *
+ * A picture has one column for each of `width` parts of the run. A column is the mean of the slots that fall in it.
+ *
+ * **Gotchas**
+ *
+ * - Each line has a scale of its own: compare the figures at its right, not the heights of two lines.
+ * - The mean flattens a peak that is shorter than a column. Raise `width`, or read the series.
+ *
+ * **Example**
+ *
+ * See {@link lines}.
+ */
 import * as Bound from "./Bound.ts"
 import type { Outcome, Phase } from "./Outcome.ts"
 

@@ -1,6 +1,30 @@
 /**
- * Systems to start from. Each shows one way in which a policy makes an outage worse or better; take one, and change it
- * until it looks like yours.
+ * Systems to start from. Each shows one way in which a policy makes an outage worse or better.
+ *
+ * **When to use**
+ *
+ * Take one, and change it until it looks like yours. To compare policies, run one of them under each of {@link policies}.
+ *
+ * **Details**
+ *
+ * - {@link oneDependency}: an outage that hangs and refuses.
+ * - {@link threeTiers}: retries that multiply from tier to tier, and an overload that outlasts its cause.
+ * - {@link fanOut}: one slow node in twenty, behind a page that needs all of them.
+ * - {@link herd}: clients that come back at the same moment.
+ * - {@link coldCache}: a store that gets the calls which its cache used to answer.
+ *
+ * **Gotchas**
+ *
+ * Their figures are made up to show an effect. Conclude nothing about your system before it has your own.
+ *
+ * **Example**
+ *
+ * ```ts import.meta.vitest
+ * import { Scenarios, Simulation } from "@holdfast/simulator"
+ *
+ * const { figures } = Simulation.run(Scenarios.oneDependency(Scenarios.policies["timeout alone"]))
+ * figures.before!.success > figures.during!.success // => true
+ * ```
  */
 import * as Backoff from "@holdfast/core/Backoff"
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"

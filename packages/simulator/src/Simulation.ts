@@ -1,8 +1,28 @@
 /**
  * Runs a system in virtual time.
  *
- * The same system and the same seed give the same outcome, byte for byte, on every machine. It runs wherever JavaScript does,
- * in a Web Worker too, and waits for nothing: an hour takes as long as its calls take to compute.
+ * **When to use**
+ *
+ * Use {@link expect} in a test, {@link run} in a script, {@link runEffect} in a program that has other things to do
+ * meanwhile, and {@link start} to look at a run before it is over.
+ *
+ * **Details**
+ *
+ * The same system and the same seed give the same outcome, byte for byte, on every machine. It runs wherever JavaScript
+ * does, in a Web Worker too, and waits for nothing: an hour takes as long as its calls take to compute.
+ *
+ * When callers stop, the calls that they have begun may go on for another 15 minutes. Those that have not ended by then are
+ * `unended`.
+ *
+ * **Gotchas**
+ *
+ * - {@link run} blocks the thread until it has ended.
+ * - A policy or protector that reads `Date.now` or `Math.random` sees neither the virtual time nor the seed.
+ * - A seed is one run: try several before you rely on a figure of few calls.
+ *
+ * **Example**
+ *
+ * See {@link run}.
  */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Clock from "effect/Clock"

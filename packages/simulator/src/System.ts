@@ -1,6 +1,13 @@
 /**
  * A system as data: services with workers and queues, the calls between them, the callers, and what goes wrong.
  *
+ * **When to use**
+ *
+ * Describe the part of your system that a policy stands in, with the policy that production has. `SystemData` reads a system
+ * from a file, and `Scenarios` has some to start from.
+ *
+ * **Details**
+ *
  * A call has a policy: the options of `Policy.make`, as production has them, or an effect that makes anything else that
  * protects a call. The simulator runs the policy itself, not a model of it. All that is modelled is the other side: how
  * long a service takes, what it rejects, and when it breaks.
@@ -9,6 +16,10 @@
  *
  * A model shows what its parts do to each other. It shows nothing about a part that it does not have: give services the
  * workers, queues and timeouts that the real ones have, since overload lives in them.
+ *
+ * **Example**
+ *
+ * See {@link make}.
  */
 import type { DurationInput } from "@holdfast/core/Arguments"
 import * as Arguments from "@holdfast/core/Arguments"

@@ -1,8 +1,23 @@
 /**
  * Systems as files: one schema for the system in a YAML or JSON file.
  *
+ * **When to use**
+ *
+ * Use it to keep a system beside the configuration that it tests, and to run it from a command line.
+ *
+ * **Details**
+ *
  * The keys are those of `System`, policies are `PolicyData`, and durations are `"30 seconds"` or a number of seconds.
  * Unknown keys are rejected with their path, and invalid systems with all their faults.
+ *
+ * **Gotchas**
+ *
+ * - A number is in seconds here, as in `PolicyData`, but in milliseconds in a `System` that is written in code.
+ * - A file cannot hold a protector: its policies are data.
+ *
+ * **Example**
+ *
+ * See {@link decode}.
  */
 import * as PolicyData from "@holdfast/core/PolicyData"
 import * as Duration from "effect/Duration"

@@ -6,9 +6,17 @@
  * Use it for a program of your own whose time is simulated, such as many clients with a policy and a store. To test one
  * program step by step, use Effect's `TestClock`.
  *
+ * **Details**
+ *
+ * Time begins at 0 and moves on to the next timer as soon as no fiber can run. `Random` is seeded, so that a run repeats.
+ *
  * **Gotchas**
  *
- * Only `Clock` is virtual. An effect that waits for anything else, such as a promise or a socket, never ends here.
+ * Only `Clock` is virtual. {@link run} throws if the effect waits for anything else, such as a promise or a socket.
+ *
+ * **Example**
+ *
+ * See {@link run}.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"

@@ -1,9 +1,25 @@
 /**
  * An Ollama server as a function: takes requests of its native API and returns what a real server sends, without a socket or a
- * model. Put it behind a server on `127.0.0.1`, as the demo of `@holdfast/cli` does, or behind an `HttpClient`. It covers
- * installed and missing models, chats as NDJSON or whole, tools, formats, contexts that are too small, loading and unloading.
+ * model.
  *
- * Source: `docs/api.md` of the Ollama repository.
+ * **When to use**
+ *
+ * Put it behind a server on `127.0.0.1`, as the demo of `@holdfast/cli` does, or behind an `HttpClient`, to test a program that
+ * asks Ollama.
+ *
+ * **Details**
+ *
+ * It covers installed and missing models, chats as NDJSON or whole, tools, formats, contexts that are too small, loading and
+ * unloading. Source: `docs/api.md` of the Ollama repository.
+ *
+ * **Gotchas**
+ *
+ * A word counts as a token. The usage of a prompt that is too long is that of a cut one, even if the request says
+ * `truncate: false`; the model reads all of it.
+ *
+ * **Example**
+ *
+ * See {@link make}.
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
