@@ -71,7 +71,10 @@ const withoutNodeTypes = (entries: ReadonlyArray<string>): void => {
   const bare = entries.filter((entry) =>
     /^@holdfast\/(core|http|llm)/.test(entry) && entry !== "@holdfast/http/ResilientDispatcher"
   )
-  writeFileSync(join(outside, "bare.ts"), bare.map((entry) => `export type * from "${entry}"`).join("\n"))
+  writeFileSync(
+    join(outside, "bare.ts"),
+    bare.map((entry, index) => `export type * as Module${index} from "${entry}"`).join("\n")
+  )
   const lib = "esnext,dom,dom.iterable,dom.asynciterable"
   const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2024", "--lib", lib, "--types", ""]
   run(outside, "tsc", ...options, "--skipLibCheck", "false", "bare.ts")
