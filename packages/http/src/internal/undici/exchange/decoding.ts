@@ -7,6 +7,7 @@
  * for a complete one.
  */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -84,10 +85,14 @@ const decode = (
     const decoding = new Decoding(request, chain, limit)
     return Scope.addFinalizer(scope, Effect.sync(() => decoding.destroy())).pipe(
       // In a fiber of its own, so that decoded bytes are read while more arrive.
-      Effect.andThen(Effect.forkIn(decoding.feed(coded), scope)),
+      // The scope of the caller ends with the response as its exit. Kept here, a response that is dropped would never be let go.
+      Effect.andThen(Effect.updateContext(Effect.forkIn(decoding.feed(coded), scope), withoutScope)),
       Effect.as(decoding.pull)
     )
   })
+
+const withoutScope = (context: Context.Context<never>): Context.Context<never> =>
+  Context.omit(Scope.Scope)(context as Context.Context<Scope.Scope>)
 
 class Decoding {
   private readonly request: HttpClientRequest.HttpClientRequest
