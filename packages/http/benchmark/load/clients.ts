@@ -1,7 +1,6 @@
 /** The clients, and how each is set up: what its documentation offers, with retries on and timeouts set. */
 
-/** Makes one call to an end: whether there was a good answer, read to its end. A rejection counts as a bad one. */
-export type Client = (url: string) => Promise<boolean>
+import type { Client } from "./clients/client.ts"
 
 export interface Candidate {
   readonly name: string
@@ -10,9 +9,6 @@ export interface Candidate {
   /** Loads it: a process has the code of one client alone. */
   readonly load: () => Promise<{ readonly make: () => Client }>
 }
-
-/** What all are given that have it: retries after the first attempt, milliseconds an attempt, connections. */
-export const common = { retries: 3, attemptMillis: 1000, connections: 100 } as const
 
 export const candidates: ReadonlyArray<Candidate> = [
   {

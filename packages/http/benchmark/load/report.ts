@@ -1,6 +1,7 @@
 /** The results as one HTML file that needs no network: the plot, how to read it, the tables, and how each client was set up. */
 import { type Act, rate, work } from "./acts.ts"
-import { type Candidate, common } from "./clients.ts"
+import type { Candidate } from "./clients.ts"
+import { common } from "./clients/client.ts"
 import { patience } from "./player.ts"
 import { colours, darkColours, picture } from "./plot.ts"
 import type { Result } from "./statistics.ts"

@@ -1,7 +1,7 @@
 import axios, { AxiosError } from "axios"
 import axiosRetry, { exponentialDelay, isNetworkOrIdempotentRequestError } from "axios-retry"
 import { Agent } from "node:http"
-import { type Client, common } from "../clients.ts"
+import { type Client, common } from "./client.ts"
 
 export const make = (): Client => {
   const client = axios.create({

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Schedule from "effect/Schedule"
-import { type Client, common } from "../clients.ts"
+import { type Client, common } from "./client.ts"
 
 export const make = (): Client => {
   const runtime = ManagedRuntime.make(NodeHttpClient.layerUndiciOptions({ connections: common.connections }))

@@ -1,6 +1,6 @@
 import got from "got"
 import { Agent } from "node:http"
-import { type Client, common } from "../clients.ts"
+import { type Client, common } from "./client.ts"
 
 export const make = (): Client => {
   const client = got.extend({

@@ -7,7 +7,7 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import { type Client, common } from "../clients.ts"
+import { type Client, common } from "./client.ts"
 
 const HttpLive = ResilientHttpClient.layer({
   retry: { times: common.retries, budget: { ratio: 0.2, minPerSecond: 10 } },

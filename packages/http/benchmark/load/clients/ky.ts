@@ -1,5 +1,5 @@
 import ky from "ky"
-import { type Client, common } from "../clients.ts"
+import { type Client, common } from "./client.ts"
 
 export const make = (): Client => {
   const client = ky.create({

@@ -1,5 +1,5 @@
 import { Agent, request } from "undici"
-import { type Client, common } from "../clients.ts"
+import { type Client, common } from "./client.ts"
 
 export const make = (): Client => {
   const dispatcher = new Agent({
