@@ -16,15 +16,19 @@ import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
 import * as Http from "node:http"
+import { gzipSync } from "node:zlib"
 
 type Response = HttpClientResponse.HttpClientResponse
 type Failure = HttpClientError.HttpClientError
 
 const large = Buffer.alloc(200_000, 65)
+const zipped = gzipSync(large)
 
 const answers: Readonly<Record<string, (response: Http.ServerResponse) => void>> = {
   small: (response) => response.end("small"),
   large: (response) => response.end(large),
+  // Comes whole with its head, and is large once it is decoded.
+  zipped: (response) => response.writeHead(200, { "content-encoding": "gzip" }).end(zipped),
   endless: (response) => void response.write(large),
   cut: (response) => {
     response.writeHead(200, { "content-length": 300_000 })

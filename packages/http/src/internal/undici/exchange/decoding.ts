@@ -85,12 +85,15 @@ const decode = (
     const decoding = new Decoding(request, chain, limit)
     return Scope.addFinalizer(scope, Effect.sync(() => decoding.destroy())).pipe(
       // In a fiber of its own, so that decoded bytes are read while more arrive.
-      // The scope of the caller ends with the response as its exit. Kept here, a response that is dropped would never be let go.
       Effect.andThen(Effect.updateContext(Effect.forkIn(decoding.feed(coded), scope), withoutScope)),
       Effect.as(decoding.pull)
     )
   })
 
+/**
+ * A context without the caller's scope. A scope that has closed keeps its exit, which may be the response: a fiber that led there
+ * would keep a response that was dropped. Providing another scope is not enough, since the new context leads to the old one.
+ */
 const withoutScope = (context: Context.Context<never>): Context.Context<never> =>
   Context.omit(Scope.Scope)(context as Context.Context<Scope.Scope>)
 
