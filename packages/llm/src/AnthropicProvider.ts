@@ -33,7 +33,6 @@
 import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
-import type * as Response from "effect/ai/Response"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
@@ -43,7 +42,6 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import * as Address from "./Address.ts"
 import * as AnthropicRequest from "./internal/anthropic/request.ts"
 import * as AnthropicResponse from "./internal/anthropic/response.ts"
@@ -227,23 +225,12 @@ const makeWith = (options: Options) => {
       return { body: ProviderRequest.bytes(call, response), make }
     })
 
-    const generateText = (
-      request: LanguageModel.ProviderOptions
-    ): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> =>
-      Effect.scoped(Effect.flatMap(answerOf(callOf("generateText"), request, false), Answer.whole))
-
-    const streamText = (
-      request: LanguageModel.ProviderOptions
-    ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator> =>
-      Stream.unwrap(Effect.map(answerOf(callOf("streamText"), request, true), Answer.stream))
-
     return {
       name,
       model,
       location: options.location ?? "cloud",
       capabilities: { ...Provider.defaultCapabilities, ...options.capabilities },
-      generateText,
-      streamText,
+      ...Answer.methods(callOf, answerOf),
       drops: (asked) => Parameter.dropped(asked, "messages", model),
       preflight: Effect.scoped(
         ProviderRequest.open(

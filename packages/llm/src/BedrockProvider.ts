@@ -31,7 +31,6 @@
 import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
-import type * as Response from "effect/ai/Response"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
@@ -40,7 +39,6 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import * as Address from "./Address.ts"
 import * as Frames from "./internal/bedrock/frames.ts"
 import * as BedrockRequest from "./internal/bedrock/request.ts"
@@ -225,16 +223,6 @@ const makeWith = (options: Options) => {
       return { body: Frames.toLines(ProviderRequest.bytes(call, response)), make }
     })
 
-    const generateText = (
-      request: LanguageModel.ProviderOptions
-    ): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> =>
-      Effect.scoped(Effect.flatMap(answerOf(callOf("generateText"), request, false), Answer.whole))
-
-    const streamText = (
-      request: LanguageModel.ProviderOptions
-    ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator> =>
-      Stream.unwrap(Effect.map(answerOf(callOf("streamText"), request, true), Answer.stream))
-
     const isRefusedAsEmpty = ({ reason }: AiError.AiError): boolean => {
       const { kind, status } = detail(reason)
       return status === 400 && (kind === undefined || kind === "invalidRequest")
@@ -245,8 +233,7 @@ const makeWith = (options: Options) => {
       model,
       location: options.location ?? "cloud",
       capabilities: { ...Provider.defaultCapabilities, ...options.capabilities },
-      generateText,
-      streamText,
+      ...Answer.methods(callOf, answerOf),
       drops: (asked) => Parameter.dropped(asked, "converse", model),
       preflight: send(callOf("preflight"), "converse", { messages: [] }).pipe(
         Effect.scoped,

@@ -22,7 +22,6 @@
 import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
-import type * as Response from "effect/ai/Response"
 import type * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -261,16 +260,6 @@ const makeWith = (options: Options) => {
       return { body: ProviderRequest.bytes(call, response), make }
     })
 
-    const generateText = (
-      request: LanguageModel.ProviderOptions
-    ): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> =>
-      Effect.scoped(Effect.flatMap(answerOf(callOf("generateText"), request, false), Answer.whole))
-
-    const streamText = (
-      request: LanguageModel.ProviderOptions
-    ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator> =>
-      Stream.unwrap(Effect.map(answerOf(callOf("streamText"), request, true), Answer.stream))
-
     const serverOf = (method: string) => ({ host, model, numCtx, request: api.request, call: callOf(method) })
     const inspect = OllamaServer.inspect(serverOf("inspect"))
     const pull = OllamaServer.pull(serverOf("pull"))
@@ -283,8 +272,7 @@ const makeWith = (options: Options) => {
       host,
       location: options.location ?? "local",
       capabilities: { ...Provider.defaultCapabilities, contextWindow: numCtx, ...options.capabilities },
-      generateText,
-      streamText,
+      ...Answer.methods(callOf, answerOf),
       drops: (asked) => Parameter.dropped(asked, "ollama", model),
       inspect,
       pull,

@@ -27,7 +27,6 @@
 import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
-import type * as Response from "effect/ai/Response"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
@@ -37,7 +36,6 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import * as Setting from "./internal/config/environment.ts"
 import * as OpenAiApi from "./internal/openai/api.ts"
 import * as OpenAiRequest from "./internal/openai/request.ts"
@@ -219,16 +217,6 @@ const makeWith = (options: Options) => {
       return { body: ProviderRequest.bytes(call, response), make }
     })
 
-    const generateText = (
-      request: LanguageModel.ProviderOptions
-    ): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> =>
-      Effect.scoped(Effect.flatMap(answerOf(callOf("generateText"), request, false), Answer.whole))
-
-    const streamText = (
-      request: LanguageModel.ProviderOptions
-    ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator> =>
-      Stream.unwrap(Effect.map(answerOf(callOf("streamText"), request, true), Answer.stream))
-
     const list = api.request("GET", "/models")
     const modelsBy = (call: ProviderRequest.ProviderRequest) =>
       Effect.map(ProviderRequest.json(call, list, Models), ({ data }) => data.map(({ id }) => id))
@@ -251,8 +239,7 @@ const makeWith = (options: Options) => {
       model,
       location,
       capabilities: { ...Provider.defaultCapabilities, ...preset.capabilities, ...options.capabilities },
-      generateText,
-      streamText,
+      ...Answer.methods(callOf, answerOf),
       drops: (asked) => Parameter.dropped(asked, dialect, model),
       preflight: preset.models === "all"
         ? findModel

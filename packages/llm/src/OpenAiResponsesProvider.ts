@@ -32,14 +32,12 @@
 import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
-import type * as Response from "effect/ai/Response"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import * as Setting from "./internal/config/environment.ts"
 import * as OpenAiApi from "./internal/openai/api.ts"
 import * as Parameter from "./internal/parameters/fields.ts"
@@ -223,23 +221,12 @@ const makeWith = (options: Options) => {
 
     const callOf = (method: string) => api.callOf(client, method)
 
-    const generateText = (
-      request: LanguageModel.ProviderOptions
-    ): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError, IdGenerator> =>
-      Effect.scoped(Effect.flatMap(answerOf(callOf("generateText"), request, false), Answer.whole))
-
-    const streamText = (
-      request: LanguageModel.ProviderOptions
-    ): Stream.Stream<Response.StreamPartEncoded, AiError.AiError, IdGenerator> =>
-      Stream.unwrap(Effect.map(answerOf(callOf("streamText"), request, true), Answer.stream))
-
     return {
       name,
       model,
       location: options.location ?? preset.location,
       capabilities: { ...Provider.defaultCapabilities, ...preset.capabilities, ...options.capabilities },
-      generateText,
-      streamText,
+      ...Answer.methods(callOf, answerOf),
       drops: (asked) => Parameter.dropped(asked, "responses", model),
       preflight: Effect.asVoid(
         Effect.scoped(ProviderRequest.open(callOf("preflight"), api.request("GET", "/models")))

@@ -5,13 +5,17 @@
  * A whole answer and a stream are read by the same machine, because servers send one where the other was asked for.
  */
 import type * as AiError from "effect/ai/AiError"
+import type { IdGenerator } from "effect/ai/IdGenerator"
+import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { Provider } from "../../../Provider.ts"
 import { isJson } from "../json.ts"
-import type { Errors } from "../request/providerRequest.ts"
+import type { Errors, ProviderRequest } from "../request/providerRequest.ts"
 import type { Framing, Item } from "./decoder.ts"
 import * as Decoder from "./decoder.ts"
 import type { Part } from "./writer.ts"
@@ -154,12 +158,28 @@ const drive = (
     }))
 
 /** The parts of a streamed answer as they come. */
-export const stream = (answer: Answer): Stream.Stream<Response.StreamPartEncoded, AiError.AiError> =>
+const stream = (answer: Answer): Stream.Stream<Response.StreamPartEncoded, AiError.AiError> =>
   drive(answer, false, Decoder.defaultLimit)
 
 /** How many characters the body of a whole answer may have: 64 Mi. */
 const wholeLimit = 64 * 1024 * 1024
 
 /** The parts of a whole answer. */
-export const whole = (answer: Answer): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError> =>
+const whole = (answer: Answer): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError> =>
   Effect.map(Stream.runCollect(drive(answer, true, wholeLimit)), toWhole)
+
+/** Sends a request, as a stream or whole, and says how the answer is read. */
+type Open = (
+  call: ProviderRequest,
+  request: LanguageModel.ProviderOptions,
+  stream: boolean
+) => Effect.Effect<Answer, AiError.AiError, IdGenerator | Scope.Scope>
+
+/** The two calls of a provider, which differ only in how the answer is asked for and read. */
+export const methods = (
+  callOf: (method: string) => ProviderRequest,
+  open: Open
+): Pick<Provider, "generateText" | "streamText"> => ({
+  generateText: (request) => Effect.scoped(Effect.flatMap(open(callOf("generateText"), request, false), whole)),
+  streamText: (request) => Stream.unwrap(Effect.map(open(callOf("streamText"), request, true), stream))
+})
