@@ -12,14 +12,12 @@ import { defaults as bulkhead } from "../packages/core/src/internal/bulkhead/opt
 import { defaults as hedge } from "../packages/core/src/internal/hedge/options.ts"
 import { defaults as rateLimit } from "../packages/core/src/internal/rateLimit/options.ts"
 import { defaults as retry } from "../packages/core/src/internal/retry/options.ts"
+import { filling, table } from "./tables.ts"
 
 /** Where the tables go. */
 export const file = new URL("../docs/core.md", import.meta.url)
 
 const source = new URL("../packages/core/src/", import.meta.url)
-
-const table = (header: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
-  [header, header.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n")
 
 /** The options whose defaults are durations, in milliseconds. */
 const durations = new Set([
@@ -120,13 +118,7 @@ export const tables: Readonly<Record<string, string>> = {
   events: table(["event", "its fields", "when"], events())
 }
 
-const place = (name: string) => new RegExp(`(<!-- ${name}: [^>]*-->)[^]*?(<!-- end -->)`, "u")
-
 /** The text with the tables in their places. */
-export const filled = (text: string): string =>
-  Object.entries(tables).reduce((text, [name, table]) => {
-    if (!place(name).test(text)) throw new Error(`${file.pathname} has no place for the table "${name}"`)
-    return text.replace(place(name), (_, before: string, after: string) => `${before}\n\n${table}\n\n${after}`)
-  }, text)
+export const filled = filling(file, tables)
 
 if (import.meta.main) writeFileSync(file, filled(readFileSync(file, "utf8")))

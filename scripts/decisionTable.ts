@@ -9,6 +9,7 @@ import * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"
 import * as Headers from "effect/http/Headers"
 import { readFileSync, writeFileSync } from "node:fs"
+import { filling, table } from "./tables.ts"
 
 type Reason = AiError.AiErrorReason
 type Tag = Reason["_tag"]
@@ -197,11 +198,6 @@ const circumstances: ReadonlyArray<readonly [when: string, failure: FallbackDeci
 // Tables
 // -----------------------------------------------------------------------------
 
-const row = (...cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
-
-const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
-  [row(...head), row(...head.map(() => "---")), ...rows.map((cells) => row(...cells))].join("\n")
-
 /** A pattern as words: without anchors, classes and escapes. */
 const inWords = (pattern: string | RegExp): string =>
   typeof pattern === "string"
@@ -265,13 +261,7 @@ export const tables: Readonly<Record<string, string>> = {
   )
 }
 
-const place = (name: string) => new RegExp(`(<!-- ${name}: [^>]*-->)[^]*?(<!-- end -->)`, "u")
-
 /** The text with the tables in their places. */
-export const filled = (text: string): string =>
-  Object.entries(tables).reduce((text, [name, table]) => {
-    if (!place(name).test(text)) throw new Error(`${file.pathname} has no place for the table "${name}"`)
-    return text.replace(place(name), (_, before: string, after: string) => `${before}\n\n${table}\n\n${after}`)
-  }, text)
+export const filled = filling(file, tables)
 
 if (import.meta.main) writeFileSync(file, filled(readFileSync(file, "utf8")))

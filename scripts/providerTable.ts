@@ -5,14 +5,12 @@
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import { readFileSync, writeFileSync } from "node:fs"
+import { filling, table } from "./tables.ts"
 
 /** Where the tables go. */
 export const file = new URL("../docs/providers.md", import.meta.url)
 
 const servers = Object.values<ProviderChain.Server>(ProviderChain.servers)
-
-const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string =>
-  [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
 
 const code = (text: string): string => `\`${text}\``
 
@@ -93,13 +91,7 @@ export const tables: Readonly<Record<string, string>> = {
   )
 }
 
-const place = (name: string) => new RegExp(`(<!-- ${name}: [^>]*-->)[^]*?(<!-- end -->)`, "u")
-
 /** The text with the tables in their places. */
-export const filled = (text: string): string =>
-  Object.entries(tables).reduce((text, [name, table]) => {
-    if (!place(name).test(text)) throw new Error(`${file.pathname} has no place for the table "${name}"`)
-    return text.replace(place(name), (_, before: string, after: string) => `${before}\n\n${table}\n\n${after}`)
-  }, text)
+export const filled = filling(file, tables)
 
 if (import.meta.main) writeFileSync(file, filled(readFileSync(file, "utf8")))
