@@ -30,7 +30,7 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Predicate from "effect/Predicate"
 import { MemberLoad } from "./internal/pool/load.ts"
-import type { Strategy } from "./internal/pool/strategy.ts"
+import type { Candidate, Strategy } from "./internal/pool/strategy.ts"
 import { strategies } from "./internal/pool/strategy.ts"
 import type { Provider } from "./Provider.ts"
 import type { Price } from "./Usage.ts"
@@ -81,12 +81,9 @@ export interface Options<E = never, R = never> {
   readonly halfLife?: Arguments.DurationInput | undefined
 }
 
-/** A member of a pool that is made. */
-export interface PoolMember {
+/** A member of a pool that is made: what a strategy sees of it, and its provider. */
+export interface PoolMember extends Candidate {
   readonly provider: Provider
-  readonly weight: number
-  readonly price: Price | undefined
-  readonly load: MemberLoad
 }
 
 /** Several providers that stand for one. */
@@ -129,6 +126,9 @@ const optionsCheck = Arguments.refine(
   }
 )
 
+const priceOf = (price: Pick<Price, "input" | "output"> | undefined): number | undefined =>
+  price === undefined ? undefined : price.input + price.output
+
 /**
  * Makes a pool. Throws a `RangeError` that lists every invalid option by its path.
  *
@@ -161,8 +161,9 @@ export const make = <E = never, R = never>(options: Options<E, R>): Effect.Effec
       strategy,
       members: providers.map((provider, i) => ({
         provider,
+        name: provider.name,
         weight: members[i]?.weight ?? 1,
-        price: options.members[i]?.price,
+        price: priceOf(members[i]?.price),
         load: new MemberLoad(
           {
             requestsPerMinute: members[i]?.limits?.requestsPerMinute,

@@ -15,7 +15,7 @@ const candidate = (name: string, { price, weight = 1 }: { weight?: number; price
   load: new MemberLoad({ requestsPerMinute: undefined, tokensPerMinute: undefined }, 30_000, 60_000)
 })
 
-const situation: Situation = { now: 0, method: "streamText", tokens: 100, session: undefined, random: () => 0.5 }
+const situation: Situation = { now: 0, method: "streamText", input: 100, session: undefined, random: () => 0.5 }
 
 const first = (...given: Parameters<typeof order<Candidate>>): string | undefined => order(...given)[0]?.name
 

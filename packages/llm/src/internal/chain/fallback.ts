@@ -142,7 +142,7 @@ class Fallback<A, R> {
         log.emit(member, 0, { _tag: "ProviderSkipped", ...cooling })
         return Effect.succeed<Outcome<A>>({ _tag: "Next", members: rest })
       }
-      const wait = roomAt(member, this.request.options, log.now())
+      const wait = roomAt(member, this.request.inputTokens, log.now())
       if (wait > 0) return this.limited(member, rest, wait)
       const admission = member.cooldown.enter(log.now())
       if (admission._tag === "Open") probe = admission.probe
@@ -192,7 +192,7 @@ class Fallback<A, R> {
       const { log, method } = this.request
       const running = log.begin(member)
       const limit = member.attemptTimeout[method]
-      const open = counted(running, { now: log.now, options: this.request.options }, scope, this.open(running, scope))
+      const open = counted(running, { now: log.now, input: this.request.inputTokens }, scope, this.open(running, scope))
       // A clock of the chain's, or a server that may load a model first: the transport's own defaults must not end that.
       const opened = limit === undefined && member.provider.location === "cloud"
         ? open

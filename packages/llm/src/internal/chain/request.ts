@@ -9,7 +9,7 @@ import type { Parameters } from "../../Parameters.ts"
 import { Current } from "../../Parameters.ts"
 import { Ledger } from "../../Usage.ts"
 import * as Projection from "../authorship/projection.ts"
-import { arrange } from "../pool/place.ts"
+import { arrange, inputTokens } from "../pool/place.ts"
 import { AttemptLog } from "./attemptLog.ts"
 import type { ChainMember, Method, RunningAttempt, Settings } from "./member.ts"
 
@@ -24,6 +24,8 @@ export class ChainRequest {
   readonly options: LanguageModel.ProviderOptions
   readonly members: ReadonlyArray<ChainMember>
   readonly parameters: Parameters
+  /** About how many tokens it sends; 0 in a chain without a pool. */
+  readonly inputTokens: number
   /** The instant at which the request ends, in milliseconds since the epoch. */
   readonly deadline: number
   /** Whether this machine was found to be offline. */
@@ -31,7 +33,10 @@ export class ChainRequest {
   private readonly projected = new Map<ChainMember, LanguageModel.ProviderOptions>()
 
   constructor(
-    fields: Pick<ChainRequest, "method" | "settings" | "log" | "options" | "members" | "parameters" | "deadline">
+    fields: Pick<
+      ChainRequest,
+      "method" | "settings" | "log" | "options" | "members" | "parameters" | "inputTokens" | "deadline"
+    >
   ) {
     this.method = fields.method
     this.settings = fields.settings
@@ -39,6 +44,7 @@ export class ChainRequest {
     this.options = fields.options
     this.members = fields.members
     this.parameters = fields.parameters
+    this.inputTokens = fields.inputTokens
     this.deadline = fields.deadline
   }
 
@@ -70,7 +76,8 @@ export const start = Effect.fnUntraced(function*(
   const observers = [...around, ...(ledger === undefined ? [] : [ledger.observer]), settings.metrics]
   const log = new AttemptLog(method, observers, () => clock.currentTimeMillisUnsafe())
   const own = settings.deadline === undefined ? Infinity : clock.currentTimeMillisUnsafe() + settings.deadline
-  const ordered = yield* arrange(members, method, options, clock.currentTimeMillisUnsafe())
+  const input = inputTokens(members, options)
+  const ordered = yield* arrange(members, { method, input, now: clock.currentTimeMillisUnsafe() })
   const parameters = yield* Current
   return new ChainRequest({
     method,
@@ -79,6 +86,7 @@ export const start = Effect.fnUntraced(function*(
     options,
     members: ordered,
     parameters,
+    inputTokens: input,
     deadline: Math.min(outer, own)
   })
 })

@@ -51,8 +51,9 @@ export class MemberLoad {
     this.halfLife = halfLife
   }
 
-  /** Milliseconds until there is room for a request; 0 where there is room now. */
-  room(now: number, tokens: number): number {
+  /** Milliseconds until there is room for a request that sends so many tokens; 0 where there is room now. */
+  room(now: number, input: number): number {
+    const tokens = this.expected(input)
     const own = this.window.wait(now, tokens)
     const { remaining } = this
     if (remaining === undefined) return own
@@ -62,7 +63,8 @@ export class MemberLoad {
   }
 
   /** Lets a request in. Call `room` first. */
-  reserve(now: number, tokens: number): Reservation {
+  reserve(now: number, input: number): Reservation {
+    const tokens = this.expected(input)
     const entry = this.window.enter(now, tokens)
     this.take(1, tokens)
     this.inFlight++
@@ -81,7 +83,7 @@ export class MemberLoad {
   }
 
   /** The tokens that a request is expected to take, with its answer. */
-  expected(input: number): number {
+  private expected(input: number): number {
     return input + Math.round(this.output)
   }
 

@@ -5,15 +5,23 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
-import type { Pool, PoolMember } from "../../Pool.ts"
+import type { Pool } from "../../Pool.ts"
 import { Session } from "../../Pool.ts"
 import type { ChainMember, Method, RunningAttempt } from "../chain/member.ts"
 import { ResponseHeaders } from "../protocol/responseHeaders.ts"
 import { remainingOf } from "./remaining.ts"
+import type { Situation } from "./strategy.ts"
 import { order } from "./strategy.ts"
 
-/** Four characters are about a token of English. The vendor's usage corrects it. */
-const inputTokens = ({ prompt }: Pick<LanguageModel.ProviderOptions, "prompt">): number => {
+/**
+ * About how many tokens a request sends, counted once a request, and only where a pool asks: four characters are about a token of
+ * English. The vendor's usage corrects it.
+ */
+export const inputTokens = (
+  members: ReadonlyArray<ChainMember>,
+  { prompt }: Pick<LanguageModel.ProviderOptions, "prompt">
+): number => {
+  if (members.every(({ place }) => place === undefined)) return 0
   let characters = 0
   for (const { content } of prompt.content) {
     if (typeof content === "string") characters += content.length
@@ -25,64 +33,42 @@ const inputTokens = ({ prompt }: Pick<LanguageModel.ProviderOptions, "prompt">):
 /** The members of a chain in the order in which a request asks them: those of a pool by its strategy. */
 export const arrange = (
   members: ReadonlyArray<ChainMember>,
-  method: Method,
-  options: LanguageModel.ProviderOptions,
-  now: number
+  request: Pick<Situation, "method" | "now" | "input">
 ): Effect.Effect<ReadonlyArray<ChainMember>> => {
   if (members.every(({ place }) => place === undefined)) return Effect.succeed(members)
   return Effect.gen(function*() {
     const session = yield* Session
     const random = yield* Random.Random
-    const situation = {
-      now,
-      method,
-      session,
-      tokens: inputTokens(options),
-      random: () => random.nextDoubleUnsafe()
-    }
-    const pools = new Map<Pool | ChainMember, Array<ChainMember>>()
-    for (const member of members) {
-      const key = member.place?.pool ?? member
-      const group = pools.get(key)
-      if (group === undefined) pools.set(key, [member])
-      else group.push(member)
-    }
-    return [...pools].flatMap(([pool, group]) => {
-      if (!("strategy" in pool)) return group
-      const candidates = group.flatMap((chainMember) =>
-        chainMember.place === undefined ? [] : [{
-          chainMember,
-          name: chainMember.provider.name,
-          weight: chainMember.place.member.weight,
-          price: priceOf(chainMember.place.member),
-          load: chainMember.place.member.load
-        }]
-      )
-      return order(pool.strategy, candidates, situation).map(({ chainMember }) => chainMember)
+    const situation: Situation = { ...request, session, random: () => random.nextDoubleUnsafe() }
+    const arranged = new Set<Pool>()
+    return members.flatMap((member) => {
+      const pool = member.place?.pool
+      if (pool === undefined) return [member]
+      if (arranged.has(pool)) return []
+      arranged.add(pool)
+      const byPlace = new Map(members.map((other) => [other.place?.member, other]))
+      return order(pool.strategy, pool.members, situation).flatMap((one) => byPlace.get(one) ?? [])
     })
   })
 }
 
-const priceOf = ({ price }: PoolMember): number | undefined =>
-  price === undefined ? undefined : price.input + price.output
-
 /** Milliseconds until a member has room for a request; 0 where it has. */
-export const roomAt = ({ place }: ChainMember, options: LanguageModel.ProviderOptions, now: number): number =>
-  place === undefined ? 0 : place.member.load.room(now, place.member.load.expected(inputTokens(options)))
+export const roomAt = ({ place }: ChainMember, input: number, now: number): number =>
+  place === undefined ? 0 : place.member.load.room(now, input)
 
 /**
  * An attempt that is counted while it runs, and an answer until it has been read; it listens to what the vendor says is left.
  */
 export const counted = <A, E, R>(
   running: RunningAttempt,
-  { now, options }: { readonly now: () => number; readonly options: LanguageModel.ProviderOptions },
+  { input, now }: { readonly input: number; readonly now: () => number },
   scope: Scope.Scope,
   attempt: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {
   const load = running.member.place?.member.load
   if (load === undefined) return attempt
   return Effect.suspend(() => {
-    const reservation = load.reserve(now(), load.expected(inputTokens(options)))
+    const reservation = load.reserve(now(), input)
     running.reservation = reservation
     const end = Effect.sync(reservation.end)
     return Effect.provideService(attempt, ResponseHeaders, (headers) => {

@@ -24,8 +24,8 @@ export interface Situation {
   readonly now: number
   /** How the duration of an answer is measured: to its first content if it is streamed, otherwise to its end. */
   readonly method: "generateText" | "streamText"
-  /** The tokens that the request is expected to take. */
-  readonly tokens: number
+  /** The tokens that the request sends, about. */
+  readonly input: number
   readonly session: string | undefined
   /** A number from 0 to 1, drawn anew at each call. */
   readonly random: () => number
@@ -78,7 +78,7 @@ export const order = <A extends Candidate>(
   members: ReadonlyArray<A>,
   situation: Situation
 ): ReadonlyArray<A> => {
-  const { now, random, tokens } = situation
-  const last = (member: A): number => member.load.room(now, tokens) > 0 ? 2 : random() < member.load.warmth(now) ? 0 : 1
+  const { input, now, random } = situation
+  const last = (member: A): number => member.load.room(now, input) > 0 ? 2 : random() < member.load.warmth(now) ? 0 : 1
   return by(sorted(strategy, members, situation), last)
 }
