@@ -1,4 +1,5 @@
 /** Makes clients and runs calls under `TestClock`, and looks at what they did. */
+import * as Backoff from "@holdfast/core/Backoff"
 import * as PolicyEvent from "@holdfast/core/PolicyEvent"
 import type * as HttpPolicy from "@holdfast/http/HttpPolicy"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
@@ -7,6 +8,8 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 
 /** Runs an effect while time passes, and says what came of it and which events it had. */
@@ -32,3 +35,28 @@ export const refused = (options: HttpPolicy.Options): string | undefined => {
   const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
   return error instanceof RangeError ? error.message.replace("ResilientHttpClient.make: ", "") : undefined
 }
+
+export const everySecond = Backoff.constant({ delay: "1 second" })
+
+/** The client over a script. The script is part of the context, so that a test can look at what was sent. */
+export const over = (script: ReadonlyArray<TestTransport.Step>, options: HttpPolicy.Options = {}) =>
+  Layer.provideMerge(
+    ResilientHttpClient.layer({
+      ...options,
+      retry: options.retry === false ? false : { times: 3, backoff: everySecond, ...options.retry }
+    }),
+    TestTransport.layer(script)
+  )
+
+export const sent = Effect.flatMap(TestTransport.TestTransport, (transport) => transport.sent)
+export const inUse = Effect.flatMap(TestTransport.TestTransport, (transport) => transport.inUse)
+
+export const stopOf = (events: ReadonlyArray<PolicyEvent.PolicyEvent>) => {
+  const event = events.find((event) => event._tag === "RetryStopped")
+  return event === undefined ? undefined : [event.reason, event.because]
+}
+
+export const get = Effect.flatMap(
+  HttpClient.get("http://localhost/"),
+  (response) => Effect.map(response.text, (text) => [response.status, text] as const)
+)

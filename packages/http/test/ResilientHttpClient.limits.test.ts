@@ -1,7 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Backoff from "@holdfast/core/Backoff"
 import { isPolicyError } from "@holdfast/core/PolicyError"
-import type * as PolicyEvent from "@holdfast/core/PolicyEvent"
 import * as HttpFailure from "@holdfast/http/HttpFailure"
 import type * as HttpPolicy from "@holdfast/http/HttpPolicy"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
@@ -18,34 +16,9 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { inspect } from "node:util"
-import { play } from "./Play.ts"
+import { everySecond, get, inUse, over, play, sent, stopOf } from "./Play.ts"
 
 const { chunked, cut, fail, respond, stalled } = TestTransport
-
-const everySecond = Backoff.constant({ delay: "1 second" })
-
-/** The client over a script. The script is part of the context, so that a test can look at what was sent. */
-const over = (script: ReadonlyArray<TestTransport.Step>, options: HttpPolicy.Options = {}) =>
-  Layer.provideMerge(
-    ResilientHttpClient.layer({
-      ...options,
-      retry: options.retry === false ? false : { times: 3, backoff: everySecond, ...options.retry }
-    }),
-    TestTransport.layer(script)
-  )
-
-const sent = Effect.flatMap(TestTransport.TestTransport, (transport) => transport.sent)
-const inUse = Effect.flatMap(TestTransport.TestTransport, (transport) => transport.inUse)
-
-const stopOf = (events: ReadonlyArray<PolicyEvent.PolicyEvent>) => {
-  const event = events.find((event) => event._tag === "RetryStopped")
-  return event === undefined ? undefined : [event.reason, event.because]
-}
-
-const get = Effect.flatMap(
-  HttpClient.get("http://localhost/"),
-  (response) => Effect.map(response.text, (text) => [response.status, text] as const)
-)
 
 describe("ResilientHttpClient", () => {
   describe("H4: timeouts", () => {

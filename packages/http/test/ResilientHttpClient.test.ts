@@ -1,10 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Backoff from "@holdfast/core/Backoff"
 import { isPolicyError } from "@holdfast/core/PolicyError"
 import type * as PolicyEvent from "@holdfast/core/PolicyEvent"
 import * as HttpFailure from "@holdfast/http/HttpFailure"
-import type * as HttpPolicy from "@holdfast/http/HttpPolicy"
-import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
 import * as TestTransport from "@holdfast/http/testing/TestTransport"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -12,40 +9,14 @@ import * as Fiber from "effect/Fiber"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
-import { play } from "./Play.ts"
+import { get, inUse, over, play, sent, stopOf } from "./Play.ts"
 
 const { chunked, fail, respond, stalled } = TestTransport
 
-const everySecond = Backoff.constant({ delay: "1 second" })
-
-/** The client over a script. The script is part of the context, so that a test can look at what was sent. */
-const over = (script: ReadonlyArray<TestTransport.Step>, options: HttpPolicy.Options = {}) =>
-  Layer.provideMerge(
-    ResilientHttpClient.layer({
-      ...options,
-      retry: options.retry === false ? false : { times: 3, backoff: everySecond, ...options.retry }
-    }),
-    TestTransport.layer(script)
-  )
-
-const sent = Effect.flatMap(TestTransport.TestTransport, (transport) => transport.sent)
-const inUse = Effect.flatMap(TestTransport.TestTransport, (transport) => transport.inUse)
-
-const stopOf = (events: ReadonlyArray<PolicyEvent.PolicyEvent>) => {
-  const event = events.find((event) => event._tag === "RetryStopped")
-  return event === undefined ? undefined : [event.reason, event.because]
-}
-
 const delaysOf = (events: ReadonlyArray<PolicyEvent.PolicyEvent>) =>
   events.flatMap((event) => event._tag === "RetryScheduled" ? [event.delay] : [])
-
-const get = Effect.flatMap(
-  HttpClient.get("http://localhost/"),
-  (response) => Effect.map(response.text, (text) => [response.status, text] as const)
-)
 
 const post = HttpClient.post("http://localhost/", { body: HttpBody.text("pay") })
 

@@ -10,10 +10,9 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import { inUse, sent } from "./Play.ts"
 
 const get = HttpClient.get("http://localhost/a", { urlParams: { q: "1" } })
-const sent = Effect.flatMap(TestTransport.TestTransport, (transport) => transport.sent)
-const inUse = Effect.flatMap(TestTransport.TestTransport, (transport) => transport.inUse)
 
 describe("TestTransport", () => {
   it.effect("plays its steps in order and records what was sent", () =>

@@ -9,15 +9,13 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import { play } from "../Play.ts"
+import { play, sent } from "../Play.ts"
 
 const over = (options: HttpPolicy.Options) =>
   Layer.provideMerge(
     ResilientHttpClient.layer(options),
     Layer.merge(TestTransport.layer([TestTransport.always(TestTransport.respond(503))]), Logger.layer([]))
   )
-
-const sent = Effect.flatMap(TestTransport.TestTransport, (transport) => transport.sent)
 
 it.effect.each(["POST", "PATCH"] as const)(
   "idempotencyKey auto gives a %s one key on every attempt",

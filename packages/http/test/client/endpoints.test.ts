@@ -19,7 +19,7 @@ import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
 import { law } from "../../../../vitest.law.ts"
-import { play, refused } from "../Play.ts"
+import { play, refused, sent } from "../Play.ts"
 
 const { always, respond } = TestTransport
 
@@ -28,8 +28,6 @@ const over = (script: ReadonlyArray<TestTransport.Step>, options: HttpPolicy.Opt
     ResilientHttpClient.layer(options),
     Layer.merge(TestTransport.layer(script), Logger.layer([]))
   )
-
-const sent = Effect.flatMap(TestTransport.TestTransport, (transport) => transport.sent)
 
 const execute = (method: HttpMethod, url: string) => HttpClient.execute(HttpClientRequest.make(method)(url))
 

@@ -20,7 +20,7 @@ import * as HttpClientError from "effect/http/HttpClientError"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as TestClock from "effect/testing/TestClock"
-import { play, refused } from "../Play.ts"
+import { inUse, play, refused, sent } from "../Play.ts"
 
 const { always, fail, respond } = TestTransport
 
@@ -29,9 +29,6 @@ const over = (script: ReadonlyArray<TestTransport.Step>, options: HttpPolicy.Opt
     ResilientHttpClient.layer(options),
     Layer.merge(TestTransport.layer(script), Logger.layer([]))
   )
-
-const sent = Effect.flatMap(TestTransport.TestTransport, (transport) => transport.sent)
-const inUse = Effect.flatMap(TestTransport.TestTransport, (transport) => transport.inUse)
 
 const get = (url = "http://north/") =>
   Effect.flatMap(ResilientHttpClient.ResilientHttpClient, (client) => client.get(url))

@@ -19,7 +19,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { law } from "../../../../vitest.law.ts"
-import { play } from "../Play.ts"
+import { play, sent } from "../Play.ts"
 
 const { always, fail, respond } = TestTransport
 
@@ -51,8 +51,6 @@ const outcome = Effect.match(get, {
   onSuccess: ({ status }) => status,
   onFailure: ({ cause }) => isPolicyError(cause) ? cause.reason._tag : "HttpClientError"
 })
-
-const sent = Effect.flatMap(TestTransport.TestTransport, (transport) => transport.sent)
 
 describe("layerReloading", () => {
   it.effect("takes calls by the options that came last before they began", () =>
