@@ -3,6 +3,7 @@ import type { Provider } from "@holdfast/llm/Provider"
 import * as IdGenerator from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Prompt from "effect/ai/Prompt"
+import type * as Response from "effect/ai/Response"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 
@@ -33,3 +34,7 @@ export const stream = (provider: Provider, options?: Options) =>
   )
 
 export const collect = (provider: Provider, options?: Options) => Stream.runCollect(stream(provider, options))
+
+/** What a stream says, or thinks, from its first piece to its last. */
+export const textOf = (parts: ReadonlyArray<Response.StreamPartEncoded>, type: "text-delta" | "reasoning-delta") =>
+  parts.flatMap((part) => part.type === type ? [part.delta] : []).join("")

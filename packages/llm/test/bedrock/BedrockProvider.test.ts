@@ -7,9 +7,6 @@ import * as TestProvider from "@holdfast/llm/testing/TestProvider"
 import * as Chat from "effect/ai/Chat"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import * as Prompt from "effect/ai/Prompt"
-import type * as Response from "effect/ai/Response"
-import * as Tool from "effect/ai/Tool"
-import * as Toolkit from "effect/ai/Toolkit"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
@@ -19,21 +16,11 @@ import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
 import type { ReadableStream } from "node:stream/web"
 import * as LoopbackServer from "../LoopbackServer.ts"
-import { collect, generate } from "../providerOptions.ts"
+import { collect, generate, textOf } from "../providerOptions.ts"
+import { handlers, tools, Weather } from "../weatherTool.ts"
 import * as BedrockServer from "./BedrockServer.ts"
 
 const { model, region } = BedrockServer
-
-const Weather = Tool.make("weather", {
-  description: "The weather in a city",
-  parameters: Schema.Struct({ city: Schema.String }),
-  success: Schema.Struct({ degrees: Schema.Finite })
-})
-const tools = Toolkit.make(Weather)
-const handlers = tools.toLayer({ weather: () => Effect.succeed({ degrees: 3 }) })
-
-const textOf = (parts: ReadonlyArray<Response.StreamPartEncoded>, type: "text-delta" | "reasoning-delta") =>
-  parts.flatMap((part) => part.type === type ? [part.delta] : []).join("")
 
 interface Asked {
   readonly body: string

@@ -7,16 +7,14 @@ import * as TestProvider from "@holdfast/llm/testing/TestProvider"
 import * as Chat from "effect/ai/Chat"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import * as Prompt from "effect/ai/Prompt"
-import type * as Response from "effect/ai/Response"
-import * as Tool from "effect/ai/Tool"
-import * as Toolkit from "effect/ai/Toolkit"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as LoopbackServer from "../LoopbackServer.ts"
-import { collect, generate } from "../providerOptions.ts"
+import { collect, generate, textOf } from "../providerOptions.ts"
+import { tools, Weather } from "../weatherTool.ts"
 import * as GeminiServer from "./GeminiServer.ts"
 
 const model = "gemini-3.5-flash"
@@ -27,16 +25,6 @@ const city = {
   additionalProperties: false
 }
 const declaration = { name: "weather", description: "The weather in a city", parametersJsonSchema: city }
-
-const Weather = Tool.make("weather", {
-  description: "The weather in a city",
-  parameters: Schema.Struct({ city: Schema.String }),
-  success: Schema.Struct({ degrees: Schema.Finite })
-})
-const tools = Toolkit.make(Weather)
-
-const textOf = (parts: ReadonlyArray<Response.StreamPartEncoded>, type: "text-delta" | "reasoning-delta") =>
-  parts.flatMap((part) => part.type === type ? [part.delta] : []).join("")
 
 describe("Google's own client, on the simulated server", () => {
   const withClient = <A>(use: (client: GoogleGenAI, server: LoopbackServer.LoopbackServer) => Promise<A>) =>

@@ -6,10 +6,7 @@ import * as TestProvider from "@holdfast/llm/testing/TestProvider"
 import * as Chat from "effect/ai/Chat"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Prompt from "effect/ai/Prompt"
-import type * as Response from "effect/ai/Response"
 import * as ResponseIdTracker from "effect/ai/ResponseIdTracker"
-import * as Tool from "effect/ai/Tool"
-import * as Toolkit from "effect/ai/Toolkit"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Redacted from "effect/Redacted"
@@ -18,19 +15,9 @@ import * as Stream from "effect/Stream"
 import OpenAI from "openai"
 import { toWhole } from "../../src/internal/protocol/answer/writer.ts"
 import * as LoopbackServer from "../LoopbackServer.ts"
-import { collect, generate } from "../providerOptions.ts"
+import { collect, generate, textOf } from "../providerOptions.ts"
+import { handlers, tools, Weather } from "../weatherTool.ts"
 import * as ResponsesServer from "./ResponsesServer.ts"
-
-const Weather = Tool.make("weather", {
-  description: "The weather in a city",
-  parameters: Schema.Struct({ city: Schema.String }),
-  success: Schema.Struct({ degrees: Schema.Finite })
-})
-const tools = Toolkit.make(Weather)
-const handlers = tools.toLayer({ weather: () => Effect.succeed({ degrees: 3 }) })
-
-const textOf = (parts: ReadonlyArray<Response.StreamPartEncoded>, type: "text-delta" | "reasoning-delta") =>
-  parts.flatMap((part) => part.type === type ? [part.delta] : []).join("")
 
 describe("OpenAI's own client, on the simulated server", () => {
   const withClient = <A>(use: (client: OpenAI) => Promise<A>) =>
