@@ -1,5 +1,5 @@
 import { computed, defineComponent, h, onBeforeUnmount, onMounted, ref, shallowRef } from "vue"
-import { decode, encode } from "../../playground/link.ts"
+import { decode, encode, type State } from "../../playground/link.ts"
 import { type Sliders, untouched } from "../../playground/sliders.ts"
 import { starts } from "../../playground/starts.ts"
 import type { View } from "../../playground/view.ts"
@@ -42,7 +42,8 @@ export default defineComponent({
     const about = ref(starts[0].about)
     const seed = ref(1)
     const speed = ref(100)
-    const sliders = ref<Sliders>(untouched)
+    const sliders = shallowRef<Sliders>(untouched)
+    const state = (): State => ({ text: text.value, seed: seed.value, sliders: sliders.value })
     const view = shallowRef<View>()
     const fault = ref("")
     const running = ref(false)
@@ -55,13 +56,8 @@ export default defineComponent({
       fault.value = ""
       copied.value = false
       running.value = true
-      history.replaceState(null, "", `#${encode({ text: text.value, seed: seed.value, sliders: sliders.value })}`)
-      send({
-        type: "run",
-        id: ++id,
-        speed: speed.value,
-        state: JSON.parse(JSON.stringify({ text: text.value, seed: seed.value, sliders: sliders.value }))
-      })
+      history.replaceState(null, "", `#${encode(state())}`)
+      send({ type: "run", id: ++id, speed: speed.value, state: state() })
     }
     const stop = () => {
       running.value = false
@@ -75,12 +71,12 @@ export default defineComponent({
       pending = setTimeout(run, 300)
     }
     onMounted(() => {
-      const state = decode(location.hash.slice(1))
-      if (state !== undefined) {
-        text.value = state.text
+      const linked = decode(location.hash.slice(1))
+      if (linked !== undefined) {
+        text.value = linked.text
         about.value = ""
-        seed.value = state.seed
-        sliders.value = state.sliders
+        seed.value = linked.seed
+        sliders.value = linked.sliders
       }
       worker = new Worker(new URL("../../playground/worker.ts", import.meta.url), { type: "module" })
       worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => {
