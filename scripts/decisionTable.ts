@@ -110,7 +110,7 @@ const others: { readonly [T in Tag]: readonly [what: string, reason: Reason] | u
   ],
   UnknownError: ["a failure of another library's model, of unknown kind", new AiError.UnknownError({})],
   UnsupportedSchemaError: [
-    "a schema that cannot be written for a model",
+    "a schema without a form for models",
     new AiError.UnsupportedSchemaError({ description: "?" })
   ],
   InvalidOutputError: ["output that is not what was asked", new AiError.InvalidOutputError({ description: "?" })],
@@ -140,7 +140,7 @@ const others: { readonly [T in Tag]: readonly [what: string, reason: Reason] | u
   ],
   ToolkitRequiredError: ["a toolkit that is missing", new AiError.ToolkitRequiredError({ pendingApprovals: [] })],
   InvalidUserInputError: [
-    "input that cannot be sent",
+    "invalid input",
     new AiError.InvalidUserInputError({ description: "?" })
   ]
 }

@@ -84,7 +84,7 @@ const by =
   <X>(policy: Policy.Policy<Down, X, never, Hedge.Idempotent<unknown, unknown, unknown>>): Run => (key, self) =>
     policy.protect({ key })(Hedge.idempotent(self))
 
-/** Policies of all parts, and parts that can be asked what they hold. */
+/** Policies of all parts, and parts that say what they hold. */
 const build = Effect.gen(function*() {
   const bulkhead = yield* Bulkhead.make({ limit: 8, queue: 16, maxWait: 3, maxKeys: 100 })
   const adaptive = yield* Bulkhead.adaptive({ initial: 20, queue: 20, maxWait: 3, window: "20 millis" })

@@ -100,7 +100,7 @@ export interface Options {
   readonly maxWait?: Arguments.DurationInput | undefined
 
   /**
-   * How many calls may wait: a whole number. `maxWait` bounds the queue too, to the calls that can be admitted within
+   * How many calls may wait: a whole number. `maxWait` bounds the queue too, to the calls that are admitted within
    * it. Default: `Infinity`.
    */
   readonly queue?: number | undefined

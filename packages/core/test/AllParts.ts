@@ -92,7 +92,7 @@ const makeBreaker = ({ circuitBreaker }: Mixture) => {
   }
 }
 
-/** A policy of these parts, and the parts that can be asked what they do. */
+/** A policy of these parts, and the parts that say what they do. */
 export const build = Effect.fnUntraced(function*(mixture: Mixture) {
   const bulkhead = mixture.bulkhead === "none" ? undefined : yield* Bulkhead.make(bulkheads[mixture.bulkhead])
   const rateLimit = mixture.rateLimit === "none" ? undefined : yield* RateLimit.make(rateLimits[mixture.rateLimit])

@@ -1,5 +1,5 @@
 /**
- * Policies as data: what a file can say, and what is said of a file that cannot be meant.
+ * Policies as data: what a file can say, and what is said of an invalid file.
  */
 import { describe, it } from "@effect/vitest"
 import { assertEquals, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"

@@ -33,7 +33,7 @@ const table: {
     ["no connection, or a cut one", transport(), "Retry"],
     ["an open breaker", transport({ cause: { reason: { _tag: "CircuitOpen" } } }), "Fallback"],
     [
-      "a request that cannot be encoded",
+      "an unencodable request",
       new AiError.NetworkError({ reason: "EncodeError", method: "POST", url: "" }),
       "Fail"
     ],
@@ -86,7 +86,7 @@ const table: {
     "Fallback"
   ]],
   UnsupportedSchemaError: [[
-    "a schema that cannot be written",
+    "an unsupported schema",
     new AiError.UnsupportedSchemaError({ description: "?" }),
     "Fail"
   ]],

@@ -46,7 +46,7 @@ export interface Trouble {
   /** Whether the cloud listens at all. */
   readonly listening: boolean
   readonly fault: FaultKind
-  /** The share of requests that are hit, from 0 to 1. The first request that can be hit always is, unless this is 0. */
+  /** The share of requests that are hit, from 0 to 1. The first eligible request is always hit, unless this is 0. */
   readonly share: number
   /** How many requests in a row can be hit. */
   readonly inARow: number

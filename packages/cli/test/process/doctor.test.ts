@@ -201,7 +201,7 @@ describe("holdfast doctor", { timeout: 60_000 }, () => {
       assert.include(because("ollama"), "http://127.0.0.1:9")
     }))
 
-  it.live("refuses settings that cannot be used with one line", () =>
+  it.live("refuses unusable settings with one line", () =>
     Effect.gen(function*() {
       const cases = [
         { env: { PROVIDER_PRIORITY: "openai,grok" }, args: [], says: /"grok", which is no provider/u },

@@ -114,7 +114,7 @@ describe("an interrupted caller", () => {
       strictEqual(endedWhenSeen, 2)
     }))
 
-  it.effect("waits for an attempt that cannot be interrupted, and does not take its answer", () =>
+  it.effect("waits for an uninterruptible attempt, and does not take its answer", () =>
     Effect.gen(function*() {
       const seen = probe()
       const deaf = Effect.uninterruptible(watched(seen, Effect.delay(Effect.succeed("answer"), "30 seconds")))
@@ -186,7 +186,7 @@ describe("an interrupted caller", () => {
       strictEqual(seen.started, 1)
     }))
 
-  it.effect("in a region that cannot be interrupted, gets the answer, all retries included", () =>
+  it.effect("in an uninterruptible region, gets the answer, all retries included", () =>
     Effect.gen(function*() {
       const seen = probe()
       const policy = yield* full
@@ -207,7 +207,7 @@ describe("an interrupted caller", () => {
       strictEqual(seen.ended, 3)
     }))
 
-  it.effect("in a region that cannot be interrupted, still has its timeouts", () =>
+  it.effect("in an uninterruptible region, still has its timeouts", () =>
     Effect.gen(function*() {
       const seen = probe()
       const policy = yield* Policy.make({ attemptTimeout: "2 seconds" })

@@ -179,7 +179,7 @@ const caller = (
         return protect(work)
     }
   })
-  if (region < 2) log.reached.add("a caller that cannot be interrupted")
+  if (region < 2) log.reached.add("an uninterruptible caller")
   if (parts.hedge !== undefined) log.reached.add("a hedge")
   if (parts.circuitBreaker === "stored") log.reached.add("a circuit in a store")
   const nested = dice.below(4) === 0 && parts.deadline === undefined ? protect(call) : call
@@ -248,7 +248,7 @@ const ofSync = [
   "an uninterruptible region",
   "a mask",
   "an interruptible region",
-  "a caller that cannot be interrupted"
+  "an uninterruptible caller"
 ]
 
 const ofAsync = [

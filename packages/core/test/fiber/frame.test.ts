@@ -102,7 +102,7 @@ describe.each([["as a frame", true], ["by exported means", false]])("a call %s",
       strictEqual(reasonOf(yield* Fiber.join(caller)), "DeadlineExceeded")
     }))
 
-  test("times attempts out in a caller that cannot be interrupted", () =>
+  test("times attempts out in an uninterruptible caller", () =>
     Effect.gen(function*() {
       const policy = yield* timeout
       const caller = yield* Effect.forkChild(Effect.exit(Effect.uninterruptible(policy.protect(Effect.never))))

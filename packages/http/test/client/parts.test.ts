@@ -81,7 +81,7 @@ describe("circuit breaker", () => {
       assert.strictEqual(yield* outcome(get("https://north/a")), 503)
     }).pipe(Effect.provide(over([always(respond(503))], { circuitBreaker, retry: false }))))
 
-  it.effect("does not blame the server for a request that cannot be sent", () =>
+  it.effect("does not blame the server for an invalid request", () =>
     Effect.gen(function*() {
       const broken = get("http://north:port/")
       assert.deepStrictEqual(yield* Effect.replicateEffect(outcome(broken), 3), [

@@ -185,7 +185,7 @@ describe("a body that is not what its content-length says", () => {
     }).pipe(Effect.provide(one)))
 })
 
-describe("headers that cannot be sent", () => {
+describe("invalid headers", () => {
   const bad: ReadonlyArray<readonly [name: string, value: string, said: string]> = [
     ["x-note", "a\r\nhost: elsewhere", "The value of the header x-note has a line break"],
     ["x-note", "nul\0", "The value of the header x-note has a line break or another character"],

@@ -128,7 +128,7 @@ const callerOf = (services: ReadonlyArray<string>) =>
     }
   )
 
-/** The services that cannot be reached from themselves, or the first that can. */
+/** A circle of services that call one another, as a path; `undefined` without one. */
 const cycleIn = (services: Readonly<Record<string, CheckedService>>): string | undefined => {
   const done = new Set<string>()
   const visit = (name: string, path: ReadonlyArray<string>): string | undefined => {

@@ -10,7 +10,7 @@ type Failure = HttpClientError.HttpClientError
 export const notSent = (request: HttpClientRequest.HttpClientRequest, reason: HttpFailure.Reason): Failure =>
   transportError(request, new HttpFailure.HttpFailure({ reason, phase: "pool", requestWritten: false }))
 
-/** The failure of a request that cannot be sent as it is. */
+/** The failure of an invalid request. */
 export const encodeError = (
   request: HttpClientRequest.HttpClientRequest,
   description: string,
