@@ -127,6 +127,8 @@ describe("the site", () => {
     const page = await browser.newPage()
     await page.goto(origin, { waitUntil: "networkidle" })
     await page.keyboard.press("Control+k")
+    // The box is loaded when it is asked for. What is typed before it has the focus is lost.
+    await page.locator("#localsearch-input:focus").waitFor()
     await page.keyboard.type("five minutes")
     await page.locator(".result").first().waitFor()
     await page.keyboard.press("Enter")
