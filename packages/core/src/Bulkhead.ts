@@ -23,19 +23,17 @@
  *
  * See {@link make}.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
-import { hasProperty } from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as Arguments from "./Arguments.ts"
-import { AdaptiveBulkhead } from "./internal/bulkhead/adaptive.ts"
-import { Bulkheads } from "./internal/bulkhead/bulkheads.ts"
+import type { Bulkheads } from "./internal/bulkhead/bulkheads.ts"
+import { compile, compileAdaptive } from "./internal/bulkhead/compile.ts"
 import * as Options_ from "./internal/bulkhead/options.ts"
-import { Bulkhead as Machine } from "./internal/bulkhead/queue.ts"
-import { type AdaptiveOptions, type Bulkhead, type Options, TypeId } from "./internal/bulkhead/shape.ts"
+import type { Bulkhead as Machine } from "./internal/bulkhead/queue.ts"
+import type { AdaptiveOptions, Bulkhead, Options } from "./internal/bulkhead/shape.ts"
+import * as Shape from "./internal/bulkhead/shape.ts"
 import { protectAlone } from "./internal/call/protect.ts"
-import { isPolicyError } from "./PolicyError.ts"
 
 export type { AdaptiveOptions, Bulkhead, CommonOptions, Options, Stats } from "./internal/bulkhead/shape.ts"
 
@@ -146,7 +144,7 @@ export const adaptive = (options?: AdaptiveOptions): Effect.Effect<Bulkhead> =>
  * Bulkhead.isBulkhead({ limit: 10 }) // => false
  * ```
  */
-export const isBulkhead = (u: unknown): u is Bulkhead => hasProperty(u, TypeId)
+export const isBulkhead: (u: unknown) => u is Bulkhead = Shape.isBulkhead
 
 /**
  * Publishes metrics of a bulkhead while the scope is open: the gauges `holdfast.bulkhead.running`,
@@ -201,28 +199,8 @@ export const metrics = (self: Bulkhead): Effect.Effect<void, never, Scope.Scope>
     ))
   })
 
-const isTimeout = (error: unknown): boolean =>
-  isPolicyError(error) ? error.reason._tag === "AttemptTimeout" : Cause.isTimeoutError(error)
-
-/** @internal */
-export const compile = ({ limit, queue, ...common }: Options_.BulkheadOptions): Bulkheads =>
-  new Bulkheads({
-    ...common,
-    name: common.name ?? Options_.defaults.name,
-    create: () => new Machine(limit, queue),
-    isOverload: isTimeout
-  })
-
-const compileAdaptive = ({ isOverload, queue, ...options }: Options_.AdaptiveOptions): Bulkheads =>
-  new Bulkheads({
-    ...options,
-    name: options.name ?? Options_.defaults.name,
-    create: () => new AdaptiveBulkhead(options, queue),
-    isOverload: isOverload ?? isTimeout
-  })
-
 const fromMachines = (machines: Bulkheads): Bulkhead => ({
-  [TypeId]: TypeId,
+  [Shape.TypeId]: Shape.TypeId,
   name: machines.name,
   machines,
   protect: protectAlone({ bulkhead: machines }) as Bulkhead["protect"],

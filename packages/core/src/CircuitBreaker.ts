@@ -39,19 +39,18 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { CircuitBreakerStore } from "effect/persistence/CircuitBreaker"
-import { hasProperty } from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Arguments from "./Arguments.ts"
 import { positiveMillis as millisOf } from "./internal/arguments/argument.ts"
 import { Breaker } from "./internal/breaker/breaker.ts"
 import { breakerOptions, sharedOptions, snapshotOption } from "./internal/breaker/options.ts"
-import { type CircuitBreaker, type Options, type SharedOptions, TypeId } from "./internal/breaker/shape.ts"
+import type { CircuitBreaker, Options, SharedOptions, StoredBreaker } from "./internal/breaker/shape.ts"
+import * as Shape from "./internal/breaker/shape.ts"
 import type { State } from "./internal/breaker/state.ts"
 import * as Shared from "./internal/breaker/stored.ts"
 import { consecutiveOptions, rateOptions, type Trip } from "./internal/breaker/trip.ts"
 import { protectAlone, protectBy } from "./internal/call/protect.ts"
-import type { StoredBreaker } from "./internal/policy/compiled.ts"
 
 export type { CircuitBreaker, Options, SharedOptions } from "./internal/breaker/shape.ts"
 export type { SavedCircuit, Snapshot, State, StateTag, Stats, Transition } from "./internal/breaker/state.ts"
@@ -68,7 +67,7 @@ export type { Slow, Trip } from "./internal/breaker/trip.ts"
  * CircuitBreaker.isCircuitBreaker({}) // => false
  * ```
  */
-export const isCircuitBreaker = (u: unknown): u is CircuitBreaker => hasProperty(u, TypeId)
+export const isCircuitBreaker: (u: unknown) => u is CircuitBreaker = Shape.isCircuitBreaker
 
 /**
  * Opens after `failures` failures in a row, in the order in which calls end. Use it for dependencies with few calls.
@@ -247,7 +246,7 @@ const fromBreaker = <E>(
   protect: unknown
 ): CircuitBreaker<E> => {
   return {
-    [TypeId]: TypeId,
+    [Shape.TypeId]: Shape.TypeId,
     name: breaker.name,
     protect: protect as CircuitBreaker<E>["protect"],
     breaker,

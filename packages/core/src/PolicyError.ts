@@ -34,6 +34,7 @@ export class AttemptTimeout extends Data.TaggedError("AttemptTimeout")<{
   readonly timeout: Duration.Duration
 }> {
   readonly isRetryable = true
+  readonly isRejection = false
   override get message(): string {
     return `The attempt took longer than ${Duration.format(this.timeout)} and was interrupted`
   }
@@ -48,6 +49,9 @@ export class DeadlineExceeded extends Data.TaggedError("DeadlineExceeded")<{
   readonly phase: "queue" | "attempt"
 }> {
   readonly isRetryable = false
+  get isRejection(): boolean {
+    return this.phase === "queue"
+  }
   override get message(): string {
     const where = this.phase === "queue" ? "while it waited to start; nothing of it ran" : "while an attempt ran"
     return `The call passed its deadline of ${Duration.format(this.deadline)} ${where}`
@@ -62,6 +66,7 @@ export class BulkheadFull extends Data.TaggedError("BulkheadFull")<{
   readonly queue: number
 }> {
   readonly isRetryable = true
+  readonly isRejection = true
   override get message(): string {
     return `The bulkhead is full (${this.limit} running, room for ${this.queue} to wait); nothing of the call ran`
   }
@@ -75,6 +80,7 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
   readonly retryAfter: Duration.Duration
 }> {
   readonly isRetryable = true
+  readonly isRejection = true
   override get message(): string {
     const until = Duration.isFinite(this.retryAfter)
       ? `is open for another ${Duration.format(this.retryAfter)}`
@@ -91,13 +97,23 @@ export class RateLimited extends Data.TaggedError("RateLimited")<{
   readonly retryAfter: Duration.Duration
 }> {
   readonly isRetryable = true
+  readonly isRejection = true
   override get message(): string {
     return `The rate limit is reached for another ${Duration.format(this.retryAfter)}; nothing of the call ran`
   }
 }
 
+/** The reason that each part of a policy can fail with, by the name of its option. */
+export interface Reasons {
+  readonly deadline: DeadlineExceeded
+  readonly bulkhead: BulkheadFull
+  readonly rateLimit: RateLimited
+  readonly circuitBreaker: CircuitOpen
+  readonly attemptTimeout: AttemptTimeout
+}
+
 /** Every reason that a policy can fail with. */
-export type Reason = AttemptTimeout | DeadlineExceeded | BulkheadFull | CircuitOpen | RateLimited
+export type Reason = Reasons[keyof Reasons]
 
 /**
  * The error of a policy.
@@ -143,6 +159,11 @@ export class PolicyError<out R extends Reason = Reason> extends Data.TaggedError
   /** Whether the same call may succeed later. */
   get isRetryable(): boolean {
     return this.reason.isRetryable
+  }
+
+  /** Whether the call, or the attempt that a circuit rejected, never ran. */
+  get isRejection(): boolean {
+    return this.reason.isRejection
   }
 }
 

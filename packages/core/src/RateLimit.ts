@@ -23,97 +23,16 @@
  *
  * See {@link make}.
  */
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Store from "effect/persistence/RateLimiter"
-import { hasProperty } from "effect/Predicate"
 import * as Arguments from "./Arguments.ts"
 import { protectAlone } from "./internal/call/protect.ts"
-import { type RateLimitOptions, rateLimitOptions } from "./internal/rateLimit/options.ts"
-import * as Machine from "./internal/rateLimit/stored.ts"
-import type { PolicyError, RateLimited } from "./PolicyError.ts"
-import type { CallOptions, Protect } from "./PolicyTypes.ts"
+import { rateLimitOptions } from "./internal/rateLimit/options.ts"
+import type { Options, RateLimit } from "./internal/rateLimit/shape.ts"
+import * as Shape from "./internal/rateLimit/shape.ts"
+import { compile, type RateLimits } from "./internal/rateLimit/stored.ts"
 
-const TypeId = "~@holdfast/core/RateLimit"
-
-/**
- * Limits how many calls start in a window of time. Make it with {@link make}, and share it between all callers of one
- * dependency.
- */
-export interface RateLimit {
-  readonly [TypeId]: typeof TypeId
-
-  /** Names the limit in the store, in warnings and in metrics. */
-  readonly name: string
-
-  /**
-   * Runs an effect when the limit admits it: at once, after a wait, or not at all. `{ key }` names the owner of the
-   * limit (an origin, a tenant): each key has its own count and queue.
-   *
-   * If the wait would exceed `maxWait` or pass the `Deadline` in force, the call fails at once with the reason
-   * `RateLimited`, whose `retryAfter` is how long the wait would have been. The call does not run and is not counted.
-   */
-  readonly protect: Protect<unknown, PolicyError<RateLimited>, never>
-
-  /** Current figures, for calls without a key or with the given one. */
-  readonly stats: (options?: CallOptions) => Effect.Effect<Stats>
-
-  /** @internal What the policies drive. */
-  readonly machine: Machine.RateLimits
-}
-
-/** What a rate limit is doing. */
-export interface Stats {
-  /** Calls in the queue. */
-  readonly waiting: number
-  /** Calls rejected so far, over all keys. */
-  readonly rejections: number
-}
-
-/** The limit, and how long excess calls may wait. */
-export interface Options {
-  /**
-   * The name under which processes share the limit, also shown in warnings and metrics. Limits of the same name share
-   * one count if the context has a store, even within one process. Default: none, so the count is local to this process
-   * and the limit is shown as `"rate limit"`.
-   */
-  readonly name?: string | undefined
-
-  /** How many calls are admitted in a window: a whole number of at least 1. No default. */
-  readonly limit: number
-
-  /** How long a window is. No default. */
-  readonly window: Arguments.DurationInput
-
-  /**
-   * How calls are counted.
-   *
-   * - `fixed-window`: up to `limit` calls at once. Each adds `window / limit` to the window; after the window the count
-   *   restarts. At the border of two windows, twice the limit may pass in a moment.
-   * - `token-bucket`: up to `limit` calls at once, and then one every `window / limit`.
-   *
-   * Default: `"fixed-window"`, as in Effect.
-   */
-  readonly algorithm?: "fixed-window" | "token-bucket" | undefined
-
-  /** How long a call may wait. Default: 0, which rejects a call above the limit at once. */
-  readonly maxWait?: Arguments.DurationInput | undefined
-
-  /**
-   * How many calls may wait: a whole number. `maxWait` bounds the queue too, to the calls that are admitted within
-   * it. Default: `Infinity`.
-   */
-  readonly queue?: number | undefined
-
-  /**
-   * How many keys are remembered: a whole number of at least 1. Keys with an unused limit are evicted first, then the
-   * least recently used key, with its count. Default: 1,000.
-   */
-  readonly maxKeys?: number | undefined
-
-  /** How long a call waits for the store before it continues without it. Default: `"1 second"`. */
-  readonly storeTimeout?: Arguments.DurationInput | undefined
-}
+export type { Options, RateLimit, Stats } from "./internal/rateLimit/shape.ts"
 
 /**
  * Makes a rate limit. Invalid options are a defect: one `RangeError` that lists every fault.
@@ -188,23 +107,10 @@ export const makeFrom = (previous: RateLimit, options: Options): Effect.Effect<R
  * RateLimit.isRateLimit({ limit: 10 }) // => false
  * ```
  */
-export const isRateLimit = (u: unknown): u is RateLimit => hasProperty(u, TypeId)
+export const isRateLimit: (u: unknown) => u is RateLimit = Shape.isRateLimit
 
-/** @internal */
-export const compile = (options: RateLimitOptions, context: Context.Context<never>): Machine.RateLimits =>
-  new Machine.RateLimits(options, options.name === undefined ? undefined : limiterOf(context), context)
-
-/** The limiter of a context: its own, or one over its store. */
-const limiterOf = (context: Context.Context<never>): Store.RateLimiter | undefined => {
-  const store = Context.getOrUndefined(context, Store.RateLimiterStore)
-  return Context.getOrUndefined(context, Store.RateLimiter) ?? (store === undefined
-    ? undefined
-    // A limiter needs only its store, and making it is synchronous.
-    : Effect.runSync(Effect.provideService(Store.make, Store.RateLimiterStore, store)))
-}
-
-const fromMachine = (machine: Machine.RateLimits): RateLimit => ({
-  [TypeId]: TypeId,
+const fromMachine = (machine: RateLimits): RateLimit => ({
+  [Shape.TypeId]: Shape.TypeId,
   name: machine.name,
   machine,
   protect: protectAlone({ rateLimit: machine }) as RateLimit["protect"],

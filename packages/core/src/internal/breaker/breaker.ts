@@ -17,19 +17,7 @@ import { type BreakerOptions, defaults } from "./options.ts"
 import type { SavedCircuit, State, Stats, Transition } from "./state.ts"
 
 /** Whether a policy within turned the call away before any of it ran, which says nothing of the dependency. */
-const isRejection = (error: unknown): boolean => {
-  if (!isPolicyError(error)) return false
-  switch (error.reason._tag) {
-    case "CircuitOpen":
-    case "BulkheadFull":
-    case "RateLimited":
-      return true
-    case "DeadlineExceeded":
-      return error.reason.phase === "queue"
-    default:
-      return false
-  }
-}
+const isRejection = (error: unknown): boolean => isPolicyError(error) && error.isRejection
 
 export class Breaker<in E> {
   readonly name: string

@@ -1,13 +1,14 @@
 /** A breaker and its options: the shapes that `CircuitBreaker` publishes. */
 import type * as Effect from "effect/Effect"
+import { hasProperty } from "effect/Predicate"
 import type * as Stream from "effect/Stream"
 import type * as Arguments from "../../Arguments.ts"
 import type { Backoff } from "../../Backoff.ts"
 import type { CircuitOpen, PolicyError } from "../../PolicyError.ts"
 import type { CallOptions, Protect } from "../../PolicyTypes.ts"
-import type { StoredBreaker } from "../policy/compiled.ts"
 import type { Breaker } from "./breaker.ts"
-import type { Snapshot, State, Stats, Transition } from "./state.ts"
+import type { Rules } from "./circuit.ts"
+import type { OnChange, Snapshot, State, Stats, Transition } from "./state.ts"
 import type { Trip } from "./trip.ts"
 
 export const TypeId = "~@holdfast/core/CircuitBreaker"
@@ -63,6 +64,20 @@ export interface CircuitBreaker<in E = unknown> {
 
   /** Closes a circuit and clears its counts. Calls under way no longer count. */
   readonly close: (options?: CallOptions) => Effect.Effect<void>
+}
+
+/** The guard that `CircuitBreaker` publishes. */
+export const isCircuitBreaker = (u: unknown): u is CircuitBreaker => hasProperty(u, TypeId)
+
+/** A breaker that asks a store before and after each attempt. */
+export interface StoredBreaker<in E> {
+  readonly rules: Rules
+  /** Runs an effect through the circuit of a key, and calls `onChange` if its end changes the state of the circuit. */
+  readonly run: <A, E1 extends E, R>(
+    self: Effect.Effect<A, E1, R>,
+    key: string | undefined,
+    onChange?: OnChange
+  ) => Effect.Effect<A, E1 | PolicyError<CircuitOpen>, R>
 }
 
 /**

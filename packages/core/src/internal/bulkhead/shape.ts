@@ -1,5 +1,6 @@
 /** A bulkhead and its options: the shapes that `Bulkhead` publishes. */
 import type * as Effect from "effect/Effect"
+import { hasProperty } from "effect/Predicate"
 import type * as Arguments from "../../Arguments.ts"
 import type { BulkheadFull, PolicyError } from "../../PolicyError.ts"
 import type { CallOptions, Protect } from "../../PolicyTypes.ts"
@@ -34,6 +35,9 @@ export interface Bulkhead {
   /** @internal What the policies drive. */
   readonly machines: Bulkheads
 }
+
+/** The guard that `Bulkhead` publishes. */
+export const isBulkhead = (u: unknown): u is Bulkhead => hasProperty(u, TypeId)
 
 /** What a bulkhead is doing. */
 export interface Stats {

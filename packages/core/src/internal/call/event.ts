@@ -1,4 +1,5 @@
 /** The events of a policy, as data: the shapes that `PolicyEvent` publishes. */
+import type { Reasons } from "../../PolicyError.ts"
 import type { StateTag } from "../breaker/state.ts"
 
 /** The fields of every event. */
@@ -22,7 +23,7 @@ export interface Queued extends Origin {
 /** The call was rejected and did not run. `retryAfter` is how many milliseconds to wait, if that is known. */
 export interface Rejected extends Origin {
   readonly _tag: "Rejected"
-  readonly by: "bulkhead" | "rateLimit" | "circuitBreaker"
+  readonly by: Exclude<keyof Reasons, "deadline" | "attemptTimeout">
   readonly retryAfter: number | undefined
 }
 

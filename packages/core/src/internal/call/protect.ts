@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { CallOptions } from "../../PolicyTypes.ts"
-import type { CompiledPolicy } from "../policy/compiled.ts"
+import type { CompiledPolicy } from "../policy/parts.ts"
 import { run } from "./call.ts"
 
 type Run = (self: Effect.Effect<unknown>, key: string | undefined) => Effect.Effect<unknown, unknown, unknown>

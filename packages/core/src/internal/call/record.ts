@@ -11,27 +11,20 @@ import type * as Fiber from "effect/Fiber"
 import type * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import type * as Schedule from "effect/Schedule"
-import type {
-  AttemptTimeout,
-  BulkheadFull,
-  CircuitOpen,
-  DeadlineExceeded,
-  PolicyError,
-  RateLimited
-} from "../../PolicyError.ts"
+import type { AttemptTimeout, PolicyError } from "../../PolicyError.ts"
 import { type Circuit, failure, ignored } from "../breaker/circuit.ts"
 import type { Bulkhead, Waiter } from "../bulkhead/queue.ts"
 import { firstFailure } from "../cause.ts"
 import * as Alarm from "../fiber/alarm.ts"
 import { Frame } from "../fiber/frame.ts"
 import { handOver } from "../fiber/handOver.ts"
-import type { CompiledPolicy } from "../policy/compiled.ts"
+import type { CompiledPolicy } from "../policy/parts.ts"
 import { deadlineOf } from "./deadline.ts"
 import type { Observer, PolicyEvent } from "./event.ts"
 import * as Observers from "./observers.ts"
 
 /** What the parts may add to a call's errors. A part that is absent adds none: the callers' types say which are there. */
-export type Added = PolicyError<AttemptTimeout | BulkheadFull | CircuitOpen | DeadlineExceeded | RateLimited>
+export type Added = PolicyError
 
 /** What is left of a call, from a point on. */
 export type Rest<A, E, R, SE, SR> = Effect.Effect<A, E | SE | Added, R | SR>

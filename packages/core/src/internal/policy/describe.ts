@@ -3,8 +3,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Backoff from "../../Backoff.ts"
-import type { Trip } from "../breaker/trip.ts"
-import type { CompiledPolicy } from "./compiled.ts"
+import { type CompiledPolicy, type PartName, partWords } from "./parts.ts"
 import type { Policy } from "./shape.ts"
 
 type AnyPolicy = CompiledPolicy<unknown, unknown, unknown>
@@ -13,76 +12,16 @@ type AnyPolicy = CompiledPolicy<unknown, unknown, unknown>
 export interface Part {
   /** The policy that the part belongs to. */
   readonly policy: string
-  readonly part: "deadline" | "bulkhead" | "rateLimit" | "retry" | "circuitBreaker" | "hedge" | "attemptTimeout"
+  readonly part: PartName
   readonly text: string
 }
 
-const time = (millis: number): string =>
-  millis === Infinity ? "any time" : Duration.format(Duration.millis(Math.round(millis)))
-
-const percent = (share: number): string => `${Math.round(share * 100)} %`
-
-const count = (n: number, one: string, many: string): string => n === 1 ? `1 ${one}` : `${n} ${many}`
-
-const tripWords = (trip: Trip): string => {
-  if (trip._tag === "Consecutive") return `${count(trip.failures, "failure", "failures")} in a row`
-  const of = trip._tag === "TimeRate" ? `the calls of ${time(trip.window)}` : `the last ${trip.size} calls`
-  const slow = trip.slow === undefined
-    ? ""
-    : `, or when ${percent(trip.slow.threshold)} take longer than ${time(trip.slow.longerThan)}`
-  return `${percent(trip.threshold)} of ${of} failed, if they are ${trip.minimumCalls} or more${slow}`
-}
-
 /** The parts in words, outermost first. */
-const words = (policy: AnyPolicy): ReadonlyArray<Part> => {
-  const { attemptTimeout, breaker, bulkhead, deadline, hedge, name, rateLimit, retry, storedBreaker } = policy
-  const all: Array<Part> = []
-  const add = (part: Part["part"], text: string) => all.push({ policy: name, part, text })
-  if (deadline !== undefined) add("deadline", `the call ends within ${time(deadline)}, with its waits and delays`)
-  if (bulkhead !== undefined) {
-    const { limit, queue } = bulkhead.only
-    const wait = queue === 0 ? "none waits" : `${queue} wait for up to ${time(bulkhead.maxWait)}`
-    add("bulkhead", `${count(limit, "call runs", "calls run")} at the same time, ${wait}, the next is turned away`)
-  }
-  if (rateLimit !== undefined) {
-    const { limit, window } = rateLimit.rules
-    const wait = rateLimit.maxWait === 0
-      ? "the next is turned away"
-      : `the next waits for up to ${time(rateLimit.maxWait)}`
-    add("rateLimit", `${count(limit, "call starts", "calls start")} in ${time(window)}, ${wait}`)
-  }
-  if (retry !== undefined) {
-    const { budget, retryAfter, times } = retry
-    const delays = Backoff.isBackoff(retry.backoff) ? `after ${retry.backoff}` : "after the delays of a schedule"
-    const hint = retryAfter.mode === "wait"
-      ? "or as long as the other side asks"
-      : retryAfter.mode === "clamp"
-      ? `or as the other side asks, up to ${time(retryAfter.max)}`
-      : `or as the other side asks, unless that is more than ${time(retryAfter.max)}`
-    const bound = budget === undefined ? "" : "; a budget bounds the retries of all calls"
-    add(
-      "retry",
-      `${
-        times === Infinity ? "retries without end" : `up to ${count(times, "retry", "retries")}`
-      } ${delays}, ${hint}${bound}`
-    )
-  }
-  const circuits = breaker ?? storedBreaker
-  if (circuits !== undefined) {
-    const { openFor, probes, trip } = circuits.rules
-    const others = storedBreaker === undefined ? "" : "; others share it through a store"
-    const open = typeof openFor === "number" ? time(openFor) : String(openFor)
-    add(
-      "circuitBreaker",
-      `opens when ${tripWords(trip)}; for ${open}, then ${count(probes, "probe", "probes")} must succeed${others}`
-    )
-  }
-  if (hedge !== undefined) {
-    add("hedge", `up to ${count(hedge.max, "more attempt", "more attempts")} beside one that is slow`)
-  }
-  if (attemptTimeout !== undefined) add("attemptTimeout", `an attempt is interrupted after ${time(attemptTimeout)}`)
-  return all
-}
+const words = (policy: AnyPolicy): ReadonlyArray<Part> =>
+  Object.entries(partWords).flatMap(([part, words]) => {
+    const text = words(policy)
+    return text === undefined ? [] : [{ policy: policy.name, part: part as PartName, text }]
+  })
 
 /** The most executions of a call, and the longest that it can take in milliseconds, around what is within. */
 const worst = (

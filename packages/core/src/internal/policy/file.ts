@@ -17,9 +17,8 @@ import { breakerFields, outlivesWindow } from "../breaker/options.ts"
 import { consecutiveFields, defaultTrip, rateFields, rateRule, tripOf } from "../breaker/trip.ts"
 import { budgetFields } from "../budget/options.ts"
 import { bulkheadFields } from "../bulkhead/options.ts"
-import { rateLimitFields } from "../rateLimit/options.ts"
 import { retryFields } from "../retry/options.ts"
-import { policyRule, timeFields } from "./options.ts"
+import { partFields, partRule } from "./parts.ts"
 
 const { integer, oneOf, optional, refine, show, struct } = Arguments
 
@@ -93,21 +92,19 @@ const retry = struct({
   budget: optional(struct(budgetFields(seconds)))
 })
 
-const { name: _name, ...bulkhead } = bulkheadFields(seconds)
+const { name: _, ...bulkhead } = bulkheadFields(seconds)
 
-/** A policy as a file says it. */
+// Only the program knows whether a call may run twice concurrently.
+const { hedge: _hedge, ...parts } = partFields(seconds)
+
+/** A policy as a file says it: its parts as in code, but for those whose options are not all data. */
 export const policyFile = refine(
   struct({
-    ...timeFields(seconds),
+    ...parts,
     name: optional(Arguments.string),
     bulkhead: optional(struct(bulkhead)),
-    rateLimit: optional(struct({
-      ...rateLimitFields(seconds),
-      name: optional(Arguments.string),
-      queue: optional(integer({ min: 0 }))
-    })),
     retry: optional(retry),
     circuitBreaker: optional(circuitBreaker)
   }),
-  ({ attemptTimeout, deadline }, place) => policyRule({ attemptTimeout, deadline, retry: undefined }, place)
+  ({ attemptTimeout, deadline }, place) => partRule({ attemptTimeout, deadline, retry: undefined }, place)
 )

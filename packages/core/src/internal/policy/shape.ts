@@ -5,19 +5,12 @@ import type * as Arguments from "../../Arguments.ts"
 import type * as Bulkhead from "../../Bulkhead.ts"
 import type * as CircuitBreaker from "../../CircuitBreaker.ts"
 import type * as Hedge from "../../Hedge.ts"
-import type {
-  AttemptTimeout,
-  BulkheadFull,
-  CircuitOpen,
-  DeadlineExceeded,
-  FromReason,
-  RateLimited
-} from "../../PolicyError.ts"
+import type { FromReason, Reasons } from "../../PolicyError.ts"
 import type { Asked, Configured, Has, Option, Protect } from "../../PolicyTypes.ts"
 import type * as RateLimit from "../../RateLimit.ts"
 import type * as Retry from "../../Retry.ts"
 import type * as RetryBudget from "../../RetryBudget.ts"
-import type { CompiledPolicy } from "./compiled.ts"
+import type { CompiledPolicy } from "./parts.ts"
 
 /**
  * Protects calls that may fail with `E`. `X` is the error that the policy adds and `R` its requirements: both are
@@ -100,15 +93,6 @@ export interface HedgeOptions<in E = unknown> extends Omit<Hedge.Options<E>, "bu
 
 /** Options for any error type, from which {@link make} and {@link Service} infer. */
 export type AnyOptions = Options<never, unknown, unknown, never>
-
-/** The reason that each part can fail with. */
-interface Reasons {
-  readonly deadline: DeadlineExceeded
-  readonly bulkhead: BulkheadFull
-  readonly rateLimit: RateLimited
-  readonly circuitBreaker: CircuitOpen
-  readonly attemptTimeout: AttemptTimeout
-}
 
 /** The reasons that a policy with the options `O` can fail with. */
 export type ReasonOf<O> = Configured<O, Reasons>

@@ -3,13 +3,13 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
-import type * as Store from "effect/persistence/RateLimiter"
+import * as Store from "effect/persistence/RateLimiter"
 import { PolicyError, RateLimited } from "../../PolicyError.ts"
 import { deadlineOf } from "../call/deadline.ts"
 import { nowOf } from "../fiber/now.ts"
@@ -245,4 +245,17 @@ const refusalOf = (
   return error !== undefined && "reason" in error && error.reason._tag === "RateLimitExceeded"
     ? Math.max(1, Duration.toMillis(error.reason.retryAfter))
     : undefined
+}
+
+/** Compiles options that have been checked. */
+export const compile = (options: RateLimitOptions, context: Context.Context<never>): RateLimits =>
+  new RateLimits(options, options.name === undefined ? undefined : limiterOf(context), context)
+
+/** The limiter of a context: its own, or one over its store. */
+const limiterOf = (context: Context.Context<never>): Store.RateLimiter | undefined => {
+  const store = Context.getOrUndefined(context, Store.RateLimiterStore)
+  return Context.getOrUndefined(context, Store.RateLimiter) ?? (store === undefined
+    ? undefined
+    // A limiter needs only its store, and making it is synchronous.
+    : Effect.runSync(Effect.provideService(Store.make, Store.RateLimiterStore, store)))
 }
