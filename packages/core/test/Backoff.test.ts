@@ -138,7 +138,7 @@ describe("delay", () => {
   law(
     "decorrelated follows its formula from one delay to the next",
     { initial: Millis, more: Millis, seed: Millis },
-    (input) =>
+    (input, reach) =>
       Effect.gen(function*() {
         const { initial } = input
         const max = initial + input.more
@@ -151,16 +151,17 @@ describe("delay", () => {
           const before = retry === 1 ? initial : previous
           strictEqual(delay, Math.min(max, initial + chance * (before * 3 - initial)))
           assertTrue(delay >= initial && delay <= max)
+          reach(delay === max ? "a delay that the maximum cuts" : "a delay below the maximum")
           previous = delay
         }
       }).pipe(Random.withSeed(input.seed)),
-    { cases: 300 }
+    { cases: 300, reaches: ["a delay that the maximum cuts", "a delay below the maximum"] }
   )
 
   law(
     "the schedule waits for what the pure function says",
     { seed: Millis, initial: Millis, more: Millis },
-    (input) =>
+    (input, reach) =>
       Effect.gen(function*() {
         const { initial, more, seed } = input
         const max = initial + more
@@ -189,9 +190,11 @@ describe("delay", () => {
             return delays
           }).pipe(Random.withSeed(seed))
           assertTrue(same(scheduled, computed), `${scheduled} is not ${computed}`)
+          if (computed.includes(max)) reach("a delay at the maximum")
+          if (computed.some((delay) => delay < max)) reach("a delay below the maximum")
         }
       }),
-    { cases: 100 }
+    { cases: 100, reaches: ["a delay at the maximum", "a delay below the maximum"] }
   )
 })
 

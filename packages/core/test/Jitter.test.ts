@@ -36,17 +36,19 @@ describe("Jitter", () => {
       more: Schema.Finite.check(Schema.isBetween({ minimum: 0.5, maximum: 1, exclusiveMaximum: true })),
       factor: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
     },
-    ({ delay, factor, less, more }) =>
+    ({ delay, factor, less, more }, reach) =>
       Effect.sync(() => {
         const within = (jitter: Jitter.Jitter, least: number, most: number) => {
           const [shorter, longer] = [Jitter.apply(jitter, delay, less), Jitter.apply(jitter, delay, more)]
           const slack = delay * 1e-9
+          if (longer > shorter + slack) reach("a spread")
           assertTrue(least - slack <= shorter && shorter <= longer + slack && longer <= most + slack)
         }
         within(Jitter.none, delay, delay)
         within(Jitter.full, 0, delay)
         within(Jitter.equal, delay / 2, delay)
         within(Jitter.proportional(factor), delay * (1 - factor), delay * (1 + factor))
-      })
+      }),
+    { reaches: ["a spread"] }
   )
 })

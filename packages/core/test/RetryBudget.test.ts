@@ -59,7 +59,7 @@ describe("C4", () => {
   law(
     "retries never exceed the reserve and the share of the calls, looking back a window from each",
     { options: Options, moves: Moves },
-    ({ moves, options }) =>
+    ({ moves, options }, reach) =>
       Effect.sync(() => {
         const { ratio, window } = options
         const { account } = Effect.runSync(RetryBudget.make(options))
@@ -83,9 +83,11 @@ describe("C4", () => {
             const granted = account.tryWithdraw(now)
             strictEqual(granted, left >= 1)
             if (granted === true) {
+              reach("a retry")
               retries.push(now)
               continue
             }
+            reach("a spent budget")
             // It is strict, but by no more than a slot at each end.
             const paid = reserve + ratio * calls.filter((at) => now - at < 0.9 * window).length
             assertTrue(retries.filter((at) => now - at <= 1.1 * window).length + 1 > paid - 1e-6)
@@ -93,7 +95,7 @@ describe("C4", () => {
         }
         checkLaw(options, calls, retries)
       }),
-    { cases: 3_000 }
+    { cases: 3_000, reaches: ["a retry", "a spent budget"] }
   )
 
   law(
@@ -107,7 +109,7 @@ describe("C4", () => {
         times: between(1, 6)
       })).check(Schema.isMaxLength(20))
     },
-    ({ moves, options }) =>
+    ({ moves, options }, reach) =>
       Effect.gen(function*() {
         const shared = RetryBudget.makeShared({ key: "shared", ...options })
         const processes = yield* Effect.all([shared, shared, shared])
@@ -121,12 +123,16 @@ describe("C4", () => {
             if (move === "call") {
               yield* processes[process].deposit
               calls.push(now)
-            } else if (yield* processes[process].tryWithdraw) retries.push(now)
+            } else if (yield* processes[process].tryWithdraw) {
+              reach("a retry")
+              retries.push(now)
+            } else reach("a spent budget")
           }
         }
         // A call counts from when the store is told of it, a tenth of a window later at most.
         checkLaw(options, calls, retries, 1.1 * options.window + 1)
-      }).pipe(Effect.scoped, Effect.provide(RetryBudget.layerStoreMemory))
+      }).pipe(Effect.scoped, Effect.provide(RetryBudget.layerStoreMemory)),
+    { reaches: ["a retry", "a spent budget"] }
   )
 })
 
@@ -134,7 +140,7 @@ describe("a previous budget", () => {
   law(
     "of the same options says what it would have said itself, then and later",
     { options: Options, before: Moves, later: Moves },
-    ({ before, later, options }) =>
+    ({ before, later, options }, reach) =>
       Effect.gen(function*() {
         const budget = yield* RetryBudget.make(options)
         const play = (budgets: ReadonlyArray<RetryBudget.RetryBudget>, moves: typeof Moves.Type) =>
@@ -144,14 +150,18 @@ describe("a previous budget", () => {
               for (let i = 0; i < times; i++) {
                 const answers = yield* Effect.forEach(
                   budgets,
-                  ({ deposit, tryWithdraw }) => move === "call" ? deposit : tryWithdraw
+                  ({ deposit, tryWithdraw }) => move === "call" ? Effect.as(deposit, undefined) : tryWithdraw
                 )
                 strictEqual(new Set(answers).size, 1)
+                if (move === "retry" && budgets.length > 1) {
+                  reach(answers[0] === true ? "a retry later" : "a spent budget later")
+                }
               }
             }))
         yield* play([budget], before)
         yield* play([budget, yield* RetryBudget.makeFrom(budget, options)], later)
-      })
+      }),
+    { reaches: ["a retry later", "a spent budget later"] }
   )
 
   it.effect("pays by the new share for the calls that it has seen, and counts the retries that it made", () =>

@@ -47,7 +47,7 @@ describe("Keyed", () => {
         Schema.isMaxLength(120)
       )
     },
-    ({ maxKeys, moves }) =>
+    ({ maxKeys, moves }, reach) =>
       Effect.sync(() => {
         let model: Array<Entry> = []
         let evicted: Array<string> = []
@@ -69,6 +69,10 @@ describe("Keyed", () => {
           const value = keyed.get(key, 0)
           assertTrue(looked <= most)
           deepStrictEqual(evicted, gone)
+          if (gone.length > 0) reach("an eviction")
+          if (inUse(model).some(({ key }) => !gone.includes(key)) && model.length > maxKeys) {
+            reach("more in use than allowed")
+          }
           if (known !== undefined) strictEqual(value, known)
           // Values in use that were looked at stand behind the others.
           const seen = known === undefined ? inUse(model) : []
@@ -81,7 +85,8 @@ describe("Keyed", () => {
           deepStrictEqual([...keyed.values()], model)
           strictEqual(keyed.size, model.length)
         }
-      })
+      }),
+    { reaches: ["an eviction", "more in use than allowed"] }
   )
 
   /** The values in use among those that a new key looks at. */

@@ -246,50 +246,71 @@ const policies = Arbitrary.map(Arbitrary.schema(Plan), policyOf)
 
 const encode = Schema.encodeEffect(PolicyData.PolicyData)
 
+/** Parts with more than one way to be written. */
+const parts = ["a backoff", "a trip", "a budget"] as const
+
+const shown = ({ options }: ReturnType<typeof policyOf>, reach: (what: typeof parts[number]) => void): void => {
+  if (options.retry?.backoff !== undefined) reach("a backoff")
+  if (options.retry?.budget !== undefined) reach("a budget")
+  if (options.circuitBreaker?.trip !== undefined) reach("a trip")
+}
+
 describe("C10", () => {
-  law("decoding what was encoded gives the same data", { policy: policies }, ({ policy }) =>
-    Effect.gen(function*() {
-      const encoded = yield* encode(policy.data)
-      assertEquals(yield* PolicyData.decode(encoded), policy.data)
-    }).pipe(Effect.orDie))
+  law(
+    "decoding what was encoded gives the same data",
+    { policy: policies },
+    ({ policy }, reach) =>
+      Effect.gen(function*() {
+        shown(policy, reach)
+        const encoded = yield* encode(policy.data)
+        assertEquals(yield* PolicyData.decode(encoded), policy.data)
+      }).pipe(Effect.orDie),
+    { reaches: parts }
+  )
 
   law(
     "what was encoded is plain data, and comes out of a JSON file as it went in",
     { policy: policies },
-    ({ policy }) =>
+    ({ policy }, reach) =>
       Effect.gen(function*() {
+        shown(policy, reach)
         const encoded = yield* encode(policy.data)
         const file: unknown = JSON.parse(JSON.stringify(encoded))
         deepStrictEqual(file, encoded)
         const decoded = yield* PolicyData.decode(file)
         assertEquals(decoded, policy.data)
         deepStrictEqual(yield* encode(decoded), encoded)
-      }).pipe(Effect.orDie)
+      }).pipe(Effect.orDie),
+    { reaches: parts }
   )
 
   law(
     "data means the policy that the constructors make of the same parts",
     { policy: policies },
-    ({ policy }) =>
+    ({ policy }, reach) =>
       Effect.gen(function*() {
+        shown(policy, reach)
         const decoded = yield* Effect.flatMap(encode(policy.data), PolicyData.decode)
         const meant = PolicyData.toOptions(decoded)
         const words = (options: Policy.Options) => Effect.map(Policy.make(options), (policy) => Policy.describe(policy))
         assertEquals(yield* words(meant), yield* words(policy.options))
         assertEquals(comparable(meant), comparable(policy.options))
-      }).pipe(Effect.orDie)
+      }).pipe(Effect.orDie),
+    { reaches: parts }
   )
 
   law(
     "a number of seconds is the duration in words",
     { millis: between(1, 100_000_000) },
-    ({ millis }) =>
+    ({ millis }, reach) =>
       Effect.gen(function*() {
+        if (millis % 1_000 > 0) reach("a fraction of a second")
         const inSeconds = yield* PolicyData.decode({ deadline: millis / 1_000 })
         assertEquals(inSeconds, { deadline: Duration.millis(millis) })
         assertEquals(inSeconds, yield* PolicyData.decode({ deadline: `${millis} millis` }))
         assertEquals(inSeconds, yield* PolicyData.decode({ deadline: `${millis / 1_000} seconds` }))
-      }).pipe(Effect.orDie)
+      }).pipe(Effect.orDie),
+    { reaches: ["a fraction of a second"] }
   )
 
   const Path = Schema.Literals([
@@ -304,13 +325,15 @@ describe("C10", () => {
   law(
     "a key that no part has is refused with its path, beside whatever else there is",
     { key: Schema.String, path: Path, policy: policies },
-    ({ key, path, policy }) =>
+    ({ key, path, policy }, reach) =>
       Effect.gen(function*() {
+        if (path.includes(".")) reach("a key two levels down")
         const keys = [...path.split(".").filter((part) => part !== ""), `${key}?`]
         const error = yield* Effect.flip(PolicyData.decode(put(yield* encode(policy.data), keys)))
         const at = keys.map((key) => `[${JSON.stringify(key)}]`).join("")
         assertTrue(/is not an option.*\n  at /.test(error.message) && error.message.includes(`at ${at}`), error.message)
-      }).pipe(Effect.orDie)
+      }).pipe(Effect.orDie),
+    { reaches: ["a key two levels down"] }
   )
 
   const Wrong = Schema.Literals([

@@ -7,6 +7,7 @@ import * as Backoff from "@holdfast/core/Backoff"
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
 import * as Jitter from "@holdfast/core/Jitter"
 import * as Policy from "@holdfast/core/Policy"
+import { isPolicyError } from "@holdfast/core/PolicyError"
 import * as Retry from "@holdfast/core/Retry"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -70,7 +71,8 @@ describe("C1", () => {
 })
 
 describe("C2", () => {
-  const Attempt = between(1, 1_000_000)
+  // Few retries, whose delays still grow, and more than any call makes.
+  const Attempt = Schema.Union([between(1, 8), between(1, 1_000_000)])
   const Millis = between(1, 100_000)
   const Unit = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1, exclusiveMaximum: true }))
   const jitters = [Jitter.none, Jitter.full, Jitter.equal, Jitter.proportional(0.2), Jitter.proportional(1)]
@@ -78,7 +80,7 @@ describe("C2", () => {
   law(
     "every delay is finite and between zero and the maximum",
     { attempt: Attempt, initial: Millis, more: Millis, factor: between(1, 10), previous: Millis, random: Unit },
-    ({ attempt, factor, initial, more, previous, random }) =>
+    ({ attempt, factor, initial, more, previous, random }, reach) =>
       Effect.sync(() => {
         const max = initial + more
         for (const jitter of jitters) {
@@ -93,7 +95,10 @@ describe("C2", () => {
             assertTrue(Number.isFinite(delay) && delay >= 0 && delay <= max, `${delay} is outside 0..${max}`)
           }
         }
-      })
+        const grown = initial * factor ** (attempt - 1)
+        reach(grown < max ? "a delay that grows" : "a delay that the maximum cuts")
+      }),
+    { reaches: ["a delay that grows", "a delay that the maximum cuts"] }
   )
 })
 
@@ -140,18 +145,26 @@ describe("C3", () => {
 })
 
 describe("C8", () => {
-  law("a policy without parts is the identity on every exit", { steps: Steps }, ({ steps }) =>
-    Effect.gen(function*() {
-      const bare = yield* play(steps, Policy.noop)
-      const empty = yield* play(steps, yield* Policy.make({}))
-      deepStrictEqual({ ...empty, exit: show(empty.exit) }, { ...bare, exit: show(bare.exit) })
-      strictEqual(empty.executions, 1)
-    }))
+  law(
+    "a policy without parts is the identity on every exit",
+    { steps: Steps },
+    ({ steps }, reach) =>
+      Effect.gen(function*() {
+        const bare = yield* play(steps, Policy.noop)
+        const empty = yield* play(steps, yield* Policy.make({}))
+        deepStrictEqual({ ...empty, exit: show(empty.exit) }, { ...bare, exit: show(bare.exit) })
+        strictEqual(empty.executions, 1)
+        if (Exit.isFailure(bare.exit)) {
+          reach(Cause.hasFails(bare.exit.cause) ? "a failure" : "a defect or an interruption")
+        }
+      }),
+    { reaches: ["a failure", "a defect or an interruption"] }
+  )
 
   law(
     "parts that have nothing to do are the identity on every exit",
     { steps: Steps },
-    ({ steps }) =>
+    ({ steps }, reach) =>
       Effect.gen(function*() {
         const bare = yield* play(steps, Policy.noop)
         const policy = yield* Policy.make({
@@ -168,14 +181,19 @@ describe("C8", () => {
           [show(idle.exit), idle.took, idle.executions, idle.left],
           [show(bare.exit), bare.took, bare.executions, bare.left]
         )
-      })
+        if (Exit.isFailure(bare.exit)) {
+          reach(Cause.hasFails(bare.exit.cause) ? "a failure" : "a defect or an interruption")
+        }
+      }),
+    { reaches: ["a failure", "a defect or an interruption"] }
   )
 
   law(
     "defects and interruption come out as they are, and are never retried",
     { options: Mixture, takes: Schema.Literals([0, 1, 50]) },
-    ({ options, takes }) =>
+    ({ options, takes }, reach) =>
       Effect.gen(function*() {
+        if (options.times > 0) reach("retries that are left")
         // A hedge may come before the end, so that all of its legs have the same one.
         const legs = 1 + hedgesOf(options)
         const all = (outcome: "die" | "interrupt") => Array.from({ length: legs }, () => ({ takes, outcome }))
@@ -186,16 +204,19 @@ describe("C8", () => {
         assertTrue(Exit.isFailure(interrupted.exit) && Cause.hasInterruptsOnly(interrupted.exit.cause))
         for (const { events, executions } of [died, interrupted]) {
           assertTrue(executions <= legs)
+          if (executions > 1) reach("a hedge beside the attempt")
           assertTrue(events.every(({ _tag, attempt }) => attempt === 1 && _tag !== "RetryScheduled"))
         }
-      })
+      }),
+    { reaches: ["retries that are left", "a hedge beside the attempt"] }
   )
 
   law(
     "after the last retry the last error itself comes out",
     { times: between(0, 5) },
-    ({ times }) =>
+    ({ times }, reach) =>
       Effect.gen(function*() {
+        if (times > 0) reach("a retry")
         const errors: Array<Down> = []
         const self = Effect.suspend(() => {
           const error = new Down({ attempt: errors.length + 1 })
@@ -205,7 +226,8 @@ describe("C8", () => {
         const retrying = Retry.retry(self, { times, backoff: Backoff.constant({ delay: 0 }) })
         strictEqual(yield* Effect.flip(Effect.provide(retrying, Logger.layer([]))), errors[times])
         strictEqual(errors.length, times + 1)
-      })
+      }),
+    { reaches: ["a retry"] }
   )
 })
 
@@ -229,22 +251,36 @@ describe("C11", () => {
   const Three = Schema.Tuple([Mixture, Mixture, Mixture])
   const story = <A, E>({ executions, exit, took }: Trace<A, E>) => ({ exit: show(exit), executions, took })
 
+  const added = ({ exit }: Trace<unknown, unknown>) =>
+    Exit.isFailure(exit) &&
+    exit.cause.reasons.some((reason) => Cause.isFailReason(reason) && isPolicyError(reason.error))
+
   // Parts have state, so that each play has policies of its own.
   const three = (options: typeof Three.Type) => Effect.all([make(options[0]), make(options[1]), make(options[2])])
 
-  law("wrap is associative", { steps: Steps, options: Three }, ({ options, steps }) =>
+  law("wrap is associative", { steps: Steps, options: Three }, ({ options, steps }, reach) =>
     Effect.gen(function*() {
       const [a, b, c] = yield* three(options)
       const left = yield* play(steps, Policy.wrap(Policy.wrap(a, b), c))
       const [d, e, f] = yield* three(options)
       const right = yield* play(steps, Policy.wrap(d, Policy.wrap(e, f)))
       deepStrictEqual(story(left), story(right))
-    }))
+      if (left.executions > 1) reach("a second execution")
+      if (added(left)) reach("an error of a policy")
+    }), { reaches: ["a second execution", "an error of a policy"] })
 
-  law("noop is its identity", { steps: Steps, options: Mixture }, ({ options, steps }) =>
-    Effect.gen(function*() {
-      const alone = story(yield* play(steps, yield* make(options)))
-      deepStrictEqual(story(yield* play(steps, Policy.wrap(yield* make(options), Policy.noop))), alone)
-      deepStrictEqual(story(yield* play(steps, Policy.wrap(Policy.noop, yield* make(options)))), alone)
-    }))
+  law(
+    "noop is its identity",
+    { steps: Steps, options: Mixture },
+    ({ options, steps }, reach) =>
+      Effect.gen(function*() {
+        const trace = yield* play(steps, yield* make(options))
+        const alone = story(trace)
+        if (trace.executions > 1) reach("a second execution")
+        if (added(trace)) reach("an error of the policy")
+        deepStrictEqual(story(yield* play(steps, Policy.wrap(yield* make(options), Policy.noop))), alone)
+        deepStrictEqual(story(yield* play(steps, Policy.wrap(Policy.noop, yield* make(options)))), alone)
+      }),
+    { reaches: ["a second execution", "an error of the policy"] }
+  )
 })

@@ -11,26 +11,13 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { law } from "../../../../vitest.law.ts"
-import {
-  after,
-  asked,
-  between,
-  consecutive,
-  Down,
-  down,
-  half,
-  Reference,
-  Rules,
-  rulesOf,
-  Step,
-  Steps
-} from "./Reference.ts"
+import { after, asked, consecutive, Down, down, half, Reference, Rules, rulesOf, Step, Steps } from "./Reference.ts"
 
 describe("C5", () => {
   law(
     "a circuit does what the naive reference does",
     { steps: Steps, rules: Rules },
-    ({ rules, steps }) =>
+    ({ rules, steps }, reach) =>
       Effect.gen(function*() {
         const compiled = rulesOf(rules)
         const breaker = yield* CircuitBreaker.make(compiled)
@@ -86,8 +73,11 @@ describe("C5", () => {
         yield* TestClock.adjust("10 seconds")
         yield* Effect.forEach(calls, Fiber.join)
         deepStrictEqual(actual, expected)
+        for (const way of ["Closed to Open", "HalfOpen to Closed", "HalfOpen to Open"] as const) {
+          if (actual.some((line) => line.endsWith(way))) reach(way)
+        }
       }).pipe(half),
-    { cases: 2_000 }
+    { cases: 2_000, reaches: ["Closed to Open", "HalfOpen to Closed", "HalfOpen to Open"] }
   )
 
   const Protected = Schema.TaggedStruct("Call", {
@@ -96,8 +86,10 @@ describe("C5", () => {
     keyed: Schema.Boolean
   })
   const Pause = Schema.TaggedStruct("Wait", { millis: Schema.Literals([1, 100, 500, 500, 600, 2_500]) })
-  const Interrupt = Schema.TaggedStruct("Interrupt", { which: between(0, 5) })
-  const Play = Schema.Array(Schema.Union([Protected, Protected, Protected, Protected, Pause, Pause, Interrupt])).check(
+  const Interrupt = Schema.TaggedStruct("Interrupt", { which: Schema.Literals([0, 0, 1, 2]) })
+  const Play = Schema.Array(
+    Schema.Union([Protected, Protected, Protected, Protected, Pause, Pause, Interrupt, Interrupt])
+  ).check(
     Schema.isMinLength(15),
     Schema.isMaxLength(40)
   )
@@ -110,27 +102,43 @@ describe("C5", () => {
     hang: Effect.never
   }
 
+  /** Opens the circuit, and interrupts its probe. */
+  const fail = { _tag: "Call", takes: 0, outcome: "fail", keyed: false } as const
+  const probing: typeof Play.Type = [
+    fail,
+    fail,
+    fail,
+    fail,
+    { _tag: "Wait", millis: 2_500 },
+    { _tag: "Call", takes: 0, outcome: "hang", keyed: false },
+    { _tag: "Interrupt", which: 0 }
+  ]
+
   law(
     "open admits no call, half-open admits k probes at a time, and an interrupted probe frees its slot",
-    { play: Play, rules: Rules },
-    ({ play, rules }) =>
+    { play: Play, rules: Rules, probed: Schema.Boolean },
+    ({ play, probed, rules }, reach) =>
       Effect.gen(function*() {
         const breaker = yield* CircuitBreaker.make(rulesOf(rules))
         const running: Array<Fiber.Fiber<unknown, unknown>> = []
+        const probes = new Set<Fiber.Fiber<unknown, unknown>>()
         const spells = new Map<string | undefined, { probes: number }>()
-        for (const step of play) {
+        for (const step of probed ? [...probing, ...play] : play) {
           if (step._tag === "Wait") {
             yield* TestClock.adjust(step.millis)
           } else if (step._tag === "Interrupt") {
-            const fiber = running[step.which]
+            const alive = running.filter((fiber) => fiber.pollUnsafe() === undefined)
+            const fiber = alive.at(-1 - step.which)
             if (fiber !== undefined) {
+              if (probes.has(fiber)) reach("an interrupted probe")
               yield* Fiber.interrupt(fiber)
-              running.splice(step.which, 1)
+              running.splice(running.indexOf(fiber), 1)
             }
           } else {
             const key = step.keyed ? "a" : undefined
             const before = yield* breaker.state({ key })
             const isOpen = before._tag === "Open" && Duration.toMillis(before.retryAfter) > 0
+            if (isOpen) reach("a call of an open circuit")
             const mine: { ran: boolean; spell: { probes: number } | undefined } = { ran: false, spell: undefined }
             const call = Effect.suspend(() => {
               mine.ran = true
@@ -148,6 +156,8 @@ describe("C5", () => {
               if (fiber.pollUnsafe() === undefined) {
                 mine.spell = spells.get(key) ?? { probes: 0 }
                 assertTrue(++mine.spell.probes <= rules.probes, `${mine.spell.probes} probes at once`)
+                reach("a probe that takes time")
+                probes.add(fiber)
               }
             }
             running.push(fiber)
@@ -162,7 +172,7 @@ describe("C5", () => {
           deepStrictEqual(yield* breaker.state({ key }), { _tag: "Closed" })
         }
       }),
-    { cases: 2_000 }
+    { cases: 2_000, reaches: ["a call of an open circuit", "a probe that takes time", "an interrupted probe"] }
   )
 
   it.effect("an interruption at any moment of a probe frees its slot", () =>

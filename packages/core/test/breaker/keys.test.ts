@@ -22,8 +22,8 @@ describe("keys", () => {
 
   law(
     "a breaker that goes on from another is where that is, by key, and no longer open than its own options say",
-    { openFor: Schema.Literals([100, 500, 2_000]), uses: Uses },
-    ({ openFor, uses }) =>
+    { openFor: Schema.Literals([100, 200, 500, 2_000]), uses: Uses },
+    ({ openFor, uses }, reach) =>
       Effect.gen(function*() {
         const breaker = yield* CircuitBreaker.make({ ...rules, maxKeys: 10 })
         for (const { key, wait, what } of uses) {
@@ -37,12 +37,14 @@ describe("keys", () => {
           const after = yield* next.state({ key: `${key}` })
           strictEqual(after._tag, before._tag)
           if (before._tag !== "Open" || after._tag !== "Open") continue
+          reach(Duration.isLessThan(after.retryAfter, before.retryAfter) ? "a shorter open time" : "an open circuit")
           deepStrictEqual(after.retryAfter, Duration.min(before.retryAfter, Duration.millis(openFor)))
         }
-      })
+      }),
+    { reaches: ["a shorter open time", "an open circuit"] }
   )
 
-  law("each key has a circuit of its own", { uses: Uses }, ({ uses }) =>
+  law("each key has a circuit of its own", { uses: Uses }, ({ uses }, reach) =>
     Effect.gen(function*() {
       const breaker = yield* CircuitBreaker.make({ ...rules, maxKeys: 10 })
       const references = Array.from({ length: 10 }, () => new Reference(rules, () => {}))
@@ -61,15 +63,20 @@ describe("keys", () => {
         }
         deepStrictEqual(yield* breaker.state({ key: `${key}` }), reference.seen(now))
       }
-    }))
+      const now = yield* Clock.currentTimeMillis
+      if (new Set(references.map((reference) => reference.seen(now)._tag)).size > 1) {
+        reach("circuits in different states")
+      }
+    }), { reaches: ["circuits in different states"] })
 
   law(
     "no more circuits are kept than allowed, but for those isolated",
     { uses: Uses, max: between(1, 6) },
-    (input) =>
+    (input, reach) =>
       Effect.gen(function*() {
         const breaker = yield* CircuitBreaker.make({ trip: consecutive(1), maxKeys: input.max })
         const isolated = new Set<number>()
+        const used = new Set<number>()
         for (const { key, what } of input.uses) {
           if (what === "isolate") isolated.add(key)
           if (what === "close") isolated.delete(key)
@@ -80,8 +87,12 @@ describe("keys", () => {
           const tags = yield* Effect.forEach([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], (key) => tagOf(breaker, `${key}`))
           assertTrue(tags.filter((tag) => tag === "Open").length <= input.max)
           strictEqual(tags.filter((tag) => tag === "Isolated").length, isolated.size)
+          used.add(key)
         }
-      })
+        if (used.size > input.max) reach("more keys than allowed")
+        if (isolated.size > 0) reach("an isolated circuit")
+      }),
+    { reaches: ["more keys than allowed", "an isolated circuit"] }
   )
 
   it.effect("gives up the closed circuit that was used least recently, before one that is open", () =>

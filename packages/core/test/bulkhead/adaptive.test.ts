@@ -73,7 +73,7 @@ describe("adaptive", () => {
         outcome: Schema.Literals(["ok", "ok", "dropped", "ignored"])
       })).check(Schema.isMaxLength(40))
     },
-    ({ calls, min, more, start }) =>
+    ({ calls, min, more, start }, reach) =>
       Effect.sync(() => {
         const max = min + more
         const machine = machineOf(Bulkhead.adaptive({ min, max, initial: min + (start % (more + 1)), queue: 10 }))
@@ -85,6 +85,8 @@ describe("adaptive", () => {
             while (machine.tryAcquire()) bounded(machine, min, max)
             const { limit, running } = machine
             if (outcome !== "ignored") machine.settle(now, latency, outcome === "dropped")
+            if (machine.limit > limit) reach("a limit that grows")
+            if (machine.limit < limit) reach("a limit that shrinks")
             bounded(machine, min, max)
             // Shrinking takes nothing from those that run.
             strictEqual(machine.running, running)
@@ -92,21 +94,24 @@ describe("adaptive", () => {
             if (machine.limit <= limit) strictEqual(machine.running, running - 1)
           }
         }
-      })
+      }),
+    { reaches: ["a limit that grows", "a limit that shrinks"] }
   )
 
   law(
     "ends above what the dependency serves in parallel and below twice that",
     { capacity: between(10, 60), latency: Schema.Literals([5, 20, 100, 2_000]), initial: between(1, 200) },
-    ({ capacity, initial, latency }) =>
+    ({ capacity, initial, latency }, reach) =>
       Effect.sync(() => {
+        if (initial < capacity) reach("a limit that begins too small")
+        if (initial > 2 * capacity) reach("a limit that begins too large")
         const window = 4 * latency
         const machine = machineOf(Bulkhead.adaptive({ initial, queue: 400, window }))
         const limits = simulate(machine, { callers: 250, windows: 300, window, dependency: serving(capacity, latency) })
         const held = median(limits.slice(-20))
         assertTrue(held >= capacity && held <= 2 * capacity + 2, `${held} for ${capacity}: ${limits.join(" ")}`)
       }),
-    { cases: 100 }
+    { cases: 100, reaches: ["a limit that begins too small", "a limit that begins too large"] }
   )
 
   it("does not drift under an overload that lasts for hours", () => {

@@ -160,13 +160,17 @@ describe("make", () => {
   law(
     "remembers no more keys than maxKeys and those in use, and no use is lost",
     {
-      moves: Schema.Array(Schema.Struct({ key: between(0, 30), hold: Schema.Boolean, wait: between(0, 40) })),
+      moves: Schema.Array(Schema.Struct({ key: between(0, 30), hold: Schema.Boolean, wait: between(0, 40) })).check(
+        Schema.isMinLength(10),
+        Schema.isMaxLength(60)
+      ),
       maxKeys: between(1, 8)
     },
-    ({ maxKeys, moves }) =>
+    ({ maxKeys, moves }, reach) =>
       Effect.sync(() => {
         const { machines } = Effect.runSync(Bulkhead.make({ limit: 100, maxKeys, idleTimeToLive: 100 }))
         const held = new Map<number, number>()
+        const used = new Set<number>()
         let now = 0
         for (const { hold, key, wait } of moves) {
           now += wait
@@ -177,8 +181,12 @@ describe("make", () => {
           else machine.release()
           // Eight looks a call: what they did not reach is reached by the next calls with new keys.
           assertTrue(machines.size <= maxKeys + held.size + 1)
+          used.add(key)
         }
-      })
+        if (used.size > maxKeys) reach("more keys than allowed")
+        if (held.size > maxKeys) reach("more keys in use than allowed")
+      }),
+    { reaches: ["more keys than allowed", "more keys in use than allowed"] }
   )
 
   it.effect("shows itself in the metrics while the scope is open", () =>

@@ -13,12 +13,19 @@ import { law } from "../../../../vitest.law.ts"
 import { between, Caller, machineOf } from "./Caller.ts"
 
 describe("C6, the machine", () => {
-  const Move = Schema.Struct({ move: Schema.Literals(["arrive", "arrive", "end", "cancel"]), which: between(0, 9) })
+  const Move = Schema.Struct({
+    move: Schema.Literals(["arrive", "arrive", "arrive", "end", "cancel"]),
+    which: between(0, 4)
+  })
 
   law(
     "does what two arrays would do",
-    { moves: Schema.Array(Move).check(Schema.isMaxLength(60)), limit: between(1, 4), queue: between(0, 4) },
-    ({ limit, moves, queue }) =>
+    {
+      moves: Schema.Array(Move).check(Schema.isMinLength(12), Schema.isMaxLength(60)),
+      limit: between(1, 4),
+      queue: between(0, 4)
+    },
+    ({ limit, moves, queue }, reach) =>
       Effect.sync(() => {
         const machine = machineOf(Bulkhead.make({ limit, queue }))
         const callers: Array<Caller> = []
@@ -37,22 +44,29 @@ describe("C6, the machine", () => {
               running.push(caller.id)
               expected.push(caller.id)
             } else if (waiting.length < queue) waiting.push(caller.id)
-            else rejected++
+            else {
+              reach("a rejection")
+              rejected++
+            }
           } else if (move === "end") {
             if (running.length === 0) continue
             running.splice(which % running.length, 1)
             machine.release()
             const next = waiting.shift()
             if (next !== undefined) {
+              reach("a permit after a wait")
               running.push(next)
               expected.push(next)
             }
           } else {
-            const caller = callers[which]
+            const caller = callers.at(-1 - which)
             if (caller === undefined) continue
             const at = waiting.indexOf(caller.id)
             strictEqual(machine.cancel(caller), at >= 0)
-            if (at >= 0) waiting.splice(at, 1)
+            if (at >= 0) {
+              reach("a caller who leaves the queue")
+              waiting.splice(at, 1)
+            }
           }
           assertTrue(machine.running <= limit && machine.waiting <= queue)
           deepStrictEqual(
@@ -61,7 +75,7 @@ describe("C6, the machine", () => {
           )
         }
       }),
-    { cases: 5_000 }
+    { cases: 5_000, reaches: ["a permit after a wait", "a rejection", "a caller who leaves the queue"] }
   )
 
   it("hands permits on without growing the stack, to calls that end within their grant", () => {
@@ -191,12 +205,12 @@ describe("C6, the combinator", () => {
   law(
     "runs, queues, rejects and forgets calls as a naive model does",
     {
-      calls: Schema.Array(Call).check(Schema.isMaxLength(8)),
-      limit: between(1, 3),
+      calls: Schema.Array(Call).check(Schema.isMinLength(4), Schema.isMaxLength(8)),
+      limit: Schema.Literals([1, 1, 2, 3]),
       queue: between(0, 3),
       maxWait: between(1, 5)
     },
-    (input) =>
+    (input, reach) =>
       Effect.gen(function*() {
         const maxWait = input.maxWait * unit + 2 ** 24
         const { limit, queue } = input
@@ -261,6 +275,13 @@ describe("C6, the combinator", () => {
         deepStrictEqual(full, { running: limit, waiting: queue, limit, queue })
         strictEqual(before, fibers.filter(([, story]) => story.how === "rejected").length + 1)
         yield* Fiber.interruptAll(next)
-      })
+        for (const [index, { arrival }] of timesOf(input.calls).entries()) {
+          const story = fibers[index]?.[1]
+          if (story?.started !== undefined && story.started > arrival) reach("a permit after a wait")
+          if (story?.how === "rejected") reach("a rejection")
+          if (story?.how === "interrupted" && story.started === undefined) reach("a caller who leaves the queue")
+        }
+      }),
+    { reaches: ["a permit after a wait", "a rejection", "a caller who leaves the queue"] }
   )
 })

@@ -10,6 +10,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
 import { law } from "../../../../vitest.law.ts"
 import { build, Mixture } from "../AllParts.ts"
 import { attempt, Down, flaky, show, Steps, type Story, watch } from "../Script.ts"
@@ -99,11 +100,18 @@ describe("withHistory", () => {
     deepStrictEqual([exhausted.message, exhausted.cause], ["Gave up after 1 failure: Error: reset", attempts[0].error])
   })
 
+  const failure = { takes: 0, outcome: "fail" } as const
+  const opening = { circuitBreaker: "consecutive", times: 3, backoff: "none", hedge: "none", budget: "none" } as const
+
   law(
     "the last failure is that of the call without history, and as many ran as were executed and failed",
-    { steps: Steps, mixture: Mixture },
-    ({ mixture, steps }) =>
+    { steps: Steps, mixture: Mixture, rejected: Schema.Literals([true, false, false]) },
+    ({ rejected, ...input }, reach) =>
       Effect.gen(function*() {
+        // Two failures at once open the circuit, which rejects the third attempt.
+        const [steps, mixture] = rejected
+          ? [[failure, failure, ...input.steps], { ...input.mixture, ...opening }] as const
+          : [input.steps, input.mixture]
         const call = Effect.fnUntraced(function*(history: boolean) {
           const { policy } = yield* build(mixture)
           let executions = 0
@@ -121,9 +129,12 @@ describe("withHistory", () => {
         if (!(error instanceof Retry.RetriesExhausted)) return strictEqual(show(told.exit), show(plain.exit))
         strictEqual(show(Exit.fail(error.attempts.at(-1)?.error)), show(plain.exit))
         const ran = error.attempts.filter(({ ran }) => ran)
+        if (ran.length > 1) reach("several failures")
+        if (ran.length < error.attempts.length) reach("a failure without a run")
         assertTrue(ran.length <= told.executions)
         if (mixture.hedge === "none") strictEqual(ran.length, told.executions)
         error.attempts.forEach(({ startedAt }, i) => assertTrue(startedAt >= (error.attempts[i - 1]?.startedAt ?? 0)))
-      })
+      }),
+    { reaches: ["several failures", "a failure without a run"] }
   )
 })

@@ -162,20 +162,33 @@ describe("C5", () => {
     { reaches: ["a circuit that opens"] }
   )
 
-  law("a circuit in a store admits none while it is open", input, ({ callers, mixture }) =>
-    Effect.gen(function*() {
-      const { circuitBreaker, held, policy } = yield* build({ ...mixture, circuitBreaker: "shared", hedge: "none" })
-      const runSync = Effect.runSyncWith(yield* Effect.context())
-      const { wrongs } = yield* crowd(callers, policy, {
-        wrong: ({ call, what }) => {
-          if (what !== "executed" || circuitBreaker === undefined) return
-          const state = runSync(circuitBreaker.state({ key: call.key }))
-          return state._tag === "Open" ? "an attempt of a call that the circuit rejected" : undefined
+  law(
+    "a circuit in a store admits none while it is open",
+    input,
+    ({ callers, mixture }, reach) =>
+      Effect.gen(function*() {
+        const { circuitBreaker, held, policy } = yield* build({ ...mixture, circuitBreaker: "shared", hedge: "none" })
+        const runSync = Effect.runSyncWith(yield* Effect.context())
+        const { moments, wrongs } = yield* crowd(callers, policy, {
+          wrong: ({ call, what }) => {
+            if (what !== "executed" || circuitBreaker === undefined) return
+            const state = runSync(circuitBreaker.state({ key: call.key }))
+            if (state._tag === "HalfOpen") reach("a probe")
+            return state._tag === "Open" ? "an attempt of a call that the circuit rejected" : undefined
+          }
+        })
+        deepStrictEqual(wrongs, [])
+        deepStrictEqual(yield* held, [])
+        if (
+          moments.some(({ what }) =>
+            typeof what !== "string" && what._tag === "Rejected" && what.by === "circuitBreaker"
+          )
+        ) {
+          reach("a rejection")
         }
-      })
-      deepStrictEqual(wrongs, [])
-      deepStrictEqual(yield* held, [])
-    }))
+      }),
+    { reaches: ["a rejection", "a probe"] }
+  )
 })
 
 describe("C6", () => {
@@ -304,7 +317,7 @@ describe("C9", () => {
   law(
     "the same seed and clock give the same story",
     { ...input, seed: between(0, 1_000) },
-    ({ callers, mixture, seed }) =>
+    ({ callers, mixture, seed }, reach) =>
       Effect.gen(function*() {
         const story = Effect.gen(function*() {
           const { policy } = yield* build(mixture)
@@ -316,7 +329,12 @@ describe("C9", () => {
         })
         const first = yield* story
         deepStrictEqual(yield* story, first)
-      })
+        if (callers.length > 1) reach("several callers")
+        if (first.moments.filter(([, , what]) => what === "executed").length > callers.length) {
+          reach("more executions than callers")
+        }
+      }),
+    { reaches: ["several callers", "more executions than callers"] }
   )
 })
 

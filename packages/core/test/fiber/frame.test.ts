@@ -213,12 +213,15 @@ describe.each([["as a frame", true], ["by exported means", false]])("a call %s",
 law(
   "a call does the same as a frame and by exported means",
   { callers: Callers, mixture: Mixture },
-  ({ callers, mixture }) =>
+  ({ callers, mixture }, reach) =>
     Effect.gen(function*() {
       const chronicle = Effect.fnUntraced(function*(frames: boolean) {
         Frame.allow(frames)
         const { held, policy } = yield* build(mixture)
-        const { calls, wrongs } = yield* crowd(callers, policy)
+        const { calls, moments, wrongs } = yield* crowd(callers, policy)
+        if (moments.some(({ what }) => what === "left")) reach("a caller who leaves")
+        if (calls.some(({ executions }) => executions > 1)) reach("a second execution")
+        if (calls.some(({ exit }) => exit !== undefined && reasonOf(exit).endsWith("Timeout"))) reach("a timeout")
         return {
           calls: calls.map(({ endedAt, events, executions, exit, startedAt }) => ({
             took: endedAt - startedAt,
@@ -235,5 +238,6 @@ law(
       yield* TestClock.adjust("22 hours")
       const after = yield* chronicle(false)
       deepStrictEqual(after, before)
-    })
+    }),
+  { reaches: ["a caller who leaves", "a second execution", "a timeout"] }
 )

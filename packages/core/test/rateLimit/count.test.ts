@@ -15,6 +15,8 @@ import * as TestClock from "effect/testing/TestClock"
 import { law } from "../../../../vitest.law.ts"
 import { Algorithm, between, fork, inMemory, retryAfter } from "./Fixtures.ts"
 
+const Gaps = Schema.Array(Schema.Literals([0, 0, 0, 1, 3, 20])).check(Schema.isMinLength(10), Schema.isMaxLength(40))
+
 describe("the count of a process", () => {
   law(
     "admits and refuses as Effect's own store does",
@@ -24,7 +26,7 @@ describe("the count of a process", () => {
       refill: between(1, 20),
       gaps: Schema.Array(between(0, 30)).check(Schema.isMaxLength(30))
     },
-    ({ algorithm, gaps, limit, refill }) =>
+    ({ algorithm, gaps, limit, refill }, reach) =>
       Effect.gen(function*() {
         const window = refill * limit
         const effects = yield* Store.RateLimiter
@@ -43,14 +45,18 @@ describe("the count of a process", () => {
             onFailure: retryAfter
           })
           strictEqual(wait, theirs)
+          if (wait > 0) {
+            reach("a rejection")
+          }
         }
-      }).pipe(Effect.provide(inMemory))
+      }).pipe(Effect.provide(inMemory)),
+    { reaches: ["a rejection"] }
   )
 
   law(
     "lets the next one through when it has said, to the millisecond, however a window divides",
-    { algorithm: Algorithm, limit: between(1, 50), window: between(1, 200), gaps: Schema.Array(between(0, 20)) },
-    ({ algorithm, gaps, limit, window }) =>
+    { algorithm: Algorithm, limit: between(1, 8), window: between(1, 200), gaps: Gaps },
+    ({ algorithm, gaps, limit, window }, reach) =>
       Effect.gen(function*() {
         const ours = yield* RateLimit.make({ algorithm, limit, window })
         const admitted: Array<number> = []
@@ -62,6 +68,7 @@ describe("the count of a process", () => {
           yield* TestClock.adjust(gap)
           const millis = yield* wait
           if (millis === 0) continue
+          if (window % limit > 0) reach("a wait in a window that does not divide")
           yield* TestClock.adjust(millis - 1)
           strictEqual(yield* wait, 1)
           yield* TestClock.adjust(1)
@@ -71,7 +78,8 @@ describe("the count of a process", () => {
         for (const [i, at] of admitted.entries()) {
           assertTrue((admitted[i + 2 * limit] ?? Infinity) - at >= window, `${admitted}`)
         }
-      })
+      }),
+    { reaches: ["a wait in a window that does not divide"] }
   )
 })
 
@@ -87,7 +95,7 @@ const Script = Schema.Struct({
   refill: between(1, 3),
   maxWait: between(0, 9),
   queue: Schema.Literals(["any", "any", 0, 1, 2]),
-  calls: Schema.Array(Call).check(Schema.isMaxLength(8)),
+  calls: Schema.Array(Call).check(Schema.isMinLength(4), Schema.isMaxLength(8)),
   /** Calls of other processes to the same store, or no store. */
   others: Schema.Union([Schema.Literal("no store"), Schema.Array(between(0, 8)).check(Schema.isMaxLength(5))])
 })
@@ -213,7 +221,7 @@ describe("C6", () => {
   law(
     "admits, queues, rejects and forgets calls as a naive model does",
     { script: Script },
-    ({ script }) =>
+    ({ script }, reach) =>
       Effect.gen(function*() {
         const { calls, maxWait, others, queue, window } = timesOf(script)
         const { algorithm, limit } = script
@@ -255,7 +263,14 @@ describe("C6", () => {
         deepStrictEqual(Array.from(stories), naive(script))
         strictEqual((yield* rateLimit.stats()).waiting, 0)
         strictEqual((yield* rateLimit.stats()).rejections, stories.filter((story) => story?.[0] === "rejected").length)
+        for (const [call, story] of stories.entries()) {
+          if (story?.[0] === "rejected") reach("a rejection")
+          if (story?.[0] === "interrupted") reach("an interrupted wait")
+          if (story?.[0] === "admitted" && story[1] > (calls[call]?.arrival ?? Infinity)) {
+            reach("a permission after a wait")
+          }
+        }
       }).pipe(Effect.provide(inMemory)),
-    { cases: 2_000 }
+    { cases: 2_000, reaches: ["a rejection", "an interrupted wait", "a permission after a wait"] }
   )
 })

@@ -58,7 +58,7 @@ describe("Budgets in Redis", () => {
         retries: Schema.Literals([0, 0, 0, 1, 3]),
         withdraw: Schema.Boolean
       })).check(Schema.isMaxLength(25))
-    }, ({ entries, ratio, reserve, window }) =>
+    }, ({ entries, ratio, reserve, window }, reach) =>
       Effect.gen(function*() {
         const key = `law ${++budgets}`
         const machine = new Machine(ratio, reserve, window)
@@ -68,12 +68,16 @@ describe("Budgets in Redis", () => {
           machine.deposit(now, calls)
           machine.record(now, retries)
           const granted = withdraw && machine.tryWithdraw(now)
+          if (withdraw) reach(granted ? "a retry" : "a spent budget")
+          if (after < 0) reach("a clock that is set back")
           deepStrictEqual(
             yield* settle({ key, ratio, reserve, window: Duration.millis(window), calls, retries, withdraw }),
             { granted, balance: machine.balance(now) }
           )
         }
-      }).pipe(Effect.provide(stored), Effect.orDie))
+      }).pipe(Effect.provide(stored), Effect.orDie), {
+      reaches: ["a retry", "a spent budget", "a clock that is set back"]
+    })
 
     it.effect("counts no call and takes no retry for what comes more than a tenth of the window late", () => {
       const gates: Array<Deferred.Deferred<void>> = []
