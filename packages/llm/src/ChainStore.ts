@@ -1,0 +1,69 @@
+/**
+ * What the chains of a fleet share, so that many processes act as one: a provider that one of them finds down is skipped by all, one
+ * request in the fleet probes it, and an account's limits and budgets hold for the sum of all.
+ *
+ * **When to use**
+ *
+ * Provide `ChainStoreRedis.layer` where several processes use the same accounts. A chain without a store shares nothing, and needs
+ * none: everything here then holds for the process. Use {@link layerMemory} for several chains of one program, and in tests.
+ *
+ * **Details**
+ *
+ * A chain takes the store that is in the context of `ProviderChain.make`. Chains share what has the same `name` and providers of the
+ * same name. In the store are:
+ *
+ * - cool-downs, and the one request that probes a provider afterwards. Its lease is renewed while it runs; when its process is gone,
+ *   another request may probe;
+ * - the requests and tokens of the last minute, for the `limits` of the members of a pool: reserved by estimate, settled by usage;
+ * - requests in flight, for the strategies of a pool;
+ * - what budgets have spent.
+ *
+ * Each operation is atomic. A request asks the store before it is sent, so it never goes to a provider that the fleet knows to be cooling
+ * down, but for a request that has no other provider left.
+ *
+ * **Gotchas**
+ *
+ * While the store is away, each process goes on with what it knows by itself: limits and budgets then hold for each process, not for the
+ * fleet. What it learnt meanwhile is told when the store is back.
+ *
+ * **Example**
+ *
+ * See {@link layerMemory}.
+ */
+import * as Layer from "effect/Layer"
+import { makeMemory } from "./internal/store/memory.ts"
+import { ChainStore } from "./internal/store/store.ts"
+
+export type {
+  Account,
+  Address,
+  Admission,
+  Entry,
+  Holding,
+  MemberState,
+  Report,
+  Reserved,
+  Settlement,
+  Spending
+} from "./internal/store/store.ts"
+export { ChainStore, ChainStoreError } from "./internal/store/store.ts"
+
+/**
+ * Keeps what is shared in this process: for several chains of one program, and for tests.
+ *
+ * ```ts import.meta.vitest
+ * import { ChainStore } from "@holdfast/llm"
+ * import { Duration, Effect } from "effect"
+ *
+ * const budget = { key: "tag:user:42", window: Duration.hours(24), limit: 1 }
+ * const program = Effect.gen(function*() {
+ *   const store = yield* ChainStore.ChainStore
+ *   const first = yield* store.reserve({ ...budget, amount: 0.75 })
+ *   const second = yield* store.reserve({ ...budget, amount: 0.5 })
+ *   return [first._tag, second._tag, yield* store.spent(budget)]
+ * }).pipe(Effect.provide(ChainStore.layerMemory))
+ *
+ * await Effect.runPromise(program) // => ["Reserved", "Refused", 0.75]
+ * ```
+ */
+export const layerMemory: Layer.Layer<ChainStore> = Layer.sync(ChainStore, makeMemory)
