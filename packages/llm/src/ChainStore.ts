@@ -24,7 +24,7 @@
  * **Gotchas**
  *
  * While the store is away, each process goes on with what it knows by itself: limits and budgets then hold for each process, not for the
- * fleet. What it learnt meanwhile is told when the store is back.
+ * fleet. Afterwards it tells the store what happened meanwhile.
  *
  * **Example**
  *

@@ -73,7 +73,7 @@ export const storeContract = (name: string, layer: Layer.Layer<ChainStore.ChainS
     )
 
     test(
-      "lets in whoever has nowhere else to go, and no second probe",
+      "lets in a request that has nowhere else to go, and no second probe",
       Effect.gen(function*() {
         yield* tell({ coolFor: 1_000 })
         const anyway = yield* enter({ anyway: true })
