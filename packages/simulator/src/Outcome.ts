@@ -87,8 +87,8 @@ export interface EdgeOutcome {
   readonly amplification: Readonly<Partial<Record<Phase, number>>>
   readonly retries: number
   readonly hedges: number
-  /** Calls that a part of the policy has rejected. */
-  readonly rejected: Readonly<Record<"bulkhead" | "rateLimit" | "circuitBreaker", number>>
+  /** Calls that a part of the policy has rejected, by the part. */
+  readonly rejected: Readonly<Record<"bulkhead" | "rateLimit" | "circuitBreaker", number> & Record<string, number>>
   /** Failed calls that were not tried again, by reason: `budget` are those that the retry budget has stopped. */
   readonly stopped: Readonly<Record<string, number>>
   readonly deadlines: number

@@ -3,13 +3,7 @@ import type * as Arguments from "@holdfast/core/Arguments"
 import type * as Bulkhead from "@holdfast/core/Bulkhead"
 import type * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
 import type * as Hedge from "@holdfast/core/Hedge"
-import type {
-  AttemptTimeout,
-  BulkheadFull,
-  CircuitOpen,
-  DeadlineExceeded,
-  RateLimited
-} from "@holdfast/core/PolicyError"
+import type * as PolicyError from "@holdfast/core/PolicyError"
 import type * as PolicyTypes from "@holdfast/core/PolicyTypes"
 import type * as RateLimit from "@holdfast/core/RateLimit"
 import type * as Retry from "@holdfast/core/Retry"
@@ -166,12 +160,9 @@ type Has<O, K extends PropertyKey> = K extends keyof O ?
   : false
 
 /** The reason that each part can fail with. */
-interface Reasons {
-  readonly attempt: AttemptTimeout
-  readonly total: DeadlineExceeded
-  readonly bulkhead: BulkheadFull
-  readonly rateLimit: RateLimited
-  readonly circuitBreaker: CircuitOpen
+interface Reasons extends Pick<PolicyError.Reasons, "bulkhead" | "rateLimit" | "circuitBreaker"> {
+  readonly attempt: PolicyError.AttemptTimeout
+  readonly total: PolicyError.DeadlineExceeded
 }
 
 type Given<O, K extends PropertyKey> = K extends keyof O ? NonNullable<O[K]> : never

@@ -19,8 +19,9 @@ import { type Dispatcher, errors } from "undici"
 import * as HttpFailure from "../../HttpFailure.ts"
 import type { BodyResponse } from "../call/bodyResponse.ts"
 import { StreamResponse } from "../call/streamResponse.ts"
+import type { Options, ReasonOf } from "../policyOptions.ts"
 
-export type Client = HttpClient.HttpClient.With<HttpClientError.HttpClientError | PolicyError>
+export type Client = HttpClient.HttpClient.With<HttpClientError.HttpClientError | PolicyError<ReasonOf<Options>>>
 
 export class Dispatch implements Dispatcher.DispatchController {
   aborted = false

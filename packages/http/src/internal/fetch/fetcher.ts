@@ -16,12 +16,13 @@ import type { HttpMethod } from "effect/http/HttpMethod"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Option from "effect/Option"
 import { isAbsolute } from "../client/origin.ts"
+import type { Options, ReasonOf } from "../policyOptions.ts"
 import { closed, fetchFailed } from "./errors.ts"
 import { type Answer, follow } from "./redirects.ts"
 import { responseOf } from "./response.ts"
 import { type Upload, uploadOf } from "./upload.ts"
 
-export type Client = HttpClient.HttpClient.With<HttpClientError.HttpClientError | PolicyError>
+export type Client = HttpClient.HttpClient.With<HttpClientError.HttpClientError | PolicyError<ReasonOf<Options>>>
 
 /** What a fetch needs to know beside its client. */
 export interface Settings {

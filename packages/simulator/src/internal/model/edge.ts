@@ -16,7 +16,11 @@ class Decisions {
   retries = 0
   hedges = 0
   /** Calls that a part has rejected. */
-  readonly rejected = { bulkhead: 0, rateLimit: 0, circuitBreaker: 0 }
+  readonly rejected: Record<"bulkhead" | "rateLimit" | "circuitBreaker", number> & Record<string, number> = {
+    bulkhead: 0,
+    rateLimit: 0,
+    circuitBreaker: 0
+  }
   /** Failed calls that were not tried again, by reason. */
   readonly stopped: Record<PolicyEvent.StopReason, number> = {
     times: 0,
@@ -41,7 +45,7 @@ class Decisions {
         this.hedges++
         return
       case "Rejected":
-        this.rejected[event.by]++
+        this.rejected[event.by] = (this.rejected[event.by] ?? 0) + 1
         return
       case "RetryStopped":
         this.stopped[event.reason]++
