@@ -17,6 +17,10 @@
  * Options that are not data, such as functions, come from the program: spread the decoded options and add them. So does a
  * hedge, since only the program knows whether a call may run twice concurrently. Within another schema, {@link PolicyData}
  * reports wrong types first, and impossible combinations only when there are none.
+ *
+ * **Example**
+ *
+ * See {@link PolicyData} and {@link decode}.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"

@@ -18,6 +18,10 @@
  *
  * Nested retries multiply. Remove `retryTransient`, and set an SDK's `maxRetries` to 0, above this layer. Wrapping one
  * of these clients in another throws a `RangeError` if both retry.
+ *
+ * **Example**
+ *
+ * See {@link make} and {@link Service}.
  */
 import * as Arguments from "@holdfast/core/Arguments"
 import type { FromReason } from "@holdfast/core/PolicyError"
@@ -106,16 +110,12 @@ const provides = (live: Live): Context.Context<HttpClient.HttpClient | Resilient
  *   timeouts: { attempt: "10 seconds", total: "30 seconds" }
  * }).pipe(
  *   Layer.provide(TestTransport.layer([
- *     TestTransport.fail("ConnectionReset"),
- *     TestTransport.respond(503),
+ *     TestTransport.fail("ConnectionReset"), TestTransport.respond(503),
  *     TestTransport.json(200, { left: 3 })
  *   ]))
  * )
  *
- * const program = Effect.gen(function*() {
- *   const response = yield* HttpClient.get("/stock")
- *   return yield* response.json
- * })
+ * const program = HttpClient.get("/stock").pipe(Effect.flatMap((response) => response.json))
  *
  * await Effect.runPromise(program.pipe(Effect.provide(HttpLive))) // => { left: 3 }
  * ```

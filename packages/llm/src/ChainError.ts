@@ -15,6 +15,10 @@
  * **Gotchas**
  *
  * Do not retry them: the chain has retried already, so `isRetryable` is false.
+ *
+ * **Example**
+ *
+ * See {@link isNoAnswer} and {@link isStreamInterrupted}.
  */
 import * as AiError from "effect/ai/AiError"
 import * as Response from "effect/ai/Response"

@@ -12,6 +12,10 @@
  * **Gotchas**
  *
  * An observer cannot change the outcome: its exceptions are ignored. It runs in the fiber of the request, so keep it short.
+ *
+ * **Example**
+ *
+ * See {@link observe}.
  */
 import type * as AiError from "effect/ai/AiError"
 import type * as Response from "effect/ai/Response"

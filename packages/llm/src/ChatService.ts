@@ -22,6 +22,10 @@
  *
  * Invalid tool arguments are reported to the model if the tool's `failureMode` is `"return"`. If it is `"error"`, the turn fails with
  * an `AiError` whose reason is `ToolParameterValidationError`.
+ *
+ * **Example**
+ *
+ * See {@link layer}.
  */
 import { check, integer, optional, struct } from "@holdfast/core/Arguments"
 import * as AiError from "effect/ai/AiError"

@@ -16,6 +16,10 @@
  *
  * If the URL is down, all cloud providers are skipped even if they are up. Choose a provider's own URL, or one that is up whenever the
  * network is.
+ *
+ * **Example**
+ *
+ * See {@link layer} and {@link layerOffline}.
  */
 import type { DurationInput } from "@holdfast/core/Arguments"
 import { check, duration, optional, string, struct } from "@holdfast/core/Arguments"

@@ -22,6 +22,10 @@
  *
  * `AiError.isRetryable` is ignored. It is also true if the model called an undeclared tool or broke the schema: another attempt costs
  * tokens, so the caller decides on it.
+ *
+ * **Example**
+ *
+ * See {@link decide} and {@link choose}.
  */
 import type * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"

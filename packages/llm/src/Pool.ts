@@ -23,6 +23,10 @@
  * **Gotchas**
  *
  * The members of a pool answer differently unless they serve the same model: the pool does not check it.
+ *
+ * **Example**
+ *
+ * See {@link make} and {@link withSession}.
  */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Context from "effect/Context"

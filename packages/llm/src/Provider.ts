@@ -16,6 +16,10 @@
  *
  * Give a provider an `HttpClient` that does not retry. Attempts multiply: three retries in the chain and three below it are sixteen
  * requests.
+ *
+ * **Example**
+ *
+ * See {@link fromLanguageModel}.
  */
 import type * as AiError from "effect/ai/AiError"
 import type * as IdGenerator from "effect/ai/IdGenerator"

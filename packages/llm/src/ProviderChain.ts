@@ -24,6 +24,10 @@
  * `FallbackDecision` knows.
  *
  * A failure is an `AiError`: see `ChainError` for the attempts that it holds.
+ *
+ * **Example**
+ *
+ * See {@link layer}.
  */
 import * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Config from "effect/Config"

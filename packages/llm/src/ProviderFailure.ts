@@ -18,6 +18,10 @@
  * **Gotchas**
  *
  * An answer that no signal explains has the kind `undefined`, and goes to the next provider.
+ *
+ * **Example**
+ *
+ * See {@link toReason} and {@link detail}.
  */
 import * as ServerHints from "@holdfast/http/ServerHints"
 import * as AiError from "effect/ai/AiError"

@@ -14,6 +14,10 @@
  *
  * Usage is recorded as the provider reports it. A stream that broke off before its usage arrived has an entry without tokens, and the
  * bill may differ.
+ *
+ * **Example**
+ *
+ * See {@link Ledger} and {@link layer}.
  */
 import { check, integer, number, optional, record, struct } from "@holdfast/core/Arguments"
 import type * as Config from "effect/Config"

@@ -1,9 +1,23 @@
 /**
- * The acts of the demo: what goes wrong with each cloud, as data, and the seeded draw that decides which request it hits.
+ * The acts of the demo: what goes wrong with each cloud, as data, and the seeded draw that decides which requests it hits.
  *
- * A draw depends on the seed, the act's name, the cloud's, and the number of the request within the act, and on nothing
- * else: two servers that play the same act with the same seed do the same to the n-th request of each. That makes a run
- * repeatable, and a comparison of two clients fair.
+ * **When to use**
+ *
+ * Use it to script an outage for {@link OpenAiServer} and {@link AnthropicServer}, in a test or a demonstration.
+ *
+ * **Details**
+ *
+ * A draw depends on the seed, the names of the act and the cloud, and the number of the request within the act. Two servers
+ * that play the same act with the same seed therefore do the same to the n-th request of each: a run can be repeated, and two
+ * clients can be compared fairly.
+ *
+ * **Gotchas**
+ *
+ * The number of a request counts the requests of its act, so a client that retries more meets other faults.
+ *
+ * **Example**
+ *
+ * `Act.draw({ ...Act.well, fault: { _tag: "Reset" }, share: 0.1, inARow: 1 }, "seed")` makes a draw that resets a tenth of the requests.
  */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"

@@ -1,10 +1,23 @@
 /**
  * A simulated Anthropic that speaks its Messages API over real sockets, and fails as the act in play says.
  *
- * `POST /v1/messages` (JSON, or server-sent events from `message_start` to `message_stop`, with calls of the tool `reserve`
- * where the demo's questions want one), `GET /v1/models` and `GET /v1/models/<id>`. Only messages meet faults; a cloud that
- * is gone refuses every connection.
- * Wire format: Claude API reference, "Create a Message", "Streaming Messages" and "Errors".
+ * **When to use**
+ *
+ * Use it to try a client for Anthropic, with or without faults, without a key and without a network.
+ *
+ * **Details**
+ *
+ * It serves `POST /v1/messages` (JSON, or server-sent events from `message_start` to `message_stop`, with calls of the tool
+ * `reserve` for the demo's questions that need one), `GET /v1/models` and `GET /v1/models/<id>`. The wire format is that of
+ * the Claude API reference, "Create a Message", "Streaming Messages" and "Errors".
+ *
+ * **Gotchas**
+ *
+ * Only messages meet faults. A cloud that is gone refuses every connection.
+ *
+ * **Example**
+ *
+ * See {@link make}: the server listens until its scope closes, and `url` is its address.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

@@ -1,8 +1,22 @@
 /**
- * A `node:http` server on 127.0.0.1 and a free port, under a Scope, whose handler may break the protocol: it holds the
- * raw response, so it can reset the connection, stop in the middle of a body, or say nothing for a while.
+ * A `node:http` server on 127.0.0.1 and a free port, in a scope, whose handler may break the protocol.
  *
- * Closing the scope ends every handler (their timers with them) and every connection before it returns.
+ * **When to use**
+ *
+ * Use it to test a client against connections that reset, bodies that end early and servers that stay silent.
+ *
+ * **Details**
+ *
+ * The handler has the raw response, so it can destroy the socket, stop in the middle of a body, or wait. Closing the scope ends
+ * every handler, with its timers, and every connection before it returns.
+ *
+ * **Gotchas**
+ *
+ * It listens on 127.0.0.1 only, and its port is different each time.
+ *
+ * **Example**
+ *
+ * See {@link make}: pass a handler, and send requests to the `url` of the server.
  */
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"

@@ -1,6 +1,22 @@
 /**
- * A simulated Ollama that speaks its native API over real sockets and never fails: the machine under the desk that is
- * still there when the cloud is not. It is the one that `@holdfast/llm` has for tests, with the demo's answers.
+ * A simulated Ollama that speaks its native API over real sockets and never fails: the local machine that still answers when
+ * the cloud does not.
+ *
+ * **When to use**
+ *
+ * Use it as the last provider of a chain whose cloud providers fail.
+ *
+ * **Details**
+ *
+ * It is `SimulatedOllama` of `@holdfast/llm`, with the answers of the demo.
+ *
+ * **Gotchas**
+ *
+ * It has one model and knows only the questions of {@link Question}.
+ *
+ * **Example**
+ *
+ * See {@link make}: the server listens until its scope closes, and `url` is its address.
  */
 import * as SimulatedOllama from "@holdfast/llm/testing/SimulatedOllama"
 import * as Effect from "effect/Effect"

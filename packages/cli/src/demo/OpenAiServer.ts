@@ -1,10 +1,23 @@
 /**
  * A simulated OpenAI that speaks its chat completions over real sockets, and fails as the act in play says.
  *
- * `POST /v1/chat/completions` (JSON, or server-sent events with the usage chunk of `stream_options.include_usage` and
- * `[DONE]`, with calls of the tool `reserve` where the demo's questions want one) and `GET /v1/models`. Only completions
- * meet faults; a cloud that is gone refuses every connection.
- * Wire format: OpenAI's API reference, "Chat completions" and "Streaming events".
+ * **When to use**
+ *
+ * Use it to try a client for OpenAI, with or without faults, without a key and without a network.
+ *
+ * **Details**
+ *
+ * It serves `POST /v1/chat/completions` (JSON, or server-sent events with the usage chunk of `stream_options.include_usage` and
+ * `[DONE]`, with calls of the tool `reserve` for the demo's questions that need one) and `GET /v1/models`. The wire format is
+ * that of OpenAI's API reference, "Chat completions" and "Streaming events".
+ *
+ * **Gotchas**
+ *
+ * Only completions meet faults. A cloud that is gone refuses every connection.
+ *
+ * **Example**
+ *
+ * See {@link make}: the server listens until its scope closes, and `url` is its address.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

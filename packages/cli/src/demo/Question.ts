@@ -1,11 +1,24 @@
 /**
- * The questions that the demo asks, and the answers that its three simulated models are known to give.
+ * The questions that the demo asks, and the known answers of its three simulated models.
  *
- * Each model answers the same question in words of its own. That is how the demo can tell a whole answer from a cut one,
- * and an answer of one model from a mixture of two: it compares what arrived with what was said, to the letter.
+ * **When to use**
  *
- * Some questions want something done first: the model calls the tool `reserve`, and its answer names the reservation. The
- * first is `R-1`, so an answer that names another one, or none, is the mark of a tool that ran too often, or never.
+ * Use it to judge an answer that came through an outage: whole, cut, or a mixture of two models.
+ *
+ * **Details**
+ *
+ * Each model answers the same question in words of its own, so comparing what arrived with {@link answerOf} to the letter tells
+ * a whole answer from a cut one, and the answer of one model from a mixture. Some questions need something done first: the
+ * model calls the tool `reserve`, and its answer names the reservation.
+ *
+ * **Gotchas**
+ *
+ * The first reservation is `R-1`. An answer that names another reservation, or no reservation, shows that the tool ran twice, or
+ * never.
+ *
+ * **Example**
+ *
+ * `Question.answerOf(Question.all[0], "openai")` is the whole answer of the simulated OpenAI.
  */
 
 /** Who answers. */

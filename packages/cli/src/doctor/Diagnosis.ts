@@ -1,9 +1,23 @@
 /**
- * What `holdfast doctor` finds out: which providers the settings choose, in which order, whether each would answer, and
- * why the others are left out. Data alone, so that it can be drawn, printed as JSON and tested.
+ * The findings of `holdfast doctor`: which providers the settings choose, in which order, whether each would answer, and why the
+ * others are left out.
  *
- * The choice is the chain's own, from `ProviderChain.selection`, and the checks are the providers' own preflights, which
- * cost no tokens. No value that is secret gets into a diagnosis.
+ * **When to use**
+ *
+ * Use it for a health page or a start-up check of a program that has a chain of providers.
+ *
+ * **Details**
+ *
+ * It is data, so that it can be drawn, printed as JSON and tested. The choice is the chain's own, from
+ * `ProviderChain.selection`, and the checks are the providers' own preflights, which cost no tokens.
+ *
+ * **Gotchas**
+ *
+ * No secret gets into a diagnosis, so a bad key is named by its variable and never shown.
+ *
+ * **Example**
+ *
+ * See {@link diagnose} and {@link exitCodeOf}.
  */
 import * as Address from "@holdfast/llm/Address"
 import * as ChatService from "@holdfast/llm/ChatService"

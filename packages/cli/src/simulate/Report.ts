@@ -1,5 +1,21 @@
 /**
- * A simulation as a page of HTML that needs nothing else: no script, no style sheet, no font and no image from anywhere.
+ * A simulation as one page of HTML.
+ *
+ * **When to use**
+ *
+ * Use it to attach the result of {@link Simulation} to a review.
+ *
+ * **Details**
+ *
+ * The page needs nothing else: no script, style sheet, font or image from anywhere.
+ *
+ * **Gotchas**
+ *
+ * The figures are those of one seed: run several seeds before you decide.
+ *
+ * **Example**
+ *
+ * See {@link html}.
  */
 import { seconds } from "../terminal/style.ts"
 import type { Minute, Outcome, Scenario, Summary } from "./Simulation.ts"

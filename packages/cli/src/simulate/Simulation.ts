@@ -1,9 +1,24 @@
 /**
- * An hour of calls to a dependency that is down for a part of it, under a policy: what reaches the dependency, how many
- * calls succeed and how long they take. `@holdfast/simulator` runs it in virtual time, and a seed repeats it.
+ * An hour of calls to a dependency that is down for a part of it, under a policy: what reaches the dependency, how many calls
+ * succeed and how long they take.
  *
- * Calls come at random moments, whatever became of those before them, as users do. The dependency answers in `latency`
- * while it is well. While it is down, a share of what reaches it hangs, and the rest fails after a second.
+ * **When to use**
+ *
+ * Use it to compare policies before an outage does.
+ *
+ * **Details**
+ *
+ * `@holdfast/simulator` runs it in virtual time, and a seed repeats it. Calls come at random moments, whatever became of those
+ * before them, as users do. The dependency answers in `latency` while it is well. While it is down, a share of the requests
+ * that reach it hangs, and the others fail after a second.
+ *
+ * **Gotchas**
+ *
+ * One dependency with one limit is simulated here. For a system of services use `@holdfast/simulator` itself.
+ *
+ * **Example**
+ *
+ * See {@link run} and {@link summarise}.
  */
 import type * as Policy from "@holdfast/core/Policy"
 import type * as Simulated from "@holdfast/simulator/Outcome"

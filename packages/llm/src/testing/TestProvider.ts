@@ -13,6 +13,10 @@
  * **Gotchas**
  *
  * A request that the script does not expect is a defect, because the test that sends it has found something.
+ *
+ * **Example**
+ *
+ * See {@link make}, {@link script} and {@link match}.
  */
 import * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"

@@ -3,7 +3,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Backoff from "../../Backoff.ts"
-import { type CompiledPolicy, type PartName, partWords } from "./parts.ts"
+import { type CompiledPolicy, longestWait, type PartName, partWords } from "./parts.ts"
 import type { Policy } from "./shape.ts"
 
 type AnyPolicy = CompiledPolicy<unknown, unknown, unknown>
@@ -28,16 +28,15 @@ const worst = (
   policy: AnyPolicy,
   within: { readonly attempts: number; readonly duration: number }
 ): { readonly attempts: number; readonly duration: number } => {
-  const { attemptTimeout = Infinity, bulkhead, deadline = Infinity, hedge, rateLimit, retry } = policy
+  const { attemptTimeout = Infinity, deadline = Infinity, hedge, retry } = policy
   const times = retry?.times ?? 0
-  const queue = bulkhead === undefined || bulkhead.only.queue === 0 ? 0 : bulkhead.maxWait
   // The last leg of a race starts when the one before it has failed at its end, at the latest.
   const attempt = (1 + (hedge?.max ?? 0)) * Math.min(attemptTimeout, within.duration)
   return {
     attempts: (1 + times) * (1 + (hedge?.max ?? 0)) * within.attempts,
     duration: Math.min(
       deadline,
-      queue + (rateLimit?.maxWait ?? 0) + (1 + times) * attempt + (times === 0 ? 0 : times * longestDelay(retry))
+      longestWait(policy) + (1 + times) * attempt + (times === 0 ? 0 : times * longestDelay(retry))
     )
   }
 }

@@ -199,3 +199,7 @@ export const partWords: { readonly [K in PartName]: (policy: AnyPolicy) => strin
   attemptTimeout: ({ attemptTimeout }) =>
     attemptTimeout === undefined ? undefined : `an attempt is interrupted after ${time(attemptTimeout)}`
 }
+
+/** The longest that the parts may hold a call before its first attempt, in milliseconds. */
+export const longestWait = ({ bulkhead, rateLimit }: AnyPolicy): number =>
+  (bulkhead === undefined || bulkhead.only.queue === 0 ? 0 : bulkhead.maxWait) + (rateLimit?.maxWait ?? 0)
