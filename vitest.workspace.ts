@@ -24,7 +24,8 @@ const long = [
   "packages/llm/test/corpus/**/*.test.ts",
   "packages/llm/test/requests/*.test.ts",
   "packages/cli/test/{doctor,process}/*.test.ts",
-  "packages/simulator/test/{model,queues,published,real}.test.ts",
+  "packages/simulator/test/{model,queues,published}.test.ts",
+  "packages/simulator/test/real/*.test.ts",
   "packages/simulator/test/runtimes/*.test.ts",
   "packages/cli/test/Simulation.test.ts"
 ]
