@@ -1,4 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as ServerHints from "@holdfast/http/ServerHints"
+import * as FallbackDecision from "@holdfast/llm/FallbackDecision"
+import * as Provider from "@holdfast/llm/Provider"
 import * as ProviderFailure from "@holdfast/llm/ProviderFailure"
 import * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"
@@ -226,4 +229,23 @@ describe("ProviderFailure", () => {
     const limited = new AiError.RateLimitError({ retryAfter: Duration.seconds(2) })
     assert.deepStrictEqual(ProviderFailure.detail(limited).retryAfter, Duration.seconds(2))
   })
+})
+
+describe("a status without words", () => {
+  for (const status of ServerHints.transientStatuses) {
+    it(`${status} is retried by the chain, as it is by every HTTP client of Holdfast`, () => {
+      const reason = ProviderFailure.toReason({ status, body: "", now: 0 })
+      const decision = FallbackDecision.decide({
+        reason,
+        committed: false,
+        retriesLeft: true,
+        remaining: undefined,
+        maxRetryAfter: Duration.seconds(60),
+        current: Provider.defaultCapabilities,
+        candidate: Provider.defaultCapabilities,
+        features: new Set<Provider.Feature>()
+      })
+      assert.strictEqual(decision._tag, "Retry")
+    })
+  }
 })

@@ -9,6 +9,7 @@
  * All rows are matched on every server, because the vendor behind an address is unknown: gateways pass on their upstream's
  * errors, and a `baseUrl` may point to any server.
  */
+import { transientStatuses } from "@holdfast/http/ServerHints"
 import type * as Headers from "effect/http/Headers"
 import type { ProviderError } from "./errorBody.ts"
 import type { Kind } from "./kinds.ts"
@@ -72,8 +73,13 @@ const matches = (signal: Signal, { error, headers, status }: Answer): boolean =>
 /** The row that an answer fits first, if any. */
 const signalOf = (answer: Answer): Signal | undefined => signals.find((signal) => matches(signal, answer))
 
-/** The kind of a refusal; `undefined` where no row knows it. */
-export const kindOf = (answer: Answer): Kind | undefined => signalOf(answer)?.kind
+/**
+ * The kind of a refusal; `undefined` where no row knows it. A status that every HTTP client retries is transient here too,
+ * even if no row has it.
+ */
+export const kindOf = (answer: Answer): Kind | undefined =>
+  signalOf(answer)?.kind ??
+    (answer.status !== undefined && transientStatuses.has(answer.status) ? "transient" : undefined)
 
 /** The status that a class of errors stands for when the answer had begun with 200. */
 export const statusByCategory: Readonly<Record<string, number>> = {
