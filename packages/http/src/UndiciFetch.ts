@@ -61,7 +61,7 @@ export const createFetch = (options: Options = {}): ClosableFetch => {
       HttpClient.HttpClient,
       client
     )
-    return yield* fetcher(resilient, policy)
+    return yield* fetcher(resilient, policy, true)
   })
   return closable(
     Effect.runSync(withoutEffect(globalThis.fetch)(made)),

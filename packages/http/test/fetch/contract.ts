@@ -5,9 +5,9 @@
 import type { ContractServer } from "./server.ts"
 
 type Fetch = typeof globalThis.fetch
-type Scenario = (fetch: Fetch, server: ContractServer) => Promise<unknown>
+export type Scenario = (fetch: Fetch, server: ContractServer) => Promise<unknown>
 
-const json = async (response: Promise<Response>): Promise<unknown> => (await response).json()
+export const json = async (response: Promise<Response>): Promise<unknown> => (await response).json()
 
 const facts = async (promise: Promise<Response>) => {
   const response = await promise

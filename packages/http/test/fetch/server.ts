@@ -74,11 +74,14 @@ const bodyOf = async (request: Http.IncomingMessage): Promise<Buffer> => {
 const told: ReadonlySet<string> = new Set([
   "accept",
   "authorization",
+  "cache-control",
   "content-encoding",
   "content-language",
   "content-length",
   "content-type",
   "cookie",
+  "pragma",
+  "referer",
   "x-custom",
   "x-list"
 ])

@@ -101,6 +101,17 @@ describe("A coded body", () => {
     }
   }
 
+  it.live("is refused if it names more codings than fetch takes", () =>
+    Effect.gen(function*() {
+      for (const coding of ["gzip, gzip, gzip, gzip, gzip, gzip", "a, b, c, d, e, gzip"]) {
+        const server = yield* answering(Zlib.gzipSync(bodies["a few"]!), { "content-encoding": coding })
+        const reason = yield* reasonOf(server.url)
+        assert.strictEqual(reason?._tag === "ProtocolError" && reason.code, "TOO_MANY_CODINGS")
+        assert.strictEqual((yield* Effect.exit(byFetch(server.url)))._tag, "Failure")
+      }
+      yield* Server.idle
+    }).pipe(Effect.provide(plain)))
+
   it.live("keeps the headers that it came with", () =>
     Effect.gen(function*() {
       const bytes = Zlib.gzipSync(bodies["a few"]!)

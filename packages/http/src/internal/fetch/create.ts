@@ -8,15 +8,19 @@ import type * as HttpPolicy from "../../HttpPolicy.ts"
 import { timer } from "../timer.ts"
 import { type Client, Fetcher } from "./fetcher.ts"
 
-/** A fetcher that runs its calls in the context in which it is made. */
-export const fetcher = (client: Client, options: HttpPolicy.Options): Effect.Effect<Fetcher> =>
+/**
+ * A fetcher that runs its calls in the context in which it is made. `isBare` says that there is no `fetch` below the
+ * client.
+ */
+export const fetcher = (client: Client, options: HttpPolicy.Options, isBare = false): Effect.Effect<Fetcher> =>
   Effect.gen(function*() {
     const total = options.timeouts?.total
     return new Fetcher(client, {
       baseUrl: options.baseUrl,
       total: total === undefined || total === false ? undefined : timer(total, new Arguments.Place()),
       context: yield* Effect.context<never>(),
-      platform: yield* FetchHttpClient.Fetch
+      platform: yield* FetchHttpClient.Fetch,
+      isBare
     })
   })
 

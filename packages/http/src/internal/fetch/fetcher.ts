@@ -18,7 +18,10 @@ import * as Option from "effect/Option"
 import { isAbsolute } from "../client/origin.ts"
 import type { Options, ReasonOf } from "../policyOptions.ts"
 import { closed, fetchFailed } from "./errors.ts"
+import { initOf, passedOn } from "./init.ts"
+import { verified } from "./integrity.ts"
 import { type Answer, follow } from "./redirects.ts"
+import { cacheHeaders, refererOf } from "./requestHeaders.ts"
 import { responseOf } from "./response.ts"
 import { type Upload, uploadOf } from "./upload.ts"
 
@@ -32,6 +35,8 @@ export interface Settings {
   readonly context: Context.Context<never>
   /** What fetches `data:`, `blob:` and all else that is not HTTP. */
   readonly platform: typeof globalThis.fetch
+  /** Whether nothing below is a `fetch`, so that what a `fetch` adds to a request is added here. */
+  readonly isBare: boolean
 }
 
 export class Fetcher {
@@ -49,14 +54,15 @@ export class Fetcher {
     if (this.isClosed) throw closed()
     const target = this.located(input)
     if (!isHttp(target)) return this.settings.platform(target, init)
-    const signal = signalOf(target, init)
-    const request = new Request(target, { ...init, signal: null })
-    const upload = await uploadOf(request, init)
+    const said = initOf(target, init)
+    const signal = signalOf(target, said)
+    const request = new Request(target, { ...said, signal: null })
+    const upload = await uploadOf(request, said)
     if (signal?.aborted === true) {
       upload.cancel(signal.reason)
       throw signal.reason
     }
-    return this.run(request, upload, signal, passedOn(target, init, request))
+    return this.run(request, upload, signal, passedOn(target, said, request))
   }
 
   /** Ends all calls and bodies under way with the reason `closed`, and refuses new ones. */
@@ -84,8 +90,12 @@ export class Fetcher {
       }
       const unlisten = listen(signal, stop)
       this.underWay.add(stop)
-      const asked = follow(this.client, requestOf(request, upload), request.redirect, this.settings.total)
-      const fiber: Fiber.Fiber<Answer, unknown> = Effect.runForkWith(context)(asked)
+      const { isBare, total } = this.settings
+      const referer = isBare ? (url: URL) => refererOf(request, url) : undefined
+      const asked = follow(this.client, requestOf(request, upload, isBare), request.redirect, total, referer)
+      const fiber: Fiber.Fiber<Answer, unknown> = Effect.runForkWith(context)(
+        request.integrity === "" ? asked : Effect.flatMap(asked, (answer) => verified(answer, request.integrity))
+      )
       fiber.addObserver((exit) => {
         unlisten()
         const isStopped = !this.underWay.delete(stop)
@@ -141,8 +151,8 @@ const isHttp = (input: string | URL | Request): boolean => {
   return protocol === undefined || protocol === "http:" || protocol === "https:"
 }
 
-const signalOf = (input: string | URL | Request, init: RequestInit | undefined): AbortSignal | undefined => {
-  const signal = init?.signal === undefined && input instanceof Request ? input.signal : init?.signal
+const signalOf = (input: string | URL | Request, init: RequestInit): AbortSignal | undefined => {
+  const signal = init.signal === undefined && input instanceof Request ? input.signal : init.signal
   if (signal === undefined || signal === null) return undefined
   if (signal instanceof AbortSignal) return signal
   throw new TypeError("The signal of a request must be an AbortSignal")
@@ -155,11 +165,12 @@ const listen = (signal: AbortSignal | undefined, stop: (reason: unknown) => void
   return () => signal.removeEventListener("abort", onAbort)
 }
 
-const requestOf = (request: Request, { body }: Upload): HttpClientRequest.HttpClientRequest => {
+const requestOf = (request: Request, { body }: Upload, isBare: boolean): HttpClientRequest.HttpClientRequest => {
   let headers = Headers.fromInput(request.headers)
   // The transport chooses the boundary of a form.
   if (body._tag === "FormData") headers = Headers.remove(headers, "content-type")
   if (headers["accept"] === undefined) headers = Headers.set(headers, "accept", "*/*")
+  if (isBare) headers = Headers.merge(Headers.fromInput(cacheHeaders(request.cache)), headers)
   return HttpClientRequest.makeWith(
     // A method that Effect has no name for is one all the same.
     request.method as HttpMethod,
@@ -170,35 +181,3 @@ const requestOf = (request: Request, { body }: Upload): HttpClientRequest.HttpCl
     body
   )
 }
-
-/** What a transport that is a `fetch` is told beside the request: cache, credentials and all else that is its own to know. */
-const passedOn = (input: string | URL | Request, init: RequestInit | undefined, request: Request): RequestInit => {
-  const { body: _body, headers: _headers, method: _method, signal: _signal, ...own } = init ?? {}
-  Reflect.deleteProperty(own, "duplex")
-  return {
-    ...(input instanceof Request ? changed(input) : undefined),
-    ...own,
-    // A redirect that is not followed is a matter of this call; to the transport it is an answer.
-    redirect: request.redirect === "follow" ? "follow" : "manual"
-  }
-}
-
-/** What a `Request` says other than by default. Some runtimes do not have all of these, and refuse to be told. */
-const changed = (request: Request): RequestInit => {
-  const init: Record<string, unknown> = {}
-  for (const [name, usual] of defaults) {
-    const value = Reflect.get(request, name)
-    if (value !== undefined && value !== usual) init[name] = value
-  }
-  return init
-}
-
-const defaults = [
-  ["cache", "default"],
-  ["credentials", "same-origin"],
-  ["integrity", ""],
-  ["keepalive", false],
-  ["mode", "cors"],
-  ["referrer", "about:client"],
-  ["referrerPolicy", ""]
-] as const

@@ -21,6 +21,8 @@ export interface Answer {
   readonly response: BodyResponse
   readonly url: string
   readonly redirected: boolean
+  /** Whether a redirect has led to another origin, even if a later one has led back. */
+  readonly isForeign: boolean
 }
 
 /** A redirect that the Fetch Standard makes a network error. */
@@ -30,12 +32,16 @@ export class RedirectError extends Error {
 
 type Request = HttpClientRequest.HttpClientRequest
 
-/** Asks, and follows redirects as `mode` says. `total` is the longest that all of them may take, in milliseconds. */
+/**
+ * Asks, and follows redirects as `mode` says. `total` is the longest that all of them may take, in milliseconds. `referer`
+ * says what each of them is told to come from.
+ */
 export const follow = <E>(
   client: HttpClient.HttpClient.With<E>,
   request: Request,
   mode: RequestRedirect,
-  total: number | undefined
+  total: number | undefined,
+  referer: ((target: URL) => string | undefined) | undefined
 ): Effect.Effect<Answer, E | RedirectError> =>
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
@@ -43,23 +49,27 @@ export const follow = <E>(
     const deadline = Math.min(inForce, clock.currentTimeMillisUnsafe() + (total ?? Infinity))
     let next = yield* client.preprocess(request)
     let url = new URL(next.url)
+    let isForeign = false
+    if (referer !== undefined) next = referred(next, referer(url))
     for (let hops = 0;; hops++) {
       const asked = client.postprocess(Effect.succeed(next))
       const response = StreamResponse.wrap(
         yield* hops === 0 || deadline === Infinity ? asked : Effect.provideService(asked, Deadline.Deadline, deadline)
       )
       const isRedirect = redirects.has(response.status) || response.web?.type === "opaqueredirect"
-      if (!isRedirect || mode === "manual") return { response, url: url.href, redirected: hops > 0 }
+      if (!isRedirect || mode === "manual") return { response, url: url.href, redirected: hops > 0, isForeign }
       const location = mode === "error"
         ? new RedirectError("A redirect came, and the request says redirect: \"error\"")
         : locationOf(response, url)
-      if (location === undefined) return { response, url: url.href, redirected: hops > 0 }
+      if (location === undefined) return { response, url: url.href, redirected: hops > 0, isForeign }
       yield* response.discard
       if (location instanceof RedirectError) return yield* Effect.fail(location)
       if (hops === longest) return yield* Effect.fail(new RedirectError(`More than ${longest} redirects in a row`))
-      const target = targetOf(next, response.status, location, originOf(url.href) === originOf(location.href))
+      const isSameOrigin = originOf(url.href) === originOf(location.href)
+      isForeign ||= !isSameOrigin
+      const target = targetOf(next, response.status, location, isSameOrigin)
       if (target instanceof RedirectError) return yield* Effect.fail(target)
-      next = target
+      next = referer === undefined ? target : referred(target, referer(location))
       url = location
     }
   })
@@ -76,17 +86,28 @@ const locationOf = (response: BodyResponse, url: URL): URL | RedirectError | und
   }
   const value = response.headers["location"]
   if (value === undefined) return undefined
-  const location = URL.parse(value, url)
+  const location = URL.parse(unescaped(value), url)
   if (location === null) return new RedirectError("The Location of a redirect is not a URL")
   if (location.protocol !== "http:" && location.protocol !== "https:") {
     return new RedirectError(`A redirect leads to ${location.protocol}, which is not HTTP`)
   }
-  if ((location.username !== "" || location.password !== "") && location.origin !== url.origin) {
-    return new RedirectError("A redirect leads to another origin with a name or password in its URL")
+  if (location.username !== "" || location.password !== "") {
+    return new RedirectError("A redirect leads to a URL with a name or password in it")
   }
   if (location.hash === "") location.hash = url.hash
   return location
 }
+
+/** A header is read byte by byte, and a `Location` beyond ASCII is UTF-8 (Fetch Standard, section "location URL"). */
+const unescaped = (value: string): string => {
+  if (!/[\x80-\xff]/.test(value) || /[^\0-\xff]/.test(value)) return value
+  return new TextDecoder().decode(Uint8Array.from(value, (char) => char.charCodeAt(0)))
+}
+
+const referred = (request: Request, referer: string | undefined): Request =>
+  referer === undefined
+    ? HttpClientRequest.removeHeader(request, "referer")
+    : HttpClientRequest.setHeader(request, "referer", referer)
 
 const targetOf = (
   request: Request,

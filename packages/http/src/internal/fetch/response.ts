@@ -27,7 +27,7 @@ export const responseOf = (answer: Answer, method: string, lifetime: Lifetime): 
   })
   const url = web === undefined || web.url === "" ? answer.url : web.url
   return dressed(made, {
-    type: web?.type ?? "basic",
+    type: answer.isForeign ? "cors" : web?.type ?? "basic",
     url: url.split("#", 1)[0] ?? "",
     redirected: answer.redirected || (web?.redirected ?? false),
     ...(isConstructible ? undefined : { status, ok: false })

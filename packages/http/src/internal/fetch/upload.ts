@@ -17,9 +17,9 @@ const nothing = () => undefined
 /** The body of a request that was made of `input` and `init`. */
 export const uploadOf = async (
   request: Request,
-  init: RequestInit | undefined
+  init: RequestInit
 ): Promise<Upload> => {
-  const source = init?.body ?? undefined
+  const source = init.body ?? undefined
   const type = request.headers.get("content-type") ?? undefined
   const value = valueOf(source, type, init)
   if (value !== undefined) return { body: value, cancel: nothing }
@@ -42,7 +42,7 @@ const bytesOf = (bytes: Uint8Array, type: string | undefined): HttpBody.HttpBody
 const valueOf = (
   source: unknown,
   type: string | undefined,
-  init: RequestInit | undefined
+  init: RequestInit
 ): HttpBody.HttpBody | undefined => {
   if (typeof source === "string") return HttpBody.text(source, type)
   if (source instanceof URLSearchParams) return HttpBody.text(source.toString(), type)
@@ -52,7 +52,7 @@ const valueOf = (
     return HttpBody.uint8Array(new Uint8Array(source.buffer, source.byteOffset, source.byteLength).slice(), type)
   }
   if (source instanceof Blob) return HttpBody.raw(source, { contentType: type, contentLength: source.size })
-  if (source instanceof FormData && !new Headers(init?.headers).has("content-type")) {
+  if (source instanceof FormData && !new Headers(init.headers).has("content-type")) {
     const form = new FormData()
     for (const [name, value] of source) form.append(name, value)
     return HttpBody.formData(form)

@@ -76,10 +76,10 @@ export class Targets {
     const url = parsed.success
     if (url.protocol !== "http:" && url.protocol !== "https:") return new InvalidTarget({ cause: undefined })
     const origin = this.origins.get(url.origin) ?? this.learn(url.origin) ?? new Origin(url)
-    const path = url.pathname + url.search
     // An empty query is in the URL, and not in its `search`.
     const isQuery = url.search === "" && url.href.split("#", 1)[0]?.endsWith("?") === true
-    return { origin, path, url: origin.url + path + (isQuery ? "?" : "") }
+    const path = url.pathname + (isQuery ? "?" : url.search)
+    return { origin, path, url: origin.url + path }
   }
 }
 

@@ -40,7 +40,7 @@ const decoders: Readonly<Record<string, Decoder>> = {
   zstd: () => new ZstdFrames()
 }
 
-/** The same limit as `fetch`. */
+/** More codings than `fetch` takes are a failure, as with `fetch`: each multiplies what a small body can grow to. */
 const mostCodings = 5
 
 /** The decoders of a response in order of application; `undefined` if there are none or one is unknown. */
@@ -50,10 +50,11 @@ const decodersOf = (response: BodyResponse): ReadonlyArray<Decoder> | undefined 
   if (response.status === 204 || response.status === 304) return undefined
   const codings = coding.toLowerCase().split(",").map((one) => one.trim()).filter((one) => !isNothing.has(one))
   const known = codings.map((one) => decoders[one]).filter((decoder) => decoder !== undefined)
-  return known.length === 0 || known.length < codings.length || known.length > mostCodings
-    ? undefined
-    : known.toReversed()
+  if (codings.length > mostCodings) return tooMany
+  return known.length === 0 || known.length < codings.length ? undefined : known.toReversed()
 }
+
+const tooMany: ReadonlyArray<Decoder> = []
 
 const isNothing: ReadonlySet<string> = new Set(["", "identity"])
 
@@ -77,18 +78,20 @@ class DecodedResponse extends StreamResponse {
 }
 
 const decode = (
-  { request, stream }: BodyResponse,
+  { cancel, request, stream }: BodyResponse,
   chain: ReadonlyArray<Decoder>,
   limit: number
 ): Stream.Stream<Uint8Array, Failure> =>
-  Stream.transformPull(stream, (coded, scope) => {
-    const decoding = new Decoding(request, chain, limit)
-    return Scope.addFinalizer(scope, Effect.sync(() => decoding.destroy())).pipe(
-      // In a fiber of its own, so that decoded bytes are read while more arrive.
-      Effect.andThen(Effect.updateContext(Effect.forkIn(decoding.feed(coded), scope), withoutScope)),
-      Effect.as(decoding.pull)
-    )
-  })
+  chain === tooMany ?
+    Stream.unwrap(Effect.as(cancel, Stream.fail(invalid(request, "TOO_MANY_CODINGS")))) :
+    Stream.transformPull(stream, (coded, scope) => {
+      const decoding = new Decoding(request, chain, limit)
+      return Scope.addFinalizer(scope, Effect.sync(() => decoding.destroy())).pipe(
+        // In a fiber of its own, so that decoded bytes are read while more arrive.
+        Effect.andThen(Effect.updateContext(Effect.forkIn(decoding.feed(coded), scope), withoutScope)),
+        Effect.as(decoding.pull)
+      )
+    })
 
 /**
  * A context without the caller's scope. A scope that has closed keeps its exit, which may be the response: a fiber that led there
@@ -183,28 +186,29 @@ class Decoding {
 
   private failureOf(error: Error): Failure {
     const code = "code" in error && typeof error.code === "string" ? error.code : error.name
-    const { received } = this
-    const reason = code === "Z_BUF_ERROR"
-      ? new HttpFailure.BodyCut({ code, received })
-      : new HttpFailure.ProtocolError({ code })
-    return transportError(
-      this.request,
-      new HttpFailure.HttpFailure({ reason, phase: "body", requestWritten: true, cause: error })
-    )
+    if (code !== "Z_BUF_ERROR") return invalid(this.request, code, error)
+    return failed(this.request, new HttpFailure.BodyCut({ code, received: this.received }), error)
   }
 }
+
+/** The failure of a body that is not in the codings that its headers name. */
+const invalid = (request: HttpClientRequest.HttpClientRequest, code: string, cause?: Error): Failure =>
+  failed(request, new HttpFailure.ProtocolError({ code }), cause)
+
+const failed = (request: HttpClientRequest.HttpClientRequest, reason: HttpFailure.Reason, cause?: Error): Failure =>
+  transportError(
+    request,
+    new HttpFailure.HttpFailure({
+      reason,
+      phase: "body",
+      requestWritten: true,
+      ...(cause !== undefined && { cause })
+    })
+  )
 
 /** The failure of a body that exceeds `maxResponseSize` or `maxDecodedSize`. */
 export const tooLarge = (
   request: HttpClientRequest.HttpClientRequest,
   limit: number,
   isDecoded: boolean
-): Failure =>
-  transportError(
-    request,
-    new HttpFailure.HttpFailure({
-      reason: new HttpFailure.ResponseTooLarge({ limit, isDecoded }),
-      phase: "body",
-      requestWritten: true
-    })
-  )
+): Failure => failed(request, new HttpFailure.ResponseTooLarge({ limit, isDecoded }))

@@ -1,0 +1,42 @@
+/** Headers that a platform's `fetch` adds to a request by its options, over a transport that is no `fetch`. */
+
+/** The headers of a cache mode, as the Fetch Standard has them (section "HTTP-network-or-cache fetch"). */
+export const cacheHeaders = (mode: RequestCache): Readonly<Record<string, string>> => {
+  switch (mode) {
+    case "no-cache":
+      return { "cache-control": "max-age=0" }
+    case "no-store":
+    case "reload":
+      return { pragma: "no-cache", "cache-control": "no-cache" }
+    default:
+      return {}
+  }
+}
+
+/** The `Referer` of a request to `target`, by its referrer policy (W3C Referrer Policy, section 8.3). */
+export const refererOf = ({ referrer, referrerPolicy }: Request, target: URL): string | undefined => {
+  const from = URL.parse(referrer)
+  if (from === null || !/^https?:$/.test(from.protocol)) return undefined
+  const isSame = from.origin === target.origin
+  const isDowngrade = from.protocol === "https:" && target.protocol === "http:"
+  const origin = `${from.origin}/`
+  const full = from.origin + from.pathname + from.search
+  switch (referrerPolicy) {
+    case "no-referrer":
+      return undefined
+    case "unsafe-url":
+      return full
+    case "origin":
+      return origin
+    case "same-origin":
+      return isSame ? full : undefined
+    case "origin-when-cross-origin":
+      return isSame ? full : origin
+    case "no-referrer-when-downgrade":
+      return isDowngrade ? undefined : full
+    case "strict-origin":
+      return isDowngrade ? undefined : origin
+    default:
+      return isSame ? full : isDowngrade ? undefined : origin
+  }
+}
