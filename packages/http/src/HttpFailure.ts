@@ -29,9 +29,9 @@ import * as Effect from "effect/Effect"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
-import { hasProperty, isTagged } from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import { codeOf, meaningOf } from "./internal/call/failureCode.ts"
+import { causesOf, isA, read, readText } from "./internal/call/foreignError.ts"
 import {
   BodyCut,
   BodyTimeout,
@@ -110,7 +110,8 @@ export class HttpFailure extends Data.TaggedError("HttpFailure")<{
 }
 
 /** Tells an `HttpFailure` from any other value. */
-export const isHttpFailure = (u: unknown): u is HttpFailure => hasProperty(u, TypeId) && isTagged(u, "HttpFailure")
+export const isHttpFailure = (u: unknown): u is HttpFailure =>
+  read(u, TypeId) === TypeId && read(u, "_tag") === "HttpFailure"
 
 /** Facts about an exchange that the client knows and the error lacks. */
 export interface Circumstances {
@@ -218,24 +219,13 @@ export const fromResponse = (response: HttpClientResponse.HttpClientResponse): E
 
 const excerptBytes = 1024
 
-/** An error and its causes, the outermost first. */
-const causesOf = (error: unknown): ReadonlyArray<unknown> => {
-  const causes: Array<unknown> = []
-  for (let cause = error; causes.length < 8 && typeof cause === "object" && cause !== null;) {
-    causes.push(cause)
-    cause = "cause" in cause ? cause.cause : undefined
-  }
-  return causes
-}
-
 const findFailure = (error: unknown): HttpFailure | undefined => causesOf(error).find(isHttpFailure)
 
-const hasNoCode = (error: unknown): boolean =>
-  typeof error !== "object" || error === null || codeOf(error) === undefined
+const hasNoCode = (error: object): boolean => codeOf(error) === undefined
 
 const classify = (cause: unknown, circumstances: Circumstances | undefined): HttpFailure => {
   const found = meaningOf(cause)
-  const code = found?.code ?? (cause instanceof Error ? cause.name : "unknown")
+  const code = found?.code ?? (isA(cause, Error) ? readText(cause, "name") : undefined) ?? "unknown"
   const phase = circumstances?.phase
   const fail = (reason: Reason, at: Phase, written: boolean) =>
     new HttpFailure({ reason, phase: at, requestWritten: circumstances?.requestWritten ?? written, cause })
@@ -261,7 +251,7 @@ const classify = (cause: unknown, circumstances: Circumstances | undefined): Htt
         ? fail(new BodyCut({ code, received: circumstances?.received ?? 0 }), "body", true)
         : fail(new ConnectionReset({ code }), phase ?? "headers", true)
     default:
-      return found === undefined && cause instanceof TypeError && causesOf(cause).every(hasNoCode)
+      return found === undefined && isA(cause, TypeError) && causesOf(cause).every(hasNoCode)
         ? fail(new ConnectionReset({ code }), phase ?? "headers", true)
         : fail(new ProtocolError({ code }), phase ?? "headers", true)
   }

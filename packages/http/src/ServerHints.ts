@@ -24,10 +24,9 @@
  * the matching `remaining` header is 0. Without a `remaining` it counts too, except in the last row, whose headers come
  * with every response. Among several spent quotas, or several values in one header, the longest wait wins.
  *
- * A number may have a fraction. A number below 1,000,000,000 is a delta in seconds. From there on it is an instant in
- * seconds since the epoch, and from 100,000,000,000 on in milliseconds, because a server never means a delta of 31
- * years. If the instant is more than a day in the past, the number is read as a delta after all. Any other instant in
- * the past is a wait of zero. Dates are in one of HTTP's three formats or in that of RFC 3339. Empty, negative and
+ * A number may have a fraction. A number below 1,577,836,800 (the first second of 2020) is a delta in seconds. From
+ * there on it is an instant in seconds since the epoch, and from 100,000,000,000 on in milliseconds, because a server
+ * never means a delta of 50 years. An instant in the past is a wait of zero. Dates are in one of HTTP's three formats or in that of RFC 3339. Empty, negative and
  * invalid values are ignored. If a header is absent, its name prefixed with `llm_provider-`, as LiteLLM's proxy
  * forwards it, is read instead.
  *
@@ -155,7 +154,9 @@ const quotaOf = (headers: Headers.Headers, now: number): number | undefined => {
 const isLeft = (remaining: string | undefined): boolean => (numberOf(remaining?.trim() ?? "0") ?? 0) > 0
 
 /** `RateLimit`: items with parameters (draft-ietf-httpapi-ratelimit-headers 08 and later), before that a dictionary. */
-const structured = (value: string): number | undefined => {
+const structured = (header: string): number | undefined => {
+  // The name of a quota may be any text.
+  const value = header.replaceAll(/"(?:[^"\\]|\\.)*"/g, "name")
   const parameter = (text: string, name: string) =>
     numberOf(RegExp(`(?:^|[;, ])${name}=([\\d.]+)`).exec(text)?.[1] ?? "")
   const reset = parameter(value, "reset")
@@ -205,13 +206,11 @@ const waitOf = (value: string, now: number): number | undefined => {
     return instant === undefined ? spanOf(value) : Math.max(0, instant - now)
   }
   if (number < fromSeconds) return number * 1000
-  const instant = number < fromMillis ? number * 1000 : number
-  return instant < now - aDay ? number * 1000 : Math.max(0, instant - now)
+  return Math.max(0, (number < fromMillis ? number * 1000 : number) - now)
 }
 
-const fromSeconds = 1e9
+const fromSeconds = Date.UTC(2020) / 1000
 const fromMillis = 1e11
-const aDay = 86_400_000
 
 const numberOf = (value: string): number | undefined => /^(?:\d+\.?\d*|\.\d+)$/.test(value) ? Number(value) : undefined
 

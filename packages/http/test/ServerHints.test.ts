@@ -172,8 +172,12 @@ const own: ReadonlyArray<readonly [headers: Record<string, string>, millis: numb
   [{ "retry-after": "Infinity" }, undefined],
   [{ "retry-after": "9".repeat(400) }, Number.MAX_SAFE_INTEGER],
   [{ "retry-after": "999999999" }, 999_999_999_000],
-  // Not an instant: 2001 is long past.
+  // Not an instant: no clock is that far behind.
   [{ "retry-after": "1000000000" }, 1_000_000_000_000],
+  [{ "retry-after": "1577836799" }, 1_577_836_799_000],
+  [{ "retry-after": "1577836800" }, 0],
+  [{ "x-ratelimit-reset": String(now / 1000 - 90_000), "x-ratelimit-remaining": "0" }, 0],
+  [{ "x-ratelimit-reset": String(now - 90_000_000) }, 0],
   [{ "retry-after": String(now / 1000 - 60) }, 0],
   [{ "retry-after-ms": "1.5" }, 1.5],
   [{ "retry-after-ms": "-1", "retry-after": "-1", "ratelimit-reset": "-1" }, undefined],
@@ -204,6 +208,9 @@ const own: ReadonlyArray<readonly [headers: Record<string, string>, millis: numb
   [{ "ratelimit": "limit=100, remaining=0, reset=50" }, 50_000],
   [{ "ratelimit": "limit=100, remaining=7, reset=50" }, undefined],
   [{ "ratelimit": "nonsense" }, undefined],
+  [{ "ratelimit": `"a, b; reset=99";r=0;t=30` }, 30_000],
+  [{ "ratelimit": `"x;r=0;t=99";r=5;t=30` }, undefined],
+  [{ "ratelimit": `"\\";r=0;t=99";r=0;t=30, "b";r=1;t=60` }, 30_000],
   [{ "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1s" }, 1000],
   [{ "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6m0s" }, 360_000],
   [{ "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "7.66s" }, 7660],

@@ -4,6 +4,7 @@
  * so no message is read where there is a code. Other runtimes give no codes: what their `fetch` says instead is told apart
  * by the phrases that it has, as recorded in `test/call/fetchFailures.ts`.
  */
+import { causesOf, isA, read, readText, withCauses } from "./foreignError.ts"
 
 /** What a code says by itself, before the phase is looked at. */
 type CodeMeaning =
@@ -97,34 +98,31 @@ export interface Meaning {
  * Walks an error, its causes and the parts of an `AggregateError` (one an address, when every address of a name
  * failed) until one of them has a code that means something. Without one, the innermost phrase decides.
  */
-export const meaningOf = (error: unknown): Meaning | undefined => byCode(error, 0) ?? byPhrase(error, 0)
+export const meaningOf = (error: unknown): Meaning | undefined => {
+  for (const one of withCauses(error)) {
+    const meaning = byCode(one)
+    if (meaning !== undefined) return meaning
+  }
+  return byPhrase(error)
+}
 
-const byCode = (error: unknown, depth: number): Meaning | undefined => {
-  if (typeof error !== "object" || error === null || depth > 8) return undefined
+const byCode = (error: object): Meaning | undefined => {
   const code = codeOf(error)
-  if (code !== undefined) {
-    const is = ofCode(code, "syscall" in error ? error.syscall : undefined)
-    if (is !== undefined) return { is, code }
+  const is = code === undefined ? undefined : ofCode(code, read(error, "syscall"))
+  if (is !== undefined && code !== undefined) return { is, code }
+  switch (read(error, "name")) {
+    case "TimeoutError":
+      return { is: "headersTimeout", code: "TimeoutError" }
+    // undici throws without a code where its parser cannot name the fault.
+    case "HTTPParserError":
+      return { is: "protocol", code: "HTTPParserError" }
+    default:
+      return undefined
   }
-  if ("name" in error && error.name === "TimeoutError") {
-    return { is: "headersTimeout", code: "TimeoutError" }
-  }
-  // What its parser cannot name, undici throws without a code.
-  if ("name" in error && error.name === "HTTPParserError") {
-    return { is: "protocol", code: "HTTPParserError" }
-  }
-  if ("errors" in error && Array.isArray(error.errors)) {
-    for (const part of error.errors) {
-      const meaning = byCode(part, depth + 1)
-      if (meaning !== undefined) return meaning
-    }
-  }
-  return "cause" in error ? byCode(error.cause, depth + 1) : undefined
 }
 
 /** The code of an error, if it has one. */
-export const codeOf = (error: object): string | undefined =>
-  "code" in error && typeof error.code === "string" ? error.code : undefined
+export const codeOf = (error: object): string | undefined => readText(error, "code")
 
 /**
  * What `fetch` says where it gives no code: Deno (the words of hyper and rustls), workerd, and the browsers, which say
@@ -146,12 +144,15 @@ const phrases: ReadonlyArray<readonly [phrase: RegExp, is: CodeMeaning, code: st
   [/^(?:fetch failed|terminated)$/, "lost", "fetch failed"]
 ]
 
-const byPhrase = (error: unknown, depth: number): Meaning | undefined => {
-  if (!(error instanceof Error) || depth > 8) return undefined
-  const inner = byPhrase(error.cause, depth + 1)
-  if (inner !== undefined || codeOf(error) !== undefined) return inner
-  const [, is, code] = phrases.find(([phrase]) => phrase.test(error.message)) ?? []
-  return is === undefined || code === undefined ? undefined : { is, code }
+/** By the innermost error that says anything: what it was wrapped in says less. */
+const byPhrase = (error: unknown): Meaning | undefined => {
+  for (const one of causesOf(error).toReversed()) {
+    if (!isA(one, Error) || codeOf(one) !== undefined) continue
+    const message = readText(one, "message") ?? ""
+    const [, is, code] = phrases.find(([phrase]) => phrase.test(message)) ?? []
+    if (is !== undefined && code !== undefined) return { is, code }
+  }
+  return undefined
 }
 
 const ofCode = (code: string, syscall: unknown): CodeMeaning | undefined => {

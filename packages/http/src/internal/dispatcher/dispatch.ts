@@ -18,6 +18,7 @@ import { Readable } from "node:stream"
 import { type Dispatcher, errors } from "undici"
 import * as HttpFailure from "../../HttpFailure.ts"
 import type { BodyResponse } from "../call/bodyResponse.ts"
+import { isA } from "../call/foreignError.ts"
 import { StreamResponse } from "../call/streamResponse.ts"
 import type { Options, ReasonOf } from "../policyOptions.ts"
 
@@ -129,7 +130,7 @@ export class Dispatch implements Dispatcher.DispatchController {
 const errorOf = (cause: Cause.Cause<unknown>): Error => {
   const error = Cause.squash(cause)
   const said = HttpClientError.isHttpClientError(error) ? behind(error) : error
-  return said instanceof Error ? said : new errors.UndiciError(String(said))
+  return isA(said, Error) ? said : new errors.UndiciError(String(said))
 }
 
 const behind = (error: HttpClientError.HttpClientError): unknown => {
@@ -137,7 +138,7 @@ const behind = (error: HttpClientError.HttpClientError): unknown => {
   if (isPolicyError(reason.cause)) return reason.cause
   if (reason._tag === "EncodeError") return reason.cause ?? new errors.InvalidArgumentError(reason.description)
   const failure = Option.getOrUndefined(HttpFailure.fromClientError(error))
-  return failure === undefined ? error : failure.cause instanceof Error ? failure.cause : failure
+  return failure === undefined ? error : isA(failure.cause, Error) ? failure.cause : failure
 }
 
 const rawHeaders = (response: BodyResponse): IncomingHttpHeaders => {

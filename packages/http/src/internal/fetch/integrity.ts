@@ -53,7 +53,7 @@ interface Digest {
 
 const algorithms = { sha256: "SHA-256", sha384: "SHA-384", sha512: "SHA-512" } as const
 
-/** The digests of the strongest algorithm that is named. What is not one is skipped, as the standard says. */
+/** The digests of the strongest algorithm that is named. Anything else is skipped, as the standard says. */
 const strongest = (integrity: string): ReadonlyArray<Digest> => {
   const digests = integrity.split(/[\t\n\f\r ]+/).flatMap((item): ReadonlyArray<Digest> => {
     const [, name, value] = /^(sha256|sha384|sha512)-([a-z\d+/_-]+={0,2})(?:\?.*)?$/i.exec(item) ?? []

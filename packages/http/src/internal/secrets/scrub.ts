@@ -3,7 +3,7 @@
  * `new URL` in a property.
  */
 import * as HttpClientError from "effect/http/HttpClientError"
-import { isObject } from "effect/Predicate"
+import { holds, isA, isObject, itemsOf, keysOf, read } from "../call/foreignError.ts"
 
 /**
  * The cause with each text as `shown` has it: the same object, if that changes nothing. `ofClient` does the same for an
@@ -18,14 +18,15 @@ export const scrub = (
   const inner = (value: unknown) => scrub(value, shown, ofClient, depth + 1)
   if (typeof cause === "string") return shown(cause)
   if (depth > deepest || !isObject(cause)) return cause
-  if (HttpClientError.isHttpClientError(cause)) return ofClient(cause)
-  if (Array.isArray(cause)) {
-    const items = cause.map(inner)
-    return items.some((item, index) => item !== cause[index]) ? items : cause
+  if (holds(cause, HttpClientError.isHttpClientError)) return ofClient(cause)
+  const items = itemsOf(cause)
+  if (items.length > 0) {
+    const changed = items.map(inner)
+    return changed.some((item, index) => item !== items[index]) ? changed : cause
   }
-  if (!(cause instanceof Error)) return cause
+  if (!isA(cause, Error)) return cause
   const changes: Record<string, unknown> = {}
-  for (const key of new Set(["message", "cause", ...Object.keys(cause)])) {
+  for (const key of new Set(["message", "cause", ...keysOf(cause)])) {
     const value = read(cause, key)
     const changed = inner(value)
     if (changed !== value) changes[key] = changed
@@ -38,18 +39,9 @@ export const scrub = (
 /** Causes are followed so far, and no ring of them for ever. */
 const deepest = 8
 
-/** A property of an error, whose getter may throw. */
-const read = (error: object, key: string): unknown => {
-  try {
-    return Reflect.get(error, key)
-  } catch {
-    return undefined
-  }
-}
-
 const copyOf = (error: Error, changes: Readonly<Record<string, unknown>>): Error => {
   const copy = new Error()
-  const own = new Set(Object.keys(error))
+  const own = new Set(keysOf(error))
   // The getters on the prototype of a `DOMException` read from none but a real one.
   for (const key of new Set([...own, "name", "code", "message", "cause", "stack"])) {
     const value = key in changes ? changes[key] : read(error, key)

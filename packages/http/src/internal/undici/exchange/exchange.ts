@@ -12,6 +12,7 @@ import type { Dispatcher } from "undici"
 import * as HttpFailure from "../../../HttpFailure.ts"
 import { transportError } from "../../call/bodyResponse.ts"
 import { meaningOf } from "../../call/failureCode.ts"
+import { read } from "../../call/foreignError.ts"
 import type { Progress } from "../../call/progress.ts"
 import { handedOver } from "../../call/redirects.ts"
 import { proxyRefusal } from "../connect/proxyRefusal.ts"
@@ -254,7 +255,7 @@ export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler
    */
   private isWritten(error: Error): boolean {
     if (!this.written || this.state !== waiting) return this.written
-    const refused = "syscall" in error && error.syscall === "write" && this.connection?.isPlain === true && !isWindows
+    const refused = read(error, "syscall") === "write" && this.connection?.isPlain === true && !isWindows
     return !(refused && this.size !== undefined && this.size <= smallRequest)
   }
 
