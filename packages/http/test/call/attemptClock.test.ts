@@ -85,6 +85,22 @@ describe("timeouts.attempt", () => {
       assert.lengthOf(yield* (yield* TestTransport.TestTransport).sent, 2)
     }).pipe(Effect.provide(over([TestTransport.hang, drips], { timeouts: { attempt: "5500 millis" } }))))
 
+  it.effect.each([0, 400, 1000])(
+    "ends a body whose next chunk is here at each look of a slow reader, with %i ms between chunks",
+    (every) =>
+      Effect.gen(function*() {
+        const read = (response: Response) => Stream.runForEach(response.stream, () => Effect.sleep("2 seconds"))
+        const { exit } = yield* play(Effect.timed(Effect.flip(Effect.flatMap(HttpClient.get("http://north/"), read))))
+        const [took, error] = yield* exit
+        assert.strictEqual(policyOf(error), "AttemptTimeout")
+        // A chunk is in the reader's hands when the time ends.
+        assert.isAtMost(Duration.toMillis(took), 7000)
+        assert.strictEqual(yield* (yield* TestTransport.TestTransport).inUse, 0)
+      }).pipe(Effect.provide(over([
+        respond(200, { body: chunked(Array.from({ length: 60 }, () => "x"), { every }) })
+      ], { timeouts: { attempt: "5 seconds" } })))
+  )
+
   it.effect("leaves a body alone that is here already, however late it is read", () =>
     Effect.gen(function*() {
       const call = Effect.flatMap(HttpClient.get("http://north/"), (response) =>

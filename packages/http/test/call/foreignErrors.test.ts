@@ -1,7 +1,4 @@
-/**
- * An error that somebody else made ends a call as a failure, whatever its getters do: no property of it is read without
- * care.
- */
+/** An error from a program or another client ends a call as a failure, whatever its getters do when they are read. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Backoff from "@holdfast/core/Backoff"
 import * as HttpFailure from "@holdfast/http/HttpFailure"
@@ -128,7 +125,7 @@ const policies: Readonly<Record<string, HttpPolicy.Options>> = {
 }
 
 describe.each(Object.entries(hostile))("%s", (_, make) => {
-  it("has a failure that can be read", () => {
+  it("is classified", () => {
     for (const phase of [undefined, "headers", "body"] as const) {
       const failure = HttpFailure.fromUnknown(make(), { phase })
       assert.isString(failure.reason._tag)

@@ -41,14 +41,17 @@ export class DeadlineResponse extends ForwardedResponse {
       // A body that is here already takes no time to read.
       if (this.inner.isComplete) return read
       return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        Effect.timeoutOrElse(read, {
-          duration: Math.max(0, this.at - now),
-          orElse: () => Effect.andThen(this.inner.cancel, Effect.fail(this.exceeded()))
-        }))
+        // A caller that reads slowly finds bytes at each look, however late it is.
+        now > this.at
+          ? this.exceeded
+          : Effect.timeoutOrElse(read, { duration: this.at - now, orElse: () => this.exceeded }))
     })
   }
 
-  private exceeded(): Failure {
-    return transportError(this.request, new PolicyError({ reason: this.reason() }))
+  private get exceeded(): Effect.Effect<never, Failure> {
+    return Effect.andThen(
+      this.inner.cancel,
+      Effect.suspend(() => Effect.fail(transportError(this.request, new PolicyError({ reason: this.reason() }))))
+    )
   }
 }

@@ -15,7 +15,7 @@ const orUndefined = <A>(look: () => A): A | undefined => {
 export const isObject = (value: unknown): value is object =>
   (typeof value === "object" && value !== null) || typeof value === "function"
 
-/** A property of a value; `undefined` where there is none or its getter throws. */
+/** A property of a value; `undefined` if it has none or the getter throws. */
 export const read = (value: unknown, key: string): unknown =>
   isObject(value) ? orUndefined(() => Reflect.get(value, key)) : undefined
 
