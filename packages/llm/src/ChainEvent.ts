@@ -37,6 +37,15 @@ export interface Origin {
   readonly attempt: number
   /** Milliseconds since the epoch, by the `Clock` in force. */
   readonly at: number
+  /** The tags of the request, of `Usage.withTags`; missing without any. */
+  readonly tags?: Readonly<Record<string, string>> | undefined
+}
+
+/** What a provider has reported of an attempt that has ended. */
+export interface Reported {
+  readonly usage: Response.Usage | undefined
+  /** Of the cache writes, the tokens written for an hour, where the vendor tells them apart (Anthropic, Bedrock). */
+  readonly hourCacheWriteTokens?: number | undefined
 }
 
 /** A request was sent to a provider. */
@@ -52,30 +61,25 @@ export interface Committed extends Origin {
 }
 
 /** The answer is complete. */
-export interface AttemptSucceeded extends Origin {
+export interface AttemptSucceeded extends Origin, Reported {
   readonly _tag: "AttemptSucceeded"
   readonly duration: Duration.Duration
-  readonly usage: Response.Usage | undefined
 }
 
-/** An attempt failed, and what follows. */
-export interface AttemptFailed extends Origin {
+/** An attempt failed, and what follows. `usage` is what the provider reported before that. */
+export interface AttemptFailed extends Origin, Reported {
   readonly _tag: "AttemptFailed"
   readonly duration: Duration.Duration
   readonly reason: AiError.AiErrorReason
   readonly decision: Decision
   /** The delay before the next attempt at this provider; `undefined` unless the decision is to retry. */
   readonly delay: Duration.Duration | undefined
-  /** The usage that the provider reported before it failed. */
-  readonly usage: Response.Usage | undefined
 }
 
-/** The caller interrupted the request, or a defect ended it. */
-export interface AttemptInterrupted extends Origin {
+/** The caller interrupted the request, or a defect ended it. `usage` is what the provider reported before that. */
+export interface AttemptInterrupted extends Origin, Reported {
   readonly _tag: "AttemptInterrupted"
   readonly duration: Duration.Duration
-  /** The usage that the provider reported before that. */
-  readonly usage: Response.Usage | undefined
 }
 
 /** A provider was not asked. */

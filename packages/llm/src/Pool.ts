@@ -36,6 +36,7 @@ import * as Predicate from "effect/Predicate"
 import { MemberLoad } from "./internal/pool/load.ts"
 import type { Candidate, Strategy } from "./internal/pool/strategy.ts"
 import { strategies } from "./internal/pool/strategy.ts"
+import { priceCheck } from "./internal/usage/price.ts"
 import type { Provider } from "./Provider.ts"
 import type { Price } from "./Usage.ts"
 
@@ -103,12 +104,7 @@ export const isPool = (u: unknown): u is Pool => Predicate.hasProperty(u, TypeId
 const memberCheck = Arguments.struct({
   provider: Arguments.instance(Predicate.isObject, "a provider"),
   weight: Arguments.optional(Arguments.number({ above: 0 }), 1),
-  price: Arguments.optional(Arguments.struct({
-    input: Arguments.number({ min: 0 }),
-    output: Arguments.number({ min: 0 }),
-    cacheRead: Arguments.optional(Arguments.number({ min: 0 })),
-    cacheWrite: Arguments.optional(Arguments.number({ min: 0 }))
-  })),
+  price: Arguments.optional(priceCheck),
   limits: Arguments.optional(Arguments.struct({
     requestsPerMinute: Arguments.optional(Arguments.number({ min: 1 })),
     tokensPerMinute: Arguments.optional(Arguments.number({ min: 1 }))

@@ -19,7 +19,7 @@
  *
  * See {@link Ledger} and {@link layer}.
  */
-import { check, integer, number, optional, record, struct } from "@holdfast/core/Arguments"
+import { check, integer, optional, or, record, struct } from "@holdfast/core/Arguments"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -30,19 +30,29 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Observer } from "./ChainEvent.ts"
 import * as Setting from "./internal/config/environment.ts"
-import { Entry, entryOf, Price } from "./internal/usage/entry.ts"
+import { Entry, entryOf } from "./internal/usage/entry.ts"
+import type { Price } from "./internal/usage/price.ts"
+import { priceCheck } from "./internal/usage/price.ts"
+import type { Prices } from "./internal/usage/prices/prices.ts"
+import { fromData, isPrices, PricesData } from "./internal/usage/prices/prices.ts"
 import type { Total, Totals } from "./internal/usage/totals.ts"
 import { add, plus, zero } from "./internal/usage/totals.ts"
 
-export { Entry, entryOf, Price } from "./internal/usage/entry.ts"
+export { Entry, entryOf } from "./internal/usage/entry.ts"
 export type { Ended } from "./internal/usage/entry.ts"
+export { Price } from "./internal/usage/price.ts"
+export { CurrentTags, withTags } from "./internal/usage/tags.ts"
+export type { Tags } from "./internal/usage/tags.ts"
 export { sum, zero } from "./internal/usage/totals.ts"
 export type { Total, Totals } from "./internal/usage/totals.ts"
 
 /** Options of a ledger. */
 export interface Options {
-  /** Prices by model, or by `provider/model` where one model has several. Default: none. */
-  readonly prices?: Readonly<Record<string, Price>> | undefined
+  /**
+   * Prices by model, or by `provider/model` where one model has several; or `Prices.known`, those that vendors publish. Default:
+   * none, so that no cost is taken for true that the program did not ask for.
+   */
+  readonly prices?: Readonly<Record<string, Price>> | Prices | undefined
   /**
    * The number of entries kept, and how far a reader of the stream may lag before it misses the oldest. Default: 1000.
    */
@@ -90,14 +100,9 @@ export const toJsonLines = <E, R>(entries: Stream.Stream<Entry, E, R>): Stream.S
 // Constructors
 // -----------------------------------------------------------------------------
 
-const amount = number({ min: 0 })
-
 const ledgerOptions = struct({
   capacity: optional(integer({ min: 1 }), 1000),
-  prices: optional(
-    record(struct({ input: amount, output: amount, cacheRead: optional(amount), cacheWrite: optional(amount) })),
-    {}
-  )
+  prices: optional(or(isPrices, record(priceCheck)), {})
 })
 
 /** Opens a ledger. Throws a `RangeError` that lists every invalid option by its path. */
@@ -175,10 +180,11 @@ export const make = (options?: Options): Effect.Effect<Ledger["Service"]> => {
  */
 export const layer = (options?: Options): Layer.Layer<Ledger> => Layer.effect(Ledger, make(options))
 
-const decodePrices = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Record(Schema.String, Price)))
+const decodeTable = Schema.decodeUnknownEffect(Schema.fromJsonString(PricesData))
 
 /**
- * A layer that opens a ledger with the prices of `LLM_PRICES`, which is JSON: `{"gpt-5-mini":{"input":0.25,"output":2}}`.
+ * A layer that opens a ledger with the prices of `LLM_PRICES`, which is `known` for `Prices.known`, or JSON:
+ * `{"gpt-5-mini":{"input":0.25,"output":2}}`, with `"known":true` in it to have the known prices for all other models.
  * `options` set the rest, and the prices if it is not set. Fails with a `ConfigError` that has the path and the reason.
  *
  * ```ts import.meta.vitest
@@ -198,10 +204,10 @@ export const layerConfig = (options?: Options): Layer.Layer<Ledger, Config.Confi
     Effect.gen(function*() {
       const json = Option.getOrUndefined(yield* Setting.text("LLM_PRICES"))
       if (json === undefined) return yield* make(options)
-      const prices = yield* Effect.mapError(
-        decodePrices(json, { onExcessProperty: "error", errors: "all" }),
+      const data = json === "known" ? json : yield* Effect.mapError(
+        decodeTable(json, { onExcessProperty: "error", errors: "all" }),
         (error) => Setting.fail(`LLM_PRICES cannot be read: ${error.message}`, error)
       )
-      return yield* make({ ...options, prices })
+      return yield* make({ ...options, prices: yield* Effect.promise(() => fromData(data)) })
     })
   )

@@ -21,7 +21,7 @@ import type { Errors } from "../protocol/request/providerRequest.ts"
 import { toParams } from "../protocol/tools/toolParams.ts"
 import { RequestTools } from "../protocol/tools/tools.ts"
 import * as Thinking from "./thinking.ts"
-import { latest, toFinishReason, toUsage } from "./usage.ts"
+import { hourMetadata, latest, toFinishReason, toUsage } from "./usage.ts"
 
 /** The model whose answer it is, which alone may read some of it again, and the provider's id of the request. */
 export interface Origin {
@@ -190,6 +190,7 @@ class Reader {
       calls: this.calls,
       reason: toFinishReason(stopReason),
       usage: toUsage(usage),
+      metadata: hourMetadata(usage),
       explanation: refusal(stopDetails)
     })
   }

@@ -43,3 +43,9 @@ export const toUsage = (usage: Fields): typeof Response.Usage.Encoded => {
     }
   }
 }
+
+/** Writes to a cache for an hour cost more than others, so they are kept beside the usage, which has no place for them. */
+export const hourMetadata = (usage: Fields): Response.ProviderMetadata | undefined => {
+  const hourCacheWriteTokens = count(fields(usage["cache_creation"])["ephemeral_1h_input_tokens"])
+  return hourCacheWriteTokens ? { anthropic: { hourCacheWriteTokens } } : undefined
+}

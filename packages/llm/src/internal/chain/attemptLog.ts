@@ -7,12 +7,16 @@ import * as Response from "effect/ai/Response"
 import * as Duration from "effect/Duration"
 import type { Attempt } from "../../ChainError.ts"
 import { NoAnswer } from "../../ChainError.ts"
-import type { ChainEvent, Observer } from "../../ChainEvent.ts"
+import type { ChainEvent, Observer, Reported } from "../../ChainEvent.ts"
 import type { Decision } from "../../FallbackDecision.ts"
 import type { Provider } from "../../Provider.ts"
 import { detail } from "../../ProviderFailure.ts"
+import { hourCacheWrites } from "../usage/hourCacheWrites.ts"
+import type { Tags } from "../usage/tags.ts"
 import { deadlinePassed } from "./chainReasons.ts"
 import type { AttemptFailure, ChainMember, Method, RunningAttempt } from "./member.ts"
+
+const unreported: Reported = { usage: undefined }
 
 export class AttemptLog {
   readonly method: Method
@@ -22,19 +26,21 @@ export class AttemptLog {
   /** The attempt that is running or has just ended, until the log has its outcome. */
   private running: RunningAttempt | undefined = undefined
   /** What the provider of the running attempt has reported so far. */
-  private reported: Response.Usage | undefined = undefined
+  private reported: Reported = unreported
+  private readonly tags: Pick<ChainEvent, "tags">
   private readonly started = new Map<ChainMember, number>()
 
-  constructor(method: Method, observers: ReadonlyArray<Observer>, now: () => number) {
+  constructor(method: Method, observers: ReadonlyArray<Observer>, now: () => number, tags: Tags) {
     this.method = method
     this.observers = observers
     this.now = now
+    this.tags = Object.keys(tags).length === 0 ? {} : { tags }
   }
 
   emit(member: ChainMember, attempt: number, event: Told): void {
     if (this.observers.length === 0) return
     const { location, model, name } = member.provider
-    const whole: ChainEvent = { provider: name, model, location, attempt, at: this.now(), ...event }
+    const whole: ChainEvent = { provider: name, model, location, attempt, at: this.now(), ...this.tags, ...event }
     for (const observer of this.observers) {
       // An observer must not be able to break the request that it watches.
       try {
@@ -54,7 +60,11 @@ export class AttemptLog {
 
   /** The provider has said what the attempt costs, whether it will succeed or not. */
   report(finish: Response.FinishPartEncoded): void {
-    this.reported = new Response.Usage(finish.usage)
+    const hourCacheWriteTokens = hourCacheWrites(finish)
+    this.reported = {
+      usage: new Response.Usage(finish.usage),
+      ...(hourCacheWriteTokens !== undefined && { hourCacheWriteTokens })
+    }
   }
 
   committed({ attempt, member, startedAt }: RunningAttempt): void {
@@ -70,11 +80,19 @@ export class AttemptLog {
   ): Attempt {
     const { location, model, name } = running.member.provider
     const duration = Duration.millis(endedAt - running.startedAt)
-    const usage = this.reported
+    const { reported } = this
+    const { usage } = reported
     const attempt = { provider: name, model, location, attempt: running.attempt, reason, decision, duration, usage }
     this.settle()
     this.attempts.push(attempt)
-    this.emit(running.member, running.attempt, { _tag: "AttemptFailed", duration, reason, decision, delay, usage })
+    this.emit(running.member, running.attempt, {
+      _tag: "AttemptFailed",
+      duration,
+      reason,
+      decision,
+      delay,
+      ...reported
+    })
     return attempt
   }
 
@@ -86,20 +104,20 @@ export class AttemptLog {
   }
 
   succeeded(running: RunningAttempt): void {
-    const usage = this.reported
+    const { reported } = this
     this.settle()
     const duration = Duration.millis(this.now() - running.startedAt)
-    this.emit(running.member, running.attempt, { _tag: "AttemptSucceeded", duration, usage })
+    this.emit(running.member, running.attempt, { _tag: "AttemptSucceeded", duration, ...reported })
   }
 
   /** The caller went away. */
   abandon(): void {
     const { running } = this
     if (running === undefined) return
-    const usage = this.reported
+    const { reported } = this
     this.settle()
     const duration = Duration.millis(this.now() - running.startedAt)
-    this.emit(running.member, running.attempt, { _tag: "AttemptInterrupted", duration, usage })
+    this.emit(running.member, running.attempt, { _tag: "AttemptInterrupted", duration, ...reported })
   }
 
   /** The request's deadline has passed: what was running is its last attempt. */
@@ -123,7 +141,7 @@ export class AttemptLog {
 
   private settle(): void {
     this.running = undefined
-    this.reported = undefined
+    this.reported = unreported
   }
 
   /**

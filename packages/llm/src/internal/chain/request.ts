@@ -10,6 +10,7 @@ import { Current } from "../../Parameters.ts"
 import { Ledger } from "../../Usage.ts"
 import * as Projection from "../authorship/projection.ts"
 import { arrange, inputTokens } from "../pool/place.ts"
+import { CurrentTags } from "../usage/tags.ts"
 import { AttemptLog } from "./attemptLog.ts"
 import type { ChainMember, Method, RunningAttempt, Settings } from "./member.ts"
 
@@ -74,7 +75,7 @@ export const start = Effect.fnUntraced(function*(
   const ledger = Option.getOrUndefined(yield* Effect.serviceOption(Ledger)) ?? settings.ledger
   const around = yield* Observers
   const observers = [...around, ...(ledger === undefined ? [] : [ledger.observer]), settings.metrics]
-  const log = new AttemptLog(method, observers, () => clock.currentTimeMillisUnsafe())
+  const log = new AttemptLog(method, observers, () => clock.currentTimeMillisUnsafe(), yield* CurrentTags)
   const own = settings.deadline === undefined ? Infinity : clock.currentTimeMillisUnsafe() + settings.deadline
   const input = inputTokens(members, options)
   const ordered = yield* arrange(members, { method, input, now: clock.currentTimeMillisUnsafe() })

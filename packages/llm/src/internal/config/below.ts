@@ -26,7 +26,7 @@ const settingsOf = (
     CONNECTIVITY_CHECK_URL: connectivity?.check_url,
     CONNECTIVITY_TIMEOUT_MS: connectivity?.timeout_ms,
     LLM_MAX_TOOL_ITERATIONS: max_tool_iterations,
-    LLM_PRICES: prices === undefined ? undefined : JSON.stringify(prices)
+    LLM_PRICES: prices === undefined || prices === "known" ? prices : JSON.stringify(prices)
   }
   return Object.fromEntries(
     Object.entries(settings).flatMap(([name, value]) => value === undefined ? [] : [[name, `${value}`]])

@@ -10,6 +10,7 @@ import { isObject } from "effect/Predicate"
 import * as Rec from "effect/Record"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import { pricesCheck } from "../usage/prices/prices.ts"
 import type { Name } from "./registry.ts"
 import { names, servers } from "./registry.ts"
 import type { Http } from "./schema.ts"
@@ -18,7 +19,7 @@ import { foreignKeys, foreignToProvider, Time } from "./schema.ts"
 type Check = Arguments.Check<unknown>
 type Place = Arguments.Place
 
-const { array, faults, integer, number, oneOf, optional, record, struct, text } = Arguments
+const { array, faults, integer, number, oneOf, optional, struct, text } = Arguments
 
 // -----------------------------------------------------------------------------
 // Sections
@@ -53,7 +54,6 @@ const time: Check = (value, place) => report(Schema.decodeUnknownExit(Time)(valu
 
 const byName = (check: Check): Check => struct(Rec.map(servers, () => optional(check)))
 
-const amount = number({ min: 0 })
 const count = integer({ min: 1 })
 
 const file = struct({
@@ -74,9 +74,7 @@ const file = struct({
     })),
     connectivity: optional(struct({ check_url: optional(text), timeout_ms: optional(count) })),
     max_tool_iterations: optional(count),
-    prices: optional(
-      record(struct({ input: amount, output: amount, cacheRead: optional(amount), cacheWrite: optional(amount) }))
-    ),
+    prices: optional(pricesCheck),
     cooldown: optional(time)
   }))
 })

@@ -4,7 +4,7 @@ import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
 import { isObject } from "effect/Predicate"
 import * as Rec from "effect/Record"
 import * as Schema from "effect/Schema"
-import { Price } from "../usage/entry.ts"
+import { PricesData } from "../usage/prices/prices.ts"
 import { names, servers } from "./registry.ts"
 
 const key = Schema.optionalKey
@@ -113,7 +113,7 @@ export const LlmConfig = Schema.Struct({
   /** As `LLM_MAX_TOOL_ITERATIONS`. */
   max_tool_iterations: key(count),
   /** As `LLM_PRICES`. */
-  prices: key(Schema.Record(Schema.String, Price)),
+  prices: key(PricesData),
   /** As `cooldown` of `ProviderChain.Options`. */
   cooldown: key(Time)
 }).check(Schema.makeFilter(({ http, retry }) =>

@@ -1,8 +1,13 @@
 /** The entry of one attempt in a ledger, with its cost. `Usage` exports it. */
-import type * as Response from "effect/ai/Response"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import type { AttemptFailed, AttemptInterrupted, AttemptSucceeded } from "../../ChainEvent.ts"
+import type { Price } from "./price.ts"
+import { costOf } from "./price.ts"
+import type { Priced } from "./prices/find.ts"
+import { findOwn } from "./prices/find.ts"
+
+export { Price } from "./price.ts"
 
 /** One attempt at a provider. Tokens that were not reported are left out. */
 export const Entry = Schema.Struct({
@@ -21,41 +26,28 @@ export const Entry = Schema.Struct({
   inputTokens: Schema.optionalKey(Schema.Int),
   cacheReadTokens: Schema.optionalKey(Schema.Int),
   cacheWriteTokens: Schema.optionalKey(Schema.Int),
+  /** Of the cache writes, those for an hour, where the vendor tells them apart. */
+  cacheWriteHourTokens: Schema.optionalKey(Schema.Int),
   /** All output, including reasoning. */
   outputTokens: Schema.optionalKey(Schema.Int),
   reasoningTokens: Schema.optionalKey(Schema.Int),
   /** In the currency of the prices; missing without a price or usage. */
-  cost: Schema.optionalKey(Schema.Finite)
+  cost: Schema.optionalKey(Schema.Finite),
+  /** The tags of the request; missing without any. */
+  tags: Schema.optionalKey(Schema.Record(Schema.String, Schema.String))
 })
 export type Entry = typeof Entry.Type
 
-const Amount = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
-
-/** Prices of a million tokens. */
-export const Price = Schema.Struct({
-  input: Amount,
-  output: Amount,
-  /** Default: the price of input. */
-  cacheRead: Schema.optional(Amount),
-  /** Default: the price of input. */
-  cacheWrite: Schema.optional(Amount)
-})
-export type Price = typeof Price.Type
-
-const million = 1_000_000
-
-const costOf = (price: Price | undefined, usage: Response.Usage): number | undefined => {
-  const { inputTokens, outputTokens } = usage
-  if (price === undefined || (inputTokens.total === undefined && outputTokens.total === undefined)) return undefined
-  const read = inputTokens.cacheRead ?? 0
-  const written = inputTokens.cacheWrite ?? 0
-  const plain = Math.max(0, (inputTokens.total ?? 0) - read - written)
-  return (plain * price.input + read * (price.cacheRead ?? price.input) + written * (price.cacheWrite ?? price.input) +
-    (outputTokens.total ?? 0) * price.output) / million
-}
-
 /** The event of an attempt that has ended. */
 export type Ended = AttemptSucceeded | AttemptFailed | AttemptInterrupted
+
+/** Finds the price of a model. */
+export interface Lookup {
+  readonly find: (priced: Priced) => Price | undefined
+}
+
+const isLookup = (prices: Lookup | Readonly<Record<string, Price>>): prices is Lookup =>
+  typeof prices["find"] === "function"
 
 const outcomes = { AttemptSucceeded: "succeeded", AttemptFailed: "failed", AttemptInterrupted: "interrupted" } as const
 
@@ -79,16 +71,17 @@ const outcomes = { AttemptSucceeded: "succeeded", AttemptFailed: "failed", Attem
  * entry.outcome // => "succeeded"
  * ```
  */
-export const entryOf = (event: Ended, prices: Readonly<Record<string, Price>> = {}): Entry => {
-  const { at, attempt, location, model, provider, usage } = event
-  const cost = usage === undefined ? undefined : costOf(prices[`${provider}/${model}`] ?? prices[model], usage)
+export const entryOf = (event: Ended, prices: Lookup | Readonly<Record<string, Price>> = {}): Entry => {
+  const { at, attempt, hourCacheWriteTokens, location, model, provider, tags, usage } = event
+  const priced = { provider, model, location, at }
   const tokens = {
     inputTokens: usage?.inputTokens.total,
     cacheReadTokens: usage?.inputTokens.cacheRead,
     cacheWriteTokens: usage?.inputTokens.cacheWrite,
+    cacheWriteHourTokens: usage && hourCacheWriteTokens,
     outputTokens: usage?.outputTokens.total,
     reasoningTokens: usage?.outputTokens.reasoning,
-    cost
+    cost: usage && costOf(isLookup(prices) ? prices.find(priced) : findOwn(prices, priced), usage, hourCacheWriteTokens)
   }
   const known: Partial<Record<keyof typeof tokens, number>> = Object.fromEntries(
     Object.entries(tokens).filter(([, value]) => value !== undefined)
@@ -102,6 +95,7 @@ export const entryOf = (event: Ended, prices: Readonly<Record<string, Price>> = 
     outcome: outcomes[event._tag],
     ...(event._tag === "AttemptFailed" ? { reason: event.reason._tag } : {}),
     durationMillis: Duration.toMillis(event.duration),
-    ...known
+    ...known,
+    ...(tags === undefined ? {} : { tags })
   }
 }
