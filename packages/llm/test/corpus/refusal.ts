@@ -1,9 +1,9 @@
 /**
  * One refusal of a vendor, and what an engineer on call wants of a chain then.
  *
- * Those of `compared.ts`, `comparedClouds.ts` and `anthropicCodes.ts` were compared with what their source shows. Of the other 305, 121 were (2026-11-26), and of the 62
- * failures in a stream, 4: the report that `source` names shows the code, type, status or words; other fields of the body
- * may differ. The rest follows the page that it names, which was not compared.
+ * A refusal whose source is a public thread, or a vendor's list of codes, was compared with it: the source shows its code,
+ * type, status or words; other fields of the body may differ. The rest follows the page that it names, which was not
+ * compared. `isCompared` tells them apart, and a test counts them.
  */
 
 /**
@@ -47,6 +47,15 @@ export interface Vendor {
   readonly protocol: Protocol
   readonly refusals: ReadonlyArray<Refusal>
 }
+
+/** Lists of codes whose every row was compared. */
+const comparedLists: ReadonlySet<string> = new Set([
+  "https://github.com/anthropics/anthropic-sdk-typescript/blob/main/src/core/error-classes.ts"
+])
+
+/** Whether a source was compared with what is written here: a public thread always was. */
+export const isCompared = (source: string): boolean =>
+  comparedLists.has(source) || /^https:\/\/github\.com\/[^/]+\/[^/]+\/(issues|pull|discussions)\/\d+/.test(source)
 
 /** A vendor's refusals: what, status, body, outcome, source, headers. */
 export const vendor = (

@@ -1,6 +1,7 @@
 /** Every refusal of the corpus on a real chain: who answers, after how many requests, and whether the first provider rests. */
 import { assert, describe, it } from "@effect/vitest"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
+import * as ProviderFailure from "@holdfast/llm/ProviderFailure"
 import * as TestProvider from "@holdfast/llm/testing/TestProvider"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import * as Effect from "effect/Effect"
@@ -10,7 +11,9 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Logger from "effect/Logger"
 import * as TestClock from "effect/testing/TestClock"
 import { contextWindow, expected, providerOf } from "./provider.ts"
+import { recordedRefusals } from "./recorded/recorded.ts"
 import type { Protocol, Refusal } from "./refusal.ts"
+import { isCompared } from "./refusal.ts"
 import { vendors } from "./vendors.ts"
 
 /** Two requests, one after the other, to a chain of the vendor and a spare one, by a server that refuses everything. */
@@ -81,5 +84,17 @@ describe("the corpus", () => {
     assert.deepStrictEqual(all.filter(({ source }) => URL.parse(source)?.protocol !== "https:"), [])
     const keys = all.map(({ body, headers, name, status }) => JSON.stringify([name, status, body, headers]))
     assert.strictEqual(new Set(keys).size, keys.length)
+  })
+
+  it("shows most refusals as a public thread, a vendor's list or a real server does", () => {
+    const all = vendors.flatMap(({ refusals }) => refusals)
+    const recorded = new Set(recordedRefusals.flatMap(({ refusals }) => refusals))
+    const compared = all.filter((refusal) => isCompared(refusal.source) || recorded.has(refusal))
+    assert.isAtLeast(compared.length, 300)
+  })
+
+  it("has a source that was read for most signals", () => {
+    const read = ProviderFailure.signals.filter(({ compared, source }) => compared === true || isCompared(source))
+    assert.isAtLeast(read.length, 200)
   })
 })

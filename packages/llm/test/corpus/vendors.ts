@@ -9,6 +9,7 @@ import { openAi } from "./openAi.ts"
 import { openRouter } from "./openRouter.ts"
 import { recordedRefusals } from "./recorded/recorded.ts"
 import type { Vendor } from "./refusal.ts"
+import { reported } from "./reported.ts"
 
 export const vendors: ReadonlyArray<Vendor> = [
   openAi,
@@ -35,5 +36,6 @@ export const vendors: ReadonlyArray<Vendor> = [
   llamaCpp,
   ollama,
   ...compared,
+  ...reported,
   ...recordedRefusals
 ]

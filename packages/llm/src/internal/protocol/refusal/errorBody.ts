@@ -71,7 +71,7 @@ const codeKeys = new Set([
   "quotametric",
   "domain"
 ])
-const hintKeys = /^(retry-?_?(after|delay|in)(_?(ms|seconds|s))?|x-ratelimit-reset|reset_?(seconds|at|in)?)$/i
+const hintKeys = /^(retry-?_?(after|delay|in)(_?(ms|seconds|s))?|x-ratelimit-reset|resets?_?((in_)?seconds|at|in)?)$/i
 /** What holds the words of the user or the model, which must not be read as the server's. */
 const foreignKeys = new Set(["failed_generation", "flagged_input", "input", "ctx", "content", "prompt", "messages"])
 

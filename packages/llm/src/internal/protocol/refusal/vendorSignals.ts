@@ -16,6 +16,7 @@ import type { Kind } from "./kinds.ts"
 import { anthropic } from "./vendors/anthropic.ts"
 import { any } from "./vendors/any.ts"
 import { azure } from "./vendors/azure.ts"
+import { bedrock } from "./vendors/bedrock.ts"
 import { cloud } from "./vendors/cloud.ts"
 import { google } from "./vendors/google.ts"
 import { hosts } from "./vendors/hosts.ts"
@@ -47,6 +48,7 @@ export const signals: ReadonlyArray<Signal> = [
   ...openAi,
   ...azure,
   ...anthropic,
+  ...bedrock,
   ...google,
   ...cloud,
   ...hosts,

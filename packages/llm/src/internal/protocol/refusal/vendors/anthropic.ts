@@ -1,8 +1,7 @@
-/** Anthropic, and Claude on Amazon Bedrock. */
+/** Anthropic. */
 import type { Signal } from "./signal.ts"
 
 const errors = "https://docs.claude.com/en/api/errors"
-const bedrock = "https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html"
 
 /** The codes of `error.details.error_code`, with what each means. */
 const codes = "https://github.com/anthropics/anthropic-sdk-typescript/blob/main/src/resources/shared.ts"
@@ -12,6 +11,7 @@ export const anthropic: ReadonlyArray<Signal> = [
     server: "Anthropic",
     kind: "quotaSpent",
     code: /^((contract|enforced)_spend_limit_reached|linked_organization_(billing_unavailable|spend_limit_reached))$/,
+    compared: true,
     source: codes
   },
   {
@@ -19,6 +19,7 @@ export const anthropic: ReadonlyArray<Signal> = [
     kind: "accountDisabled",
     code:
       /^(organization_(on_hold|type_not_supported)|cmek_key_(disabled|network_blocked)|claude_code_(key_creator_not_member|version_too_old))$/,
+    compared: true,
     source: codes
   },
   {
@@ -26,17 +27,25 @@ export const anthropic: ReadonlyArray<Signal> = [
     kind: "permissionDenied",
     code:
       /^(user_profile_(not_found|required|not_billable|billing_not_authorized)|api_key_scope_missing|sandbox_egress_restricted|workspace_policy_violation)$/,
+    compared: true,
     source: codes
   },
-  { server: "Anthropic", kind: "regionUnsupported", code: "unsupported_region", source: codes },
-  { server: "Anthropic", kind: "transient", code: "request_body_timeout", source: codes },
+  { server: "Anthropic", kind: "regionUnsupported", code: "unsupported_region", compared: true, source: codes },
+  { server: "Anthropic", kind: "transient", code: "request_body_timeout", compared: true, source: codes },
   {
     server: "Anthropic",
     kind: "incompatible",
     code: /^(thread_not_found|skill_read_blocked_undecryptable|image_dimensions_too_large)$/,
+    compared: true,
     source: codes
   },
-  { server: "Anthropic", kind: "quotaSpent", code: "billing_error", source: errors },
+  {
+    server: "Anthropic",
+    kind: "quotaSpent",
+    code: "billing_error",
+    compared: true,
+    source: "https://platform.claude.com/docs/en/api/errors"
+  },
   {
     server: "Anthropic",
     kind: "quotaSpent",
@@ -87,7 +96,7 @@ export const anthropic: ReadonlyArray<Signal> = [
     source: "https://github.com/anthropics/claude-quickstarts/issues/32"
   },
   { server: "Anthropic", kind: "unknownModel", code: "not_found_error", phrase: /^model:/i, source: errors },
-  { server: "Anthropic", kind: "contextOverflow", code: "request_too_large", source: errors },
+  { server: "Anthropic", kind: "contextOverflow", code: "request_too_large", compared: true, source: errors },
   {
     server: "Anthropic",
     kind: "contextOverflow",
@@ -132,7 +141,7 @@ export const anthropic: ReadonlyArray<Signal> = [
     category: "overloaded_error",
     source: "https://github.com/anthropics/claude-code/issues/35792"
   },
-  { server: "Anthropic", kind: "rateLimited", category: "rate_limit_error", source: errors },
+  { server: "Anthropic", kind: "rateLimited", category: "rate_limit_error", compared: true, source: errors },
   {
     server: "Anthropic",
     kind: "keyRejected",
@@ -145,136 +154,25 @@ export const anthropic: ReadonlyArray<Signal> = [
     category: "permission_error",
     source: "https://github.com/anthropics/claude-code/issues/9635"
   },
-  { server: "Anthropic", kind: "unknownModel", category: "not_found_error", status: 404, source: errors },
-  { server: "Anthropic", kind: "transient", category: "timeout_error", source: errors },
+  {
+    server: "Anthropic",
+    kind: "unknownModel",
+    category: "not_found_error",
+    status: 404,
+    compared: true,
+    source: errors
+  },
+  {
+    server: "Anthropic",
+    kind: "transient",
+    category: "timeout_error",
+    compared: true,
+    source: "https://platform.claude.com/docs/en/api/errors"
+  },
   {
     server: "Anthropic",
     kind: "serverError",
     category: "api_error",
     source: "https://github.com/anthropics/claude-code/issues/35458"
-  },
-
-  {
-    server: "Bedrock",
-    kind: "quotaSpent",
-    code: /ThrottlingException$/,
-    phrase: /too many tokens per day/i,
-    source: bedrock
-  },
-  {
-    server: "Bedrock",
-    kind: "quotaSpent",
-    phrase: /too many tokens per day/i,
-    source: "https://docs.aws.amazon.com/bedrock/latest/userguide/quotas.html"
-  },
-  {
-    server: "Bedrock",
-    kind: "rateLimited",
-    code: /(^|[#.])(ThrottlingException|TooManyRequestsException)$/,
-    source: bedrock
-  },
-  { server: "Bedrock", kind: "quotaSpent", code: /(^|[#.])ServiceQuotaExceededException$/, source: bedrock },
-  {
-    server: "Bedrock",
-    kind: "overloaded",
-    code: /(^|[#.])(ServiceUnavailableException|serviceUnavailableException)$/,
-    source: bedrock
-  },
-  {
-    server: "Bedrock",
-    kind: "failedGeneration",
-    code: /^malformed_(model_output|tool_use)$/,
-    source: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html"
-  },
-  { server: "Bedrock", kind: "loading", code: /(^|[#.])ModelNotReadyException$/, source: bedrock },
-  { server: "Bedrock", kind: "transient", code: /(^|[#.])[mM]odel(Timeout|StreamError)Exception$/, source: bedrock },
-  {
-    server: "Bedrock",
-    kind: "serverError",
-    code: /(^|[#.])([iI]nternalServerException|InternalFailure|ModelErrorException)$/,
-    source: bedrock
-  },
-  { server: "Bedrock", kind: "unknownModel", code: /(^|[#.])ResourceNotFoundException$/, source: bedrock },
-  {
-    server: "Bedrock",
-    kind: "modelNotAllowed",
-    code: /(^|[#.])AccessDeniedException$/,
-    phrase: /access to the model|model access|marketplace/i,
-    source: bedrock
-  },
-  { server: "Bedrock", kind: "permissionDenied", code: /(^|[#.])AccessDeniedException$/, source: bedrock },
-  {
-    server: "Bedrock",
-    kind: "keyRejected",
-    code:
-      /(^|[#.])(UnrecognizedClientException|InvalidSignatureException|ExpiredTokenException|ExpiredToken|MissingAuthenticationToken(Exception)?|IncompleteSignature(Exception)?|InvalidClientTokenId|NotAuthorized)$/,
-    source: bedrock
-  },
-  {
-    server: "Bedrock",
-    kind: "keyRejected",
-    phrase: /security token included in the request is (invalid|expired)|signature expired/i,
-    source: bedrock
-  },
-  {
-    server: "Bedrock",
-    kind: "unknownModel",
-    phrase:
-      /provided model identifier is invalid|invocation of model id .* with on-demand throughput isn.t supported|reached the end of its life/i,
-    source: "https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html"
-  },
-  {
-    server: "Bedrock",
-    kind: "unknownModel",
-    phrase: /marked by provider as legacy/i,
-    source: "https://github.com/aws-samples/amazon-bedrock-workshop/issues/386"
-  },
-  {
-    server: "Bedrock",
-    kind: "contextOverflow",
-    phrase: /malformed input request: .*expected maxlength/i,
-    source: "https://github.com/ryanadoty/Amazon-Bedrock-Amazon-RDS-POC/issues/9"
-  },
-  {
-    server: "Bedrock",
-    kind: "contextOverflow",
-    phrase: /value at 'body' failed to satisfy constraint: member must have length less/i,
-    source: "https://github.com/langchain-ai/langchain-aws/issues/419"
-  },
-  {
-    server: "Bedrock",
-    kind: "accountDisabled",
-    phrase: /^operation not allowed\.?$/i,
-    source: "https://github.com/langgenius/dify/issues/7488"
-  },
-  {
-    server: "Bedrock",
-    kind: "contextOverflow",
-    phrase: /input is too long for requested model|too many input tokens/i,
-    source: "https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html"
-  },
-  {
-    server: "Bedrock",
-    kind: "accountDisabled",
-    phrase: /account is not authorized to invoke this api operation/i,
-    source: "https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html"
-  },
-  {
-    server: "Bedrock",
-    kind: "regionUnsupported",
-    phrase: /not (available|supported) in (this|your) (region|country|location)|unsupported countries/i,
-    source: "https://docs.aws.amazon.com/bedrock/latest/userguide/models-regions.html"
-  },
-  {
-    server: "Bedrock",
-    kind: "unsupported",
-    phrase: /this model doesn't support|doesn't support (tool use|the image|images|streaming)/i,
-    source: "https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-supported-models-features.html"
-  },
-  {
-    server: "Bedrock",
-    kind: "contentPolicy",
-    phrase: /blocked by (our )?content filters|guardrail/i,
-    source: "https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails.html"
   }
 ]

@@ -123,10 +123,25 @@ export const any: ReadonlyArray<Signal> = [
     phrase: /requires a subscription|not allowed to sample from this model|model access denied/i,
     source: openAi
   },
+  {
+    server: "any",
+    kind: "quotaSpent",
+    phrase:
+      /usage limit (has been |was |is )?reached|(reached|hit) your (\w+ )?usage limit|exceeded your (hourly|daily|weekly|monthly|session) usage limit|^quota exceeded\.?$/i,
+    source: "https://github.com/earendil-works/pi/issues/4172"
+  },
+  {
+    server: "any",
+    kind: "wrongAddress",
+    phrase: /^cannot post \/|no route matched with those values|could not route to \//i,
+    status: 404,
+    source: "https://developers.cloudflare.com/fundamentals/api/troubleshooting/"
+  },
   // Statuses
   { server: "any", kind: "keyRejected", status: 401, source: rfc9110 },
   { server: "any", kind: "quotaSpent", status: 402, source: openAi },
   { server: "any", kind: "permissionDenied", status: [403, 407], source: rfc9110 },
+  { server: "any", kind: "wrongAddress", status: 405, source: rfc9110 },
   { server: "any", kind: "transient", status: [408, 409, 425, 499], source: rfc9110 },
   {
     server: "any",

@@ -91,7 +91,7 @@ export const azure: ReadonlyArray<Signal> = [
     kind: "wrongAddress",
     code: "404",
     phrase: /^resource not found$/i,
-    source: "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota"
+    source: "https://github.com/langchain-ai/langchain/issues/13284"
   },
   {
     server: "Azure",
@@ -132,5 +132,12 @@ export const azure: ReadonlyArray<Signal> = [
     kind: "rateLimited",
     code: "RateLimitReached",
     source: "https://docs.github.com/en/github-models/use-github-models/prototyping-with-ai-models"
+  },
+  {
+    server: "GitHub Models",
+    kind: "contextOverflow",
+    phrase: /prompt token count of \d+ exceeds the limit of \d+/i,
+    compared: true,
+    source: "https://github.com/badlogic/pi-mono/blob/main/packages/ai/src/utils/overflow.ts"
   }
 ]

@@ -74,9 +74,14 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "Groq",
     kind: "unsupported",
     phrase: /messages\[\d+\]\.content must be a string|does not support (image|reasoning_format|response format)/i,
-    source: "https://console.groq.com/docs/vision"
+    source: "https://github.com/OpenHands/OpenHands/issues/4643"
   },
-  { server: "Groq", kind: "wrongAddress", phrase: /unknown request url/i, source: groq },
+  {
+    server: "Groq",
+    kind: "wrongAddress",
+    phrase: /unknown request url/i,
+    source: "https://github.com/ChatGPTNextWeb/NextChat/issues/4599"
+  },
 
   // Mistral
   {
@@ -148,13 +153,14 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "Cohere",
     kind: "contentPolicy",
     phrase: /^blocked (input|output)\b/i,
-    source: "https://docs.cohere.com/reference/errors"
+    compared: true,
+    source: "https://docs.cohere.com/errors-reference"
   },
   {
     server: "Cohere",
     kind: "keyRejected",
     phrase: /^invalid api token|no api key supplied/i,
-    source: "https://docs.cohere.com/reference/errors"
+    source: "https://github.com/cohere-ai/notebooks/issues/6"
   },
   {
     server: "Cohere",
@@ -166,19 +172,20 @@ export const cloud: ReadonlyArray<Signal> = [
     server: "Cohere",
     kind: "rateLimited",
     phrase: /trial key.*limited to \d+ api calls \/ minute/i,
-    source: "https://docs.cohere.com/reference/errors"
+    compared: true,
+    source: "https://docs.cohere.com/errors-reference"
   },
   {
     server: "Cohere",
     kind: "contextOverflow",
     phrase: /too many tokens: total number of tokens/i,
-    source: "https://docs.cohere.com/reference/errors"
+    source: "https://github.com/cohere-ai/sandbox-topically/issues/4"
   },
   {
     server: "Cohere",
     kind: "unknownModel",
     phrase: /model '[^']+' (not found|was removed)/i,
-    source: "https://docs.cohere.com/docs/deprecations"
+    source: "https://github.com/MaartenGr/BERTopic/issues/1864"
   },
 
   // DeepSeek
@@ -256,7 +263,7 @@ export const cloud: ReadonlyArray<Signal> = [
   {
     server: "xAI",
     kind: "accountDisabled",
-    phrase: /(team|api key|user) .*(is|has been) (blocked|disabled|suspended)/i,
+    phrase: /(team|api key|user) .*(is|has been) (currently )?(blocked|disabled|suspended)/i,
     source: xAi
   },
   {

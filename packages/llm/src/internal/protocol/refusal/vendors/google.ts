@@ -57,7 +57,7 @@ export const google: ReadonlyArray<Signal> = [
     server: "Gemini",
     kind: "accountDisabled",
     code: /^(SERVICE_DISABLED|CONSUMER_SUSPENDED|CONSUMER_INVALID|BILLING_DISABLED)$/,
-    source: trouble
+    source: "https://github.com/google-gemini/gemini-cli/issues/1343"
   },
   {
     server: "Gemini",
@@ -70,7 +70,7 @@ export const google: ReadonlyArray<Signal> = [
     kind: "permissionDenied",
     code:
       /^(API_KEY_SERVICE_BLOCKED|API_KEY_HTTP_REFERRER_BLOCKED|API_KEY_IP_ADDRESS_BLOCKED|API_KEY_ANDROID_APP_BLOCKED|IAM_PERMISSION_DENIED|ACCESS_TOKEN_SCOPE_INSUFFICIENT)$/,
-    source: trouble
+    source: "https://github.com/continuedev/continue/issues/12781"
   },
   {
     server: "Gemini",
@@ -98,7 +98,12 @@ export const google: ReadonlyArray<Signal> = [
     phrase: /input token count .*exceeds the maximum|exceeds the maximum number of tokens allowed/i,
     source: "https://github.com/google-gemini/gemini-cli/issues/6678"
   },
-  { server: "Gemini", kind: "contextOverflow", phrase: /request payload size exceeds the limit/i, source: trouble },
+  {
+    server: "Gemini",
+    kind: "contextOverflow",
+    phrase: /request payload size exceeds the limit/i,
+    source: "https://github.com/MaKTaiL/gemini-srt-translator/issues/63"
+  },
   {
     server: "Gemini",
     kind: "unsupported",
@@ -110,7 +115,7 @@ export const google: ReadonlyArray<Signal> = [
     server: "Gemini",
     kind: "contentPolicy",
     code: "PROHIBITED_CONTENT",
-    source: "https://ai.google.dev/gemini-api/docs/safety-settings"
+    source: "https://github.com/NousResearch/hermes-agent/pull/85031"
   },
   {
     server: "Gemini",
@@ -142,7 +147,7 @@ export const google: ReadonlyArray<Signal> = [
     kind: "incompatible",
     code: "INVALID_ARGUMENT",
     phrase: /function call turn comes immediately after/i,
-    source: "https://ai.google.dev/gemini-api/docs/troubleshooting"
+    source: "https://github.com/continuedev/continue/issues/11164"
   },
   {
     server: "Gemini",
@@ -150,16 +155,59 @@ export const google: ReadonlyArray<Signal> = [
     phrase: /contents is not specified|contents must not be empty|unable to process input image/i,
     source: "https://ai.google.dev/gemini-api/docs/troubleshooting"
   },
-  { server: "Gemini", kind: "rateLimited", category: "RESOURCE_EXHAUSTED", source: trouble },
+  {
+    server: "Gemini",
+    kind: "rateLimited",
+    category: "RESOURCE_EXHAUSTED",
+    source: "https://github.com/google-gemini/gemini-cli/issues/1509"
+  },
   {
     server: "Gemini",
     kind: "overloaded",
     category: "UNAVAILABLE",
     source: "https://github.com/google-gemini/cookbook/issues/425"
   },
-  { server: "Gemini", kind: "transient", category: /^(DEADLINE_EXCEEDED|ABORTED|CANCELLED)$/, source: trouble },
-  { server: "Gemini", kind: "serverError", category: "INTERNAL", source: trouble },
-  { server: "Gemini", kind: "keyRejected", category: "UNAUTHENTICATED", source: trouble },
-  { server: "Gemini", kind: "permissionDenied", category: "PERMISSION_DENIED", source: trouble },
-  { server: "Gemini", kind: "quotaSpent", category: "FAILED_PRECONDITION", phrase: /billing/i, source: trouble }
+  {
+    server: "Gemini",
+    kind: "transient",
+    category: /^(DEADLINE_EXCEEDED|ABORTED|CANCELLED)$/,
+    source: "https://github.com/letta-ai/letta/pull/2861"
+  },
+  {
+    server: "Gemini",
+    kind: "serverError",
+    category: "INTERNAL",
+    source: "https://github.com/PublicAffairs/openai-gemini/issues/15"
+  },
+  {
+    server: "Gemini",
+    kind: "keyRejected",
+    category: "UNAUTHENTICATED",
+    source: "https://github.com/pydantic/pydantic-ai/issues/1186"
+  },
+  {
+    server: "Gemini",
+    kind: "permissionDenied",
+    category: "PERMISSION_DENIED",
+    source: "https://github.com/google-gemini/gemini-cli/issues/14519"
+  },
+  { server: "Gemini", kind: "quotaSpent", category: "FAILED_PRECONDITION", phrase: /billing/i, source: trouble },
+  {
+    server: "Gemini",
+    kind: "overloaded",
+    code: "MODEL_CAPACITY_EXHAUSTED",
+    source: "https://github.com/google-gemini/gemini-cli/issues/26633"
+  },
+  {
+    server: "Gemini",
+    kind: "quotaSpent",
+    phrase: /exhausted your capacity on this model/i,
+    source: "https://github.com/Wei-Shaw/claude-relay-service/issues/746"
+  },
+  {
+    server: "Vertex AI",
+    kind: "keyRejected",
+    phrase: /invalid_grant|invalid_rapt/i,
+    source: "https://github.com/cline/cline/issues/4080"
+  }
 ]

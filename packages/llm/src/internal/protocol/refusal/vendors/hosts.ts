@@ -1,4 +1,4 @@
-/** Together, Fireworks, Cerebras, SambaNova, Hugging Face, MiniMax and Perplexity. */
+/** Together, Fireworks, Cerebras, SambaNova, Hugging Face, MiniMax, Perplexity, Moonshot, Zhipu, Alibaba and NVIDIA. */
 import type { Signal } from "./signal.ts"
 
 const together = "https://docs.together.ai/docs/error-codes"
@@ -7,12 +7,17 @@ const miniMax = "https://platform.minimax.io/docs/api-reference/errorcode"
 const cerebras = "https://inference-docs.cerebras.ai/support/error"
 
 export const hosts: ReadonlyArray<Signal> = [
-  { server: "Together", kind: "unknownModel", code: "model_not_available", source: together },
+  {
+    server: "Together",
+    kind: "unknownModel",
+    code: "model_not_available",
+    source: "https://github.com/HeyPuter/puter/issues/3168"
+  },
   {
     server: "Together",
     kind: "unknownModel",
     phrase: /unable to access (non-serverless )?model|unable to access model/i,
-    source: together
+    source: "https://github.com/earendil-works/pi/pull/5505"
   },
   {
     server: "Together",
@@ -25,7 +30,7 @@ export const hosts: ReadonlyArray<Signal> = [
     kind: "contextOverflow",
     phrase:
       /`?inputs`? tokens \+ `?max_new_tokens`? must be|input_tokens \+ max_new_tokens must be|exceeds? (the )?context length/i,
-    source: together
+    source: "https://github.com/bytedance/UI-TARS-desktop/issues/626"
   },
   {
     server: "Together",
@@ -38,19 +43,19 @@ export const hosts: ReadonlyArray<Signal> = [
     server: "Fireworks",
     kind: "accountDisabled",
     phrase: /account .* is suspended/i,
-    source: "https://docs.fireworks.ai/guides/inference-error-codes"
+    source: "https://github.com/pollinations/pollinations/issues/12136"
   },
   {
     server: "Fireworks",
     kind: "quotaSpent",
     phrase: /suspended.*(spending limit|failure to pay|billing)|exceeded the (monthly )?spending limit/i,
-    source: fireworks
+    source: "https://github.com/FerroxLabs/wayland/issues/545"
   },
   {
     server: "Fireworks",
     kind: "unknownModel",
     phrase: /model not found, inaccessible, and\/or not deployed/i,
-    source: fireworks
+    source: "https://github.com/warpdotdev/warp/issues/15107"
   },
   { server: "Fireworks", kind: "contextOverflow", phrase: /prompt is too long: \d+/i, source: fireworks },
   {
@@ -71,7 +76,7 @@ export const hosts: ReadonlyArray<Signal> = [
     server: "Cerebras",
     kind: "rateLimited",
     code: /^(request_quota_exceeded|token_quota_exceeded|too_many_requests_error)$/,
-    source: cerebras
+    source: "https://github.com/nminaya/grammar-nazi-bot/issues/958"
   },
   {
     server: "Cerebras",
@@ -86,7 +91,7 @@ export const hosts: ReadonlyArray<Signal> = [
     server: "Cerebras",
     kind: "contextOverflow",
     phrase: /current length is \d+ while limit is \d+/i,
-    source: cerebras
+    source: "https://github.com/cline/cline/issues/5140"
   },
   { server: "Cerebras", kind: "incompatible", code: "wrong_api_format", source: cerebras },
 
@@ -101,7 +106,7 @@ export const hosts: ReadonlyArray<Signal> = [
     server: "Hugging Face",
     kind: "quotaSpent",
     phrase: /exceeded your monthly included credits|depleted your monthly included credits/i,
-    source: "https://huggingface.co/docs/inference-providers/pricing"
+    source: "https://github.com/huggingface/agents-course/issues/386"
   },
   {
     server: "Hugging Face",
@@ -141,12 +146,85 @@ export const hosts: ReadonlyArray<Signal> = [
     server: "Perplexity",
     kind: "unknownModel",
     phrase: /^invalid model '/i,
-    source: "https://docs.perplexity.ai/getting-started/models"
+    source: "https://github.com/perplexityai/api-discussion/issues/262"
   },
   {
     server: "Perplexity",
     kind: "incompatible",
     phrase: /user or tool message\(s\) should alternate|last message must have role/i,
-    source: "https://docs.perplexity.ai"
+    source: "https://github.com/perplexityai/api-discussion/issues/265"
+  },
+  {
+    server: "Together",
+    kind: "unknownModel",
+    code: "dedicated_endpoint_not_running",
+    source: "https://github.com/HeyPuter/puter/issues/3168"
+  },
+  {
+    server: "Moonshot",
+    kind: "contextOverflow",
+    phrase: /exceeded model token limit/i,
+    compared: true,
+    source: "https://github.com/badlogic/pi-mono/blob/main/packages/ai/src/utils/overflow.ts"
+  },
+  {
+    server: "Moonshot",
+    kind: "unknownModel",
+    code: "resource_not_found_error",
+    source: "https://platform.moonshot.ai/docs/api/chat#error"
+  },
+  {
+    server: "Moonshot",
+    kind: "quotaSpent",
+    code: "exceeded_current_quota_error",
+    source: "https://platform.moonshot.ai/docs/api/chat#error"
+  },
+  {
+    server: "Zhipu",
+    kind: "quotaSpent",
+    code: "1113",
+    source: "https://github.com/anthropics/claude-code/issues/9201"
+  },
+  {
+    server: "Zhipu",
+    kind: "quotaSpent",
+    phrase: /余额不足|欠费/,
+    source: "https://github.com/continuedev/continue/issues/11823"
+  },
+  {
+    server: "Zhipu",
+    kind: "quotaSpent",
+    code: "1308",
+    source: "https://docs.z.ai/api-reference/api-code"
+  },
+  {
+    server: "Zhipu",
+    kind: "rateLimited",
+    code: "1302",
+    source: "https://github.com/yilewang/llm-for-zotero/issues/17"
+  },
+  {
+    server: "Zhipu",
+    kind: "contentPolicy",
+    code: "1301",
+    source: "https://docs.z.ai/api-reference/api-code"
+  },
+  {
+    server: "Alibaba",
+    kind: "quotaSpent",
+    code: "Arrearage",
+    source: "https://github.com/hsliuping/TradingAgents-CN/issues/170"
+  },
+  {
+    server: "NVIDIA",
+    kind: "overloaded",
+    phrase: /degraded function cannot be invoked/i,
+    source: "https://github.com/tashfeenahmed/freellmapi/issues/522"
+  },
+  {
+    server: "NVIDIA",
+    kind: "unknownModel",
+    phrase: /function '[^']+': not found for account/i,
+    source: "https://github.com/Alishahryar1/free-claude-code/issues/1021"
   }
 ]

@@ -90,13 +90,13 @@ export const local: ReadonlyArray<Signal> = [
     server: "TGI",
     kind: "overloaded",
     phrase: /model is overloaded/i,
-    source: "https://huggingface.co/docs/text-generation-inference"
+    source: "https://github.com/huggingface/text-generation-inference/issues/439"
   },
   {
     server: "TGI",
     kind: "contextOverflow",
     phrase: /`?inputs`? must have less than \d+ tokens|`?inputs`? tokens \+ `?max_new_tokens`? must be <=/i,
-    source: "https://huggingface.co/docs/text-generation-inference"
+    source: "https://github.com/meta-llama/llama/issues/1103"
   },
   {
     server: "TGI",
@@ -158,7 +158,7 @@ export const local: ReadonlyArray<Signal> = [
   {
     server: "LM Studio",
     kind: "serverError",
-    phrase: /the model has crashed/i,
+    phrase: /the model has crashed|^channel error$/i,
     source: "https://lmstudio.ai/docs/app/api"
   },
   {
@@ -220,6 +220,11 @@ export const local: ReadonlyArray<Signal> = [
     phrase: /failed to parse (input|tool call)|invalid diff/i,
     source: "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"
   },
-  { server: "llama.cpp", kind: "serverError", phrase: /context shift is disabled/i, source: llamaCpp },
+  {
+    server: "llama.cpp",
+    kind: "serverError",
+    phrase: /context shift is disabled/i,
+    source: "https://github.com/ggml-org/llama.cpp/pull/13577"
+  },
   { server: "llama.cpp", kind: "overloaded", category: "unavailable_error", source: llamaCpp }
 ]

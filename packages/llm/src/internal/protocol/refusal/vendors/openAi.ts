@@ -18,7 +18,7 @@ export const openAi: ReadonlyArray<Signal> = [
     code: /^(billing_hard_limit_reached|billing_not_active|credit_balance_exhausted|quota_exceeded)$/,
     source: "https://github.com/dfinke/PowerShellAI/issues/127"
   },
-  { server: "OpenAI", kind: "quotaSpent", code: /_(spend|usage)_limit_(exceeded|reached)$/, source: errorCodes },
+  { server: "OpenAI", kind: "quotaSpent", code: /(^|_)(spend|usage)_limit_(exceeded|reached)$/, source: errorCodes },
   {
     server: "OpenAI",
     kind: "quotaSpent",
@@ -81,8 +81,9 @@ export const openAi: ReadonlyArray<Signal> = [
   {
     server: "OpenAI",
     kind: "permissionDenied",
-    code: /^(invalid_organization|mismatched_organization|mismatched_project|invalid_project|ip_not_authorized)$/,
-    source: errorCodes
+    code:
+      /^(no_organization|invalid_organization|mismatched_organization|mismatched_project|invalid_project|ip_not_authorized)$/,
+    source: "https://github.com/AIDotNet/OpenDeepWiki/issues/5"
   },
   {
     server: "OpenAI",
@@ -112,8 +113,8 @@ export const openAi: ReadonlyArray<Signal> = [
   {
     server: "OpenAI",
     kind: "modelNotAllowed",
-    phrase: /organization must be (qualified|verified) to use/i,
-    source: "https://help.openai.com/en/articles/10910291-api-organization-verification"
+    phrase: /organization must be (qualified|verified) to (use|stream)/i,
+    source: "https://github.com/openai/openai-go/issues/565"
   },
   {
     server: "OpenAI",
@@ -131,7 +132,7 @@ export const openAi: ReadonlyArray<Signal> = [
     server: "OpenAI",
     kind: "wrongAddress",
     code: "unknown_url",
-    source: "https://platform.openai.com/docs/guides/error-codes"
+    source: "https://github.com/TAGonSoft/groq-dart/issues/15"
   },
   {
     server: "OpenAI",
@@ -210,13 +211,13 @@ export const openAi: ReadonlyArray<Signal> = [
     server: "OpenAI",
     kind: "contentPolicy",
     phrase:
-      /flagged as potentially violating|violat(es|ing|ed) our usage polic|rejected as a result of our safety system/i,
+      /flagged as potentially violating|violat(e|es|ing|ed) our usage polic|rejected as a result of our safety system/i,
     source: "https://platform.openai.com/docs/guides/error-codes"
   },
   {
     server: "OpenAI",
     kind: "contentPolicy",
-    code: "cyber_policy_violation",
+    code: /^(bio|cyber)_policy(_violation)?$/,
     source: "https://platform.openai.com/docs/guides/safety-checks"
   },
   // The caller's own
@@ -224,7 +225,7 @@ export const openAi: ReadonlyArray<Signal> = [
     server: "OpenAI",
     kind: "invalidRequest",
     phrase:
-      /must be followed by tool messages responding to each|messages with role 'tool' must be a response to a prece+ding message/i,
+      /must be followed by tool messages responding to each|messages with role 'tool' must be a response to a prece+ding message|no tool output found for function call/i,
     source: "https://github.com/minoism/freecc/issues/2"
   },
   {
@@ -271,5 +272,17 @@ export const openAi: ReadonlyArray<Signal> = [
     kind: "serverError",
     category: "server_error",
     source: "https://github.com/LlmKira/Openaibot/issues/177"
+  },
+  {
+    server: "OpenAI",
+    kind: "permissionDenied",
+    phrase: /no such organization/i,
+    source: "https://github.com/tom-doerr/zsh_codex/issues/5"
+  },
+  {
+    server: "OpenAI",
+    kind: "overloaded",
+    code: "server_is_overloaded",
+    source: "https://github.com/XiaomiMiMo/MiMo-Code/issues/2083"
   }
 ]

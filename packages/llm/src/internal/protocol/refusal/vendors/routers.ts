@@ -36,7 +36,7 @@ export const routers: ReadonlyArray<Signal> = [
     server: "OpenRouter",
     kind: "quotaSpent",
     phrase: /insufficient credits|requires more credits|never purchased credits|key limit exceeded/i,
-    source: openRouter
+    source: "https://github.com/Gitlawb/openclaude/issues/43"
   },
   {
     server: "OpenRouter",
@@ -151,24 +151,28 @@ export const routers: ReadonlyArray<Signal> = [
     server: "Cloudflare",
     kind: "quotaSpent",
     code: /^(3036|4006)$/,
+    compared: true,
     source: "https://developers.cloudflare.com/workers-ai/platform/errors/"
   },
   {
     server: "Cloudflare",
     kind: "overloaded",
     code: "3040",
+    compared: true,
     source: "https://developers.cloudflare.com/workers-ai/platform/errors/"
   },
   {
     server: "Cloudflare",
     kind: "unknownModel",
     code: "5007",
+    compared: true,
     source: "https://developers.cloudflare.com/workers-ai/platform/errors/"
   },
   {
     server: "Cloudflare",
     kind: "modelNotAllowed",
     code: /^(3041|5018)$/,
+    compared: true,
     source: "https://developers.cloudflare.com/workers-ai/platform/errors/"
   },
 
@@ -191,7 +195,7 @@ export const routers: ReadonlyArray<Signal> = [
     server: "Cloudflare",
     kind: "permissionDenied",
     phrase: /error (code:? )?(1006|1007|1008|1010|1012|1020)\b|sorry, you have been blocked/i,
-    source: "https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/"
+    source: "https://github.com/run-llama/llama_index/issues/16796"
   },
   {
     server: "Cloudflare",
@@ -212,5 +216,39 @@ export const routers: ReadonlyArray<Signal> = [
     phrase: /413 request entity too large/i,
     status: 413,
     source: "https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size"
+  },
+  {
+    server: "Cloudflare",
+    kind: "contentPolicy",
+    phrase: /(prompt|response) blocked due to security configurations/i,
+    compared: true,
+    source: "https://developers.cloudflare.com/ai-gateway/guardrails/set-up-guardrail/"
+  },
+  {
+    server: "Cloudflare",
+    kind: "modelNotAllowed",
+    code: "5016",
+    compared: true,
+    source: "https://developers.cloudflare.com/workers-ai/platform/errors/"
+  },
+  {
+    server: "Cloudflare",
+    kind: "accountDisabled",
+    code: "3023",
+    compared: true,
+    source: "https://developers.cloudflare.com/workers-ai/platform/errors/"
+  },
+  {
+    server: "Cloudflare",
+    kind: "unknownModel",
+    code: "3042",
+    compared: true,
+    source: "https://developers.cloudflare.com/workers-ai/platform/errors/"
+  },
+  {
+    server: "one-api",
+    kind: "contentPolicy",
+    phrase: /BlockedReason(ProhibitedContent|Safety|Blocklist|Other)/,
+    source: "https://github.com/immersive-translate/immersive-translate/issues/2505"
   }
 ]

@@ -23,6 +23,10 @@ type Server =
   | "Cerebras"
   | "SambaNova"
   | "MiniMax"
+  | "Moonshot"
+  | "Zhipu"
+  | "Alibaba"
+  | "NVIDIA"
   | "Hugging Face"
   | "vLLM"
   | "SGLang"
@@ -31,6 +35,7 @@ type Server =
   | "llama.cpp"
   | "Ollama"
   | "LiteLLM"
+  | "one-api"
   | "Cloudflare"
   | "nginx"
 
@@ -54,6 +59,8 @@ export interface Signal {
   readonly category?: string | RegExp
   /** Statuses under which the row holds. Alone it is the weakest signal. */
   readonly status?: number | ReadonlyArray<number>
-  /** A public report that shows it (119 of 353 rows, seen 2026-11-27), or else a page that was not compared. */
+  /** Where it is shown: a public thread that quotes the answer, or a page of the vendor's. */
   readonly source: string
+  /** Whether the page was read and shows it (2026-11-27). A thread always was. Default: the page was not compared. */
+  readonly compared?: true
 }
