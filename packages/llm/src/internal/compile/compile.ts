@@ -5,9 +5,7 @@
  */
 import type { DurationInput } from "@holdfast/core/Arguments"
 import { duration, Place } from "@holdfast/core/Arguments"
-import * as Backoff from "@holdfast/core/Backoff"
 import * as Bulkhead from "@holdfast/core/Bulkhead"
-import * as Jitter from "@holdfast/core/Jitter"
 import * as Policy from "@holdfast/core/Policy"
 import * as Retry from "@holdfast/core/Retry"
 import * as RetryBudget from "@holdfast/core/RetryBudget"
@@ -28,14 +26,10 @@ import type { ChainMember, PoolPlace, Settings } from "../chain/member.ts"
 import { AttemptFailure } from "../chain/member.ts"
 import * as ChainMetrics from "../telemetry/metrics.ts"
 import { checkOptions } from "./check.ts"
+import * as defaults from "./defaults.ts"
 import type { Options, RetryOptions, Timeouts, Treatment } from "./options.ts"
 
 type AnyOptions = Options<unknown, unknown>
-
-const defaultTimeouts = {
-  cloud: { firstContent: "30 seconds", betweenChunks: "60 seconds", answer: "2 minutes" },
-  local: { firstContent: "5 minutes", betweenChunks: "60 seconds", answer: "10 minutes" }
-} as const
 
 const inMillis = duration({ min: 0, infinite: true })
 
@@ -46,8 +40,8 @@ const durationOf = (input: DurationInput): Duration.Duration => Duration.millis(
 
 const clocksOf = (timeouts: Timeouts | false | undefined, location: Location) => {
   if (timeouts === false) return undefined
-  const clock = (name: keyof typeof defaultTimeouts["cloud"]) =>
-    durationOf(timeouts?.[name] ?? defaultTimeouts[location][name])
+  const clock = (name: keyof typeof defaults.timeouts.cloud) =>
+    durationOf(timeouts?.[name] ?? defaults.timeouts[location][name])
   return {
     head: timeouts?.head === undefined ? undefined : durationOf(timeouts.head),
     firstContent: clock("firstContent"),
@@ -56,21 +50,8 @@ const clocksOf = (timeouts: Timeouts | false | undefined, location: Location) =>
   }
 }
 
-/**
- * A local server that is starting, loading its model or busy is worth waiting for: its retries begin at a second, where
- * those at a cloud begin at half a second, as OpenAI's own client does. A server that says that it is loading or busy gets
- * 15 seconds; after any other failure a local provider is asked as often as a cloud.
- */
-const patience = {
-  cloud: { times: 2, backoff: Backoff.exponential({ initial: "500 millis", max: "8 seconds", jitter: Jitter.equal }) },
-  local: {
-    times: 4,
-    backoff: Backoff.exponential({ initial: "1 second", max: "8 seconds", jitter: Jitter.proportional(0.1) })
-  }
-} as const
-
 const retriesOf = (retry: RetryOptions | false | undefined, location: Location): number =>
-  retry === false ? 0 : retry?.times ?? patience[retry?.backoff === undefined ? location : "cloud"].times
+  retry === false ? 0 : retry?.times ?? defaults.patience[retry?.backoff === undefined ? location : "cloud"].times
 
 const isStartingOrBusy = (reason: AiError.AiErrorReason): boolean => {
   const { kind } = detail(reason)
@@ -85,13 +66,14 @@ const retryOf = (
 ): Retry.Options<AttemptFailure> | undefined =>
   retry === false ? undefined : {
     times: retriesOf(retry, location),
-    backoff: retry?.backoff ?? patience[location].backoff,
+    backoff: retry?.backoff ?? defaults.patience[location].backoff,
     maxElapsed: retry?.maxElapsed,
     budget,
     while: ({ follows, reason, running }) => {
       if (follows.retry === undefined) return Retry.refuse(follows.otherwise.because)
       const isPatient = retry?.times !== undefined || isStartingOrBusy(reason)
-      return isPatient || running.attempt <= patience.cloud.times || Retry.refuse("it is neither loading nor busy")
+      return isPatient || running.attempt <= defaults.patience.cloud.times ||
+        Retry.refuse("it is neither loading nor busy")
     },
     onRetry: ({ delay, error }) => {
       if (error instanceof AttemptFailure) error.onRetry(error, delay)
@@ -108,7 +90,7 @@ const bulkheadOf = (
 ): Bulkhead.Options => ({
   ...bulkhead,
   maxWait: bulkhead.maxWait ?? (timeouts === false ? undefined : timeouts?.firstContent) ??
-    defaultTimeouts[location].firstContent
+    defaults.timeouts[location].firstContent
 })
 
 const treatmentOf = (
@@ -154,9 +136,9 @@ const makeMember = Effect.fnUntraced(function*(
         (yield* Bulkhead.make({ name, ...bulkheadOf(bulkhead, timeouts, provider.location) })),
     maxRetryAfter: retry === false
       ? Duration.zero
-      : durationOf(retry?.maxRetryAfter ?? "60 seconds"),
+      : durationOf(retry?.maxRetryAfter ?? defaults.maxRetryAfter),
     retries: retriesOf(retry, provider.location),
-    cooldownMillis: millisOf(cooldown ?? "30 seconds"),
+    cooldownMillis: millisOf(cooldown ?? defaults.cooldown),
     cooldown: before?.cooldown ?? new Cooldown(),
     place
   }
@@ -185,7 +167,7 @@ export const describe = Effect.fnUntraced(function*(
     policy: outer === undefined ? Policy.describe(attempts) : Policy.describe(Policy.wrap(outer, attempts)),
     firstContent: clocks?.firstContent,
     betweenChunks: clocks?.betweenChunks,
-    cooldown: Duration.millis(millisOf(cooldown ?? "30 seconds"))
+    cooldown: Duration.millis(millisOf(cooldown ?? defaults.cooldown))
   }
 })
 
