@@ -28,7 +28,7 @@ export interface Options {
 `
   const now = { times: 3, idle: 600_000, first: "30 seconds", flag: false, locally: { first: "5 minutes" } }
 
-  it("is none while the code says the same", () => {
+  it("stays as it is while the code says the same", () => {
     deepStrictEqual(corrected(options, "interface Options", now), { text: options, wrong: [] })
   })
 
