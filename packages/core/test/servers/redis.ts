@@ -22,6 +22,8 @@ export const layerRefusing = (cause: unknown): Layer.Layer<Redis.Redis> =>
   )
 
 export interface Server {
+  /** The socket that it listens on. */
+  readonly path: string
   /** A client of its own. */
   readonly layer: Layer.Layer<Redis.Redis, Redis.RedisError>
   /** Ends it at once, or begins anew. */
@@ -58,6 +60,7 @@ export const server: Effect.Effect<Server, never, Scope.Scope> = Effect.gen(func
     () => Effect.ensuring(kill, Effect.sync(() => rmSync(folder, { recursive: true })))
   )
   return {
+    path,
     layer: NodeRedis.layer({ socket: { path, tls: false } }),
     kill,
     start,
@@ -78,18 +81,22 @@ export const layerClock: Layer.Layer<Redis.Redis, never, Redis.Redis> = Layer.ef
       eval: (script) => {
         if (!script.lua.includes(`redis.call("TIME")`)) throw new Error("The script does not ask for the time")
         const timed = Redis.script(
-          (now: number, params: ReadonlyArray<unknown>) => [...params, Math.floor(now / 1000), now % 1000 * 1000],
+          (now: number, params: ReadonlyArray<unknown>) => [
+            ...script.params(...params),
+            Math.floor(now / 1000),
+            now % 1000 * 1000
+          ],
           {
             // Redis forgets by its own time, which is not asked for here.
             lua: script.lua.replace(`redis.call("TIME")`, "{ ARGV[#ARGV - 1], ARGV[#ARGV] }").replace(
               /, "PX",.*$/m,
               ")"
             ),
-            numberOfKeys: 1
+            numberOfKeys: (_, params) => script.numberOfKeys(...params)
           }
         ).withReturnType<never>()
         const run = redis.eval(timed)
-        return (...params) => Effect.flatMap(Clock.currentTimeMillis, (now) => run(now, script.params(...params)))
+        return (...params) => Effect.flatMap(Clock.currentTimeMillis, (now) => run(now, params))
       }
     }))
 )

@@ -10,6 +10,9 @@ import { SlidingWindow } from "./window.ts"
 
 const minute = 60_000
 
+/** How long a probe of another process is taken to last without news of it, in milliseconds. */
+const known = 1_000
+
 /** The names of an entry without durations: the lease is in milliseconds. */
 export interface Asked {
   readonly process: string
@@ -37,7 +40,8 @@ export class StoredMember {
   private probe: Leased<string> | undefined = undefined
   /** Requests in flight, by process. */
   private readonly holders = new Map<string, Leased<number>>()
-  private readonly window = new SlidingWindow(minute)
+  /** The requests and tokens of the last minute, where there are limits. */
+  readonly window = new SlidingWindow(minute)
 
   /** Lets a request in, as the probe if the member may be down. */
   enter(now: number, asked: Asked): Admission {
@@ -66,7 +70,7 @@ export class StoredMember {
     const isFenced = probe !== "none" && this.probe !== undefined && this.probe.value !== token
     if (!isFenced) {
       if (answered) this.warm()
-      if (coolFor > 0) this.until = Math.max(this.until, now + coolFor)
+      this.cool(now, coolFor)
       if (this.probe !== undefined && probe === "held") this.probe = { value: token, until: now + lease }
       if (probe === "released") this.probe = undefined
     }
@@ -90,17 +94,37 @@ export class StoredMember {
     }
   }
 
-  private warm(): void {
+  /** It answers. Returns whether it was down before. */
+  warm(): boolean {
+    const wasDown = this.until > 0
     this.until = 0
     this.probe = undefined
+    return wasDown
   }
 
-  private isCooling(now: number): boolean {
+  /** The request has left. If the state of the member is still unknown, the next request is a probe. */
+  release(token: string): void {
+    if (this.probe?.value === token) this.probe = undefined
+  }
+
+  /** It failed. A longer cool-down that is under way stays. */
+  cool(now: number, millis: number): void {
+    if (millis > 0) this.until = Math.max(this.until, now + millis)
+  }
+
+  isCooling(now: number): boolean {
     return now < this.until
   }
 
-  private isProbed(now: number): boolean {
+  isProbed(now: number): boolean {
     return this.probe !== undefined && now < this.probe.until
+  }
+
+  /** Takes over what another store knows. Its probe is one of this process's own or, for as long as that is likely to last, another's. */
+  follow(now: number, { coolingFor, isDown, isProbed }: MemberState, probe: string | undefined): void {
+    this.until = isDown ? Math.max(1, now + coolingFor) : 0
+    if (!isProbed) this.probe = undefined
+    else this.probe = probe === undefined ? { value: "", until: now + known } : { value: probe, until: Infinity }
   }
 
   private hold(now: number, process: string, inFlight: number, lease: number): void {

@@ -1,0 +1,65 @@
+/**
+ * A store that is a dependency like any other: a step waits for it no longer than a bound, and after a failure the steps of the next
+ * second fail at once, but for one that tries it. It is said once that the store is away, and once that it is back.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { ChainStore } from "./store.ts"
+import { ChainStoreError } from "./store.ts"
+
+/** How long a store that has failed is not asked, in milliseconds. */
+const pause = 1_000
+
+export const guarded = (store: ChainStore["Service"], timeout: number): ChainStore["Service"] => {
+  const away = new ChainStoreError({ message: "The chain store is away" })
+  const late = new ChainStoreError({
+    message: `The chain store did not answer in ${Duration.format(Duration.millis(timeout))}`
+  })
+  let isAway = false
+  let askFrom = -Infinity
+
+  const step = <A>(ask: () => Effect.Effect<A, ChainStoreError>): Effect.Effect<A, ChainStoreError> =>
+    Effect.flatMap(Clock.Clock, (clock) => {
+      const now = () => clock.currentTimeMillisUnsafe()
+      if (isAway && now() < askFrom) return Effect.fail(away)
+      // One step tries it; the others do not wait for what comes of that.
+      if (isAway) askFrom = now() + pause
+      // A store that throws has failed as one that dies.
+      return Effect.suspend(ask).pipe(
+        Effect.catchDefect((cause) =>
+          Effect.fail(new ChainStoreError({ message: "The chain store is defective", cause }))
+        ),
+        Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(late) }),
+        Effect.matchEffect({
+          onSuccess: (answer) => {
+            if (!isAway) return Effect.succeed(answer)
+            isAway = false
+            return Effect.as(
+              Effect.logWarning("The chain store answers: this process shares with its fleet again"),
+              answer
+            )
+          },
+          onFailure: (error) => {
+            const known = isAway
+            isAway = true
+            askFrom = now() + pause
+            const failed = Effect.fail(error)
+            return known ? failed : Effect.andThen(
+              Effect.logWarning("The chain store is away: this process goes on alone until it answers", error),
+              failed
+            )
+          }
+        })
+      )
+    })
+
+  return {
+    enter: (entry) => step(() => store.enter(entry)),
+    report: (report) => step(() => store.report(report)),
+    look: (chain, members) => step(() => store.look(chain, members)),
+    reserve: (spending) => step(() => store.reserve(spending)),
+    settle: (settlement) => step(() => store.settle(settlement)),
+    spent: (account) => step(() => store.spent(account))
+  }
+}
