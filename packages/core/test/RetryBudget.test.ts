@@ -9,8 +9,8 @@ import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
 import { law } from "../../../vitest.law.ts"
+import { layerRefusing } from "../../../vitest.redis.ts"
 import { settle, storeContract } from "./RetryBudgetStore.ts"
-import { layerRefusing } from "./servers/redis.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 

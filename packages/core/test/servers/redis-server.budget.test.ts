@@ -16,9 +16,9 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { law } from "../../../../vitest.law.ts"
+import { layerClock, type Server, server } from "../../../../vitest.redis.ts"
 import { RetryBudget as Machine } from "../../src/internal/budget/memory.ts"
 import { settle, storeContract } from "../RetryBudgetStore.ts"
-import { layerClock, type Server, server } from "./redis.ts"
 
 describe("Budgets in Redis", () => {
   const scope = Scope.makeUnsafe()

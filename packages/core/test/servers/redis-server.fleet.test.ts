@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as StoredCircuits from "effect/persistence/CircuitBreaker"
 import * as Schedule from "effect/Schedule"
-import { layerRefusing, type Server, server } from "./redis.ts"
+import { layerRefusing, type Server, server } from "../../../../vitest.redis.ts"
 
 /** What a process of a fleet has: a client of its own, and over it the stores. */
 const member = (redis: Pick<Server, "layer">) =>

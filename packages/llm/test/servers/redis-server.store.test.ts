@@ -12,7 +12,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { law } from "../../../../vitest.law.ts"
-import { layerClock, type Server, server } from "../../../core/test/servers/redis.ts"
+import { layerClock, type Server, server } from "../../../../vitest.redis.ts"
 import { makeMemory } from "../../src/internal/store/memory.ts"
 import { entry, report, storeContract } from "../store/storeContract.ts"
 
