@@ -68,6 +68,10 @@ interface Story {
   readonly ended: number
 }
 
+/** What a caller sees who is interrupted while the legs that lost clean up: a result is dropped, a failure is not. */
+const interrupted = (exit: string): string =>
+  exit.startsWith("succeed") || exit === "interrupt" ? "interrupt" : `${exit} + interrupt`
+
 /** What should happen: the earliest of all that is due, again and again. */
 const naive = (race: Race): Story => {
   const { after, interrupt, legs } = timesOf(race)
@@ -122,7 +126,7 @@ const naive = (race: Race): Story => {
   }
   start(0)
   for (;;) {
-    if (exit !== undefined) return { exit: interrupt < ended ? "interrupt" : exit, started, ended }
+    if (exit !== undefined) return { exit: interrupt < ended ? interrupted(exit) : exit, started, ended }
     const due: Array<[at: number, act: (at: number) => void]> = [
       [interrupt, (at) => decide(at, "interrupt")],
       [alarm, (at) => {
@@ -160,12 +164,14 @@ const outcomeOf = (outcome: Leg["outcome"], leg: number): Effect.Effect<number, 
 
 const show = (exit: Exit.Exit<number, Down>, race: Race): string => {
   if (Exit.isSuccess(exit)) return `succeed ${exit.value}`
-  const [reason, ...rest] = exit.cause.reasons
-  strictEqual(rest.length, 0)
-  if (reason === undefined || Cause.isInterruptReason(reason)) return "interrupt"
-  return Cause.isDieReason(reason)
-    ? `die ${reason.defect}`
-    : `${race.legs[reason.error.leg]?.outcome} ${reason.error.leg}`
+  const words = exit.cause.reasons.map((reason) =>
+    Cause.isInterruptReason(reason)
+      ? "interrupt"
+      : Cause.isDieReason(reason)
+      ? `die ${reason.defect}`
+      : `${race.legs[reason.error.leg]?.outcome} ${reason.error.leg}`
+  )
+  return [...new Set(words)].join(" + ")
 }
 
 describe("C7", () => {

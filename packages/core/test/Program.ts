@@ -1,10 +1,13 @@
 /**
  * Random programs and the log of what they did, for the laws that compare a policy with plain operators.
  */
+import { isPolicyError } from "@holdfast/core/PolicyError"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { AsyncLocalStorage } from "node:async_hooks"
@@ -52,7 +55,7 @@ export class Log {
         fiber.getRef(Tenant),
         request.getStore(),
         (fiber as unknown as { readonly interruptible: boolean }).interruptible ? "" : "uninterruptible",
-        fiber.getRef(Schedule.CurrentMetadata).attempt,
+        attemptOf(fiber.getRef(Schedule.CurrentMetadata)),
         span?._tag === "Span" ? span.name : ""
       ]
       this.lines.push(`${at} ${text} ${state.join("/")}`)
@@ -60,6 +63,14 @@ export class Log {
     })
   }
 }
+
+/** What an attempt is told of itself. A result that is tried again is a failure by hand. */
+const attemptOf = ({ attempt, duration, elapsed, elapsedSincePrevious, input }: Schedule.Metadata): string =>
+  attempt === 0 ?
+    "0" :
+    `${attempt} after ${Duration.toMillis(duration)} in ${elapsed} and ${elapsedSincePrevious} for ${
+      (isPolicyError(input) ? input.reason._tag : String(input)).replace("again ", "")
+    }`
 
 export type Program = Effect.Effect<number, string, Scope.Scope>
 
@@ -77,6 +88,25 @@ const acquired = (acquire: Effect.Effect<void>, release: Effect.Effect<void>, us
 }
 
 const after = <A>(fork: Effect.Effect<A, never, Scope.Scope>, next: Program): Program => Effect.andThen(fork, next)
+
+const joined = (self: Program, startImmediately: boolean): Program =>
+  Effect.flatMap(Effect.forkChild(self, { startImmediately }), Fiber.join)
+
+const both = (one: Program, other: Program): Program =>
+  Effect.map(Effect.all([one, other], { concurrency: 2 }), ([one, other]) => one + other)
+
+/** Waits for a callback from another async context, which may never come, and notes when it is no longer waited for. */
+const called = (log: Log, id: string, after: number): Program =>
+  Effect.andThen(
+    Effect.contextWith((context: Context.Context<never>) =>
+      Effect.callback<void>((resume) => {
+        const call = Effect.andThen(Effect.sleep(after), Effect.sync(() => resume(Effect.void)))
+        if (after < Infinity) request.run(`callback ${id}`, () => Effect.runForkWith(context)(call))
+        return log.note(`gave up ${id}`)
+      })
+    ),
+    Effect.as(log.note(`called ${id}`), Number(id))
+  )
 
 /** A program of up to `size` steps in depth. */
 export const program = (dice: Dice, log: Log, size: number, sync = false): Program => {
@@ -111,7 +141,7 @@ export const program = (dice: Dice, log: Log, size: number, sync = false): Progr
       (exit) => Effect.andThen(sleep(dice.pick(0, 0, 4)), log.note(`child ${id} ends in ${exit._tag}`))
     )
   if (size <= 0 || dice.below(6) === 0) {
-    switch (dice.below(sync ? 6 : 9)) {
+    switch (dice.below(sync ? 6 : 11)) {
       case 0:
         return Effect.as(log.note(`value ${id}`), Number(id))
       case 1:
@@ -125,11 +155,14 @@ export const program = (dice: Dice, log: Log, size: number, sync = false): Progr
         return Effect.as(Effect.yieldNow, 0).pipe((self) => sync ? Effect.succeed(0) : self)
       case 6:
         return Effect.as(sleep(150), 0)
+      case 7:
+      case 8:
+        return reach("a callback", called(log, id, dice.pick(0, 1, 4, Infinity)))
       default:
         return Effect.as(sleep(dice.pick(1, 5, 10, 20, 30)), Number(id))
     }
   }
-  switch (dice.below(17)) {
+  switch (sync ? dice.pick(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13) : dice.below(20)) {
     case 0:
     case 1:
       return Effect.andThen(again(), again())
@@ -150,23 +183,27 @@ export const program = (dice: Dice, log: Log, size: number, sync = false): Progr
     case 9:
       return Effect.provideService(again(), Tenant, `tenant ${id}`)
     case 10:
-      return sync ? again() : Effect.withSpan(again(), `span ${id}`)
+      return Effect.withSpan(again(), `span ${id}`)
     case 11:
-      return sync ? again() : reach("a race", Effect.race(again(), again()))
+      return reach("a race", Effect.race(again(), again()))
     case 12:
-      return sync ? again() : reach(
+      return reach(
         "a timeout within",
         Effect.timeoutOrElse(again(), { duration: dice.pick(3, 5, 10), orElse: () => Effect.fail("inner timeout") })
       )
     case 13:
       return acquired(log.note(`acquire ${id}`), finalizer(), again(), dice.below(2) === 0)
     case 14:
-      if (sync) return again()
-      return dice.below(5) === 0
+      return dice.below(6) === 0
         ? after(Effect.forkChild(child()), reach("a child", again()))
         : after(Effect.forkScoped(child()), reach("a fiber in the scope", again()))
+    case 15:
+      return reach("a fiber that is joined", joined(again(), dice.pick(true, false)))
+    case 16:
+      return reach("two at once", both(again(), again()))
+    case 17:
+      return after(Effect.forkScoped(child()), reach("a fiber in the scope", again()))
     default:
-      if (sync) return again()
       return dice.below(2) === 0
         ? after(Effect.forkChild(child(), { startImmediately: true }), reach("a child", again()))
         : after(Effect.forkDetach(child()), reach("a daemon", again()))

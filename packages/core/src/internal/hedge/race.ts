@@ -1,8 +1,9 @@
 /**
  * The race of a hedged call, and the latency that says when to hedge.
  *
- * A race is one suspension of the caller's fiber. Each leg runs in a fiber of its own, all that happens between them is
- * plain functions, and the caller goes on when the last leg has ended, with the result that was decided by then.
+ * Each leg runs in a fiber of its own, and all that happens between them is plain functions. The caller waits for the result,
+ * and then for the legs that lost: as in `Effect.raceFirst` that second wait is a finalizer, which an interruption does not
+ * end, and the result stays what it was beside it.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -85,10 +86,9 @@ export class Hedge<in E> {
     key: string | undefined,
     onHedge?: OnHedge
   ): Effect.Effect<A, E1, R> {
-    return Effect.callback((resume) => {
-      // A callback is registered by the fiber that runs it.
-      const fiber = Fiber.getCurrent() as Fiber.Fiber<unknown, unknown>
-      return new Race<A, E1, R>(this, key, self, fiber, resume, onHedge).start()
+    return Effect.withFiber((fiber) => {
+      const race = new Race<A, E1, R>(this, key, self, fiber, onHedge)
+      return Effect.onExitPrimitive(Effect.callback<A, E1, R>((resume) => race.start(resume)), () => race.close())
     })
   }
 }
@@ -97,7 +97,7 @@ class Race<A, E, R> extends Alarm.Alarm {
   readonly hedge: Hedge<E>
   readonly self: Effect.Effect<A, E, R>
   readonly fiber: Fiber.Fiber<unknown, unknown>
-  resume: (effect: Effect.Effect<A, E, R>) => void
+  resume: ((result: Exit.Exit<A, E>) => void) | undefined
   readonly onHedge: OnHedge | undefined
   readonly context: Context.Context<R>
   readonly legs = new Set<Fiber.Fiber<A, E>>()
@@ -112,24 +112,23 @@ class Race<A, E, R> extends Alarm.Alarm {
   held = false
   /** How the first leg failed. */
   first: Exit.Exit<A, E> | undefined = undefined
-  /** What comes out when no leg runs any more. */
+  /** What comes out. */
   result: Exit.Exit<A, E> | undefined = undefined
-  /** Nothing runs any more. */
-  ended = false
+  /** Called when no leg runs any more. */
+  closed: (() => void) | undefined = undefined
 
   constructor(
     hedge: Hedge<E>,
     key: string | undefined,
     self: Effect.Effect<A, E, R>,
     fiber: Fiber.Fiber<unknown, unknown>,
-    resume: (effect: Effect.Effect<A, E, R>) => void,
     onHedge: OnHedge | undefined
   ) {
     super()
     this.hedge = hedge
     this.self = self
     this.fiber = fiber
-    this.resume = resume
+    this.resume = undefined
     this.onHedge = onHedge
     // The caller's fiber has what the effect needs: the types of `run` say so.
     this.context = fiber.context as Context.Context<R>
@@ -138,11 +137,11 @@ class Race<A, E, R> extends Alarm.Alarm {
     this.delay = this.latencies?.quantile ?? hedge.peek(undefined)
   }
 
-  /** Begins the race and returns what interrupts it, unless it has ended already. */
-  start(): Effect.Effect<void> | undefined {
+  /** Begins the race. */
+  start(resume: (result: Exit.Exit<A, E>) => void): void {
+    this.resume = resume
     this.hedge.calls++
     this.launch()
-    return this.ended ? undefined : Effect.suspend(() => this.interrupt())
   }
 
   /** Starts a leg, and the next one when it has failed at once or when nothing is waited for between them. */
@@ -179,7 +178,6 @@ class Race<A, E, R> extends Alarm.Alarm {
   override clockFailed(cause: Cause.Cause<never>): void {
     this.held = true
     this.decide(Exit.failCause(cause))
-    this.finish()
   }
 
   /** Asks for one more leg, and pays for it. */
@@ -196,7 +194,6 @@ class Race<A, E, R> extends Alarm.Alarm {
     } catch (defect) {
       this.held = true
       this.decide(Exit.die(defect))
-      this.finish()
     }
     // The callbacks may have thrown, or have interrupted the caller.
     return this.result === undefined
@@ -215,10 +212,10 @@ class Race<A, E, R> extends Alarm.Alarm {
         if (retryAfterOfExit(exit) > 0) this.held = true
         if (this.mayHedge("failed")) return true
         // With no leg left the first has ended too.
-        if (this.legs.size + this.starting === 0) this.decide(this.first ?? exit)
+        if (!this.runs) this.decide(this.first ?? exit)
       }
     }
-    this.finish()
+    if (!this.runs) this.closed?.()
     return false
   }
 
@@ -236,19 +233,18 @@ class Race<A, E, R> extends Alarm.Alarm {
     return undefined
   }
 
-  /** Fixes the result and interrupts what still runs. */
+  /** Fixes the result and gives it to the caller, who closes the race. */
   decide(result: Exit.Exit<A, E>): void {
     if (this.result !== undefined) return
     this.result = result
     Alarm.clear(this)
     this.measure(false)
-    for (const leg of this.legs) leg.interruptUnsafe(this.fiber.id)
+    this.resume?.(result)
   }
 
-  finish(): void {
-    if (this.result === undefined || this.legs.size + this.starting > 0 || this.ended) return
-    this.ended = true
-    this.resume(this.result)
+  /** Whether a leg runs. */
+  get runs(): boolean {
+    return this.legs.size + this.starting > 0
   }
 
   /**
@@ -265,13 +261,14 @@ class Race<A, E, R> extends Alarm.Alarm {
     this.latencies = undefined
   }
 
-  /** Ends a race whose caller was interrupted: when this is done, nothing of it is left. */
-  interrupt(): Effect.Effect<void> {
+  /** Interrupts the legs that still run, and waits for them. Without a result the caller was interrupted. */
+  close(): Effect.Effect<void> | undefined {
+    this.resume = undefined
+    this.decide(Exit.interrupt(this.fiber.id))
+    for (const leg of this.legs) leg.interruptUnsafe(this.fiber.id)
+    if (!this.runs) return undefined
     return Effect.callback((resume) => {
-      if (this.ended) return resume(Effect.void)
-      this.resume = () => resume(Effect.void)
-      this.decide(Exit.interrupt(this.fiber.id))
-      this.finish()
+      this.closed = () => resume(Effect.void)
     })
   }
 
