@@ -8,7 +8,7 @@
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import type { BodyEnd, Make, Step } from "../protocol/answer/answer.ts"
-import { failed, more } from "../protocol/answer/answer.ts"
+import { failed, isTerminator, more } from "../protocol/answer/answer.ts"
 import type { Item } from "../protocol/answer/decoder.ts"
 import type { Call } from "../protocol/answer/ending.ts"
 import { end } from "../protocol/answer/ending.ts"
@@ -163,7 +163,8 @@ class Reader {
   }
 
   onItem({ data, event }: Item, now: number): Step {
-    if (data.trim() === "") return more
+    // Proxies end a stream as OpenAI does. Its end is the body's all the same.
+    if (data.trim() === "" || isTerminator(data)) return more
     if (event === "error") return failed(this.errors.inBand(data, now))
     const json = parse(data)?.json
     // Without `alt=sse` a stream is one array.

@@ -52,6 +52,8 @@ const terminator = "a finish_reason and [DONE]"
 // Reader
 // -----------------------------------------------------------------------------
 
+const indexOf = (choice: Fields): number => count(choice["index"]) ?? 0
+
 /** Reads one answer. It is done at `[DONE]` after a `finish_reason`, or after a whole completion. */
 class Reader {
   private readonly errors: Errors
@@ -65,6 +67,8 @@ class Reader {
   private kept: Array<Readonly<Record<string, Schema.Json>>> = []
   private metadata: { id?: string; modelId?: string; timestamp?: string } = {}
   private isIntroduced = false
+  /** The index of the choice that is read: 0 at nearly every server. */
+  private choice: number | undefined
   private finish: string | undefined
   private usage: unknown
   private timings: unknown
@@ -213,21 +217,20 @@ class Reader {
     this.introduce(json)
     this.usage = usageOf(json) ?? this.usage
     this.timings = json["timings"] ?? this.timings
-    // A request asks for one answer: other choices are none of it.
-    const choices = list(json["choices"]).map(fields).filter(({ index }) => !isPresent(index) || index === 0).slice(
-      0,
-      1
-    )
-    for (const choice of choices) {
-      const step = this.onChoice(choice, now)
-      if (step._tag !== "More") return step
-    }
-    return more
+    // A request asks for one answer: choices beside the first are none of it.
+    const choices = list(json["choices"]).map(fields)
+    if (choices.length > 0) this.choice ??= Math.min(...choices.map(indexOf))
+    const choice = choices.find((choice) => indexOf(choice) === this.choice)
+    return choice === undefined ? more : this.onChoice(choice, now)
   }
 
-  /** JSON texts without a `[DONE]`: their end is the body's. */
+  /**
+   * JSON texts without a `[DONE]`: their end is the body's. Azure ends a stream that its filter stopped without one too (seen
+   * 2026-09-15, https://github.com/experientiallabs/experiential/pull/962).
+   */
   atEnd({ framing, now }: BodyEnd): Step {
-    if (framing === "lines" && this.finish !== undefined) return this.complete(now)
+    const isFiltered = this.finish !== undefined && toFinishReason(this.finish) === "content-filter"
+    if (isFiltered || (framing === "lines" && this.finish !== undefined)) return this.complete(now)
     return failed(
       framing === "lines" && !this.isIntroduced
         ? this.errors.unreadable("it has no choices")

@@ -20,13 +20,18 @@ export interface Answer {
   readonly what: string
   /** Where the vendor, or a user of it, shows it. */
   readonly source: string
-  readonly protocol: "openai" | "anthropic" | "ollama"
+  readonly protocol: "openai" | "anthropic" | "ollama" | "gemini" | "responses" | "bedrock"
   readonly preset?: keyof typeof OpenAiProvider.presets
   /** How the request was made. The body may be of the other form. */
   readonly asked: "stream" | "whole"
-  readonly body: string
+  readonly body: string | ReadonlyArray<Frame>
   readonly means: Meaning
+  /** Whether the request requires the call of a tool. Default: it does not. */
+  readonly required?: boolean
 }
+
+/** A frame of Amazon's event streams. */
+export type Frame = readonly [type: string, payload: object, kind?: "event" | "exception"]
 
 export const event = (data: unknown, name?: string): string =>
   `${name === undefined ? "" : `event: ${name}\n`}data: ${typeof data === "string" ? data : JSON.stringify(data)}\n\n`

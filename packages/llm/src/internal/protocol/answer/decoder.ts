@@ -52,9 +52,21 @@ const decoding = (reader: Reader): Decoder<Item> => {
 // Events
 // -----------------------------------------------------------------------------
 
-/** Lines that are not SSE's and yet an error: `error: {...}` of llama.cpp up to 2025, and bare JSON of gateways. */
-const stray = /(^|[\r\n])(?:error:|(?=\{))/
-const strays = /(^|[\r\n])(error:|(?=\{))/g
+/** How deep a JSON text is after a line, and whether it is inside of a string. */
+const scan = (line: string, state: { depth: number; quoted: boolean }): void => {
+  for (let i = 0; i < line.length; i++) {
+    const char = line[i]
+    if (state.quoted) {
+      if (char === "\\") i++
+      else if (char === "\"") state.quoted = false
+    } else if (char === "\"") state.quoted = true
+    else if (char === "{" || char === "[") state.depth++
+    else if (char === "}" || char === "]") state.depth--
+  }
+}
+
+/** Lines that are not SSE's and yet an error: `error: {...}` of llama.cpp up to 2025, and bare JSON of gateways and Gemini. */
+const stray = /(^|[\r\n])(?:error:|\{|\[\s*(?:\{|[\r\n]))/
 
 const readEvents = (limit: number): Reader => {
   let give: (event: Item) => void = () => undefined
@@ -67,14 +79,26 @@ const readEvents = (limit: number): Reader => {
       if (type === "max-buffer-size-exceeded") overflowed = true
     }
   })
+  /** A stray JSON text that is written over several lines. */
+  let open = ""
+  const state = { depth: 0, quoted: false }
+  const repair = (line: string): string => {
+    if (open === "") {
+      if (line.startsWith("error:")) return `event:error\ndata:${line.slice("error:".length)}`
+      if (!stray.test(line)) return line
+      state.depth = 0
+      state.quoted = false
+    }
+    scan(line, state)
+    open += ` ${line.trim()}`
+    if (state.depth > 0 || state.quoted) return ""
+    const data = open
+    open = ""
+    return `\r\rdata:${data}\n`
+  }
   const lines = (text: string): void => {
-    const repaired = stray.test(text)
-      ? text.replaceAll(
-        strays,
-        (_, start: string, field: string) => field === "" ? `${start}\r\rdata:` : `${start}event:error\ndata:`
-      )
-      : text
-    parser.feed(repaired)
+    parser.feed(open !== "" || stray.test(text) ? text.split(/(?<=\n|\r(?!\n))/).map(repair).join("") : text)
+    if (open.length > limit) overflowed = true
   }
   return {
     // Whole lines, so that no cut hides where one begins.
@@ -111,19 +135,6 @@ export const events = (options?: Options): Decoder<Item> => decoding(readEvents(
 // -----------------------------------------------------------------------------
 // JSON texts
 // -----------------------------------------------------------------------------
-
-/** How deep a JSON text is after a line, and whether it is inside of a string. */
-const scan = (line: string, state: { depth: number; quoted: boolean }): void => {
-  for (let i = 0; i < line.length; i++) {
-    const char = line[i]
-    if (state.quoted) {
-      if (char === "\\") i++
-      else if (char === "\"") state.quoted = false
-    } else if (char === "\"") state.quoted = true
-    else if (char === "{" || char === "[") state.depth++
-    else if (char === "}" || char === "]") state.depth--
-  }
-}
 
 const readLines = (limit: number): Reader => {
   let pending = ""

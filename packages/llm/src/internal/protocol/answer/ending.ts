@@ -38,6 +38,7 @@ const flaw = ({ calls, errors, explanation, reason, tools, writer }: Ending): Ai
   if (reason === "content-filter" && !writer.answered) {
     return errors.filtered(explanation ?? "a content filter left nothing of the answer")
   }
+  if (calls.some(({ name }) => name === "")) return errors.noAnswer("it calls a tool without saying which")
   if (calls.length > 0 || reason === "pause") return undefined
   if (!writer.spoke) {
     return errors.noAnswer(

@@ -11,6 +11,8 @@ export class Writer {
   private readonly metadataOf: MetadataOf | undefined
   private open: { readonly type: "text" | "reasoning"; readonly id: string } | undefined
   private blocks = 0
+  /** Blank text that came before the first word. Blank text alone is no answer, so it waits for a word. */
+  private blank = ""
   /** Whether the answer holds anything: words, thoughts, a file. */
   spoke = false
   /** Whether it holds more than thoughts. */
@@ -31,10 +33,26 @@ export class Writer {
 
   part(part: Part): void {
     this.close()
-    const isAnswer = part.type === "text-delta" || part.type === "file"
-    if (isAnswer) this.answered = true
-    if (isAnswer || part.type === "reasoning-delta") this.spoke = true
+    if (part.type === "text-delta") {
+      const delta = this.words(part.delta)
+      if (delta !== "") this.out({ ...part, delta })
+      return
+    }
+    if (part.type === "file") this.answered = true
+    if (part.type === "file" || part.type === "reasoning-delta") this.spoke = true
     this.out(part)
+  }
+
+  /** The text to emit now: nothing while it is blank, and then all of it. */
+  private words(delta: string): string {
+    if (this.answered) return delta
+    this.blank += delta
+    if (this.blank.trim() === "") return ""
+    const words = this.blank
+    this.blank = ""
+    this.answered = true
+    this.spoke = true
+    return words
   }
 
   /** Closes the open block, if any. */
@@ -60,10 +78,10 @@ export class Writer {
     this.out({ type: `${type}-end`, id, ...(metadata === undefined ? {} : { metadata }) })
   }
 
-  private delta(type: "text" | "reasoning", delta: string): void {
+  private delta(type: "text" | "reasoning", said: string): void {
+    const delta = type === "text" ? this.words(said) : said
     if (delta === "") return
     this.spoke = true
-    if (type === "text") this.answered = true
     if (this.open?.type !== type) {
       this.close()
       this.open = { type, id: `${type}-${this.blocks++}` }

@@ -9,7 +9,18 @@ const parse = (text: string): Result.Result<unknown, unknown> => Result.try(() =
  * Arguments that are not JSON stay text: the toolkit then reports invalid parameters to its caller, and the model may correct
  * itself. They are not the provider's failure.
  */
-export const toParams = (text: string): unknown => text.trim() === "" ? {} : Result.getOrElse(parse(text), () => text)
+export const toParams = (text: string): unknown => {
+  if (text.trim() === "") return {}
+  const read = parse(text)
+  // A server begins with an empty object, and the arguments follow it.
+  if (Result.isFailure(read)) return Result.getOrElse(parse(text.replace(/^\s*\{\s*\}(?=\s*\{)/, "")), () => text)
+  if (read.success === null) return {}
+  // JSON inside of a JSON string.
+  const inner = typeof read.success === "string" ? parse(read.success) : undefined
+  return inner !== undefined && Result.isSuccess(inner) && Predicate.isReadonlyObject(inner.success)
+    ? inner.success
+    : read.success
+}
 
 /** Whether a text is the whole of a call's arguments. */
 export const isWhole = (text: string): boolean => text.trim() !== "" && Result.isSuccess(parse(text))
