@@ -76,9 +76,26 @@ export interface AttemptFailed extends Origin, Reported {
   readonly delay: Duration.Duration | undefined
 }
 
-/** The caller interrupted the request, or a defect ended it. `usage` is what the provider reported before that. */
+/**
+ * A provider is late, so another one is asked as well. The first whose answer begins is the request's, and the attempt at the
+ * other is interrupted.
+ */
+export interface ProviderHedged extends Origin {
+  readonly _tag: "ProviderHedged"
+  /** The name of the provider that is asked as well. */
+  readonly hedge: string
+  /** How long the late provider was waited for. */
+  readonly after: Duration.Duration
+}
+
+/** An attempt was interrupted before its answer was complete. `usage` is what the provider reported before that. */
 export interface AttemptInterrupted extends Origin, Reported {
   readonly _tag: "AttemptInterrupted"
+  /**
+   * - `caller`: the caller interrupted the request, or a defect ended it.
+   * - `hedge`: the request was hedged, and another provider's end came first.
+   */
+  readonly by: "caller" | "hedge"
   readonly duration: Duration.Duration
 }
 
@@ -127,6 +144,7 @@ export type ChainEvent =
   | AttemptFailed
   | AttemptInterrupted
   | ProviderSkipped
+  | ProviderHedged
   | PromptProjected
   | ParameterDropped
 

@@ -44,7 +44,15 @@ import type { Options, ProgramOptions, Source } from "./internal/compile/options
 import * as Configured from "./internal/config/chain.ts"
 import { codecTransformer } from "./Provider.ts"
 
-export type { Options, ProgramOptions, RetryOptions, Source, Timeouts, Treatment } from "./internal/compile/options.ts"
+export type {
+  HedgeOptions,
+  Options,
+  ProgramOptions,
+  RetryOptions,
+  Source,
+  Timeouts,
+  Treatment
+} from "./internal/compile/options.ts"
 
 // -----------------------------------------------------------------------------
 // Constructors

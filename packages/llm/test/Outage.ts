@@ -327,6 +327,27 @@ export interface Expected {
 const seenOf = (shape: Shape, by: string, end = Infinity): string =>
   partsOf(shape, by).slice(0, end).flatMap((part) => part.type === "text-delta" ? [part.delta] : []).join("")
 
+/** What may be seen of one answer of a provider, and whether it is whole. */
+export interface Sight {
+  readonly name: Name
+  readonly text: string
+  readonly isWhole: boolean
+  readonly charged: ReadonlyArray<string>
+}
+
+/** Every answer that was asked for, as it would be seen: which is the request's depends on their order in time. */
+export const sights = (world: World, requests: { readonly [N in Name]: number }): ReadonlyArray<Sight> =>
+  names.flatMap((name) =>
+    Array.from({ length: requests[name] }, (_, index): Sight => {
+      const by = `${name}${index}`
+      const plan = planOf(world, name, index)
+      const at = breaksAt(plan, world.streaming)
+      const calls = partsOf(plan.shape, by).flatMap((part) => part.type === "tool-call" ? [part.id] : [])
+      const isWhole = at === undefined
+      return { name, text: seenOf(plan.shape, by, at), isWhole, charged: isWhole ? calls : [] }
+    })
+  )
+
 export const expected = (world: World): Expected => {
   const requests = { cloud: 0, spare: 0, local: 0 }
   const failed: Expected = { requests, outcome: "failed", text: "", charged: [] }

@@ -23,6 +23,8 @@ it("names every option of a chain", () => {
     deadline: "deadline",
     bulkhead: "bulkhead",
     cooldown: "cooldown",
+    hedge: "hedge",
+    hedgeBudget: "hedgeBudget",
     overrides: "overrides",
     fallbackOnContentPolicy: "fallbackOnContentPolicy"
   }
@@ -37,6 +39,7 @@ it("names every event, and no other", () => {
     AttemptFailed: true,
     AttemptInterrupted: true,
     ProviderSkipped: true,
+    ProviderHedged: true,
     PromptProjected: true,
     ParameterDropped: true
   }
@@ -54,6 +57,9 @@ it.effect("names every metric, and no other", () =>
     const ask = Stream.runDrain(LanguageModel.streamText({ prompt: "Hello?" }))
     // The second request skips the provider that failed.
     yield* Effect.andThen(ask, ask).pipe(Effect.provide(ProviderChain.layer({ providers: [failing, spare] })))
+    // One that never answers is hedged.
+    const silent = TestProvider.make("silent", () => Effect.succeed(TestProvider.stall(TestProvider.text("Hi"), 0)))
+    yield* Effect.provide(ask, ProviderChain.layer({ providers: [silent, spare], hedge: { after: 0 } }))
     const kept = (yield* Metric.snapshot).map(({ id }) => id).filter((id) => /^(gen_ai|holdfast\.llm)\./u.test(id))
     const named = Array.from(
       section("Spans, metrics and logs").matchAll(/`((?:gen_ai|holdfast\.llm)\.[a-z_.]+[a-z])`/gu),

@@ -53,6 +53,15 @@ export class Latencies {
     this.open(now)
   }
 
+  /**
+   * Records a first attempt that has not succeeded, if it has exceeded the delay. It would have taken longer still, so it
+   * counts as a little more than the delay at least: were it left out, or counted as what it took, the quantile could only
+   * sink, and with every hedge there would be more of them.
+   */
+  lost(now: number, took: number, delay: number): void {
+    if (took >= delay) this.record(now, Math.max(took, 1 + delay * 17 / 16))
+  }
+
   /** Starts over, as new latencies do. */
   forget(): void {
     this.quantile = Infinity

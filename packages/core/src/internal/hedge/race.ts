@@ -247,17 +247,13 @@ class Race<A, E, R> extends Alarm.Alarm {
     return this.legs.size + this.starting > 0
   }
 
-  /**
-   * Records the time of the first leg when it succeeds, and when it has taken longer than the delay, however it ends.
-   * One that lost would have taken longer still, so it counts as a little more than the delay at least: were it left
-   * out, or counted as what it took, the quantile could only sink, and with every hedge there would be more of them.
-   */
+  /** Records the time of the first leg when it succeeds, and when it has exceeded the delay, however it ends. */
   measure(succeeded: boolean): void {
     if (this.latencies === undefined) return
     const now = this.now()
     const took = now - this.startedAt
     if (succeeded) this.latencies.record(now, took)
-    else if (took >= this.delay) this.latencies.record(now, Math.max(took, 1 + this.delay * 17 / 16))
+    else this.latencies.lost(now, took, this.delay)
     this.latencies = undefined
   }
 

@@ -15,7 +15,7 @@ export const AnsweredBy = Schema.Struct({
   location: Schema.Literals(["cloud", "local"]),
   /** How many attempts the request took, at all providers. */
   attempts: Schema.Int,
-  /** Whether another provider comes first in the chain, and was given up or passed by. */
+  /** Whether another provider comes first in the chain, and was given up, passed by or late. */
   fellBack: Schema.Boolean,
   /** Whether this machine was found to be offline. */
   offline: Schema.Boolean
@@ -32,7 +32,7 @@ export const authorOf = (
     provider: provider.name,
     model: provider.model,
     location: provider.location,
-    attempts: log.attempts.filter(({ attempt }) => attempt > 0).length + 1,
+    attempts: log.begun,
     fellBack: members[0]?.provider !== provider,
     offline
   }

@@ -1,13 +1,13 @@
 /**
- * The log of one request: its attempts, one after the other, with how each ended. It is written by the request and tells the
- * observers; it decides nothing.
+ * The log of one request: its attempts, with how each ended. It is written by the request and tells the observers; it decides
+ * nothing.
  */
 import type * as AiError from "effect/ai/AiError"
 import * as Response from "effect/ai/Response"
 import * as Duration from "effect/Duration"
 import type { Attempt } from "../../ChainError.ts"
 import { NoAnswer } from "../../ChainError.ts"
-import type { ChainEvent, Observer, Reported } from "../../ChainEvent.ts"
+import type { AttemptInterrupted, ChainEvent, Observer } from "../../ChainEvent.ts"
 import type { Decision } from "../../FallbackDecision.ts"
 import type { Provider } from "../../Provider.ts"
 import { detail } from "../../ProviderFailure.ts"
@@ -16,18 +16,14 @@ import type { Tags } from "../usage/tags.ts"
 import { deadlinePassed } from "./chainReasons.ts"
 import type { AttemptFailure, ChainMember, Method, RunningAttempt } from "./member.ts"
 
-const unreported: Reported = { usage: undefined }
-
 export class AttemptLog {
   readonly method: Method
   readonly observers: ReadonlyArray<Observer>
   readonly now: () => number
   readonly attempts: Array<Attempt> = []
-  /** The attempt that is running or has just ended, until the log has its outcome. */
-  private running: RunningAttempt | undefined = undefined
-  /** What the provider of the running attempt has reported so far. */
-  private reported: Reported = unreported
   private readonly tags: Pick<ChainEvent, "tags">
+  /** The attempts that are running or have just ended, until the log has their outcome: several if the request is hedged. */
+  private readonly running = new Set<RunningAttempt>()
   private readonly started = new Map<ChainMember, number>()
 
   constructor(method: Method, observers: ReadonlyArray<Observer>, now: () => number, tags: Tags) {
@@ -49,19 +45,37 @@ export class AttemptLog {
     }
   }
 
-  begin(member: ChainMember): RunningAttempt {
-    const attempt = (this.started.get(member) ?? 0) + 1
-    const running: RunningAttempt = { member, attempt, startedAt: this.now(), reservation: undefined }
+  /** How many attempts have begun, at all providers. */
+  get begun(): number {
+    return this.started.values().reduce((sum, attempts) => sum + attempts, 0)
+  }
+
+  /** How many attempts have begun at one provider. */
+  begunAt(member: ChainMember): number {
+    return this.started.get(member) ?? 0
+  }
+
+  begin(member: ChainMember, hedge: number): RunningAttempt {
+    const attempt = this.begunAt(member) + 1
+    const startedAt = this.now()
+    const running: RunningAttempt = {
+      member,
+      attempt,
+      hedge,
+      startedAt,
+      reported: { usage: undefined },
+      reservation: undefined
+    }
     this.started.set(member, attempt)
-    this.running = running
+    this.running.add(running)
     this.emit(member, attempt, { _tag: "AttemptStarted" })
     return running
   }
 
   /** The provider has said what the attempt costs, whether it will succeed or not. */
-  report(finish: Response.FinishPartEncoded): void {
+  report(running: RunningAttempt, finish: Response.FinishPartEncoded): void {
     const hourCacheWriteTokens = hourCacheWrites(finish)
-    this.reported = {
+    running.reported = {
       usage: new Response.Usage(finish.usage),
       ...(hourCacheWriteTokens !== undefined && { hourCacheWriteTokens })
     }
@@ -80,10 +94,10 @@ export class AttemptLog {
   ): Attempt {
     const { location, model, name } = running.member.provider
     const duration = Duration.millis(endedAt - running.startedAt)
-    const { reported } = this
+    const { reported } = running
     const { usage } = reported
     const attempt = { provider: name, model, location, attempt: running.attempt, reason, decision, duration, usage }
-    this.settle()
+    this.running.delete(running)
     this.attempts.push(attempt)
     this.emit(running.member, running.attempt, {
       _tag: "AttemptFailed",
@@ -104,28 +118,35 @@ export class AttemptLog {
   }
 
   succeeded(running: RunningAttempt): void {
-    const { reported } = this
-    this.settle()
+    const { reported } = running
+    this.running.delete(running)
     const duration = Duration.millis(this.now() - running.startedAt)
     this.emit(running.member, running.attempt, { _tag: "AttemptSucceeded", duration, ...reported })
   }
 
   /** The caller went away. */
   abandon(): void {
-    const { running } = this
-    if (running === undefined) return
-    const { reported } = this
-    this.settle()
-    const duration = Duration.millis(this.now() - running.startedAt)
-    this.emit(running.member, running.attempt, { _tag: "AttemptInterrupted", duration, ...reported })
+    for (const running of [...this.running]) this.interrupted(running, "caller")
   }
 
-  /** The request's deadline has passed: what was running is its last attempt. */
+  /** A hedged request has ended without this provider. Returns its attempts that ended so. */
+  outrun(member: ChainMember): ReadonlyArray<RunningAttempt> {
+    const outrun = [...this.running].filter((running) => running.member === member)
+    for (const running of outrun) this.interrupted(running, "hedge")
+    return outrun
+  }
+
+  private interrupted(running: RunningAttempt, by: AttemptInterrupted["by"]): void {
+    const { reported } = running
+    this.running.delete(running)
+    const duration = Duration.millis(this.now() - running.startedAt)
+    this.emit(running.member, running.attempt, { _tag: "AttemptInterrupted", by, duration, ...reported })
+  }
+
+  /** The request's deadline has passed: what was running are its last attempts. */
   expire(members: ReadonlyArray<ChainMember>): NoAnswer {
     const decision: Decision = { _tag: "Fail", because: "the deadline has passed" }
-    if (this.running !== undefined) {
-      this.failed(this.running, deadlinePassed(this.running.member.provider), decision)
-    }
+    for (const running of [...this.running]) this.failed(running, deadlinePassed(running.member.provider), decision)
     const [first] = members
     if (this.attempts.length === 0 && first !== undefined) {
       this.unasked(first.provider, deadlinePassed(first.provider), decision)
@@ -137,11 +158,6 @@ export class AttemptLog {
   unasked({ location, model, name }: Provider, reason: AiError.AiErrorReason, decision: Decision): void {
     const duration = Duration.zero
     this.attempts.push({ provider: name, model, location, attempt: 0, reason, decision, duration, usage: undefined })
-  }
-
-  private settle(): void {
-    this.running = undefined
-    this.reported = unreported
   }
 
   /**

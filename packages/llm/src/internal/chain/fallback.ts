@@ -4,11 +4,11 @@
  *
  * 1. Which providers could answer at all? (`filter.ts`; none: fail, and nothing was sent.)
  * 2. Is this one cooling down, or full? Then the next.
- * 3. Ask. An answer that has begun is the request's.
+ * 3. Ask. An answer that has begun is the request's. If it is late, another provider is asked beside it. (`hedging.ts`)
  * 4. It failed: decide. A retry is made by the provider's `Policy`, if that has one left.
  * 5. Otherwise the next provider that qualifies; a failure of the provider itself starts its cool-down.
  *
- * Guarded by `test/chain/fallback.test.ts`, `test/laws.test.ts` and `test/faults.test.ts`.
+ * Guarded by `test/chain/fallback.test.ts`, `test/laws.test.ts`, `test/chain/hedging.laws.test.ts` and `test/faults.test.ts`.
  */
 import * as Deadline from "@holdfast/core/Deadline"
 import type * as PolicyError from "@holdfast/core/PolicyError"
@@ -28,7 +28,9 @@ import { counted, roomAt } from "../pool/place.ts"
 import { networkError, notInTime } from "./chainReasons.ts"
 import type { Probe } from "./cooldown.ts"
 import type { Demands, Obstacle } from "./filter.ts"
-import { coolingDown, demandsOf, obstacle } from "./filter.ts"
+import { coolingDown, demandsOf, qualified } from "./filter.ts"
+import type { Outcome } from "./hedging.ts"
+import { hedged } from "./hedging.ts"
 import type { ChainMember, Follows, RunningAttempt } from "./member.ts"
 import { AttemptFailure } from "./member.ts"
 import { permit } from "./permit.ts"
@@ -36,12 +38,6 @@ import type { ChainRequest } from "./request.ts"
 
 /** Opens an answer of a provider: one attempt. Its resources live until the scope closes. */
 export type Open<A, R> = (running: RunningAttempt, scope: Scope.Scope) => Effect.Effect<A, AiError.AiError, R>
-
-/** How the visit of a provider ends. */
-type Outcome<A> =
-  | { readonly _tag: "Opened"; readonly answer: A }
-  | { readonly _tag: "Next"; readonly members: ReadonlyArray<ChainMember> }
-  | { readonly _tag: "Failed" }
 
 /**
  * Opens the answer of the first provider that gives one, within the request's deadline. If the caller interrupts, the log
@@ -56,9 +52,10 @@ export const answer = <A, R>(
   const answered = Effect.flatMap(demandsOf(request), (demands) => {
     request.offline = !demands.online
     const able = qualified(request, demands)
-    return able.length === 0
-      ? Effect.fail(log.failure())
-      : new Fallback(request, demands, scope, open, able).ask(able)
+    if (able.length === 0) return Effect.fail(log.failure())
+    const asked = new Fallback(request, demands, scope, open, able).ask
+    const { hedgeBudget } = request.settings
+    return hedgeBudget === undefined ? asked : Effect.andThen(hedgeBudget.deposit, asked)
   })
   const limited = deadline === Infinity ? answered : Effect.provideService(answered, Deadline.Deadline, deadline).pipe(
     Effect.timeoutOrElse({
@@ -70,20 +67,6 @@ export const answer = <A, R>(
   return Effect.onExit(limited, (exit) => Effect.sync(() => Exit.isFailure(exit) && log.abandon()))
 }
 
-/** The providers that could answer, whatever state they are in. The others are in the log with why. */
-const qualified = ({ log, members }: ChainRequest, demands: Demands): ReadonlyArray<ChainMember> => {
-  const obstacles = members.map((member) => obstacle(member, demands))
-  const able = members.filter((_, i) => obstacles[i] === undefined)
-  for (const [i, member] of members.entries()) {
-    const found = obstacles[i]
-    if (found === undefined) continue
-    log.emit(member, 0, { _tag: "ProviderSkipped", why: found.why, because: found.because })
-    if (able.length > 0) continue
-    log.unasked(member.provider, found.reason, { _tag: "Fail", because: "no provider can be asked" })
-  }
-  return able
-}
-
 class Fallback<A, R> {
   readonly request: ChainRequest
   readonly demands: Demands
@@ -91,6 +74,10 @@ class Fallback<A, R> {
   readonly open: Open<A, R>
   /** All providers are cooling down, so they are asked anyway. */
   private readonly ignoresCooldown: boolean
+  /** The providers that have not been asked, in order. */
+  private waiting: ReadonlyArray<ChainMember>
+  /** The providers that are being asked: several if the request is hedged. */
+  private readonly asking = new Set<ChainMember>()
 
   constructor(
     request: ChainRequest,
@@ -103,22 +90,23 @@ class Fallback<A, R> {
     this.demands = demands
     this.scope = scope
     this.open = open
+    this.waiting = able
     this.ignoresCooldown = able.every((member) => coolingDown(member, request.log.now()) !== undefined)
   }
 
-  ask(members: ReadonlyArray<ChainMember>): Effect.Effect<A, NoAnswer, R> {
-    const [member, ...rest] = members
-    return member === undefined ? this.fail : Effect.flatMap(this.visit(member, rest), (outcome) => {
+  readonly ask: Effect.Effect<A, NoAnswer, R> = Effect.suspend(() => {
+    const [member] = this.waiting
+    return member === undefined ? this.fail : Effect.flatMap(hedged(member, this), (outcome) => {
       switch (outcome._tag) {
         case "Opened":
           return Effect.succeed(outcome.answer)
         case "Next":
-          return this.ask(outcome.members)
+          return this.ask
         case "Failed":
           return this.fail
       }
     })
-  }
+  })
 
   private readonly fail: Effect.Effect<never, NoAnswer> = Effect.suspend(() => Effect.fail(this.request.log.failure()))
 
@@ -130,30 +118,43 @@ class Fallback<A, R> {
     return !this.ignoresCooldown && coolingDown(member, this.request.log.now()) !== undefined
   }
 
+  /** The provider to ask beside one that is late: the next that is neither cooling down nor without room. */
+  readonly next = (): ChainMember | undefined =>
+    this.waiting.find((member) =>
+      !this.isSkipped(member) && roomAt(member, this.request.inputTokens, this.request.log.now()) === 0
+    )
+
   /** Whether it may be asked; then all attempts there. */
-  private visit(member: ChainMember, rest: ReadonlyArray<ChainMember>): Effect.Effect<Outcome<A>, never, R> {
+  readonly visit = (
+    member: ChainMember,
+    scope: Scope.Closeable,
+    hedge: number
+  ): Effect.Effect<Outcome<A>, never, R> => {
     const { log } = this.request
-    const scope = Scope.forkUnsafe(this.scope)
     let probe: Probe | undefined
     const visited = Effect.suspend(() => {
+      this.waiting = this.waiting.filter((other) => other !== member)
+      const isAlone = this.waiting.length === 0 && this.asking.size === 0
+      this.asking.add(member)
       const cooling = this.ignoresCooldown ? undefined : coolingDown(member, log.now())
       // The last provider of a request that has asked no other is asked even so.
-      if (cooling !== undefined && (rest.length > 0 || log.attempts.length > 0)) {
+      if (cooling !== undefined && !(isAlone && log.attempts.length === 0)) {
         log.emit(member, 0, { _tag: "ProviderSkipped", ...cooling })
-        return Effect.succeed<Outcome<A>>({ _tag: "Next", members: rest })
+        return Effect.succeed<Outcome<A>>({ _tag: "Next" })
       }
       const wait = roomAt(member, this.request.inputTokens, log.now())
-      if (wait > 0) return this.limited(member, rest, wait)
+      if (wait > 0) return this.limited(member, wait)
       const admission = member.cooldown.enter(log.now())
       if (admission._tag === "Open") probe = admission.probe
-      const attempts = this.attempts(member, rest, scope)
+      const attempts = this.attempts(member, scope, hedge)
       return member.bulkhead === undefined ? attempts : Effect.flatMap(
         Effect.result(permit(member.bulkhead, scope)),
-        (result) => Result.isSuccess(result) ? attempts : this.full(member, rest, result.failure)
+        (result) => Result.isSuccess(result) ? attempts : this.full(member, result.failure)
       )
     })
     // Whenever the request is interrupted from here on, permit and probe are given back.
     return Effect.onExit(visited, (exit) => {
+      this.asking.delete(member)
       if (Exit.isSuccess(exit) && exit.value._tag === "Opened") {
         if (member.cooldown.warm()) member.place?.member.load.returned(log.now())
         return Effect.void
@@ -166,18 +167,19 @@ class Fallback<A, R> {
   /** All attempts at one provider, and what follows the last. */
   private attempts(
     member: ChainMember,
-    rest: ReadonlyArray<ChainMember>,
-    scope: Scope.Scope
+    scope: Scope.Scope,
+    hedge: number
   ): Effect.Effect<Outcome<A>, never, R> {
     const { log } = this.request
-    return Effect.matchEffect(member.retry.protect(this.attempt(member, rest, scope)), {
+    return Effect.matchEffect(member.retry.protect(this.attempt(member, scope, hedge)), {
       onSuccess: (answer) => Effect.succeed({ _tag: "Opened", answer }),
       onFailure: (failure) => {
-        const { next, otherwise } = failure.follows
+        const { otherwise, passed } = failure.follows
         log.failed(failure.running, failure.reason, otherwise, { endedAt: failure.endedAt })
         if (otherwise._tag === "Fail") return Effect.succeed({ _tag: "Failed" })
         if (otherwise.cooldown) member.cooldown.cool(log.now(), cooldownOf(member, failure.reason))
-        return this.handOn(member, otherwise.because, next)
+        this.waiting = this.waiting.filter((other) => !passed.has(other))
+        return this.handOn(member, otherwise.because)
       }
     })
   }
@@ -185,12 +187,12 @@ class Fallback<A, R> {
   /** One attempt, by its clock, and the one decision about its failure. */
   private attempt(
     member: ChainMember,
-    rest: ReadonlyArray<ChainMember>,
-    scope: Scope.Scope
+    scope: Scope.Scope,
+    hedge: number
   ): Effect.Effect<A, AttemptFailure, R> {
     return Effect.suspend(() => {
       const { log, method } = this.request
-      const running = log.begin(member)
+      const running = log.begin(member, hedge)
       const limit = member.attemptTimeout[method]
       const open = counted(running, { now: log.now, input: this.request.inputTokens }, scope, this.open(running, scope))
       // A clock of the chain's, or a server that may load a model first: the transport's own defaults must not end that.
@@ -204,7 +206,7 @@ class Fallback<A, R> {
         }),
         (error) =>
           Effect.flatMap(Deadline.remaining, (remaining) => {
-            const follows = this.decide(member, rest, error.reason, Option.getOrUndefined(remaining))
+            const follows = this.decide(member, error.reason, Option.getOrUndefined(remaining))
             return Effect.fail(AttemptFailure.of(error, { running, endedAt: log.now(), follows, onRetry: log.retried }))
           })
       )
@@ -217,7 +219,6 @@ class Fallback<A, R> {
 
   private decide(
     member: ChainMember,
-    rest: ReadonlyArray<ChainMember>,
     reason: AiError.AiErrorReason,
     remaining: Duration.Duration | undefined
   ): Follows {
@@ -232,59 +233,55 @@ class Fallback<A, R> {
     }
     const here = decide({ ...failure, retriesLeft: true, candidate: undefined })
     const retry = here._tag === "Retry" ? here : undefined
-    const candidates = rest.filter((candidate) => !this.isSkipped(candidate))
+    // One that is asked already is as good as the next.
+    const beside = [...this.asking].filter((other) => other !== member)
+    const candidates = [...beside, ...this.waiting.filter((candidate) => !this.isSkipped(candidate))]
     const { decision, next } = choose(failure, candidates.map(({ provider }) => provider.capabilities))
     if (decision._tag !== "Fallback" || next === undefined) {
-      return { retry, otherwise: { _tag: "Fail", because: decision.because }, next: [] }
+      return { retry, otherwise: { _tag: "Fail", because: decision.because }, passed: new Set() }
     }
     // Those that are cooling down stay in the list, for the log to say so.
-    const passed = new Set(candidates.slice(0, next))
-    return { retry, otherwise: decision, next: rest.filter((other) => !passed.has(other)) }
+    return { retry, otherwise: decision, passed: new Set(candidates.slice(0, next)) }
   }
 
-  private handOn(
-    member: ChainMember,
-    because: string,
-    members: ReadonlyArray<ChainMember>
-  ): Effect.Effect<Outcome<A>> {
+  private handOn(member: ChainMember, because: string): Effect.Effect<Outcome<A>> {
     const { model, name } = member.provider
-    const next = members.find((candidate) => !this.isSkipped(candidate))?.provider.name
+    const beside = [...this.asking].find((other) => other !== member)
+    const next = beside ?? this.waiting.find((candidate) => !this.isSkipped(candidate))
     return Effect.as(
-      Effect.logWarning(`${name}/${model} failed: ${because}. The next provider is ${next ?? "none"}`),
-      { _tag: "Next", members }
+      Effect.logWarning(
+        `${name}/${model} failed: ${because}. ` +
+          (beside === undefined ? "The next provider is " : "Asked already is ") + (next?.provider.name ?? "none")
+      ),
+      { _tag: "Next" }
     )
   }
 
   /** The account has no room for another request, so nothing was sent there. */
-  private limited(member: ChainMember, rest: ReadonlyArray<ChainMember>, wait: number): Effect.Effect<Outcome<A>> {
+  private limited(member: ChainMember, wait: number): Effect.Effect<Outcome<A>> {
     const retryAfter = Duration.millis(wait)
     const because = `its limits leave no room for ${Duration.format(retryAfter)}`
-    return this.notSent(member, rest, { why: "limited", because, reason: new AiError.RateLimitError({ retryAfter }) })
+    return this.notSent(member, { why: "limited", because, reason: new AiError.RateLimitError({ retryAfter }) })
   }
 
   /** The provider has no slot for another request, so nothing was sent there. It is not down: no cool-down. */
   private full(
     member: ChainMember,
-    rest: ReadonlyArray<ChainMember>,
     error: PolicyError.PolicyError<PolicyError.BulkheadFull>
   ): Effect.Effect<Outcome<A>> {
     const reason = networkError(member.provider, error.message)
-    return this.notSent(member, rest, { why: "full", because: "it had no free slot for another request", reason })
+    return this.notSent(member, { why: "full", because: "it had no free slot for another request", reason })
   }
 
-  private notSent(
-    member: ChainMember,
-    rest: ReadonlyArray<ChainMember>,
-    { because, reason, why }: Obstacle
-  ): Effect.Effect<Outcome<A>> {
+  private notSent(member: ChainMember, { because, reason, why }: Obstacle): Effect.Effect<Outcome<A>> {
     const { log } = this.request
-    const isLast = !rest.some((candidate) => !this.isSkipped(candidate))
+    const isLast = this.asking.size === 1 && !this.waiting.some((candidate) => !this.isSkipped(candidate))
     const decision: Decision = isLast
       ? { _tag: "Fail", because: `${because}, and no provider is left` }
       : { _tag: "Fallback", because, cooldown: false }
     log.unasked(member.provider, reason, decision)
     log.emit(member, 0, { _tag: "ProviderSkipped", why, because })
-    return isLast ? Effect.succeed({ _tag: "Failed" }) : this.handOn(member, because, rest)
+    return isLast ? Effect.succeed({ _tag: "Failed" }) : this.handOn(member, because)
   }
 }
 

@@ -33,7 +33,7 @@ export interface Obstacle {
 }
 
 /** Why a request skips a provider, apart from the provider's health. */
-export const obstacle = ({ provider }: ChainMember, { features, online, tokens }: Demands): Obstacle | undefined => {
+const obstacle = ({ provider }: ChainMember, { features, online, tokens }: Demands): Obstacle | undefined => {
   const { capabilities, location, model, name } = provider
   if (!online && location === "cloud") {
     return {
@@ -62,6 +62,20 @@ export const obstacle = ({ provider }: ChainMember, { features, online, tokens }
     }
   }
   return undefined
+}
+
+/** The providers that could answer, whatever state they are in. The others are in the log with why. */
+export const qualified = ({ log, members }: ChainRequest, demands: Demands): ReadonlyArray<ChainMember> => {
+  const obstacles = members.map((member) => obstacle(member, demands))
+  const able = members.filter((_, i) => obstacles[i] === undefined)
+  for (const [i, member] of members.entries()) {
+    const found = obstacles[i]
+    if (found === undefined) continue
+    log.emit(member, 0, { _tag: "ProviderSkipped", why: found.why, because: found.because })
+    if (able.length > 0) continue
+    log.unasked(member.provider, found.reason, { _tag: "Fail", because: "no provider can be asked" })
+  }
+  return able
 }
 
 /** Why a provider that failed is skipped, while it is. */

@@ -30,7 +30,7 @@ const open =
         const parts = yield* provider.generateText(request.optionsFor(running))
         const finish = parts.find((part) => part.type === "finish")
         if (finish === undefined) return yield* noFinish(provider, "generateText")
-        request.log.report(finish)
+        request.log.report(running, finish)
         answered(running, "generateText", request.log.now())
         settled(running, finish, request.log.now())
         AttemptSpan.finished(span, finish)

@@ -4,9 +4,9 @@ import type * as Response from "effect/ai/Response"
 import type * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
-import type { Provider } from "../../Provider.ts"
 import type { AttemptLog } from "./attemptLog.ts"
 import { errorPart, noFinish } from "./chainReasons.ts"
+import type { RunningAttempt } from "./member.ts"
 
 export type Part = Response.StreamPartEncoded
 export type Chunk = Arr.NonEmptyReadonlyArray<Part>
@@ -76,7 +76,7 @@ export class Life {
 
 export class Incoming {
   readonly pull: Pull.Pull<Chunk, AiError.AiError>
-  readonly provider: Provider
+  readonly running: RunningAttempt
   readonly log: AttemptLog
   readonly life: Life
   ready: Array<Part> = []
@@ -86,9 +86,9 @@ export class Incoming {
   committed = false
   ended = false
 
-  constructor(pull: Pull.Pull<Chunk, AiError.AiError>, provider: Provider, log: AttemptLog, life: Life) {
+  constructor(pull: Pull.Pull<Chunk, AiError.AiError>, running: RunningAttempt, log: AttemptLog, life: Life) {
     this.pull = pull
-    this.provider = provider
+    this.running = running
     this.log = log
     this.life = life
   }
@@ -99,7 +99,7 @@ export class Incoming {
       if (part.type === "error") return errorPart(part, "streamText")
       if (part.type === "finish") {
         this.finish = part
-        this.log.report(part)
+        this.log.report(this.running, part)
       }
       if (part.type === "finish" || part.type === "tool-call") this.held.push(part)
       else this.ready.push(part)
@@ -117,7 +117,7 @@ export class Incoming {
       },
       onFailure: (cause) => Effect.failCause(cause),
       onDone: () => {
-        if (this.finish === undefined) return Effect.fail(noFinish(this.provider, "streamText"))
+        if (this.finish === undefined) return Effect.fail(noFinish(this.running.member.provider, "streamText"))
         this.ended = true
         this.ready.push(...this.held)
         this.held = []

@@ -1,10 +1,12 @@
 /** A provider in a chain, with all that the chain keeps about it from request to request. */
 import type * as Bulkhead from "@holdfast/core/Bulkhead"
+import type * as Hedge from "@holdfast/core/Hedge"
 import type * as Policy from "@holdfast/core/Policy"
+import type * as RetryBudget from "@holdfast/core/RetryBudget"
 import * as AiError from "effect/ai/AiError"
 import type * as Tokenizer from "effect/ai/Tokenizer"
 import type * as Duration from "effect/Duration"
-import type { Observer } from "../../ChainEvent.ts"
+import type { Observer, Reported } from "../../ChainEvent.ts"
 import type { Connectivity } from "../../Connectivity.ts"
 import type { Decision } from "../../FallbackDecision.ts"
 import type { Pool, PoolMember } from "../../Pool.ts"
@@ -38,6 +40,8 @@ export interface ChainMember {
   /** How many milliseconds it is skipped after it failed. */
   readonly cooldownMillis: number
   readonly cooldown: Cooldown
+  /** When another provider is asked beside it, if ever. */
+  readonly hedge: Hedge.Hedge | undefined
   /** Its place in a pool, if it is a member of one. */
   readonly place: PoolPlace | undefined
 }
@@ -48,6 +52,7 @@ export type Method = "generateText" | "streamText"
 export interface Settings {
   readonly deadline: number | undefined
   readonly fallbackOnContentPolicy: boolean
+  readonly hedgeBudget: RetryBudget.RetryBudget | undefined
   /** The services that the chain was made with, for requests that bring none along. */
   readonly connectivity: Connectivity["Service"] | undefined
   readonly ledger: Ledger["Service"] | undefined
@@ -59,7 +64,11 @@ export interface Settings {
 export interface RunningAttempt {
   readonly member: ChainMember
   readonly attempt: number
+  /** Which hedge of the request it belongs to: 1 is the first, 0 is none. */
+  readonly hedge: number
   readonly startedAt: number
+  /** What the provider has reported so far. */
+  reported: Reported
   /** What a member of a pool was let in with. */
   reservation: Reservation | undefined
 }
@@ -68,8 +77,8 @@ export interface RunningAttempt {
 export interface Follows {
   readonly retry: Extract<Decision, { readonly _tag: "Retry" }> | undefined
   readonly otherwise: Exclude<Decision, { readonly _tag: "Retry" }>
-  /** The providers to go on with, the one that the decision was made for first among those that are available. */
-  readonly next: ReadonlyArray<ChainMember>
+  /** The providers that the decision was not made for: they do not qualify. */
+  readonly passed: ReadonlySet<ChainMember>
 }
 
 /** What the chain knows of a failed attempt. */

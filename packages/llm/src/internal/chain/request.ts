@@ -31,6 +31,8 @@ export class ChainRequest {
   readonly deadline: number
   /** Whether this machine was found to be offline. */
   offline = false
+  /** How many providers were asked beside one that was late. */
+  hedges = 0
   private readonly projected = new Map<ChainMember, LanguageModel.ProviderOptions>()
 
   constructor(

@@ -42,14 +42,13 @@ const open =
       const life = new Life(request.log.now)
       const opened = Effect.fnUntraced(function*(span: Tracer.Span) {
         const pull = yield* Stream.toPull(provider.streamText(request.optionsFor(running)))
-        const incoming = new Incoming(pull, provider, request.log, life)
+        const incoming = new Incoming(pull, running, request.log, life)
         yield* head === undefined ? incoming.next : life.begins(
           incoming.next,
           Duration.toMillis(head),
           () => broken("streamText", networkError(provider, `no sign of an answer within ${Duration.format(head)}`))
         )
         while (!incoming.committed && !incoming.ended) yield* incoming.next
-        if (incoming.committed) request.log.committed(running)
         answered(running, "streamText", request.log.now())
         return { incoming, running, span }
       })
@@ -170,5 +169,7 @@ export const streamText = (
     // The reader may stop at any time: the attempt that it leaves behind was not a failure.
     yield* Scope.addFinalizer(scope, Effect.sync(() => request.log.abandon()))
     const opened = yield* answer(request, scope, open(request))
+    // Of two answers that have begun in the same instant only the request's own is one.
+    if (opened.incoming.committed) request.log.committed(opened.running)
     return Stream.fromPull(Effect.succeed(new Following(opened, request).pull))
   }))

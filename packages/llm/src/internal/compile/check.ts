@@ -35,7 +35,8 @@ const treatment = {
   }))),
   timeouts,
   bulkhead: optional(ofPolicy("bulkhead")),
-  cooldown: optional(duration({ min: 0, infinite: true }))
+  cooldown: optional(duration({ min: 0, infinite: true })),
+  hedge: optional(orFalse(struct({ after: ofPolicy("hedge", "after"), max: optional(integer({ min: 1 })) })))
 }
 
 // -----------------------------------------------------------------------------
@@ -87,12 +88,15 @@ const providers: Check = (value, place) => {
 // Options
 // -----------------------------------------------------------------------------
 
+const budget = optional(orFalse(Arguments.or(RetryBudget.isRetryBudget, ofPolicy("retry", "budget"))))
+
 const chain = struct({
   ...treatment,
   providers,
   localTimeouts: timeouts,
   overrides: optional(record(struct(treatment))),
-  retryBudget: optional(orFalse(Arguments.or(RetryBudget.isRetryBudget, ofPolicy("retry", "budget")))),
+  retryBudget: budget,
+  hedgeBudget: budget,
   deadline: clock,
   fallbackOnContentPolicy: optional(boolean)
 })

@@ -6,6 +6,7 @@
 import type { DurationInput } from "@holdfast/core/Arguments"
 import { duration, Place } from "@holdfast/core/Arguments"
 import * as Bulkhead from "@holdfast/core/Bulkhead"
+import * as Hedge from "@holdfast/core/Hedge"
 import * as Policy from "@holdfast/core/Policy"
 import * as Retry from "@holdfast/core/Retry"
 import * as RetryBudget from "@holdfast/core/RetryBudget"
@@ -101,6 +102,7 @@ const treatmentOf = (
   timeouts: location === "cloud" ? options.timeouts : options.localTimeouts,
   bulkhead: options.bulkhead,
   cooldown: options.cooldown,
+  hedge: options.hedge,
   ...options.overrides?.[name]
 })
 
@@ -109,19 +111,30 @@ export interface Chain {
   readonly settings: Settings
   readonly members: ReadonlyArray<ChainMember>
   readonly treatments: ReadonlyMap<Provider, Treatment>
-  readonly budget: RetryBudget.RetryBudget | undefined
-  readonly budgetOptions: AnyOptions["retryBudget"]
+  readonly budget: Budget
+  readonly hedgeBudget: Budget
 }
 
+/** A budget with what its options were. */
+interface Budget {
+  readonly options: AnyOptions["retryBudget"]
+  readonly made: RetryBudget.RetryBudget | undefined
+}
+
+/** A hedge costs as much as a request, so it is kept to fewer than retries are. */
+const hedgeBudgetDefaults: RetryBudget.Options = { ratio: 0.1, minPerSecond: 1 }
+
 const makeMember = Effect.fnUntraced(function*(
-  { bulkhead, cooldown, retry, timeouts }: Treatment,
+  { bulkhead, cooldown, hedge, retry, timeouts }: Treatment,
   provider: Provider,
   place: PoolPlace | undefined,
   budget: RetryBudget.RetryBudget | undefined,
   previous: Chain | undefined
 ) {
   const before = previous?.members.find((member) => member.provider === provider)
-  const keepsPlaces = Equal.equals(previous?.treatments.get(provider)?.bulkhead, bulkhead)
+  const treatedBefore = previous?.treatments.get(provider)
+  const keepsTimes = Equal.equals(treatedBefore?.hedge, hedge)
+  const keepsPlaces = Equal.equals(treatedBefore?.bulkhead, bulkhead)
   const clocks = clocksOf(timeouts, provider.location)
   const name = `llm.${provider.name}`
   const member: ChainMember = {
@@ -140,6 +153,9 @@ const makeMember = Effect.fnUntraced(function*(
     retries: retriesOf(retry, provider.location),
     cooldownMillis: millisOf(cooldown ?? defaults.cooldown),
     cooldown: before?.cooldown ?? new Cooldown(),
+    hedge: hedge === undefined || hedge === false
+      ? undefined
+      : (keepsTimes ? before?.hedge : undefined) ?? (yield* Hedge.make(hedge)),
     place
   }
   return member
@@ -152,12 +168,12 @@ export const describe = Effect.fnUntraced(function*(
 ) {
   const { bulkhead, cooldown, retry, timeouts } = treatmentOf(options, provider)
   const clocks = clocksOf(timeouts, provider.location)
-  const budget = yield* budgetOf(options.retryBudget, undefined)
+  const { made } = yield* budgetOf(options.retryBudget, undefined)
   const deadline = options.deadline === undefined ? undefined : durationOf(options.deadline)
   const name = `llm.${provider.name}`
   const attempts = yield* Policy.make({
     name,
-    retry: retryOf(retry, budget, provider.location),
+    retry: retryOf(retry, made, provider.location),
     attemptTimeout: clocks?.answer
   })
   const outer = deadline === undefined && bulkhead === undefined
@@ -171,18 +187,22 @@ export const describe = Effect.fnUntraced(function*(
   }
 })
 
-const budgetOf = (
-  budget: AnyOptions["retryBudget"],
-  previous: Chain | undefined
-): Effect.Effect<RetryBudget.RetryBudget | undefined> => {
-  if (budget === false) return Effect.undefined
-  if (RetryBudget.isRetryBudget(budget)) return Effect.succeed(budget)
-  return previous?.budget !== undefined && Equal.equals(previous.budgetOptions, budget)
-    ? Effect.succeed(previous.budget)
-    : previous?.budget === undefined
-    ? RetryBudget.make(budget)
-    : RetryBudget.makeFrom(previous.budget, budget)
-}
+/** A budget by its options. What was spent of the one before is kept. */
+const budgetOf = Effect.fnUntraced(function*(
+  options: AnyOptions["retryBudget"],
+  previous: Budget | undefined,
+  defaults?: RetryBudget.Options
+): Effect.fn.Return<Budget> {
+  if (options === false) return { options, made: undefined }
+  if (RetryBudget.isRetryBudget(options)) return { options, made: options }
+  const before = previous?.made
+  if (before !== undefined && Equal.equals(previous?.options, options)) return { options, made: before }
+  const given = { ...defaults, ...options }
+  return {
+    options,
+    made: yield* before === undefined ? RetryBudget.make(given) : RetryBudget.makeFrom(before, given)
+  }
+})
 
 /** The providers of a chain, each with its policy and its state, and one budget over all. */
 export const chainOf = Effect.fnUntraced(function*(
@@ -200,21 +220,27 @@ export const chainOf = Effect.fnUntraced(function*(
     )
   )
   const providers = [...places.keys()]
-  const settings = yield* settingsOf(options)
-  const budget = yield* budgetOf(options.retryBudget, previous)
+  const budget = yield* budgetOf(options.retryBudget, previous?.budget)
+  const hedgeBudget = yield* budgetOf(options.hedgeBudget, previous?.hedgeBudget, hedgeBudgetDefaults)
   const treatments = new Map(providers.map((provider) => [provider, treatmentOf(options, provider)]))
   const members = yield* Effect.forEach(
     treatments,
-    ([provider, treatment]) => makeMember(treatment, provider, places.get(provider), budget, previous)
+    ([provider, treatment]) => makeMember(treatment, provider, places.get(provider), budget.made, previous)
   )
-  const chain: Chain = { settings, members, treatments, budget, budgetOptions: options.retryBudget }
+  const isHedged = members.some(({ hedge }) => hedge !== undefined)
+  const settings = yield* settingsOf(options, isHedged ? hedgeBudget.made : undefined)
+  const chain: Chain = { settings, members, treatments, budget, hedgeBudget }
   return chain
 })
 
-const settingsOf = Effect.fnUntraced(function*(options: AnyOptions) {
+const settingsOf = Effect.fnUntraced(function*(
+  options: AnyOptions,
+  hedgeBudget: RetryBudget.RetryBudget | undefined
+) {
   const settings: Settings = {
     deadline: options.deadline === undefined ? undefined : millisOf(options.deadline),
     fallbackOnContentPolicy: options.fallbackOnContentPolicy ?? false,
+    hedgeBudget,
     connectivity: Option.getOrUndefined(yield* Effect.serviceOption(Connectivity)),
     ledger: Option.getOrUndefined(yield* Effect.serviceOption(Ledger)),
     tokenizer: Option.getOrUndefined(yield* Effect.serviceOption(Tokenizer.Tokenizer)),

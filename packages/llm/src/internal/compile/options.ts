@@ -1,6 +1,7 @@
 /** The options of a chain. `ProviderChain` exports them. */
 import type { DurationInput } from "@holdfast/core/Arguments"
 import type * as Bulkhead from "@holdfast/core/Bulkhead"
+import type * as Hedge from "@holdfast/core/Hedge"
 import type * as RetryBudget from "@holdfast/core/RetryBudget"
 import type { TransportData } from "@holdfast/http/HttpPolicyData"
 import type * as AiError from "effect/ai/AiError"
@@ -50,6 +51,17 @@ export interface Timeouts {
   readonly answer?: DurationInput | undefined
 }
 
+/** When another provider is asked beside one that is late. */
+export interface HedgeOptions {
+  /**
+   * How long a provider may take to its first content, or to a whole answer that is not streamed, with its retries, before the
+   * next one is asked as well: a duration, or `Hedge.quantile` of the times of that provider so far. No default.
+   */
+  readonly after: DurationInput | Hedge.Quantile
+  /** How many providers a request may be sent to beside a late one: a whole number of at least 1. Default: 1. */
+  readonly max?: number | undefined
+}
+
 /** A provider or a pool of them, or how to make one. */
 export type Source<E = never, R = never> = Provider | Pool | Effect.Effect<Provider | Pool, E, R>
 
@@ -70,6 +82,11 @@ export interface Treatment {
    * wins. Then one request probes it. Default: 30 seconds; 0 disables.
    */
   readonly cooldown?: DurationInput | undefined
+  /**
+   * Asks the next provider as well when this one is late. The first that begins to answer, or has the whole answer if it is not
+   * streamed, wins; the other is interrupted at once. What it has used is in the ledger. Default: `false`.
+   */
+  readonly hedge?: HedgeOptions | false | undefined
 }
 
 /** Options of a chain. Its policy applies to each provider, and each provider has a state of its own. */
@@ -87,6 +104,11 @@ export interface Options<E = never, R = never> extends Treatment {
    * one for every five attempts.
    */
   readonly retryBudget?: RetryBudget.Options | RetryBudget.RetryBudget | false | undefined
+  /**
+   * Limits the hedges to a share of the requests; `false` removes the limit. Default: one a second plus one for every ten
+   * requests.
+   */
+  readonly hedgeBudget?: RetryBudget.Options | RetryBudget.RetryBudget | false | undefined
   /** The deadline of a whole request: all providers, all delays, and the stream to its end. Default: no limit. */
   readonly deadline?: DurationInput | undefined
   /** Whether a request that one provider's content policy rejected is sent to the next. Default: `false`. */

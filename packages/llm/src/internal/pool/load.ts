@@ -116,6 +116,11 @@ export class MemberLoad {
     }
   }
 
+  /** An answer had not begun, or was not whole, after `millis`, and was not waited for any longer. */
+  outpaced(method: keyof MemberLoad["means"], now: number, millis: number): void {
+    if (millis > (this.means[method]?.millis ?? 0)) this.answered(method, now, millis)
+  }
+
   /**
    * The decayed mean of the durations times the requests in flight and this one: Finagle's Peak EWMA, without its peaks. A member
    * that has not been measured costs nothing, so it is tried; a slow one that nothing is sent to is tried again in time.

@@ -82,6 +82,10 @@ export const counted = <A, E, R>(
 export const answered = ({ member, startedAt }: RunningAttempt, method: Method, now: number): void =>
   member.place?.member.load.answered(method, now, now - startedAt)
 
+/** Another provider answered first: this one takes at least as long as it was waited for. */
+export const outpaced = ({ member, startedAt }: RunningAttempt, method: Method, now: number): void =>
+  member.place?.member.load.outpaced(method, now, now - startedAt)
+
 /** The vendor has said what the attempt took. */
 export const settled = (
   { member, reservation }: RunningAttempt,

@@ -26,6 +26,13 @@ const kinds = {
   }
 } as const
 
+/** The counters, each with the attribute that says more. */
+const counted = {
+  fallbacks: { attribute: "holdfast.llm.reason", unit: "{fallback}" },
+  skips: { attribute: "holdfast.llm.reason", unit: "{request}" },
+  hedges: { attribute: "holdfast.llm.hedge.provider", unit: "{hedge}" }
+} as const
+
 /** An observer that keeps the metrics of a context. */
 export const observer = (context: Context.Context<never>): Observer => {
   const histograms = new Map<string, Metric.Histogram<number>>()
@@ -49,15 +56,15 @@ export const observer = (context: Context.Context<never>): Observer => {
     histogram.updateUnsafe(value, context)
   }
 
-  const count = (name: "fallbacks" | "skips", description: string, origin: Origin, why: string) => {
-    const key = `${name} ${origin.provider} ${origin.model} ${why}`
+  const count = (name: keyof typeof counted, description: string, origin: Origin, what: string) => {
+    const key = `${name} ${origin.provider} ${origin.model} ${what}`
     let counter = counters.get(key)
     if (counter === undefined) {
       const attributes = {
         "gen_ai.provider.name": origin.provider,
         "gen_ai.request.model": origin.model,
-        "holdfast.llm.reason": why,
-        unit: name === "skips" ? "{request}" : "{fallback}"
+        [counted[name].attribute]: what,
+        unit: counted[name].unit
       }
       counter = Metric.counter(`holdfast.llm.${name}`, { description, attributes, incremental: true })
       counters.set(key, counter)
@@ -97,6 +104,8 @@ export const observer = (context: Context.Context<never>): Observer => {
         )
       case "ProviderSkipped":
         return count("skips", "Providers that were not asked", event, event.why)
+      case "ProviderHedged":
+        return count("hedges", "Requests that another provider was asked for as well", event, event.hedge)
       case "AttemptStarted":
       case "PromptProjected":
       case "ParameterDropped":

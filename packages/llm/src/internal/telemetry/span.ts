@@ -16,7 +16,7 @@ import type { ChainRequest } from "../chain/request.ts"
 
 /** Opens the span of an attempt. It ends with the scope. */
 export const open = (
-  { attempt, member }: RunningAttempt,
+  { attempt, hedge, member }: RunningAttempt,
   { options }: ChainRequest
 ): Effect.Effect<Tracer.Span, never, Scope.Scope> => {
   const { model, name } = member.provider
@@ -28,7 +28,8 @@ export const open = (
       "gen_ai.provider.name": name,
       "gen_ai.request.model": model,
       "gen_ai.output.type": options.responseFormat.type,
-      "holdfast.llm.attempt": attempt
+      "holdfast.llm.attempt": attempt,
+      ...(hedge > 0 ? { "holdfast.llm.hedge": hedge } : {})
     }
   })
 }
