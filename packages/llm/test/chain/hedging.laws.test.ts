@@ -140,7 +140,9 @@ describe("a hedged chain", () => {
         const alone = yield* Outage.request(slow, Outage.play(slow))
         // A provider that would be passed over for its context is asked as a hedge, and may refuse for good; a pause that a
         // provider asks for is longer by chance.
-        const isOther = Object.values(slow.plans).flat().some(({ kind }) => kind === "tooLong" || kind === "limitedForSeconds")
+        const isOther = Object.values(slow.plans).flat().some(({ kind }) =>
+          kind === "tooLong" || kind === "limitedForSeconds"
+        )
         if (isOther || alone.exit === undefined || Exit.isFailure(alone.exit)) return
         const started = alone.events[0]?.at ?? 0
         const took = (alone.events.at(-1)?.at ?? 0) - started

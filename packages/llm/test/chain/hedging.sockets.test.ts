@@ -58,7 +58,9 @@ describe("a hedge on real connections", () => {
         Effect.forkChild
       )
       yield* Deferred.await(both)
-      yield* Effect.repeat(Effect.sleep("5 millis"), { until: () => servers.every(({ received }) => received.length === 1) })
+      yield* Effect.repeat(Effect.sleep("5 millis"), {
+        until: () => servers.every(({ received }) => received.length === 1)
+      })
       yield* Fiber.interrupt(fiber)
       for (const { abandoned } of servers) yield* Deferred.await(abandoned)
     }).pipe(Effect.provide(UndiciTransport.layer()), Effect.scoped))

@@ -1,7 +1,7 @@
 /** When another provider is asked beside one that is late, and what becomes of both. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Hedge from "@holdfast/core/Hedge"
-import type * as ChainEvent from "@holdfast/llm/ChainEvent"
+import * as ChainEvent from "@holdfast/llm/ChainEvent"
 import * as ChatService from "@holdfast/llm/ChatService"
 import * as Pool from "@holdfast/llm/Pool"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
@@ -9,6 +9,7 @@ import * as TestProvider from "@holdfast/llm/testing/TestProvider"
 import * as Usage from "@holdfast/llm/Usage"
 import type * as AiError from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -60,6 +61,27 @@ describe("a provider that is late", () => {
       assert.strictEqual(text(story.seen), "slow words")
       assert.include(outcomes(story.events), "slower 1 AttemptInterrupted")
       assert.deepStrictEqual([slow.closed(), slower.closed()], [1, 1])
+    }))
+
+  it.effect("is one answer and not two when both begin in the same instant, and the other's is closed before it is read", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const gated = (name: string) =>
+        TestProvider.make(name, () => Effect.as(Deferred.await(gate), TestProvider.text(`${name} words`)))
+      const [first, second] = [gated("first"), gated("second")]
+      const closed: Array<number> = []
+      const events: Array<string> = []
+      const [seen] = yield* LanguageModel.streamText({ prompt: "hello" }).pipe(
+        Stream.tap(() => Effect.sync(() => closed.push(first.closed() + second.closed()))),
+        Stream.runCollect,
+        ChainEvent.observe(({ _tag }) => events.push(_tag)),
+        Effect.zip(Effect.delay(Deferred.succeed(gate, undefined), "4 seconds"), { concurrent: true }),
+        elapse,
+        Effect.provide(chain([first, second], { hedge }))
+      )
+      assert.include(["first words", "second words"], text(seen))
+      assert.strictEqual(closed[0], 1)
+      assert.strictEqual(events.filter((tag) => tag === "Committed").length, 1)
     }))
 
   it.effect("is not cooled down for being slow", () =>

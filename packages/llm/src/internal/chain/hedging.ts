@@ -97,8 +97,10 @@ class Race<A, R> {
     }
     return Effect.andThen(
       this.launch(this.first, 0),
-      Effect.onExit(this.result((leg, answered) => leg.member === this.first && measure(answered)), () =>
-        Effect.sync(() => measure(false)))
+      Effect.onExit(
+        this.result((leg, answered) => leg.member === this.first && measure(answered)),
+        () => Effect.sync(() => measure(false))
+      )
     )
   })
 
@@ -147,7 +149,9 @@ class Race<A, R> {
   private get end() {
     const end = Queue.take(this.ends)
     const { due } = this
-    return due === Infinity ? Effect.asSome(end) : Effect.timeoutOption(end, Math.max(0, due - this.course.request.log.now()))
+    return due === Infinity
+      ? Effect.asSome(end)
+      : Effect.timeoutOption(end, Math.max(0, due - this.course.request.log.now()))
   }
 
   /** Asks one more provider, if one is left and the budget allows it. */
