@@ -121,9 +121,6 @@ interface Budget {
   readonly made: RetryBudget.RetryBudget | undefined
 }
 
-/** A hedge costs as much as a request, so it is kept to fewer than retries are. */
-const hedgeBudgetDefaults: RetryBudget.Options = { ratio: 0.1, minPerSecond: 1 }
-
 const makeMember = Effect.fnUntraced(function*(
   { bulkhead, cooldown, hedge, retry, timeouts }: Treatment,
   provider: Provider,
@@ -221,7 +218,7 @@ export const chainOf = Effect.fnUntraced(function*(
   )
   const providers = [...places.keys()]
   const budget = yield* budgetOf(options.retryBudget, previous?.budget)
-  const hedgeBudget = yield* budgetOf(options.hedgeBudget, previous?.hedgeBudget, hedgeBudgetDefaults)
+  const hedgeBudget = yield* budgetOf(options.hedgeBudget, previous?.hedgeBudget, defaults.hedgeBudget)
   const treatments = new Map(providers.map((provider) => [provider, treatmentOf(options, provider)]))
   const members = yield* Effect.forEach(
     treatments,

@@ -23,3 +23,6 @@ export const timeouts = {
 export const maxRetryAfter = "60 seconds"
 
 export const cooldown = "30 seconds"
+
+/** A hedge costs as much as a request, so hedges are kept to fewer than retries are. */
+export const hedgeBudget = { ratio: 0.1, minPerSecond: 1 }
