@@ -126,7 +126,7 @@ export class AttemptLog {
 
   /** The caller went away. */
   abandon(): void {
-    for (const running of [...this.running]) this.interrupted(running, "caller")
+    for (const running of this.running) this.interrupted(running, "caller")
   }
 
   /** A hedged request has ended without this provider. Returns its attempts that ended so. */
@@ -146,7 +146,7 @@ export class AttemptLog {
   /** The request's deadline has passed: what was running are its last attempts. */
   expire(members: ReadonlyArray<ChainMember>): NoAnswer {
     const decision: Decision = { _tag: "Fail", because: "the deadline has passed" }
-    for (const running of [...this.running]) this.failed(running, deadlinePassed(running.member.provider), decision)
+    for (const running of this.running) this.failed(running, deadlinePassed(running.member.provider), decision)
     const [first] = members
     if (this.attempts.length === 0 && first !== undefined) {
       this.unasked(first.provider, deadlinePassed(first.provider), decision)

@@ -29,7 +29,7 @@ interface Course<A, R> {
   readonly scope: Scope.Scope
   /** The next provider that could answer now, of those that have not been asked. */
   readonly next: () => ChainMember | undefined
-  /** Asks a provider. What its answer holds, and what its failure left, is in the scope. */
+  /** Asks a provider. The scope has all that its answer holds. */
   readonly visit: (member: ChainMember, scope: Scope.Closeable, hedge: number) => Effect.Effect<Outcome<A>, never, R>
 }
 

@@ -64,7 +64,7 @@ export interface Settings {
 export interface RunningAttempt {
   readonly member: ChainMember
   readonly attempt: number
-  /** Which hedge of the request it belongs to: 1 is the first, 0 is none. */
+  /** Which hedge of the request it belongs to: 1 is the first; 0 without a hedge. */
   readonly hedge: number
   readonly startedAt: number
   /** What the provider has reported so far. */

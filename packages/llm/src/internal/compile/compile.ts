@@ -184,7 +184,7 @@ export const describe = Effect.fnUntraced(function*(
   }
 })
 
-/** A budget by its options. What was spent of the one before is kept. */
+/** A budget by its options, which keeps what was spent of the one before. */
 const budgetOf = Effect.fnUntraced(function*(
   options: AnyOptions["retryBudget"],
   previous: Budget | undefined,

@@ -84,7 +84,7 @@ export interface Treatment {
   readonly cooldown?: DurationInput | undefined
   /**
    * Asks the next provider as well when this one is late. The first that begins to answer, or has the whole answer if it is not
-   * streamed, wins; the other is interrupted at once. What it has used is in the ledger. Default: `false`.
+   * streamed, wins; the other is interrupted at once, and is in the ledger. Default: `false`.
    */
   readonly hedge?: HedgeOptions | false | undefined
 }
