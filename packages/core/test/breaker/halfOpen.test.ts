@@ -77,4 +77,16 @@ describe("halfOpenFor", () => {
       strictEqual(yield* breaker.protect(Effect.succeed("up")), "up")
       strictEqual(yield* tagOf(breaker), "Closed")
     }))
+
+  it.effect("is not prolonged by a clock that is set back", () =>
+    Effect.gen(function*() {
+      yield* TestClock.adjust("1 hour")
+      const breaker = yield* open({ halfOpenFor: "5 seconds" })
+      yield* Effect.forkChild(breaker.protect(Effect.never), { startImmediately: true })
+      yield* TestClock.setTime(60_000)
+      strictEqual((yield* Effect.flip(breaker.protect(Effect.void))).reason._tag, "CircuitOpen")
+      yield* TestClock.adjust("5 seconds")
+      strictEqual((yield* Effect.flip(breaker.protect(Effect.void))).reason._tag, "CircuitOpen")
+      strictEqual(yield* tagOf(breaker), "Open")
+    }))
 })

@@ -4,17 +4,21 @@
  */
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import * as Backoff from "@holdfast/core/Backoff"
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
+import * as Jitter from "@holdfast/core/Jitter"
 import * as Policy from "@holdfast/core/Policy"
 import * as RateLimit from "@holdfast/core/RateLimit"
 import * as RetryBudget from "@holdfast/core/RetryBudget"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { CircuitBreakerStore, layerStoreMemory } from "effect/persistence/CircuitBreaker"
 import * as RateLimiter from "effect/persistence/RateLimiter"
+import * as Random from "effect/Random"
 import * as TestClock from "effect/testing/TestClock"
 import { watch } from "../Script.ts"
 
@@ -97,5 +101,59 @@ describe.each(Object.entries(ways))("a store that %s", (_, way) => {
       yield* Effect.exit(policy.protect(Effect.succeed("next")))
       yield* TestClock.adjust("1 minute")
       strictEqual(settled > before, true)
+    }).pipe(quiet))
+})
+
+describe("a store of circuits", () => {
+  /** The service with a method that a test replaces, and how often it was asked. */
+  const scripted = <S extends object>(service: S, method: keyof S, ...ways: ReadonlyArray<() => unknown>) => {
+    const told = { asked: 0 }
+    const store = new Proxy(service, {
+      get: (target, key) => {
+        const value = Reflect.get(target, key)
+        if (key !== method) return value
+        return (...args: ReadonlyArray<unknown>) => {
+          const way = ways[told.asked++]
+          return way === undefined ? Reflect.apply(value as () => unknown, target, args) : way()
+        }
+      }
+    })
+    return { store, told }
+  }
+
+  it.effect("that has failed is tried by the next caller, if the first to try it is interrupted", () =>
+    Effect.gen(function*() {
+      const memory = Context.get(yield* Layer.build(layerStoreMemory()), CircuitBreakerStore)
+      const { store, told } = scripted(memory, "state", () => Effect.die("away"), () => Effect.never)
+      const breaker = yield* CircuitBreaker.makeShared({ name: "stock" }).pipe(
+        Effect.provideService(CircuitBreakerStore, store)
+      )
+      yield* breaker.state()
+      yield* TestClock.adjust("6 seconds")
+      const trying = yield* Effect.forkChild(breaker.state(), { startImmediately: true })
+      yield* Fiber.interrupt(trying)
+      yield* breaker.state()
+      strictEqual(told.asked, 3)
+    }).pipe(quiet))
+
+  it.effect("has not failed where a call's own chance throws", () =>
+    Effect.gen(function*() {
+      const memory = Context.get(yield* Layer.build(layerStoreMemory()), CircuitBreakerStore)
+      const { store, told } = scripted(memory, "admit")
+      const breaker = yield* CircuitBreaker.makeShared({
+        name: "stock",
+        trip: CircuitBreaker.consecutive(2),
+        openFor: Backoff.exponential({ initial: 5, max: 5, jitter: Jitter.full })
+      }).pipe(Effect.provideService(CircuitBreakerStore, store))
+      const boom = (): never => {
+        throw "boom"
+      }
+      const call = Effect.provideService(breaker.protect(Effect.fail("down")), Random.Random, {
+        nextDoubleUnsafe: boom,
+        nextIntUnsafe: boom
+      })
+      deepStrictEqual(yield* Effect.exit(call), Exit.die("boom"))
+      yield* Effect.exit(breaker.protect(Effect.void))
+      strictEqual(told.asked, 2)
     }).pipe(quiet))
 })

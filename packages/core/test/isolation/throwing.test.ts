@@ -61,6 +61,26 @@ const observed = (tag: PolicyEvent.PolicyEvent["_tag"], row: Row = {}): Row => (
 const errorWith = (property: string): Call =>
   Effect.suspend(() => Effect.fail(Object.defineProperty({ _tag: "Down", message: "down" }, property, { get: boom })))
 
+/** An error that throws whatever it is asked. */
+const hostile = new Proxy({}, {
+  get: boom,
+  has: boom,
+  ownKeys: boom,
+  getPrototypeOf: boom,
+  getOwnPropertyDescriptor: boom
+})
+
+/** An error whose every property throws when it is read. */
+const foreign: Readonly<Record<string, Row>> = Object.fromEntries(
+  ["_tag", "reason", "retryAfter", "isRetryable", "name", "message", "toString", "~@holdfast/core/PolicyError"].map(
+    (property): [string, Row] => [`an error whose ${property} throws`, {
+      policy: () => ({ retry: { times: 1, backoff } }),
+      attempt: Effect.delay(errorWith(property), 10),
+      ends: "down"
+    }]
+  )
+)
+
 class StockChaos extends Chaos.Service<StockChaos, string, string>()("test/StockChaos") {}
 
 const chaotic = (options: Partial<Chaos.Options<string, string>>): Row => ({
@@ -97,6 +117,36 @@ const rows: Readonly<Record<string, Row>> = {
   "retry: an error whose retryAfter throws": {
     policy: () => ({ retry: { times: 1, backoff } }),
     attempt: Effect.delay(errorWith("retryAfter"), 10),
+    ends: "down"
+  },
+  "retry: whileResult": {
+    policy: () => ({ retry: { whileResult: boom } }),
+    attempt: Effect.delay(Effect.succeed("answer"), 10)
+  },
+  "retry: whileResult, by an effect": {
+    policy: () => ({ retry: { whileResult: () => Effect.die("boom") } }),
+    attempt: Effect.delay(Effect.succeed("answer"), 10)
+  },
+  "retry: while, by an effect": { policy: () => ({ retry: { while: () => Effect.die("boom") } }) },
+  "retry: onTimeout": {
+    policy: () => ({ attemptTimeout: 5, retry: { onTimeout: boom } }),
+    attempt: Effect.never
+  },
+  "breaker: chance, for the open time": {
+    policy: () => ({
+      circuitBreaker: halfOpen({ openFor: Backoff.exponential({ initial: 5, max: 5, jitter: Jitter.full }) })
+    }),
+    around: Effect.provideService(Random.Random, { nextDoubleUnsafe: boom, nextIntUnsafe: boom })
+  },
+  ...foreign,
+  "an error that throws whatever it is asked": {
+    policy: () => ({ retry: { times: 1, backoff } }),
+    attempt: Effect.delay(Effect.fail(hostile), 10),
+    ends: "down"
+  },
+  "an error that throws whatever it is asked, of a leg": {
+    policy: () => ({ hedge: { after: 5 }, attemptTimeout: "1 hour" }),
+    attempt: Effect.delay(Effect.fail(hostile), 10),
     ends: "down"
   },
   "breaker: isFailure": { policy: () => ({ circuitBreaker: halfOpen({ isFailure: boom }) }) },

@@ -86,7 +86,8 @@ export class Circuit {
       this.forget(now)
       return this.admit(now)
     }
-    // The half-open time ran out without a decision.
+    // The half-open time ran out without a decision. A clock that was set back must not prolong it.
+    if (now < this.halfOpenSince) this.halfOpenSince = now
     if (this.state === "HalfOpen" && now - this.halfOpenSince >= halfOpenFor) this.reopen(now)
     if (this.state === "Isolated") return this.reject()
     if (this.state === "Open") {
@@ -232,10 +233,16 @@ export class Circuit {
     if (this.state === "Closed" && now >= this.restedAt) this.openings = this.delay = 0
     this.openings++
     const { maxRetryAfter, openFor } = this.rules
-    this.delay = typeof openFor === "number" ? openFor : openFor.delay(this.openings, this.delay, chance.random())
-    this.openedFor = Math.max(this.delay, Math.min(retryAfter, maxRetryAfter))
-    this.openUntil = now + this.openedFor
-    this.move("Open", now)
+    const before = this.delay
+    this.delay = typeof openFor === "number" ? openFor : openFor.max
+    try {
+      if (typeof openFor !== "number") this.delay = openFor.delay(this.openings, before, chance.random())
+    } finally {
+      // If a call's `Random` throws, the call dies. The circuit opens all the same, or it would reject for ever.
+      this.openedFor = Math.max(this.delay, Math.min(retryAfter, maxRetryAfter))
+      this.openUntil = now + this.openedFor
+      this.move("Open", now)
+    }
   }
 
   private move(to: StateTag, now: number): void {

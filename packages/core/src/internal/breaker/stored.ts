@@ -27,6 +27,8 @@ type Answer<A> =
 
 const failed: Answer<never> = { _tag: "Failed" }
 
+const noChance: Machine.Chance = { random: () => 0 }
+
 /** The trip as the store counts it, or `undefined` when it cannot. */
 const countedByStore = (trip: Trip): Store.TripPolicy | undefined => {
   if (trip._tag === "Consecutive") return trip
@@ -66,11 +68,16 @@ export const make = <E>(
   const ask = Effect.fnUntraced(function*<A>(question: () => Effect.Effect<A, Store.CircuitBreakerError>) {
     const ticket = health.admit(yield* Clock.currentTimeMillis)
     if (ticket < 0) return failed
-    const exit = yield* Effect.exit(Effect.timeoutOption(Effect.suspend(question), storeTimeout))
+    // A caller that is interrupted says nothing of the store, but must not keep its only probe.
+    const exit = yield* Effect.exit(Effect.timeoutOption(Effect.suspend(question), storeTimeout)).pipe(
+      Effect.onInterrupt(() =>
+        Effect.map(Clock.currentTimeMillis, (now) => health.settle(ticket, now, Machine.ignored, 0, 0, noChance))
+      )
+    )
     const answer = answerOf(exit)
     const wasClosed = health.state === "Closed"
     const outcome = answer._tag === "Failed" ? Machine.failure : Machine.success
-    health.settle(ticket, yield* Clock.currentTimeMillis, outcome, 0, 0, { random: () => 0 })
+    health.settle(ticket, yield* Clock.currentTimeMillis, outcome, 0, 0, noChance)
     if (wasClosed && health.state === "Open") {
       const why = Exit.isFailure(exit)
         ? "failed"
@@ -168,15 +175,19 @@ export const make = <E>(
     const chance = { random: () => random.nextDoubleUnsafe() }
     const record = (outcome: Machine.Outcome, hint: number) =>
       Effect.flatMap(
-        ask(() =>
-          store.record({
-            key: name,
-            generation: admission.generation,
-            outcome: outcomes[outcome],
-            tripPolicy: counted ?? atOnce,
-            openFor: openFor(admission.consecutiveOpenings + 1, hint, chance)
-          })
-        ),
+        Effect.suspend(() => {
+          // Outside of the question: what a call's `Random` throws is no failure of the store.
+          const open = openFor(admission.consecutiveOpenings + 1, hint, chance)
+          return ask(() =>
+            store.record({
+              key: name,
+              generation: admission.generation,
+              outcome: outcomes[outcome],
+              tripPolicy: counted ?? atOnce,
+              openFor: open
+            })
+          )
+        }),
         (recorded) =>
           Effect.map(Clock.currentTimeMillis, (now) => {
             if (recorded._tag === "Answered") show(recorded.value, key, now, onChange)

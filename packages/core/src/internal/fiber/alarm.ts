@@ -7,7 +7,7 @@
  * from ringing, and code started by an alarm would run in the async context of another call. Under any clock but the
  * live one, a fiber sleeps on that clock, so a `TestClock` controls alarms; a `TimerClock` sets them without a fiber.
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -33,7 +33,10 @@ export abstract class Alarm {
 
   abstract ring(): void
 
-  /** The clock failed to sleep: the call has to end as it would if it slept on that clock itself. */
+  /**
+   * The clock failed to sleep, or the platform refused a timer: the call has to end as it would if it slept on that clock
+   * itself. May be called within {@link set}.
+   */
   abstract clockFailed(cause: Cause.Cause<never>): void
 }
 
@@ -51,9 +54,13 @@ export const set = (
   clock: Clock.Clock = fiber.getRef(Clock.Clock)
 ): void => {
   if (millis === Infinity) return
-  if (clock === liveClock) setTimer(alarm, millis)
-  else if (TimerClock.isTimerClock(clock)) alarm.sleeper = clock.setTimer(alarm, millis)
-  else setSleeper(alarm, fiber, millis, clock)
+  try {
+    if (clock === liveClock) setTimer(alarm, millis)
+    else if (TimerClock.isTimerClock(clock)) alarm.sleeper = clock.setTimer(alarm, millis)
+    else setSleeper(alarm, fiber, millis, clock)
+  } catch (defect) {
+    alarm.clockFailed(Cause.die(defect))
+  }
 }
 
 /** Clears what {@link set} set, if it has not rung. */
@@ -89,7 +96,12 @@ const ringTimer = (alarm: Alarm, cleared: number): void => {
 }
 
 const later = (alarm: Alarm, cleared: number, millis: number): void => {
-  if (alarm.cleared === cleared) setTimer(alarm, millis)
+  if (alarm.cleared !== cleared) return
+  try {
+    setTimer(alarm, millis)
+  } catch (defect) {
+    alarm.clockFailed(Cause.die(defect))
+  }
 }
 
 const setSleeper = (
