@@ -2,11 +2,20 @@
  * The tests against servers that others wrote are named for them, and need their binaries. Where one is missing, its tests are no part of the run
  * and a line at the end says so; in CI they are, and fail.
  */
-import { accessSync, constants } from "node:fs"
+import { accessSync, constants, globSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import type { Reporter } from "vitest/node"
 
-const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"]
+const folders = [
+  ...(process.env["PATH"] ?? "").split(delimiter),
+  "/usr/sbin",
+  "/usr/local/sbin",
+  // Debian keeps the servers of each version apart.
+  ...globSync("/usr/lib/postgresql/*/bin")
+]
+
+/** The program of a server, where it has another name than its package. */
+const programs: Readonly<Record<string, string>> = { postgresql: "postgres" }
 
 /** Where a program is, if it is installed. Many systems keep servers off the path of ordinary users. */
 export const locate = (name: string): string | undefined =>
@@ -20,7 +29,9 @@ export const locate = (name: string): string | undefined =>
   })
 
 const missing = process.env["CI"] === undefined
-  ? ["redis-server", "nginx", "haproxy", "prometheus", "chromium"].filter((name) => locate(name) === undefined)
+  ? ["redis-server", "nginx", "haproxy", "prometheus", "chromium", "postgresql"].filter((name) =>
+    locate(programs[name] ?? name) === undefined
+  )
   : []
 
 /** The tests that cannot run here. */

@@ -23,6 +23,7 @@ const long = [
   "packages/llm/test/runtimes/*.test.ts",
   "packages/llm/test/corpus/**/*.test.ts",
   "packages/llm/test/requests/*.test.ts",
+  "packages/llm/test/servers/postgresql*.test.ts",
   "packages/cli/test/{doctor,process}/*.test.ts",
   "packages/simulator/test/{model,queues,published}.test.ts",
   "packages/simulator/test/real/*.test.ts",

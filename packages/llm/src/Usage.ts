@@ -19,45 +19,27 @@
  *
  * See {@link Ledger} and {@link layer}.
  */
-import { check, integer, optional, or, record, struct } from "@holdfast/core/Arguments"
+import { check, struct } from "@holdfast/core/Arguments"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as PubSub from "effect/PubSub"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Observer } from "./ChainEvent.ts"
-import * as Setting from "./internal/config/environment.ts"
-import { Entry, entryOf } from "./internal/usage/entry.ts"
-import type { Price } from "./internal/usage/price.ts"
-import { priceCheck } from "./internal/usage/price.ts"
-import type { Prices } from "./internal/usage/prices/prices.ts"
-import { fromData, isPrices, PricesData } from "./internal/usage/prices/prices.ts"
-import type { Total, Totals } from "./internal/usage/totals.ts"
-import { add, plus, zero } from "./internal/usage/totals.ts"
+import type { Entry } from "./internal/usage/entry.ts"
+import type { Options } from "./internal/usage/ledger.ts"
+import { checks, open } from "./internal/usage/ledger.ts"
+import { pricesSetting } from "./internal/usage/settings.ts"
+import type { Totals } from "./internal/usage/totals.ts"
 
 export { Entry, entryOf } from "./internal/usage/entry.ts"
 export type { Ended } from "./internal/usage/entry.ts"
+export type { Options } from "./internal/usage/ledger.ts"
 export { Price } from "./internal/usage/price.ts"
 export { CurrentTags, withTags } from "./internal/usage/tags.ts"
 export type { Tags } from "./internal/usage/tags.ts"
-export { sum, zero } from "./internal/usage/totals.ts"
-export type { Total, Totals } from "./internal/usage/totals.ts"
-
-/** Options of a ledger. */
-export interface Options {
-  /**
-   * Prices by model, or by `provider/model` where one model has several; or `Prices.known`, those that vendors publish. Default:
-   * none, so that no cost is taken for true that the program did not ask for.
-   */
-  readonly prices?: Readonly<Record<string, Price>> | Prices | undefined
-  /**
-   * The number of entries kept, and how far a reader of the stream may lag before it misses the oldest. Default: 1000.
-   */
-  readonly capacity?: number | undefined
-}
+export { sum, sumBy, zero } from "./internal/usage/totals.ts"
+export type { By, Total, Totals } from "./internal/usage/totals.ts"
 
 /** The record of a chain's attempts. */
 export class Ledger extends Context.Service<Ledger, {
@@ -100,56 +82,11 @@ export const toJsonLines = <E, R>(entries: Stream.Stream<Entry, E, R>): Stream.S
 // Constructors
 // -----------------------------------------------------------------------------
 
-const ledgerOptions = struct({
-  capacity: optional(integer({ min: 1 }), 1000),
-  prices: optional(or(isPrices, record(priceCheck)), {})
-})
+const optionsCheck = struct(checks)
 
 /** Opens a ledger. Throws a `RangeError` that lists every invalid option by its path. */
-export const make = (options?: Options): Effect.Effect<Ledger["Service"]> => {
-  const { capacity, prices } = check("Usage.make", ledgerOptions, options ?? {})
-  return Effect.gen(function*() {
-    const written = yield* PubSub.sliding<Entry>(capacity)
-    const byModel = new Map<string, { readonly provider: string; total: Total }>()
-    let all = zero
-    let last: Array<Entry> = []
-
-    const write = (entry: Entry) => {
-      const key = `${entry.provider}/${entry.model}`
-      const known = byModel.get(key)
-      if (known === undefined) byModel.set(key, { provider: entry.provider, total: plus(zero, entry) })
-      else known.total = plus(known.total, entry)
-      all = plus(all, entry)
-      last.push(entry)
-      // Cut in halves, so that a full ledger does not move all entries for each new one.
-      if (last.length >= 2 * capacity) last = last.slice(-capacity)
-      PubSub.publishUnsafe(written, entry)
-    }
-
-    return {
-      entries: Effect.sync(() => last.slice(-capacity)),
-      totals: Effect.sync(() => {
-        const byProvider: Record<string, Total> = {}
-        for (const { provider, total } of byModel.values()) {
-          byProvider[provider] = add(byProvider[provider] ?? zero, total)
-        }
-        return {
-          all,
-          byProvider,
-          byModel: Object.fromEntries(Array.from(byModel, ([key, { total }]) => [key, total]))
-        }
-      }),
-      stream: Stream.fromPubSub(written),
-      observer: (event) => {
-        if (
-          event._tag === "AttemptSucceeded" || event._tag === "AttemptFailed" || event._tag === "AttemptInterrupted"
-        ) {
-          write(entryOf(event, prices))
-        }
-      }
-    }
-  })
-}
+export const make = (options?: Options): Effect.Effect<Ledger["Service"]> =>
+  open(check("Usage.make", optionsCheck, options ?? {}))
 
 /**
  * A layer that opens a ledger.
@@ -180,8 +117,6 @@ export const make = (options?: Options): Effect.Effect<Ledger["Service"]> => {
  */
 export const layer = (options?: Options): Layer.Layer<Ledger> => Layer.effect(Ledger, make(options))
 
-const decodeTable = Schema.decodeUnknownEffect(Schema.fromJsonString(PricesData))
-
 /**
  * A layer that opens a ledger with the prices of `LLM_PRICES`, which is `known` for `Prices.known`, or JSON:
  * `{"gpt-5-mini":{"input":0.25,"output":2}}`, with `"known":true` in it to have the known prices for all other models.
@@ -201,13 +136,5 @@ const decodeTable = Schema.decodeUnknownEffect(Schema.fromJsonString(PricesData)
 export const layerConfig = (options?: Options): Layer.Layer<Ledger, Config.ConfigError> =>
   Layer.effect(
     Ledger,
-    Effect.gen(function*() {
-      const json = Option.getOrUndefined(yield* Setting.text("LLM_PRICES"))
-      if (json === undefined) return yield* make(options)
-      const data = json === "known" ? json : yield* Effect.mapError(
-        decodeTable(json, { onExcessProperty: "error", errors: "all" }),
-        (error) => Setting.fail(`LLM_PRICES cannot be read: ${error.message}`, error)
-      )
-      return yield* make({ ...options, prices: yield* Effect.promise(() => fromData(data)) })
-    })
+    Effect.flatMap(pricesSetting, (prices) => make(prices === undefined ? options : { ...options, prices }))
   )

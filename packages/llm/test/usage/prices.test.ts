@@ -137,9 +137,11 @@ describe("The cost of an attempt", () => {
       return (yield* (yield* Usage.Ledger).totals).all
     }).pipe(
       Effect.provide(
-        ProviderChain.layer({ providers: [TestProvider.script(name, [TestProvider.text("Hi")], { model })] })
-      ),
-      Effect.provide(ledger)
+        Layer.merge(
+          ProviderChain.layer({ providers: [TestProvider.script(name, [TestProvider.text("Hi")], { model })] }),
+          ledger
+        )
+      )
     )
 
   it.effect("is unknown unless prices were asked for, never zero", () =>

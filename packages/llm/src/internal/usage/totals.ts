@@ -84,3 +84,50 @@ export const add = (a: Total, b: Total): Total => ({
   cost: a.cost + b.cost,
   unpriced: a.unpriced + b.unpriced
 })
+
+/** How entries are grouped: by the day in UTC as `YYYY-MM-DD`, the provider, `provider/model`, or the value of a tag. */
+export type By = "day" | "provider" | "model" | { readonly tag: string }
+
+export const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10)
+
+const groupOf = (entry: Entry, by: By): string | undefined => {
+  if (typeof by === "object") return entry.tags?.[by.tag]
+  switch (by) {
+    case "day":
+      return dayOf(entry.at)
+    case "provider":
+      return entry.provider
+    case "model":
+      return `${entry.provider}/${entry.model}`
+  }
+}
+
+/**
+ * Sums entries up by group. Entries without the tag are a group of their own, `undefined`.
+ *
+ * ```ts import.meta.vitest
+ * import { Usage } from "@holdfast/llm"
+ *
+ * const entry = (user: string, cost: number): Usage.Entry => ({
+ *   at: 0,
+ *   provider: "openai",
+ *   model: "gpt-5",
+ *   location: "cloud",
+ *   attempt: 1,
+ *   outcome: "succeeded",
+ *   durationMillis: 12,
+ *   cost,
+ *   tags: { user }
+ * })
+ * const sums = Usage.sumBy([entry("42", 1), entry("7", 2), entry("42", 3)], { tag: "user" })
+ * Array.from(sums, ([user, { cost }]) => [user, cost]) // => [["42", 4], ["7", 2]]
+ * ```
+ */
+export const sumBy = (entries: Iterable<Entry>, by: By): ReadonlyMap<string | undefined, Total> => {
+  const groups = new Map<string | undefined, Total>()
+  for (const entry of entries) {
+    const group = groupOf(entry, by)
+    groups.set(group, plus(groups.get(group) ?? zero, entry))
+  }
+  return groups
+}

@@ -6,7 +6,7 @@ import { Price, priceCheck } from "../price.ts"
 import type { Priced } from "./find.ts"
 import { findOwn } from "./find.ts"
 
-export const TypeId: unique symbol = Symbol.for("@holdfast/llm/Prices")
+const TypeId: unique symbol = Symbol.for("@holdfast/llm/Prices")
 
 /** Finds the price of a model. */
 export interface Prices {

@@ -1,0 +1,159 @@
+/** The table of a ledger in SQL: how it is made, how entries are written to it, and how it is summed up. */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Migrator from "effect/sql/Migrator"
+import * as SqlClient from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Entry } from "../usage/entry.ts"
+import type { By, Total } from "../usage/totals.ts"
+import { dayOf } from "../usage/totals.ts"
+
+/** An entry with an id, so that what is written again is not there twice. */
+export interface Identified {
+  readonly id: string
+  readonly entry: Entry
+}
+
+/** Statements in their own words, whatever the client makes of names. */
+const plain = Effect.map(SqlClient.SqlClient, (sql) => sql.withoutTransforms())
+
+/** One set of statements for SQLite and PostgreSQL: the types are those that both know. */
+const createTable = (table: string) =>
+  Effect.gen(function*() {
+    const sql = yield* plain
+    yield* sql`CREATE TABLE ${sql(table)} (
+      id TEXT PRIMARY KEY,
+      at BIGINT NOT NULL,
+      provider TEXT NOT NULL,
+      model TEXT NOT NULL,
+      location TEXT NOT NULL,
+      attempt BIGINT NOT NULL,
+      outcome TEXT NOT NULL,
+      reason TEXT,
+      duration_millis DOUBLE PRECISION NOT NULL,
+      input_tokens BIGINT,
+      cache_read_tokens BIGINT,
+      cache_write_tokens BIGINT,
+      cache_write_hour_tokens BIGINT,
+      output_tokens BIGINT,
+      reasoning_tokens BIGINT,
+      cost DOUBLE PRECISION,
+      tags TEXT
+    )`
+    yield* sql`CREATE INDEX ${sql(`${table}_at`)} ON ${sql(table)} (at)`
+  })
+
+/** Makes the table, if it is not there yet, or brings it up to date. */
+export const migrate = (table: string) =>
+  Effect.asVoid(
+    Migrator.make({})({
+      table: `${table}_migrations`,
+      loader: Migrator.fromRecord({ "1_create": createTable(table) })
+    })
+  )
+
+const rowOf = ({ entry, id }: Identified) => ({
+  id,
+  at: Math.round(entry.at),
+  provider: entry.provider,
+  model: entry.model,
+  location: entry.location,
+  attempt: entry.attempt,
+  outcome: entry.outcome,
+  reason: entry.reason ?? null,
+  duration_millis: entry.durationMillis,
+  input_tokens: entry.inputTokens ?? null,
+  cache_read_tokens: entry.cacheReadTokens ?? null,
+  cache_write_tokens: entry.cacheWriteTokens ?? null,
+  cache_write_hour_tokens: entry.cacheWriteHourTokens ?? null,
+  output_tokens: entry.outputTokens ?? null,
+  reasoning_tokens: entry.reasoningTokens ?? null,
+  cost: entry.cost ?? null,
+  tags: entry.tags === undefined ? null : JSON.stringify(entry.tags)
+})
+
+/** Writes entries in one statement; those that are there already stay as they are. */
+export const insert = (
+  table: string,
+  entries: Arr.NonEmptyReadonlyArray<Identified>
+): Effect.Effect<void, SqlError, SqlClient.SqlClient> =>
+  Effect.gen(function*() {
+    const sql = yield* plain
+    yield* sql`INSERT INTO ${sql(table)} ${sql.insert(Arr.map(entries, rowOf))} ON CONFLICT (id) DO NOTHING`
+  })
+
+const dayMillis = 86_400_000
+
+/** What a group of entries has in common, as SQL. */
+const groupOf = (sql: SqlClient.SqlClient, by: By) => {
+  if (by === "day") return sql`at / ${sql.literal(`${dayMillis}`)}`
+  if (by === "provider") return sql`provider`
+  if (by === "model") return sql`provider || '/' || model`
+  const { tag } = by
+  return sql.onDialectOrElse({
+    pg: () => sql`(tags::jsonb) ->> ${tag}`,
+    orElse: () => sql`json_extract(tags, ${`$.${JSON.stringify(tag)}`})`
+  })
+}
+
+export interface Range {
+  /** Entries that ended at this instant or later, in milliseconds since the epoch. Default: from the first. */
+  readonly since?: number | undefined
+  /** Entries that ended before this instant. Default: to the last. */
+  readonly until?: number | undefined
+}
+
+type Row = { readonly group_key: string | number | null } & { readonly [K in keyof typeof sums]: number | null }
+
+/** Each sum of a {@link Total}, as SQL. */
+const sums = {
+  attempts: "COUNT(*)",
+  succeeded: "SUM(CASE WHEN outcome = 'succeeded' THEN 1 ELSE 0 END)",
+  failed: "SUM(CASE WHEN outcome = 'failed' THEN 1 ELSE 0 END)",
+  interrupted: "SUM(CASE WHEN outcome = 'interrupted' THEN 1 ELSE 0 END)",
+  input_tokens: "SUM(input_tokens)",
+  cache_read_tokens: "SUM(cache_read_tokens)",
+  cache_write_tokens: "SUM(cache_write_tokens)",
+  output_tokens: "SUM(output_tokens)",
+  reasoning_tokens: "SUM(reasoning_tokens)",
+  cost: "SUM(cost)",
+  unpriced: "SUM(CASE WHEN cost IS NULL AND (input_tokens IS NOT NULL OR output_tokens IS NOT NULL) THEN 1 ELSE 0 END)"
+} as const
+
+const totalOf = (row: Row): Total => ({
+  attempts: Number(row.attempts),
+  succeeded: Number(row.succeeded),
+  failed: Number(row.failed),
+  interrupted: Number(row.interrupted),
+  inputTokens: Number(row.input_tokens),
+  cacheReadTokens: Number(row.cache_read_tokens),
+  cacheWriteTokens: Number(row.cache_write_tokens),
+  outputTokens: Number(row.output_tokens),
+  reasoningTokens: Number(row.reasoning_tokens),
+  cost: Number(row.cost),
+  unpriced: Number(row.unpriced)
+})
+
+/** Sums the table up by group, in the database. */
+export const sumBy = (
+  table: string,
+  by: By,
+  { since, until }: Range
+): Effect.Effect<ReadonlyMap<string | undefined, Total>, SqlError, SqlClient.SqlClient> =>
+  Effect.gen(function*() {
+    const sql = yield* plain
+    const columns = Object.entries(sums).map(([name, sum]) => `CAST(${sum} AS DOUBLE PRECISION) AS ${name}`).join(", ")
+    const bounds = [
+      ...(since === undefined ? [] : [sql`at >= ${since}`]),
+      ...(until === undefined ? [] : [sql`at < ${until}`])
+    ]
+    const rows = yield* sql<Row>`SELECT ${groupOf(sql, by)} AS group_key, ${sql.literal(columns)} FROM ${sql(table)}
+      ${bounds.length === 0 ? sql.literal("") : sql`WHERE ${sql.and(bounds)}`} GROUP BY 1 ORDER BY 1`
+    return new Map(
+      rows.map((row) => {
+        const key = row.group_key
+        const group = key === null ? undefined : by === "day" ? dayOf(Number(key) * dayMillis) : String(key)
+        return [group, totalOf(row)] as const
+      })
+    )
+  })

@@ -1,0 +1,73 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as UsageSql from "@holdfast/llm/UsageSql"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { afterAll, beforeAll } from "vitest"
+import * as Table from "../../src/internal/ledger/table.ts"
+import { ask, contract, run } from "../ledger/contract.ts"
+import type { Server } from "./postgresql.ts"
+import { server } from "./postgresql.ts"
+
+const scope = Scope.makeUnsafe()
+let postgres: Server
+
+beforeAll(async () => {
+  postgres = await Effect.runPromise(Scope.provide(server, scope))
+})
+afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+
+/** A client of its own for each test. */
+const client = Layer.suspend(() => postgres.layer)
+
+contract("PostgreSQL", client)
+
+/** The attempts in a table, 0 while there is none. */
+const attempts = (table: string) =>
+  UsageSql.sumBy("provider", { table }).pipe(
+    Effect.map((sums) => sums.get("cloud")?.attempts ?? 0),
+    Effect.orElseSucceed(() => 0)
+  )
+
+describe("The ledger in PostgreSQL, when the server goes away", () => {
+  it.live("loses no entry, writes none twice, and lets no request wait", () =>
+    Effect.gen(function*() {
+      const table = "outage"
+      let slowest = 0
+      yield* run(
+        Effect.gen(function*() {
+          yield* ask
+          while ((yield* attempts(table)) === 0) yield* Effect.sleep("10 millis")
+          yield* postgres.kill
+          for (let i = 0; i < 40; i++) {
+            const started = performance.now()
+            yield* ask
+            slowest = Math.max(slowest, performance.now() - started)
+          }
+          yield* postgres.start
+          yield* ask
+        }),
+        { table, flushEvery: 10, batch: 7, closeWithin: "20 seconds" }
+      )
+      assert.isBelow(slowest, 1000)
+      assert.strictEqual(yield* attempts(table), 42)
+    }).pipe(Effect.provide(client)))
+
+  it.live("makes the table once, when many processes start together", () =>
+    Effect.gen(function*() {
+      yield* Effect.all(
+        Array.from({ length: 4 }, () => Effect.provide(run(ask, { table: "together" }), client, { local: true })),
+        { concurrency: "unbounded", discard: true }
+      )
+      assert.strictEqual(yield* attempts("together"), 4)
+    }).pipe(Effect.provide(client)))
+
+  it.live("is refused with a reason where there is no such table", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(UsageSql.sumBy("day", { table: "missing" }))
+      assert.strictEqual(error._tag, "SqlError")
+      yield* Table.migrate("missing")
+      assert.strictEqual((yield* UsageSql.sumBy("day", { table: "missing" })).size, 0)
+    }).pipe(Effect.provide(client)))
+})
