@@ -23,7 +23,7 @@ const client = Layer.suspend(() => postgres.layer)
 
 contract("PostgreSQL", client)
 
-/** The attempts in a table, 0 while there is none. */
+/** The attempts in a table, 0 while it is not there. */
 const attempts = (table: string) =>
   UsageSql.sumBy("provider", { table }).pipe(
     Effect.map((sums) => sums.get("cloud")?.attempts ?? 0),

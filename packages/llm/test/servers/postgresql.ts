@@ -13,7 +13,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { locate } from "../../../../vitest.servers.ts"
 
-/** PostgreSQL does not run as root: it runs as nobody then. */
+/** PostgreSQL does not run as root: it runs as the user 65534 then. */
 const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
 
 const freePort = Effect.callback<number>((resume) => {
