@@ -156,6 +156,7 @@ const able = (capabilities: Partial<Provider.Capabilities>): Provider.Capabiliti
 const overflow = answer(413)
 const busy = answer(503)
 const policy = new AiError.ContentPolicyError({ description: "no" })
+const mismatch = new AiError.StructuredOutputError({ description: "no", responseText: "{}" })
 
 const circumstances: ReadonlyArray<readonly [when: string, failure: FallbackDecision.Failure]> = [
   ["503, and a part of the answer was already seen", { ...usual, reason: busy, committed: true }],
@@ -191,6 +192,12 @@ const circumstances: ReadonlyArray<readonly [when: string, failure: FallbackDeci
     ...usual,
     reason: policy,
     fallbackOnContentPolicy: true
+  }],
+  ["an answer that does not follow its schema", { ...usual, reason: mismatch }],
+  ["an answer that does not follow its schema, and could not be repaired", {
+    ...usual,
+    reason: mismatch,
+    fallbackOnSchemaMismatch: true
   }]
 ]
 

@@ -16,6 +16,7 @@
  * | a 400, 404 or 422 that no signal explains, an unreadable answer, a failure of unknown kind | the next provider |
  * | context overflow | the next provider, if its context is larger |
  * | content policy | the next provider, only when asked for |
+ * | an answer that does not follow its schema | the next provider, only if answers are repaired |
  * | invalid for every provider, local encoding, tool errors, anything after the first content | fail |
  *
  * **Gotchas**
@@ -70,6 +71,8 @@ export interface Failure {
   readonly features: ReadonlySet<Feature>
   /** Whether a request that one provider's content policy rejected is sent to another provider. Default: false. */
   readonly fallbackOnContentPolicy?: boolean | undefined
+  /** Whether an answer that does not follow its schema, and could not be repaired, is asked of another provider. Default: false. */
+  readonly fallbackOnSchemaMismatch?: boolean | undefined
 }
 
 /** What follows a failure in itself, whatever the circumstances. */
@@ -115,7 +118,7 @@ const meanings: {
     return next(status === undefined ? "the failure is of unknown kind" : `the provider answered ${status}`)
   },
   InvalidOutputError: () => never("the model's output is invalid"),
-  StructuredOutputError: () => never("the model's output does not follow the schema"),
+  StructuredOutputError: () => ({ consequence: "schema", because: "the model's output does not follow the schema" }),
   ToolNotFoundError: () => never("the model called an undeclared tool"),
   ToolParameterValidationError: () => never("the model called a tool with invalid parameters"),
   InvalidToolResultError: () => never("a tool failed"),
@@ -206,6 +209,8 @@ export const decide = (failure: Failure): Decision => {
     }
     case "policy":
       return failure.fallbackOnContentPolicy === true ? fallback(failure, because, false) : fail(because)
+    case "schema":
+      return failure.fallbackOnSchemaMismatch === true ? fallback(failure, because, false) : fail(because)
     case "fail":
       return fail(because)
   }

@@ -48,6 +48,7 @@ export type {
   HedgeOptions,
   Options,
   ProgramOptions,
+  RepairOptions,
   RetryOptions,
   Source,
   Timeouts,

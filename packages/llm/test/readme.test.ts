@@ -24,6 +24,7 @@ it("names every option of a chain", () => {
     bulkhead: "bulkhead",
     cooldown: "cooldown",
     hedge: "hedge",
+    repair: "repair",
     hedgeBudget: "hedgeBudget",
     overrides: "overrides",
     fallbackOnContentPolicy: "fallbackOnContentPolicy"

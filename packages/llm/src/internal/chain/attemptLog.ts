@@ -14,7 +14,7 @@ import { detail } from "../../ProviderFailure.ts"
 import { hourCacheWrites } from "../usage/hourCacheWrites.ts"
 import type { Tags } from "../usage/tags.ts"
 import { deadlinePassed } from "./chainReasons.ts"
-import type { AttemptFailure, ChainMember, Method, RunningAttempt } from "./member.ts"
+import type { AttemptFailure, ChainMember, Method, RunningAttempt, Visit } from "./member.ts"
 
 export class AttemptLog {
   readonly method: Method
@@ -55,7 +55,7 @@ export class AttemptLog {
     return this.started.get(member) ?? 0
   }
 
-  begin(member: ChainMember, hedge: number): RunningAttempt {
+  begin({ hedge, member, repair }: Visit): RunningAttempt {
     const attempt = this.begunAt(member) + 1
     const startedAt = this.now()
     const running: RunningAttempt = {
@@ -63,6 +63,7 @@ export class AttemptLog {
       attempt,
       hedge,
       startedAt,
+      repair: repair.turns,
       reported: { usage: undefined },
       reservation: undefined
     }

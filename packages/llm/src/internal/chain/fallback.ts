@@ -31,7 +31,7 @@ import type { Demands, Obstacle } from "./filter.ts"
 import { coolingDown, demandsOf, qualified } from "./filter.ts"
 import type { Outcome } from "./hedging.ts"
 import { hedged } from "./hedging.ts"
-import type { ChainMember, Follows, RunningAttempt } from "./member.ts"
+import type { ChainMember, Follows, RunningAttempt, Visit } from "./member.ts"
 import { AttemptFailure } from "./member.ts"
 import { permit } from "./permit.ts"
 import type { ChainRequest } from "./request.ts"
@@ -125,12 +125,9 @@ class Fallback<A, R> {
     )
 
   /** Whether it may be asked; then all attempts there. */
-  readonly visit = (
-    member: ChainMember,
-    scope: Scope.Closeable,
-    hedge: number
-  ): Effect.Effect<Outcome<A>, never, R> => {
+  readonly visit = (visit: Visit): Effect.Effect<Outcome<A>, never, R> => {
     const { log } = this.request
+    const { member, scope } = visit
     let probe: Probe | undefined
     const visited = Effect.suspend(() => {
       this.waiting = this.waiting.filter((other) => other !== member)
@@ -146,7 +143,7 @@ class Fallback<A, R> {
       if (wait > 0) return this.limited(member, wait)
       const admission = member.cooldown.enter(log.now())
       if (admission._tag === "Open") probe = admission.probe
-      const attempts = this.attempts(member, scope, hedge)
+      const attempts = this.attempts(visit)
       return member.bulkhead === undefined ? attempts : Effect.flatMap(
         Effect.result(permit(member.bulkhead, scope)),
         (result) => Result.isSuccess(result) ? attempts : this.full(member, result.failure)
@@ -165,13 +162,10 @@ class Fallback<A, R> {
   }
 
   /** All attempts at one provider, and what follows the last. */
-  private attempts(
-    member: ChainMember,
-    scope: Scope.Scope,
-    hedge: number
-  ): Effect.Effect<Outcome<A>, never, R> {
+  private attempts(visit: Visit): Effect.Effect<Outcome<A>, never, R> {
     const { log } = this.request
-    return Effect.matchEffect(member.retry.protect(this.attempt(member, scope, hedge)), {
+    const { member } = visit
+    return Effect.matchEffect(member.retry.protect(this.attempt(visit)), {
       onSuccess: (answer) => Effect.succeed({ _tag: "Opened", answer }),
       onFailure: (failure) => {
         const { otherwise, passed } = failure.follows
@@ -185,14 +179,11 @@ class Fallback<A, R> {
   }
 
   /** One attempt, by its clock, and the one decision about its failure. */
-  private attempt(
-    member: ChainMember,
-    scope: Scope.Scope,
-    hedge: number
-  ): Effect.Effect<A, AttemptFailure, R> {
+  private attempt(visit: Visit): Effect.Effect<A, AttemptFailure, R> {
     return Effect.suspend(() => {
       const { log, method } = this.request
-      const running = log.begin(member, hedge)
+      const { member, scope } = visit
+      const running = log.begin(visit)
       const limit = member.attemptTimeout[method]
       const open = counted(running, { now: log.now, input: this.request.inputTokens }, scope, this.open(running, scope))
       // A clock of the chain's, or a server that may load a model first: the transport's own defaults must not end that.
@@ -204,13 +195,27 @@ class Fallback<A, R> {
           duration: limit,
           orElse: () => Effect.suspend(() => Effect.fail(notInTime(member.provider, method, limit)))
         }),
-        (error) =>
-          Effect.flatMap(Deadline.remaining, (remaining) => {
+        (error) => {
+          if (visit.repair.follows(error.reason)) return this.repaired(running, error.reason, visit)
+          return Effect.flatMap(Deadline.remaining, (remaining) => {
             const follows = this.decide(member, error.reason, Option.getOrUndefined(remaining))
             return Effect.fail(AttemptFailure.of(error, { running, endedAt: log.now(), follows, onRetry: log.retried }))
           })
+        }
       )
     })
+  }
+
+  /** The answer does not follow its schema: the same model is told why, and asked to repair it. */
+  private repaired(
+    running: RunningAttempt,
+    reason: AiError.AiErrorReason,
+    visit: Visit
+  ): Effect.Effect<A, AttemptFailure, R> {
+    const { model, name } = running.member.provider
+    const because = "the answer does not follow the schema, and the model is asked to repair it"
+    this.request.log.failed(running, reason, { _tag: "Retry", because, after: undefined }, { delay: Duration.zero })
+    return Effect.andThen(Effect.logWarning(`${name}/${model}: ${because}`), this.attempt(visit))
   }
 
   // ---------------------------------------------------------------------------
@@ -229,6 +234,7 @@ class Fallback<A, R> {
       maxRetryAfter: member.maxRetryAfter,
       current: member.provider.capabilities,
       features: this.demands.features,
+      fallbackOnSchemaMismatch: member.repairs > 0,
       fallbackOnContentPolicy: this.request.settings.fallbackOnContentPolicy
     }
     const here = decide({ ...failure, retriesLeft: true, candidate: undefined })

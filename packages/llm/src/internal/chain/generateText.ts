@@ -11,6 +11,7 @@ import * as AttemptSpan from "../telemetry/span.ts"
 import { noFinish } from "./chainReasons.ts"
 import { answer } from "./fallback.ts"
 import type { ChainMember, RunningAttempt, Settings } from "./member.ts"
+import { fits } from "./repair.ts"
 import type { ChainRequest } from "./request.ts"
 import { start } from "./request.ts"
 
@@ -34,6 +35,7 @@ const open =
         answered(running, "generateText", request.log.now())
         settled(running, finish, request.log.now())
         AttemptSpan.finished(span, finish)
+        yield* fits(running, parts, request.options)
         return { parts, finish, running }
       }).pipe(
         Effect.withParentSpan(span, { captureStackTrace: false }),

@@ -14,7 +14,8 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import { outpaced } from "../pool/place.ts"
-import type { ChainMember } from "./member.ts"
+import type { ChainMember, Visit } from "./member.ts"
+import { Repair } from "./repair.ts"
 import type { ChainRequest } from "./request.ts"
 
 /** How the visit of a provider ends. */
@@ -29,8 +30,7 @@ interface Course<A, R> {
   readonly scope: Scope.Scope
   /** The next provider that could answer now, of those that have not been asked. */
   readonly next: () => ChainMember | undefined
-  /** Asks a provider. The scope has all that its answer holds. */
-  readonly visit: (member: ChainMember, scope: Scope.Closeable, hedge: number) => Effect.Effect<Outcome<A>, never, R>
+  readonly visit: (visit: Visit) => Effect.Effect<Outcome<A>, never, R>
 }
 
 interface End<A> {
@@ -50,11 +50,18 @@ export const hedged = <A, R>(first: ChainMember, course: Course<A, R>): Effect.E
   const { hedge } = first
   return Effect.suspend(() =>
     hedge === undefined || request.hedges >= hedge.machine.max || course.next() === undefined
-      ? course.visit(first, Scope.forkUnsafe(course.scope), 0)
+      ? course.visit(visitOf(first, Scope.forkUnsafe(course.scope), 0))
       : Effect.flatMap(Queue.unbounded<End<A>>(), (ends) =>
         Effect.scopedWith((fibers) => new Race(first, hedge.machine, course, fibers, ends).run))
   )
 }
+
+const visitOf = (member: ChainMember, scope: Scope.Closeable, hedge: number): Visit => ({
+  member,
+  scope,
+  hedge,
+  repair: new Repair(member.repairs)
+})
 
 class Race<A, R> {
   readonly first: ChainMember
@@ -109,7 +116,7 @@ class Race<A, R> {
       const leg: Leg = { member, scope: Scope.forkUnsafe(this.course.scope), fiber: undefined }
       this.legs.add(leg)
       this.due = this.course.request.log.now() + this.delay
-      return this.course.visit(member, leg.scope, hedge).pipe(
+      return this.course.visit(visitOf(member, leg.scope, hedge)).pipe(
         Effect.exit,
         Effect.map((exit) => {
           Queue.offerUnsafe(this.ends, { leg, exit })

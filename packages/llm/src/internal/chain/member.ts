@@ -4,8 +4,10 @@ import type * as Hedge from "@holdfast/core/Hedge"
 import type * as Policy from "@holdfast/core/Policy"
 import type * as RetryBudget from "@holdfast/core/RetryBudget"
 import * as AiError from "effect/ai/AiError"
+import type * as Prompt from "effect/ai/Prompt"
 import type * as Tokenizer from "effect/ai/Tokenizer"
 import type * as Duration from "effect/Duration"
+import type * as Scope from "effect/Scope"
 import type { Observer, Reported } from "../../ChainEvent.ts"
 import type { Connectivity } from "../../Connectivity.ts"
 import type { Decision } from "../../FallbackDecision.ts"
@@ -15,6 +17,7 @@ import { detail } from "../../ProviderFailure.ts"
 import type { Ledger } from "../../Usage.ts"
 import type { Reservation } from "../pool/load.ts"
 import type { Cooldown } from "./cooldown.ts"
+import type { Repair } from "./repair.ts"
 
 /** The member of a pool that a member of a chain is. */
 export interface PoolPlace {
@@ -40,6 +43,8 @@ export interface ChainMember {
   /** How many milliseconds it is skipped after it failed. */
   readonly cooldownMillis: number
   readonly cooldown: Cooldown
+  /** How many times it is asked to repair a structured answer that does not follow its schema. */
+  readonly repairs: number
   /** When another provider is asked beside it, if ever. */
   readonly hedge: Hedge.Hedge | undefined
   /** Its place in a pool, if it is a member of one. */
@@ -67,10 +72,21 @@ export interface RunningAttempt {
   /** Which hedge of the request it belongs to: 1 is the first; 0 without a hedge. */
   readonly hedge: number
   readonly startedAt: number
+  /** What follows the prompt, if the attempt repairs an answer. */
+  readonly repair: Prompt.Prompt | undefined
   /** What the provider has reported so far. */
   reported: Reported
   /** What a member of a pool was let in with. */
   reservation: Reservation | undefined
+}
+
+/** One visit of a provider: what its attempts have in common. */
+export interface Visit {
+  readonly member: ChainMember
+  /** Has all that its answer holds. */
+  readonly scope: Scope.Closeable
+  readonly hedge: number
+  readonly repair: Repair
 }
 
 /** What follows a failed attempt: another one here where the retries still allow it, and otherwise the rest. */

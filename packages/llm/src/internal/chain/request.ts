@@ -1,6 +1,7 @@
 /** One request of a chain: what it finds in its context, its deadline, and what each provider is sent. */
 import { Deadline } from "@holdfast/core/Deadline"
 import type * as LanguageModel from "effect/ai/LanguageModel"
+import * as Prompt from "effect/ai/Prompt"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -51,8 +52,14 @@ export class ChainRequest {
     this.deadline = fields.deadline
   }
 
-  /** The request as this provider may read it, the same at every attempt. */
-  optionsFor({ attempt, member }: RunningAttempt): LanguageModel.ProviderOptions {
+  /** The request as this provider may read it, the same at every attempt but one that repairs an answer. */
+  optionsFor(running: RunningAttempt): LanguageModel.ProviderOptions {
+    const options = this.projectedFor(running)
+    const { repair } = running
+    return repair === undefined ? options : { ...options, prompt: Prompt.concat(options.prompt, repair) }
+  }
+
+  private projectedFor({ attempt, member }: RunningAttempt): LanguageModel.ProviderOptions {
     const known = this.projected.get(member)
     if (known !== undefined) return known
     const { losses, prompt } = Projection.project(this.options.prompt, member.provider)

@@ -36,6 +36,9 @@ const treatment = {
   timeouts,
   bulkhead: optional(ofPolicy("bulkhead")),
   cooldown: optional(duration({ min: 0, infinite: true })),
+  repair: optional((value, place) =>
+    typeof value === "boolean" ? value : struct({ rounds: optional(integer({ min: 1 })) })(value, place)
+  ),
   hedge: optional(orFalse(struct({ after: ofPolicy("hedge", "after"), max: optional(integer({ min: 1 })) })))
 }
 

@@ -103,6 +103,7 @@ const treatmentOf = (
   bulkhead: options.bulkhead,
   cooldown: options.cooldown,
   hedge: options.hedge,
+  repair: options.repair,
   ...options.overrides?.[name]
 })
 
@@ -121,8 +122,11 @@ interface Budget {
   readonly made: RetryBudget.RetryBudget | undefined
 }
 
+const repairsOf = (repair: Treatment["repair"]): number =>
+  repair === undefined || repair === false ? 0 : repair === true ? defaults.repairs : repair.rounds ?? defaults.repairs
+
 const makeMember = Effect.fnUntraced(function*(
-  { bulkhead, cooldown, hedge, retry, timeouts }: Treatment,
+  { bulkhead, cooldown, hedge, repair, retry, timeouts }: Treatment,
   provider: Provider,
   place: PoolPlace | undefined,
   budget: RetryBudget.RetryBudget | undefined,
@@ -150,6 +154,7 @@ const makeMember = Effect.fnUntraced(function*(
     retries: retriesOf(retry, provider.location),
     cooldownMillis: millisOf(cooldown ?? defaults.cooldown),
     cooldown: before?.cooldown ?? new Cooldown(),
+    repairs: repairsOf(repair),
     hedge: hedge === undefined || hedge === false
       ? undefined
       : (keepsTimes ? before?.hedge : undefined) ?? (yield* Hedge.make(hedge)),

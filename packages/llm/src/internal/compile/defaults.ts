@@ -26,3 +26,6 @@ export const cooldown = "30 seconds"
 
 /** A hedge costs as much as a request, so hedges are kept to fewer than retries are. */
 export const hedgeBudget = { ratio: 0.1, minPerSecond: 1 }
+
+/** The rounds in which a structured answer is repaired, if it is. */
+export const repairs = 1

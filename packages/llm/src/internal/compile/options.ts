@@ -51,6 +51,12 @@ export interface Timeouts {
   readonly answer?: DurationInput | undefined
 }
 
+/** How a structured answer that does not follow its schema is repaired. */
+export interface RepairOptions {
+  /** How many times the same model is shown its answer and the error: a whole number of at least 1. Default: 1. */
+  readonly rounds?: number | undefined
+}
+
 /** When another provider is asked beside one that is late. */
 export interface HedgeOptions {
   /**
@@ -82,6 +88,11 @@ export interface Treatment {
    * wins. Then one request probes it. Default: 30 seconds; 0 disables.
    */
   readonly cooldown?: DurationInput | undefined
+  /**
+   * Repairs an answer of `generateObject` that does not follow its schema: the same model is shown its answer and the error, and
+   * then the next provider is asked. `true` is one round. Default: `false`, and the answer fails in `LanguageModel`.
+   */
+  readonly repair?: RepairOptions | boolean | undefined
   /**
    * Asks the next provider as well when this one is late. The first that begins to answer, or has the whole answer if it is not
    * streamed, wins; the other is interrupted at once, and is in the ledger. Default: `false`.

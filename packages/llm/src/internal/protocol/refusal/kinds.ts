@@ -12,9 +12,10 @@
  * - `nextAndCool`: the next provider now, and this one cools down.
  * - `larger`: the next provider whose context is larger.
  * - `policy`: the next provider if `fallbackOnContentPolicy` is set, otherwise no provider.
+ * - `schema`: the next provider if answers are repaired, otherwise no provider.
  * - `fail`: no provider.
  */
-export type Consequence = "retry" | "retryOnly" | "next" | "nextAndCool" | "larger" | "policy" | "fail"
+export type Consequence = "retry" | "retryOnly" | "next" | "nextAndCool" | "larger" | "policy" | "schema" | "fail"
 
 interface Entry {
   readonly consequence: Consequence
