@@ -35,7 +35,7 @@ const open =
         answered(running, "generateText", request.log.now())
         settled(running, finish, request.log.now())
         AttemptSpan.finished(span, finish)
-        yield* fits(running, parts, request.options)
+        if (running.member.repairs > 0) yield* fits(parts, request.options)
         return { parts, finish, running }
       }).pipe(
         Effect.withParentSpan(span, { captureStackTrace: false }),

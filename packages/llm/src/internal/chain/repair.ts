@@ -10,8 +10,6 @@ import type * as Response from "effect/ai/Response"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { codecTransformer } from "../../Provider.ts"
-import { broken } from "./chainReasons.ts"
-import type { RunningAttempt } from "./member.ts"
 
 /** The longest error and the longest answer that a model is shown again, in characters. */
 const longest = { error: 4_000, answer: 100_000 }
@@ -50,21 +48,18 @@ export class Repair {
 }
 
 const mismatch = (description: string, responseText: string): AiError.AiError =>
-  broken(
-    "generateObject",
-    new AiError.StructuredOutputError({
-      description,
-      responseText
-    })
-  )
+  AiError.make({
+    module: "ProviderChain",
+    method: "generateObject",
+    reason: new AiError.StructuredOutputError({ description, responseText })
+  })
 
 /** Fails if a structured answer does not follow its schema, as Effect would read it. Only a chain that repairs asks. */
 export const fits = (
-  { member }: RunningAttempt,
   parts: ReadonlyArray<Response.PartEncoded>,
   { responseFormat }: LanguageModel.ProviderOptions
 ): Effect.Effect<void, AiError.AiError> => {
-  if (responseFormat.type === "text" || member.repairs === 0) return Effect.void
+  if (responseFormat.type === "text") return Effect.void
   const { schema } = responseFormat
   return Effect.suspend(() => {
     const text = parts.flatMap((part) => part.type === "text" ? [part.text] : []).join("")
