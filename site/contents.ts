@@ -32,6 +32,7 @@ export const contents: ReadonlyArray<Section> = [
       { text: "The command line", page: "cli", file: "packages/cli/README.md" },
       { text: "Test an outage", page: "testing-an-outage", file: "docs/testing-an-outage.md" },
       { text: "Observability", page: "observability", file: "docs/observability.md" },
+      { text: "Defaults, metrics and events", page: "defaults", file: "docs/core.md" },
       { text: "Run a fleet", page: "fleet", file: "docs/fleet.md" },
       { text: "Providers", page: "providers", file: "docs/providers.md" },
       { text: "Add a provider", page: "adding-a-provider", file: "docs/adding-a-provider.md" }
@@ -40,6 +41,7 @@ export const contents: ReadonlyArray<Section> = [
   {
     text: "How it works",
     pages: [
+      { text: "How a call runs", page: "how-a-call-runs", file: "docs/how-a-call-runs.md" },
       { text: "How an answer comes", page: "how-an-answer-comes", file: "docs/how-an-answer-comes.md" },
       { text: "Which failure goes where", page: "fallback", file: "docs/fallback.md" },
       { text: "Transparency", page: "transparency", file: "docs/transparency.md" },

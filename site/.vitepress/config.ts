@@ -12,7 +12,9 @@ const modules = (folder: string, prefix = ""): ReadonlyArray<string> =>
       : [`${prefix}${entry.name.replace(/\.md$/u, "")}`]
   )
 
-const reference = ["core", "http", "llm", "simulator"].filter((name) => existsSync(join(pages, "reference", name)))
+const reference = ["core", "http", "llm", "simulator", "cli"].filter((name) =>
+  existsSync(join(pages, "reference", name))
+)
 
 export default defineConfig({
   title: "Holdfast",
