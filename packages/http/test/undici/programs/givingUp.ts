@@ -10,19 +10,21 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Http from "node:http"
-import { gzipSync } from "node:zlib"
+import { brotliCompressSync, createGzip, gzipSync } from "node:zlib"
 
-type Response = HttpClientResponse.HttpClientResponse
+type Given = HttpClientResponse.HttpClientResponse
 type Failure = HttpClientError.HttpClientError
 
 const large = Buffer.alloc(200_000, 65)
 const zipped = gzipSync(large)
+const brotli = brotliCompressSync(large)
 
 const answers: Readonly<Record<string, (response: Http.ServerResponse) => void>> = {
   small: (response) => response.end("small"),
@@ -30,6 +32,15 @@ const answers: Readonly<Record<string, (response: Http.ServerResponse) => void>>
   // Comes whole with its head, and is large once it is decoded.
   zipped: (response) => response.writeHead(200, { "content-encoding": "gzip" }).end(zipped),
   endless: (response) => void response.write(large),
+  "endless and zipped": (response) => {
+    const zip = createGzip().on("error", () => undefined)
+    response.writeHead(200, { "content-encoding": "gzip" }).on("close", () => zip.destroy())
+    zip.pipe(response)
+    zip.write(large)
+    zip.flush()
+  },
+  "cut and zipped": (response) => response.writeHead(200, { "content-encoding": "br" }).end(brotli.subarray(0, 9)),
+  "no content": (response) => response.writeHead(204).end(),
   cut: (response) => {
     response.writeHead(200, { "content-length": 300_000 })
     response.write(large, () => response.destroy())
@@ -40,12 +51,16 @@ const answers: Readonly<Record<string, (response: Http.ServerResponse) => void>>
 
 const requests: Readonly<Record<string, (url: string) => HttpClientRequest.HttpClientRequest>> = {
   get: HttpClientRequest.get,
+  head: HttpClientRequest.head,
   upload: (url) => HttpClientRequest.post(url).pipe(HttpClientRequest.bodyStream(Stream.make(large, large)))
 }
 
-const first = (response: Response) => Stream.runDrain(Stream.take(response.stream, 1))
+/** The response as a standard one, where a client has one to give. */
+const web = (response: Given) => Option.getOrElse(HttpClientResponse.toWeb(response), () => new Response(null))
 
-const ways: Readonly<Record<string, (get: Effect.Effect<Response, Failure>) => Effect.Effect<unknown, Failure>>> = {
+const first = (response: Given) => Stream.runDrain(Stream.take(response.stream, 1))
+
+const ways: Readonly<Record<string, (get: Effect.Effect<Given, Failure>) => Effect.Effect<unknown, Failure>>> = {
   "unread": (get) => get,
   "unread in a scope": Effect.scoped,
   "read for as long as it takes": (get) => Effect.timeoutOption(Effect.flatMap(get, ({ text }) => text), 20),
@@ -54,6 +69,9 @@ const ways: Readonly<Record<string, (get: Effect.Effect<Response, Failure>) => E
   "interrupted while a chunk is looked at": (get) =>
     Effect.flatMap(get, ({ stream }) => Effect.timeoutOption(Stream.runForEach(stream, () => Effect.never), 5)),
   "interrupted at once": (get) => Effect.timeoutOption(Effect.flatMap(get, ({ text }) => text), 0),
+  "handed over and dropped": (get) => Effect.map(get, web),
+  "handed over and cancelled": (get) =>
+    Effect.flatMap(get, (response) => Effect.promise(async () => web(response).body?.cancel())),
   "asked for twice": (get) =>
     Effect.timeoutOption(Effect.flatMap(get, (response) => Effect.andThen(first(response), response.text)), 20)
 }
@@ -67,7 +85,12 @@ const clients: Readonly<Record<string, Layer.Layer<HttpClient.HttpClient>>> = {
 }
 
 const server = Http.createServer((request, response) => {
-  request.resume().on("end", () => answers[request.url?.slice(1) ?? ""]?.(response))
+  request.resume().on("end", () => {
+    const answer = decodeURI(request.url ?? "/").slice(1)
+    // Node keeps a head without a body back until its end.
+    if (request.method === "HEAD" && answer.startsWith("endless")) response.end()
+    else answers[answer]?.(response)
+  })
 })
 const url = await new Promise<string>((resolve) =>
   server.listen(0, "127.0.0.1", () => {
@@ -86,13 +109,13 @@ const times = 3
 for (const [client, layer] of Object.entries(clients)) {
   const before = connections()
   const runtime = ManagedRuntime.make(Layer.merge(layer, Logger.layer([])))
-  const seen = new Map<string, Array<WeakRef<Response>>>()
+  const seen = new Map<string, Array<WeakRef<Given>>>()
   const one = (answer: string, request: string, way: string) => {
-    const refs: Array<WeakRef<Response>> = []
+    const refs: Array<WeakRef<Given>> = []
     seen.set(`${way}: ${request} of ${answer} by ${client}`, refs)
     const get = Effect.gen(function*() {
       const client = HttpClient.followRedirects(yield* HttpClient.HttpClient)
-      const response = yield* client.execute(requests[request]!(url + answer))
+      const response = yield* client.execute(requests[request]!(url + encodeURI(answer)))
       refs.push(new WeakRef(response))
       return response
     })

@@ -238,8 +238,10 @@ export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler
     if (this.released) return
     this.released = true
     this.patience?.end()
-    // The exchange is over: closing its scope only takes it off the parent.
+    // The exchange is over: closing its scope only takes it off the parent. One that has closed by itself keeps the exit, which
+    // may be the response.
     if (this.scope !== undefined) Scope.closeUnsafe(this.scope, Exit.void)
+    this.scope = undefined
     this.connection?.release(this.state === ended)
   }
 
