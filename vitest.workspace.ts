@@ -17,7 +17,7 @@ const long = [
   "packages/core/test/outage.test.ts",
   "packages/http/test/{defects,load,ResumableDownload}.test.ts",
   "packages/http/test/contract/contract.test.ts",
-  "packages/http/test/undici/{decoding,givingUp,interim,misbehaving,misbehaving.connections,sockets}.test.ts",
+  "packages/http/test/undici/{decoding,givingUp,interim,misbehaving,misbehaving.connections,secrets,sockets}.test.ts",
   "packages/llm/test/faults.test.ts",
   "packages/llm/test/protocol/authorship.test.ts",
   "packages/llm/test/runtimes/*.test.ts",

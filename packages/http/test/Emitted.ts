@@ -55,8 +55,16 @@ export class Emitted {
   }
 }
 
-const json = (value: unknown): string =>
-  JSON.stringify(value, (_, part: unknown) => typeof part === "bigint" ? String(part) : part) ?? ""
+/** As JSON. The certificate that an error of TLS holds has a circle in it. */
+const json = (value: unknown): string => {
+  const path: Array<unknown> = []
+  return JSON.stringify(value, function(this: unknown, _, part: unknown) {
+    while (path.length > 0 && path.at(-1) !== this) path.pop()
+    if (path.includes(part)) return undefined
+    if (typeof part === "object" && part !== null) path.push(part)
+    return typeof part === "bigint" ? String(part) : part
+  }) ?? ""
+}
 
 /** Every way in which a value may end in a log. */
 const textsOf = (value: unknown, depth = 0): ReadonlyArray<string> => {
