@@ -12,6 +12,7 @@ import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { contextWindow, expected, providerOf } from "./provider.ts"
+import { isCompared } from "./refusal.ts"
 import type { StreamFailure } from "./streams.ts"
 import { beginnings, streamFailures } from "./streams.ts"
 
@@ -85,5 +86,6 @@ describe("the corpus", () => {
   it("has sixty failures in streams, each with where it was seen", () => {
     assert.isAtLeast(streamFailures.length, 60)
     assert.deepStrictEqual(streamFailures.filter(({ source }) => URL.parse(source)?.protocol !== "https:"), [])
+    assert.isAtLeast(streamFailures.filter(({ source }) => isCompared(source)).length, 20)
   })
 })

@@ -3,6 +3,7 @@ import type { Row } from "./frames.ts"
 import { data, e, line, named } from "./frames.ts"
 import { localRows } from "./localStreams.ts"
 import type { Outcome, Protocol } from "./refusal.ts"
+import { reportedRows } from "./reportedStreams.ts"
 
 export interface StreamFailure {
   readonly vendor: string
@@ -350,7 +351,7 @@ const cloudRows: ReadonlyArray<Row> = [
   ]
 ]
 
-export const streamFailures: ReadonlyArray<StreamFailure> = [...cloudRows, ...localRows].map(
+export const streamFailures: ReadonlyArray<StreamFailure> = [...cloudRows, ...localRows, ...reportedRows].map(
   ([vendor, protocol, what, frame, outcome, source]) => ({ vendor, protocol, what, frame, outcome, source })
 )
 
