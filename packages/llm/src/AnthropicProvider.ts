@@ -30,6 +30,7 @@
  *
  * See {@link make}.
  */
+import * as Arguments from "@holdfast/core/Arguments"
 import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
@@ -50,6 +51,7 @@ import * as Parameter from "./internal/parameters/fields.ts"
 import * as Answer from "./internal/protocol/answer/answer.ts"
 import { newIds } from "./internal/protocol/answer/newIds.ts"
 import { withParameters } from "./internal/protocol/request/body.ts"
+import * as OptionChecks from "./internal/protocol/request/options.ts"
 import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
 import * as Parameters from "./Parameters.ts"
 import * as Provider from "./Provider.ts"
@@ -134,22 +136,19 @@ export const makeConfig = Effect.fnUntraced(function*(
   return yield* Setting.make(() => make({ ...options, ...api }))
 })
 
-const checkMaxTokens = (maxTokens: number): number => {
-  if (!Number.isInteger(maxTokens) || maxTokens < 1) {
-    throw new RangeError(`AnthropicProvider.make: maxTokens must be a whole number of 1 or more, got ${maxTokens}`)
-  }
-  return maxTokens
-}
-
 const Models = Schema.Struct({ data: Schema.Array(Schema.Struct({ id: Schema.String })) })
 
 const makeWith = (options: Options) => {
+  OptionChecks.check("AnthropicProvider", {
+    ...OptionChecks.common,
+    maxTokens: Arguments.optional(Arguments.integer({ min: 1 }))
+  }, options)
   const name = options.name ?? "anthropic"
   const model = options.model ?? defaultModel
   const address = Address.make("AnthropicProvider.make", "baseUrl", options.baseUrl ?? defaultBaseUrl)
   const baseUrl = address.shown
   const version = baseUrl.endsWith("/v1") ? "" : "/v1"
-  const maxTokens = checkMaxTokens(options.maxTokens ?? 16_000)
+  const maxTokens = options.maxTokens ?? 16_000
   const path = `${version}/messages`
   const url = baseUrl + path
   const secrets = options.apiKey === undefined ? address.secrets : [options.apiKey, ...address.secrets]

@@ -28,6 +28,7 @@
  *
  * See {@link make}.
  */
+import * as Arguments from "@holdfast/core/Arguments"
 import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
@@ -49,10 +50,11 @@ import * as Parameter from "./internal/parameters/fields.ts"
 import * as Answer from "./internal/protocol/answer/answer.ts"
 import { newIds } from "./internal/protocol/answer/newIds.ts"
 import { withParameters } from "./internal/protocol/request/body.ts"
+import * as OptionChecks from "./internal/protocol/request/options.ts"
 import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
+import { isRefusedAsEmpty } from "./internal/protocol/request/refusedAsEmpty.ts"
 import * as Parameters from "./Parameters.ts"
 import * as Provider from "./Provider.ts"
-import { detail } from "./ProviderFailure.ts"
 
 /** The keys of an AWS account. */
 export type Credentials = Signature.Credentials
@@ -138,19 +140,28 @@ export const makeConfig = Effect.fnUntraced(function*(
   return yield* Setting.make(() => make({ ...options, ...settings }))
 })
 
-const regionOf = (region: string): string => {
+const checkRegion = (region: string): void => {
   if (!/^[a-z0-9-]+$/.test(region)) {
-    throw new RangeError(
-      `BedrockProvider.make: region must be the name of an AWS region, got ${JSON.stringify(region)}`
-    )
+    throw new RangeError(`must be the name of an AWS region, got ${JSON.stringify(region)}`)
   }
-  return region
+}
+
+const fields = {
+  ...OptionChecks.common,
+  model: Arguments.text,
+  region: Arguments.optional(OptionChecks.throwing(checkRegion)),
+  credentials: Arguments.optional(Arguments.struct({
+    accessKeyId: OptionChecks.key,
+    secretAccessKey: OptionChecks.key,
+    sessionToken: Arguments.optional(OptionChecks.key)
+  }))
 }
 
 const makeWith = (options: Options) => {
+  OptionChecks.check("BedrockProvider", fields, options)
   const { apiKey, credentials, model } = options
   const name = options.name ?? "bedrock"
-  const region = regionOf(options.region ?? defaultRegion)
+  const region = options.region ?? defaultRegion
   const baseUrl = options.baseUrl ?? `https://bedrock-runtime.${region}.amazonaws.com`
   const address = Address.make("BedrockProvider.make", "baseUrl", baseUrl)
   const path = `/model/${encodeURIComponent(model)}`
@@ -222,11 +233,6 @@ const makeWith = (options: Options) => {
       const make = BedrockResponse.make(request, errors, yield* newIds)
       return { body: Frames.toLines(ProviderRequest.bytes(call, response)), make }
     })
-
-    const isRefusedAsEmpty = ({ reason }: AiError.AiError): boolean => {
-      const { kind, status } = detail(reason)
-      return status === 400 && (kind === undefined || kind === "invalidRequest")
-    }
 
     return {
       name,

@@ -44,6 +44,7 @@ import * as GeminiResponse from "./internal/gemini/response.ts"
 import * as Parameter from "./internal/parameters/fields.ts"
 import * as Answer from "./internal/protocol/answer/answer.ts"
 import { newIds } from "./internal/protocol/answer/newIds.ts"
+import * as OptionChecks from "./internal/protocol/request/options.ts"
 import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
 import * as Parameters from "./Parameters.ts"
 import * as Provider from "./Provider.ts"
@@ -137,6 +138,7 @@ const pathOf = (model: string): string =>
   (model.includes("/") ? model : `models/${model}`).split("/").map(encodeURIComponent).join("/")
 
 const makeWith = (options: Options) => {
+  OptionChecks.check("GeminiProvider", OptionChecks.common, options)
   const name = options.name ?? "gemini"
   const model = options.model ?? defaultModel
   const address = Address.make("GeminiProvider.make", "baseUrl", options.baseUrl ?? defaultBaseUrl)

@@ -36,12 +36,13 @@ import * as Setting from "./internal/config/environment.ts"
 import * as OllamaApi from "./internal/ollama/api.ts"
 import { opt } from "./internal/protocol/field.ts"
 import * as Embedding from "./internal/protocol/request/embedding.ts"
+import * as OptionChecks from "./internal/protocol/request/options.ts"
 import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
 import type { Options as ProviderOptions } from "./OllamaProvider.ts"
 
 /** Where Ollama runs, and which model to ask. */
 export interface Options
-  extends Pick<ProviderOptions, "host" | "numCtx" | "keepAlive" | "name" | "headers" | "parameters">
+  extends Pick<ProviderOptions, "host" | "apiKey" | "numCtx" | "keepAlive" | "name" | "headers" | "parameters">
 {
   /** The model's name and tag. Default: `"nomic-embed-text"`. */
   readonly model?: string | undefined
@@ -82,7 +83,7 @@ const Response = Schema.Struct({
 export const make = (
   options?: Options
 ): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> =>
-  Embedding.make("OllamaEmbedding", options ?? {}, embedWith(options ?? {}))
+  Embedding.make(options ?? {}, embedWith(options ?? {}))
 
 /**
  * Makes a model from `OLLAMA_HOST` and `OLLAMA_EMBEDDING_MODEL`; `options` are for the rest.
@@ -155,7 +156,7 @@ export const layerConfig = (
   Layer.effect(EmbeddingModel.EmbeddingModel, makeConfig(options))
 
 const embedWith = (options: Options) => {
-  const api = OllamaApi.make("OllamaEmbedding", options, defaultModel)
+  const api = OllamaApi.make("OllamaEmbedding", options, defaultModel, OptionChecks.embedding)
   const path = "/api/embed"
   const url = api.host + path
 

@@ -19,11 +19,11 @@
  *
  * See {@link make}.
  */
+import * as Arguments from "@holdfast/core/Arguments"
 import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Config from "effect/Config"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
@@ -42,6 +42,7 @@ import * as OllamaServer from "./internal/ollama/server.ts"
 import * as Parameter from "./internal/parameters/fields.ts"
 import * as Answer from "./internal/protocol/answer/answer.ts"
 import { newIds } from "./internal/protocol/answer/newIds.ts"
+import * as OptionChecks from "./internal/protocol/request/options.ts"
 import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
 import * as Parameters from "./Parameters.ts"
 import * as Provider from "./Provider.ts"
@@ -60,7 +61,7 @@ export interface Options {
   /** The context's size in tokens. Default: what the server chooses by its memory. */
   readonly numCtx?: number | undefined
   /** How long the model stays loaded after an answer; `Infinity` keeps it loaded. Default: the server's 5 minutes. */
-  readonly keepAlive?: Duration.Input | undefined
+  readonly keepAlive?: Arguments.DurationInput | undefined
   /** Whether a thinking model thinks, or how much: gpt-oss takes a level and ignores `false`. Default: the model decides. */
   readonly think?: boolean | "low" | "medium" | "high" | undefined
   /** Names the provider in events, errors and priorities. Default: `"ollama"`. */
@@ -220,8 +221,16 @@ export const makeCloudConfig = Effect.fnUntraced(function*(
   )
 })
 
+const fields = {
+  ...OptionChecks.common,
+  think: Arguments.optional(Arguments.oneOf(true, false, "low", "medium", "high")),
+  pull: Arguments.optional(
+    Arguments.or((pull): pull is boolean => typeof pull === "boolean", Arguments.callback())
+  )
+}
+
 const makeWith = (options: Options) => {
-  const api = OllamaApi.make("OllamaProvider", options, defaultModel)
+  const api = OllamaApi.make("OllamaProvider", options, defaultModel, fields)
   const { host, model, name, numCtx } = api
   const path = "/api/chat"
   const url = host + path

@@ -35,6 +35,7 @@ import * as Setting from "./internal/config/environment.ts"
 import * as OpenAiApi from "./internal/openai/api.ts"
 import { opt } from "./internal/protocol/field.ts"
 import * as Embedding from "./internal/protocol/request/embedding.ts"
+import * as OptionChecks from "./internal/protocol/request/options.ts"
 import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
 import type { Options as ProviderOptions } from "./OpenAiProvider.ts"
 
@@ -78,7 +79,7 @@ const Response = Schema.Struct({
 export const make = (
   options?: Options
 ): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> =>
-  Embedding.make("OpenAiEmbedding", options ?? {}, embedWith(options ?? {}))
+  Embedding.make(options ?? {}, embedWith(options ?? {}))
 
 /**
  * Makes a model from `OPENAI_API_KEY`, `OPENAI_EMBEDDING_MODEL` and `OPENAI_BASE_URL`, or from the variables of another preset;
@@ -152,7 +153,7 @@ export const layerConfig = (
   Layer.effect(EmbeddingModel.EmbeddingModel, makeConfig(options))
 
 const embedWith = (options: Options) => {
-  const api = OpenAiApi.make("OpenAiEmbedding", options, (preset) => preset.embeddingModel)
+  const api = OpenAiApi.make("OpenAiEmbedding", options, (preset) => preset.embeddingModel, OptionChecks.embedding)
   const path = "/embeddings"
   const url = api.baseUrl + path
 

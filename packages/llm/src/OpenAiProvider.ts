@@ -48,6 +48,7 @@ import * as Answer from "./internal/protocol/answer/answer.ts"
 import { newIds } from "./internal/protocol/answer/newIds.ts"
 import { withParameters } from "./internal/protocol/request/body.ts"
 import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
+import { isRefusedAsEmpty } from "./internal/protocol/request/refusedAsEmpty.ts"
 import * as Parameters from "./Parameters.ts"
 import * as Provider from "./Provider.ts"
 import { detail } from "./ProviderFailure.ts"
@@ -229,10 +230,6 @@ const makeWith = (options: Options) => {
 
     /** Without a list: a conversation without messages, which a server refuses once it has accepted the key and the model. */
     const sendNothing = api.request("POST", path).pipe(HttpClientRequest.bodyJsonUnsafe({ model, messages: [] }))
-    const isRefusedAsEmpty = ({ reason }: AiError.AiError): boolean => {
-      const { kind, status } = detail(reason)
-      return (status === 400 || status === 422) && (kind === undefined || kind === "invalidRequest")
-    }
 
     return {
       name,

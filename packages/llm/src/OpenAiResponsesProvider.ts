@@ -29,6 +29,7 @@
  *
  * See {@link make}.
  */
+import * as Arguments from "@holdfast/core/Arguments"
 import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
@@ -44,6 +45,7 @@ import * as Parameter from "./internal/parameters/fields.ts"
 import * as Answer from "./internal/protocol/answer/answer.ts"
 import { newIds } from "./internal/protocol/answer/newIds.ts"
 import { withParameters } from "./internal/protocol/request/body.ts"
+import * as OptionChecks from "./internal/protocol/request/options.ts"
 import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
 import * as ResponsesRequest from "./internal/responses/request.ts"
 import * as ResponsesResponse from "./internal/responses/response.ts"
@@ -132,7 +134,8 @@ const makeWith = (options: Options) => {
   const api = OpenAiApi.make(
     "OpenAiResponsesProvider",
     { ...options, name: options.name ?? named },
-    (preset) => preset.model
+    (preset) => preset.model,
+    { ...OptionChecks.common, store: Arguments.optional(Arguments.boolean) }
   )
   const { baseUrl, model, name, preset } = api
   const store = options.store ?? false

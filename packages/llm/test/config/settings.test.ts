@@ -68,6 +68,7 @@ describe("LLM_RETRY_*", () => {
       near((yield* pauses({ LLM_RETRY_ATTEMPTS: "4", LLM_RETRY_MULTIPLIER: "0.5" })).seen, [0.5, 1, 2])
       near((yield* pauses({ LLM_RETRY_MAX_WAIT: "2 seconds", LLM_RETRY_ATTEMPTS: "5" })).seen, [1, 2, 2, 2], 0, 2)
       near((yield* pauses({ LLM_RETRY_MIN_WAIT: "90 seconds" })).seen, [90, 90], 90)
+      near((yield* pauses({ LLM_RETRY_MIN_WAIT: "1m 30s" })).seen, [90, 90], 90)
       assert.deepStrictEqual((yield* pauses({ LLM_RETRY_ATTEMPTS: "1" })).seen, [])
     }))
 

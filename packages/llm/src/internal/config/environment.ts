@@ -1,4 +1,5 @@
 /** Settings from `Config`. A blank variable, as in many `.env` files, counts as not set. */
+import * as Arguments from "@holdfast/core/Arguments"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
@@ -46,18 +47,22 @@ export const wholeNumber = (name: string, min: number): Effect.Effect<number | u
 export const numberAbove = (name: string, limit: number): Effect.Effect<number | undefined, Config.ConfigError> =>
   number(name, `a number above ${limit}`, (value) => value > limit && value < Infinity)
 
-/** A duration of zero or more: a number of seconds, or `"2 minutes"`. None when it is not set. */
+const nonNegative = Arguments.duration({ min: 0 })
+
+/** A duration of zero or more: a number of seconds, `"2 minutes"` or `"1m 30s"`. None when it is not set. */
 export const duration = (name: string): Effect.Effect<Duration.Duration | undefined, Config.ConfigError> =>
   Effect.flatMap(text(name), (value) => {
     if (Option.isNone(value)) return Effect.undefined
     const seconds = Number(value.value)
-    const parsed = Number.isFinite(seconds)
-      ? Option.some(Duration.seconds(seconds))
-      : Duration.fromInput(value.value as Duration.Input)
-    return Option.isSome(parsed) && Duration.toMillis(parsed.value) >= 0 && (Number.isNaN(seconds) || seconds >= 0)
-      ? Effect.succeed(parsed.value)
+    const input = Number.isFinite(seconds) ? seconds * 1000 : value.value
+    return Arguments.faults(nonNegative, input).length === 0
+      ? Effect.succeed(Duration.millis(Arguments.check(name, nonNegative, input)))
       : Effect.fail(
-        fail(`${name} must be a number of seconds, or a duration as "2 minutes", got ${JSON.stringify(value.value)}`)
+        fail(
+          `${name} must be a number of seconds, or a duration as "2 minutes" or "1m 30s", got ${
+            JSON.stringify(value.value)
+          }`
+        )
       )
   })
 

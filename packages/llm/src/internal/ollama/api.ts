@@ -1,11 +1,12 @@
 /** What chats and embeddings of Ollama have in common: where it is, how it is asked, what its errors mean. */
-import * as Duration from "effect/Duration"
+import * as Arguments from "@holdfast/core/Arguments"
 import type * as Headers from "effect/http/Headers"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
 import * as Address from "../../Address.ts"
+import * as OptionChecks from "../protocol/request/options.ts"
 import type { ProviderRequest } from "../protocol/request/providerRequest.ts"
 
 /** How to reach a server. */
@@ -14,7 +15,7 @@ interface Options {
   readonly host?: string | undefined
   readonly model?: string | undefined
   readonly numCtx?: number | undefined
-  readonly keepAlive?: Duration.Input | undefined
+  readonly keepAlive?: Arguments.DurationInput | undefined
   readonly name?: string | undefined
   readonly headers?: Headers.Input | undefined
   readonly parameters?: Readonly<Record<string, Schema.Json>> | undefined
@@ -54,26 +55,35 @@ export const parseHost = (module: string, host: string): string => {
   return url.href.replace(/\/+$/, "")
 }
 
-const checkNumCtx = (module: string, numCtx: number | undefined): number | undefined => {
-  if (numCtx !== undefined && (!Number.isInteger(numCtx) || numCtx < 1)) {
-    throw new RangeError(`${module}.make: numCtx must be a whole number of 1 or more, got ${numCtx}`)
-  }
-  return numCtx
-}
+const keepAlive = Arguments.duration({ min: 0, infinite: true })
 
 /** Seconds, or -1 for ever. */
-const keepAliveSeconds = (keepAlive: Duration.Input): number => {
-  const seconds = Duration.toSeconds(Duration.fromInputUnsafe(keepAlive))
+const keepAliveSeconds = (input: Arguments.DurationInput): number => {
+  const seconds = Arguments.check("OllamaProvider.make", keepAlive, input) / 1000
   return Number.isFinite(seconds) ? seconds : -1
 }
 
+/** The options that only Ollama has. */
+const own = {
+  host: Arguments.optional(OptionChecks.throwing((host) => parseHost("", host))),
+  numCtx: Arguments.optional(Arguments.integer({ min: 1 })),
+  keepAlive: Arguments.optional(keepAlive)
+}
+
 /** Throws a `RangeError` if an option is invalid; `module` is the module in its message. */
-export const make = (module: string, options: Options, defaultModel: string): Api => {
+export const make = (
+  module: string,
+  options: Options,
+  defaultModel: string,
+  fields: Arguments.Fields = OptionChecks.common
+): Api => {
+  const { baseUrl: _, ...shared } = fields
+  OptionChecks.check(module, { ...shared, ...own }, options)
   const name = options.name ?? "ollama"
   const model = options.model ?? defaultModel
   const address = Address.make(module, "host", parseHost(module, options.host ?? defaultHost))
   const host = address.shown
-  const numCtx = checkNumCtx(module, options.numCtx)
+  const { numCtx } = options
   const parameters = numCtx === undefined ? options.parameters : { ...options.parameters, num_ctx: numCtx }
   return {
     name,

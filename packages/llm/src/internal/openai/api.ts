@@ -1,4 +1,5 @@
 /** What chat completions and embeddings of one server have in common: where it is, how it is asked, what its errors mean. */
+import * as Arguments from "@holdfast/core/Arguments"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
@@ -9,6 +10,7 @@ import * as Address from "../../Address.ts"
 import * as Setting from "../config/environment.ts"
 import type { Preset } from "../presets/preset.ts"
 import { presets } from "../presets/presets.ts"
+import * as OptionChecks from "../protocol/request/options.ts"
 import type { ProviderRequest } from "../protocol/request/providerRequest.ts"
 
 /** How to reach a server. */
@@ -33,28 +35,42 @@ export interface Api {
 }
 
 /** The URL of an API: where a preset has a path and the URL names only the host, with that. */
-const toUrl = (module: string, baseUrl: string | undefined, { exampleUrl, name, path }: Preset): string => {
-  if (baseUrl === undefined) {
-    throw new RangeError(
-      `${module}.make: baseUrl must be given for the preset "${name}", as ${exampleUrl ?? "a URL"}, got undefined`
-    )
-  }
+const toUrl = (baseUrl: string, path: string | undefined): string => {
   const url = path === undefined ? null : URL.parse(baseUrl)
   if (url === null || url.pathname !== "/") return baseUrl
   url.pathname = path ?? ""
   return url.href
 }
 
+const names = Object.keys(presets)
+
 /** Throws a `RangeError` if an option is invalid; `module` is the module in its message. */
-export const make = (module: string, options: Options, defaultModel: (preset: Preset) => string | undefined): Api => {
+export const make = (
+  module: string,
+  options: Options,
+  defaultModel: (preset: Preset) => string | undefined,
+  fields: Arguments.Fields = OptionChecks.common
+): Api => {
+  OptionChecks.check(module, { ...fields, preset: Arguments.optional(Arguments.oneOf(...names)) }, options, (place) => {
+    const row: Preset | undefined = Object.hasOwn(presets, options.preset ?? "openai")
+      ? presets[options.preset ?? "openai"]
+      : undefined
+    if (row === undefined) return
+    if (options.baseUrl === undefined && row.baseUrl === undefined) {
+      place.at("baseUrl").fault(
+        `must be given for the preset "${row.name}", as ${row.exampleUrl ?? "a URL"}, got undefined`
+      )
+    }
+    if (options.model === undefined && defaultModel(row) === undefined) {
+      place.at("model").fault(`must be named for the preset "${row.name}", got undefined`)
+    }
+  })
   const preset: Preset = presets[options.preset ?? "openai"]
   const name = options.name ?? preset.name
-  const model = options.model ?? defaultModel(preset)
-  const address = Address.make(`${module}.make`, "baseUrl", toUrl(module, options.baseUrl ?? preset.baseUrl, preset))
+  // Both have passed the check.
+  const model = options.model ?? defaultModel(preset) ?? ""
+  const address = Address.make(`${module}.make`, "baseUrl", toUrl(options.baseUrl ?? preset.baseUrl ?? "", preset.path))
   const baseUrl = address.shown
-  if (model === undefined) {
-    throw new RangeError(`${module}.make: model must be named for the preset "${preset.name}", got ${options.model}`)
-  }
   return {
     preset,
     name,

@@ -176,5 +176,5 @@ it("throws for invalid options", () => {
   assert.throws(() => OpenAiEmbedding.make({ batchSize: 0 }), /OpenAiEmbedding.make: batchSize must be a whole number/)
   assert.throws(() => OpenAiEmbedding.make({ preset: "groq" }), /model must be named for the preset "groq"/)
   assert.throws(() => OllamaEmbedding.make({ dimensions: 1.5 }), /OllamaEmbedding.make: dimensions must be a whole/)
-  assert.throws(() => OllamaEmbedding.make({ host: "ftp://x" }), /OllamaEmbedding: host must be a URL/)
+  assert.throws(() => OllamaEmbedding.make({ host: "ftp://x" }), /OllamaEmbedding.make: host must be a URL/)
 })

@@ -22,21 +22,15 @@ interface Sizes {
 }
 
 /**
- * A model that embeds any number of inputs by requests of at most `batchSize`, one after the other. Throws a `RangeError` for
- * invalid sizes; `module` is the module in its message.
+ * A model that embeds any number of inputs by requests of at most `batchSize`, one after the other. The caller has
+ * checked the sizes.
  */
 export const make = (
-  module: string,
-  sizes: Sizes,
+  sizes: Pick<Sizes, "batchSize">,
   embedWith: (
     client: HttpClient.HttpClient
   ) => (inputs: ReadonlyArray<string>) => Effect.Effect<Vectors, AiError.AiError>
 ): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> => {
-  for (const [name, size] of [["dimensions", sizes.dimensions], ["batchSize", sizes.batchSize]] as const) {
-    if (size !== undefined && (!Number.isInteger(size) || size < 1)) {
-      throw new RangeError(`${module}.make: ${name} must be a whole number of 1 or more, got ${size}`)
-    }
-  }
   const batchSize = sizes.batchSize ?? 256
   return Effect.flatMap(HttpClient.HttpClient, (client) => {
     const embed = embedWith(client)
