@@ -84,7 +84,8 @@ const passworded = (url: string) => url.replace("//", `//user:${secret}@`)
 
 const ways: Readonly<Record<string, Way>> = {
   "ResilientHttpClient": effectful(undici, (url) => calls(passworded(url))),
-  "UndiciTransport alone": (url, fault, emitted) => Effect.provide(emitted.of(calls(passworded(url))), undici(fault)),
+  "UndiciTransport alone": (url, fault, emitted) =>
+    Effect.provide(emitted.of(Effect.timeoutOption(calls(passworded(url)), "1 second")), undici(fault)),
   "Effect over fetch": effectful(() => FetchHttpClient.layer, calls),
   "Effect over fetch, with a password": effectful(() => FetchHttpClient.layer, (url) => calls(passworded(url))),
   "ResilientFetch": promised((fault) => ResilientFetch.createFetch(policy(fault.timeouts))),
