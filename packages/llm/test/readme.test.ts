@@ -26,6 +26,7 @@ it("names every option of a chain", () => {
     hedge: "hedge",
     repair: "repair",
     hedgeBudget: "hedgeBudget",
+    name: "name",
     overrides: "overrides",
     fallbackOnContentPolicy: "fallbackOnContentPolicy"
   }

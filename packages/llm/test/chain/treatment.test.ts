@@ -19,7 +19,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
 import { law } from "../../../../vitest.law.ts"
-import { Cooldown } from "../../src/internal/chain/cooldown.ts"
+import { StoredMember } from "../../src/internal/store/member.ts"
 
 const overloaded = new AiError.InternalProviderError({ description: "overloaded" })
 const badKey = new AiError.AuthenticationError({ kind: "InvalidKey" })
@@ -31,6 +31,17 @@ const local = () => always("ollama", TestProvider.text("local words"), { locatio
 
 const chain = (providers: ProviderChain.Options["providers"], options?: Omit<ProviderChain.Options, "providers">) =>
   ProviderChain.layer({ retry: false, ...options, providers })
+
+/** A request of the only process, without limits. */
+const asked = {
+  process: "",
+  inFlight: 0,
+  lease: Infinity,
+  tokens: 0,
+  requestsPerMinute: Infinity,
+  tokensPerMinute: Infinity,
+  anyway: false
+}
 
 const ask = Effect.map(LanguageModel.generateText({ prompt: "hello" }), (response) => response.text)
 
@@ -137,8 +148,9 @@ law(
   },
   ({ steps }) =>
     Effect.sync(() => {
-      const cooldown = new Cooldown()
-      const inside: Array<{ readonly probe: symbol | undefined }> = []
+      const member = new StoredMember()
+      const inside: Array<{ readonly token: string; isProbe: boolean }> = []
+      let entries = 0
       let now = 0
       let until = 0
       // Probes that are under way, since the provider was last known to answer.
@@ -146,33 +158,32 @@ law(
       for (const { pause, wait, what, who } of steps) {
         now += wait
         if (what === "enter") {
-          const admission = cooldown.enter(now)
+          const token = `${++entries}`
+          const admission = member.enter(now, { ...asked, token })
           const free = until === 0 || (now >= until && probes === 0)
-          assert.strictEqual(admission._tag, free ? "Open" : "Closed")
-          if (admission._tag === "Closed") continue
-          assert.strictEqual(admission.probe !== undefined, until > 0)
+          assert.strictEqual(admission._tag, free ? "Admitted" : "CoolingDown")
+          if (admission._tag !== "Admitted") continue
+          assert.strictEqual(admission.isProbe, until > 0)
           if (until > 0) probes++
-          inside.push({ probe: admission.probe })
+          inside.push({ token, isProbe: admission.isProbe })
           continue
         }
         const [one] = inside.splice(who, 1)
         if (one === undefined) continue
         if (what === "succeed") {
-          cooldown.warm()
+          member.warm()
           until = 0
           probes = 0
           // Requests that were probes before that no longer are.
-          for (const other of inside) Object.assign(other, { probe: undefined })
+          for (const other of inside) other.isProbe = false
           continue
         }
         if (what === "fail") {
-          cooldown.cool(now, pause)
+          member.cool(now, pause)
           until = Math.max(until, now + pause)
         }
-        if (one.probe !== undefined) {
-          cooldown.leave(one.probe)
-          probes--
-        }
+        member.release(one.token)
+        if (one.isProbe) probes--
       }
     })
 )

@@ -3,10 +3,12 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import { law } from "../../../../vitest.law.ts"
 import { MemberLoad } from "../../src/internal/pool/load.ts"
 import type { Candidate, Situation } from "../../src/internal/pool/strategy.ts"
 import { order, strategies } from "../../src/internal/pool/strategy.ts"
+import { Ticket } from "../../src/internal/store/ticket.ts"
 
 const candidate = (name: string, { price, weight = 1 }: { weight?: number; price?: number } = {}): Candidate => ({
   name,
@@ -20,6 +22,9 @@ const situation: Situation = { now: 0, method: "streamText", input: 100, session
 const first = (...given: Parameters<typeof order<Candidate>>): string | undefined => order(...given)[0]?.name
 
 const drawing = Effect.map(Random.Random, (random) => () => random.nextDoubleUnsafe()).pipe(Random.withSeed("pool"))
+
+/** A request that stays in flight. */
+const letIn = ({ gate }: MemberLoad) => Effect.runSync(new Ticket(gate, () => 0).enter(1, false, Scope.makeUnsafe()))
 
 describe("a strategy", () => {
   law(
@@ -71,9 +76,9 @@ describe("a strategy", () => {
 
   it("leastBusy asks the member with the fewest requests for its weight", () => {
     const [a, b] = [candidate("a", { weight: 2 }), candidate("b")]
-    a.load.reserve(0, 1)
+    letIn(a.load)
     assert.strictEqual(first("leastBusy", [a, b], situation), "b")
-    b.load.reserve(0, 1)
+    letIn(b.load)
     assert.strictEqual(first("leastBusy", [a, b], situation), "a")
   })
 
@@ -117,7 +122,7 @@ describe("a strategy", () => {
         ...candidate("full", { price: 0 }),
         load: new MemberLoad({ requestsPerMinute: 1, tokensPerMinute: undefined }, 0, 60_000)
       }
-      full.load.reserve(0, 1)
+      letIn(full.load)
       assert.strictEqual(first(strategy, [full, candidate("free", { price: 1 })], situation), "free", strategy)
     }
   })

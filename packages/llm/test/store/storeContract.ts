@@ -121,7 +121,7 @@ export const storeContract = (name: string, layer: Layer.Layer<ChainStore.ChainS
         assert.strictEqual((yield* enter({ process: "p2", inFlight: 3 })).state.inFlight, 5)
         yield* TestClock.adjust("5 seconds")
         const [known, unknown] = yield* ask((store) => store.look("llm", ["openai", "other"]))
-        assert.deepStrictEqual([known?.inFlight, unknown?.inFlight], [3, 0])
+        assert.deepStrictEqual([known?.inFlight, known?.processes, unknown?.inFlight], [3, 1, 0])
         assert.strictEqual((yield* tell({ process: "p2", inFlight: 0 })).inFlight, 0)
       })
     )

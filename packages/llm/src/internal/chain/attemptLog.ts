@@ -55,7 +55,7 @@ export class AttemptLog {
     return this.started.get(member) ?? 0
   }
 
-  begin({ hedge, member, repair }: Visit): RunningAttempt {
+  begin({ hedge, member, repair, ticket }: Visit): RunningAttempt {
     const attempt = this.begunAt(member) + 1
     const startedAt = this.now()
     const running: RunningAttempt = {
@@ -65,7 +65,7 @@ export class AttemptLog {
       startedAt,
       repair: repair.turns,
       reported: { usage: undefined },
-      reservation: undefined
+      ticket
     }
     this.started.set(member, attempt)
     this.running.add(running)

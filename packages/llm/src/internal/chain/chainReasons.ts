@@ -3,7 +3,8 @@ import * as AiError from "effect/ai/AiError"
 import type * as Response from "effect/ai/Response"
 import * as Duration from "effect/Duration"
 import type { Provider } from "../../Provider.ts"
-import type { Method } from "./member.ts"
+import { detail } from "../../ProviderFailure.ts"
+import type { ChainMember, Method } from "./member.ts"
 
 /** The reason of an attempt that ended without a word of the provider's own. */
 export const networkError = (provider: Provider, description: string): AiError.AiErrorReason =>
@@ -46,3 +47,9 @@ export const errorPart = (part: Response.ErrorPartEncoded, method: string): AiEr
     method,
     new AiError.InternalProviderError({ description: `an error in the stream: ${String(part.error)}` })
   )
+
+/** A longer `Retry-After` of the provider's own counts. */
+export const cooldownOf = ({ cooldownMillis }: ChainMember, reason: AiError.AiErrorReason): number => {
+  const hint = detail(reason).retryAfter
+  return Math.max(cooldownMillis, hint === undefined ? 0 : Duration.toMillis(hint))
+}

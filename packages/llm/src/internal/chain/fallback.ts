@@ -23,16 +23,14 @@ import * as Scope from "effect/Scope"
 import type { NoAnswer } from "../../ChainError.ts"
 import type { Decision } from "../../FallbackDecision.ts"
 import { choose, decide } from "../../FallbackDecision.ts"
-import { detail } from "../../ProviderFailure.ts"
-import { counted, roomAt } from "../pool/place.ts"
-import { networkError, notInTime } from "./chainReasons.ts"
-import type { Probe } from "./cooldown.ts"
+import { heeding, roomAt, tokensAt } from "../pool/place.ts"
+import { cooldownOf, networkError, notInTime } from "./chainReasons.ts"
 import type { Demands, Obstacle } from "./filter.ts"
-import { coolingDown, demandsOf, qualified } from "./filter.ts"
+import { coolingDown, demandsOf, failedBefore, qualified, withoutRoomFor } from "./filter.ts"
 import type { Outcome } from "./hedging.ts"
 import { hedged } from "./hedging.ts"
 import type { ChainMember, Follows, RunningAttempt, Visit } from "./member.ts"
-import { AttemptFailure } from "./member.ts"
+import { AttemptFailure, noRoom, withoutRoom } from "./member.ts"
 import { permit } from "./permit.ts"
 import type { ChainRequest } from "./request.ts"
 
@@ -126,52 +124,55 @@ class Fallback<A, R> {
 
   /** Whether it may be asked; then all attempts there. */
   readonly visit = (visit: Visit): Effect.Effect<Outcome<A>, never, R> => {
-    const { log } = this.request
-    const { member, scope } = visit
-    let probe: Probe | undefined
+    const { inputTokens, log } = this.request
+    const { member, scope, ticket } = visit
     const visited = Effect.suspend(() => {
       this.waiting = this.waiting.filter((other) => other !== member)
-      const isAlone = this.waiting.length === 0 && this.asking.size === 0
       this.asking.add(member)
-      const cooling = this.ignoresCooldown ? undefined : coolingDown(member, log.now())
-      // The last provider of a request that has asked no other is asked even so.
-      if (cooling !== undefined && !(isAlone && log.attempts.length === 0)) {
-        log.emit(member, 0, { _tag: "ProviderSkipped", ...cooling })
-        return Effect.succeed<Outcome<A>>({ _tag: "Next" })
-      }
-      const wait = roomAt(member, this.request.inputTokens, log.now())
+      if (this.isSkipped(member) && !this.isLastResort) return this.cooling(member)
+      const wait = roomAt(member, inputTokens, log.now())
       if (wait > 0) return this.limited(member, wait)
-      const admission = member.cooldown.enter(log.now())
-      if (admission._tag === "Open") probe = admission.probe
-      const attempts = this.attempts(visit)
-      return member.bulkhead === undefined ? attempts : Effect.flatMap(
+      const entered = Effect.suspend(() => this.enter(visit))
+      return member.bulkhead === undefined ? entered : Effect.flatMap(
         Effect.result(permit(member.bulkhead, scope)),
-        (result) => Result.isSuccess(result) ? attempts : this.full(member, result.failure)
+        (result) => Result.isSuccess(result) ? entered : this.full(member, result.failure)
       )
     })
     // Whenever the request is interrupted from here on, permit and probe are given back.
     return Effect.onExit(visited, (exit) => {
       this.asking.delete(member)
-      if (Exit.isSuccess(exit) && exit.value._tag === "Opened") {
-        if (member.cooldown.warm()) member.place?.member.load.returned(log.now())
-        return Effect.void
-      }
-      if (probe !== undefined) member.cooldown.leave(probe)
-      return Scope.close(scope, exit)
+      return Exit.isSuccess(exit) && exit.value._tag === "Opened" ? ticket.answered : Scope.close(scope, exit)
+    })
+  }
+
+  /** No other provider is left, and none was asked: this one is asked even if it is cooling down. */
+  private get isLastResort(): boolean {
+    return this.waiting.length === 0 && this.asking.size === 1 && this.request.log.attempts.length === 0
+  }
+
+  /** Lets the request in, by what its fleet knows; then all attempts. */
+  private enter(visit: Visit): Effect.Effect<Outcome<A>, never, R> {
+    const { member, scope, ticket } = visit
+    const anyway = this.ignoresCooldown || this.isLastResort
+    return Effect.flatMap(ticket.enter(tokensAt(member, this.request.inputTokens), anyway, scope), (entered) => {
+      if (entered === "Admitted") return this.attempts(visit)
+      if (entered === "Full") return this.limited(member, ticket.wait)
+      return this.isLastResort ? this.enter(visit) : this.cooling(member)
     })
   }
 
   /** All attempts at one provider, and what follows the last. */
   private attempts(visit: Visit): Effect.Effect<Outcome<A>, never, R> {
     const { log } = this.request
-    const { member } = visit
+    const { member, ticket } = visit
     return Effect.matchEffect(member.retry.protect(this.attempt(visit)), {
       onSuccess: (answer) => Effect.succeed({ _tag: "Opened", answer }),
       onFailure: (failure) => {
         const { otherwise, passed } = failure.follows
+        if (failure.follows === noRoom) return this.limited(member, ticket.wait)
         log.failed(failure.running, failure.reason, otherwise, { endedAt: failure.endedAt })
         if (otherwise._tag === "Fail") return Effect.succeed({ _tag: "Failed" })
-        if (otherwise.cooldown) member.cooldown.cool(log.now(), cooldownOf(member, failure.reason))
+        if (otherwise.cooldown) ticket.cool(cooldownOf(member, failure.reason))
         this.waiting = this.waiting.filter((other) => !passed.has(other))
         return this.handOn(member, otherwise.because)
       }
@@ -180,12 +181,14 @@ class Fallback<A, R> {
 
   /** One attempt, by its clock, and the one decision about its failure. */
   private attempt(visit: Visit): Effect.Effect<A, AttemptFailure, R> {
-    return Effect.suspend(() => {
-      const { log, method } = this.request
-      const { member, scope } = visit
-      const running = log.begin(visit)
+    const { inputTokens, log, method } = this.request
+    const { member, scope, ticket } = visit
+    let before: RunningAttempt | undefined
+    return Effect.flatMap(Effect.suspend(() => ticket.attempt(tokensAt(member, inputTokens))), (hasRoom) => {
+      if (!hasRoom && before !== undefined) return Effect.fail(withoutRoom(before, log.now()))
+      const running = before = log.begin(visit)
       const limit = member.attemptTimeout[method]
-      const open = counted(running, { now: log.now, input: this.request.inputTokens }, scope, this.open(running, scope))
+      const open = heeding(running, log.now, this.open(running, scope))
       // A clock of the chain's, or a server that may load a model first: the transport's own defaults must not end that.
       const opened = limit === undefined && member.provider.location === "cloud"
         ? open
@@ -263,11 +266,16 @@ class Fallback<A, R> {
     )
   }
 
+  /** It failed before, and is skipped. */
+  private cooling(member: ChainMember): Effect.Effect<Outcome<A>> {
+    const { log } = this.request
+    log.emit(member, 0, { _tag: "ProviderSkipped", ...coolingDown(member, log.now()) ?? failedBefore })
+    return Effect.succeed({ _tag: "Next" })
+  }
+
   /** The account has no room for another request, so nothing was sent there. */
   private limited(member: ChainMember, wait: number): Effect.Effect<Outcome<A>> {
-    const retryAfter = Duration.millis(wait)
-    const because = `its limits leave no room for ${Duration.format(retryAfter)}`
-    return this.notSent(member, { why: "limited", because, reason: new AiError.RateLimitError({ retryAfter }) })
+    return this.notSent(member, withoutRoomFor(wait))
   }
 
   /** The provider has no slot for another request, so nothing was sent there. It is not down: no cool-down. */
@@ -289,10 +297,4 @@ class Fallback<A, R> {
     log.emit(member, 0, { _tag: "ProviderSkipped", why, because })
     return isLast ? Effect.succeed({ _tag: "Failed" }) : this.handOn(member, because)
   }
-}
-
-/** A longer `Retry-After` of the provider's own counts. */
-const cooldownOf = ({ cooldownMillis }: ChainMember, reason: AiError.AiErrorReason): number => {
-  const hint = detail(reason).retryAfter
-  return Math.max(cooldownMillis, hint === undefined ? 0 : Duration.toMillis(hint))
 }

@@ -4,7 +4,7 @@
  * A prompt is kept from a provider for its length only where a `Tokenizer` has counted it. An estimate from its characters is
  * wrong by more than a factor of two for tables, indented JSON and rules of dashes, in both directions.
  */
-import type * as AiError from "effect/ai/AiError"
+import * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -78,18 +78,31 @@ export const qualified = ({ log, members }: ChainRequest, demands: Demands): Rea
   return able
 }
 
+/** Why a provider is skipped that another process knows to be down. */
+export const failedBefore: Pick<Obstacle, "why" | "because"> = { why: "cooling", because: "it failed before" }
+
 /** Why a provider that failed is skipped, while it is. */
 export const coolingDown = (
-  { cooldown }: ChainMember,
+  { gate }: ChainMember,
   now: number
 ): Pick<Obstacle, "why" | "because"> | undefined => {
-  const closed = cooldown.peek(now)
+  const closed = gate.peek(now)
   if (closed === undefined) return undefined
   return {
     why: "cooling",
     because: closed.because === "probed"
       ? "it failed before, and another request is probing it"
       : `it failed before and is skipped for ${Duration.format(Duration.millis(closed.left))}`
+  }
+}
+
+/** Why nothing is sent to a provider whose limits leave no room for so many milliseconds. */
+export const withoutRoomFor = (wait: number): Obstacle => {
+  const retryAfter = Duration.millis(wait)
+  return {
+    why: "limited",
+    because: `its limits leave no room for ${Duration.format(retryAfter)}`,
+    reason: new AiError.RateLimitError({ retryAfter })
   }
 }
 

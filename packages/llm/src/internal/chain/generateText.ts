@@ -33,7 +33,7 @@ const open =
         if (finish === undefined) return yield* noFinish(provider, "generateText")
         request.log.report(running, finish)
         answered(running, "generateText", request.log.now())
-        settled(running, finish, request.log.now())
+        settled(running, finish)
         AttemptSpan.finished(span, finish)
         if (running.member.repairs > 0) yield* fits(parts, request.options)
         return { parts, finish, running }
@@ -54,7 +54,7 @@ export const generateText = (
       const { finish, parts, running } = yield* answer(request, scope, open(request))
       const { provider } = running.member
       const author = authorOf(running.member, request)
-      running.member.cooldown.whole()
+      running.member.gate.whole()
       request.log.succeeded(running)
       annotate(options, provider, finish)
       const metadata = parts.some((part) => part.type === "response-metadata")

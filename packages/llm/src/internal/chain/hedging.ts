@@ -14,6 +14,7 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import { outpaced } from "../pool/place.ts"
+import { Ticket } from "../store/ticket.ts"
 import type { ChainMember, Visit } from "./member.ts"
 import { Repair } from "./repair.ts"
 import type { ChainRequest } from "./request.ts"
@@ -50,17 +51,18 @@ export const hedged = <A, R>(first: ChainMember, course: Course<A, R>): Effect.E
   const { hedge } = first
   return Effect.suspend(() =>
     hedge === undefined || request.hedges >= hedge.machine.max || course.next() === undefined
-      ? course.visit(visitOf(first, Scope.forkUnsafe(course.scope), 0))
+      ? course.visit(visitOf(course, first, Scope.forkUnsafe(course.scope), 0))
       : Effect.flatMap(Queue.unbounded<End<A>>(), (ends) =>
         Effect.scopedWith((fibers) => new Race(first, hedge.machine, course, fibers, ends).run))
   )
 }
 
-const visitOf = (member: ChainMember, scope: Scope.Closeable, hedge: number): Visit => ({
+const visitOf = (course: Pick<Course<never, never>, "request">, member: ChainMember, scope: Scope.Closeable, hedge: number): Visit => ({
   member,
   scope,
   hedge,
-  repair: new Repair(member.repairs)
+  repair: new Repair(member.repairs),
+  ticket: new Ticket(member.gate, course.request.log.now)
 })
 
 class Race<A, R> {
@@ -116,7 +118,7 @@ class Race<A, R> {
       const leg: Leg = { member, scope: Scope.forkUnsafe(this.course.scope), fiber: undefined }
       this.legs.add(leg)
       this.due = this.course.request.log.now() + this.delay
-      return this.course.visit(visitOf(member, leg.scope, hedge)).pipe(
+      return this.course.visit(visitOf(this.course, member, leg.scope, hedge)).pipe(
         Effect.exit,
         Effect.map((exit) => {
           Queue.offerUnsafe(this.ends, { leg, exit })

@@ -15,8 +15,9 @@ import type { Pool, PoolMember } from "../../Pool.ts"
 import type { Provider } from "../../Provider.ts"
 import { detail } from "../../ProviderFailure.ts"
 import type { Ledger } from "../../Usage.ts"
-import type { Reservation } from "../pool/load.ts"
-import type { Cooldown } from "./cooldown.ts"
+import type { Fleet } from "../store/fleet.ts"
+import type { Gate } from "../store/gate.ts"
+import type { Ticket } from "../store/ticket.ts"
 import type { Repair } from "./repair.ts"
 
 /** The member of a pool that a member of a chain is. */
@@ -42,9 +43,10 @@ export interface ChainMember {
   readonly retries: number
   /** How many milliseconds it is skipped after it failed. */
   readonly cooldownMillis: number
-  readonly cooldown: Cooldown
   /** How many times it is asked to repair a structured answer that does not follow its schema. */
   readonly repairs: number
+  /** Who is let in: cool-down, probe and limits, of this process or of its fleet. */
+  readonly gate: Gate
   /** When another provider is asked beside it, if ever. */
   readonly hedge: Hedge.Hedge | undefined
   /** Its place in a pool, if it is a member of one. */
@@ -63,6 +65,8 @@ export interface Settings {
   readonly ledger: Ledger["Service"] | undefined
   readonly tokenizer: Tokenizer.Service | undefined
   readonly metrics: Observer
+  /** What the chain shares with other processes, if it was made with a store. */
+  readonly fleet: Fleet | undefined
 }
 
 /** One attempt in progress: the provider and its number. */
@@ -76,8 +80,8 @@ export interface RunningAttempt {
   readonly repair: Prompt.Prompt | undefined
   /** What the provider has reported so far. */
   reported: Reported
-  /** What a member of a pool was let in with. */
-  reservation: Reservation | undefined
+  /** What it was let in with. */
+  readonly ticket: Ticket
 }
 
 /** One visit of a provider: what its attempts have in common. */
@@ -87,6 +91,8 @@ export interface Visit {
   readonly scope: Scope.Closeable
   readonly hedge: number
   readonly repair: Repair
+  /** How it is let in, and what it was let in with. */
+  readonly ticket: Ticket
 }
 
 /** What follows a failed attempt: another one here where the retries still allow it, and otherwise the rest. */
@@ -121,3 +127,17 @@ export class AttemptFailure extends AiError.AiError.extend<AttemptFailure>("@hol
     return detail(this.reason).retryAfter
   }
 }
+
+/** Another attempt would be beyond the limits of the account. */
+export const noRoom: Follows = {
+  retry: undefined,
+  otherwise: { _tag: "Fallback", because: "its limits leave no room for another attempt", cooldown: false },
+  passed: new Set()
+}
+
+/** The end of the attempts at a provider after one that failed: nothing was sent. */
+export const withoutRoom = (running: RunningAttempt, now: number): AttemptFailure =>
+  AttemptFailure.of(
+    new AiError.AiError({ module: "ProviderChain", method: "attempt", reason: new AiError.RateLimitError({}) }),
+    { running, endedAt: now, follows: noRoom, onRetry: () => undefined }
+  )

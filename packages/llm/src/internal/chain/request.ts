@@ -87,6 +87,7 @@ export const start = Effect.fnUntraced(function*(
   const log = new AttemptLog(method, observers, () => clock.currentTimeMillisUnsafe(), yield* CurrentTags)
   const own = settings.deadline === undefined ? Infinity : clock.currentTimeMillisUnsafe() + settings.deadline
   const input = inputTokens(members, options)
+  if (settings.fleet !== undefined) yield* settings.fleet.look
   const ordered = yield* arrange(members, { method, input, now: clock.currentTimeMillisUnsafe() })
   const parameters = yield* Current
   return new ChainRequest({

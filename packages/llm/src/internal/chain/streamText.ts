@@ -106,7 +106,7 @@ class Following {
     const { log } = this.request
     const last = log.failed(this.running, error.reason, seenAlready)
     AttemptSpan.failed(this.span, error.reason)
-    member.cooldown.brokeOff(log.now(), member.retries, member.cooldownMillis)
+    this.running.ticket.brokeOff(member.retries, member.cooldownMillis)
     const [first = last, ...rest] = log.attempts
     return new StreamInterrupted({
       module: "ProviderChain",
@@ -141,12 +141,12 @@ class Following {
     if (this.over) return Cause.done()
     if (this.incoming.ended) {
       this.over = true
-      this.running.member.cooldown.whole()
+      this.running.member.gate.whole()
       this.request.log.succeeded(this.running)
       const { finish } = this.incoming
       if (finish !== undefined) {
         AttemptSpan.finished(this.span, finish)
-        settled(this.running, finish, this.request.log.now())
+        settled(this.running, finish)
         annotate(this.request.options, this.running.member.provider, finish)
       }
       return Cause.done()

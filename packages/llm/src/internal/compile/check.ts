@@ -96,6 +96,7 @@ const budget = optional(orFalse(Arguments.or(RetryBudget.isRetryBudget, ofPolicy
 const chain = struct({
   ...treatment,
   providers,
+  name: optional(text),
   localTimeouts: timeouts,
   overrides: optional(record(struct(treatment))),
   retryBudget: budget,

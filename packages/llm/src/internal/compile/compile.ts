@@ -22,9 +22,11 @@ import { isPool } from "../../Pool.ts"
 import type { Location, Provider } from "../../Provider.ts"
 import { detail } from "../../ProviderFailure.ts"
 import { Ledger } from "../../Usage.ts"
-import { Cooldown } from "../chain/cooldown.ts"
 import type { ChainMember, PoolPlace, Settings } from "../chain/member.ts"
 import { AttemptFailure } from "../chain/member.ts"
+import * as Fleet from "../store/fleet.ts"
+import { Gate } from "../store/gate.ts"
+import { ChainStore } from "../store/store.ts"
 import * as ChainMetrics from "../telemetry/metrics.ts"
 import { checkOptions } from "./check.ts"
 import * as defaults from "./defaults.ts"
@@ -153,8 +155,8 @@ const makeMember = Effect.fnUntraced(function*(
       : durationOf(retry?.maxRetryAfter ?? defaults.maxRetryAfter),
     retries: retriesOf(retry, provider.location),
     cooldownMillis: millisOf(cooldown ?? defaults.cooldown),
-    cooldown: before?.cooldown ?? new Cooldown(),
     repairs: repairsOf(repair),
+    gate: gateOf(place, before),
     hedge: hedge === undefined || hedge === false
       ? undefined
       : (keepsTimes ? before?.hedge : undefined) ?? (yield* Hedge.make(hedge)),
@@ -162,6 +164,13 @@ const makeMember = Effect.fnUntraced(function*(
   }
   return member
 })
+
+/** What is known of a provider outlives a change of its chain. */
+const gateOf = (place: PoolPlace | undefined, before: ChainMember | undefined): Gate => {
+  const load = place?.member.load
+  if (before !== undefined && load !== undefined) load.enterBy(before.gate)
+  return load?.gate ?? before?.gate ?? new Gate()
+}
 
 /** Says what the options come to for a provider of this name. Nothing is made; a `RangeError` is thrown as of a chain. */
 export const describe = Effect.fnUntraced(function*(
@@ -230,19 +239,29 @@ export const chainOf = Effect.fnUntraced(function*(
     ([provider, treatment]) => makeMember(treatment, provider, places.get(provider), budget.made, previous)
   )
   const isHedged = members.some(({ hedge }) => hedge !== undefined)
-  const settings = yield* settingsOf(options, isHedged ? hedgeBudget.made : undefined)
+  const fleet = yield* fleetOf(options.name ?? defaults.name, members)
+  const settings = yield* settingsOf(options, isHedged ? hedgeBudget.made : undefined, fleet)
   const chain: Chain = { settings, members, treatments, budget, hedgeBudget }
   return chain
 })
 
+/** Shares the state of the members with other processes, where there is a store. */
+const fleetOf = Effect.fnUntraced(function*(chain: string, members: ReadonlyArray<ChainMember>) {
+  const store = Option.getOrUndefined(yield* Effect.serviceOption(ChainStore))
+  const gates = new Map(members.map(({ gate, provider }) => [provider.name, gate]))
+  return store === undefined ? undefined : yield* Fleet.join(store, chain, gates)
+})
+
 const settingsOf = Effect.fnUntraced(function*(
   options: AnyOptions,
-  hedgeBudget: RetryBudget.RetryBudget | undefined
+  hedgeBudget: RetryBudget.RetryBudget | undefined,
+  fleet: Fleet.Fleet | undefined
 ) {
   const settings: Settings = {
     deadline: options.deadline === undefined ? undefined : millisOf(options.deadline),
     fallbackOnContentPolicy: options.fallbackOnContentPolicy ?? false,
     hedgeBudget,
+    fleet,
     connectivity: Option.getOrUndefined(yield* Effect.serviceOption(Connectivity)),
     ledger: Option.getOrUndefined(yield* Effect.serviceOption(Ledger)),
     tokenizer: Option.getOrUndefined(yield* Effect.serviceOption(Tokenizer.Tokenizer)),

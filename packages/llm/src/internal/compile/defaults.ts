@@ -29,3 +29,5 @@ export const hedgeBudget = { ratio: 0.1, minPerSecond: 1 }
 
 /** The rounds in which a structured answer is repaired, if it is. */
 export const repairs = 1
+
+export const name = "llm"

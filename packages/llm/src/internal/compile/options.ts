@@ -104,6 +104,8 @@ export interface Treatment {
 export interface Options<E = never, R = never> extends Treatment {
   /** The providers, in the order in which they are asked. Names are unique. */
   readonly providers: readonly [Source<E, R>, ...ReadonlyArray<Source<E, R>>]
+  /** Names the chain in a `ChainStore`: those of the same name share what they know. Default: `"llm"`. */
+  readonly name?: string | undefined
   /** The timeouts of cloud providers; `false` disables them. Default: `{}`. */
   readonly timeouts?: Timeouts | false | undefined
   /** The timeouts of local providers, which may have to load a model first; `false` disables them. Default: `{}`. */

@@ -2,13 +2,8 @@
  * What a pool knows of one member: its requests in flight, how long its answers take, how long it has been back, and the room
  * in its limits. A small machine that takes the time as an argument.
  */
-import { RateWindow } from "./rateWindow.ts"
-
-/** The limits of a member, as its vendor states them for an account. */
-export interface Limits {
-  readonly requestsPerMinute: number | undefined
-  readonly tokensPerMinute: number | undefined
-}
+import type { Limits } from "../store/gate.ts"
+import { Gate } from "../store/gate.ts"
 
 /** What a response says is left of a limit, and until when. */
 export interface Remaining {
@@ -16,14 +11,6 @@ export interface Remaining {
   readonly requestsUntil: number
   readonly tokens: number | undefined
   readonly tokensUntil: number
-}
-
-/** Tokens that a request was let in with, until its usage is known. */
-export interface Reservation {
-  /** Replaces the estimate by what the vendor reported. */
-  readonly settle: (now: number, tokens: number) => void
-  /** The request has ended. */
-  readonly end: () => void
 }
 
 /** The weight of the newest duration in the mean. */
@@ -35,26 +22,36 @@ interface Mean {
 }
 
 export class MemberLoad {
-  inFlight = 0
+  /** Who is let in: limits, cool-down, and requests in flight. */
+  gate: Gate
+  private readonly limits: Limits
   private readonly means: { generateText?: Mean; streamText?: Mean } = {}
   private back: number | undefined = undefined
   /** The mean of the tokens of answers. */
   private output = 500
-  private readonly window: RateWindow
   private remaining: Remaining | undefined = undefined
   private readonly warmUp: number
   private readonly halfLife: number
 
   constructor(limits: Limits, warmUp: number, halfLife: number) {
-    this.window = new RateWindow(limits.requestsPerMinute ?? Infinity, limits.tokensPerMinute ?? Infinity)
+    this.limits = limits
+    this.gate = new Gate()
+    this.enterBy(this.gate)
     this.warmUp = warmUp
     this.halfLife = halfLife
+  }
+
+  /** Lets requests in by a gate, which may know the member from before. */
+  enterBy(gate: Gate): void {
+    this.gate = gate
+    gate.limit(this.limits)
+    gate.onReturn = (now) => this.returned(now)
   }
 
   /** Milliseconds until there is room for a request that sends so many tokens; 0 where there is room now. */
   room(now: number, input: number): number {
     const tokens = this.expected(input)
-    const own = this.window.wait(now, tokens)
+    const own = this.gate.room(now, tokens)
     const { remaining } = this
     if (remaining === undefined) return own
     const requests = (remaining.requests ?? Infinity) < 1 ? remaining.requestsUntil - now : 0
@@ -62,28 +59,8 @@ export class MemberLoad {
     return Math.max(own, requests, left, 0)
   }
 
-  /** Lets a request in. Call `room` first. */
-  reserve(now: number, input: number): Reservation {
-    const tokens = this.expected(input)
-    const entry = this.window.enter(now, tokens)
-    this.take(1, tokens)
-    this.inFlight++
-    let ended = false
-    return {
-      settle: (at, used) => {
-        this.window.correct(entry, at, used)
-        this.take(0, used - tokens)
-      },
-      end: () => {
-        if (ended) return
-        ended = true
-        this.inFlight--
-      }
-    }
-  }
-
   /** The tokens that a request is expected to take, with its answer. */
-  private expected(input: number): number {
+  expected(input: number): number {
     return input + Math.round(this.output)
   }
 
@@ -97,7 +74,8 @@ export class MemberLoad {
     this.remaining = remaining
   }
 
-  private take(requests: number, tokens: number): void {
+  /** A request was sent, or took other tokens than expected: there is less left. */
+  take(requests: number, tokens: number): void {
     const { remaining } = this
     if (remaining === undefined) return
     this.remaining = {
@@ -127,7 +105,7 @@ export class MemberLoad {
    */
   cost(method: keyof MemberLoad["means"], now: number): number {
     const mean = this.means[method]
-    return mean === undefined ? 0 : mean.millis * 2 ** ((mean.at - now) / this.halfLife) * (this.inFlight + 1)
+    return mean === undefined ? 0 : mean.millis * 2 ** ((mean.at - now) / this.halfLife) * (this.gate.busy + 1)
   }
 
   /** The member answers again after a cool-down. */

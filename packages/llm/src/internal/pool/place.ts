@@ -2,9 +2,7 @@
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
-import * as Scope from "effect/Scope"
 import type { Pool } from "../../Pool.ts"
 import { Session } from "../../Pool.ts"
 import type { ChainMember, Method, RunningAttempt } from "../chain/member.ts"
@@ -56,25 +54,23 @@ export const arrange = (
 export const roomAt = ({ place }: ChainMember, input: number, now: number): number =>
   place === undefined ? 0 : place.member.load.room(now, input)
 
-/**
- * An attempt that is counted while it runs, and an answer until it has been read; it listens to what the vendor says is left.
- */
-export const counted = <A, E, R>(
-  running: RunningAttempt,
-  { input, now }: { readonly input: number; readonly now: () => number },
-  scope: Scope.Scope,
+/** The tokens that a request is expected to take at a member of a pool; 0 at any other. */
+export const tokensAt = ({ place }: ChainMember, input: number): number => place?.member.load.expected(input) ?? 0
+
+/** An attempt that listens to what the vendor says is left of the account's limits. */
+export const heeding = <A, E, R>(
+  { member, ticket }: RunningAttempt,
+  now: () => number,
   attempt: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {
-  const load = running.member.place?.member.load
+  const load = member.place?.member.load
   if (load === undefined) return attempt
   return Effect.suspend(() => {
-    const reservation = load.reserve(now(), input)
-    running.reservation = reservation
-    const end = Effect.sync(reservation.end)
+    load.take(1, ticket.tokens)
     return Effect.provideService(attempt, ResponseHeaders, (headers) => {
       const remaining = remainingOf(headers, now())
       if (remaining !== undefined) load.learn(remaining)
-    }).pipe(Effect.onExit((exit) => Exit.isSuccess(exit) ? Scope.addFinalizer(scope, end) : end))
+    })
   })
 }
 
@@ -88,13 +84,14 @@ export const outpaced = ({ member, startedAt }: RunningAttempt, method: Method, 
 
 /** The vendor has said what the attempt took. */
 export const settled = (
-  { member, reservation }: RunningAttempt,
-  { usage }: Response.FinishPartEncoded,
-  now: number
+  { member, ticket }: RunningAttempt,
+  { usage }: Response.FinishPartEncoded
 ): void => {
   const input = usage.inputTokens.total
   const output = usage.outputTokens.total
   if (input === undefined && output === undefined) return
-  reservation?.settle(now, (input ?? 0) + (output ?? 0))
+  const tokens = (input ?? 0) + (output ?? 0)
+  member.place?.member.load.take(0, tokens - ticket.tokens)
+  ticket.settle(tokens)
   if (output !== undefined) member.place?.member.load.wrote(output)
 }

@@ -62,7 +62,7 @@ const sorted = <A extends Candidate>(
     case "weighted":
       return drawn()
     case "leastBusy":
-      return by(drawn(), ({ load, weight }) => load.inFlight / weight)
+      return by(drawn(), ({ load, weight }) => load.gate.busy / weight)
     case "fastest":
       return by(drawn(), ({ load }) => load.cost(method, now))
     case "cheapest":

@@ -3,10 +3,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { Gate } from "./gate.ts"
+import { freshness } from "./gate.ts"
 import type { ChainStore } from "./store.ts"
-
-/** How old may be what a request knows of the fleet when it chooses among the members, in milliseconds. */
-const freshness = 250
 
 let chains = 0
 

@@ -4,9 +4,8 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
 import { StoredMember } from "./member.ts"
-import type { Admission, ChainStore, MemberState, Report } from "./store.ts"
+import type { ChainStore, MemberState, Report } from "./store.ts"
 
 /** Where the state of a member is shared. */
 export interface Link {
@@ -30,15 +29,19 @@ export interface Closed {
   readonly left: number
 }
 
-/** How long a process that says nothing is taken to be alive. It says something three times as often. */
-const lease = Duration.seconds(10)
-const beat = 3_000
+/** How old may be what a request knows of its fleet when it chooses among the members, in milliseconds. */
+export const freshness = 250
+
+/** How long a process that says nothing is taken to be alive. */
+export const lease = Duration.seconds(10)
+
+const noLimits = { requestsPerMinute: Infinity, tokensPerMinute: Infinity }
 
 const nothing = { requests: 0, tokens: 0 }
 
 export class Gate {
   readonly local = new StoredMember()
-  readonly limits: { readonly requestsPerMinute: number; readonly tokensPerMinute: number }
+  limits: { readonly requestsPerMinute: number; readonly tokensPerMinute: number } = noLimits
   /** Requests of this process in flight. */
   inFlight = 0
   link: Link | undefined = undefined
@@ -50,20 +53,27 @@ export class Gate {
   toldAt = -Infinity
   /** Requests in flight of other processes, as of the last look. */
   private elsewhere = 0
-  /** Until when the store has said that the limits leave no room. */
-  private fullUntil = 0
+  /** How many processes share the member, as of the last look. */
+  private processes = 1
+  /** Until when the limits leave no room, as the store has said, and how long that is taken for certain: usage may settle it. */
+  private full = { until: 0, certainUntil: 0 }
   /** Answers in a row that broke off after a part of them was seen. */
   private broken = 0
   /** Which was let in while the store was away. */
   private unasked = nothing
   /** Until when it is skipped, as the store has not been told. */
   private coolUntil = 0
-  private entries = 0
 
-  constructor(limits?: Limits) {
-    this.limits = {
-      requestsPerMinute: limits?.requestsPerMinute ?? Infinity,
-      tokensPerMinute: limits?.tokensPerMinute ?? Infinity
+  limit({ requestsPerMinute = Infinity, tokensPerMinute = Infinity }: Limits): void {
+    this.limits = { requestsPerMinute, tokensPerMinute }
+  }
+
+  /** The limits of this process while the store is away: its share of the account's. */
+  get share(): Gate["limits"] {
+    const { requestsPerMinute, tokensPerMinute } = this.limits
+    return {
+      requestsPerMinute: Math.max(1, requestsPerMinute / this.processes),
+      tokensPerMinute: tokensPerMinute / this.processes
     }
   }
 
@@ -92,12 +102,7 @@ export class Gate {
       amount: tokensPerMinute,
       alone: true
     })
-    return Math.max(here, this.fullUntil - now, 0)
-  }
-
-  /** A request that is about to be let in. */
-  visit(now: () => number): Visit {
-    return new Visit(this, now, `${this.link?.process ?? ""}:${++this.entries}`)
+    return Math.max(here, now < this.full.certainUntil ? this.full.until - now : 0)
   }
 
   warm(now: number): boolean {
@@ -126,12 +131,13 @@ export class Gate {
   follow(now: number, state: MemberState): void {
     const wasDown = this.local.until > 0
     this.local.follow(now, state, this.probe)
+    this.processes = Math.max(1, state.processes)
     this.elsewhere = Math.max(0, state.inFlight - this.inFlight)
     if (wasDown && !state.isDown) this.onReturn?.(now)
   }
 
   refused(now: number, wait: number): void {
-    this.fullUntil = now + wait
+    this.full = { until: now + wait, certainUntil: now + freshness }
   }
 
   /** Keeps for the store what happened while it was away. */
@@ -179,173 +185,4 @@ export class Gate {
       })
     })
   }
-}
-
-/** Whether a request is let in. */
-type Entered = Admission["_tag"]
-
-/** One request at a member: from when it is let in until its answer has been read, or it has failed. */
-export class Visit {
-  readonly gate: Gate
-  private readonly now: () => number
-  private readonly token: string
-  /** Tokens that the running attempt was let in with. */
-  tokens = 0
-  /** Milliseconds until there is room, where there was none. */
-  wait = 0
-  private isProbe = false
-  /** Whether the store may have let it in without this process knowing. */
-  private isUnsure = false
-  private hasEntered = false
-  private slotHere = 0
-  private slotThere: number | undefined = undefined
-  private settled: Report["settled"] = undefined
-  private coolFor = 0
-
-  constructor(gate: Gate, now: () => number, token: string) {
-    this.gate = gate
-    this.now = now
-    this.token = token
-  }
-
-  /** Lets the request in, or says why not. It leaves when the scope closes. */
-  enter(tokens: number, anyway: boolean, scope: Scope.Scope): Effect.Effect<Entered> {
-    const entered = this.admit(tokens, anyway)
-    return Effect.andThen(
-      Scope.addFinalizer(scope, this.leave),
-      this.gate.link === undefined ? entered : Effect.tap(
-        entered,
-        (tag) => tag === "Admitted" ? Effect.forkIn(this.keep, scope) : Effect.void
-      )
-    )
-  }
-
-  /** Lets another attempt of the request in. Its reservation is a new one. */
-  again(tokens: number): Effect.Effect<Entered> {
-    return this.gate.isLimited ? this.admit(tokens, true) : Effect.succeed("Admitted")
-  }
-
-  private admit(tokens: number, anyway: boolean): Effect.Effect<Entered> {
-    return Effect.suspend(() => {
-      const { gate } = this
-      this.tokens = tokens
-      if (gate.link === undefined) return Effect.succeed(this.admitHere(anyway))
-      const { chain, member, process, store } = gate.link
-      this.isUnsure = true
-      const inFlight = gate.inFlight + (this.hasEntered ? 0 : 1)
-      const { limits, token } = { limits: gate.limits, token: this.token }
-      return Effect.matchEager(
-        store.enter({ chain, member, process, inFlight, lease, token, tokens, anyway, ...limits }),
-        { onSuccess: (answer) => this.admitted(answer), onFailure: () => this.admitAway(anyway) }
-      )
-    })
-  }
-
-  /** By the state of this process. */
-  private admitHere(anyway: boolean): Entered {
-    const { gate, token, tokens } = this
-    const asked = { process: "", inFlight: 0, lease: Infinity, token, tokens, anyway, ...gate.limits }
-    const answer = gate.local.enter(this.now(), asked)
-    if (answer._tag === "Full") this.wait = answer.wait
-    if (answer._tag === "Admitted") this.takePlace(answer.isProbe, answer.slot)
-    return answer._tag
-  }
-
-  /** The store is away. */
-  private admitAway(anyway: boolean): Entered {
-    const tag = this.admitHere(anyway)
-    this.slotThere = undefined
-    if (tag === "Admitted" && this.gate.isLimited) this.gate.owe(this.now(), { requests: 1, tokens: this.tokens })
-    return tag
-  }
-
-  /** By the store. The state of this process follows. */
-  private admitted(answer: Admission): Entered {
-    const { gate, tokens } = this
-    const now = this.now()
-    this.isUnsure = false
-    if (answer._tag === "Admitted") {
-      const slot = gate.isLimited ? gate.local.window.add(now, 1, tokens) : 0
-      this.takePlace(answer.isProbe, slot)
-      this.slotThere = answer.slot
-      gate.toldAt = now
-    }
-    if (answer._tag === "Full") {
-      this.wait = answer.wait
-      gate.refused(now, answer.wait)
-    }
-    gate.follow(now, answer.state)
-    return answer._tag
-  }
-
-  private takePlace(isProbe: boolean, slot: number): void {
-    const { gate } = this
-    this.slotHere = slot
-    if (isProbe) {
-      this.isProbe = true
-      gate.probe = this.token
-    }
-    if (!this.hasEntered) gate.inFlight++
-    this.hasEntered = true
-  }
-
-  /** The vendor has said what the attempt took. */
-  settle(tokens: number): void {
-    const { gate } = this
-    const more = tokens - this.tokens
-    this.tokens = tokens
-    if (!gate.isLimited || more === 0) return
-    gate.local.window.correct(this.now(), this.slotHere, more)
-    if (this.slotThere !== undefined) this.settled = { slot: this.slotThere, more: more + (this.settled?.more ?? 0) }
-    else if (gate.link !== undefined) gate.owe(this.now(), { tokens: more })
-  }
-
-  /** The member answers. The fleet is told at once if it was down. */
-  get answered(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const { gate, isProbe, token } = this
-      const now = this.now()
-      const wasDown = gate.warm(now)
-      this.endProbe()
-      return gate.link === undefined || !(wasDown || isProbe)
-        ? Effect.void
-        : gate.tell(gate.link, this.now, { token, answered: true, probe: isProbe ? "released" : "none" })
-    })
-  }
-
-  /** The member failed, and is skipped for so long. The fleet is told when the request leaves. */
-  cool(millis: number): void {
-    this.gate.local.cool(this.now(), millis)
-    this.coolFor = Math.max(this.coolFor, millis)
-  }
-
-  /** Its answer broke off after a part of it was seen. More than `tolerated` in a row start a cool-down. */
-  brokeOff(tolerated: number, millis: number): void {
-    if (this.gate.brokeOff(tolerated)) this.cool(millis)
-  }
-
-  private endProbe(): void {
-    if (!this.isProbe) return
-    this.isProbe = false
-    if (this.gate.probe === this.token) this.gate.probe = undefined
-  }
-
-  private readonly leave: Effect.Effect<void> = Effect.suspend(() => {
-    const { coolFor, gate, isProbe, settled, token } = this
-    const probe = isProbe || this.isUnsure ? "released" as const : "none" as const
-    if (this.hasEntered) gate.inFlight--
-    if (isProbe) gate.local.release(token)
-    this.endProbe()
-    if (gate.link === undefined || !(this.hasEntered || this.isUnsure)) return Effect.void
-    return gate.tell(gate.link, this.now, { token, probe, settled, coolFor })
-  })
-
-  /** Tells the store that this process lives, as long as it has requests at the member and nothing else tells it. */
-  private readonly keep: Effect.Effect<void> = Effect.suspend(() => {
-    const { gate, isProbe, token } = this
-    const wait = isProbe ? 0 : gate.toldAt + beat - this.now()
-    if (gate.link === undefined || wait > 0) return Effect.delay(this.keep, Math.max(wait, 1))
-    const told = gate.tell(gate.link, this.now, { token, probe: isProbe ? "held" : "none" })
-    return Effect.andThen(told, Effect.delay(this.keep, beat))
-  }).pipe(Effect.delay(beat))
 }

@@ -89,6 +89,7 @@ export class StoredMember {
       coolingFor: Math.max(0, this.until - now),
       isProbed: this.isProbed(now),
       inFlight,
+      processes: this.holders.size,
       requests: this.window.requests,
       tokens: this.window.amount
     }
@@ -128,7 +129,6 @@ export class StoredMember {
   }
 
   private hold(now: number, process: string, inFlight: number, lease: number): void {
-    if (inFlight > 0) this.holders.set(process, { value: inFlight, until: now + lease })
-    else this.holders.delete(process)
+    this.holders.set(process, { value: inFlight, until: now + lease })
   }
 }

@@ -33,15 +33,17 @@ type State = readonly [
   coolingFor: string,
   isProbed: number,
   inFlight: number,
+  processes: number,
   requests: number,
   tokens: string
 ]
 
-const stateOf = ([isDown, coolingFor, isProbed, inFlight, requests, tokens]: State): MemberState => ({
+const stateOf = ([isDown, coolingFor, isProbed, inFlight, processes, requests, tokens]: State): MemberState => ({
   isDown: isDown === 1,
   coolingFor: Number(coolingFor),
   isProbed: isProbed === 1,
   inFlight,
+  processes,
   requests,
   tokens: Number(tokens)
 })

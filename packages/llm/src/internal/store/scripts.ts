@@ -69,18 +69,22 @@ end
 local function isProbed(member) return member[2] ~= "" and now < member[3] end
 
 local function hold(member, process, inFlight, lease)
-  member[4][process] = inFlight > 0 and { inFlight, now + lease } or nil
+  member[4][process] = { inFlight, now + lease }
 end
 
 local function state(member)
-  local inFlight = 0
+  local inFlight, processes = 0, 0
   for process, holding in pairs(member[4]) do
-    if holding[2] > now then inFlight = inFlight + holding[1] else member[4][process] = nil end
+    if holding[2] > now then
+      inFlight, processes = inFlight + holding[1], processes + 1
+    else
+      member[4][process] = nil
+    end
   end
   local _, requests, tokens = advance(member[5], -math.huge)
   return {
     member[1] > 0 and 1 or 0, text(math.max(0, math.ceil(member[1] - now))), isProbed(member) and 1 or 0,
-    inFlight, requests, text(tokens)
+    inFlight, processes, requests, text(tokens)
   }
 end
 

@@ -45,6 +45,8 @@ export interface MemberState {
   readonly isProbed: boolean
   /** Requests in flight there, of all processes. */
   readonly inFlight: number
+  /** How many processes were heard of within their lease. */
+  readonly processes: number
   /** Requests let in within the last minute. */
   readonly requests: number
   /** Tokens let in within the last minute. */
