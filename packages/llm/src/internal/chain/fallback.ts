@@ -147,7 +147,7 @@ class Fallback<A, R> {
 
   /** No other provider is left, and none was asked: this one is asked even if it is cooling down. */
   private get isLastResort(): boolean {
-    return this.waiting.length === 0 && this.asking.size === 1 && this.request.log.attempts.length === 0
+    return this.waiting.length + this.request.log.attempts.length === 0 && this.asking.size === 1
   }
 
   /** Lets the request in, by what its fleet knows; then all attempts. */
@@ -269,7 +269,7 @@ class Fallback<A, R> {
   /** It failed before, and is skipped. */
   private cooling(member: ChainMember): Effect.Effect<Outcome<A>> {
     const { log } = this.request
-    log.emit(member, 0, { _tag: "ProviderSkipped", ...coolingDown(member, log.now()) ?? failedBefore })
+    log.emit(member, 0, { _tag: "ProviderSkipped", ...(coolingDown(member, log.now()) ?? failedBefore) })
     return Effect.succeed({ _tag: "Next" })
   }
 
