@@ -57,7 +57,12 @@ export const hedged = <A, R>(first: ChainMember, course: Course<A, R>): Effect.E
   )
 }
 
-const visitOf = (course: Pick<Course<never, never>, "request">, member: ChainMember, scope: Scope.Closeable, hedge: number): Visit => ({
+const visitOf = (
+  course: Pick<Course<never, never>, "request">,
+  member: ChainMember,
+  scope: Scope.Closeable,
+  hedge: number
+): Visit => ({
   member,
   scope,
   hedge,
