@@ -31,7 +31,6 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { codeOf, meaningOf } from "./internal/call/failureCode.ts"
-import { causesOf, isA, read, readText } from "./internal/call/foreignError.ts"
 import {
   BodyCut,
   BodyTimeout,
@@ -45,6 +44,7 @@ import {
   StatusFailure,
   TlsFailure
 } from "./internal/failureReasons.ts"
+import { causesOf, isA, read, readText } from "./internal/foreignError.ts"
 
 const TypeId = "~@holdfast/http/HttpFailure"
 

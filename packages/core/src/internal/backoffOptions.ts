@@ -1,4 +1,8 @@
-/** The options of delay sequences but for their jitter: their checks and defaults, by how durations are given. */
+/**
+ * The options of delay sequences but for their jitter: their checks and defaults, by how durations are given.
+ *
+ * Guarded by `test/Backoff.test.ts` and `test/docs.test.ts`.
+ */
 import * as Arguments from "../Arguments.ts"
 
 /** The defaults of a growing delay, in milliseconds, and of its factor. */

@@ -1,3 +1,8 @@
+/**
+ * The failures of a cause.
+ *
+ * Guarded by `test/composition/interruption.test.ts` and `test/composition/nested.test.ts`.
+ */
 import * as Cause from "effect/Cause"
 
 /**

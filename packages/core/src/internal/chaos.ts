@@ -1,5 +1,7 @@
 /**
  * Chaos for one call: a decision drawn from a few random numbers, and the effect that carries it out.
+ *
+ * Guarded by `test/Chaos.test.ts` and `test/isolation/throwing.test.ts`.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -4,6 +4,8 @@
  * Breakers, bulkheads, rate limits, hedges and stores keep something for each key that callers name. Keys come from outside,
  * so their number has no bound of its own: a new key makes room for itself. The least recently used values are examined,
  * a bounded number of them, so that a flood of new keys costs each call the same.
+ *
+ * Guarded by `test/keyed.test.ts` and `test/RetryBudget.test.ts`.
  */
 
 /** What would be lost with a value. */

@@ -1,6 +1,8 @@
 /**
  * A queue of those who wait: a doubly linked list through its members, so that one can leave from the middle in one step
  * and waiting costs no memory beside the member's own.
+ *
+ * Guarded by `test/composition/everything.test.ts` and `test/composition/order.test.ts`.
  */
 
 /** Something that can stand in one line. */

@@ -1,6 +1,8 @@
 /**
  * What an error says about when to come back: its `retryAfter`, as `AiError` and errors made from a `Retry-After` header
  * have it.
+ *
+ * Guarded by `test/composition/swap.test.ts` and `test/composition/everything.test.ts`.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"

@@ -1,4 +1,8 @@
-/** The reasons of an `HttpFailure`, which exports them. */
+/**
+ * The reasons of an `HttpFailure`, which exports them.
+ *
+ * Guarded by `test/TestTransport.test.ts`, `test/HttpFailure.test.ts` and `test/UndiciTransport.test.ts`.
+ */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import { transientStatuses } from "../ServerHints.ts"

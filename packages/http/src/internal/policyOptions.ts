@@ -1,4 +1,8 @@
-/** The options of a policy for HTTP, and the errors that they add. `HttpPolicy` exports them. */
+/**
+ * The options of a policy for HTTP, and the errors that they add. `HttpPolicy` exports them.
+ *
+ * Guarded by `test/HttpPolicy.test.ts` and `test/HttpPolicyFile.test.ts`.
+ */
 import type * as Arguments from "@holdfast/core/Arguments"
 import type * as Bulkhead from "@holdfast/core/Bulkhead"
 import type * as CircuitBreaker from "@holdfast/core/CircuitBreaker"

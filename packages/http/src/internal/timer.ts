@@ -1,4 +1,8 @@
-/** Durations that a timer can measure, as the options of a policy and of a transport have them. */
+/**
+ * Durations that a timer can measure, as the options of a policy and of a transport have them.
+ *
+ * Guarded by `test/undici/transport.test.ts` and `test/client/endpoints.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 
 /** 24 days in milliseconds: Node and browsers count a wait in 31 bits. */

@@ -1,4 +1,8 @@
-/** Checks of a single argument: for functions that take one. */
+/**
+ * Checks of a single argument: for functions that take one.
+ *
+ * Guarded by `test/composition/transparency.test.ts` and `test/breaker/inPolicy.test.ts`.
+ */
 import * as Arguments from "../../Arguments.ts"
 
 const one = <A>(where: string, name: string, check: Arguments.Check<A>, input: unknown): A =>

@@ -1,5 +1,7 @@
 /**
  * Durations as people write them: Effect's `Duration.Input`, and what `Duration.format` prints, such as `"1m 30s"`.
+ *
+ * Guarded by `test/Arguments.test.ts` and `test/issues/duration-as-an-object-is-not-shown.test.ts`.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"

@@ -1,5 +1,7 @@
 /**
  * The word that was probably meant: for keys and names with a typing error.
+ *
+ * Guarded by `test/Arguments.test.ts` and `test/laws.data.test.ts`.
  */
 
 /** How many letters two words differ by: added, dropped, changed or swapped with their neighbour. */

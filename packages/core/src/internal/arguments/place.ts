@@ -1,4 +1,8 @@
-/** Faults and their places, and the values that messages show. */
+/**
+ * Faults and their places, and the values that messages show.
+ *
+ * Guarded by `test/Arguments.test.ts` and `test/issues/duration-as-an-object-is-not-shown.test.ts`.
+ */
 import * as Duration from "effect/Duration"
 
 /** One fault: where it is, and what is expected there. */

@@ -1,4 +1,9 @@
-/** Checks of single values. */
+/**
+ * Checks of single values.
+ *
+ * Guarded by `test/issues/duration-as-an-object-is-not-shown.test.ts`, `test/docs.test.ts` and
+ * `test/Arguments.test.ts`.
+ */
 import * as Duration from "effect/Duration"
 import { durationKeys, readDuration } from "./duration.ts"
 import { hint, nearest } from "./nearest.ts"

@@ -1,5 +1,7 @@
 /**
  * A circuit breaker as a part of a call: its circuits, what counts as a failure, and what is seen of it.
+ *
+ * Guarded by `test/peers/breakers.test.ts` and `test/breaker/keys.test.ts`.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"

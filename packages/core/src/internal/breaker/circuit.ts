@@ -1,6 +1,8 @@
 /**
  * Circuits as small synchronous state machines. Time and chance come in as arguments, so that the breaker's own
  * combinator, the fused policy and a simulator drive the same machine.
+ *
+ * Guarded by `test/breaker/circuit.test.ts` and `test/breaker/byHand.test.ts`.
  */
 import type { Backoff } from "../../Backoff.ts"
 import type { SavedCircuit, StateTag } from "./state.ts"

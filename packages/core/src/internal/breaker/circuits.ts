@@ -1,5 +1,7 @@
 /**
  * The circuits of a breaker by key, bounded in number.
+ *
+ * Guarded by `test/breaker/keys.test.ts` and `test/breaker/stored.test.ts`.
  */
 import { Keyed, type Loss } from "../keyed.ts"
 import { Circuit, type Rules } from "./circuit.ts"

@@ -1,4 +1,8 @@
-/** The options of a circuit breaker: their checks and defaults. */
+/**
+ * The options of a circuit breaker: their checks and defaults.
+ *
+ * Guarded by `test/breaker/halfOpen.test.ts` and `test/breaker/stored.test.ts`.
+ */
 import * as Arguments from "../../Arguments.ts"
 import * as Backoff from "../../Backoff.ts"
 import { defaultTrip, type Trip, tripOption } from "./trip.ts"

@@ -1,4 +1,8 @@
-/** A breaker and its options: the shapes that `CircuitBreaker` publishes. */
+/**
+ * A breaker and its options: the shapes that `CircuitBreaker` publishes.
+ *
+ * Guarded by `test/breaker/inPolicy.test.ts` and `test/breaker/observed.test.ts`.
+ */
 import type * as Effect from "effect/Effect"
 import { hasProperty } from "effect/Predicate"
 import type * as Stream from "effect/Stream"

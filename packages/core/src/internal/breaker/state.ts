@@ -1,4 +1,8 @@
-/** The state of circuits, as data: the shapes that `CircuitBreaker` publishes. */
+/**
+ * The state of circuits, as data: the shapes that `CircuitBreaker` publishes.
+ *
+ * Guarded by `test/breaker/observed.test.ts` and `test/breaker/byHand.test.ts`.
+ */
 import type * as Duration from "effect/Duration"
 
 /** The name of a circuit's state. */

@@ -1,6 +1,8 @@
 /**
  * A breaker whose circuits live in Effect's `CircuitBreakerStore`, with the local circuits following them, so that they
  * are of use when the store is not.
+ *
+ * Guarded by `test/breaker/stored.test.ts` and `test/issues/stored-circuit-that-rejects-tells-of-an-attempt.test.ts`.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"

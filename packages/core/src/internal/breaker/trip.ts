@@ -1,4 +1,8 @@
-/** When a closed circuit opens: the data that `CircuitBreaker.consecutive` and `CircuitBreaker.rate` make. */
+/**
+ * When a closed circuit opens: the data that `CircuitBreaker.consecutive` and `CircuitBreaker.rate` make.
+ *
+ * Guarded by `test/breaker/trip.test.ts` and `test/breaker/stored.test.ts`.
+ */
 import * as Arguments from "../../Arguments.ts"
 
 /** When a closed circuit opens. Durations are in milliseconds. */

@@ -1,4 +1,8 @@
-/** A budget as policies drive it. */
+/**
+ * A budget as policies drive it.
+ *
+ * Guarded by `test/RetryBudget.test.ts` and `test/composition/transparency.test.ts`.
+ */
 import type * as Effect from "effect/Effect"
 
 /** A budget for callers that know the time and avoid running an effect. */

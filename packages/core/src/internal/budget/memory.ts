@@ -1,6 +1,8 @@
 /**
  * A retry budget as a small synchronous state machine. Time comes in as an argument, in milliseconds, so that the budget's
  * own effects, the fused policy, a store and a simulator drive the same machine.
+ *
+ * Guarded by `test/peers/budgets.test.ts` and `test/RetryBudget.test.ts`.
  */
 
 // Tower cuts the window into ten slots too. A call counts while it is in the ten newest, which are never more than a window, and

@@ -1,4 +1,8 @@
-/** The options of a retry budget: their checks and defaults. */
+/**
+ * The options of a retry budget: their checks and defaults.
+ *
+ * Guarded by `test/RetryBudget.test.ts` and `test/servers/redis-server.budget.test.ts`.
+ */
 import * as Arguments from "../../Arguments.ts"
 
 /** The defaults of a budget. Durations are in milliseconds. */

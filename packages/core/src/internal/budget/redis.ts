@@ -1,4 +1,8 @@
-/** A retry budget in Redis: the machine of `memory.ts` as a script, which Redis runs in one step. */
+/**
+ * A retry budget in Redis: the machine of `memory.ts` as a script, which Redis runs in one step.
+ *
+ * Guarded by `test/RetryBudget.test.ts` and `test/servers/redis-server.budget.test.ts`.
+ */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

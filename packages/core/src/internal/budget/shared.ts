@@ -1,4 +1,8 @@
-/** A budget in a store. */
+/**
+ * A budget in a store.
+ *
+ * Guarded by `test/RetryBudget.test.ts` and `test/servers/redis-server.budget.test.ts`.
+ */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,8 @@
-/** The store of shared budgets: the shapes that `RetryBudget` publishes. */
+/**
+ * The store of shared budgets: the shapes that `RetryBudget` publishes.
+ *
+ * Guarded by `test/RetryBudget.test.ts` and `test/servers/redis-server.budget.test.ts`.
+ */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"

@@ -1,5 +1,7 @@
 /**
  * A bulkhead whose limit follows the latency of its calls.
+ *
+ * Guarded by `test/bulkhead/adaptive.test.ts` and `test/keyed.test.ts`.
  */
 import { Bulkhead } from "./queue.ts"
 

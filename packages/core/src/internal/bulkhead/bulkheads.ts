@@ -1,5 +1,7 @@
 /**
  * The machines of one bulkhead: the one for calls without a key, and one for each key.
+ *
+ * Guarded by `test/bulkhead/bulkhead.test.ts` and `test/bulkhead/queue.test.ts`.
  */
 import { Keyed } from "../keyed.ts"
 import type { Bulkhead } from "./queue.ts"

@@ -1,4 +1,8 @@
-/** Options of a bulkhead that have been checked, compiled to its machines. */
+/**
+ * Options of a bulkhead that have been checked, compiled to its machines.
+ *
+ * Guarded by `test/bulkhead/adaptive.test.ts` and `test/bulkhead/queue.test.ts`.
+ */
 import * as Cause from "effect/Cause"
 import { isPolicyError } from "../../PolicyError.ts"
 import { AdaptiveBulkhead } from "./adaptive.ts"

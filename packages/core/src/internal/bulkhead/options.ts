@@ -1,4 +1,8 @@
-/** The options of a bulkhead: their checks and defaults. */
+/**
+ * The options of a bulkhead: their checks and defaults.
+ *
+ * Guarded by `test/bulkhead/bulkhead.test.ts` and `test/bulkhead/adaptive.test.ts`.
+ */
 import * as Arguments from "../../Arguments.ts"
 
 /** The defaults of a bulkhead. Durations are in milliseconds. */

@@ -1,6 +1,8 @@
 /**
  * A bulkhead as a small synchronous state machine: permits and a bounded queue. Time comes in as an argument, in
  * milliseconds, so that a call and a simulator drive the same machine.
+ *
+ * Guarded by `test/bulkhead/queue.test.ts` and `test/bulkhead/bulkhead.test.ts`.
  */
 import * as Exit from "effect/Exit"
 import { BulkheadFull, PolicyError } from "../../PolicyError.ts"

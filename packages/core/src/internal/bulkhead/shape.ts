@@ -1,4 +1,8 @@
-/** A bulkhead and its options: the shapes that `Bulkhead` publishes. */
+/**
+ * A bulkhead and its options: the shapes that `Bulkhead` publishes.
+ *
+ * Guarded by `test/laws.data.test.ts` and `test/composition/swap.test.ts`.
+ */
 import type * as Effect from "effect/Effect"
 import { hasProperty } from "effect/Predicate"
 import type * as Arguments from "../../Arguments.ts"

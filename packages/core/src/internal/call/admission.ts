@@ -1,5 +1,8 @@
 /**
  * What a call passes before its first attempt: the bulkhead, and then the rate limit.
+ *
+ * Guarded by `test/bulkhead/bulkhead.test.ts`, `test/rateLimit/rateLimit.test.ts` and
+ * `test/composition/order.test.ts`.
  */
 import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"

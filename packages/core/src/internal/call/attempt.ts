@@ -1,5 +1,8 @@
 /**
  * One attempt of a call: the circuit breaker admits it, it runs, and it is settled.
+ *
+ * Guarded by `test/breaker/inPolicy.test.ts`, `test/composition/order.test.ts` and
+ * `test/composition/transparency.test.ts`.
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"

@@ -2,6 +2,9 @@
  * What comes after an attempt that has failed, or whose result may be tried again, question by question: is it worth
  * another attempt? When is it made? Is there budget for it? Then the call waits. Each answer may end the call, with the
  * end of the attempt.
+ *
+ * Guarded by `test/Retry.test.ts`, `test/retry/whileResult.test.ts`, `test/retry/effectfulWhile.test.ts` and
+ * `test/composition/transparency.test.ts`.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"

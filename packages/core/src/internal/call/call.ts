@@ -4,6 +4,9 @@
  * A call is a frame of the caller's fiber: it runs one effect after the other, attempts and waits, and what happens
  * between them is plain functions. The order is deadline, bulkhead, rate limit, retry, circuit breaker, hedge, attempt
  * timeout.
+ *
+ * Guarded by `test/composition/crowd.test.ts`, `test/composition/interruption.test.ts` and
+ * `test/composition/order.test.ts`.
  */
 import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"

@@ -1,5 +1,7 @@
 /**
  * The deadline in force: an instant in the context, and the call that it is of, because it ends with that call.
+ *
+ * Guarded by `test/Deadline.test.ts` and `test/composition/nested.test.ts`.
  */
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"

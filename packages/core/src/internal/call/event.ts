@@ -1,4 +1,8 @@
-/** The events of a policy, as data: the shapes that `PolicyEvent` publishes. */
+/**
+ * The events of a policy, as data: the shapes that `PolicyEvent` publishes.
+ *
+ * Guarded by `test/PolicyEvent.test.ts` and `test/composition/everything.test.ts`.
+ */
 import type { Reasons } from "../../PolicyError.ts"
 import type { StateTag } from "../breaker/state.ts"
 

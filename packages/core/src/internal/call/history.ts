@@ -1,6 +1,8 @@
 /**
  * The failures of one call, in order: each run of its effect, and the errors of its policies for runs that they
  * interrupted.
+ *
+ * Guarded by `test/call/history.test.ts`.
  */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"

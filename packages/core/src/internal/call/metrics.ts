@@ -1,5 +1,7 @@
 /**
  * The metrics that derive from the events of policies.
+ *
+ * Guarded by `test/PolicyEvent.test.ts` and `test/composition/everything.test.ts`.
  */
 import type * as Context from "effect/Context"
 import * as Metric from "effect/Metric"

@@ -1,5 +1,7 @@
 /**
  * The observers of policy events that are in force for a fiber.
+ *
+ * Guarded by `test/PolicyEvent.test.ts` and `test/composition/everything.test.ts`.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,7 @@
 /**
  * `protect`, as policies and their parts have it: of an effect, or of options that give a function of an effect.
+ *
+ * Guarded by `test/bulkhead/bulkhead.test.ts` and `test/composition/transparency.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import type { CallOptions } from "../../PolicyTypes.ts"

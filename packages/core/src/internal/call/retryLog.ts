@@ -1,5 +1,7 @@
 /**
  * What a policy tells people: one warning a retry, and an event on the current span.
+ *
+ * Guarded by `test/PolicyEvent.test.ts` and `test/composition/everything.test.ts`.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

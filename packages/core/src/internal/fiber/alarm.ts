@@ -6,6 +6,8 @@
  * workerd), fake timers forget theirs when the real ones return, an exception while one alarm rings would keep the next
  * from ringing, and code started by an alarm would run in the async context of another call. Under any clock but the
  * live one, a fiber sleeps on that clock, so a `TestClock` controls alarms; a `TimerClock` sets them without a fiber.
+ *
+ * Guarded by `test/fiber/alarm.test.ts` and `test/issues/alarm-in-no-time-loses-the-next.test.ts`.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"

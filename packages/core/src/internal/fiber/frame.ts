@@ -3,6 +3,9 @@
  *
  * Frames are made so often that class fields would show, for each class of a chain defines its own before its constructor
  * runs: they are declared, and set by the constructors.
+ *
+ * Guarded by `test/fiber/frame.test.ts`, `test/composition/interruption.test.ts` and
+ * `test/composition/transparency.test.ts`.
  */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"

@@ -8,6 +8,8 @@
  *
  * Other clocks than the live one have no requests, and code that drives a clock or a synchronous scheduler waits for no
  * promise.
+ *
+ * Guarded by `test/fiber/frame.test.ts` and `test/fiber/clock.test.ts`.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

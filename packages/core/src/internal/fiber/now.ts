@@ -1,3 +1,8 @@
+/**
+ * The time by a fiber's clock.
+ *
+ * Guarded by `test/fiber/clock.test.ts` and `test/fiber/frame.test.ts`.
+ */
 import * as Clock from "effect/Clock"
 import type * as Fiber from "effect/Fiber"
 

@@ -8,6 +8,8 @@
  *   children cost nothing, however many there are.
  * - The timer is set when the fiber first suspends, after the timers of the effect, so that the effect wins a tie. An
  *   effect that never suspends costs no timer.
+ *
+ * Guarded by `test/composition/interruption.test.ts`, `test/fiber/frame.test.ts` and `test/Deadline.test.ts`.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"

@@ -12,6 +12,8 @@
  *
  * `test/fiber/frame.test.ts` fails when Effect changes one of these names. Where they are not found, the same call runs by
  * the public API, with each attempt that has a timeout in a child.
+ *
+ * Guarded by `test/fiber/frame.test.ts`.
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

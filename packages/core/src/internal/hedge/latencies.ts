@@ -1,5 +1,7 @@
 /**
  * The latency of calls, whose quantile says when to hedge.
+ *
+ * Guarded by `test/Hedge.test.ts` and `test/keyed.test.ts`.
  */
 import type { Quantile } from "./options.ts"
 

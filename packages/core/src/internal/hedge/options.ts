@@ -1,4 +1,8 @@
-/** The options of a hedge: their checks and defaults. */
+/**
+ * The options of a hedge: their checks and defaults.
+ *
+ * Guarded by `test/Hedge.test.ts` and `test/peers/hedges.test.ts`.
+ */
 import { hasProperty } from "effect/Predicate"
 import * as Arguments from "../../Arguments.ts"
 import * as RetryBudget from "../../RetryBudget.ts"

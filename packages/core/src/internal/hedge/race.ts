@@ -4,6 +4,8 @@
  * Each leg runs in a fiber of its own, and all that happens between them is plain functions. The caller waits for the result,
  * and then for the legs that lost: as in `Effect.raceFirst` that second wait is a finalizer, which an interruption does not
  * end, and the result stays what it was beside it.
+ *
+ * Guarded by `test/Hedge.test.ts` and `test/peers/hedges.test.ts`.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"

@@ -1,5 +1,7 @@
 /**
  * Says what a policy will do: its parts in words, and the worst that a call can come to.
+ *
+ * Guarded by `test/Policy.test.ts` and `test/composition/everything.test.ts`.
  */
 import * as Duration from "effect/Duration"
 import * as Backoff from "../../Backoff.ts"

@@ -3,6 +3,8 @@
  *
  * The checks are those of the options of `Policy.make`, with durations as text or as a number of seconds, and with delay
  * sequences, jitters and trips as data.
+ *
+ * Guarded by `test/PolicyData.test.ts` and `test/laws.data.test.ts`.
  */
 import * as Duration from "effect/Duration"
 import * as Arguments from "../../Arguments.ts"

@@ -1,6 +1,8 @@
 /**
  * The parts of a policy, outermost first: how the options of each are checked, what they compile to, and how they are
  * said in words. A new part is one entry in each list of this file; the compiler names the lists that miss it.
+ *
+ * Guarded by `test/Policy.test.ts`, `test/PolicyData.test.ts` and `test/composition/order.test.ts`.
  */
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"

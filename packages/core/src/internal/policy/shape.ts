@@ -1,4 +1,8 @@
-/** A policy, its options and its type: the shapes that `Policy` publishes. */
+/**
+ * A policy, its options and its type: the shapes that `Policy` publishes.
+ *
+ * Guarded by `test/Policy.test.ts` and `test/breaker/inPolicy.test.ts`.
+ */
 import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type * as Arguments from "../../Arguments.ts"

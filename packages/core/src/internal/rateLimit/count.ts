@@ -1,6 +1,8 @@
 /**
  * The counts of a rate limit as small synchronous machines. Time is an argument, in milliseconds. They count as
  * Effect's stores do, so that a process that continues without its store applies the same rule.
+ *
+ * Guarded by `test/rateLimit/count.test.ts`, `test/rateLimit/rateLimit.test.ts` and `test/Arguments.test.ts`.
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,8 @@
-/** The options of a rate limit: their checks and defaults. */
+/**
+ * The options of a rate limit: their checks and defaults.
+ *
+ * Guarded by `test/rateLimit/count.test.ts` and `test/rateLimit/rateLimit.test.ts`.
+ */
 import * as Arguments from "../../Arguments.ts"
 
 /** The defaults of a rate limit. Durations are in milliseconds. */

@@ -1,4 +1,8 @@
-/** A rate limit and its options: the shapes that `RateLimit` publishes. */
+/**
+ * A rate limit and its options: the shapes that `RateLimit` publishes.
+ *
+ * Guarded by `test/laws.data.test.ts` and `test/composition/everything.test.ts`.
+ */
 import type * as Effect from "effect/Effect"
 import { hasProperty } from "effect/Predicate"
 import type * as Arguments from "../../Arguments.ts"

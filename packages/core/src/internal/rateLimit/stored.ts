@@ -1,5 +1,7 @@
 /**
  * A rate limit as a part of a call: the counts of this process by key, the queues of waiting calls, and the store.
+ *
+ * Guarded by `test/rateLimit/rateLimit.test.ts` and `test/rateLimit/count.test.ts`.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"

@@ -1,4 +1,8 @@
-/** What is decided after a failure, as data: the shapes that `Retry` publishes. */
+/**
+ * What is decided after a failure, as data: the shapes that `Retry` publishes.
+ *
+ * Guarded by `test/Retry.test.ts` and `test/retry/effectfulWhile.test.ts`.
+ */
 import type * as Effect from "effect/Effect"
 import type * as LogLevel from "effect/LogLevel"
 import type * as Schedule from "effect/Schedule"

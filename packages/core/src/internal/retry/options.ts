@@ -1,4 +1,8 @@
-/** The options of a retry: their checks and defaults. */
+/**
+ * The options of a retry: their checks and defaults.
+ *
+ * Guarded by `test/Retry.test.ts`, `test/retry/effectfulWhile.test.ts` and `test/composition/order.test.ts`.
+ */
 import * as Schedule from "effect/Schedule"
 import * as Arguments from "../../Arguments.ts"
 import * as Backoff from "../../Backoff.ts"

@@ -1,3 +1,8 @@
+/**
+ * A retry as a part of a call: its checked options, compiled to the decision after an attempt.
+ *
+ * Guarded by `test/Retry.test.ts` and `test/retry/effectfulWhile.test.ts`.
+ */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { hasProperty } from "effect/Predicate"

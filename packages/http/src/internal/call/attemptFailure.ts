@@ -4,6 +4,8 @@
  *
  * It has the prototype of an `Error` but skips the constructor, because capturing a stack takes longer than the whole
  * decision to retry. This failure is never thrown, its stack would say nothing, and most are retried and never read.
+ *
+ * Guarded by `test/call/secrets.laws.test.ts` and `test/call/fetchFailures.test.ts`.
  */
 import { isPolicyError } from "@holdfast/core/PolicyError"
 import * as Duration from "effect/Duration"

@@ -2,6 +2,9 @@
  * A response whose body is read at most once, whatever is asked of it: the base of the transport's own responses, of
  * scripted ones, and of the ones that a policy wraps. A subclass says how bytes come; text, JSON, forms and bytes are
  * built on that here.
+ *
+ * Guarded by `test/call/secrets.laws.test.ts`, `test/download/continuation.test.ts` and
+ * `test/UndiciTransport.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

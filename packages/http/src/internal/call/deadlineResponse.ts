@@ -1,6 +1,8 @@
 /**
  * A response whose body must have been read by an instant, at which its attempt or its call ends. Reading past it fails
  * with the policy's own error and gives the connection up.
+ *
+ * Guarded by `test/call/attemptClock.test.ts` and `test/call/secrets.laws.test.ts`.
  */
 import { type AttemptTimeout, type DeadlineExceeded, PolicyError } from "@holdfast/core/PolicyError"
 import * as Clock from "effect/Clock"

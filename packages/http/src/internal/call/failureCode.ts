@@ -3,8 +3,10 @@
  * Node (`errors.html#nodejs-error-codes`), of libuv, of OpenSSL and of undici (`docs/api/Errors.md`); messages are not,
  * so no message is read where there is a code. Other runtimes give no codes: what their `fetch` says instead is told apart
  * by the phrases that it has, as recorded in `test/call/fetchFailures.ts`.
+ *
+ * Guarded by `test/call/secrets.laws.test.ts` and `test/call/fetchFailures.test.ts`.
  */
-import { causesOf, isA, read, readText, withCauses } from "./foreignError.ts"
+import { causesOf, isA, read, readText, withCauses } from "../foreignError.ts"
 
 /** What a code says by itself, before the phase is looked at. */
 type CodeMeaning =

@@ -1,4 +1,8 @@
-/** A response that is another one but for how its body is read. */
+/**
+ * A response that is another one but for how its body is read.
+ *
+ * Guarded by `test/call/secrets.laws.test.ts`, `test/call/telemetry.test.ts` and `test/fetch/contract.test.ts`.
+ */
 import type * as Effect from "effect/Effect"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"

@@ -1,6 +1,8 @@
 /**
  * What a policy adds to the span of a request, whatever client opens it, and what it hides in it: the attributes of
  * OpenTelemetry's conventions that only the policy knows, and the secrets of URLs that Effect's redaction does not find.
+ *
+ * Guarded by `test/call/secrets.laws.test.ts` and `test/call/fetchFailures.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -1,6 +1,8 @@
 /**
  * Whether a server may have seen a request whose attempt was ended by its timeout. Only the transport knows, and what
  * interrupts it takes no answer: so it notes here how far it has come.
+ *
+ * Guarded by `test/call/unsentTimeouts.test.ts` and `test/call/secrets.laws.test.ts`.
  */
 import * as Context from "effect/Context"
 import * as Fiber from "effect/Fiber"

@@ -4,6 +4,8 @@
  * not come whole passes through such a client before its caller sees it.
  *
  * It is one with `withScope`: without, Effect would wrap the response, and keep it alive by what was aborted.
+ *
+ * Guarded by `test/issues/redirects-hold-their-connections.test.ts` and `test/call/secrets.laws.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import { constTrue } from "effect/Function"

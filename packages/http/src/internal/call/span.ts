@@ -1,6 +1,8 @@
 /**
  * The span of one request, with the attributes of OpenTelemetry's HTTP client conventions and the redaction that
  * Effect's own clients apply.
+ *
+ * Guarded by `test/call/telemetry.test.ts` and `test/call/unsentTimeouts.test.ts`.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

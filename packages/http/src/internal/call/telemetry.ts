@@ -1,6 +1,8 @@
 /**
  * The metric `http.client.request.duration` of each request that a policy sends, whatever client sends it, as
  * OpenTelemetry's semantic conventions for HTTP clients define it.
+ *
+ * Guarded by `test/call/telemetry.test.ts` and `test/call/secrets.laws.test.ts`.
  */
 import type * as Fiber from "effect/Fiber"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"

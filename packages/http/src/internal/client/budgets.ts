@@ -1,4 +1,8 @@
-/** A retry budget for each origin, so that one that is down takes none of the others' retries. */
+/**
+ * A retry budget for each origin, so that one that is down takes none of the others' retries.
+ *
+ * Guarded by `test/client/reloading.test.ts` and `test/client/bounds.test.ts`.
+ */
 import * as RetryBudget from "@holdfast/core/RetryBudget"
 import * as Effect from "effect/Effect"
 

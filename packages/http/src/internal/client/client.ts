@@ -1,6 +1,8 @@
 /**
  * A client under a policy: its options compiled, with the policies of its endpoints, over another client. A change of
  * the configuration compiles anew and keeps the parts that are the same.
+ *
+ * Guarded by `test/ResilientHttpClient.limits.test.ts` and `test/ResilientHttpClient.test.ts`.
  */
 import * as Arguments from "@holdfast/core/Arguments"
 import type { PolicyError } from "@holdfast/core/PolicyError"

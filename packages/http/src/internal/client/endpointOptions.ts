@@ -1,4 +1,8 @@
-/** Checks of what an endpoint matches, and of what it may not have. */
+/**
+ * Checks of what an endpoint matches, and of what it may not have.
+ *
+ * Guarded by `test/client/endpoints.test.ts` and `test/client/reloading.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import { all as allMethods } from "effect/http/HttpMethod"
 import * as UrlParams from "effect/http/UrlParams"

@@ -1,6 +1,8 @@
 /**
  * The compiled policy of a client or of one of its endpoints: two core policies over the same parts, one for requests
  * that are safe to repeat and one for the others.
+ *
+ * Guarded by `test/client/reloading.test.ts` and `test/client/endpoints.test.ts`.
  */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Bulkhead from "@holdfast/core/Bulkhead"

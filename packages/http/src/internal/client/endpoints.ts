@@ -1,4 +1,8 @@
-/** Which endpoint a request is for: the first whose origin, path and methods fit. */
+/**
+ * Which endpoint a request is for: the first whose origin, path and methods fit.
+ *
+ * Guarded by `test/client/endpoints.test.ts` and `test/client/pauses.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpPolicy from "../../HttpPolicy.ts"

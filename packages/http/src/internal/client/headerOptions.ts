@@ -1,4 +1,8 @@
-/** Checks of headers in options. No message shows a value, which may be a secret. */
+/**
+ * Checks of headers in options. No message shows a value, which may be a secret.
+ *
+ * Guarded by `test/client/secrets.test.ts` and `test/client/requestHeaders.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Redacted from "effect/Redacted"
 

@@ -1,6 +1,8 @@
 /**
  * Checks the options of a policy for HTTP: every key at every depth, all faults at once. The parts are checked as the
  * core checks them.
+ *
+ * Guarded by `test/client/requestHeaders.test.ts` and `test/client/endpoints.test.ts`.
  */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Policy from "@holdfast/core/Policy"

@@ -4,6 +4,8 @@
  * Secrets, pauses, budgets and circuits all go by it, so it must be the origin that the transport connects to. Every
  * client parses a URL by the standard, and any other reading of it, such as a regular expression, is one that a hostile
  * URL can disagree with.
+ *
+ * Guarded by `test/client/secrets.test.ts` and `test/client/requestHeaders.test.ts`.
  */
 import * as Url from "effect/http/Url"
 import * as UrlParams from "effect/http/UrlParams"

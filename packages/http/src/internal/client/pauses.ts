@@ -5,6 +5,8 @@
  * A pause is a rate limit that the server sets, and a policy drives it as its rate limit: behind the bulkhead, so that no
  * more calls wait for its end than the bulkhead lets in and queues, and before the first attempt, so that no attempt's
  * clock runs meanwhile.
+ *
+ * Guarded by `test/client/pauses.test.ts` and `test/client/requestHeaders.test.ts`.
  */
 import * as Deadline from "@holdfast/core/Deadline"
 import { DeadlineExceeded, PolicyError } from "@holdfast/core/PolicyError"

@@ -1,6 +1,8 @@
 /**
  * What is done to a request once, before its first attempt and before any redirect: base URL, default headers and the
  * idempotency key.
+ *
+ * Guarded by `test/client/bounds.test.ts` and `test/client/requestHeaders.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"

@@ -1,4 +1,8 @@
-/** A random UUID (RFC 9562 section 5.4), from the `Random` in force. */
+/**
+ * A random UUID (RFC 9562 section 5.4), from the `Random` in force.
+ *
+ * Guarded by `test/client/bounds.test.ts` and `test/ResilientHttpClient.test.ts`.
+ */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 

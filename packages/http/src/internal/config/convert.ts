@@ -1,4 +1,8 @@
-/** Turns the data of a file into the options that they stand for. */
+/**
+ * Turns the data of a file into the options that they stand for.
+ *
+ * Guarded by `test/laws.data.test.ts` and `test/HttpPolicyData.test.ts`.
+ */
 import * as Hedge from "@holdfast/core/Hedge"
 import * as PolicyData from "@holdfast/core/PolicyData"
 import * as Duration from "effect/Duration"

@@ -1,6 +1,8 @@
 /**
  * What is wrong with a file: all of it by path, whatever stage finds it. A schema stops at the first stage that fails, so
  * that an unknown key would hide a policy that is impossible. So what was found is taken out, and the rest is decoded again.
+ *
+ * Guarded by `test/laws.data.test.ts` and `test/HttpPolicyFile.test.ts`.
  */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Effect from "effect/Effect"

@@ -2,6 +2,8 @@
  * The flat keys that users bring along (`max_retries`, `keepalive_expiry`), and what they are in the words of
  * `HttpPolicy`. They are those of Python's HTTP clients: `timeout` is for one attempt, as it is in httpx and in the SDKs
  * on top of it.
+ *
+ * Guarded by `test/HttpPolicyData.test.ts` and `test/laws.data.test.ts`.
  */
 import * as PolicyData from "@holdfast/core/PolicyData"
 import type * as Duration from "effect/Duration"

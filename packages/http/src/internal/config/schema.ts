@@ -1,4 +1,8 @@
-/** The shape of a policy for HTTP in a file. What its values may be is checked as it is in code: see `faults.ts`. */
+/**
+ * The shape of a policy for HTTP in a file. What its values may be is checked as it is in code: see `faults.ts`.
+ *
+ * Guarded by `test/laws.data.test.ts` and `test/HttpPolicyData.test.ts`.
+ */
 import * as Hedge from "@holdfast/core/Hedge"
 import * as PolicyData from "@holdfast/core/PolicyData"
 import * as Effect from "effect/Effect"

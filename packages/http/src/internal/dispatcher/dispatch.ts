@@ -1,6 +1,8 @@
 /**
  * One dispatch: a call of the client, told to a handler of undici's. The handler pauses, resumes and aborts it; it is told
  * of one end, whatever ended it.
+ *
+ * Guarded by `test/dispatcher/dispatcher.test.ts` and `test/dispatcher/dispatcher.fetch.test.ts`.
  */
 import { isPolicyError, type PolicyError } from "@holdfast/core/PolicyError"
 import * as Cause from "effect/Cause"
@@ -18,8 +20,8 @@ import { Readable } from "node:stream"
 import { type Dispatcher, errors } from "undici"
 import * as HttpFailure from "../../HttpFailure.ts"
 import type { BodyResponse } from "../call/bodyResponse.ts"
-import { isA } from "../call/foreignError.ts"
 import { StreamResponse } from "../call/streamResponse.ts"
+import { isA } from "../foreignError.ts"
 import type { Options, ReasonOf } from "../policyOptions.ts"
 
 export type Client = HttpClient.HttpClient.With<HttpClientError.HttpClientError | PolicyError<ReasonOf<Options>>>

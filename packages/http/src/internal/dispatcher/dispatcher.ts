@@ -1,4 +1,8 @@
-/** A `Dispatcher` of undici's over the resilient client, with the life that undici's own have. */
+/**
+ * A `Dispatcher` of undici's over the resilient client, with the life that undici's own have.
+ *
+ * Guarded by `test/dispatcher/dispatcher.test.ts` and `test/dispatcher/dispatcher.fetch.test.ts`.
+ */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"

@@ -1,4 +1,8 @@
-/** A dispatch of undici as a request of Effect's: its target as it stands, its headers, and its body. */
+/**
+ * A dispatch of undici as a request of Effect's: its target as it stands, its headers, and its body.
+ *
+ * Guarded by `test/dispatcher/dispatcher.fetch.test.ts` and `test/dispatcher/dispatcher.test.ts`.
+ */
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import * as HttpBody from "effect/http/HttpBody"

@@ -1,6 +1,8 @@
 /**
  * What carries upgrades and tunnels: undici's own `Agent`, whose connections are opened as all others are, so that proxies,
  * TLS options and the addresses that may be connected to hold for them too.
+ *
+ * Guarded by `test/dispatcher/dispatcher.test.ts` and `test/dispatcher/dispatcher.fetch.test.ts`.
  */
 import { Agent, type Dispatcher, errors, Pool } from "undici"
 import type { Connector } from "../undici/connect/connector.ts"

@@ -1,6 +1,8 @@
 /**
  * Digests of bytes as they go by: those of RFC 9530 that a response announces, and one that the caller knows. Of the
  * algorithms those two are verified that are not deprecated; others are passed over.
+ *
+ * Guarded by `test/download/toFile.test.ts` and `test/download/laws.download.test.ts`.
  */
 import type * as Headers from "effect/http/Headers"
 import { createHash, type Hash } from "node:crypto"

@@ -4,6 +4,8 @@
  * A continuation is taken only when the server says itself that these are the bytes asked for, of the representation
  * that the first ones are of: RFC 9110 sections 13.1.5 (If-Range), 14.4 (Content-Range) and 15.3.7 (206). Such an answer
  * carries the ETag again, as section 15.3.7 demands; without it nothing shows that If-Range was understood.
+ *
+ * Guarded by `test/download/laws.download.test.ts` and `test/download/continuation.test.ts`.
  */
 import type * as Headers from "effect/http/Headers"
 import * as DownloadError from "../../DownloadError.ts"

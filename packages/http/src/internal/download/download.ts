@@ -1,6 +1,9 @@
 /**
  * A representation in the course of being downloaded: how much of it is there, what continues it, and the requests for
  * the rest. Bytes leave it once, in order.
+ *
+ * Guarded by `test/download/laws.download.test.ts`, `test/ResumableDownload.test.ts` and
+ * `test/download/toFile.test.ts`.
  */
 import type * as Policy from "@holdfast/core/Policy"
 import * as Cause from "effect/Cause"

@@ -1,4 +1,8 @@
-/** What ends one body or one request of a download, and what the caller gets if nothing follows it. */
+/**
+ * What ends one body or one request of a download, and what the caller gets if nothing follows it.
+ *
+ * Guarded by `test/download/laws.download.test.ts` and `test/download/toFile.test.ts`.
+ */
 import { isPolicyError, type PolicyError } from "@holdfast/core/PolicyError"
 import type * as Duration from "effect/Duration"
 import * as HttpClientError from "effect/http/HttpClientError"

@@ -3,6 +3,8 @@
  *
  * The note says how many of the bytes are known to be on the disk: after a loss of power a file may be longer than what
  * was written to it. It is written before the bytes that it describes, and replaced as a whole.
+ *
+ * Guarded by `test/download/toFile.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

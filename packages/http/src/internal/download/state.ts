@@ -1,4 +1,8 @@
-/** What a download knows of its representation, and of the response that it reads. */
+/**
+ * What a download knows of its representation, and of the response that it reads.
+ *
+ * Guarded by `test/download/laws.download.test.ts` and `test/ResumableDownload.test.ts`.
+ */
 import type * as Arr from "effect/Array"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as Pull from "effect/Pull"

@@ -1,4 +1,8 @@
-/** How a fetcher comes about, within a program of Effect and without. */
+/**
+ * How a fetcher comes about, within a program of Effect and without.
+ *
+ * Guarded by `test/fetch/clients.test.ts` and `test/fetch/contract.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"

@@ -1,4 +1,8 @@
-/** What the promises of a fetch are rejected with: a `TypeError`, as the standard says, that has the failure as its cause. */
+/**
+ * What the promises of a fetch are rejected with: a `TypeError`, as the standard says, that has the failure as its cause.
+ *
+ * Guarded by `test/fetch/contract.test.ts` and `test/fetch/promises.test.ts`.
+ */
 import { isPolicyError } from "@holdfast/core/PolicyError"
 import * as Cause from "effect/Cause"
 import * as HttpClientError from "effect/http/HttpClientError"

@@ -1,6 +1,8 @@
 /**
  * A `fetch` over an `HttpClient`. The platform's own `Request` reads the arguments, so that what it refuses is refused
  * here, in its words; the client asks; a platform's `Response` gives the answer.
+ *
+ * Guarded by `test/fetch/contract.test.ts` and `test/fetch/promises.test.ts`.
  */
 import type { PolicyError } from "@holdfast/core/PolicyError"
 import * as Context from "effect/Context"

@@ -1,4 +1,8 @@
-/** The second argument of `fetch`, read as the platform reads it, and what of it a `fetch` below is told. */
+/**
+ * The second argument of `fetch`, read as the platform reads it, and what of it a `fetch` below is told.
+ *
+ * Guarded by `test/fetch/contract.test.ts` and `test/fetch/promises.test.ts`.
+ */
 
 /** The members of `RequestInit` (Fetch Standard, section "Request class"), and those that Node adds. */
 const members = [

@@ -1,6 +1,8 @@
 /**
  * Subresource integrity (W3C), over a transport that is no `fetch`: the whole body is read before the promise resolves, and
  * a body with none of the digests is a network error.
+ *
+ * Guarded by `test/fetch/contract.test.ts` and `test/fetch/promises.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import type * as HttpClientError from "effect/http/HttpClientError"

@@ -2,6 +2,9 @@
  * Redirects as the Fetch Standard has them (section "HTTP-redirect fetch"), over transports that do not follow them: the
  * method and the body that a status leaves, the headers that stay with their origin, at most 20 in a row. The connection
  * of a redirect is free before its target is asked.
+ *
+ * Guarded by `test/fetch/contract.test.ts` and
+ * `test/issues/a-dropped-response-of-fetch-keeps-its-connection.test.ts`.
  */
 import * as Deadline from "@holdfast/core/Deadline"
 import * as Clock from "effect/Clock"

@@ -1,4 +1,8 @@
-/** Headers that a platform's `fetch` adds to a request by its options, over a transport that is no `fetch`. */
+/**
+ * Headers that a platform's `fetch` adds to a request by its options, over a transport that is no `fetch`.
+ *
+ * Guarded by `test/fetch/contract.test.ts` and `test/fetch/promises.test.ts`.
+ */
 
 /** The headers of a cache mode, as the Fetch Standard has them (section "HTTP-network-or-cache fetch"). */
 export const cacheHeaders = (mode: RequestCache): Readonly<Record<string, string>> => {

@@ -1,4 +1,9 @@
-/** A standard `Response` of what the client was answered, with the parts that its constructor does not take. */
+/**
+ * A standard `Response` of what the client was answered, with the parts that its constructor does not take.
+ *
+ * Guarded by `test/fetch/contract.test.ts` and
+ * `test/issues/a-dropped-response-of-fetch-keeps-its-connection.test.ts`.
+ */
 import type * as Context from "effect/Context"
 import type { BodyResponse } from "../call/bodyResponse.ts"
 import type { Answer } from "./redirects.ts"

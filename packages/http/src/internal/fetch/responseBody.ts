@@ -1,6 +1,9 @@
 /**
  * The body of a response as a standard stream of bytes. Nothing is read before it is asked for. A body that is read to its
  * end, cancelled, aborted, or dropped and collected leaves neither its connection nor a listener behind.
+ *
+ * Guarded by `test/fetch/contract.test.ts`, `test/fetch/promises.test.ts` and
+ * `test/issues/a-dropped-response-of-fetch-keeps-its-connection.test.ts`.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,8 @@
 /**
  * The body of a standard request, as Effect's `HttpBody`: a value where the source is one, so that another attempt can
  * send it again, and otherwise a stream that is read once.
+ *
+ * Guarded by `test/fetch/clients.test.ts` and `test/fetch/contract.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"

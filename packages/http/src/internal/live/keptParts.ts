@@ -2,6 +2,8 @@
  * The parts of a client that have state, by name: a breaker, a bulkhead, a rate limit, the budgets of the origins. A part
  * whose options are the same after a change of the configuration is the same part, with what it has seen. One whose options
  * are others is made of the one before.
+ *
+ * Guarded by `test/laws.data.test.ts` and `test/call/secrets.laws.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"

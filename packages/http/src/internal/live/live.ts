@@ -1,4 +1,8 @@
-/** Clients whose policy may change while they are used: each call uses the policy in force when it starts. */
+/**
+ * Clients whose policy may change while they are used: each call uses the policy in force when it starts.
+ *
+ * Guarded by `test/Service.test.ts` and `test/laws.data.test.ts`.
+ */
 import type { PolicyError } from "@holdfast/core/PolicyError"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"

@@ -6,6 +6,8 @@
  * redirect sends the headers of the first request again, and nothing in them says that they were meant for elsewhere:
  * so a request that has or gets secrets notes the origin that it was first for, in its headers, under a symbol, which
  * Effect's combinators carry along and no transport sees.
+ *
+ * Guarded by `test/call/secrets.laws.test.ts` and `test/client/secrets.test.ts`.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -3,6 +3,8 @@
  *
  * The names are those below and those of Effect's `UrlParams.CurrentRedactedNames`, which are the signatures of AWS, Azure
  * and Google. A program adds names of its own to that reference.
+ *
+ * Guarded by `test/call/secrets.laws.test.ts` and `test/client/secrets.test.ts`.
  */
 import * as UrlParams from "effect/http/UrlParams"
 

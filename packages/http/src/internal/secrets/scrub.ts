@@ -1,9 +1,11 @@
 /**
  * Takes texts out of an error and its causes, which others made: `fetch` repeats a URL with its password in a message, and
  * `new URL` in a property.
+ *
+ * Guarded by `test/call/secrets.laws.test.ts` and `test/UndiciTransport.test.ts`.
  */
 import * as HttpClientError from "effect/http/HttpClientError"
-import { holds, isA, isObject, itemsOf, keysOf, read } from "../call/foreignError.ts"
+import { holds, isA, isObject, itemsOf, keysOf, read } from "../foreignError.ts"
 
 /**
  * The cause with each text as `shown` has it: the same object, if that changes nothing. `ofClient` does the same for an

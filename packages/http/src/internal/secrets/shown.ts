@@ -5,6 +5,8 @@
  * An error of Effect's computes its message from its request when it is read, which may be after the fiber has ended, so
  * the names in force at that time are of no use. And a client below may repeat a URL or a header in the message of a
  * cause. So errors are made anew with the request that is shown, and the texts of their causes are searched.
+ *
+ * Guarded by `test/call/secrets.laws.test.ts` and `test/client/secrets.test.ts`.
  */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"

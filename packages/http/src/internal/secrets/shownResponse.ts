@@ -1,4 +1,8 @@
-/** A response whose request is shown without secrets, in the errors of its body too. */
+/**
+ * A response whose request is shown without secrets, in the errors of its body too.
+ *
+ * Guarded by `test/call/secrets.laws.test.ts` and `test/client/secrets.test.ts`.
+ */
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
 import type * as HttpClientError from "effect/http/HttpClientError"

@@ -1,4 +1,8 @@
-/** The failures that a script plays instead of a response, as a transport would tell them. */
+/**
+ * The failures that a script plays instead of a response, as a transport would tell them.
+ *
+ * Guarded by `test/download/laws.download.test.ts` and `test/TestTransport.test.ts`.
+ */
 import * as Duration from "effect/Duration"
 import * as HttpFailure from "../../HttpFailure.ts"
 

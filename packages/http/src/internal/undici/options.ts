@@ -1,4 +1,8 @@
-/** The options and the statistics of a transport. */
+/**
+ * The options and the statistics of a transport.
+ *
+ * Guarded by `test/undici/transport.test.ts` and `test/undici/bounds.test.ts`.
+ */
 import type * as Arguments from "@holdfast/core/Arguments"
 import type * as Redacted from "effect/Redacted"
 

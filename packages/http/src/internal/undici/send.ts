@@ -1,4 +1,8 @@
-/** How a request of Effect's goes to a connection: its target, its span, its body, and the exchange that carries it. */
+/**
+ * How a request of Effect's goes to a connection: its target, its span, its body, and the exchange that carries it.
+ *
+ * Guarded by `test/UndiciTransport.test.ts` and `test/undici/bounds.test.ts`.
+ */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"

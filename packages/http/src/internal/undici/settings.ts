@@ -1,4 +1,8 @@
-/** The options of the transport, checked and in the units that undici and the pools want. */
+/**
+ * The options of the transport, checked and in the units that undici and the pools want.
+ *
+ * Guarded by `test/undici/bounds.test.ts` and `test/undici/resetWhileBlocked.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Duration from "effect/Duration"
 import type { Client } from "undici"

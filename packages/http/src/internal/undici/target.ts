@@ -1,6 +1,8 @@
 /**
  * Where a request goes: its origin, and the path as it stands in the request line. Most requests of a program go to few
  * origins, and most of their paths are what they would be after parsing; those are not parsed.
+ *
+ * Guarded by `test/undici/requests.test.ts` and `test/undici/decoding.test.ts`.
  */
 import * as Data from "effect/Data"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"

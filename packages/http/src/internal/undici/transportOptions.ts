@@ -1,4 +1,8 @@
-/** The options of the transport: their checks and defaults. It needs nothing of Node's, so that files are checked anywhere. */
+/**
+ * The options of the transport: their checks and defaults. It needs nothing of Node's, so that files are checked anywhere.
+ *
+ * Guarded by `test/undici/transport.test.ts` and `test/undici/routes.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import { isObject } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"

@@ -4,6 +4,9 @@
  * A structured answer is asked for by `output_config.format`, not by a tool that the model is forced to call: the vendor's
  * current models refuse a forced tool ("What's new in Claude Sonnet 5.5", "Forced tool use is not supported"), older ones
  * refuse it while they think, and the format is what "Structured outputs" recommends for the shape of an answer.
+ *
+ * Guarded by `test/requests/requests.test.ts`, `test/anthropic/generateText.test.ts` and
+ * `test/AnthropicProvider.test.ts`.
  */
 import * as AiError from "effect/ai/AiError"
 import * as AnthropicStructuredOutput from "effect/ai/AnthropicStructuredOutput"

@@ -5,6 +5,8 @@
  *
  * A second `message_start` has been seen in the middle of a stream: what follows it is another answer, so it is a failure. The
  * same one twice before any content is a gateway's, which began its upstream's answer anew, and is ignored.
+ *
+ * Guarded by `test/AnthropicProvider.test.ts` and `test/protocol/authorship.test.ts`.
  */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"

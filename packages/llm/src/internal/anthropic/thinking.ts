@@ -4,6 +4,8 @@
  * Servers that speak the same API may sign nothing; their thoughts go back to them all the same.
  *
  * It travels in the metadata of a reasoning part under `anthropic`, where Effect's own provider keeps it too.
+ *
+ * Guarded by `test/anthropic/generateText.test.ts` and `test/AnthropicProvider.test.ts`.
  */
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Response from "effect/ai/Response"

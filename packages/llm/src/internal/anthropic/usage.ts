@@ -1,4 +1,8 @@
-/** How an answer of the Messages API ended, and what it cost. */
+/**
+ * How an answer of the Messages API ended, and what it cost.
+ *
+ * Guarded by `test/AnthropicProvider.test.ts` and `test/protocol/authorship.test.ts`.
+ */
 import type * as Response from "effect/ai/Response"
 import type { Fields } from "../protocol/field.ts"
 import { count, fields, isPresent } from "../protocol/field.ts"

@@ -1,4 +1,8 @@
-/** Whose answer it is: in the metadata of its parts, and on the span of the request. */
+/**
+ * Whose answer it is: in the metadata of its parts, and on the span of the request.
+ *
+ * Guarded by `test/laws.test.ts` and `test/authorship/projection.test.ts`.
+ */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import * as Telemetry from "effect/ai/Telemetry"

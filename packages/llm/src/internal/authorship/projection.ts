@@ -8,6 +8,8 @@
  * the same name in every request.
  *
  * Parts without a mark come from the program or another library, and are sent unchanged.
+ *
+ * Guarded by `test/authorship/projection.test.ts` and `test/protocol/authorship.test.ts`.
  */
 import * as Prompt from "effect/ai/Prompt"
 import type * as Response from "effect/ai/Response"

@@ -1,6 +1,8 @@
 /**
  * The frames of AWS's event streams ("application/vnd.amazon.eventstream") as lines of JSON, which the reader of answers takes.
  * Lengths and checksums are AWS's own codec's to verify; here is only where a frame begins and ends.
+ *
+ * Guarded by `test/bedrock/BedrockProvider.test.ts`.
  */
 import { EventStreamCodec } from "@smithy/eventstream-codec"
 import type * as AiError from "effect/ai/AiError"

@@ -1,6 +1,8 @@
 /**
  * What a model on Bedrock must get back as it wrote it: thoughts with their signature, or encrypted ("ReasoningContentBlock").
  * It travels in the metadata of reasoning parts under `bedrock`.
+ *
+ * Guarded by `test/bedrock/BedrockProvider.test.ts`.
  */
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Response from "effect/ai/Response"

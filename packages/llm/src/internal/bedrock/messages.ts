@@ -1,4 +1,8 @@
-/** A conversation in the words of Bedrock's Converse API (API reference, "Message" and "ContentBlock"). */
+/**
+ * A conversation in the words of Bedrock's Converse API (API reference, "Message" and "ContentBlock").
+ *
+ * Guarded by `test/bedrock/BedrockProvider.test.ts` and `test/parameters/Parameters.test.ts`.
+ */
 import type * as AiError from "effect/ai/AiError"
 import type * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,9 @@
-/** A request in the words of Bedrock's Converse API (API reference, "Converse"). */
+/**
+ * A request in the words of Bedrock's Converse API (API reference, "Converse").
+ *
+ * Guarded by `test/requests/requests.test.ts`, `test/bedrock/BedrockProvider.test.ts` and
+ * `test/parameters/Parameters.test.ts`.
+ */
 import type * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Tool from "effect/ai/Tool"

@@ -1,6 +1,8 @@
 /**
  * Answers of Bedrock's Converse API, whole and as a stream: blocks by index, `messageStop` with the reason, and `metadata` with the
  * usage as the last event. Both prove that a stream is whole.
+ *
+ * Guarded by `test/bedrock/BedrockProvider.test.ts`.
  */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"

@@ -1,4 +1,8 @@
-/** Signature Version 4 of a request, by `aws4fetch` (AWS, "Create a signed request"). */
+/**
+ * Signature Version 4 of a request, by `aws4fetch` (AWS, "Create a signed request").
+ *
+ * Guarded by `test/bedrock/BedrockProvider.test.ts` and `test/parameters/Parameters.test.ts`.
+ */
 import { AwsV4Signer } from "aws4fetch"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"

@@ -1,6 +1,8 @@
 /**
  * The log of one request: its attempts, with how each ended. It is written by the request and tells the observers; it decides
  * nothing.
+ *
+ * Guarded by `test/chain/retry.test.ts`, `test/laws.test.ts` and `test/chain/commit.test.ts`.
  */
 import type * as AiError from "effect/ai/AiError"
 import * as Response from "effect/ai/Response"

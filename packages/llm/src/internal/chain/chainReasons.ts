@@ -1,4 +1,8 @@
-/** The reasons that are a chain's own: what its clocks, its end and its filters make of an attempt. */
+/**
+ * The reasons that are a chain's own: what its clocks, its end and its filters make of an attempt.
+ *
+ * Guarded by `test/chain/commit.test.ts`, `test/chain/retry.test.ts` and `test/chain/treatment.test.ts`.
+ */
 import * as AiError from "effect/ai/AiError"
 import type * as Response from "effect/ai/Response"
 import * as Duration from "effect/Duration"

@@ -1,4 +1,8 @@
-/** The hook of a chain's `LanguageModel` for whole answers. */
+/**
+ * The hook of a chain's `LanguageModel` for whole answers.
+ *
+ * Guarded by `test/chain/signsOfLife.test.ts` and `test/chain/retry.test.ts`.
+ */
 import type * as AiError from "effect/ai/AiError"
 import type * as IdGenerator from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"

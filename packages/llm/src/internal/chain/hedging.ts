@@ -5,6 +5,8 @@
  * - A leg that fails while another runs is given up, and the other goes on. When all have failed, so has the visit.
  * - A failure that is final without a hedge is final with one: that of the first leg ends the race at once. One of a hedge
  *   counts only if the first leg fails as well, so a hedge never makes an answer worse.
+ *
+ * Guarded by `test/chain/fallback.test.ts` and `test/chain/treatment.test.ts`.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

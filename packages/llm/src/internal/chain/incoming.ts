@@ -1,4 +1,8 @@
-/** An answer as it comes in, behind the commit barrier: what may be shown now, and what waits for the proof. */
+/**
+ * An answer as it comes in, behind the commit barrier: what may be shown now, and what waits for the proof.
+ *
+ * Guarded by `test/chain/treatment.test.ts` and `test/chain/signsOfLife.test.ts`.
+ */
 import type * as AiError from "effect/ai/AiError"
 import type * as Response from "effect/ai/Response"
 import type * as Arr from "effect/Array"

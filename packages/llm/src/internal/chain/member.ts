@@ -1,4 +1,8 @@
-/** A provider in a chain, with all that the chain keeps about it from request to request. */
+/**
+ * A provider in a chain, with all that the chain keeps about it from request to request.
+ *
+ * Guarded by `test/chain/retry.test.ts` and `test/chain/commit.test.ts`.
+ */
 import type * as Bulkhead from "@holdfast/core/Bulkhead"
 import type * as Hedge from "@holdfast/core/Hedge"
 import type * as Policy from "@holdfast/core/Policy"

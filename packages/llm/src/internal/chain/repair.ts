@@ -2,6 +2,8 @@
  * A second chance for a structured answer that does not follow its schema: the model is shown its answer and the error, and
  * asked again. Effect decodes the answer above the chain, where it is too late for another provider; a chain that repairs
  * decodes it first, by the same codec.
+ *
+ * Guarded by `test/chain/retry.test.ts` and `test/chain/signsOfLife.test.ts`.
  */
 import * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"

@@ -1,4 +1,8 @@
-/** One request of a chain: what it finds in its context, its deadline, and what each provider is sent. */
+/**
+ * One request of a chain: what it finds in its context, its deadline, and what each provider is sent.
+ *
+ * Guarded by `test/chain/signsOfLife.test.ts` and `test/laws.test.ts`.
+ */
 import { Deadline } from "@holdfast/core/Deadline"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Prompt from "effect/ai/Prompt"

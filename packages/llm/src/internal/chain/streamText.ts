@@ -1,4 +1,8 @@
-/** The hook of a chain's `LanguageModel` for streams. */
+/**
+ * The hook of a chain's `LanguageModel` for streams.
+ *
+ * Guarded by `test/chain/commit.test.ts` and `test/chain/signsOfLife.test.ts`.
+ */
 import type * as AiError from "effect/ai/AiError"
 import type * as IdGenerator from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"

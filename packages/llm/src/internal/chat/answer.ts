@@ -1,4 +1,8 @@
-/** What a turn is asked with, and what it comes to. `ChatService` exports the shapes. */
+/**
+ * What a turn is asked with, and what it comes to. `ChatService` exports the shapes.
+ *
+ * Guarded by `test/ChatService.test.ts` and `test/laws.test.ts`.
+ */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Response from "effect/ai/Response"

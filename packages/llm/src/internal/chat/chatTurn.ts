@@ -1,4 +1,8 @@
-/** One turn of a conversation: a user's message, what the model said and which tools it called, until it has answered. */
+/**
+ * One turn of a conversation: a user's message, what the model said and which tools it called, until it has answered.
+ *
+ * Guarded by `test/ChatService.test.ts` and `test/laws.test.ts`.
+ */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Prompt from "effect/ai/Prompt"
 import * as Response from "effect/ai/Response"

@@ -1,4 +1,8 @@
-/** How a turn fails. `ChatService` exports the errors. */
+/**
+ * How a turn fails. `ChatService` exports the errors.
+ *
+ * Guarded by `test/ChatService.test.ts` and `test/laws.test.ts`.
+ */
 import * as AiError from "effect/ai/AiError"
 import * as Prompt from "effect/ai/Prompt"
 import type * as Tool from "effect/ai/Tool"

@@ -1,4 +1,8 @@
-/** Tools that tell of each call: how long it took, and how it ended. */
+/**
+ * Tools that tell of each call: how long it took, and how it ended.
+ *
+ * Guarded by `test/ChatService.test.ts` and `test/laws.test.ts`.
+ */
 import type * as AiError from "effect/ai/AiError"
 import type * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"

@@ -1,4 +1,8 @@
-/** The checks of a chain's options: every fault at once, each with its path. */
+/**
+ * The checks of a chain's options: every fault at once, each with its path.
+ *
+ * Guarded by `test/compile/check.test.ts` and `test/laws.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Policy from "@holdfast/core/Policy"
 import * as RetryBudget from "@holdfast/core/RetryBudget"

@@ -2,6 +2,8 @@
  * Validates a chain's options and compiles them into the state that its requests use. When options change while it runs,
  * unchanged parts keep their state: a provider its cool-down and, if its options are equal, its bulkhead; a budget what is
  * spent.
+ *
+ * Guarded by `test/compile/check.test.ts`, `test/laws.test.ts` and `test/chain/fallback.test.ts`.
  */
 import type { DurationInput } from "@holdfast/core/Arguments"
 import { duration, Place } from "@holdfast/core/Arguments"

@@ -1,4 +1,8 @@
-/** The defaults of a chain, by where a provider runs. */
+/**
+ * The defaults of a chain, by where a provider runs.
+ *
+ * Guarded by `test/compile/check.test.ts` and `test/laws.test.ts`.
+ */
 import * as Backoff from "@holdfast/core/Backoff"
 import * as Jitter from "@holdfast/core/Jitter"
 

@@ -1,4 +1,8 @@
-/** The options of a chain. `ProviderChain` exports them. */
+/**
+ * The options of a chain. `ProviderChain` exports them.
+ *
+ * Guarded by `test/config/selection.test.ts` and `test/ProviderChain.test.ts`.
+ */
 import type { DurationInput } from "@holdfast/core/Arguments"
 import type * as Bulkhead from "@holdfast/core/Bulkhead"
 import type * as Hedge from "@holdfast/core/Hedge"

@@ -1,4 +1,8 @@
-/** The settings of a file as defaults of environment variables. */
+/**
+ * The settings of a file as defaults of environment variables.
+ *
+ * Guarded by `test/LlmConfig.test.ts` and `test/config/reloading.test.ts`.
+ */
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

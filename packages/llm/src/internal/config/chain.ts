@@ -1,4 +1,8 @@
-/** A chain as the environment and the file in force describe it: its providers, each with its client, and its options. */
+/**
+ * A chain as the environment and the file in force describe it: its providers, each with its client, and its options.
+ *
+ * Guarded by `test/config/selection.test.ts` and `test/config/settings.test.ts`.
+ */
 import type * as Policy from "@holdfast/core/Policy"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
 import type * as Arr from "effect/Array"

@@ -1,4 +1,8 @@
-/** Settings from `Config`. A blank variable, as in many `.env` files, counts as not set. */
+/**
+ * Settings from `Config`. A blank variable, as in many `.env` files, counts as not set.
+ *
+ * Guarded by `test/config/selection.test.ts` and `test/config/settings.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"

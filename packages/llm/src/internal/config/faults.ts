@@ -1,6 +1,8 @@
 /**
  * The faults of a file: all of them at once, by path. A schema stops at the first stage that fails, so an unknown key would hide an
  * impossible policy; here each section is checked by itself, and in the end each provider's settings on top of those of all.
+ *
+ * Guarded by `test/config/faults.test.ts` and `test/config/reloading.test.ts`.
  */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"

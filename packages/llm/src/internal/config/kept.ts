@@ -1,6 +1,8 @@
 /**
  * The providers of the environment and a file, across changes of the file. A provider whose settings did not change stays the same
  * one, with its client, its pool and their state.
+ *
+ * Guarded by `test/config/reloading.test.ts`.
  */
 import type * as Arr from "effect/Array"
 import type * as Config from "effect/Config"

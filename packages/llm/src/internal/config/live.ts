@@ -1,6 +1,8 @@
 /**
  * A chain whose options change while it is used. A request keeps the options that were in force when it began. Resources of
  * replaced options, such as a pool, are released after the last request that began with them.
+ *
+ * Guarded by `test/config/reloading.test.ts`.
  */
 import * as LanguageModel from "effect/ai/LanguageModel"
 import * as Deferred from "effect/Deferred"

@@ -2,6 +2,8 @@
  * The servers that settings can describe, one row each, in the order in which they are asked. Configuration, selection, the
  * keys of a file, the doctor and the tables of the documentation read it. A server of chat completions is a row of
  * `presets/clouds.ts` or `presets/locals.ts` and needs nothing here; the rows here are of those that speak a protocol of their own.
+ *
+ * Guarded by `test/config/faults.test.ts` and `test/config/selection.test.ts`.
  */
 import * as Rec from "effect/Record"
 import type { Location } from "../../Provider.ts"

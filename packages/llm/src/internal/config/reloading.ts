@@ -1,4 +1,8 @@
-/** The two ways in which a chain changes while it is used: by options, and by a file beside the environment. */
+/**
+ * The two ways in which a chain changes while it is used: by options, and by a file beside the environment.
+ *
+ * Guarded by `test/config/reloading.test.ts`.
+ */
 import * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"

@@ -2,6 +2,8 @@
  * How attempts are repeated, by `LLM_RETRY_*`: the settings of tenacity's `stop_after_attempt` and `wait_exponential`, with
  * its meaning. The pause before the n-th retry is the multiplier times 2^(n-1) seconds, not less than the shortest wait
  * and not more than the longest. Against what tenacity does it varies by a tenth, so that clients do not come back in step.
+ *
+ * Guarded by `test/config/selection.test.ts` and `test/config/settings.test.ts`.
  */
 import * as Backoff from "@holdfast/core/Backoff"
 import * as Jitter from "@holdfast/core/Jitter"

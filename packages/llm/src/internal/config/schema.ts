@@ -1,4 +1,8 @@
-/** The settings of a chain as a file writes them: the schema, and the settings of HTTP that a chain rejects. */
+/**
+ * The settings of a chain as a file writes them: the schema, and the settings of HTTP that a chain rejects.
+ *
+ * Guarded by `test/config/faults.test.ts` and `test/LlmConfig.test.ts`.
+ */
 import * as PolicyData from "@holdfast/core/PolicyData"
 import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
 import { isObject } from "effect/Predicate"

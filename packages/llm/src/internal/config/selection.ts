@@ -1,4 +1,8 @@
-/** Which of the known providers the settings choose, in which order, and why the others are left out. */
+/**
+ * Which of the known providers the settings choose, in which order, and why the others are left out.
+ *
+ * Guarded by `test/config/selection.test.ts` and `test/LlmConfig.test.ts`.
+ */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

@@ -1,4 +1,8 @@
-/** A conversation in the words of Gemini (API reference, "Content"). */
+/**
+ * A conversation in the words of Gemini (API reference, "Content").
+ *
+ * Guarded by `test/gemini/GeminiProvider.test.ts` and `test/protocol/authorship.test.ts`.
+ */
 import type * as AiError from "effect/ai/AiError"
 import type * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"

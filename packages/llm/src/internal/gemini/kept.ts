@@ -2,6 +2,8 @@
  * What Gemini must get back as it wrote it: the signatures of its thoughts, which it puts on a call, a text or an empty part, and
  * the ids of its calls, where it gave some ("Thought signatures", "Return the signature in the part that had it"). It travels in
  * the metadata of the parts under `gemini`.
+ *
+ * Guarded by `test/gemini/GeminiProvider.test.ts` and `test/protocol/authorship.test.ts`.
  */
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Response from "effect/ai/Response"

@@ -1,4 +1,9 @@
-/** A request in the words of Gemini's `generateContent` (API reference, "Generating content"). */
+/**
+ * A request in the words of Gemini's `generateContent` (API reference, "Generating content").
+ *
+ * Guarded by `test/requests/requests.test.ts`, `test/gemini/GeminiProvider.test.ts` and
+ * `test/protocol/authorship.test.ts`.
+ */
 import type * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Tool from "effect/ai/Tool"

@@ -4,6 +4,8 @@
  *
  * A stream has no terminator but its end. It is whole once a candidate has had a `finishReason` and the body has ended in order:
  * some models repeat the reason on every item, so that the reason alone proves nothing.
+ *
+ * Guarded by `test/gemini/GeminiProvider.test.ts` and `test/protocol/authorship.test.ts`.
  */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"

@@ -1,4 +1,8 @@
-/** How an answer of Gemini's ended, and what it cost. */
+/**
+ * How an answer of Gemini's ended, and what it cost.
+ *
+ * Guarded by `test/gemini/GeminiProvider.test.ts` and `test/protocol/authorship.test.ts`.
+ */
 import type * as Response from "effect/ai/Response"
 import type { Fields } from "../protocol/field.ts"
 import { count } from "../protocol/field.ts"

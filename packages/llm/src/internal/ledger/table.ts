@@ -1,4 +1,8 @@
-/** The table of a ledger in SQL: how it is made, how entries are written to it, and how it is summed up. */
+/**
+ * The table of a ledger in SQL: how it is made, how entries are written to it, and how it is summed up.
+ *
+ * Guarded by `test/ledger/UsageSql.test.ts`.
+ */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Migrator from "effect/sql/Migrator"

@@ -1,6 +1,8 @@
 /**
  * Writes entries into a table in the background: in batches, from a bounded queue, each exactly once. While the database is away they
  * wait, and what is more than the queue holds is lost and counted.
+ *
+ * Guarded by `test/ledger/UsageSql.test.ts`.
  */
 import * as Backoff from "@holdfast/core/Backoff"
 import * as Jitter from "@holdfast/core/Jitter"

@@ -1,4 +1,8 @@
-/** What chats and embeddings of Ollama have in common: where it is, how it is asked, what its errors mean. */
+/**
+ * What chats and embeddings of Ollama have in common: where it is, how it is asked, what its errors mean.
+ *
+ * Guarded by `test/OllamaProvider.test.ts` and `test/ollama.integration.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import type * as Headers from "effect/http/Headers"
 import type * as HttpClient from "effect/http/HttpClient"

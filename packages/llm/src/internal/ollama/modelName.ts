@@ -1,4 +1,8 @@
-/** The names of Ollama's models, as its server reads them (`types/model/name.go`). */
+/**
+ * The names of Ollama's models, as its server reads them (`types/model/name.go`).
+ *
+ * Guarded by `test/OllamaProvider.test.ts` and `test/ollama.integration.test.ts`.
+ */
 
 /**
  * A model's name in full and in one spelling: `host/namespace/model:tag`, where what is left out is the registry's, and case

@@ -1,4 +1,8 @@
-/** A request in the words of Ollama's `/api/chat` (`docs/api.md`, "Generate a chat completion"). */
+/**
+ * A request in the words of Ollama's `/api/chat` (`docs/api.md`, "Generate a chat completion").
+ *
+ * Guarded by `test/requests/requests.test.ts`, `test/OllamaProvider.test.ts` and `test/ollama.integration.test.ts`.
+ */
 import type * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Prompt from "effect/ai/Prompt"

@@ -1,6 +1,8 @@
 /**
  * Answers in the words of Ollama's `/api/chat`: one JSON object a line. Every line may be an error instead, under status
  * 200, and only `done: true` says that the answer is whole.
+ *
+ * Guarded by `test/OllamaProvider.test.ts` and `test/ollama.integration.test.ts`.
  */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"

@@ -1,4 +1,8 @@
-/** What Ollama says about itself and its models, and how it fetches one (`docs/api.md`). */
+/**
+ * What Ollama says about itself and its models, and how it fetches one (`docs/api.md`).
+ *
+ * Guarded by `test/OllamaProvider.test.ts` and `test/ollama.integration.test.ts`.
+ */
 import * as Backoff from "@holdfast/core/Backoff"
 import type * as AiError from "effect/ai/AiError"
 import * as Clock from "effect/Clock"

@@ -1,4 +1,8 @@
-/** Tags around thoughts in Ollama's content, which go back with them: where the server did not take them out itself. */
+/**
+ * Tags around thoughts in Ollama's content, which go back with them: where the server did not take them out itself.
+ *
+ * Guarded by `test/protocol/authorship.test.ts`.
+ */
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Response from "effect/ai/Response"
 import * as Option from "effect/Option"

@@ -1,4 +1,8 @@
-/** What chat completions and embeddings of one server have in common: where it is, how it is asked, what its errors mean. */
+/**
+ * What chat completions and embeddings of one server have in common: where it is, how it is asked, what its errors mean.
+ *
+ * Guarded by `test/openai/presets.test.ts` and `test/OpenAiProvider.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,8 @@
-/** What a message of chat completions says: its content as a text or as a list, and the reasoning beside it. */
+/**
+ * What a message of chat completions says: its content as a text or as a list, and the reasoning beside it.
+ *
+ * Guarded by `test/openai/presets.test.ts` and `test/OpenAiProvider.test.ts`.
+ */
 import type { Fields } from "../protocol/field.ts"
 import { fields, isPresent } from "../protocol/field.ts"
 

@@ -1,4 +1,8 @@
-/** How an answer of chat completions ended, in the words of every server that is known to have some of its own. */
+/**
+ * How an answer of chat completions ended, in the words of every server that is known to have some of its own.
+ *
+ * Guarded by `test/openai/presets.test.ts` and `test/OpenAiProvider.test.ts`.
+ */
 import type * as Response from "effect/ai/Response"
 
 /** What the ends of an answer mean, in lower case. An end of unknown kind is `other`. */

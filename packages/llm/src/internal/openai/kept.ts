@@ -6,6 +6,8 @@
  * Sources: DeepSeek, "Thinking mode" (`reasoning_content`); OpenRouter, "Reasoning tokens" (`reasoning_details`); Google, "Thought
  * signatures" (`extra_content`); LiteLLM, "Reasoning content" (`thinking_blocks`, `provider_specific_fields`); Mistral,
  * "Reasoning" (content as a list).
+ *
+ * Guarded by `test/protocol/authorship.test.ts` and `test/openai/presets.test.ts`.
  */
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Response from "effect/ai/Response"

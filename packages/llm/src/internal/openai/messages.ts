@@ -1,4 +1,8 @@
-/** The messages of a conversation in the words of chat completions. */
+/**
+ * The messages of a conversation in the words of chat completions.
+ *
+ * Guarded by `test/openai/rows.test.ts` and `test/OpenAiProvider.test.ts`.
+ */
 import type * as AiError from "effect/ai/AiError"
 import type * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"

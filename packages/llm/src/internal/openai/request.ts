@@ -1,4 +1,8 @@
-/** A request in the words of OpenAI's chat completions (API reference, "Create chat completion"). */
+/**
+ * A request in the words of OpenAI's chat completions (API reference, "Create chat completion").
+ *
+ * Guarded by `test/requests/requests.test.ts`, `test/openai/rows.test.ts` and `test/OpenAiProvider.test.ts`.
+ */
 import * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Tool from "effect/ai/Tool"

@@ -2,6 +2,8 @@
  * Calls of tools from their deltas, in every shape in which servers send them: an index and an id that comes once, an id with
  * each delta, a fresh id with each delta, no ids, all calls on one index, an id or a name that comes late, arguments as an
  * object, and calls that come whole.
+ *
+ * Guarded by `test/openai/presets.test.ts` and `test/OpenAiProvider.test.ts`.
  */
 import type * as Schema from "effect/Schema"
 import type { Call } from "../protocol/answer/ending.ts"

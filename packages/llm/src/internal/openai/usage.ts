@@ -1,4 +1,8 @@
-/** What an answer of chat completions cost, in every shape in which servers say it. */
+/**
+ * What an answer of chat completions cost, in every shape in which servers say it.
+ *
+ * Guarded by `test/OpenAiProvider.test.ts` and `test/openai/rows.test.ts`.
+ */
 import type * as Response from "effect/ai/Response"
 import { count, fields } from "../protocol/field.ts"
 

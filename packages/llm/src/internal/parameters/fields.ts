@@ -1,4 +1,8 @@
-/** What a request asks of a model besides its prompt, in the words of each protocol. */
+/**
+ * What a request asks of a model besides its prompt, in the words of each protocol.
+ *
+ * Guarded by `test/parameters/Parameters.test.ts` and `test/protocol/answer/decoder.test.ts`.
+ */
 import type * as Schema from "effect/Schema"
 import type { Parameters } from "../../Parameters.ts"
 

@@ -1,6 +1,8 @@
 /**
  * What a pool knows of one member: its requests in flight, how long its answers take, how long it has been back, and the room
  * in its limits. A small machine that takes the time as an argument.
+ *
+ * Guarded by `test/pool/strategy.test.ts` and `test/pool/Pool.test.ts`.
  */
 import type { Limits } from "../store/gate.ts"
 import { Gate } from "../store/gate.ts"

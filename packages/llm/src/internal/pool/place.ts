@@ -1,4 +1,8 @@
-/** What a chain does with a member of a pool: orders it, lets attempts in, and tells it what they took. */
+/**
+ * What a chain does with a member of a pool: orders it, lets attempts in, and tells it what they took.
+ *
+ * Guarded by `test/pool/Pool.test.ts` and `test/laws.test.ts`.
+ */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import * as Effect from "effect/Effect"

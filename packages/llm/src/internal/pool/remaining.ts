@@ -5,6 +5,8 @@
  *   `x-ratelimit-reset-...` as a duration: `6m0s`, `7.66s`, `20ms` (platform.openai.com/docs/guides/rate-limits, console.groq.com/docs/rate-limits).
  * - Anthropic: `anthropic-ratelimit-requests-remaining`, `anthropic-ratelimit-tokens-remaining`, and `...-reset` as an instant of
  *   RFC 3339 (docs.anthropic.com/en/api/rate-limits).
+ *
+ * Guarded by `test/pool/Pool.test.ts`.
  */
 import type * as Headers from "effect/http/Headers"
 import type { Remaining } from "./load.ts"

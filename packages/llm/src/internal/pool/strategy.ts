@@ -1,6 +1,8 @@
 /**
  * The order in which a pool's members are asked: pure functions of what is known of the members, of the time, of chance and of
  * the session. A member that is warming up after a cool-down, or has no room left, goes to the end.
+ *
+ * Guarded by `test/pool/strategy.test.ts` and `test/pool/Pool.test.ts`.
  */
 import * as Hash from "effect/Hash"
 import type { MemberLoad } from "./load.ts"

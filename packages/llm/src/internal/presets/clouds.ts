@@ -1,4 +1,8 @@
-/** The clouds that speak chat completions, in the order in which they are asked. */
+/**
+ * The clouds that speak chat completions, in the order in which they are asked.
+ *
+ * Guarded by `test/config/faults.test.ts` and `test/config/selection.test.ts`.
+ */
 import type { Preset } from "./preset.ts"
 import { cloud, thinkTags } from "./preset.ts"
 

@@ -1,4 +1,8 @@
-/** The servers of chat completions that run on your own machines, in the order in which they are asked. */
+/**
+ * The servers of chat completions that run on your own machines, in the order in which they are asked.
+ *
+ * Guarded by `test/config/faults.test.ts` and `test/config/selection.test.ts`.
+ */
 import type { Preset } from "./preset.ts"
 import { local } from "./preset.ts"
 

@@ -1,4 +1,8 @@
-/** What a row of `presets.ts` says of a server, and the values that most rows share. */
+/**
+ * What a row of `presets.ts` says of a server, and the values that most rows share.
+ *
+ * Guarded by `test/OpenAiProvider.test.ts` and `test/config/faults.test.ts`.
+ */
 import type { Capabilities, Location } from "../../Provider.ts"
 
 /** A server of chat completions. */

@@ -1,6 +1,8 @@
 /**
  * Optional fields of a server's JSON. A field that one server omits, another sends as `null`, as an empty text or with another
  * type. A field of the wrong type counts as absent, so that no answer is lost because of a secondary field.
+ *
+ * Guarded by `test/protocol/authorship.test.ts` and `test/protocol/request/embedding.test.ts`.
  */
 import * as Schema from "effect/Schema"
 

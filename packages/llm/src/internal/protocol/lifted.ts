@@ -1,6 +1,8 @@
 /**
  * Another library's `LanguageModel` as a provider: its calls of tools are handed on as they are, and its answers are given
  * in the encoded form that a chain reads.
+ *
+ * Guarded by `test/protocol/lifted.test.ts`.
  */
 import * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"

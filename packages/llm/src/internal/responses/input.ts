@@ -1,4 +1,8 @@
-/** A conversation as the input items of the Responses API (API reference, "Create a model response"). */
+/**
+ * A conversation as the input items of the Responses API (API reference, "Create a model response").
+ *
+ * Guarded by `test/responses/OpenAiResponsesProvider.test.ts` and `test/protocol/authorship.test.ts`.
+ */
 import type * as AiError from "effect/ai/AiError"
 import type * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"

@@ -2,6 +2,8 @@
  * What the Responses API must get back as it wrote it: items of reasoning with their encrypted content, and the ids and phases of
  * messages and calls ("Reasoning models", "Keeping reasoning items in context"). It travels in the metadata of the parts under
  * `responses`.
+ *
+ * Guarded by `test/responses/OpenAiResponsesProvider.test.ts` and `test/protocol/authorship.test.ts`.
  */
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Response from "effect/ai/Response"

@@ -1,4 +1,9 @@
-/** A request in the words of OpenAI's Responses API (API reference, "Create a model response"). */
+/**
+ * A request in the words of OpenAI's Responses API (API reference, "Create a model response").
+ *
+ * Guarded by `test/requests/requests.test.ts`, `test/responses/OpenAiResponsesProvider.test.ts` and
+ * `test/protocol/authorship.test.ts`.
+ */
 import type * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Effect from "effect/Effect"

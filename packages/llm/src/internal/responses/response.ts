@@ -1,6 +1,6 @@
 /**
- * Answers of the Responses API: items by index, each added, written and done, and `response.completed` or `response.incomplete`
- * as the proof. The last event holds all items: one whose pieces did not come is read from there.
+ * Answers of the Responses API: items by index, each added, written and done. The proof is the last event, with all items.
+ * Guarded by `test/responses/OpenAiResponsesProvider.test.ts` and `test/protocol/authorship.test.ts`.
  */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"

@@ -1,4 +1,8 @@
-/** A chain in its fleet: joins its members to the store, and looks at what the others have learnt. */
+/**
+ * A chain in its fleet: joins its members to the store, and looks at what the others have learnt.
+ *
+ * Guarded by `test/store/ChainStore.test.ts`.
+ */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"

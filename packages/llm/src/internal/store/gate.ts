@@ -1,6 +1,7 @@
 /**
  * A member of a chain as its requests see it. Without a store it is the state of this process. With one, the store decides who is let in,
  * and the state of this process follows it: it orders the members between two looks, and decides while the store is away.
+ * Guarded by `test/store/ChainStore.test.ts`.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,8 @@
 /**
  * A store that is a dependency like any other: a step waits for it no longer than a bound, and after a failure the steps of the next
  * second fail at once, but for one that tries it. It is said once that the store is away, and once that it is back.
+ *
+ * Guarded by `test/store/ChainStore.test.ts`.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

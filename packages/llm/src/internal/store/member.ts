@@ -4,6 +4,8 @@
  *
  * The decision about a failure starts a cool-down, and not a count of failures, since the retries are used up by then. After it one
  * request probes the member, and the others skip it until the probe has ended, or until its lease has: its process may be gone.
+ *
+ * Guarded by `test/store/ChainStore.test.ts`.
  */
 import type { Admission, MemberState, Report } from "./store.ts"
 import { SlidingWindow } from "./window.ts"

@@ -1,4 +1,8 @@
-/** The store of a fleet in the memory of one process: for tests, and for several chains of one program. */
+/**
+ * The store of a fleet in the memory of one process: for tests, and for several chains of one program.
+ *
+ * Guarded by `test/store/ChainStore.test.ts`.
+ */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,8 @@
 /**
  * Sums of a process over the store, if there is one: what budgets drive. While the store is away, the process counts alone, and tells
  * what it has spent meanwhile when the store is back.
+ *
+ * Guarded by `test/store/ChainStore.test.ts`.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

@@ -1,4 +1,8 @@
-/** The store of a fleet in Redis: its keys, its scripts, and what they answer. */
+/**
+ * The store of a fleet in Redis: its keys, its scripts, and what they answer.
+ *
+ * Guarded by `test/store/ChainStore.test.ts`.
+ */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -2,6 +2,8 @@
  * The machines of `member.ts` and `sums.ts` as scripts, each of which Redis runs in one step and by its own clock. A law runs them side
  * by side with the machines. A member is one value: until when it is skipped, its probe with the end of the lease, the processes that
  * have requests in flight, and the slots of its window, the oldest first. A sum is its slots.
+ *
+ * Guarded by `test/store/ChainStore.test.ts`.
  */
 
 /** Begins every script. A command that a client held back for longer than its sender waits changes nothing. */

@@ -1,4 +1,8 @@
-/** The store of a fleet: the shapes that `ChainStore` publishes. */
+/**
+ * The store of a fleet: the shapes that `ChainStore` publishes.
+ *
+ * Guarded by `test/store/ChainStore.test.ts`.
+ */
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"

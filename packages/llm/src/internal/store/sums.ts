@@ -1,4 +1,8 @@
-/** Sums over sliding windows by key: what budgets have spent. A machine that takes the time as an argument. */
+/**
+ * Sums over sliding windows by key: what budgets have spent. A machine that takes the time as an argument.
+ *
+ * Guarded by `test/store/ChainStore.test.ts`.
+ */
 import type { Reserved } from "./store.ts"
 import { SlidingWindow } from "./window.ts"
 

@@ -1,6 +1,8 @@
 /**
  * Counts requests and an amount, such as tokens or money, over a sliding window cut into 60 slots. A slot counts until all of it has
  * left the window, so the sum is never less than that of any window, and at most a slot's more.
+ *
+ * Guarded by `test/store/ChainStore.test.ts`.
  */
 
 const slots = 61

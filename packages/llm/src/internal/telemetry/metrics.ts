@@ -1,6 +1,8 @@
 /**
  * The metrics that derive from the events of chains: OpenTelemetry's for generative AI clients, with the buckets that its
  * conventions advise, and `holdfast.llm.*` for what those have no name for.
+ *
+ * Guarded by `test/laws.test.ts` and `test/readme.test.ts`.
  */
 import type * as Response from "effect/ai/Response"
 import type * as Context from "effect/Context"

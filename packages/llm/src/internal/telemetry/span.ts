@@ -1,6 +1,8 @@
 /**
  * The span of an attempt, under that of its request, as OpenTelemetry's conventions for generative AI have it: one client
  * span an operation, `chat <model>`, with `error.type` where it failed. Neither prompt nor answer is in it.
+ *
+ * Guarded by `test/laws.test.ts` and `test/readme.test.ts`.
  */
 import type * as AiError from "effect/ai/AiError"
 import type * as Response from "effect/ai/Response"

@@ -1,4 +1,8 @@
-/** The answers that a scripted provider plays. `testing/TestProvider` exports them. */
+/**
+ * The answers that a scripted provider plays. `testing/TestProvider` exports them.
+ *
+ * Guarded by `test/ChatService.test.ts` and `test/laws.test.ts`.
+ */
 import * as AiError from "effect/ai/AiError"
 import type * as Response from "effect/ai/Response"
 import * as Duration from "effect/Duration"

@@ -1,4 +1,8 @@
-/** The entry of one attempt in a ledger, with its cost. `Usage` exports it. */
+/**
+ * The entry of one attempt in a ledger, with its cost. `Usage` exports it.
+ *
+ * Guarded by `test/Usage.test.ts` and `test/laws.test.ts`.
+ */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import type { AttemptFailed, AttemptInterrupted, AttemptSucceeded } from "../../ChainEvent.ts"

@@ -1,4 +1,8 @@
-/** The writes to a prompt cache for an hour, which some vendors tell beside their usage. */
+/**
+ * The writes to a prompt cache for an hour, which some vendors tell beside their usage.
+ *
+ * Guarded by `test/laws.test.ts`.
+ */
 import type * as Response from "effect/ai/Response"
 import { count, fields } from "../protocol/field.ts"
 

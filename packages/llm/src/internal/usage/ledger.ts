@@ -1,4 +1,8 @@
-/** A ledger in memory. `Usage` and `UsageSql` open one. */
+/**
+ * A ledger in memory. `Usage` and `UsageSql` open one.
+ *
+ * Guarded by `test/Usage.test.ts` and `test/laws.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"

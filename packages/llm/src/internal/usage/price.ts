@@ -1,4 +1,8 @@
-/** The price of a model's tokens, and what an attempt costs by it. `Usage` exports the price. */
+/**
+ * The price of a model's tokens, and what an attempt costs by it. `Usage` exports the price.
+ *
+ * Guarded by `test/laws.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import type * as Response from "effect/ai/Response"
 import * as Schema from "effect/Schema"

@@ -1,4 +1,8 @@
-/** The prices that the environment, or the file in force, says. */
+/**
+ * The prices that the environment, or the file in force, says.
+ *
+ * Guarded by `test/Usage.test.ts` and `test/laws.test.ts`.
+ */
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

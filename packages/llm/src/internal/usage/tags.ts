@@ -1,4 +1,8 @@
-/** The tags of requests: for whom or what they are. `Usage` exports them. */
+/**
+ * The tags of requests: for whom or what they are. `Usage` exports them.
+ *
+ * Guarded by `test/laws.test.ts`.
+ */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"

@@ -1,4 +1,8 @@
-/** Sums of a ledger's entries. `Usage` exports them. */
+/**
+ * Sums of a ledger's entries. `Usage` exports them.
+ *
+ * Guarded by `test/Usage.test.ts` and `test/laws.test.ts`.
+ */
 import type { Entry } from "./entry.ts"
 
 /** The sum of entries. */

@@ -5,6 +5,8 @@
  * Calls set and clear their timeouts all the time, nearly always for the same few durations. Only the list is in the
  * heap, at the time of the timer that was its first when it was put there, which may have been cleared since: when its
  * turn comes, the list looks again. So a timeout that does not expire costs no step of the heap.
+ *
+ * Guarded by `test/engine/engine.test.ts` and `test/laws.test.ts`.
  */
 import { Timer, type Timers } from "./timers.ts"
 

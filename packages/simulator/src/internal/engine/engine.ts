@@ -7,6 +7,8 @@
  * Times are multiples of 1/1024 ms. Sums and differences of such numbers are exact, so a timer that a policy sets
  * from a difference of two instants rings at the very instant that the policy has computed, not an ulp before it. It
  * also absorbs differences in the last bit of `Math.exp` and `Math.log` between engines.
+ *
+ * Guarded by `test/engine/engine.test.ts` and `test/laws.test.ts`.
  */
 import * as TimerClock from "@holdfast/core/TimerClock"
 import * as Clock from "effect/Clock"

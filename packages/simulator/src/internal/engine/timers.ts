@@ -1,6 +1,8 @@
 /**
  * The timers of a simulation: a binary heap by time, first in first out for equal times. Keys are in arrays of their own,
  * so a comparison does not touch the timers.
+ *
+ * Guarded by `test/engine/engine.test.ts` and `test/laws.test.ts`.
  */
 
 /** Something that happens at an instant. It is in the heap at most once. */

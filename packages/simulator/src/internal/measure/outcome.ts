@@ -1,4 +1,8 @@
-/** Turns what was counted into an outcome. */
+/**
+ * Turns what was counted into an outcome.
+ *
+ * Guarded by `test/model.test.ts` and `test/published.test.ts`.
+ */
 import { Histogram } from "../../Histogram.ts"
 import type {
   CallerOutcome,

@@ -1,4 +1,8 @@
-/** Samples a network at the end of each slot and at the edges of its phases. The memory it takes depends on the number of slots alone. */
+/**
+ * Samples a network at the end of each slot and at the edges of its phases. The memory it takes depends on the number of slots alone.
+ *
+ * Guarded by `test/model.test.ts` and `test/published.test.ts`.
+ */
 import type { Engine } from "../engine/engine.ts"
 import { Timer } from "../engine/timers.ts"
 import type { Caller, Run } from "../model/caller.ts"

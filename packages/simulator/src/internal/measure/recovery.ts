@@ -1,4 +1,8 @@
-/** How long it takes until the calls succeed again. */
+/**
+ * How long it takes until the calls succeed again.
+ *
+ * Guarded by `test/model.test.ts` and `test/published.test.ts`.
+ */
 
 /** Calls and successes by the slot in which the calls began. */
 export interface Cohorts {

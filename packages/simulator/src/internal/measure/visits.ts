@@ -1,4 +1,8 @@
-/** How many requests a call stands for at each service, if nothing is retried and nothing rejected. */
+/**
+ * How many requests a call stands for at each service, if nothing is retried and nothing rejected.
+ *
+ * Guarded by `test/model.test.ts` and `test/published.test.ts`.
+ */
 import type { Caller } from "../model/caller.ts"
 import type { CheckedCall } from "../model/check.ts"
 import type { Network } from "../model/network.ts"

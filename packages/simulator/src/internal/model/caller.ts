@@ -1,4 +1,8 @@
-/** Where calls come from: at a rate, or from users who wait for one before they make the next. */
+/**
+ * Where calls come from: at a rate, or from users who wait for one before they make the next.
+ *
+ * Guarded by `test/model.test.ts` and `test/laws.test.ts`.
+ */
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"

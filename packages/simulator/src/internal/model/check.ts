@@ -1,4 +1,8 @@
-/** The checks of a system. They fill in the defaults and turn durations into milliseconds. */
+/**
+ * The checks of a system. They fill in the defaults and turn durations into milliseconds.
+ *
+ * Guarded by `test/System.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Policy from "@holdfast/core/Policy"
 import * as Cause from "effect/Cause"

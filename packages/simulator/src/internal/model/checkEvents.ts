@@ -1,4 +1,8 @@
-/** The checks of events. */
+/**
+ * The checks of events.
+ *
+ * Guarded by `test/System.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 
 const { duration, integer, number, oneOf, optional, struct } = Arguments

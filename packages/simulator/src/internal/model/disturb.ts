@@ -1,4 +1,8 @@
-/** Makes events happen: each changes the services and callers when it begins, and changes them back when it ends. */
+/**
+ * Makes events happen: each changes the services and callers when it begins, and changes them back when it ends.
+ *
+ * Guarded by `test/model.test.ts` and `test/laws.test.ts`.
+ */
 import type { Engine } from "../engine/engine.ts"
 import { Timer } from "../engine/timers.ts"
 import type { Caller } from "./caller.ts"

@@ -1,4 +1,8 @@
-/** An instance of a service: its workers and its queue. */
+/**
+ * An instance of a service: its workers and its queue.
+ *
+ * Guarded by `test/model.test.ts` and `test/laws.test.ts`.
+ */
 import type { Effect } from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"

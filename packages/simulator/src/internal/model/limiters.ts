@@ -1,4 +1,8 @@
-/** What a service that is asked too often admits. */
+/**
+ * What a service that is asked too often admits.
+ *
+ * Guarded by `test/model.test.ts` and `test/laws.test.ts`.
+ */
 
 /** Admits requests, or says for how many milliseconds to stay away. */
 export interface Limiter {

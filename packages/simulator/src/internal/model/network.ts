@@ -1,4 +1,8 @@
-/** Builds a system: services, edges with their policies, callers and events. */
+/**
+ * Builds a system: services, edges with their policies, callers and events.
+ *
+ * Guarded by `test/model.test.ts` and `test/laws.test.ts`.
+ */
 import * as PolicyEvent from "@holdfast/core/PolicyEvent"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,8 @@
-/** The calls that a request or a caller makes, as one effect. */
+/**
+ * The calls that a request or a caller makes, as one effect.
+ *
+ * Guarded by `test/model.test.ts` and `test/laws.test.ts`.
+ */
 import * as PolicyEvent from "@holdfast/core/PolicyEvent"
 import * as Effect from "effect/Effect"
 import type { CheckedCall } from "./check.ts"

@@ -1,4 +1,8 @@
-/** One attempt of a call, from its client to the service and back. */
+/**
+ * One attempt of a call, from its client to the service and back.
+ *
+ * Guarded by `test/model.test.ts` and `test/laws.test.ts`.
+ */
 import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"

@@ -1,4 +1,8 @@
-/** Distributions of durations. Each sample takes one number from 0 to 1, so runs with the same seed compare call by call. */
+/**
+ * Distributions of durations. Each sample takes one number from 0 to 1, so runs with the same seed compare call by call.
+ *
+ * Guarded by `test/model.test.ts` and `test/laws.test.ts`.
+ */
 
 /** From a random number to milliseconds. */
 export type Sampler = (random: number) => number

@@ -1,4 +1,8 @@
-/** A service: which of its instances gets a request, and what is wrong with it. */
+/**
+ * A service: which of its instances gets a request, and what is wrong with it.
+ *
+ * Guarded by `test/model.test.ts` and `test/laws.test.ts`.
+ */
 import type * as Random from "effect/Random"
 import { Histogram } from "../../Histogram.ts"
 import type { Engine } from "../engine/engine.ts"

@@ -1,4 +1,8 @@
-/** Addresses by range, whatever their notation. */
+/**
+ * Addresses by range, whatever their notation.
+ *
+ * Guarded by `test/Addresses.test.ts` and `test/dispatcher/dispatcher.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import { BlockList, isIP } from "node:net"
 

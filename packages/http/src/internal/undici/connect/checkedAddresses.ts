@@ -1,6 +1,8 @@
 /**
  * Keeps connections to the addresses that are allowed. Node connects to what `lookup` gives, and to nothing else, so an
  * address that is left out there is not tried; a host that is an address itself is not looked up, and checked before.
+ *
+ * Guarded by `test/Addresses.test.ts` and `test/dispatcher/dispatcher.test.ts`.
  */
 import { lookup as dnsLookup, type LookupAddress, type LookupAllOptions } from "node:dns"
 import { isIP } from "node:net"

@@ -2,6 +2,8 @@
  * How the connections to an origin are opened: straight, over a unix socket, or through a proxy, with the semantics of
  * undici's `ProxyAgent`: a tunnel (`CONNECT`) for https, and for http a request in absolute form, which the proxy
  * forwards.
+ *
+ * Guarded by `test/undici/routes.test.ts`, `test/undici/environment.test.ts` and `test/undici/transport.test.ts`.
  */
 import * as Redacted from "effect/Redacted"
 import { isIP, Socket } from "node:net"

@@ -1,4 +1,8 @@
-/** Proxies from the environment: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, in upper or lower case. */
+/**
+ * Proxies from the environment: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, in upper or lower case.
+ *
+ * Guarded by `test/undici/environment.test.ts` and `test/issues/posts-on-a-connection-that-has-just-ended.test.ts`.
+ */
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,8 @@
-/** The hosts that `NO_PROXY` names, read as curl reads it. */
+/**
+ * The hosts that `NO_PROXY` names, read as curl reads it.
+ *
+ * Guarded by `test/undici/environment.test.ts` and `test/issues/posts-on-a-connection-that-has-just-ended.test.ts`.
+ */
 import { BlockList, isIP } from "node:net"
 import type { Origin } from "../target.ts"
 

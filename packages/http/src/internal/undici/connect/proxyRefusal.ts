@@ -1,4 +1,8 @@
-/** What a proxy's own answer stands for: nothing of the request was sent to the origin. */
+/**
+ * What a proxy's own answer stands for: nothing of the request was sent to the origin.
+ *
+ * Guarded by `test/undici/routes.test.ts` and `test/Addresses.test.ts`.
+ */
 import { ConnectRefused, HttpFailure, ProtocolError, type Reason } from "../../../HttpFailure.ts"
 
 /** A proxy that answers 502 or the like could not reach the origin; another answer will be the same next time. */

@@ -5,6 +5,8 @@
  *
  * Unlike with `fetch`, a compressed body that ends too soon is a failure, so that a truncated answer is not mistaken
  * for a complete one.
+ *
+ * Guarded by `test/undici/decoding.test.ts` and `test/undici/bounds.test.ts`.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"

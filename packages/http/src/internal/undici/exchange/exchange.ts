@@ -1,4 +1,8 @@
-/** One request and its response on an undici connection, from the hand-over to the last byte of the body. */
+/**
+ * One request and its response on an undici connection, from the hand-over to the last byte of the body.
+ *
+ * Guarded by `test/undici/exchange.test.ts`, `test/undici/misbehaving.test.ts` and `test/undici/pool.test.ts`.
+ */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as HttpClientError from "effect/http/HttpClientError"
@@ -12,11 +16,12 @@ import type { Dispatcher } from "undici"
 import * as HttpFailure from "../../../HttpFailure.ts"
 import { transportError } from "../../call/bodyResponse.ts"
 import { meaningOf } from "../../call/failureCode.ts"
-import { read } from "../../call/foreignError.ts"
 import type { Progress } from "../../call/progress.ts"
 import { handedOver } from "../../call/redirects.ts"
+import { read } from "../../foreignError.ts"
 import { proxyRefusal } from "../connect/proxyRefusal.ts"
 import type { Target } from "../target.ts"
+import type { Carrier } from "./carrier.ts"
 import { decoded, tooLarge } from "./decoding.ts"
 import { encodeError, notSent } from "./failures.ts"
 import { ended, failed, IncomingBody, reading, waiting } from "./incomingBody.ts"
@@ -30,20 +35,6 @@ type Resume = (effect: Effect.Effect<HttpClientResponse.HttpClientResponse, Fail
 
 /** undici wants a reason, and nothing reads it. */
 export const cancelled = new Error("The exchange was cancelled by the caller")
-
-/** What an exchange asks of the connection that carries it. */
-export interface Carrier {
-  /** Whether it does without TLS. */
-  readonly isPlain: boolean
-  /** Whether a proxy at its other end forwards requests. */
-  readonly isForwarded: boolean
-  readonly isDestroyed: boolean
-  /** A request is about to be written. */
-  expectResponse(): void
-  dispatch(exchange: Exchange): void
-  release(isWhole: boolean): void
-  giveUp(): void
-}
 
 /** What is done with the body: bounds in bytes, and codings. */
 export interface Limits {
@@ -60,7 +51,7 @@ export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler
   readonly target: Target
 
   /** What carries it, once it is started, and whether that was open by then. */
-  connection: Carrier | undefined = undefined
+  connection: Carrier<Exchange> | undefined = undefined
   wasOpen = false
 
   status = 0

@@ -1,4 +1,8 @@
-/** The failures of requests that are not sent. */
+/**
+ * The failures of requests that are not sent.
+ *
+ * Guarded by `test/dispatcher/dispatcher.test.ts` and `test/undici/bounds.test.ts`.
+ */
 import * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpFailure from "../../../HttpFailure.ts"

@@ -6,6 +6,8 @@
  *
  * Never resume a fiber from inside undici's parser: the fiber may send the next request at once, and the parser is not
  * re-entrant. Fibers are notified in a microtask instead, once per packet.
+ *
+ * Guarded by `test/undici/exchange.test.ts`, `test/undici/misbehaving.test.ts` and `test/undici/decoding.test.ts`.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

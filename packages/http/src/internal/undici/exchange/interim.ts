@@ -4,6 +4,8 @@
  * anew after each of the others, so that a server could keep a request waiting for ever.
  *
  * An unasked 101 stays: it says that the connection speaks something else from here on, which undici refuses.
+ *
+ * Guarded by `test/undici/exchange.test.ts`, `test/undici/misbehaving.test.ts` and `test/undici/pool.test.ts`.
  */
 import type { Socket } from "node:net"
 

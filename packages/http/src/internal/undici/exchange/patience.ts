@@ -1,6 +1,8 @@
 /**
  * How long a head is waited for behind interim responses (1xx). Over HTTP/2 undici counts `headersTimeout` anew after each of
  * them, so that a server could keep a request waiting for ever; this counts from the first. Over HTTP/1 none get here.
+ *
+ * Guarded by `test/undici/exchange.test.ts` and `test/undici/pool.test.ts`.
  */
 import { type Dispatcher, errors } from "undici"
 

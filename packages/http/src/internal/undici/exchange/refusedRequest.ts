@@ -1,4 +1,8 @@
-/** Why undici refuses to send a request, in words that name the culprit and never its value. */
+/**
+ * Why undici refuses to send a request, in words that name the culprit and never its value.
+ *
+ * Guarded by `test/undici/requests.test.ts` and `test/UndiciTransport.test.ts`.
+ */
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import { validateHeaderName, validateHeaderValue } from "node:http"
 

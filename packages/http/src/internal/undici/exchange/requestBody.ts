@@ -5,6 +5,8 @@
  * A body must be as long as its `Content-Length` says: what is left over would be read as the next request on the
  * connection. Where the length is known, a wrong one is refused before anything is sent; a stream fails before a byte
  * too many is written, or before the end of one that is too short.
+ *
+ * Guarded by `test/undici/requests.test.ts` and `test/undici/routes.test.ts`.
  */
 import type * as Context from "effect/Context"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"

@@ -1,6 +1,8 @@
 /**
  * The response of one exchange. A response that is dropped unread gives its connection back when the scope of its
  * request closes, or when it is garbage collected, whichever is first.
+ *
+ * Guarded by `test/undici/exchange.test.ts`, `test/undici/misbehaving.test.ts` and `test/undici/decoding.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"

@@ -1,6 +1,8 @@
 /**
  * Decodes zstd, frame after frame: a body may have several (RFC 8878 section 3.1). Node's own decoder ends with the first frame
  * that has bytes behind it in the same chunk, and drops those without an error; so each such frame gets a decoder of its own.
+ *
+ * Guarded by `test/undici/decoding.test.ts`.
  */
 import { Transform, type TransformCallback } from "node:stream"
 import * as Zlib from "node:zlib"

@@ -1,10 +1,13 @@
 /**
  * One connection: an undici `Client`, which opens its socket on demand and reopens it after a loss. Over HTTP/1 it
  * carries one exchange at a time, over HTTP/2 many.
+ *
+ * Guarded by `test/undici/pool.test.ts`, `test/undici/bounds.test.ts` and `test/undici/requests.test.ts`.
  */
 import { type buildConnector, Client } from "undici"
 import type { Connect, Opening, Route } from "../connect/connector.ts"
-import { cancelled, type Carrier, type Exchange } from "../exchange/exchange.ts"
+import type { Carrier } from "../exchange/carrier.ts"
+import { cancelled, type Exchange } from "../exchange/exchange.ts"
 import { InterimResponses } from "../exchange/interim.ts"
 
 /** The pool's callbacks for the events of a connection. */
@@ -16,7 +19,7 @@ export interface Owner {
   pumpSoon(): void
 }
 
-export class Connection implements Carrier {
+export class Connection implements Carrier<Exchange> {
   readonly isForwarded: boolean
   private readonly client: Client
   private readonly pool: Owner

@@ -1,6 +1,8 @@
 /**
  * What the pools of a transport are doing, as gauges with the names of OpenTelemetry's HTTP client metrics where those
  * exist. Nothing is counted for them: they are set from the stats whenever someone asks.
+ *
+ * Guarded by `test/undici/pool.test.ts`, `test/undici/bounds.test.ts` and `test/undici/transport.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"

@@ -3,7 +3,7 @@
  *
  * undici's pool queues without bound, cannot time out or remove a queued request, and does not limit idle connections.
  * So this pool keeps the connections itself. Idle ones form a stack, because the server is least likely to have closed
- * the one that was used last.
+ * the one that was used last. Guarded by `test/undici/pool.test.ts` and `test/undici/bounds.test.ts`.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

@@ -3,6 +3,8 @@
  *
  * At `maxConnections`, a new origin takes the place of the longest idle connection of the pool with the most idle ones.
  * If no connection is idle, the next one to become free, in any pool, goes to the request that has waited longest.
+ *
+ * Guarded by `test/undici/pool.test.ts` and `test/undici/bounds.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"

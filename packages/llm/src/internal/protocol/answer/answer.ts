@@ -3,6 +3,9 @@
  * body. The machine says when the provider's own terminator has come; a body that ends before that is a failure.
  *
  * A whole answer and a stream are read by the same machine, because servers send one where the other was asked for.
+ *
+ * Guarded by `test/protocol/answer/decoder.test.ts`, `test/corpus/answers/answers.test.ts` and
+ * `test/chain/notAnAnswer.test.ts`.
  */
 import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"

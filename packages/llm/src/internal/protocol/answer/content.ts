@@ -3,6 +3,9 @@
  * in a fence. Only what begins a content is taken for that; further on it belongs to the text.
  *
  * Text is held back while it may still become one of these, and no longer.
+ *
+ * Guarded by `test/protocol/answer/decoder.test.ts`, `test/corpus/answers/answers.test.ts` and
+ * `test/protocol/authorship.test.ts`.
  */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import { isJson } from "../json.ts"

@@ -2,6 +2,9 @@
  * Decodes the bytes of a body into its items, wherever they are split: in the middle of a character, between CR and LF, anywhere.
  * The bytes decide the framing, not the request: a server may answer a request for a stream with one JSON text, and a request
  * for one JSON text with a stream. The memory that a server can make the decoder use is limited.
+ *
+ * Guarded by `test/protocol/answer/decoder.test.ts`, `test/corpus/answers/answers.test.ts` and
+ * `test/protocol/authorship.test.ts`.
  */
 import { createParser } from "eventsource-parser"
 

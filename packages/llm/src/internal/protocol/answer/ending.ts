@@ -1,4 +1,9 @@
-/** Whether what has ended is an answer, and how its calls of tools are told. */
+/**
+ * Whether what has ended is an answer, and how its calls of tools are told.
+ *
+ * Guarded by `test/protocol/answer/decoder.test.ts`, `test/corpus/answers/answers.test.ts` and
+ * `test/protocol/authorship.test.ts`.
+ */
 import type * as AiError from "effect/ai/AiError"
 import type * as Response from "effect/ai/Response"
 import type { Errors } from "../request/providerRequest.ts"

@@ -1,3 +1,9 @@
+/**
+ * Identifiers for tool calls of a model that gives them none.
+ *
+ * Guarded by `test/protocol/answer/decoder.test.ts`, `test/corpus/answers/answers.test.ts` and
+ * `test/parameters/Parameters.test.ts`.
+ */
 import { IdGenerator } from "effect/ai/IdGenerator"
 import * as Effect from "effect/Effect"
 

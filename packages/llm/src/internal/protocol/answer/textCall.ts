@@ -2,6 +2,9 @@
  * Calls of tools that a model wrote as text, because its server has no parser for its habit: an object with a declared tool's
  * name, alone, in a list, in `<tool_call>` tags (Hermes, Qwen), after `[TOOL_CALLS]` (Mistral) or `<|python_tag|>` (Llama), in a
  * fence, or as `<function=name>` (Llama, Qwen3-Coder).
+ *
+ * Guarded by `test/protocol/answer/decoder.test.ts`, `test/corpus/answers/answers.test.ts` and
+ * `test/protocol/authorship.test.ts`.
  */
 import { fields, isFields, list } from "../field.ts"
 import { parse } from "../json.ts"

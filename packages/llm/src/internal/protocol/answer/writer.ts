@@ -1,4 +1,9 @@
-/** Writes the parts of one answer, opening and closing blocks of text and reasoning as they alternate. */
+/**
+ * Writes the parts of one answer, opening and closing blocks of text and reasoning as they alternate.
+ *
+ * Guarded by `test/protocol/answer/decoder.test.ts`, `test/corpus/answers/answers.test.ts` and
+ * `test/protocol/authorship.test.ts`.
+ */
 import type * as Response from "effect/ai/Response"
 
 export type Part = Response.StreamPartEncoded

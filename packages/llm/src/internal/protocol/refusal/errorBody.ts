@@ -4,6 +4,8 @@
  *
  * The body is walked as a whole rather than matched with one shape: gateways wrap the errors of their upstreams, and the
  * word that decides is often the innermost.
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
  */
 import * as Predicate from "effect/Predicate"
 import { embedded, parse } from "./errorText.ts"

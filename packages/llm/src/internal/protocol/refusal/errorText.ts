@@ -1,4 +1,8 @@
-/** JSON out of the texts in which servers send their errors: events, lines, JSON in a string, Python's `repr`, HTML. */
+/**
+ * JSON out of the texts in which servers send their errors: events, lines, JSON in a string, Python's `repr`, HTML.
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
+ */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 

@@ -1,6 +1,8 @@
 /**
  * The kinds of error responses, and the consequence of each for a chain. The signals of vendors (`vendorSignals.ts`) select the
  * kind; everything that follows from it is in this table.
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
  */
 
 /**

@@ -1,4 +1,8 @@
-/** The `AiErrorReason` of a refusal whose kind is known, or is not. */
+/**
+ * The `AiErrorReason` of a refusal whose kind is known, or is not.
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
+ */
 import * as AiError from "effect/ai/AiError"
 import type * as Duration from "effect/Duration"
 import type { ProviderError } from "./errorBody.ts"

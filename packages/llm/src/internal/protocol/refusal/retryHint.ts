@@ -4,6 +4,8 @@
  *
  * Sources: google.rpc `error_details.proto` (RetryInfo); OpenAI "Rate limits"; Groq "Rate limits"; Azure OpenAI "Quotas and
  * limits"; OpenRouter "Errors and debugging".
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
  */
 import type { ProviderError } from "./errorBody.ts"
 

@@ -1,3 +1,8 @@
+/**
+ * Takes secrets out of what a provider said.
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
+ */
 import * as Redacted from "effect/Redacted"
 
 /** Shorter secrets are placeholders (`none`, `x`) or parts of words; up to this length they are removed as whole words. */

@@ -8,6 +8,8 @@
  *
  * All rows are matched on every server, because the vendor behind an address is unknown: gateways pass on their upstream's
  * errors, and a `baseUrl` may point to any server.
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
  */
 import { transientStatuses } from "@holdfast/http/ServerHints"
 import type * as Headers from "effect/http/Headers"

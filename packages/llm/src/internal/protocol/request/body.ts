@@ -1,4 +1,8 @@
-/** The body of a request: what the request decides, and what the caller's `parameters` say of it. */
+/**
+ * The body of a request: what the request decides, and what the caller's `parameters` say of it.
+ *
+ * Guarded by `test/protocol/answer/decoder.test.ts` and `test/protocol/authorship.test.ts`.
+ */
 import type * as Schema from "effect/Schema"
 
 /** What `parameters` cannot name: the request is these. */

@@ -1,4 +1,8 @@
-/** Embeddings in requests of a limited size, as Effect's `EmbeddingModel`. */
+/**
+ * Embeddings in requests of a limited size, as Effect's `EmbeddingModel`.
+ *
+ * Guarded by `test/protocol/request/embedding.test.ts` and `test/Address.test.ts`.
+ */
 import type * as AiError from "effect/ai/AiError"
 import * as EmbeddingModel from "effect/ai/EmbeddingModel"
 import * as Clock from "effect/Clock"

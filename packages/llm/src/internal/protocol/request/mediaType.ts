@@ -1,4 +1,8 @@
-/** What a file is, by its first bytes, and its data as base64. */
+/**
+ * What a file is, by its first bytes, and its data as base64.
+ *
+ * Guarded by `test/OpenAiProvider.test.ts` and `test/anthropic/generateText.test.ts`.
+ */
 import type * as Prompt from "effect/ai/Prompt"
 import * as Base64 from "effect/encoding/Base64"
 import * as Option from "effect/Option"

@@ -1,4 +1,8 @@
-/** The checks of a provider's options: every fault at once, each with its path. */
+/**
+ * The checks of a provider's options: every fault at once, each with its path.
+ *
+ * Guarded by `test/protocol/request/embedding.test.ts` and `test/parameters/Parameters.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Redacted from "effect/Redacted"
 import * as Address from "../../../Address.ts"

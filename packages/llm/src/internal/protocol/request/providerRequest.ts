@@ -1,6 +1,9 @@
 /**
  * One request to a provider: the response when it is a success, and otherwise an `AiError` that says what the refusal
  * means. Whatever was opened is closed with the scope.
+ *
+ * Guarded by `test/protocol/request/embedding.test.ts`, `test/protocol/answer/decoder.test.ts` and
+ * `test/Address.test.ts`.
  */
 import * as HttpFailure from "@holdfast/http/HttpFailure"
 import * as AiError from "effect/ai/AiError"

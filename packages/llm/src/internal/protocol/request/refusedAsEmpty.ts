@@ -1,4 +1,8 @@
-/** What a server that lists no models says to a conversation without messages. */
+/**
+ * What a server that lists no models says to a conversation without messages.
+ *
+ * Guarded by `test/protocol/answer/decoder.test.ts` and `test/bedrock/BedrockProvider.test.ts`.
+ */
 import type * as AiError from "effect/ai/AiError"
 import { detail } from "../../../ProviderFailure.ts"
 

@@ -1,6 +1,8 @@
 /**
  * JSON Schemas in the form that vendors take. Effect writes all of JSON Schema (draft 2020-12); a vendor takes a part of it, and
  * answers 400 to the rest.
+ *
+ * Guarded by `test/protocol/tools/tools.test.ts` and `test/protocol/authorship.test.ts`.
  */
 import type * as JsonSchema from "effect/JsonSchema"
 import * as Predicate from "effect/Predicate"

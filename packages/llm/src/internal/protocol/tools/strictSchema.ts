@@ -4,6 +4,8 @@
  *
  * Sources: OpenAI, "Structured model outputs", "Supported schemas"; Anthropic, "Structured outputs", "JSON Schema
  * limitations".
+ *
+ * Guarded by `test/protocol/tools/tools.test.ts` and `test/openai/rows.test.ts`.
  */
 import type { Json } from "./jsonSchema.ts"
 import { isEmptyStruct, isSchema, properties, rebuild, schemas, withPlainReferences } from "./jsonSchema.ts"

@@ -1,4 +1,8 @@
-/** The parameters of a tool call: what a model wrote, read as JSON, and what goes back to a vendor. */
+/**
+ * The parameters of a tool call: what a model wrote, read as JSON, and what goes back to a vendor.
+ *
+ * Guarded by `test/protocol/authorship.test.ts` and `test/protocol/tools/tools.test.ts`.
+ */
 import * as Tool from "effect/ai/Tool"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"

@@ -1,4 +1,8 @@
-/** The results of tools in the words that a model reads. */
+/**
+ * The results of tools in the words that a model reads.
+ *
+ * Guarded by `test/anthropic/generateText.test.ts` and `test/OllamaProvider.test.ts`.
+ */
 import * as Prompt from "effect/ai/Prompt"
 
 const resultText = (part: Prompt.ToolResultPart): string => {

@@ -1,4 +1,8 @@
-/** Finds the price of a model: by its id, then by the id without the date of a snapshot. */
+/**
+ * Finds the price of a model: by its id, then by the id without the date of a snapshot.
+ *
+ * Guarded by `test/usage/prices.test.ts`.
+ */
 import type { Location } from "../../../Provider.ts"
 import type { Price } from "../price.ts"
 import type { Changing, VendorPrices } from "./row.ts"

@@ -1,4 +1,8 @@
-/** Prices of those that serve models of others, each at its own price. As in `vendors.ts`, dollars per million tokens. */
+/**
+ * Prices of those that serve models of others, each at its own price. As in `vendors.ts`, dollars per million tokens.
+ *
+ * Guarded by `test/usage/prices.test.ts`.
+ */
 import type { Price } from "../price.ts"
 import type { VendorPrices } from "./row.ts"
 import { claude, price, times } from "./row.ts"

@@ -1,4 +1,8 @@
-/** All known prices, and the names of those that have none. */
+/**
+ * All known prices, and the names of those that have none.
+ *
+ * Guarded by `test/usage/prices.test.ts`.
+ */
 import { findKnown } from "./find.ts"
 import { hosts } from "./hosts.ts"
 import type { Prices } from "./prices.ts"

@@ -1,4 +1,8 @@
-/** Prices as a value, and as a file writes them. `Prices` exports the value. */
+/**
+ * Prices as a value, and as a file writes them. `Prices` exports the value.
+ *
+ * Guarded by `test/usage/prices.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"

@@ -1,4 +1,8 @@
-/** What the lists of prices have in common: the shape of a vendor's list, and short ways to write a price. */
+/**
+ * What the lists of prices have in common: the shape of a vendor's list, and short ways to write a price.
+ *
+ * Guarded by `test/usage/prices.test.ts`.
+ */
 import type { Price } from "../price.ts"
 
 /** The prices of one vendor, as its page states them. */

@@ -2,6 +2,8 @@
  * Prices of well-known models: US dollars per million tokens of the standard tier, as each vendor's own page states them. The pages
  * were read on the day of `seen` in stored copies, and compared with the list that LiteLLM 1.108.7 brings along. A model whose
  * price the vendor does not state, or states differently by region, has no row.
+ *
+ * Guarded by `test/usage/prices.test.ts`.
  */
 import type { VendorPrices } from "./row.ts"
 import { claude, longer, price } from "./row.ts"

@@ -1,4 +1,8 @@
-/** Anthropic. */
+/**
+ * Anthropic.
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
+ */
 import type { Signal } from "./signal.ts"
 
 const errors = "https://docs.claude.com/en/api/errors"

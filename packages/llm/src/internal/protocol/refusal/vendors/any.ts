@@ -1,4 +1,8 @@
-/** What HTTP says, and words that several vendors use. */
+/**
+ * What HTTP says, and words that several vendors use.
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
+ */
 import type { Signal } from "./signal.ts"
 
 const rfc9110 = "https://www.rfc-editor.org/rfc/rfc9110#section-15"

@@ -1,4 +1,8 @@
-/** Azure OpenAI, GitHub Models and GitHub Copilot. */
+/**
+ * Azure OpenAI, GitHub Models and GitHub Copilot.
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
+ */
 import type { Signal } from "./signal.ts"
 
 const azureErrors = "https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota"

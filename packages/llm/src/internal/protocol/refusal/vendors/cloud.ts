@@ -1,4 +1,8 @@
-/** Groq, Mistral, Cohere, DeepSeek and xAI. */
+/**
+ * Groq, Mistral, Cohere, DeepSeek and xAI.
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
+ */
 import type { Signal } from "./signal.ts"
 
 const groq = "https://console.groq.com/docs/errors"

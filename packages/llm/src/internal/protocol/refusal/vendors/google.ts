@@ -1,4 +1,8 @@
-/** Gemini's API and Vertex AI, natively and on their OpenAI-compatible endpoints. */
+/**
+ * Gemini's API and Vertex AI, natively and on their OpenAI-compatible endpoints.
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
+ */
 import type { Signal } from "./signal.ts"
 
 const trouble = "https://ai.google.dev/gemini-api/docs/troubleshooting"

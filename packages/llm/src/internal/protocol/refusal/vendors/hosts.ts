@@ -1,4 +1,8 @@
-/** Together, Fireworks, Cerebras, SambaNova, Hugging Face, MiniMax, Perplexity, Moonshot, Zhipu, Alibaba and NVIDIA. */
+/**
+ * Together, Fireworks, Cerebras, SambaNova, Hugging Face, MiniMax, Perplexity, Moonshot, Zhipu, Alibaba and NVIDIA.
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
+ */
 import type { Signal } from "./signal.ts"
 
 const together = "https://docs.together.ai/docs/error-codes"

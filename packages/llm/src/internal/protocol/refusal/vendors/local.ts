@@ -1,4 +1,8 @@
-/** vLLM, SGLang, TGI, LM Studio and llama.cpp's server. */
+/**
+ * vLLM, SGLang, TGI, LM Studio and llama.cpp's server.
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
+ */
 import type { Signal } from "./signal.ts"
 
 const llamaCpp = "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"

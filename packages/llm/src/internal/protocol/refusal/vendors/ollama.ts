@@ -1,4 +1,8 @@
-/** Ollama. */
+/**
+ * Ollama.
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
+ */
 import type { Signal } from "./signal.ts"
 
 const api = "https://github.com/ollama/ollama/blob/main/docs/api.md"

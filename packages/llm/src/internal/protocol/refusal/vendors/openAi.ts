@@ -1,4 +1,8 @@
-/** OpenAI. */
+/**
+ * OpenAI.
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
+ */
 import type { Signal } from "./signal.ts"
 
 const errorCodes = "https://platform.openai.com/docs/guides/error-codes"

@@ -1,4 +1,8 @@
-/** OpenRouter, LiteLLM's proxy, and what stands before a server: Cloudflare, nginx, other proxies. */
+/**
+ * OpenRouter, LiteLLM's proxy, and what stands before a server: Cloudflare, nginx, other proxies.
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
+ */
 import type { Signal } from "./signal.ts"
 
 const openRouter = "https://openrouter.ai/docs/api/reference/errors-and-debugging"

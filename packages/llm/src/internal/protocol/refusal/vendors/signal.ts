@@ -1,4 +1,8 @@
-/** One row of vendor knowledge. */
+/**
+ * One row of vendor knowledge.
+ *
+ * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
+ */
 import type { Kind } from "../kinds.ts"
 
 /** The servers whose signals are known; `any` is for what HTTP and several vendors agree on. */

@@ -1,6 +1,8 @@
 /**
  * Reads values that others threw. Their getters may throw, and so may every look at a `Proxy`; neither is to end a call in
  * a defect.
+ *
+ * Guarded by `test/call/secrets.laws.test.ts` and `test/download/laws.download.test.ts`.
  */
 
 const orUndefined = <A>(look: () => A): A | undefined => {

@@ -1,4 +1,8 @@
-/** A place in a provider's bulkhead for as long as an answer is read. */
+/**
+ * A place in a provider's bulkhead for as long as an answer is read.
+ *
+ * Guarded by `test/chain/fallback.test.ts` and `test/chain/treatment.test.ts`.
+ */
 import type * as Bulkhead from "@holdfast/core/Bulkhead"
 import type * as PolicyError from "@holdfast/core/PolicyError"
 import * as Deferred from "effect/Deferred"
