@@ -1,6 +1,8 @@
 /**
  * One request at a member, from when it is let in until its answer has been read, or it has failed: by the store, and while that is
  * away by the state of this process.
+ *
+ * Guarded by `test/store/ChainStore.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
