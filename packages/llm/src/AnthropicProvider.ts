@@ -12,6 +12,10 @@
  * `ContentPolicyError`, so that `fallbackOnContentPolicy` applies; a refusal after some content ends the answer with the finish
  * reason `content-filter`.
  *
+ * Effect's provider-defined tools are sent if their id begins with `anthropic.`: `anthropic.web_search_20250305` is the vendor's
+ * `web_search`, with its arguments. What a search found is cited as source parts; the vendor's own calls and their results are not
+ * parts.
+ *
  * Structured output uses `output_config.format`. Thinking keeps its signatures and goes back only to the model that signed it.
  *
  * Source: Claude API reference, "Create a Message", "Streaming Messages", "Errors", "Structured outputs", "Thinking", "Stop

@@ -11,6 +11,10 @@
  * `ContentPolicyError`, so that `fallbackOnContentPolicy` applies; a filter that stops an answer after some content ends it with
  * the finish reason `content-filter`. A malformed call of a tool is a failure, which a chain asks again.
  *
+ * Effect's provider-defined tools are sent if their id begins with `google.` or `gemini.`: `google.google_search` is the vendor's
+ * `googleSearch`, with its arguments. What a search found is cited as source parts; the vendor's own calls and their results are not
+ * parts.
+ *
  * The signatures of thoughts go back to the model that wrote them, on the part that had them. A conversation that another model
  * began is sent with the value that Google documents for calls without a signature.
  *

@@ -16,6 +16,9 @@
  * A stream is complete once `response.completed` or `response.incomplete` has arrived. A response that failed or was cancelled is
  * a failure, and so is an answer of which a filter left nothing.
  *
+ * Effect's provider-defined tools are sent if their id begins with `openai.`: `openai.web_search` is the vendor's `web_search`, with
+ * its arguments. What a search found is cited as source parts; the vendor's own calls and their results are not parts.
+ *
  * Source: OpenAI API reference, "Create a model response" and "Streaming events"; "Reasoning models"; "Conversation state".
  *
  * **Gotchas**

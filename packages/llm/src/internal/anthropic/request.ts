@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
 import { unsupported } from "../../ProviderFailure.ts"
-import { chosen, declarable } from "../openai/request.ts"
+import { chosen } from "../openai/request.ts"
 import type { FileData } from "../protocol/request/mediaType.ts"
 import { dataOf, textOf } from "../protocol/request/mediaType.ts"
 import type { Json } from "../protocol/tools/jsonSchema.ts"
@@ -25,6 +25,7 @@ import { toArguments } from "../protocol/tools/toolParams.ts"
 import { toMessages } from "../protocol/tools/toolResult.ts"
 import type { Declared } from "../protocol/tools/tools.ts"
 import { RequestTools } from "../protocol/tools/tools.ts"
+import * as VendorTools from "../protocol/tools/vendorTools.ts"
 import * as Thinking from "./thinking.ts"
 
 type Source =
@@ -51,15 +52,17 @@ interface Message {
   readonly content: ReadonlyArray<Block>
 }
 
+interface CustomTool {
+  readonly name: string
+  readonly description?: string
+  readonly input_schema: Json
+  readonly strict?: boolean
+}
+
 export interface Body {
   readonly system?: string
   readonly messages: ReadonlyArray<Message>
-  readonly tools?: ReadonlyArray<{
-    readonly name: string
-    readonly description?: string
-    readonly input_schema: Json
-    readonly strict?: boolean
-  }>
+  readonly tools?: ReadonlyArray<CustomTool | { readonly type: string; readonly name: string }>
   readonly tool_choice?:
     | { readonly type: "auto" | "any" | "none" }
     | { readonly type: "tool"; readonly name: string }
@@ -184,7 +187,7 @@ const merge = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
 // Tools and schemas
 // -----------------------------------------------------------------------------
 
-const toTool = ({ description, name, schema, strict }: Declared): NonNullable<Body["tools"]>[number] => ({
+const toTool = ({ description, name, schema, strict }: Declared): CustomTool => ({
   name,
   ...(description === undefined ? {} : { description }),
   input_schema: schema,
@@ -198,8 +201,14 @@ const toTool = ({ description, name, schema, strict }: Declared): NonNullable<Bo
  */
 export const refusesForcedTools = (model: string): boolean => /claude-((sonnet|opus)-5-5|fable-5-[12])/.test(model)
 
-const toToolChoice = (choice: LanguageModel.ToolChoice<string>): NonNullable<Body["tool_choice"]> => {
-  if (typeof choice === "object" && "tool" in choice) return { type: "tool", name: RequestTools.nameOf(choice.tool) }
+const toToolChoice = (
+  choice: LanguageModel.ToolChoice<string>,
+  vendors: ReadonlyArray<VendorTools.VendorTool>
+): NonNullable<Body["tool_choice"]> => {
+  if (typeof choice === "object" && "tool" in choice) {
+    const theirs = vendors.find(({ tool }) => tool === choice.tool)
+    return { type: "tool", name: theirs?.name ?? RequestTools.nameOf(choice.tool) }
+  }
   const mode = typeof choice === "object" ? choice.mode ?? "auto" : choice
   return { type: mode === "required" ? "any" : mode }
 }
@@ -235,16 +244,19 @@ export const make = Effect.fnUntraced(function*(
     content.flatMap((message) => message.role === "system" ? [] : [message]),
     (message) => toMessage(message, model)
   )
-  const tools = yield* declarable(forcesTools ? options.tools : chosen(options))
+  const { own, vendors } = yield* VendorTools.split(forcesTools ? options.tools : chosen(options), ["anthropic"], true)
   const format = options.responseFormat
   return {
     ...(system === "" ? {} : { system }),
     messages: merge(messages),
-    ...(tools.length === 0
+    ...(own.length + vendors.length === 0
       ? {}
       : {
-        tools: RequestTools.declare(tools, "anthropic").map(toTool),
-        tool_choice: toToolChoice(forcesTools || options.toolChoice === "none" ? options.toolChoice : "auto")
+        tools: [
+          ...RequestTools.declare(own, "anthropic").map(toTool),
+          ...vendors.map(({ args, name, type }) => ({ type, name, ...args }))
+        ],
+        tool_choice: toToolChoice(forcesTools || options.toolChoice === "none" ? options.toolChoice : "auto", vendors)
       }),
     ...(format.type === "text" ? {} : { format: { type: "json_schema", schema: yield* jsonSchema(format.schema) } })
   }

@@ -55,6 +55,7 @@ class Reader {
   private readonly tools: RequestTools
   private readonly open = new Map<number, Open>()
   private readonly calls: Array<Call> = []
+  private readonly sources = new Map<string, string>()
   private messageId: string | undefined
   private started = false
   private hasContent = false
@@ -83,6 +84,7 @@ class Reader {
         const id = `text-${index}`
         this.open.set(index, { type: "text", id })
         this.writer.part({ type: "text-start", id })
+        for (const citation of list(block["citations"])) this.cite(fields(citation))
         return this.say(index, string(block["text"]))
       }
       case "thinking": {
@@ -132,10 +134,17 @@ class Reader {
     if (!this.open.has(index) && (type === "text_delta" || type === "thinking_delta")) {
       this.startBlock(index, { type: type === "text_delta" ? "text" : "thinking" })
     }
+    if (type === "citations_delta") this.cite(fields(delta["citation"]))
     const block = this.open.get(index)
     const signature = text(delta["signature"])
     if (block?.type === "thinking" && signature !== undefined) block.signature = (block.signature ?? "") + signature
     this.say(index, string(delta["text"] ?? delta["thinking"] ?? delta["partial_json"]))
+  }
+
+  /** A page that a search of the API's found. Places in the caller's own documents have no address. */
+  private cite(citation: Fields): void {
+    const url = text(citation["url"])
+    if (url !== undefined) this.sources.set(url, text(citation["title"]) ?? url)
   }
 
   private stopBlock(index: number): void {
@@ -185,6 +194,9 @@ class Reader {
   private complete(): Step {
     const { errors, stopDetails, stopReason, tools, usage, writer } = this
     if (!this.started || stopReason === undefined || this.open.size > 0) return failed(errors.cut(terminator))
+    for (const [url, title] of this.sources) {
+      writer.part({ type: "source", sourceType: "url", id: this.newId(), url, title })
+    }
     return end({
       writer,
       tools,

@@ -10,10 +10,11 @@ import * as Tool from "effect/ai/Tool"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
-import { declarable, jsonSchema } from "../openai/request.ts"
+import { jsonSchema } from "../openai/request.ts"
 import type { Json } from "../protocol/tools/jsonSchema.ts"
 import type { Declared } from "../protocol/tools/tools.ts"
 import { RequestTools } from "../protocol/tools/tools.ts"
+import * as VendorTools from "../protocol/tools/vendorTools.ts"
 import type { Content } from "./contents.ts"
 import { toContents } from "./contents.ts"
 
@@ -26,7 +27,9 @@ interface FunctionDeclaration {
 interface Body {
   readonly systemInstruction?: { readonly role: "user"; readonly parts: readonly [{ readonly text: string }] }
   readonly contents: ReadonlyArray<Content>
-  readonly tools?: ReadonlyArray<{ readonly functionDeclarations: ReadonlyArray<FunctionDeclaration> }>
+  readonly tools?: ReadonlyArray<
+    { readonly functionDeclarations: ReadonlyArray<FunctionDeclaration> } | Readonly<Record<string, object>>
+  >
   readonly toolConfig?: {
     readonly functionCallingConfig: {
       readonly mode: "AUTO" | "VALIDATED" | "ANY" | "NONE"
@@ -60,6 +63,9 @@ const toToolConfig = (choice: LanguageModel.ToolChoice<string>, isStrict: boolea
   return "tool" in choice ? config("required", [choice.tool]) : config(choice.mode ?? "auto", choice.oneOf)
 }
 
+/** `google_search` is the field `googleSearch`. */
+const inCamelCase = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+
 /** The tools that the choice leaves: with `AUTO` names cannot be told. */
 const offered = ({ toolChoice, tools }: LanguageModel.ProviderOptions): ReadonlyArray<Tool.Any> =>
   typeof toolChoice === "object" && "oneOf" in toolChoice
@@ -73,13 +79,20 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Body, AiError.AiErrorReason> {
   const { content } = options.prompt
   const system = content.flatMap((message) => message.role === "system" ? [message.content] : []).join("\n\n")
-  const declared = RequestTools.declare(yield* declarable(offered(options)))
+  const { own, vendors } = yield* VendorTools.split(offered(options), ["google", "gemini"])
+  const declared = RequestTools.declare(own)
   const format = options.responseFormat
   return {
     ...(system === "" ? {} : { systemInstruction: { role: "user", parts: [{ text: system }] } }),
     contents: yield* toContents(options.prompt, model),
+    ...(declared.length + vendors.length === 0 ? {} : {
+      tools: [
+        ...(declared.length === 0 ? [] : [{ functionDeclarations: declared.map(toDeclaration) }]),
+        ...vendors.map(({ args, name }) => ({ [inCamelCase(name)]: args }))
+      ]
+    }),
+    // The mode is of functions alone.
     ...(declared.length === 0 ? {} : {
-      tools: [{ functionDeclarations: declared.map(toDeclaration) }],
       toolConfig: toToolConfig(options.toolChoice, options.tools.some((tool) => Tool.getStrictMode(tool) === true))
     }),
     generationConfig: format.type === "text"

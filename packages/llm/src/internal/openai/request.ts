@@ -15,6 +15,7 @@ import { withPlainReferences } from "../protocol/tools/jsonSchema.ts"
 import { isStrict, withPatterns } from "../protocol/tools/strictSchema.ts"
 import type { Declared } from "../protocol/tools/tools.ts"
 import { objectName, RequestTools } from "../protocol/tools/tools.ts"
+import * as VendorTools from "../protocol/tools/vendorTools.ts"
 import type { Message, Reader } from "./messages.ts"
 import { toMessages } from "./messages.ts"
 
@@ -41,15 +42,11 @@ export interface Body {
   } | { readonly type: "json_object" }
 }
 
-/** Tools that a vendor runs itself mean nothing to another. */
+/** The tools of a request, where the API runs none itself. */
 export const declarable = (
   tools: ReadonlyArray<Tool.Any>
-): Effect.Effect<ReadonlyArray<Tool.Any>, AiError.AiErrorReason> => {
-  const foreign = tools.find(Tool.isProviderDefined)
-  return foreign === undefined
-    ? Effect.succeed(tools)
-    : Effect.fail(unsupported("tools", `the tool "${foreign.name}" is one that its own vendor's API runs`))
-}
+): Effect.Effect<ReadonlyArray<Tool.Any>, AiError.AiErrorReason> =>
+  Effect.map(VendorTools.split(tools, []), ({ own }) => own)
 
 const toTool = ({ description, name, schema, strict }: Declared): FunctionTool => ({
   type: "function",

@@ -7,12 +7,13 @@
 import type * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Effect from "effect/Effect"
-import { declarable, jsonSchema } from "../openai/request.ts"
+import { jsonSchema } from "../openai/request.ts"
 import type { Preset } from "../presets/preset.ts"
 import type { Json } from "../protocol/tools/jsonSchema.ts"
 import { isStrict } from "../protocol/tools/strictSchema.ts"
 import type { Declared } from "../protocol/tools/tools.ts"
 import { objectName, RequestTools } from "../protocol/tools/tools.ts"
+import * as VendorTools from "../protocol/tools/vendorTools.ts"
 import type { InputItem } from "./input.ts"
 import { toInput } from "./input.ts"
 
@@ -24,21 +25,28 @@ interface FunctionTool {
   readonly strict: boolean
 }
 
+/** A tool that the API runs itself. */
+interface BuiltIn {
+  readonly type: string
+}
+
+type Choice = BuiltIn | { readonly type: "function"; readonly name: string }
+
 type ToolChoice =
   | "none"
   | "auto"
   | "required"
-  | { readonly type: "function"; readonly name: string }
+  | Choice
   | {
     readonly type: "allowed_tools"
     readonly mode: "auto" | "required"
-    readonly tools: ReadonlyArray<{ readonly type: "function"; readonly name: string }>
+    readonly tools: ReadonlyArray<Choice>
   }
 
 interface Body {
   readonly previous_response_id?: string
   readonly input: ReadonlyArray<InputItem>
-  readonly tools?: ReadonlyArray<FunctionTool>
+  readonly tools?: ReadonlyArray<FunctionTool | BuiltIn>
   readonly tool_choice?: ToolChoice
   readonly text?: {
     readonly format: {
@@ -61,11 +69,18 @@ const toTool = ({ description, name, schema, strict }: Declared): FunctionTool =
 
 const named = (name: string) => ({ type: "function", name: RequestTools.nameOf(name) }) as const
 
-const toToolChoice = (choice: LanguageModel.ToolChoice<string>): ToolChoice => {
+const toToolChoice = (
+  choice: LanguageModel.ToolChoice<string>,
+  vendors: ReadonlyArray<VendorTools.VendorTool>
+): ToolChoice => {
   if (typeof choice === "string") return choice
+  const chosen = (name: string) => {
+    const theirs = vendors.find(({ tool }) => tool === name)
+    return theirs === undefined ? named(name) : { type: theirs.name }
+  }
   return "tool" in choice
-    ? named(choice.tool)
-    : { type: "allowed_tools", mode: choice.mode ?? "auto", tools: choice.oneOf.map(named) }
+    ? chosen(choice.tool)
+    : { type: "allowed_tools", mode: choice.mode ?? "auto", tools: choice.oneOf.map(chosen) }
 }
 
 /** The part of the body that the request decides. `previous` is a response that holds all but the incremental prompt. */
@@ -75,15 +90,18 @@ export const make = Effect.fnUntraced(function*(
   previous: string | undefined
 ): Effect.fn.Return<Body, AiError.AiErrorReason> {
   const prompt = previous === undefined ? options.prompt : options.incrementalPrompt ?? options.prompt
-  const tools = yield* declarable(options.tools)
+  const { own, vendors } = yield* VendorTools.split(options.tools, ["openai"])
   const format = options.responseFormat
   const schema = format.type === "text" ? undefined : yield* jsonSchema(format.schema, preset.enforcesPatterns)
   return {
     ...(previous === undefined ? {} : { previous_response_id: previous }),
     input: yield* toInput(prompt, preset),
-    ...(tools.length === 0 ? {} : {
-      tools: RequestTools.declare(tools, "openai").map(toTool),
-      tool_choice: toToolChoice(options.toolChoice)
+    ...(options.tools.length === 0 ? {} : {
+      tools: [
+        ...RequestTools.declare(own, "openai").map(toTool),
+        ...vendors.map(({ args, name }) => ({ type: name, ...args }))
+      ],
+      tool_choice: toToolChoice(options.toolChoice, vendors)
     }),
     ...(format.type === "text" || schema === undefined ? {} : {
       text: {

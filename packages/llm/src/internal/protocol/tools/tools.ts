@@ -14,6 +14,7 @@ import type { Json } from "./jsonSchema.ts"
 import { parameters } from "./jsonSchema.ts"
 import type { Rules } from "./strictSchema.ts"
 import { strict } from "./strictSchema.ts"
+import { runsThere } from "./vendorTools.ts"
 
 /** What OpenAI, Anthropic, Bedrock and Gemini all take as the name of a tool. */
 const portableName = /^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/
@@ -100,11 +101,17 @@ export class RequestTools {
 
   constructor({ toolChoice, tools }: Pick<LanguageModel.ProviderOptions, "tools" | "toolChoice">) {
     const offered = toolChoice === "none" ? [] : tools
-    this.byName = new Map(offered.map((tool) => [portable(tool.name), tool]))
+    this.byName = new Map(
+      offered.map((tool) => [Tool.isProviderDefined(tool) ? tool.providerName : portable(tool.name), tool])
+    )
     this.names = new Set(this.byName.keys())
-    this.required = tools.length > 0 &&
-      (toolChoice === "required" ||
-        (typeof toolChoice === "object" && ("tool" in toolChoice || toolChoice.mode === "required")))
+    const isForced = toolChoice === "required" ||
+      (typeof toolChoice === "object" && ("tool" in toolChoice || toolChoice.mode === "required"))
+    const choices = typeof toolChoice === "object"
+      ? tools.filter(({ name }) => "tool" in toolChoice ? name === toolChoice.tool : toolChoice.oneOf.includes(name))
+      : tools
+    // What the vendor runs by itself is not among the calls of an answer.
+    this.required = tools.length > 0 && isForced && !choices.some(runsThere)
   }
 
   /** The name that a vendor takes for a tool's. */
