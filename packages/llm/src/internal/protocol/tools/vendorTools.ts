@@ -1,6 +1,8 @@
 /**
  * Tools that a vendor's own API runs, such as its search of the web: `Tool.providerDefined`, whose id begins with the vendor.
  * A request that has one goes only to a provider that speaks the vendor's own protocol.
+ *
+ * Guarded by `test/protocol/tools/vendorTools.test.ts`.
  */
 import type * as AiError from "effect/ai/AiError"
 import * as Tool from "effect/ai/Tool"
