@@ -99,9 +99,16 @@ export const standard = {
  * A request that is safe to repeat gets a second one beside it after 2 seconds or when it fails, and the first answer
  * wins.
  *
- * .NET hedges every method and retries nothing. Here a POST or PATCH is never hedged, and one retry remains for a race
- * in which both fail: a request is sent at most 4 times, as with {@link standard}. The hedges share the retries'
- * budget.
+ * | part                     | here                                  | .NET                                       |
+ * | ------------------------ | ------------------------------------- | ------------------------------------------ |
+ * | hedge                    | 1 more after 2 seconds, not of a POST | 1 more after 2 seconds, whatever the method |
+ * | retry                    | once, after a race that has failed    | none                                       |
+ * | total, attempt, breaker  | as {@link standard}                   | the same numbers                           |
+ * | bulkhead                 | as {@link standard}                   | 1,000 permits, queue 0, for an endpoint    |
+ *
+ * .NET's numbers are those of Microsoft Learn, "Build resilient HTTP apps", section "Add standard hedging handler";
+ * that it sends one more is Polly's default for `MaxHedgedAttempts`. With the retry, a request is sent at most 4 times,
+ * as with {@link standard}. The hedges share the retries' budget.
  */
 export const standardHedging = {
   ...standard,

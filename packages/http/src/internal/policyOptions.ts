@@ -53,9 +53,9 @@ export interface Timeouts {
  * Each origin has permits, counts, circuits, latencies and a budget of its own. `false` turns a part off.
  */
 export interface Parts {
-  /** How to retry. Default: 3 retries with exponential backoff. */
+  /** How to retry: a `Retry` of the core without `while`. Default: 3 retries with exponential backoff. */
   readonly retry?: RetryOptions | false | undefined
-  /** Default: no timeouts. */
+  /** How long one attempt and the whole call may take. Default: no timeouts beyond the transport's. */
   readonly timeouts?: Timeouts | undefined
   /**
    * How many calls to one origin may run at the same time, and how many may wait. A call holds its permit until the
@@ -65,7 +65,7 @@ export interface Parts {
   /** How many calls to one origin may start in a window of time. Retries are not counted. Default: no limit. */
   readonly rateLimit?: RateLimit.Options | RateLimit.RateLimit | false | undefined
   /**
-   * When to stop calling an origin. Every attempt counts, and a transient response is a failure like a lost connection.
+   * When to stop calling an origin, by its failures: lost connections and transient responses. Every attempt counts.
    * Default for `isFailure`: every failure except requests that were invalid and never sent. Default: no breaker.
    */
   readonly circuitBreaker?:
@@ -99,7 +99,7 @@ export interface Parts {
    */
   readonly streamBody?: "once" | "replayable" | undefined
   /**
-   * The point at which an attempt has succeeded: a failure before it is retried, a failure after it is not.
+   * `"firstByte"` or `"head"`: a failure before this point is retried, a failure after it goes to the caller.
    * `"firstByte"`: the first byte of the body, or the whole body if it is announced with 64 KiB or less. `"head"`: the
    * head of the response, for code that acts on it before the body begins. Default: `"firstByte"`.
    */

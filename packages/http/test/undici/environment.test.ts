@@ -70,6 +70,8 @@ describe("NO_PROXY", () => {
     ["*.example.com", "https://www.example.com", true],
     ["EXAMPLE.com", "http://example.COM", true],
     ["example.com.", "http://example.com", true],
+    ["b\u00FCcher.example", "http://www.xn--bcher-kva.example", true],
+    ["xn--bcher-kva.example", "http://b\u00FCcher.example", true],
     ["example.com", "http://example.com.", true],
     ["a.example b.example", "http://b.example", true],
     [" a.example ,  b.example ", "http://b.example", true],

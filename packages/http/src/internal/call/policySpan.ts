@@ -34,11 +34,11 @@ export const withPolicySpan = <A, E, R>(
   sending: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {
   const { shown } = told
-  const names = shown?.names ?? withSecretNames(fiber.getRef(UrlParams.CurrentRedactedNames))
   const named = shown === undefined
     ? sending
-    : Effect.provideService(sending, UrlParams.CurrentRedactedNames, names)
+    : Effect.provideService(sending, UrlParams.CurrentRedactedNames, shown.names)
   if (!isTraced(fiber, request)) return named
+  const names = shown?.names ?? withSecretNames(fiber.getRef(UrlParams.CurrentRedactedNames))
   const tracer = fiber.getRef(Tracer.Tracer)
   let isOpen = false
   const own = Tracer.make({

@@ -4,6 +4,7 @@
  * Guarded by `test/undici/environment.test.ts` and `test/issues/posts-on-a-connection-that-has-just-ended.test.ts`.
  */
 import { BlockList, isIP } from "node:net"
+import { domainToASCII } from "node:url"
 import type { Origin } from "../target.ts"
 
 /** Whether an origin is asked without a proxy. */
@@ -26,7 +27,8 @@ const ruleOf = (entry: string): Rule => {
     return (origin) => isPort(origin) && origin.address === address
   }
   // `example.com`, `.example.com` and `*.example.com` mean the same: the name and those below it.
-  const name = host.replace(/^\*?\./, "").replace(/\.$/, "")
+  const spelled = host.replace(/^\*?\./, "").replace(/\.$/, "")
+  const name = domainToASCII(spelled) || spelled
   return (origin) => {
     const address = origin.address.replace(/\.$/, "")
     return isPort(origin) && (address === name || address.endsWith(`.${name}`))
