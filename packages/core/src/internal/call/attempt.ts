@@ -22,6 +22,7 @@ import type { Added, Call, Rest } from "./record.ts"
 export const attempt = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, now: number): Rest<A, E, R, SE, SR> => {
   const { attemptTimeout, breaker, hedge, storedBreaker } = call.policy
   if (++call.attempt === 1) call.firstAttemptAt = now
+  else call.metadata = metadataOf(call)
   call.attemptStartedAt = now
   call.timedOut = undefined
   if (breaker !== undefined) {
@@ -61,6 +62,24 @@ const contextOf = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>): Context.Contex
   return Context.get(context, Schedule.CurrentMetadata) === metadata
     ? undefined
     : Context.add(context, Schedule.CurrentMetadata, metadata)
+}
+
+/** What `Schedule.CurrentMetadata` tells a retry. It is made after the delay, so that a call is small while it sleeps. */
+const metadataOf = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>): Schedule.Metadata => {
+  const { input, judgedAt: now, metadata: before } = call
+  const start = before?.start ?? now
+  const duration = Duration.millis(call.delay)
+  return {
+    input,
+    // A `Backoff` puts out its delays.
+    output: call.step === undefined ? duration : call.output,
+    duration,
+    attempt: call.attempt - 1,
+    start,
+    now,
+    elapsed: now - start,
+    elapsedSincePrevious: now - (before?.now ?? now)
+  }
 }
 
 const firstMetadata = Context.get(Context.empty(), Schedule.CurrentMetadata)

@@ -200,7 +200,8 @@ const wait = <A, E, R, SE, SR>(
   next: Next
 ): Rest<A, E, R, SE, SR> => {
   call.delay = delay
-  call.remember(value, delay, steppedAt)
+  call.input = value
+  call.judgedAt = steppedAt
   const event = {
     _tag: "RetryScheduled",
     ...call.origin(),

@@ -7,7 +7,7 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -48,7 +48,6 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   /** What an attempt runs. */
   declare self: Effect.Effect<A, E, R>
   declare readonly observers: ReadonlyArray<Observer>
-  declare readonly recovers: boolean
   declare readonly startedAt: number
   declare bound: Bound | undefined
   /** What {@link begin} does. */
@@ -70,8 +69,11 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   declare ticket: number
   /** The error that the policy's own timeout made of the attempt in hand. */
   declare timedOut: PolicyError<AttemptTimeout> | undefined
-  /** The delay before the attempt in hand, and what that is told of it. */
+  /** Why another attempt is made: the error or the result of the last, when that was judged, and the delay. */
+  declare input: unknown
+  declare judgedAt: number
   declare delay: number
+  /** What the attempt in hand is told of that. */
   declare metadata: Schedule.Metadata | undefined
   /** The steps of a schedule, and what it has put out last. */
   declare step: Step<E, SE, SR> | undefined
@@ -96,7 +98,6 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
     this.key = key
     this.self = self
     this.first = first
-    this.recovers = policy.retry !== undefined
     this.bound = undefined
     this.permit = undefined
     this.queue = undefined
@@ -110,6 +111,8 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
     this.circuit = undefined
     this.ticket = 0
     this.timedOut = undefined
+    this.input = undefined
+    this.judgedAt = 0
     this.delay = 0
     this.metadata = undefined
     this.step = undefined
@@ -124,6 +127,10 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
 
   protected override begin(): Rest<A, E, R, SE, SR> {
     return this.first(this)
+  }
+
+  protected override get recovers(): boolean {
+    return this.policy.retry !== undefined
   }
 
   // Waiting.
@@ -266,22 +273,6 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   tellOf<Event extends PolicyEvent>(observers: ReadonlyArray<(event: Event) => void>, event: Event): void {
     // An observer may have interrupted the caller: then there is nothing more to tell.
     if (!this.isInterrupted) Observers.tell(observers, event)
-  }
-
-  /** Keeps what `Schedule.CurrentMetadata` tells the next attempt. */
-  remember(input: unknown, delay: number, now: number): void {
-    const { metadata } = this
-    const start = metadata === undefined ? now : metadata.start
-    this.metadata = {
-      input,
-      output: this.output,
-      duration: Duration.millis(delay),
-      attempt: this.attempt,
-      start,
-      now,
-      elapsed: now - start,
-      elapsedSincePrevious: metadata === undefined ? 0 : now - metadata.now
-    }
   }
 
   /** Ends with a cause of the attempt, untouched. */

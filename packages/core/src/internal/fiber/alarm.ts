@@ -80,13 +80,9 @@ export const clear = (alarm: Alarm): void => {
 
 // Look up the platform's functions at each use, as Effect does: tests replace them.
 const setTimer = (alarm: Alarm, millis: number): void => {
-  alarm.timer = setTimeout(
-    millis > longest ? later : ringTimer,
-    Math.min(longest, millis),
-    alarm,
-    alarm.cleared,
-    millis - longest
-  )
+  alarm.timer = millis > longest
+    ? setTimeout(later, longest, alarm, alarm.cleared, millis - longest)
+    : setTimeout(ringTimer, millis, alarm, alarm.cleared)
 }
 
 // A timer that was set before timers were faked is out of reach of the fake `clearTimeout`, and fires all the same. Without
