@@ -16,7 +16,11 @@ const reference = ["core", "http", "llm", "simulator", "cli"].filter((name) =>
   existsSync(join(pages, "reference", name))
 )
 
+// Where the site is served from: `/` or, as a project's pages are, a folder.
+const base = process.env["HOLDFAST_SITE_BASE"] ?? "/"
+
 export default defineConfig({
+  base,
   title: "Holdfast",
   description: "A resilience toolkit for Effect 4: policies, an HTTP client and a chain of language models.",
   lang: "en",
@@ -25,7 +29,7 @@ export default defineConfig({
   cacheDir: "../node_modules/.cache/vitepress",
   cleanUrls: true,
   lastUpdated: false,
-  head: [["link", { rel: "icon", type: "image/svg+xml", href: "/favicon.svg" }]],
+  head: [["link", { rel: "icon", type: "image/svg+xml", href: `${base}favicon.svg` }]],
   markdown: {
     theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
     config: (md) => {

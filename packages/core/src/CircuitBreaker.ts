@@ -15,6 +15,9 @@
  *   the circuit closes; the first that fails, or is slow, opens it again. An interrupted probe frees its slot.
  * - Isolated: held open by hand.
  *
+ * In a `Policy`, an open circuit ends the retries of a call: the rejection is its error. If the policy has a deadline, and
+ * the circuit may admit a probe before it, the retry waits for that instead.
+ *
  * Failures and defects count as failures. Interruption, which the caller caused, and a call that an inner policy
  * rejected before it ran are ignored. So is a call that ends after the state has changed: only probes decide the
  * half-open state. Windows, minimum and slow calls are those of resilience4j

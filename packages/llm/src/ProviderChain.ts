@@ -15,7 +15,8 @@
  *   attempt may be retried or handed on; after it a failure is `StreamInterrupted`, with the content that was seen.
  * - An end needs a proof. A stream that ends without the provider's own terminator has failed, and its tool calls never run.
  * - An answer is one provider's. {@link answeredBy} tells its name from the response.
- * - A provider that failed is skipped for its `cooldown`. Then one request probes it.
+ * - A provider that failed is skipped for its `cooldown`, and then probed by one request. While the first of three cools down, the
+ *   second is asked first and the third next. A chain whose providers all cool down asks them all the same.
  * - Each provider's attempts run under a `Policy` of `@holdfast/core` named `llm.<provider>`, with its events and warnings.
  *
  * **Gotchas**
