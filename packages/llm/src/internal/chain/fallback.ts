@@ -31,7 +31,7 @@ import { coolingDown, demandsOf, failedBefore, qualified, withoutRoomFor } from 
 import type { Outcome } from "./hedging.ts"
 import { hedged } from "./hedging.ts"
 import type { ChainMember, Follows, RunningAttempt, Visit } from "./member.ts"
-import { AttemptFailure, noRoom, withoutRoom } from "./member.ts"
+import { AttemptFailure, endedBefore, notAgain } from "./member.ts"
 import type { ChainRequest } from "./request.ts"
 
 /** Opens an answer of a provider: one attempt. Its resources live until the scope closes. */
@@ -129,9 +129,9 @@ class Fallback<A, R> {
     const visited = Effect.suspend(() => {
       this.waiting = this.waiting.filter((other) => other !== member)
       this.asking.add(member)
-      if (this.isSkipped(member) && !this.isLastResort) return this.cooling(member)
+      if (this.isSkipped(member) && !this.isLastResort) return this.turnedAway(member, 0)
       const wait = roomAt(member, inputTokens, log.now())
-      if (wait > 0) return this.limited(member, wait)
+      if (wait > 0) return this.turnedAway(member, wait)
       const entered = Effect.suspend(() => this.enter(visit))
       return member.bulkhead === undefined ? entered : Effect.flatMap(
         Effect.result(permit(member.bulkhead, scope)),
@@ -156,8 +156,7 @@ class Fallback<A, R> {
     const anyway = this.ignoresCooldown || this.isLastResort
     return Effect.flatMap(ticket.enter(tokensAt(member, this.request.inputTokens), anyway, scope), (entered) => {
       if (entered === "Admitted") return this.attempts(visit)
-      if (entered === "Full") return this.limited(member, ticket.wait)
-      return this.isLastResort ? this.enter(visit) : this.cooling(member)
+      return entered === "CoolingDown" && this.isLastResort ? this.enter(visit) : this.turnedAway(member, ticket.wait)
     })
   }
 
@@ -169,7 +168,7 @@ class Fallback<A, R> {
       onSuccess: (answer) => Effect.succeed({ _tag: "Opened", answer }),
       onFailure: (failure) => {
         const { otherwise, passed } = failure.follows
-        if (failure.follows === noRoom) return this.limited(member, ticket.wait)
+        if (failure.follows === notAgain) return this.turnedAway(member, ticket.wait)
         log.failed(failure.running, failure.reason, otherwise, { endedAt: failure.endedAt })
         if (otherwise._tag === "Fail") return Effect.succeed({ _tag: "Failed" })
         if (otherwise.cooldown) ticket.cool(cooldownOf(member, failure.reason))
@@ -184,8 +183,11 @@ class Fallback<A, R> {
     const { inputTokens, log, method } = this.request
     const { member, scope, ticket } = visit
     let before: RunningAttempt | undefined
-    return Effect.flatMap(Effect.suspend(() => ticket.attempt(tokensAt(member, inputTokens))), (hasRoom) => {
-      if (!hasRoom && before !== undefined) return Effect.fail(withoutRoom(before, log.now()))
+    const entered = Effect.suspend(() =>
+      ticket.attempt(tokensAt(member, inputTokens), this.ignoresCooldown || this.next() === undefined)
+    )
+    return Effect.flatMap(entered, (tag) => {
+      if (tag !== "Admitted" && before !== undefined) return Effect.fail(endedBefore(before, log.now()))
       const running = before = log.begin(visit)
       const limit = member.attemptTimeout[method]
       const open = heeding(running, log.now, this.open(running, scope))
@@ -266,16 +268,12 @@ class Fallback<A, R> {
     )
   }
 
-  /** It failed before, and is skipped. */
-  private cooling(member: ChainMember): Effect.Effect<Outcome<A>> {
+  /** Nothing was sent there: its account has no room for so many milliseconds or, if that is 0, it is cooling down. */
+  private turnedAway(member: ChainMember, wait: number): Effect.Effect<Outcome<A>> {
+    if (wait > 0) return this.notSent(member, withoutRoomFor(wait))
     const { log } = this.request
     log.emit(member, 0, { _tag: "ProviderSkipped", ...(coolingDown(member, log.now()) ?? failedBefore) })
     return Effect.succeed({ _tag: "Next" })
-  }
-
-  /** The account has no room for another request, so nothing was sent there. */
-  private limited(member: ChainMember, wait: number): Effect.Effect<Outcome<A>> {
-    return this.notSent(member, withoutRoomFor(wait))
   }
 
   /** The provider has no slot for another request, so nothing was sent there. It is not down: no cool-down. */

@@ -132,16 +132,16 @@ export class AttemptFailure extends AiError.AiError.extend<AttemptFailure>("@hol
   }
 }
 
-/** Another attempt would be beyond the limits of the account. */
-export const noRoom: Follows = {
+/** Another attempt would be beyond the limits of the account, or the provider was found to be down meanwhile. */
+export const notAgain: Follows = {
   retry: undefined,
-  otherwise: { _tag: "Fallback", because: "its limits leave no room for another attempt", cooldown: false },
+  otherwise: { _tag: "Fallback", because: "it takes no other attempt", cooldown: false },
   passed: new Set()
 }
 
-/** The end of the attempts at a provider after one that failed: nothing was sent. */
-export const withoutRoom = (running: RunningAttempt, now: number): AttemptFailure =>
+/** The end of the attempts at a provider after one that failed: no other was sent. */
+export const endedBefore = (running: RunningAttempt, now: number): AttemptFailure =>
   AttemptFailure.of(
     new AiError.AiError({ module: "ProviderChain", method: "attempt", reason: new AiError.RateLimitError({}) }),
-    { running, endedAt: now, follows: noRoom, onRetry: () => undefined }
+    { running, endedAt: now, follows: notAgain, onRetry: () => undefined }
   )

@@ -48,7 +48,7 @@ export class StoredMember {
   /** Lets a request in, as the probe if the member may be down. */
   enter(now: number, asked: Asked): Admission {
     const { inFlight, lease, process, requestsPerMinute, token, tokens, tokensPerMinute } = asked
-    const isClosed = this.isCooling(now) || this.isProbed(now)
+    const isClosed = this.isCooling(now) || (this.isProbed(now) && this.probe?.value !== token)
     if (isClosed && !asked.anyway) return { _tag: "CoolingDown", state: this.state(now) }
     const isLimited = requestsPerMinute < Infinity || tokensPerMinute < Infinity
     const wait = isLimited

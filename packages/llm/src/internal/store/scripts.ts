@@ -103,7 +103,7 @@ local process, inFlight, lease, token = ARGV[3], tonumber(ARGV[4]), tonumber(ARG
 local tokens, mostRequests, mostTokens = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local anyway, isLimited = ARGV[10] == "1", ARGV[11] == "1"
 local member = open(KEYS[1])
-local isClosed = now < member[1] or isProbed(member)
+local isClosed = now < member[1] or (isProbed(member) and member[2] ~= token)
 local function answer(tag, isProbe, slot, left)
   return { tag, string.format("%.0f", now), state(member), isProbe, slot, left }
 end

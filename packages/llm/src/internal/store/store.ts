@@ -35,7 +35,7 @@ export interface Entry extends Address, Holding {
   readonly requestsPerMinute: number
   /** Tokens in any minute; `Infinity` without a limit. A request that is larger by itself is let in alone. */
   readonly tokensPerMinute: number
-  /** Whether it goes in even if the member is cooling down: another attempt of a request, or one that has nowhere else to go. */
+  /** Whether it goes in even if the member is cooling down: it has nowhere else to go. */
   readonly anyway: boolean
 }
 

@@ -24,7 +24,7 @@ export class Ticket {
   private readonly token: string
   /** Tokens that the running attempt was let in with. */
   tokens = 0
-  /** Milliseconds until there is room, where there was none. */
+  /** Milliseconds until there is room, if the limits have turned it away; 0 if the member is cooling down. */
   wait = 0
   private isProbe = false
   /** Whether the store may have let it in without this process knowing. */
@@ -54,16 +54,16 @@ export class Ticket {
     )
   }
 
-  /** Whether there is room for an attempt. The first came in with the request; another one is a request to the vendor too. */
-  attempt(tokens: number): Effect.Effect<boolean> {
-    if (++this.attempts === 1 || !this.gate.isLimited) return Effect.succeed(true)
-    return Effect.map(this.admit(tokens, true), (entered) => entered !== "Full")
+  /** Lets an attempt in. The first came in with the request; another one is a request to the vendor too. */
+  attempt(tokens: number, anyway: boolean): Effect.Effect<Entered> {
+    return ++this.attempts === 1 ? Effect.succeed("Admitted") : this.admit(tokens, anyway)
   }
 
   private admit(tokens: number, anyway: boolean): Effect.Effect<Entered> {
     return Effect.suspend(() => {
       const { gate } = this
       this.tokens = tokens
+      this.wait = 0
       if (gate.link === undefined) return Effect.succeed(this.admitHere(anyway))
       const { chain, member, process, store } = gate.link
       this.isUnsure = true

@@ -1,0 +1,75 @@
+/** A fleet in one process: chains with a store between them, over providers that write down what they are asked. */
+import * as ChainStore from "@holdfast/llm/ChainStore"
+import type * as Provider from "@holdfast/llm/Provider"
+import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+import * as AiError from "effect/ai/AiError"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+
+/** A request that a provider was sent. */
+export interface Sent {
+  readonly at: number
+  readonly process: number
+  /** Whether its process did not reach the store at some time while it ran. */
+  isAway: boolean
+  ended: { readonly at: number; readonly how: "answered" | "failed" | "gone" } | undefined
+}
+
+/** Which process sends, and whether it reaches the store. */
+export const Sender = Context.Reference<{ readonly process: number; readonly isAway: () => boolean }>("test/Sender", {
+  defaultValue: () => ({ process: 0, isAway: () => false })
+})
+
+/** A provider whose account is spent at times, and what it was sent. */
+export const recorded = (
+  name: string,
+  isDown: (now: number) => boolean,
+  took: (index: number) => number,
+  tokens: (index: number) => number = () => 10
+): { readonly provider: Provider.Provider; readonly sent: ReadonlyArray<Sent> } => {
+  const sent: Array<Sent> = []
+  let answers = 0
+  const scripted = TestProvider.make(name, () =>
+    Effect.map(Clock.currentTimeMillis, (now) => {
+      const index = answers++
+      const answer = isDown(now)
+        ? TestProvider.failure(new AiError.QuotaExhaustedError({}))
+        : TestProvider.text("hello ".repeat(tokens(index)).trim())
+      return TestProvider.delay(answer, took(index))
+    }))
+  const provider: Provider.Provider = {
+    ...scripted,
+    generateText: (options) =>
+      Effect.gen(function*() {
+        const { isAway, process } = yield* Sender
+        const request: Sent = { at: yield* Clock.currentTimeMillis, process, isAway: isAway(), ended: undefined }
+        sent.push(request)
+        return yield* Effect.onExit(scripted.generateText(options), (exit) =>
+          Effect.map(Clock.currentTimeMillis, (at) => {
+            const how = Exit.isSuccess(exit) ? "answered" : Exit.hasFails(exit) ? "failed" : "gone"
+            request.ended = { at, how }
+          }))
+      })
+  }
+  return { provider, sent }
+}
+
+/** The way of one process to a store, which is cut while `isAway` says so. */
+export const wayTo = (
+  store: ChainStore.ChainStore["Service"],
+  isAway: () => boolean
+): ChainStore.ChainStore["Service"] => {
+  const away = new ChainStore.ChainStoreError({ message: "no way to it" })
+  const through = <A>(self: Effect.Effect<A, ChainStore.ChainStoreError>) =>
+    Effect.suspend(() => isAway() ? Effect.fail(away) : self)
+  return {
+    enter: (entry) => through(store.enter(entry)),
+    report: (report) => through(store.report(report)),
+    look: (chain, members) => through(store.look(chain, members)),
+    reserve: (spending) => through(store.reserve(spending)),
+    settle: (settlement) => through(store.settle(settlement)),
+    spent: (account) => through(store.spent(account))
+  }
+}
