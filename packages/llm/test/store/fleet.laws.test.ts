@@ -104,7 +104,7 @@ describe("a fleet", () => {
           }
           if (what === "mend") cut.delete(process)
           if (what === "kill") {
-            // It tells nobody anything any more.
+            // Nothing that it says is heard any more.
             const wasCut = cut.has(process)
             cut.add(process)
             for (const one of running) if (one.process === process) yield* Fiber.interrupt(one.fiber)
