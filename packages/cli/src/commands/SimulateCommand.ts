@@ -82,8 +82,8 @@ export const command = Command.make(
     "--expect holds the last policy, or the system, to a bound: a figure, a",
     "comparison and a value. Figures: amplification, recovery, success, goodput,",
     "p50, p90, p99, max, utilisation, queue, wasted, rejected, cost, opened and",
-    "unended. 'during', 'after' or 'before' behind it says in which part of the run,",
-    "'database.queue' of which service.",
+    "unended. Add 'during', 'after' or 'before' to bound a part of the run, and",
+    "write 'database.queue' for one service.",
     "",
     "Exit codes: 0 played, 1 the file is not valid or a bound is broken,",
     "2 wrong usage, 130 or 143 interrupted."
@@ -92,7 +92,7 @@ export const command = Command.make(
     { command: "holdfast simulate", description: "See what retries, a budget and a breaker do" },
     { command: "holdfast simulate stock.yaml --report stock.html", description: "See what your policy does" },
     {
-      command: "holdfast simulate stock.yaml --expect 'amplification <= 1.3' --expect 'recovery <= 2m'",
+      command: "holdfast simulate stock.yaml --expect 'amplification <= 1.3'",
       description: "Fail a build if your policy makes an outage worse"
     },
     {

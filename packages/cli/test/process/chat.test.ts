@@ -181,6 +181,7 @@ describe("holdfast --help", { timeout: 60_000 }, () => {
         assert.deepStrictEqual([help.code, help.stderr], [0, ""])
         for (const word of [...words, "Exit codes"]) assert.include(help.stdout, word)
         assert.notInclude(help.stdout, "\u001b")
+        assert.deepStrictEqual(help.stdout.split("\n").filter((line) => line.length > 80), [])
       }
     }))
 

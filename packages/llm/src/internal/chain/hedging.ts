@@ -6,7 +6,7 @@
  * - A failure that is final without a hedge is final with one: that of the first leg ends the race at once. One of a hedge
  *   counts only if the first leg fails as well, so a hedge never makes an answer worse.
  *
- * Guarded by `test/chain/fallback.test.ts` and `test/chain/treatment.test.ts`.
+ * Guarded by `test/chain/hedging.test.ts` and `test/chain/hedging.laws.test.ts`.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

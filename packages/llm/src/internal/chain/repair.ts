@@ -3,7 +3,7 @@
  * asked again. Effect decodes the answer above the chain, where it is too late for another provider; a chain that repairs
  * decodes it first, by the same codec.
  *
- * Guarded by `test/chain/retry.test.ts` and `test/chain/signsOfLife.test.ts`.
+ * Guarded by `test/chain/repair.test.ts` and `test/laws.test.ts`.
  */
 import * as AiError from "effect/ai/AiError"
 import type * as LanguageModel from "effect/ai/LanguageModel"
