@@ -22,6 +22,7 @@
  */
 import * as AiError from "effect/ai/AiError"
 import * as Response from "effect/ai/Response"
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { Decision } from "./FallbackDecision.ts"
@@ -77,6 +78,31 @@ export class NoAnswer extends AiError.AiError.extend<NoAnswer>("@holdfast/llm/No
 }
 
 /**
+ * Nothing was sent, or sent again, because a budget has nothing left for the request. Its reason is a `QuotaExhaustedError`, with
+ * `resetAt` when there is room again at the soonest.
+ */
+export class BudgetSpent extends NoAnswer.extend<BudgetSpent>("@holdfast/llm/BudgetSpent")({
+  budget: Schema.Struct({
+    name: Schema.String,
+    /** The tag that the budget is by, and its value in the request; missing in a budget over all requests. */
+    by: Schema.optionalKey(Schema.String),
+    value: Schema.optionalKey(Schema.String),
+    unit: Schema.Literals(["cost", "tokens"]),
+    limit: Schema.Finite,
+    /** What is spent, attempts in flight included. */
+    sum: Schema.Finite
+  }),
+  /** Why the request was not let in. */
+  because: Schema.String
+}) {
+  override get message(): string {
+    const resetAt = this.reason._tag === "QuotaExhaustedError" ? this.reason.resetAt : undefined
+    const room = resetAt === undefined ? "" : `. There is room again at ${DateTime.formatIso(resetAt)} at the soonest`
+    return `Not sent: ${this.because}${room}`
+  }
+}
+
+/**
  * The answer broke off after a part of it was seen. Another provider's answer is not glued to it: whether to show the
  * part, to discard it or to ask again is the caller's choice.
  */
@@ -123,6 +149,29 @@ export class StreamInterrupted extends AiError.AiError.extend<StreamInterrupted>
  * ```
  */
 export const isNoAnswer = (u: unknown): u is NoAnswer => u instanceof NoAnswer
+
+/**
+ * Tells a request that a budget has not let in from every other error. It is a {@link NoAnswer} too.
+ *
+ * ```ts import.meta.vitest
+ * import { Budgets, ChainError, ProviderChain } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Effect } from "effect"
+ * import { LanguageModel } from "effect/ai"
+ *
+ * const program = LanguageModel.generateText({ prompt: "Hello?" }).pipe(
+ *   Effect.map((response) => response.text),
+ *   Effect.catchIf(ChainError.isBudgetSpent, (error) => Effect.succeed(error.because)),
+ *   Effect.provide([
+ *     ProviderChain.layer({ providers: [TestProvider.script("cloud", [])] }),
+ *     Budgets.layer({ budgets: [{ limit: { tokens: 100 }, window: "1 hour" }] })
+ *   ])
+ * )
+ *
+ * await Effect.runPromise(program) // => "the budget \"all\" (100 tokens in 1h) is spent: 0 is taken, and the request may take 502"
+ * ```
+ */
+export const isBudgetSpent = (u: unknown): u is BudgetSpent => u instanceof BudgetSpent
 
 /**
  * Tells an answer that broke off from every other error.

@@ -109,8 +109,9 @@ export interface ProviderSkipped extends Origin {
    * - `cooling`: the provider failed before and is cooling down, or another request is probing it.
    * - `full`: its bulkhead had no free slot.
    * - `limited`: a member of a pool whose limits leave no room.
+   * - `budget`: a budget is spent and only the cheapest provider is asked, or a budget of cost needs a price that is unknown.
    */
-  readonly why: "offline" | "incapable" | "tooLong" | "cooling" | "full" | "limited"
+  readonly why: "offline" | "incapable" | "tooLong" | "cooling" | "full" | "limited" | "budget"
   readonly because: string
 }
 

@@ -1,5 +1,6 @@
 export * as Address from "./Address.ts"
 export * as AnthropicProvider from "./AnthropicProvider.ts"
+export * as Budgets from "./Budgets.ts"
 export * as ChainError from "./ChainError.ts"
 export * as ChainEvent from "./ChainEvent.ts"
 export * as ChainStore from "./ChainStore.ts"

@@ -8,21 +8,24 @@ import type * as AiError from "effect/ai/AiError"
 import * as Response from "effect/ai/Response"
 import * as Duration from "effect/Duration"
 import type { Attempt } from "../../ChainError.ts"
-import { NoAnswer } from "../../ChainError.ts"
+import { BudgetSpent, NoAnswer } from "../../ChainError.ts"
 import type { AttemptInterrupted, ChainEvent, Observer } from "../../ChainEvent.ts"
 import type { Decision } from "../../FallbackDecision.ts"
 import type { Provider } from "../../Provider.ts"
 import { detail } from "../../ProviderFailure.ts"
+import type { Spent } from "../budget/admission.ts"
 import { hourCacheWrites } from "../usage/hourCacheWrites.ts"
 import type { Tags } from "../usage/tags.ts"
 import { deadlinePassed } from "./chainReasons.ts"
-import type { AttemptFailure, ChainMember, Method, RunningAttempt, Visit } from "./member.ts"
+import type { AttemptFailure, ChainMember, Method, Obstacle, RunningAttempt, Visit } from "./member.ts"
 
 export class AttemptLog {
   readonly method: Method
   readonly observers: ReadonlyArray<Observer>
   readonly now: () => number
   readonly attempts: Array<Attempt> = []
+  /** The budget that the request failed for, if it did. */
+  spent: Pick<BudgetSpent, "budget" | "because"> | undefined = undefined
   private readonly tags: Pick<ChainEvent, "tags">
   /** The attempts that are running or have just ended, until the log has their outcome: several if the request is hedged. */
   private readonly running = new Set<RunningAttempt>()
@@ -157,6 +160,14 @@ export class AttemptLog {
     return this.failure()
   }
 
+  /** A budget has no room for the request. */
+  outspent(provider: Provider, { because, reason }: Obstacle, { budget, sum, value }: Spent): void {
+    const { by, limit, name, unit } = budget
+    const tag = { ...(by !== undefined && { by }), ...(value !== undefined && { value }) }
+    this.spent = { because, budget: { name, ...tag, unit, limit, sum } }
+    this.unasked(provider, reason, { _tag: "Fail", because })
+  }
+
   /** Nothing was sent to this provider, for this reason. */
   unasked({ location, model, name }: Provider, reason: AiError.AiErrorReason, decision: Decision): void {
     const duration = Duration.zero
@@ -172,7 +183,11 @@ export class AttemptLog {
     if (first === undefined) throw new RangeError("ProviderChain: a request cannot fail before its first attempt")
     const last = rest.at(-1) ?? first
     const { reason } = isAboutRequest(last) ? last : this.attempts.find(isUnexplained) ?? last
-    return new NoAnswer({ module: "ProviderChain", method: this.method, reason, attempts: [first, ...rest] })
+    const { method, spent } = this
+    const common = { module: "ProviderChain", method, attempts: [first, ...rest] } as const
+    return spent === undefined
+      ? new NoAnswer({ ...common, reason })
+      : new BudgetSpent({ ...common, ...spent, reason: last.reason })
   }
 }
 

@@ -23,24 +23,22 @@ import * as Scope from "effect/Scope"
 import type { NoAnswer } from "../../ChainError.ts"
 import type { Decision } from "../../FallbackDecision.ts"
 import { choose, decide } from "../../FallbackDecision.ts"
+import { afford, charged } from "../budget/afford.ts"
 import { permit } from "../permit.ts"
 import { heeding, roomAt, tokensAt } from "../pool/place.ts"
 import { cooldownOf, networkError, notInTime } from "./chainReasons.ts"
-import type { Demands, Obstacle } from "./filter.ts"
+import type { Demands } from "./filter.ts"
 import { coolingDown, demandsOf, failedBefore, qualified, withoutRoomFor } from "./filter.ts"
 import type { Outcome } from "./hedging.ts"
 import { hedged } from "./hedging.ts"
-import type { ChainMember, Follows, RunningAttempt, Visit } from "./member.ts"
+import type { ChainMember, Follows, Obstacle, RunningAttempt, Visit } from "./member.ts"
 import { AttemptFailure, endedBefore, notAgain } from "./member.ts"
 import type { ChainRequest } from "./request.ts"
 
 /** Opens an answer of a provider: one attempt. Its resources live until the scope closes. */
 export type Open<A, R> = (running: RunningAttempt, scope: Scope.Scope) => Effect.Effect<A, AiError.AiError, R>
 
-/**
- * Opens the answer of the first provider that gives one, within the request's deadline. If the caller interrupts, the log
- * records that for the running attempt.
- */
+/** Opens the answer of the first provider that gives one, by the request's deadline. The log tells an interruption. */
 export const answer = <A, R>(
   request: ChainRequest,
   scope: Scope.Scope,
@@ -70,6 +68,7 @@ class Fallback<A, R> {
   readonly demands: Demands
   readonly scope: Scope.Scope
   readonly open: Open<A, R>
+  readonly able: ReadonlyArray<ChainMember>
   /** All providers are cooling down, so they are asked anyway. */
   private readonly ignoresCooldown: boolean
   /** The providers that have not been asked, in order. */
@@ -88,6 +87,7 @@ class Fallback<A, R> {
     this.demands = demands
     this.scope = scope
     this.open = open
+    this.able = able
     this.waiting = able
     this.ignoresCooldown = able.every((member) => coolingDown(member, request.log.now()) !== undefined)
   }
@@ -155,7 +155,7 @@ class Fallback<A, R> {
     const { member, scope, ticket } = visit
     const anyway = this.ignoresCooldown || this.isLastResort
     return Effect.flatMap(ticket.enter(tokensAt(member, this.request.inputTokens), anyway, scope), (entered) => {
-      if (entered === "Admitted") return this.attempts(visit)
+      if (entered === "Admitted") return afford(this, visit, (why) => this.notSent(member, why), this.attempts(visit))
       return entered === "CoolingDown" && this.isLastResort ? this.enter(visit) : this.turnedAway(member, ticket.wait)
     })
   }
@@ -190,7 +190,7 @@ class Fallback<A, R> {
       if (tag !== "Admitted" && before !== undefined) return Effect.fail(endedBefore(before, log.now()))
       const running = before = log.begin(visit)
       const limit = member.attemptTimeout[method]
-      const open = heeding(running, log.now, this.open(running, scope))
+      const open = heeding(running, log.now, charged(this.request, running, scope, this.open(running, scope)))
       // A clock of the chain's, or a server that may load a model first: the transport's own defaults must not end that.
       const opened = limit === undefined && member.provider.location === "cloud"
         ? open
@@ -271,8 +271,8 @@ class Fallback<A, R> {
   /** Nothing was sent there: its account has no room for so many milliseconds or, if that is 0, it is cooling down. */
   private turnedAway(member: ChainMember, wait: number): Effect.Effect<Outcome<A>> {
     if (wait > 0) return this.notSent(member, withoutRoomFor(wait))
-    const { log } = this.request
-    log.emit(member, 0, { _tag: "ProviderSkipped", ...(coolingDown(member, log.now()) ?? failedBefore) })
+    const closed = coolingDown(member, this.request.log.now()) ?? failedBefore
+    this.request.log.emit(member, 0, { _tag: "ProviderSkipped", ...closed })
     return Effect.succeed({ _tag: "Next" })
   }
 

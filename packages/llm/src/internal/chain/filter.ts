@@ -10,13 +10,12 @@ import * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { ProviderSkipped } from "../../ChainEvent.ts"
 import { Connectivity } from "../../Connectivity.ts"
 import type { Feature } from "../../Provider.ts"
 import { featuresOf, missing } from "../../Provider.ts"
 import { unsupported } from "../../ProviderFailure.ts"
 import { networkError, tooLong } from "./chainReasons.ts"
-import type { ChainMember } from "./member.ts"
+import type { ChainMember, Obstacle } from "./member.ts"
 import type { ChainRequest } from "./request.ts"
 
 /** The demands of a request on the providers. */
@@ -25,13 +24,6 @@ export interface Demands {
   /** The tokens of the prompt, by a `Tokenizer`; `undefined` without a tokenizer or without a known context size. */
   readonly tokens: number | undefined
   readonly online: boolean
-}
-
-/** Why nothing is sent to a provider: in words for an event, and as the reason of a failure. */
-export interface Obstacle {
-  readonly why: ProviderSkipped["why"]
-  readonly because: string
-  readonly reason: AiError.AiErrorReason
 }
 
 /** Why a request skips a provider, apart from the provider's health. */

@@ -12,7 +12,8 @@ import type * as Prompt from "effect/ai/Prompt"
 import type * as Tokenizer from "effect/ai/Tokenizer"
 import type * as Duration from "effect/Duration"
 import type * as Scope from "effect/Scope"
-import type { Observer, Reported } from "../../ChainEvent.ts"
+import type { Budgets } from "../../Budgets.ts"
+import type { Observer, ProviderSkipped, Reported } from "../../ChainEvent.ts"
 import type { Connectivity } from "../../Connectivity.ts"
 import type { Decision } from "../../FallbackDecision.ts"
 import type { Pool, PoolMember } from "../../Pool.ts"
@@ -59,6 +60,13 @@ export interface ChainMember {
 
 export type Method = "generateText" | "streamText"
 
+/** Why nothing is sent to a provider: in words for an event, and as the reason of a failure. */
+export interface Obstacle {
+  readonly why: ProviderSkipped["why"]
+  readonly because: string
+  readonly reason: AiError.AiErrorReason
+}
+
 /** What all requests of a chain have in common. */
 export interface Settings {
   readonly deadline: number | undefined
@@ -67,6 +75,7 @@ export interface Settings {
   /** The services that the chain was made with, for requests that bring none along. */
   readonly connectivity: Connectivity["Service"] | undefined
   readonly ledger: Ledger["Service"] | undefined
+  readonly budgets: Budgets["Service"] | undefined
   readonly tokenizer: Tokenizer.Service | undefined
   readonly metrics: Observer
   /** What the chain shares with other processes, if it was made with a store. */

@@ -9,11 +9,13 @@ import * as Prompt from "effect/ai/Prompt"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { Budgets } from "../../Budgets.ts"
 import { Observers } from "../../ChainEvent.ts"
 import type { Parameters } from "../../Parameters.ts"
 import { Current } from "../../Parameters.ts"
 import { Ledger } from "../../Usage.ts"
 import * as Projection from "../authorship/projection.ts"
+import { Spending } from "../budget/spending.ts"
 import { arrange, inputTokens } from "../pool/place.ts"
 import { CurrentTags } from "../usage/tags.ts"
 import { AttemptLog } from "./attemptLog.ts"
@@ -32,6 +34,8 @@ export class ChainRequest {
   readonly parameters: Parameters
   /** About how many tokens it sends; 0 in a chain without a pool. */
   readonly inputTokens: number
+  /** What it may spend, if budgets are in force. */
+  readonly spending: Spending | undefined
   /** The instant at which the request ends, in milliseconds since the epoch. */
   readonly deadline: number
   /** Whether this machine was found to be offline. */
@@ -43,7 +47,7 @@ export class ChainRequest {
   constructor(
     fields: Pick<
       ChainRequest,
-      "method" | "settings" | "log" | "options" | "members" | "parameters" | "inputTokens" | "deadline"
+      "method" | "settings" | "log" | "options" | "members" | "parameters" | "inputTokens" | "spending" | "deadline"
     >
   ) {
     this.method = fields.method
@@ -53,6 +57,7 @@ export class ChainRequest {
     this.members = fields.members
     this.parameters = fields.parameters
     this.inputTokens = fields.inputTokens
+    this.spending = fields.spending
     this.deadline = fields.deadline
   }
 
@@ -88,7 +93,9 @@ export const start = Effect.fnUntraced(function*(
   const ledger = Option.getOrUndefined(yield* Effect.serviceOption(Ledger)) ?? settings.ledger
   const around = yield* Observers
   const observers = [...around, ...(ledger === undefined ? [] : [ledger.observer]), settings.metrics]
-  const log = new AttemptLog(method, observers, () => clock.currentTimeMillisUnsafe(), yield* CurrentTags)
+  const tags = yield* CurrentTags
+  const budgets = Option.getOrUndefined(yield* Effect.serviceOption(Budgets)) ?? settings.budgets
+  const log = new AttemptLog(method, observers, () => clock.currentTimeMillisUnsafe(), tags)
   const own = settings.deadline === undefined ? Infinity : clock.currentTimeMillisUnsafe() + settings.deadline
   const input = inputTokens(members, options)
   if (settings.fleet !== undefined) yield* settings.fleet.look
@@ -102,6 +109,8 @@ export const start = Effect.fnUntraced(function*(
     members: ordered,
     parameters,
     inputTokens: input,
+    spending: budgets &&
+      new Spending(budgets, tags, { options, maxOutputTokens: parameters.maxOutputTokens, now: log.now }),
     deadline: Math.min(outer, own)
   })
 })

@@ -18,6 +18,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
+import { Budgets } from "../../Budgets.ts"
 import { Connectivity } from "../../Connectivity.ts"
 import type { Pool } from "../../Pool.ts"
 import { isPool } from "../../Pool.ts"
@@ -266,6 +267,7 @@ const settingsOf = Effect.fnUntraced(function*(
     fleet,
     connectivity: Option.getOrUndefined(yield* Effect.serviceOption(Connectivity)),
     ledger: Option.getOrUndefined(yield* Effect.serviceOption(Ledger)),
+    budgets: Option.getOrUndefined(yield* Effect.serviceOption(Budgets)),
     tokenizer: Option.getOrUndefined(yield* Effect.serviceOption(Tokenizer.Tokenizer)),
     metrics: ChainMetrics.observer(yield* Effect.context())
   }

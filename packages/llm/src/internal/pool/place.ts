@@ -21,9 +21,11 @@ import { order } from "./strategy.ts"
  */
 export const inputTokens = (
   members: ReadonlyArray<ChainMember>,
-  { prompt }: Pick<LanguageModel.ProviderOptions, "prompt">
-): number => {
-  if (members.every(({ place }) => place === undefined)) return 0
+  options: Pick<LanguageModel.ProviderOptions, "prompt">
+): number => members.every(({ place }) => place === undefined) ? 0 : promptTokens(options)
+
+/** About how many tokens a prompt has. */
+export const promptTokens = ({ prompt }: Pick<LanguageModel.ProviderOptions, "prompt">): number => {
   let characters = 0
   for (const { content } of prompt.content) {
     if (typeof content === "string") characters += content.length

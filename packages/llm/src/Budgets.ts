@@ -1,0 +1,96 @@
+/**
+ * Budgets of money or tokens: what a user, a tenant or a key may spend within a time, shared by a fleet.
+ *
+ * **When to use**
+ *
+ * Use it to bound what one user can cost, or what a program can cost in a day, whatever goes wrong.
+ *
+ * **Details**
+ *
+ * - A chain takes the `Budgets` in the context of the request, or else those that it was made with.
+ * - Every attempt reserves an estimate before it is sent: the tokens of its prompt, and those that answers have had on average, 500 at
+ *   first. When it has ended, the usage that the vendor reported takes the place of the estimate; so it is with retries, fallbacks, hedges,
+ *   repairs and interruptions. A budget is thus overspent by no more than the attempts in flight take beyond their estimates. The
+ *   retries of a request that was let in are let in as well.
+ * - An attempt without a report, because the caller interrupted it or its stream broke off, keeps its estimate: vendors bill such
+ *   answers. One that the vendor refused costs nothing.
+ * - With a `ChainStore` in the context, budgets hold for the fleet. Without one they hold for the process.
+ * - A window slides: what was spent a day ago counts no more.
+ *
+ * **Gotchas**
+ *
+ * - A request without the tag that a budget is by does not belong to it. Add a budget over all requests if requests may be untagged.
+ * - Under a budget of cost a cloud's model without a price is not asked. Local models are free unless a price of your own says
+ *   otherwise.
+ * - A fleet's budgets are as exact as its store: while that is away, each process counts alone.
+ *
+ * **Example**
+ *
+ * See {@link layer}.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Admission, Attempt, Spent } from "./internal/budget/admission.ts"
+import { BudgetBook } from "./internal/budget/admission.ts"
+import type { Budget, Options } from "./internal/budget/options.ts"
+import { compile } from "./internal/budget/options.ts"
+import { makePurse } from "./internal/store/purse.ts"
+import type { Priced } from "./internal/usage/prices/find.ts"
+import type { Tags } from "./internal/usage/tags.ts"
+
+export type { Admission, Attempt, Spent } from "./internal/budget/admission.ts"
+export type { Budget, BudgetOptions, Limit, Options } from "./internal/budget/options.ts"
+
+/** The budgets of a program. */
+export class Budgets extends Context.Service<Budgets, {
+  readonly budgets: ReadonlyArray<Budget>
+  /** How much is spent of every budget that requests with these tags belong to. */
+  readonly spent: (tags: Tags) => Effect.Effect<ReadonlyArray<Spent>>
+  /** Reserves for an attempt, or says which budget has nothing left. `anyway` lets it in all the same. The chain calls it. */
+  readonly admit: (attempt: Attempt, at: number, anyway: boolean) => Effect.Effect<Admission>
+  /** What a million tokens of input and output cost together; 0 for a local model, `Infinity` where it is unknown. */
+  readonly rate: (priced: Priced) => number
+}>()("@holdfast/llm/Budgets") {}
+
+/** Makes budgets, over the `ChainStore` in the context if there is one. Throws a `RangeError` that lists every invalid option. */
+export const make = (options: Options): Effect.Effect<Budgets["Service"]> => {
+  const { budgets, prices } = compile("Budgets.make", options)
+  return Effect.map(makePurse, (purse) => {
+    const book = new BudgetBook(budgets, prices, purse)
+    return {
+      budgets,
+      spent: (tags) => book.spent(tags),
+      admit: (attempt, at, anyway) => book.admit(attempt, at, anyway),
+      rate: (priced) => book.rate(priced)
+    }
+  })
+}
+
+/**
+ * A layer of budgets. Throws a `RangeError` that lists every invalid option.
+ *
+ * ```ts import.meta.vitest
+ * import { Budgets, ChainError, Parameters, ProviderChain, Usage } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Effect } from "effect"
+ * import { LanguageModel } from "effect/ai"
+ *
+ * const cloud = TestProvider.make("cloud", () => Effect.succeed(TestProvider.text("Hello there")))
+ * const ask = LanguageModel.generateText({ prompt: "Hello?" }).pipe(Parameters.with({ maxOutputTokens: 5 }))
+ *
+ * // Each answer takes 12 tokens.
+ * const program = Effect.gen(function*() {
+ *   yield* Usage.withTags(ask, { user: "42" })
+ *   yield* Usage.withTags(ask, { user: "7" })
+ *   return yield* Effect.flip(Usage.withTags(ask, { user: "42" }))
+ * }).pipe(Effect.provide([
+ *   ProviderChain.layer({ providers: [cloud] }),
+ *   Budgets.layer({ budgets: [{ by: "user", limit: { tokens: 15 }, window: "1 day" }] })
+ * ]))
+ *
+ * const error = await Effect.runPromise(program)
+ * ChainError.isBudgetSpent(error) && [error.budget.value, error.budget.sum] // => ["42", 12]
+ * ```
+ */
+export const layer = (options: Options): Layer.Layer<Budgets> => Layer.effect(Budgets, make(options))

@@ -1,0 +1,156 @@
+/** What one attempt reserves of the budgets that it belongs to, and settles when it has ended. */
+import * as Response from "effect/ai/Response"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { Reported } from "../../ChainEvent.ts"
+import type { Purse } from "../store/purse.ts"
+import { costOf } from "../usage/price.ts"
+import type { Priced } from "../usage/prices/find.ts"
+import type { Prices } from "../usage/prices/prices.ts"
+import type { Tags } from "../usage/tags.ts"
+import type { Budget } from "./options.ts"
+
+/** An attempt that asks to be let in. */
+export interface Attempt extends Omit<Priced, "at"> {
+  readonly tags: Tags
+  /** About how many tokens it sends. */
+  readonly inputTokens: number
+  /** The most tokens of its answer, if the request says so. */
+  readonly maxOutputTokens?: number | undefined
+}
+
+/** How much of a budget is spent. */
+export interface Spent {
+  readonly budget: Budget
+  /** The value of the tag that the budget is by. */
+  readonly value: string | undefined
+  /** What is spent of it, attempts in flight included. */
+  readonly sum: number
+}
+
+/** Whether an attempt is let in. */
+export type Admission =
+  | {
+    readonly _tag: "Admitted"
+    /**
+     * Replaces what was reserved by what the provider reported. Without a report, `began` says whether the vendor may bill it
+     * nevertheless, so that the reservation stays. Only the first call counts.
+     */
+    readonly settle: (reported: Reported, began: boolean) => Effect.Effect<void>
+  }
+  /** Nothing is left of a budget, or less than what the attempt may take. */
+  | { readonly _tag: "Spent"; readonly spent: Spent; readonly needs: number; readonly wait: Duration.Duration }
+  /** A budget of cost applies, and the model has no price. */
+  | { readonly _tag: "Unpriced"; readonly budget: Budget }
+
+/** The weight of the newest answer in the mean of their tokens. */
+const newest = 0.3
+
+/** A local model costs nothing but what its own price says. */
+const free = { input: 0, output: 0 }
+
+/** What a budget counts of a usage. */
+type Count = (usage: Response.Usage, hourWrites?: number) => number
+
+export class BudgetBook {
+  readonly budgets: ReadonlyArray<Budget>
+  private readonly prices: Prices
+  private readonly purse: Purse
+  /** The mean of the tokens of answers. */
+  private output = 500
+
+  constructor(budgets: ReadonlyArray<Budget>, prices: Prices, purse: Purse) {
+    this.budgets = budgets
+    this.prices = prices
+    this.purse = purse
+  }
+
+  /** The price of a million tokens, input and output, to compare providers by: nothing for a local one, `Infinity` where it is unknown. */
+  rate(priced: Priced): number {
+    const price = this.priceOf(priced)
+    return price === undefined ? Infinity : price.input + price.output
+  }
+
+  /** Reserves for an attempt in every budget that it belongs to; `anyway` even if nothing is left. */
+  admit(attempt: Attempt, at: number, anyway: boolean): Effect.Effect<Admission> {
+    const price = this.priceOf({ ...attempt, at })
+    const expected = new Response.Usage({
+      inputTokens: { total: attempt.inputTokens },
+      outputTokens: { total: Math.min(Math.round(this.output), attempt.maxOutputTokens ?? Infinity) }
+    })
+    return Effect.gen({ self: this }, function*() {
+      const settlers: Array<(reported: Reported, began: boolean) => Effect.Effect<void>> = []
+      for (const budget of this.budgets) {
+        const value = budget.by === undefined ? undefined : attempt.tags[budget.by]
+        if (budget.by !== undefined && value === undefined) continue
+        if (budget.unit === "cost" && price === undefined) {
+          yield* Effect.forEach(settlers, (settle) => settle({ usage: undefined }, false))
+          return { _tag: "Unpriced", budget }
+        }
+        const count: Count = (usage, hourWrites) =>
+          budget.unit === "cost" ? costOf(price, usage, hourWrites) ?? 0 : tokensOf(usage)
+        const amount = count(expected)
+        const limit = anyway ? Infinity : budget.limit
+        const bought = yield* this.purse.reserve({ ...accountOf(budget, value), amount, limit })
+        if (bought._tag === "Refused") {
+          yield* Effect.forEach(settlers, (settle) => settle({ usage: undefined }, false))
+          return { _tag: "Spent", spent: { budget, value, sum: bought.sum }, needs: amount, wait: bought.wait }
+        }
+        settlers.push(({ hourCacheWriteTokens, usage }, began) =>
+          bought.settle(usage === undefined ? began ? amount : 0 : count(usage, hourCacheWriteTokens))
+        )
+      }
+      let open = true
+      return {
+        _tag: "Admitted",
+        settle: (reported, began) =>
+          Effect.suspend(() => {
+            if (!open) return Effect.void
+            open = false
+            const written = reported.usage?.outputTokens.total
+            if (written !== undefined) this.output += newest * (written - this.output)
+            return Effect.forEach(settlers, (settle) => settle(reported, began), { discard: true })
+          })
+      }
+    })
+  }
+
+  /** How much is spent of every budget that requests with these tags belong to. */
+  spent(tags: Tags): Effect.Effect<ReadonlyArray<Spent>> {
+    const own = this.budgets.filter(({ by }) => by === undefined || tags[by] !== undefined)
+    return Effect.forEach(own, (budget) => {
+      const value = budget.by === undefined ? undefined : tags[budget.by]
+      return Effect.map(this.purse.spent(accountOf(budget, value)), (sum): Spent => ({ budget, value, sum }))
+    })
+  }
+
+  private priceOf(priced: Priced) {
+    return this.prices.find(priced) ?? (priced.location === "local" ? free : undefined)
+  }
+}
+
+const tokensOf = ({ inputTokens, outputTokens }: Response.Usage): number =>
+  (inputTokens.total ?? 0) + (outputTokens.total ?? 0)
+
+const accountOf = ({ name, window }: Budget, value: string | undefined) => ({
+  key: value === undefined ? `budget ${name}` : `budget ${name}:${value}`,
+  window
+})
+
+const figure = (amount: number): string => `${Number(amount.toPrecision(6))}`
+
+/** A budget in words: `"user" (1 in 1d) of "42"`. */
+const nameBudget = ({ limit, name, unit, window }: Budget, value?: string): string =>
+  `${JSON.stringify(name)}${value === undefined ? "" : ` of ${JSON.stringify(value)}`} ` +
+  `(${figure(limit)}${unit === "tokens" ? " tokens" : ""} in ${Duration.format(window)})`
+
+/** Why an attempt is not let in. */
+export const because = (admission: Exclude<Admission, { readonly _tag: "Admitted" }>, model: string): string => {
+  if (admission._tag === "Unpriced") {
+    return `the budget ${nameBudget(admission.budget)} needs the price of ${model}, which is unknown`
+  }
+  const { needs, spent: { budget, sum, value } } = admission
+  return `the budget ${nameBudget(budget, value)} is spent: ${figure(sum)} is taken, and the request may take ${
+    figure(needs)
+  }`
+}

@@ -1,0 +1,59 @@
+/** The budgets of one request: what it may spend, and what it has reserved. */
+import type * as LanguageModel from "effect/ai/LanguageModel"
+import type * as Effect from "effect/Effect"
+import type { Budgets } from "../../Budgets.ts"
+import type { ChainMember } from "../chain/member.ts"
+import { promptTokens } from "../pool/place.ts"
+import type { Tags } from "../usage/tags.ts"
+import type { Admission } from "./admission.ts"
+
+export type Admitted = Extract<Admission, { readonly _tag: "Admitted" }>
+
+interface Asked {
+  readonly options: Pick<LanguageModel.ProviderOptions, "prompt">
+  readonly maxOutputTokens: number | undefined
+  readonly now: () => number
+}
+
+export class Spending {
+  private readonly budgets: Budgets["Service"]
+  private readonly tags: Tags
+  private readonly asked: Asked
+  /** What the visits have reserved, until their first attempts take it. */
+  private readonly reserved = new Map<ChainMember, Admitted>()
+  private tokens: number | undefined = undefined
+
+  constructor(budgets: Budgets["Service"], tags: Tags, asked: Asked) {
+    this.budgets = budgets
+    this.tags = tags
+    this.asked = asked
+  }
+
+  /** What an attempt at a provider reserves; `anyway` even if nothing is left. */
+  admit({ provider }: ChainMember, anyway: boolean): Effect.Effect<Admission> {
+    const { location, model, name } = provider
+    const { maxOutputTokens, now, options } = this.asked
+    const inputTokens = this.tokens ??= promptTokens(options)
+    const attempt = { tags: this.tags, provider: name, model, location, inputTokens, maxOutputTokens }
+    return this.budgets.admit(attempt, now(), anyway)
+  }
+
+  /** Whether no other of the providers costs less. */
+  isCheapest(member: ChainMember, able: ReadonlyArray<ChainMember>): boolean {
+    const at = this.asked.now()
+    const rates = able.map(({ provider: { location, model, name } }) =>
+      this.budgets.rate({ provider: name, model, location, at })
+    )
+    return rates.indexOf(Math.min(...rates)) === able.indexOf(member)
+  }
+
+  keep(member: ChainMember, admitted: Admitted): void {
+    this.reserved.set(member, admitted)
+  }
+
+  take(member: ChainMember): Admitted | undefined {
+    const admitted = this.reserved.get(member)
+    this.reserved.delete(member)
+    return admitted
+  }
+}
