@@ -1,4 +1,8 @@
-/** What one attempt reserves of the budgets that it belongs to, and settles when it has ended. */
+/**
+ * What one attempt reserves of the budgets that it belongs to, and settles when it has ended.
+ *
+ * Guarded by `test/budget/budgets.test.ts` and `test/budget/money.laws.test.ts`.
+ */
 import * as Response from "effect/ai/Response"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,8 @@
 /**
  * What a chain does with the budgets of a request: reserves in them before a provider is asked, and settles what each attempt took,
  * however it ends.
+ *
+ * Guarded by `test/budget/money.laws.test.ts`.
  */
 import * as AiError from "effect/ai/AiError"
 import * as DateTime from "effect/DateTime"

@@ -1,4 +1,8 @@
-/** The options of budgets, and what they come to. `Budgets` exports them. */
+/**
+ * The options of budgets, and what they come to. `Budgets` exports them.
+ *
+ * Guarded by `test/budget/budgets.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Duration from "effect/Duration"
 import type { Price } from "../usage/price.ts"

@@ -1,4 +1,8 @@
-/** The budgets of one request: what it may spend, and what it has reserved. */
+/**
+ * The budgets of one request: what it may spend, and what it has reserved.
+ *
+ * Guarded by `test/budget/budgets.test.ts`.
+ */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Effect from "effect/Effect"
 import type { Budgets } from "../../Budgets.ts"
