@@ -1,13 +1,29 @@
-/** The page that follows a call names files that exist, each once, and no more than a reader can follow. */
+/**
+ * The page that follows a call is true: it names the files that a GET enters, as V8 counts them, each once, and the files of the
+ * way are no more than a reader can follow.
+ */
 import { assert, it } from "@effect/vitest"
+import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
+import * as UndiciTransport from "@holdfast/http/UndiciTransport"
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import { once } from "node:events"
 import { existsSync, readFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { basename, join } from "node:path"
+import { entered } from "../../../vitest.walk.ts"
 
 const root = join(import.meta.dirname, "../../..")
 const page = readFileSync(join(root, "docs/how-a-call-runs.md"), "utf8")
 const steps = Array.from(
   page.matchAll(/^(\d+)\. `([^`]+\.ts)`/gm),
   ([, step, file = ""]) => ({ step: Number(step), file })
+)
+const beside = Array.from(
+  (page.split("## Beside the way")[1]?.split(/^## /m)[0] ?? "").matchAll(/`([^`]+\.ts)`/gu),
+  ([, file = ""]) => file
 )
 
 const pathOf = (file: string): string =>
@@ -17,7 +33,8 @@ it("names the files of the way in order, each once, and at most 22", () => {
   assert.isAbove(steps.length, 15)
   assert.isAtMost(steps.length, 22)
   assert.deepStrictEqual(steps.map(({ step }) => step), steps.map((_, index) => index + 1))
-  assert.strictEqual(new Set(steps.map(({ file }) => file)).size, steps.length)
+  const named = [...steps.map(({ file }) => file), ...beside]
+  assert.strictEqual(new Set(named).size, named.length)
 })
 
 it("names files that exist", () => {
@@ -26,14 +43,32 @@ it("names files that exist", () => {
   assert.deepStrictEqual(named.filter((file) => !short.has(file) && !existsSync(pathOf(file))), [])
 })
 
-it("follows imports: each file of the way is imported by another of them", () => {
-  // The policy does not know the transport below it, which this module gives a program.
-  const sources = ["UndiciTransport.ts", ...steps.map(({ file }) => file)].map((file) =>
-    readFileSync(pathOf(file), "utf8")
-  )
-  const reached = steps.slice(1).filter(({ file }) => {
-    const name = basename(file)
-    return !sources.some((source) => source.includes(`/${name}"`) || source.includes(`/${name.replace(".ts", "")}"`))
-  })
-  assert.deepStrictEqual(reached.map(({ file }) => file), [])
-})
+it.live("names the files that a GET enters, and no other", () =>
+  Effect.gen(function*() {
+    const server = yield* Effect.acquireRelease(
+      Effect.promise(async () => {
+        const server = createServer((request, response) => {
+          request.resume()
+          response.end("{}")
+        })
+        await once(server.listen(0, "127.0.0.1"), "listening")
+        return server
+      }),
+      (server) => Effect.promise(() => new Promise<void>((done) => server.close(() => done())))
+    )
+    const { port } = server.address() as AddressInfo
+    const client = yield* Layer.build(
+      ResilientHttpClient.layer({ retry: { times: 2 }, timeouts: { attempt: "10 seconds", total: "30 seconds" } }).pipe(
+        Layer.provide(UndiciTransport.layer({ gracePeriod: 0 }))
+      )
+    )
+    const get = HttpClient.get(`http://127.0.0.1:${port}/stock`).pipe(
+      Effect.flatMap((response) => response.text),
+      Effect.provide(client)
+    )
+    // The second call finds a connection and everything that is made once.
+    yield* get
+    const files = yield* entered(get)
+    const named = [...steps.map(({ file }) => file), ...beside]
+    assert.deepStrictEqual(files.map((file) => file.replace("http/", "")).toSorted(), named.toSorted())
+  }).pipe(Effect.scoped))

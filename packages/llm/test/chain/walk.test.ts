@@ -16,7 +16,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { entered } from "./walked.ts"
+import { entered } from "../../../../vitest.walk.ts"
 
 const root = join(import.meta.dirname, "../../../..")
 const page = readFileSync(join(root, "docs/how-an-answer-comes.md"), "utf8")
@@ -62,11 +62,12 @@ it.effect("names the files that the answer enters: all of the chain, and no othe
     const model = yield* Layer.build(ProviderChain.layer({ providers: [OpenAiProvider.make(), OllamaProvider.make()] }))
       .pipe(Effect.provideService(HttpClient.HttpClient, client))
     const ask = LanguageModel.streamText({ prompt: "Hello?" }).pipe(Stream.runDrain, Effect.provide(model))
-    const files = yield* entered(Effect.gen(function*() {
+    const all = yield* entered(Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(ask)
       for (let i = 0; i < 60 && fiber.pollUnsafe() === undefined; i++) yield* TestClock.adjust("1 second")
       yield* Fiber.join(fiber)
     }))
+    const files = all.flatMap((file) => file.startsWith("llm/") ? [file.replace("llm/", "")] : [])
     assert.strictEqual(requests, 4)
     const named = [...steps.map(({ file }) => file), ...beside]
     assert.deepStrictEqual(named.filter((file) => !files.includes(file)), [])

@@ -4,7 +4,7 @@
  * A prompt is kept from a provider for its length only where a `Tokenizer` has counted it. An estimate from its characters is
  * wrong by more than a factor of two for tables, indented JSON and rules of dashes, in both directions.
  *
- * Guarded by `test/chain/signsOfLife.test.ts` and `test/chain/retry.test.ts`.
+ * Guarded by `test/Connectivity.test.ts`, `test/ProviderChain.test.ts` and `test/chain/treatment.test.ts`.
  */
 import * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"

@@ -1,10 +1,11 @@
-/** The files that a piece of work enters: those of which a function ran meanwhile, as V8 counts calls. */
+/** The files that a piece of work enters: those of which a function ran meanwhile, as V8 counts calls. For tests of walks. */
 import * as Effect from "effect/Effect"
 import { Session } from "node:inspector/promises"
 
-const source = "packages/llm/src/"
-
-/** Runs an effect and lists the files of this package's source that it entered. Modules are loaded before, not within. */
+/**
+ * Runs an effect and lists the source files that it entered, as `core/internal/keyed.ts`. Modules are loaded before, not
+ * within.
+ */
 export const entered = <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<ReadonlyArray<string>, E, R> =>
   Effect.acquireUseRelease(
     Effect.promise(async () => {
@@ -22,11 +23,11 @@ export const entered = <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<Re
         Effect.promise(async () => {
           const { result } = await session.post("Profiler.takePreciseCoverage")
           return result.flatMap(({ functions, url }) => {
-            const at = url.indexOf(source)
+            const [, name, file] = /packages\/(\w+)\/src\/([^?]*)/u.exec(url) ?? []
             const ran = functions.some(({ functionName, ranges: [range] }) =>
               functionName !== "" && range !== undefined && range.count > 0
             )
-            return at === -1 || !ran ? [] : [url.slice(at + source.length).replace(/\?.*$/u, "")]
+            return file === undefined || !ran ? [] : [`${name}/${file}`]
           }).toSorted()
         })
       ),
