@@ -16,6 +16,9 @@
  * `web_search`, with its arguments. What a search found is cited as source parts; the vendor's own calls and their results are not
  * parts.
  *
+ * A message or a part with the option `anthropic.cacheControl` is marked to be cached, and so is one with Bedrock's
+ * `bedrock.cachePoint`, because a chain may ask either.
+ *
  * Structured output uses `output_config.format`. Thinking keeps its signatures and goes back only to the model that signed it.
  *
  * Source: Claude API reference, "Create a Message", "Streaming Messages", "Errors", "Structured outputs", "Thinking", "Stop

@@ -13,6 +13,9 @@
  * A stream is complete once `messageStop` and `metadata` have arrived. An exception in the middle of a stream is a failure, and so
  * is a frame whose checksum is wrong. An answer that a guardrail stopped has the finish reason `content-filter`.
  *
+ * A message or a part with the option `bedrock.cachePoint` is followed by a cache point, and so is one with Anthropic's
+ * `anthropic.cacheControl`, because a chain may ask either. Models that take none are sent none.
+ *
  * Thoughts keep their signature and go back only to the model that wrote them. `preflight` sends a conversation without messages,
  * which Bedrock refuses at no cost once it has accepted the credentials and the model.
  *
@@ -223,7 +226,7 @@ const makeWith = (options: Options) => {
       stream: boolean
     ): Effect.fn.Return<Answer.Answer, AiError.AiError, IdGenerator | Scope.Scope> {
       const body = yield* Effect.mapError(
-        BedrockRequest.make(request),
+        BedrockRequest.make(request, model),
         (reason) => ProviderRequest.failure(call, reason)
       )
       const operation = stream ? "converse-stream" : "converse"

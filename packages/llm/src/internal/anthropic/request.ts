@@ -17,6 +17,7 @@ import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
 import { unsupported } from "../../ProviderFailure.ts"
 import { chosen } from "../openai/request.ts"
+import * as CacheMark from "../protocol/request/cacheMark.ts"
 import type { FileData } from "../protocol/request/mediaType.ts"
 import { dataOf, textOf } from "../protocol/request/mediaType.ts"
 import type { Json } from "../protocol/tools/jsonSchema.ts"
@@ -33,7 +34,14 @@ type Source =
   | { readonly type: "url"; readonly url: string }
   | { readonly type: "text"; readonly media_type: "text/plain"; readonly data: string }
 
-type Block =
+interface CacheControl {
+  readonly type: "ephemeral"
+  readonly ttl?: "5m" | "1h"
+}
+
+type Block = Content & { readonly cache_control?: CacheControl }
+
+type Content =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "image"; readonly source: Source }
   | { readonly type: "document"; readonly source: Source; readonly title?: string }
@@ -60,7 +68,7 @@ interface CustomTool {
 }
 
 export interface Body {
-  readonly system?: string
+  readonly system?: string | ReadonlyArray<Block>
   readonly messages: ReadonlyArray<Message>
   readonly tools?: ReadonlyArray<CustomTool | { readonly type: string; readonly name: string }>
   readonly tool_choice?:
@@ -91,6 +99,18 @@ const imageBlock = (part: Prompt.FilePart): Effect.Effect<Block, AiError.AiError
     : unusable(`the Messages API takes JPEG, PNG, GIF and WebP, not ${data.mediaType}`)
 }
 
+/** A block up to which the prompt is to be cached. Thoughts take no mark. */
+const marked = (block: Block, options: Prompt.ProviderOptions): Block => {
+  const mark = CacheMark.of(options)
+  return mark === undefined || block.type === "thinking" || block.type === "redacted_thinking"
+    ? block
+    : { ...block, cache_control: { type: "ephemeral", ...mark } }
+}
+
+/** The mark of a message is on its last block. */
+const lastMarked = (blocks: ReadonlyArray<Block>, options: Prompt.ProviderOptions): ReadonlyArray<Block> =>
+  blocks.map((block, index) => index === blocks.length - 1 ? marked(block, options) : block)
+
 const userBlock = (part: Prompt.UserMessagePart): Effect.Effect<Block, AiError.AiErrorReason> => {
   if (part.type === "text") return Effect.succeed({ type: "text", text: part.text })
   if (part.mediaType.startsWith("image/")) return imageBlock(part)
@@ -112,75 +132,99 @@ const callId = (id: string): string =>
     ? id
     : `${id.replace(/[^a-zA-Z0-9_-]/g, "_")}_${(Hash.string(id) >>> 0).toString(36)}`
 
+const assistantBlock = (part: Prompt.AssistantMessagePart, model: string): ReadonlyArray<Block> => {
+  switch (part.type) {
+    case "text":
+      return [{ type: "text", text: part.text }]
+    case "reasoning":
+      return Option.match(Thinking.fromOptions(part.options, model), {
+        // Not this model's own: it would refuse the signature.
+        onNone: () => [],
+        onSome: (info) => [
+          info.type === "thinking"
+            ? {
+              type: "thinking",
+              thinking: part.text,
+              ...(info.signature === undefined ? {} : { signature: info.signature })
+            }
+            : { type: "redacted_thinking", data: info.redactedData }
+        ]
+      })
+    case "tool-call":
+      return part.providerExecuted
+        ? []
+        : [{
+          type: "tool_use",
+          id: callId(part.id),
+          name: RequestTools.nameOf(part.name),
+          input: toArguments(part.params)
+        }]
+    default:
+      return []
+  }
+}
+
 const assistantBlocks = (message: Prompt.AssistantMessage, model: string): ReadonlyArray<Block> =>
-  message.content.flatMap((part): ReadonlyArray<Block> => {
-    switch (part.type) {
-      case "text":
-        return [{ type: "text", text: part.text }]
-      case "reasoning":
-        return Option.match(Thinking.fromOptions(part.options, model), {
-          // Not this model's own: it would refuse the signature.
-          onNone: () => [],
-          onSome: (info) => [
-            info.type === "thinking"
-              ? {
-                type: "thinking",
-                thinking: part.text,
-                ...(info.signature === undefined ? {} : { signature: info.signature })
-              }
-              : { type: "redacted_thinking", data: info.redactedData }
-          ]
-        })
-      case "tool-call":
-        return part.providerExecuted
-          ? []
-          : [{
-            type: "tool_use",
-            id: callId(part.id),
-            name: RequestTools.nameOf(part.name),
-            input: toArguments(part.params)
-          }]
-      default:
-        return []
-    }
-  })
+  message.content.flatMap((part) => assistantBlock(part, model).map((block) => marked(block, part.options)))
 
 const toolBlocks = (message: Prompt.ToolMessage): ReadonlyArray<Block> =>
-  toMessages(message, (part, content) => ({
-    type: "tool_result",
-    tool_use_id: callId(part.id),
-    content,
-    ...(part.isFailure ? { is_error: true } : {})
-  }))
+  toMessages(message, (part, content) =>
+    marked({
+      type: "tool_result",
+      tool_use_id: callId(part.id),
+      content,
+      ...(part.isFailure ? { is_error: true } : {})
+    }, part.options))
+
+/** The API refuses empty texts. */
+const isWorthSending = (block: Block): boolean => block.type !== "text" || block.text.trim() !== ""
 
 const toMessage = (
   message: Exclude<Prompt.Message, Prompt.SystemMessage>,
   model: string
 ): Effect.Effect<Message, AiError.AiErrorReason> => {
+  const of = (role: Message["role"], blocks: ReadonlyArray<Block>): Message => ({
+    role,
+    content: lastMarked(blocks.filter(isWorthSending), message.options)
+  })
   switch (message.role) {
-    case "user":
-      return Effect.map(Effect.forEach(message.content, userBlock), (content) => ({ role: "user", content }))
+    case "user": {
+      const blocks = Effect.forEach(
+        message.content,
+        (part) => Effect.map(userBlock(part), (block) => marked(block, part.options))
+      )
+      return Effect.map(blocks, (blocks) => of("user", blocks))
+    }
     case "assistant":
-      return Effect.succeed({ role: "assistant", content: assistantBlocks(message, model) })
+      return Effect.succeed(of("assistant", assistantBlocks(message, model)))
     case "tool":
-      return Effect.succeed({ role: "user", content: toolBlocks(message) })
+      return Effect.succeed(of("user", toolBlocks(message)))
   }
 }
 
 /**
- * The API refuses empty texts and empty messages, and wants the results of a turn's tools in the one message after it:
- * neighbours of one role become one message.
+ * The API refuses empty messages, and wants the results of a turn's tools in the one message after it: neighbours of one role
+ * become one message.
  */
 const merge = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
   const merged: Array<Message> = []
-  for (const { content, role } of messages) {
-    const blocks = content.filter((block) => block.type !== "text" || block.text.trim() !== "")
+  for (const { content: blocks, role } of messages) {
     if (blocks.length === 0) continue
     const last = merged.at(-1)
     if (last?.role === role) merged[merged.length - 1] = { role, content: [...last.content, ...blocks] }
     else merged.push({ role, content: blocks })
   }
   return merged
+}
+
+/** As one text, unless a part of it is to be cached. */
+const toSystem = (messages: ReadonlyArray<Prompt.SystemMessage>): NonNullable<Body["system"]> => {
+  const blocks = messages
+    .map(({ content, options }) => marked({ type: "text", text: content }, options))
+    .filter(isWorthSending)
+  return blocks.some(({ cache_control }) => cache_control !== undefined)
+    ? blocks
+    : messages.map(({ content }) => content).join("\n\n")
 }
 
 // -----------------------------------------------------------------------------
@@ -239,7 +283,7 @@ export const make = Effect.fnUntraced(function*(
   forcesTools: boolean
 ): Effect.fn.Return<Body, AiError.AiErrorReason> {
   const { content } = options.prompt
-  const system = content.flatMap((message) => message.role === "system" ? [message.content] : []).join("\n\n")
+  const system = toSystem(content.filter((message) => message.role === "system"))
   const messages = yield* Effect.forEach(
     content.flatMap((message) => message.role === "system" ? [] : [message]),
     (message) => toMessage(message, model)

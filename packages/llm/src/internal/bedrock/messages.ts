@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
 import { unsupported } from "../../ProviderFailure.ts"
+import * as CacheMark from "../protocol/request/cacheMark.ts"
 import type { FileData } from "../protocol/request/mediaType.ts"
 import { dataOf, textOf } from "../protocol/request/mediaType.ts"
 import { toArguments } from "../protocol/tools/toolParams.ts"
@@ -19,6 +20,7 @@ import * as Kept from "./kept.ts"
 type Source = { readonly bytes: string } | { readonly s3Location: { readonly uri: string } }
 
 type Block =
+  | CachePoint
   | { readonly text: string }
   | { readonly image: { readonly format: string; readonly source: Source } }
   | { readonly document: { readonly format: string; readonly name: string; readonly source: Source } }
@@ -35,6 +37,10 @@ type Block =
       | { readonly reasoningText: { readonly text: string; readonly signature?: string } }
       | { readonly redactedContent: string }
   }
+
+export interface CachePoint {
+  readonly cachePoint: { readonly type: "default"; readonly ttl?: "5m" | "1h" }
+}
 
 export interface Message {
   readonly role: "user" | "assistant"
@@ -106,55 +112,78 @@ const reasoningBlock = (part: Prompt.ReasoningPart): ReadonlyArray<Block> => {
   return [{ reasoningContent: { reasoningText: { text: part.text, ...signature } } }]
 }
 
-const assistantBlocks = (message: Prompt.AssistantMessage): ReadonlyArray<Block> =>
-  message.content.flatMap((part): ReadonlyArray<Block> => {
-    switch (part.type) {
-      case "text":
-        return [{ text: part.text }]
-      case "reasoning":
-        return reasoningBlock(part)
-      case "tool-call":
-        return part.providerExecuted ? [] : [{
-          toolUse: { toolUseId: callId(part.id), name: RequestTools.nameOf(part.name), input: toArguments(part.params) }
-        }]
-      default:
-        return []
-    }
-  })
+const assistantBlock = (part: Prompt.AssistantMessagePart): ReadonlyArray<Block> => {
+  switch (part.type) {
+    case "text":
+      return [{ text: part.text }]
+    case "reasoning":
+      return reasoningBlock(part)
+    case "tool-call":
+      return part.providerExecuted ? [] : [{
+        toolUse: { toolUseId: callId(part.id), name: RequestTools.nameOf(part.name), input: toArguments(part.params) }
+      }]
+    default:
+      return []
+  }
+}
+
+/** Models that take marks; which one the ARN of a profile stands for is not known here. */
+export const caches = (model: string): boolean => /claude|nova|^arn:/.test(model)
+
+/** A mark of where to cache up to, as the API has it, in texts of the system too. */
+export const cachePoint = (options: Prompt.ProviderOptions): ReadonlyArray<CachePoint> => {
+  const mark = CacheMark.of(options)
+  return mark === undefined ? [] : [{ cachePoint: { type: "default", ...mark } }]
+}
+
+/** Blocks with the mark after them. Blank texts are refused, and marks with nothing before them or after a thought. */
+const marked = (blocks: ReadonlyArray<Block>, options: Prompt.ProviderOptions): ReadonlyArray<Block> => {
+  const worth = blocks.filter((block) => !("text" in block) || block.text.trim() !== "")
+  const last = worth.at(-1)
+  return last === undefined || "reasoningContent" in last || "cachePoint" in last
+    ? worth
+    : [...worth, ...cachePoint(options)]
+}
 
 const toMessage = (
   message: Exclude<Prompt.Message, Prompt.SystemMessage>
 ): Effect.Effect<Message, AiError.AiErrorReason> => {
+  const of = (role: Message["role"], blocks: ReadonlyArray<Block>): Message => ({
+    role,
+    content: marked(blocks, message.options)
+  })
   switch (message.role) {
-    case "user":
-      return Effect.map(
-        Effect.forEach(
-          message.content,
-          (part, index) => part.type === "text" ? Effect.succeed<Block>({ text: part.text }) : fileBlock(part, index)
-        ),
-        (content) => ({ role: "user", content })
-      )
+    case "user": {
+      const blocks = Effect.forEach(message.content, (part, index) =>
+        Effect.map(
+          part.type === "text" ? Effect.succeed<Block>({ text: part.text }) : fileBlock(part, index),
+          (block) => marked([block], part.options)
+        ))
+      return Effect.map(blocks, (blocks) => of("user", blocks.flat()))
+    }
     case "assistant":
-      return Effect.succeed({ role: "assistant", content: assistantBlocks(message) })
+      return Effect.succeed(
+        of("assistant", message.content.flatMap((part) => marked(assistantBlock(part), part.options)))
+      )
     case "tool":
-      return Effect.succeed({
-        role: "user",
-        content: toolMessages(message, (part, text) => ({
-          toolResult: {
-            toolUseId: callId(part.id),
-            content: [{ text: text === "" ? " " : text }],
-            ...(part.isFailure ? { status: "error" } : {})
-          }
-        }))
-      })
+      return Effect.succeed(of(
+        "user",
+        toolMessages(message, (part, text) =>
+          marked([{
+            toolResult: {
+              toolUseId: callId(part.id),
+              content: [{ text: text === "" ? " " : text }],
+              ...(part.isFailure ? { status: "error" } : {})
+            }
+          }], part.options)).flat()
+      ))
   }
 }
 
-/** The API refuses blank texts and empty messages, and wants the roles to alternate: neighbours of one role become one message. */
+/** The API refuses empty messages, and wants the roles to alternate: neighbours of one role become one message. */
 const merge = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
   const merged: Array<Message> = []
-  for (const { content, role } of messages) {
-    const blocks = content.filter((block) => !("text" in block) || block.text.trim() !== "")
+  for (const { content: blocks, role } of messages) {
     if (blocks.length === 0) continue
     const last = merged.at(-1)
     if (last?.role === role) merged[merged.length - 1] = { role, content: [...last.content, ...blocks] }
@@ -163,13 +192,19 @@ const merge = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
   return merged
 }
 
+const withoutMarks = ({ content, role }: Message): Message => ({
+  role,
+  content: content.filter((block) => !("cachePoint" in block))
+})
+
 /** The messages of a conversation without its system messages, or which of its parts the API cannot be sent. */
 export const toMessages = (
-  prompt: Prompt.Prompt
+  prompt: Prompt.Prompt,
+  model: string
 ): Effect.Effect<ReadonlyArray<Message>, AiError.AiErrorReason> =>
   Effect.map(
     Effect.forEach(prompt.content.flatMap((message) => message.role === "system" ? [] : [message]), toMessage),
-    merge
+    (messages) => merge(caches(model) ? messages : messages.map(withoutMarks))
   )
 
 /** The names of the tools that a conversation has called. */

@@ -12,8 +12,8 @@ import { declarable, jsonSchema } from "../openai/request.ts"
 import type { Json } from "../protocol/tools/jsonSchema.ts"
 import type { Declared } from "../protocol/tools/tools.ts"
 import { objectName, RequestTools } from "../protocol/tools/tools.ts"
-import type { Message } from "./messages.ts"
-import { called, toMessages } from "./messages.ts"
+import type { CachePoint, Message } from "./messages.ts"
+import { cachePoint, caches, called, toMessages } from "./messages.ts"
 
 interface ToolSpec {
   readonly toolSpec: {
@@ -25,7 +25,7 @@ interface ToolSpec {
 }
 
 interface Body {
-  readonly system?: ReadonlyArray<{ readonly text: string }>
+  readonly system?: ReadonlyArray<{ readonly text: string } | CachePoint>
   readonly messages: ReadonlyArray<Message>
   readonly toolConfig?: {
     readonly tools: ReadonlyArray<ToolSpec>
@@ -72,12 +72,15 @@ const remembered = (name: string): ToolSpec => ({
 
 /** The part of the body that the request decides. */
 export const make = Effect.fnUntraced(function*(
-  options: LanguageModel.ProviderOptions
+  options: LanguageModel.ProviderOptions,
+  model: string
 ): Effect.fn.Return<Body, AiError.AiErrorReason> {
   const system = options.prompt.content.flatMap((message) =>
-    message.role === "system" && message.content.trim() !== "" ? [{ text: message.content }] : []
+    message.role === "system" && message.content.trim() !== ""
+      ? [{ text: message.content }, ...(caches(model) ? cachePoint(message.options) : [])]
+      : []
   )
-  const messages = yield* toMessages(options.prompt)
+  const messages = yield* toMessages(options.prompt, model)
   const tools = RequestTools.declare(yield* declarable(offered(options)), "anthropic").map(toSpec)
   const earlier = tools.length === 0 ? called(messages).map(remembered) : []
   const format = options.responseFormat
