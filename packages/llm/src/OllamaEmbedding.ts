@@ -83,7 +83,7 @@ const Response = Schema.Struct({
 export const make = (
   options?: Options
 ): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> =>
-  Embedding.make(options ?? {}, embedWith(options ?? {}))
+  Embedding.make(options?.batchSize ?? 256, embedWith(options ?? {}))
 
 /**
  * Makes a model from `OLLAMA_HOST` and `OLLAMA_EMBEDDING_MODEL`; `options` are for the rest.

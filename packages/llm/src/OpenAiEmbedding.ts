@@ -47,7 +47,7 @@ export interface Options
   readonly model?: string | undefined
   /** The length of the vectors, if the model supports a choice. Default: the model's own length. */
   readonly dimensions?: number | undefined
-  /** The most texts in one request. Default: 256. */
+  /** The most texts in one request. Default: the preset's, 256 but for the servers that take fewer. */
   readonly batchSize?: number | undefined
 }
 
@@ -78,8 +78,15 @@ const Response = Schema.Struct({
  */
 export const make = (
   options?: Options
-): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> =>
-  Embedding.make(options ?? {}, embedWith(options ?? {}))
+): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> => {
+  const api = OpenAiApi.make(
+    "OpenAiEmbedding",
+    options ?? {},
+    (preset) => preset.embeddingModel,
+    OptionChecks.embedding
+  )
+  return Embedding.make(options?.batchSize ?? api.preset.embeddingBatch, embedWith(options ?? {}, api))
+}
 
 /**
  * Makes a model from `OPENAI_API_KEY`, `OPENAI_EMBEDDING_MODEL` and `OPENAI_BASE_URL`, or from the variables of another preset;
@@ -152,8 +159,7 @@ export const layerConfig = (
 ): Layer.Layer<EmbeddingModel.EmbeddingModel, Config.ConfigError, HttpClient.HttpClient> =>
   Layer.effect(EmbeddingModel.EmbeddingModel, makeConfig(options))
 
-const embedWith = (options: Options) => {
-  const api = OpenAiApi.make("OpenAiEmbedding", options, (preset) => preset.embeddingModel, OptionChecks.embedding)
+const embedWith = (options: Options, api: OpenAiApi.Api) => {
   const path = "/embeddings"
   const url = api.baseUrl + path
 
@@ -168,7 +174,7 @@ const embedWith = (options: Options) => {
           ...options.parameters,
           model: api.model,
           input: inputs,
-          ...(options.dimensions === undefined ? {} : { dimensions: options.dimensions })
+          ...(options.dimensions === undefined ? {} : { [api.preset.embeddingLength]: options.dimensions })
         })
       )
       const response = yield* Embedding.ask(call, errors, request, Response)

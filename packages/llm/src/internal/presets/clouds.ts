@@ -27,6 +27,7 @@ export const clouds = {
     baseUrl: "https://openrouter.ai/api/v1",
     variables: "OPENROUTER",
     model: "openrouter/auto",
+    embeddingModel: "openai/text-embedding-3-small",
     // "PDF inputs": a URL goes where the data of a file does.
     fetches: { images: true, files: true },
     source: "https://openrouter.ai/docs/api-reference/overview"
@@ -89,6 +90,8 @@ export const clouds = {
     variables: "GEMINI_OPENAI",
     model: "gemini-3.5-flash",
     embeddingModel: "gemini-embedding-001",
+    // 400 "at most 100 requests can be in one batch" (StarTrail-org/LEANN#214).
+    embeddingBatch: 100,
     // "Image understanding": data URLs alone.
     fetches: { images: false, files: false },
     wantsSignatures: true,
@@ -102,6 +105,7 @@ export const clouds = {
     variables: "MISTRAL",
     model: "mistral-medium-latest",
     embeddingModel: "mistral-embed",
+    embeddingLength: "output_dimension",
     callIds: "nine",
     usage: "unasked",
     models: "all",
@@ -157,6 +161,7 @@ export const clouds = {
     baseUrl: "https://api.fireworks.ai/inference/v1",
     variables: "FIREWORKS",
     model: "accounts/fireworks/models/gpt-oss-120b",
+    embeddingModel: "nomic-ai/nomic-embed-text-v1.5",
     thinkTags,
     source: "https://docs.fireworks.ai/tools-sdks/openai-compatibility"
   },
@@ -197,6 +202,8 @@ export const clouds = {
     otherVariables: { key: "CO_API_KEY" },
     model: "command-a-03-2025",
     embeddingModel: "embed-v4.0",
+    // 400 "total number of texts must be at most 96" (misbahsy/RAGTune#2).
+    embeddingBatch: 96,
     toolChoice: "required",
     fetches: { images: false, files: false },
     models: "unlisted",

@@ -27,6 +27,10 @@ export interface Preset {
   readonly model: string | undefined
   /** The model that embeds by default. */
   readonly embeddingModel: string | undefined
+  /** The most texts that a request of embeddings takes, if fewer than most servers do. */
+  readonly embeddingBatch: number
+  /** The field of how long a vector is. */
+  readonly embeddingLength: "dimensions" | "output_dimension"
   /** What its models lack, whichever is asked. */
   readonly capabilities: Partial<Capabilities>
   /**
@@ -80,6 +84,8 @@ export interface Preset {
 export const cloud = {
   location: "cloud",
   embeddingModel: undefined,
+  embeddingBatch: 256,
+  embeddingLength: "dimensions",
   keyHeader: "authorization",
   capabilities: {},
   toolChoice: "named",

@@ -172,6 +172,33 @@ describe.each(protocols.map((protocol) => [protocol.name, protocol] as const))("
     }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer)))
 })
 
+/** What each preset's server takes in one request, and what it is asked for. */
+const presets = [
+  ["openai", 256, { model: "text-embedding-3-small", dimensions: 2 }],
+  ["gemini-openai", 100, { model: "gemini-embedding-001", dimensions: 2 }],
+  ["mistral", 256, { model: "mistral-embed", output_dimension: 2 }],
+  ["cohere", 96, { model: "embed-v4.0", dimensions: 2 }],
+  ["fireworks", 256, { model: "nomic-ai/nomic-embed-text-v1.5", dimensions: 2 }],
+  ["openrouter", 256, { model: "openai/text-embedding-3-small", dimensions: 2 }]
+] as const
+
+it.live.each(presets)(
+  "asks %s for no more texts at once than it takes",
+  ([preset, batch, asked]) =>
+    Effect.gen(function*() {
+      const server = yield* LoopbackServer.make(({ body }) => ({
+        body: { data: inputsOf(body).map((text, index) => ({ index, embedding: vectorOf(text) })) }
+      }))
+      const texts = Array.from({ length: 257 }, (_, i) => `text ${i}`)
+      const model = yield* OpenAiEmbedding.make({ preset, baseUrl: `${server.url}/v1`, dimensions: 2 })
+      const { embeddings } = yield* model.embedMany(texts)
+      assert.deepStrictEqual(embeddings.map(({ vector }) => vector), texts.map(vectorOf))
+      assert.deepStrictEqual(server.received.map(({ body }) => inputsOf(body).length)[0], batch)
+      const { input: _, ...rest } = LoopbackServer.lastBody(server)
+      assert.deepStrictEqual<object>(rest, asked)
+    }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer))
+)
+
 it("throws for invalid options", () => {
   assert.throws(() => OpenAiEmbedding.make({ batchSize: 0 }), /OpenAiEmbedding.make: batchSize must be a whole number/)
   assert.throws(() => OpenAiEmbedding.make({ preset: "groq" }), /model must be named for the preset "groq"/)

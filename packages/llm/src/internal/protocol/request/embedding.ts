@@ -19,23 +19,16 @@ export interface Vectors {
   readonly inputTokens: number | undefined
 }
 
-/** What the options of both models have in common. */
-interface Sizes {
-  readonly dimensions?: number | undefined
-  readonly batchSize?: number | undefined
-}
-
 /**
  * A model that embeds any number of inputs by requests of at most `batchSize`, one after the other. The caller has
- * checked the sizes.
+ * checked it.
  */
 export const make = (
-  sizes: Pick<Sizes, "batchSize">,
+  batchSize: number,
   embedWith: (
     client: HttpClient.HttpClient
   ) => (inputs: ReadonlyArray<string>) => Effect.Effect<Vectors, AiError.AiError>
 ): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> => {
-  const batchSize = sizes.batchSize ?? 256
   return Effect.flatMap(HttpClient.HttpClient, (client) => {
     const embed = embedWith(client)
     return EmbeddingModel.make({
