@@ -1,5 +1,6 @@
 /** The files that a piece of work enters: those of which a function ran meanwhile, as V8 counts calls. For tests of walks. */
 import * as Effect from "effect/Effect"
+import { readFileSync } from "node:fs"
 import { Session } from "node:inspector/promises"
 
 /**
@@ -33,3 +34,17 @@ export const entered = <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<Re
       ),
     (session) => Effect.sync(() => session.disconnect())
   )
+
+/** A page that follows a walk: its numbered files, and those that it names beside the way. */
+export const walkIn = (file: string) => {
+  const page = readFileSync(file, "utf8")
+  const steps = Array.from(
+    page.matchAll(/^(\d+)\. `([^`]+\.ts)`/gm),
+    ([, step, file = ""]) => ({ step: Number(step), file })
+  )
+  const beside = Array.from(
+    (page.split("## Beside the way")[1]?.split(/^## /m)[0] ?? "").matchAll(/`([^`]+\.ts)`/gu),
+    ([, file = ""]) => file
+  )
+  return { page, steps, beside, named: [...steps.map(({ file }) => file), ...beside] }
+}

@@ -9,22 +9,14 @@ import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import { once } from "node:events"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { basename, join } from "node:path"
-import { entered } from "../../../vitest.walk.ts"
+import { entered, walkIn } from "../../../vitest.walk.ts"
 
 const root = join(import.meta.dirname, "../../..")
-const page = readFileSync(join(root, "docs/how-a-call-runs.md"), "utf8")
-const steps = Array.from(
-  page.matchAll(/^(\d+)\. `([^`]+\.ts)`/gm),
-  ([, step, file = ""]) => ({ step: Number(step), file })
-)
-const beside = Array.from(
-  (page.split("## Beside the way")[1]?.split(/^## /m)[0] ?? "").matchAll(/`([^`]+\.ts)`/gu),
-  ([, file = ""]) => file
-)
+const { named, page, steps } = walkIn(join(root, "docs/how-a-call-runs.md"))
 
 const pathOf = (file: string): string =>
   join(root, file.startsWith("core/") ? file.replace("core/", "packages/core/src/") : `packages/http/src/${file}`)
@@ -33,14 +25,13 @@ it("names the files of the way in order, each once, and at most 22", () => {
   assert.isAbove(steps.length, 15)
   assert.isAtMost(steps.length, 22)
   assert.deepStrictEqual(steps.map(({ step }) => step), steps.map((_, index) => index + 1))
-  const named = [...steps.map(({ file }) => file), ...beside]
   assert.strictEqual(new Set(named).size, named.length)
 })
 
 it("names files that exist", () => {
-  const named = Array.from(page.matchAll(/`([\w/]+\.ts)`/g), ([, file = ""]) => file)
+  const files = Array.from(page.matchAll(/`([\w/]+\.ts)`/g), ([, file = ""]) => file)
   const short = new Set(steps.map(({ file }) => basename(file)))
-  assert.deepStrictEqual(named.filter((file) => !short.has(file) && !existsSync(pathOf(file))), [])
+  assert.deepStrictEqual(files.filter((file) => !short.has(file) && !existsSync(pathOf(file))), [])
 })
 
 it.live("names the files that a GET enters, and no other", () =>
@@ -69,6 +60,5 @@ it.live("names the files that a GET enters, and no other", () =>
     // The second call finds a connection and everything that is made once.
     yield* get
     const files = yield* entered(get)
-    const named = [...steps.map(({ file }) => file), ...beside]
     assert.deepStrictEqual(files.map((file) => file.replace("http/", "")).toSorted(), named.toSorted())
   }).pipe(Effect.scoped))

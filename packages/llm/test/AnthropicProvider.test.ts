@@ -8,25 +8,11 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { over, secret } from "./anthropic/over.ts"
 import * as LoopbackServer from "./LoopbackServer.ts"
 import { collect, generate, stream } from "./providerOptions.ts"
-
-const secret = "sk-ant-0123456789"
-
-const over = (reply: LoopbackServer.Reply, options?: AnthropicProvider.Options) =>
-  Effect.gen(function*() {
-    const server = yield* LoopbackServer.always(reply)
-    const provider = yield* AnthropicProvider.make({
-      baseUrl: server.url,
-      apiKey: Redacted.make(secret),
-      model: "m",
-      ...options
-    })
-    return { server, provider }
-  }).pipe(Effect.provide(FetchHttpClient.layer))
 
 // -----------------------------------------------------------------------------
 // The protocol

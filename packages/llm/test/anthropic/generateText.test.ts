@@ -15,20 +15,7 @@ import * as Schema from "effect/Schema"
 import { inspect } from "node:util"
 import * as LoopbackServer from "../LoopbackServer.ts"
 import { collect, generate } from "../providerOptions.ts"
-
-const secret = "sk-ant-0123456789"
-
-const over = (reply: LoopbackServer.Reply, options?: AnthropicProvider.Options) =>
-  Effect.gen(function*() {
-    const server = yield* LoopbackServer.always(reply)
-    const provider = yield* AnthropicProvider.make({
-      baseUrl: server.url,
-      apiKey: Redacted.make(secret),
-      model: "m",
-      ...options
-    })
-    return { server, provider }
-  }).pipe(Effect.provide(FetchHttpClient.layer))
+import { over, secret } from "./over.ts"
 
 const signed = { anthropic: { info: { type: "thinking", signature: "signature" }, model: "m" } }
 

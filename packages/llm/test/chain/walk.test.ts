@@ -14,32 +14,23 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { entered } from "../../../../vitest.walk.ts"
+import { entered, walkIn } from "../../../../vitest.walk.ts"
 
 const root = join(import.meta.dirname, "../../../..")
-const page = readFileSync(join(root, "docs/how-an-answer-comes.md"), "utf8")
-const steps = Array.from(
-  page.matchAll(/^(\d+)\. `([^`]+\.ts)`/gm),
-  ([, step, file = ""]) => ({ step: Number(step), file })
-)
-const beside = Array.from(
-  (page.split("## Beside the way")[1]?.split(/^## /m)[0] ?? "").matchAll(/`([^`]+\.ts)`/gu),
-  ([, file = ""]) => file
-)
+const { named, page, steps } = walkIn(join(root, "docs/how-an-answer-comes.md"))
 
 it("names the files of the way in order, each once, and at most 20", () => {
   assert.isAbove(steps.length, 15)
   assert.isAtMost(steps.length, 20)
   assert.deepStrictEqual(steps.map(({ step }) => step), steps.map((_, i) => i + 1))
-  const named = [...steps.map(({ file }) => file), ...beside]
   assert.strictEqual(new Set(named).size, named.length)
 })
 
 it("names files that exist", () => {
-  const named = Array.from(page.matchAll(/`((?:internal\/)?[\w/]+\.ts)`/g), ([, file = ""]) => file)
-  const missing = named.filter((file) =>
+  const files = Array.from(page.matchAll(/`((?:internal\/)?[\w/]+\.ts)`/g), ([, file = ""]) => file)
+  const missing = files.filter((file) =>
     !existsSync(join(root, "packages/llm/src", file)) &&
     !existsSync(join(root, "packages/llm/src/internal/chain", file))
   )
@@ -69,7 +60,6 @@ it.effect("names the files that the answer enters: all of the chain, and no othe
     }))
     const files = all.flatMap((file) => file.startsWith("llm/") ? [file.replace("llm/", "")] : [])
     assert.strictEqual(requests, 4)
-    const named = [...steps.map(({ file }) => file), ...beside]
     assert.deepStrictEqual(named.filter((file) => !files.includes(file)), [])
     // How a protocol reads and writes has files of its own, which may be more.
     const isProtocol = (file: string) => /^internal\/(?:protocol|presets|openai|ollama)\//u.test(file)
