@@ -82,7 +82,7 @@ export const documented: ReadonlyArray<readonly [file: string, owner: string, de
   ["core/src/Backoff.ts", "const decorrelated", backoff],
   ["http/src/internal/undici/options.ts", "interface Options", transport],
   ["llm/src/Connectivity.ts", "interface Options", at("llm/src/Connectivity.ts", "const probeOptions")],
-  ["llm/src/Usage.ts", "interface Options", at("llm/src/Usage.ts", "const ledgerOptions")],
+  ["llm/src/internal/usage/ledger.ts", "interface Options", at("llm/src/internal/usage/ledger.ts", "const checks")],
   ["llm/src/Pool.ts", "interface Options", at("llm/src/Pool.ts", "const optionsCheck")],
   ["llm/src/ChatService.ts", "interface Options", {
     maxToolIterations: inCode("llm/src/ChatService.ts", "defaultMaxToolIterations")["defaultMaxToolIterations"]
