@@ -79,7 +79,7 @@ export class AttemptFailure extends Unthrown {
       : Option.getOrUndefined(HttpFailure.fromClientError(error))
     if (failure !== undefined) {
       const { phase, reason, requestWritten, retryAfter } = failure
-      const cause = call.shownFailure.cause(failure.cause)
+      const cause = call.shownFailure.below(error.reason.request).cause(failure.cause)
       return new AttemptFailure(call, error, { phase, requestWritten, cause }, reason, retryAfter)
     }
     // A policy below ended the call, or the request is invalid: sending it again would fail in the same way.

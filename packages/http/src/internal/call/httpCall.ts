@@ -15,6 +15,7 @@ import * as Fiber from "effect/Fiber"
 import * as HttpBody from "effect/http/HttpBody"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Stream from "effect/Stream"
 import * as HttpPolicy from "../../HttpPolicy.ts"
 import * as ServerHints from "../../ServerHints.ts"
@@ -160,7 +161,7 @@ export class HttpCall implements Progress {
     return Effect.matchEffect(told, {
       onSuccess: (response) => {
         this.record(response.status, startedAt)
-        return this.received(fiber, this.shown?.response(response) ?? StreamResponse.wrap(response), endsAt)
+        return this.received(fiber, this.answer(fiber, response, request), endsAt)
       },
       onFailure: (error) => {
         const failure = AttemptFailure.lost(this, error)
@@ -168,6 +169,12 @@ export class HttpCall implements Progress {
         return Effect.fail(failure)
       }
     })
+  }
+
+  /** A response as it is shown. A client below may have added a secret to the request that it is for. */
+  private answer(fiber: AnyFiber, response: HttpClientResponse.HttpClientResponse, sent: Request): BodyResponse {
+    const shown = this.shown ?? (response.request === sent ? undefined : Shown.of(fiber, response.request))
+    return shown?.response(response) ?? StreamResponse.wrap(response)
   }
 
   private record(outcome: number | string, startedAt: number): void {

@@ -94,6 +94,7 @@ const addHeaders = (
   params: Names
 ): void => {
   const filter = fiber.getRef(HttpClient.TracerHeaderFilter)
+  if (filter === noHeaders) return
   const redacted = fiber.getRef(Headers.CurrentRedactedNames)
   for (const name in headers) {
     if (!filter(name, phase)) continue
@@ -101,6 +102,9 @@ const addHeaders = (
     span.attribute(attributeOf(phase, name), value)
   }
 }
+
+/** The filter that lets no header into a span, which is Effect's default. */
+const noHeaders = HttpClient.TracerHeaderFilter.defaultValue()
 
 /** The attribute of a header. Most headers are the same few, and their attributes are not put together each time. */
 const attributeOf = (phase: "request" | "response", name: string): string => {

@@ -21,6 +21,17 @@ const maxSeries = 2_000
 
 const methods: ReadonlySet<string> = new Set(allMethods)
 
+/** The series of the last request, which most are like. */
+let last: Series | undefined
+
+interface Series {
+  readonly method: string
+  readonly outcome: number | string
+  readonly origin: string | undefined
+  readonly template: string | undefined
+  readonly histogram: Metric.Histogram<number>
+}
+
 /**
  * Records how long a request took, from the start of its attempt to the head of the response or its failure. `outcome` is
  * the status, or the tag of the reason for which no response came.
@@ -33,9 +44,13 @@ export const record = (
   outcome: number | string,
   millis: number
 ): void => {
-  const key = `${request.method} ${outcome} ${origin} ${template ?? ""}`
-  const histogram = series.get(key) ?? learn(key, request.method, origin, template, outcome)
-  histogram.updateUnsafe(millis / 1000, fiber.context)
+  const { method } = request
+  if (last?.outcome !== outcome || last.origin !== origin || last.method !== method || last.template !== template) {
+    const key = `${method} ${outcome} ${origin} ${template ?? ""}`
+    const histogram = series.get(key) ?? learn(key, method, origin, template, outcome)
+    last = { method, outcome, origin, template, histogram }
+  }
+  last.histogram.updateUnsafe(millis / 1000, fiber.context)
 }
 
 const learn = (

@@ -30,22 +30,36 @@ type Request = HttpClientRequest.HttpClientRequest
 
 const noNames: ReadonlyArray<string> = []
 
+/** By what a secret is known. */
+type Known = Pick<Shown, "headerNames" | "names" | "secretHeaders">
+
+const knownBy = (fiber: AnyFiber, secretHeaders: ReadonlyArray<string>): Known => ({
+  names: withSecretNames(fiber.getRef(UrlParams.CurrentRedactedNames)),
+  headerNames: fiber.getRef(Headers.CurrentRedactedNames),
+  secretHeaders
+})
+
 export class Shown {
   /** The names of parameters that are secrets. */
   readonly names: Names
+  readonly headerNames: Names
+  /** The names of headers that the program gave as `Redacted`. */
+  readonly secretHeaders: ReadonlyArray<string>
   private readonly actual: Request
-  private readonly secretHeaders: ReadonlyArray<string>
-  private readonly headerNames: Names
   private readonly hasSecrets: boolean
   private copy: Request | undefined
   private found: ReadonlyArray<readonly [text: string, shown: string]> | undefined
 
-  private constructor(actual: Request, fiber: AnyFiber, secretHeaders: ReadonlyArray<string>) {
+  /** What is shown of the request that a client below has made this one from. */
+  private readonly above: Shown | undefined
+
+  private constructor(actual: Request, known: Known, above?: Shown) {
     this.actual = actual
-    this.names = withSecretNames(fiber.getRef(UrlParams.CurrentRedactedNames))
-    this.headerNames = fiber.getRef(Headers.CurrentRedactedNames)
-    this.secretHeaders = secretHeaders
-    this.hasSecrets = this.holdsSecrets()
+    this.names = known.names
+    this.headerNames = known.headerNames
+    this.secretHeaders = known.secretHeaders
+    this.above = above
+    this.hasSecrets = above?.hasSecrets === true || this.holdsSecrets()
   }
 
   /**
@@ -57,22 +71,32 @@ export class Shown {
       secretHeaders.length === 0 && request.urlParams.params.length === 0 && Option.isNone(request.hash) &&
       isPlain(request.url)
     ) return undefined
-    const shown = new Shown(request, fiber, secretHeaders)
+    const shown = new Shown(request, knownBy(fiber, secretHeaders))
     return shown.hasSecrets ? shown : undefined
   }
 
   /** For a failure, which may tell more of a request than the request does. */
   static always(fiber: AnyFiber, request: Request): Shown {
-    return new Shown(request, fiber, noNames)
+    return new Shown(request, knownBy(fiber, noNames))
+  }
+
+  /** The same for what a client below has made of the request, which may have secrets of its own. */
+  below(request: Request): Shown {
+    return request === this.actual || request === this.copy ? this : new Shown(request, this, this)
   }
 
   get request(): Request {
-    return this.copy ??= this.hasSecrets ? this.made() : this.actual
+    return this.copy ??= this.above?.hasSecrets === true
+      ? this.above.request
+      : this.hasSecrets
+      ? this.made()
+      : this.actual
   }
 
   response(response: HttpClientResponse.HttpClientResponse): BodyResponse {
     const wrapped = StreamResponse.wrap(response)
-    return this.hasSecrets ? new ShownResponse(wrapped, this) : wrapped
+    const shown = this.below(response.request)
+    return shown.hasSecrets ? new ShownResponse(wrapped, shown) : wrapped
   }
 
   /** Headers without the values of those that the program gave as `Redacted`, which a server may send back. */
@@ -85,10 +109,11 @@ export class Shown {
   /** An error that this request has had. `response` is the one that is shown, if it has one. */
   error(error: Failure, response?: HttpClientResponse.HttpClientResponse): Failure {
     const { reason } = error
+    const below = this.below(reason.request)
+    if (below !== this) return below.error(error, response)
     const cause = this.cause(reason.cause)
     const description = reason.description === undefined ? undefined : this.text(reason.description)
-    // The request of an error may have more headers than the one that was sent, such as those of a trace.
-    const request = this.hasSecrets ? this.request : reason.request
+    const { request } = this
     const given = "response" in reason ? response ?? this.response(reason.response) : undefined
     if (
       request === reason.request && cause === reason.cause && description === reason.description &&
@@ -118,7 +143,7 @@ export class Shown {
 
   /** A text without the secrets of this request. */
   text(text: string): string {
-    let shown = text
+    let shown = this.above === undefined ? text : this.above.text(text)
     for (const [found, instead] of this.secrets) if (shown.includes(found)) shown = shown.replaceAll(found, instead)
     return shown
   }
