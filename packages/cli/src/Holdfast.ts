@@ -24,6 +24,7 @@ import * as CheckCommand from "./commands/CheckCommand.ts"
 import * as DemoCommand from "./commands/DemoCommand.ts"
 import * as DoctorCommand from "./commands/DoctorCommand.ts"
 import * as SimulateCommand from "./commands/SimulateCommand.ts"
+import * as UsageCommand from "./commands/UsageCommand.ts"
 import { inOneLine, paragraph, wrapped } from "./terminal/paragraph.ts"
 
 const command = Command.make("holdfast").pipe(
@@ -41,7 +42,8 @@ const command = Command.make("holdfast").pipe(
     DoctorCommand.command,
     ChatCommand.command,
     CheckCommand.command,
-    SimulateCommand.command
+    SimulateCommand.command,
+    UsageCommand.command
   ]),
   Command.withExamples([
     { command: "holdfast demo", description: "See a chain of providers at work while its cloud fails" },
@@ -49,6 +51,7 @@ const command = Command.make("holdfast").pipe(
     { command: "holdfast chat \"Why is the sky blue?\"", description: "Ask your own providers, Ollama last" },
     { command: "holdfast check policy.yaml", description: "Read what a policy means" },
     { command: "holdfast simulate policy.yaml", description: "See what it does in an outage" },
+    { command: "holdfast usage usage.db", description: "See what was spent" },
     { command: "holdfast chat --help", description: "Read which environment variables choose the providers" }
   ])
 )
