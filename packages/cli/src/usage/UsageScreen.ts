@@ -67,6 +67,7 @@ const dayMillis = 86_400_000
 const days = (rows: ReadonlyArray<Row>, { style, width }: Screen): ReadonlyArray<string> => {
   const { name, of, words } = measureOf(rows)
   const numbered = rows.map((row) => ({ day: Date.parse(row.group ?? "") / dayMillis, row }))
+    .filter(({ day }) => !Number.isNaN(day))
   const [first, last] = [numbered[0], numbered.at(-1)]
   if (first === undefined || last === undefined || first === last) return []
   const byDay = new Map(numbered.map(({ day, row }) => [day, of(row)]))
@@ -76,7 +77,7 @@ const days = (rows: ReadonlyArray<Row>, { style, width }: Screen): ReadonlyArray
   )
   const most = Math.max(...points.map(([, value]) => value))
   if (most === 0) return []
-  const ends = `${first.row.group ?? ""} ${"to"} ${last.row.group ?? ""}`
+  const ends = `${first.row.group ?? ""} to ${last.row.group ?? ""}`
   return [
     "",
     `  ${style.paint("strong", `${name} a day`)}  ${style.paint("quiet", ends)}`,
@@ -124,9 +125,7 @@ export const lines = (
     ? []
     : [style.paint(
       "quiet",
-      `  ${
-        plural(all.unpriced, "attempt")
-      } with tokens but without a price: not in the cost. Set prices, or Prices.known.`
+      `  Without a price, and not in the cost: ${plural(all.unpriced, "attempt")} with tokens.`
     )]
   return [
     `${style.paint("title", "Usage")}  ${style.paint("quiet", place)}`,

@@ -69,7 +69,13 @@ const plus = (rows: ReadonlyArray<Row>): Usage.Total => {
 
 /** Days in order; other groups by what they cost, the dearest first. At most `top`, the others in one row. */
 const ordered = (rows: ReadonlyArray<Row>, by: Usage.By, top: number): ReadonlyArray<Row> => {
-  if (by === "day") return rows.toSorted((a, b) => (a.group ?? "").localeCompare(b.group ?? "")).slice(-top)
+  if (by === "day") {
+    const days = rows.toSorted((a, b) => (a.group ?? "").localeCompare(b.group ?? ""))
+    const earlier = days.slice(0, -top)
+    return earlier.length === 0
+      ? days
+      : [{ group: `${earlier.length} earlier`, total: plus(earlier) }, ...days.slice(-top)]
+  }
   const sorted = rows.toSorted((a, b) =>
     b.total.cost - a.total.cost || b.total.outputTokens - a.total.outputTokens || b.total.attempts - a.total.attempts
   )

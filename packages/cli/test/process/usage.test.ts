@@ -58,7 +58,7 @@ describe("holdfast usage", { timeout: 60_000 }, () => {
       assert.match(stdout, /^2026-11-20 +2 +0 +2,400 +68 +1\.75$/mu)
       assert.match(stdout, /^2026-11-25 +1 +1 +1,200 +34 +0 +1$/mu)
       assert.match(stdout, /^all +4 +1 +4,800 +136 +2\.00 +1$/mu)
-      assert.match(stdout, /1 attempt with tokens but without a price/u)
+      assert.match(stdout, /Without a price, and not in the cost: 1 attempt with tokens/u)
       assert.match(stdout, /cost a day +2026-11-20 to 2026-11-25/u)
       for (const line of stdout.split("\n")) assert.isAtMost(displayWidth(line), 80, line)
     }).pipe(Effect.scoped))
@@ -69,6 +69,8 @@ describe("holdfast usage", { timeout: 60_000 }, () => {
       const { stdout } = yield* Holdfast.run(["usage", file, "--by", "tag:user"])
       assert.match(stdout, /\n2 +1 .*\n1 +2 .*\n\(without the tag\) +1 /u)
       assert.match(stdout, /█+ +1\.25 +62\.5 %/u)
+      const latest = yield* Holdfast.run(["usage", file, "--top", "1"])
+      assert.match(latest.stdout, /\n2 earlier +3 .*\n2026-11-25 +1 /u)
       const top = yield* Holdfast.run(["usage", file, "--by", "tag:user", "--top", "1"])
       assert.match(top.stdout, /\n2 +1 .*\n2 others +3 /u)
     }).pipe(Effect.scoped))
@@ -112,7 +114,7 @@ describe("holdfast usage", { timeout: 60_000 }, () => {
           `${JSON.stringify(entry)}\n`
         ).join("")
       )
-      for (const by of ["day", "provider", "model", "tag:user"]) {
+      for (const by of ["day", "tag:user"]) {
         const fromDatabase = yield* Holdfast.run(["usage", filename, "--by", by, "--json"])
         const fromLines = yield* Holdfast.run(["usage", asLines, "--by", by, "--json"])
         assert.deepStrictEqual([fromDatabase.code, fromDatabase.stderr], [0, ""])
