@@ -82,29 +82,31 @@ events:
   {
     name: "Cloud and Ollama",
     about:
-      "A cloud model with a quota, and a local one with two slots that answers slowly. Each answer of the cloud costs.",
-    text: `duration: 10 minutes
+      "Two vendors of language models and a local one under a chain. The first is down for five minutes: the second costs more and has a limit, and the local one is slow. The table below the plots has the bill.",
+    text: `duration: 20 minutes
 services:
-  assistant:
-    latency: 5 millis
-    calls:
-      - to: cloud
-        optional: true
-        policy: { retry: { times: 1, backoff: { type: exponential, initial: 500 millis } }, attemptTimeout: 20 seconds }
-      - to: ollama
-        probability: 0.1
-        policy: { bulkhead: { limit: 2, queue: 20, maxWait: 30 seconds } }
-  cloud:
-    workers: 100
-    latency: { median: 2 seconds, p99: 9 seconds }
-    price: 0.002
+  first:
+    latency: { median: 600 millis, p99: 3 seconds } # to the first token
+    model: { tokensPerSecond: 80, price: { input: 0.25, output: 2 }, tokensPerMinute: 150000 }
+  second:
+    latency: { median: 800 millis, p99: 4 seconds }
+    model: { tokensPerSecond: 60, price: { input: 3, output: 15 }, tokensPerMinute: 60000 }
   ollama:
     workers: 2
-    latency: { median: 8 seconds, p99: 20 seconds }
+    queue: 20
+    latency: { median: 1 second, p99: 4 seconds }
+    abandoned: stopped
+    model: { tokensPerSecond: 40, location: local }
+chains:
+  assistant:
+    providers: [first, second, ollama]
+    prompt: { median: 600, p99: 4000 } # tokens
+    answer: { median: 200, p99: 900 }
+    cooldown: 30 seconds
 callers:
-  people: { to: assistant, users: 30, think: { exponential: 20 seconds } }
+  people: { to: assistant, rate: 1.5 }
 events:
-  - { type: quota, service: cloud, at: 3 minutes, for: 3 minutes, requests: 50, window: 1 minute }
+  - { type: outage, service: first, at: 5 minutes, for: 5 minutes }
 `
   },
   {

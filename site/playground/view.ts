@@ -23,6 +23,8 @@ export interface View {
   /** Rows of a table: what, and how much in each part of the run. */
   readonly figures: ReadonlyArray<{ readonly what: string; readonly values: ReadonlyArray<string> }>
   readonly phases: ReadonlyArray<string>
+  /** Language models, and services with a price: what they answered, used and cost. */
+  readonly providers: ReadonlyArray<{ readonly name: string; readonly values: ReadonlyArray<string> }>
   readonly breakers: ReadonlyArray<{ readonly edge: string; readonly state: string }>
   readonly recovery: string | undefined
 }
@@ -47,6 +49,18 @@ const rows: ReadonlyArray<readonly [string, (figures: Outcome.Figures) => string
   ["Wasted work", ({ wasted }) => percent(wasted)],
   ["Cost", ({ cost }) => times(cost)]
 ]
+
+export const providerColumns = ["Requests", "Answers", "Tokens in", "Tokens out", "Cost"]
+
+const providersOf = (services: Outcome.Outcome["services"]): View["providers"] =>
+  Object.entries(services).filter(([, { cost, tokens }]) => cost + tokens.input > 0).map(
+    ([name, { cost, phases, tokens }]) => ({
+      name,
+      values: [phases.whole?.arrived ?? 0, phases.whole?.served ?? 0, tokens.input, tokens.output].map((count) =>
+        count.toFixed(0)
+      ).concat(times(cost))
+    })
+  )
 
 const breakersOf = (edges: Outcome.Outcome["edges"]): View["breakers"] =>
   edges.flatMap(({ from, opened, series, to }) => {
@@ -105,6 +119,7 @@ export const viewOf = (running: Running): View => {
         return of === undefined ? [] : [show(of)]
       })
     })),
+    providers: providersOf(services),
     breakers: breakersOf(edges),
     recovery: recovery === undefined || !running.isOver
       ? undefined

@@ -111,7 +111,7 @@ const memberCheck = Arguments.struct({
   }))
 })
 
-const optionsCheck = Arguments.refine(
+const poolCheck = Arguments.refine(
   Arguments.struct({
     members: Arguments.array(memberCheck),
     strategy: Arguments.optional(Arguments.oneOf(...strategies), "leastBusy" as const),
@@ -125,6 +125,18 @@ const optionsCheck = Arguments.refine(
     }
   }
 )
+
+/**
+ * The check of the options, for those that are part of others.
+ *
+ * ```ts import.meta.vitest
+ * import { Arguments } from "@holdfast/core"
+ * import { Pool } from "@holdfast/llm"
+ *
+ * Arguments.faults(Pool.optionsCheck, { members: [] }).map(Arguments.format) // => ["members must have a member"]
+ * ```
+ */
+export const optionsCheck: Arguments.Check<unknown> = poolCheck
 
 const priceOf = (price: Pick<Price, "input" | "output"> | undefined): number | undefined =>
   price === undefined ? undefined : price.input + price.output
@@ -153,7 +165,7 @@ const priceOf = (price: Pick<Price, "input" | "output"> | undefined): number | u
  * ```
  */
 export const make = <E = never, R = never>(options: Options<E, R>): Effect.Effect<Pool, E, R> => {
-  const { halfLife, members, strategy, warmUp } = Arguments.check("Pool.make", optionsCheck, options)
+  const { halfLife, members, strategy, warmUp } = Arguments.check("Pool.make", poolCheck, options)
   return Effect.map(
     Effect.forEach(options.members, ({ provider }) => Effect.isEffect(provider) ? provider : Effect.succeed(provider)),
     (providers): Pool => ({

@@ -30,6 +30,7 @@
  *
  * See {@link layer}.
  */
+import type * as Arguments from "@holdfast/core/Arguments"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -39,7 +40,7 @@ import * as Option from "effect/Option"
 import { Connectivity, makeConfig as connectivityConfig } from "./Connectivity.ts"
 import { generateText } from "./internal/chain/generateText.ts"
 import { streamText } from "./internal/chain/streamText.ts"
-import { checkOptions } from "./internal/compile/check.ts"
+import * as Check from "./internal/compile/check.ts"
 import * as Compile from "./internal/compile/compile.ts"
 import type { Options, ProgramOptions, Source } from "./internal/compile/options.ts"
 import * as Configured from "./internal/config/chain.ts"
@@ -61,13 +62,28 @@ export type {
 // -----------------------------------------------------------------------------
 
 /**
+ * The check of the options, for those that are part of others.
+ *
+ * ```ts import.meta.vitest
+ * import { Arguments } from "@holdfast/core"
+ * import { ProviderChain } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ *
+ * const options = { providers: [TestProvider.script("cloud", [])], retry: { times: -1 } }
+ * Arguments.faults(ProviderChain.optionsCheck, options).map(Arguments.format)
+ * // => ["retry.times must be a whole number of 0 or more, got -1"]
+ * ```
+ */
+export const optionsCheck: Arguments.Check<unknown> = Check.optionsCheck
+
+/**
  * Makes a `LanguageModel` from providers. Dies with a `RangeError` that lists every invalid option by its path.
  */
 export const make = <E = never, R = never>(
   options: Options<E, R>
 ): Effect.Effect<LanguageModel.LanguageModel, E, R> =>
   Effect.gen(function*() {
-    checkOptions(options)
+    Check.checkOptions(options)
     const providers = yield* Effect.forEach(
       options.providers,
       (source) => Effect.isEffect(source) ? source : Effect.succeed(source)

@@ -22,7 +22,8 @@
  * | `queue` | requests that wait for a worker, on average | all, service |
  * | `wasted` | the share of served requests whose client had given up | all, service |
  * | `rejected` | the share of requests that are refused, over the limit or find a full queue | all, service |
- * | `cost` | what the services cost | all |
+ * | `cost` | what the services cost | all, service |
+ * | `tokens` | tokens that a language model used, in prompts and answers | all, service |
  * | `recovery` | how long after the last event calls succeed as before | all |
  * | `opened` | how often a breaker opens | all |
  * | `unended` | calls that never end | all |
@@ -80,6 +81,7 @@ const figures = [
   "wasted",
   "rejected",
   "cost",
+  "tokens",
   "recovery",
   "opened",
   "unended"
@@ -101,6 +103,7 @@ const kinds: Readonly<Record<Figure, "number" | "share" | "duration">> = {
   wasted: "share",
   rejected: "share",
   cost: "number",
+  tokens: "number",
   recovery: "duration",
   opened: "number",
   unended: "number"
@@ -160,7 +163,9 @@ const perService: Partial<Record<Figure, (figures: ServiceFigures) => number>> =
   utilisation: ({ utilisation }) => utilisation,
   queue: ({ queue }) => queue,
   wasted: ({ served, wasted }) => served === 0 ? 0 : wasted / served,
-  rejected: ({ arrived, rejected }) => arrived === 0 ? 0 : rejected / arrived
+  rejected: ({ arrived, rejected }) => arrived === 0 ? 0 : rejected / arrived,
+  cost: ({ cost }) => cost,
+  tokens: ({ inputTokens, outputTokens }) => inputTokens + outputTokens
 }
 
 /** A figure in one phase. `undefined` if there is no such figure. */
@@ -180,6 +185,12 @@ const figureOf = (outcome: Outcome, { figure, name }: Bound, phase: Phase): numb
           ...Object.values(outcome.services).flatMap(({ phases }) =>
             ofService === undefined || phases[phase] === undefined ? [] : [ofService(phases[phase])]
           )
+        )
+      case "tokens":
+        return Object.values(outcome.services).reduce(
+          (sum, { phases }) =>
+            sum + (phases[phase] === undefined || ofService === undefined ? 0 : ofService(phases[phase])),
+          0
         )
       default:
         return outcome.figures[phase]?.[figure]

@@ -7,7 +7,7 @@
  *
  * **Details**
  *
- * `retryAfter` is set if a rate limit or a quota rejects the request, and a retry waits for it as for that of any error.
+ * `retryAfter` is set if a rate limit or a quota rejects the request, or a full queue where the service says so, and a retry waits for it as for that of any error.
  *
  * **Gotchas**
  *
@@ -36,11 +36,20 @@ import * as Duration from "effect/Duration"
  * - `overloaded`: its queue is full.
  * - `limited`: a rate limit or quota is spent. `retryAfter` says for how long.
  * - `timeout`: the service's own timeout.
+ * - `cut`: the answer of a language model broke off after it had begun.
  */
-export type Reason = "refused" | "failed" | "dependency" | "overloaded" | "limited" | "timeout"
+export type Reason = "refused" | "failed" | "dependency" | "overloaded" | "limited" | "timeout" | "cut"
 
 /** All reasons. */
-export const reasons: ReadonlyArray<Reason> = ["refused", "failed", "dependency", "overloaded", "limited", "timeout"]
+export const reasons: ReadonlyArray<Reason> = [
+  "refused",
+  "failed",
+  "dependency",
+  "overloaded",
+  "limited",
+  "timeout",
+  "cut"
+]
 
 /** The failure of one attempt. `Retry` reads its `retryAfter`, as that of any error. */
 export class CallFailure extends Data.TaggedError("CallFailure")<{

@@ -71,15 +71,19 @@ export interface CallerOutcome {
   }
 }
 
-/** The calls from a caller or service to a service, and what their policies did. */
+/**
+ * The calls from a caller or service to a service, and what their policies did. A chain is a service to its callers, and
+ * calls its providers: its calls to a provider are the requests that asked it at least once.
+ */
 export interface EdgeOutcome {
   readonly from: string
   readonly to: string
   readonly calls: number
   /** Calls that the cache before the service answered. */
   readonly hits: number
-  /** Requests that were sent, and those that the client gave up. */
+  /** Requests that were sent, those that were answered well, and those that the client gave up. */
   readonly attempts: number
+  readonly answered: number
   readonly abandoned: number
   /** The most requests that clients waited for at once. */
   readonly mostInFlight: number
@@ -94,6 +98,8 @@ export interface EdgeOutcome {
   readonly deadlines: number
   /** How often a breaker has opened. */
   readonly opened: number
+  /** How often a chain passed a provider by, by reason: it is `cooling`, its bulkhead is `full`, or its limits leave no room. */
+  readonly skipped: Readonly<Record<string, number>>
   readonly series: {
     readonly calls: ReadonlyArray<number>
     readonly attempts: ReadonlyArray<number>
@@ -113,6 +119,10 @@ export interface ServiceFigures {
   readonly utilisation: number
   /** Requests waiting for a worker, on average. */
   readonly queue: number
+  /** Tokens of a language model that were used, and what all requests cost. */
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly cost: number
 }
 
 /** A service. */
@@ -129,6 +139,7 @@ export interface ServiceOutcome {
   readonly mostQueued: number
   /** How long answered requests were at the service, and the mean of all that have left it. */
   readonly latency: { readonly p50: number; readonly p99: number; readonly mean: number }
+  readonly tokens: { readonly input: number; readonly output: number }
   readonly cost: number
   readonly series: {
     readonly arrived: ReadonlyArray<number>

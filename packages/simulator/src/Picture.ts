@@ -100,10 +100,29 @@ const edges = (outcome: Outcome): ReadonlyArray<string> =>
       rejections(edge.rejected) === "" ? "" : `rejected by ${rejections(edge.rejected)}`,
       edge.stopped["budget"] === 0 ? "" : `stopped by the budget ${edge.stopped["budget"]}`,
       edge.opened === 0 ? "" : `breaker opened ${edge.opened} times`,
-      edge.hedges === 0 ? "" : `hedges ${edge.hedges}`
+      edge.hedges === 0 ? "" : `hedges ${edge.hedges}`,
+      rejections(edge.skipped) === "" ? "" : `passed by: ${rejections(edge.skipped)}`
     ].filter((part) => part !== "")
     return parts.length === 0 ? [] : [`${edge.from} -> ${edge.to}: ${parts.join("; ")}`]
   })
+
+/** What each language model answered, used and cost, and what the others have cost. */
+const providers = (outcome: Outcome): ReadonlyArray<string> => {
+  const priced = Object.entries(outcome.services).filter(([, { cost, tokens }]) => cost + tokens.input > 0)
+  if (priced.length === 0) return []
+  return table([
+    ["", "requests", "answers", "tokens in", "tokens out", "cost"],
+    ...priced.map(([name, { cost, phases, tokens }]) => [
+      name,
+      String(phases.whole?.arrived ?? 0),
+      String(phases.whole?.served ?? 0),
+      tokens.input.toFixed(0),
+      tokens.output.toFixed(0),
+      cost.toFixed(2)
+    ]),
+    ["all", "", "", "", "", outcome.figures.whole.cost.toFixed(2)]
+  ])
+}
 
 /** The series of an outcome, each as a line of bars under the same axis. */
 const series = (outcome: Outcome, width: number): ReadonlyArray<string> => {
@@ -166,14 +185,16 @@ export const lines = (
   "",
   ...(outcome.recovery === undefined ? [] : [`recovery: ${Bound.show("recovery", outcome.recovery)}`]),
   ...edges(outcome),
+  ...providers(outcome),
   "",
   ...series(outcome, options.width ?? 60)
 ]
 
 /** Outcomes of variants side by side, such as of one system under several policies. */
-export const compare = (outcomes: Readonly<Record<string, Outcome>>): ReadonlyArray<string> =>
-  table([
-    ["", "succeed", "while well", "load", "p50", "p99", "wasted", "recovery"],
+export const compare = (outcomes: Readonly<Record<string, Outcome>>): ReadonlyArray<string> => {
+  const costs = Object.values(outcomes).some(({ figures }) => figures.whole.cost > 0)
+  return table([
+    ["", "succeed", "while well", "load", "p50", "p99", "wasted", "recovery", ...(costs ? ["cost"] : [])],
     ...Object.entries(outcomes).map(([name, { figures, recovery }]) => {
       const { after, before, during = figures.whole, whole } = figures
       const well = [before ?? whole, ...(after === undefined ? [] : [after])]
@@ -186,7 +207,9 @@ export const compare = (outcomes: Readonly<Record<string, Outcome>>): ReadonlyAr
         Bound.show("p50", during.p50),
         Bound.show("p99", during.p99),
         Bound.show("wasted", whole.wasted),
-        recovery === undefined ? "-" : Bound.show("recovery", recovery)
+        recovery === undefined ? "-" : Bound.show("recovery", recovery),
+        ...(costs ? [whole.cost.toFixed(2)] : [])
       ]
     })
   ])
+}

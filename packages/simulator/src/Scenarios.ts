@@ -12,6 +12,7 @@
  * - {@link fanOut}: one slow node in twenty, behind a page that needs all of them.
  * - {@link herd}: clients that come back at the same moment.
  * - {@link coldCache}: a store that gets the calls which its cache used to answer.
+ * - {@link cloudAndOllama}: two vendors of language models and a local one, of which the first is down for a while.
  *
  * **Gotchas**
  *
@@ -29,6 +30,7 @@
 import * as Backoff from "@holdfast/core/Backoff"
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
 import type * as Policy from "@holdfast/core/Policy"
+import type { Chain } from "./Llm.ts"
 import type * as System from "./System.ts"
 
 /** One dependency that is down for two of ten minutes: half of what it gets hangs, the rest is refused after a second. */
@@ -113,6 +115,41 @@ export const coldCache = (policy?: System.PolicyOptions): System.System => ({
   },
   callers: { users: { to: "site", rate: 300 } },
   events: [{ type: "coldCache", service: "store", at: "1 minute" }]
+})
+
+/**
+ * An assistant that asks a vendor with a limit of tokens a minute, another vendor that costs more, and a local model that
+ * answers two at a time. The first vendor is down for five minutes.
+ */
+export const cloudAndOllama = (options: Omit<Chain, "providers"> = {}): System.System => ({
+  duration: "20 minutes",
+  services: {
+    first: {
+      latency: { median: "600 millis", p99: "3 seconds" },
+      model: { tokensPerSecond: 80, price: { input: 0.25, output: 2 }, tokensPerMinute: 150_000 }
+    },
+    second: {
+      latency: { median: "800 millis", p99: "4 seconds" },
+      model: { tokensPerSecond: 60, price: { input: 3, output: 15 }, tokensPerMinute: 60_000 }
+    },
+    ollama: {
+      workers: 2,
+      queue: 20,
+      latency: { median: "1 second", p99: "4 seconds" },
+      abandoned: "stopped",
+      model: { tokensPerSecond: 40, location: "local" }
+    }
+  },
+  chains: {
+    assistant: {
+      providers: ["first", "second", "ollama"],
+      prompt: { median: 600, p99: 4_000 },
+      answer: { median: 200, p99: 900 },
+      ...options
+    }
+  },
+  callers: { people: { to: "assistant", rate: 1.5 } },
+  events: [{ type: "outage", service: "first", at: "5 minutes", for: "5 minutes" }]
 })
 
 const retry: Policy.Options["retry"] = { times: 3, backoff: Backoff.exponential({ initial: "1 second" }) }

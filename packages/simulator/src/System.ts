@@ -23,20 +23,26 @@
  */
 import type { DurationInput } from "@holdfast/core/Arguments"
 import * as Arguments from "@holdfast/core/Arguments"
+import type * as HttpPolicy from "@holdfast/http/HttpPolicy"
+import type { Reason } from "./CallFailure.ts"
 import type { Event } from "./Event.ts"
 import { type Checked, systemOf } from "./internal/model/check.ts"
 import type { Latency } from "./Latency.ts"
+import type { Chain, Model } from "./Llm.ts"
 import type { PolicyOptions, Protect, Protector } from "./Protection.ts"
 
 export type { PolicyOptions, Protect, Protector }
 
-/** One call from a service or a caller to a service. */
+/** One call from a service or a caller to a service or a chain. */
 export interface Call {
-  /** The name of the service that is called. */
+  /** The name of the service or chain that is called. */
   readonly to: string
 
   /** What protects the call. Each client has a policy of its own, with its own breaker and budget. Default: nothing. */
   readonly policy?: PolicyOptions | Protector | undefined
+
+  /** Makes the call an HTTP request, under the policy of a `ResilientHttpClient`. Default: a call without a protocol. */
+  readonly http?: Http | undefined
 
   /** Whether all clients share one policy. Default: false. */
   readonly shared?: boolean | undefined
@@ -55,6 +61,21 @@ export interface Call {
 
   /** A cache before the service, which answers a share of the calls at once. Default: no cache. */
   readonly cache?: Cache | undefined
+}
+
+/**
+ * An HTTP request. The service answers with the statuses of its {@link Service} and with `Retry-After`, and the client decides
+ * as it does in production: by status, method and header. A last response of 400 or more is a failed call.
+ */
+export interface Http {
+  /** Decides whether the request is safe to repeat. Default: `"GET"`. */
+  readonly method?: "GET" | "POST" | "PUT" | "DELETE" | "PATCH" | "HEAD" | "OPTIONS" | undefined
+
+  /** What the `endpoints` of the policy are matched with. Default: `"http://service/"`. */
+  readonly url?: string | undefined
+
+  /** The options of the client. Default: those of `ResilientHttpClient`. */
+  readonly policy?: HttpPolicy.Options | undefined
 }
 
 /** A look-aside cache: a call that misses goes to the service, and its answer fills the cache. */
@@ -114,6 +135,15 @@ export interface Service {
 
   /** What a request costs that is served, in any currency. Default: 0. */
   readonly price?: number | undefined
+
+  /** The statuses that it answers HTTP requests with. Default: failed 500, dependency 502, overloaded 503, limited 429, timeout 504. */
+  readonly statuses?: Partial<Readonly<Record<Exclude<Reason, "cut" | "refused">, number>>> | undefined
+
+  /** How long it asks a client to wait when its queue is full. Default: it does not say. */
+  readonly retryAfter?: DurationInput | undefined
+
+  /** Makes it a provider of a language model, whose `latency` is the time to the first token. Default: an ordinary service. */
+  readonly model?: Model | undefined
 }
 
 /** Where calls come from. Open callers have a `rate`, closed ones `users`. */
@@ -179,6 +209,8 @@ export interface System {
   readonly duration?: DurationInput | undefined
   /** The services by name. */
   readonly services: Readonly<Record<string, Service>>
+  /** Chains of those services that are language models, by name. Default: none. */
+  readonly chains?: Readonly<Record<string, Chain>> | undefined
   /** The callers by name. */
   readonly callers: Readonly<Record<string, Caller>>
   /** What goes wrong. Default: nothing. */

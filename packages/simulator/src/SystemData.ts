@@ -7,7 +7,7 @@
  *
  * **Details**
  *
- * The keys are those of `System`, policies are `PolicyData`, and durations are `"30 seconds"` or a number of seconds.
+ * The keys are those of `System`, policies are `PolicyData`, those of HTTP `HttpPolicyData`, and durations are `"30 seconds"` or a number of seconds.
  * Unknown keys are rejected with their path, and invalid systems with all their faults.
  *
  * **Gotchas**
@@ -20,21 +20,12 @@
  * See {@link decode}.
  */
 import * as PolicyData from "@holdfast/core/PolicyData"
-import * as Duration from "effect/Duration"
+import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as SchemaTransformation from "effect/SchemaTransformation"
+import { ChainData, ModelData, toChain } from "./internal/chain/data.ts"
+import { number, Time, time } from "./internal/time.ts"
 import * as System from "./System.ts"
-
-const Time = Schema.Union([
-  Schema.DurationFromString,
-  Schema.Finite.pipe(Schema.decodeTo(
-    Schema.Duration,
-    SchemaTransformation.transform({ decode: Duration.seconds, encode: Duration.toSeconds })
-  ))
-])
-const number = Schema.optionalKey(Schema.Finite)
-const time = Schema.optionalKey(Time)
 
 const LatencyData = Schema.Union([
   Time,
@@ -48,6 +39,11 @@ const latency = Schema.optionalKey(LatencyData)
 const call = {
   to: Schema.String,
   policy: Schema.optionalKey(PolicyData.PolicyData),
+  http: Schema.optionalKey(Schema.Struct({
+    method: Schema.optionalKey(Schema.Literals(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])),
+    url: Schema.optionalKey(Schema.String),
+    policy: Schema.optionalKey(HttpPolicyData.HttpPolicyData)
+  })),
   shared: Schema.optionalKey(Schema.Boolean),
   probability: number,
   times: number,
@@ -71,7 +67,12 @@ const ServiceData = Schema.Struct({
   calls: Schema.optionalKey(
     Schema.Array(Schema.Union([CallData, Schema.Struct({ parallel: Schema.Array(CallData) })]))
   ),
-  price: number
+  price: number,
+  statuses: Schema.optionalKey(
+    Schema.Struct({ failed: number, dependency: number, overloaded: number, limited: number, timeout: number })
+  ),
+  retryAfter: time,
+  model: Schema.optionalKey(ModelData)
 })
 
 const CallerData = Schema.Struct({
@@ -106,6 +107,7 @@ const EventData = Schema.Union([
 const Unchecked = Schema.Struct({
   duration: time,
   services: Schema.Record(Schema.String, ServiceData),
+  chains: Schema.optionalKey(Schema.Record(Schema.String, ChainData)),
   callers: Schema.Record(Schema.String, CallerData),
   events: Schema.optionalKey(Schema.Array(EventData))
 })
@@ -148,9 +150,13 @@ export type SystemData = typeof SystemData.Type
 export const decode = (input: unknown): Effect.Effect<SystemData, Schema.SchemaError> =>
   Schema.decodeUnknownEffect(SystemData)(input, { onExcessProperty: "error", errors: "all" })
 
-const toCall = <A extends { readonly policy?: PolicyData.PolicyData }>(call: A) => ({
+const toCall = <A extends typeof CallData.Type>(call: A) => ({
   ...call,
-  policy: call.policy === undefined ? undefined : PolicyData.toOptions(call.policy)
+  policy: call.policy === undefined ? undefined : PolicyData.toOptions(call.policy),
+  http: call.http === undefined ? undefined : {
+    ...call.http,
+    policy: call.http.policy === undefined ? undefined : HttpPolicyData.toOptions(call.http.policy)
+  }
 })
 
 /** Makes the system that the data describes. */
@@ -161,6 +167,9 @@ export const toSystem = (data: typeof Unchecked.Type): System.System => ({
       ...service,
       calls: service.calls?.map((step) => "parallel" in step ? { parallel: step.parallel.map(toCall) } : toCall(step))
     }])
+  ),
+  chains: data.chains === undefined ? undefined : Object.fromEntries(
+    Object.entries(data.chains).map(([name, chain]) => [name, toChain(chain)])
   ),
   callers: Object.fromEntries(Object.entries(data.callers).map(([name, caller]) => [name, toCall(caller)]))
 })

@@ -3,6 +3,7 @@ import * as Backoff from "@holdfast/core/Backoff"
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
 import type { Event } from "../src/Event.ts"
 import type { Latency } from "../src/Latency.ts"
+import type { Chain, Pool } from "../src/Llm.ts"
 import type * as System from "../src/System.ts"
 
 /** A small generator, so that a failure repeats by its seed. */
@@ -35,8 +36,8 @@ const policy = ({ between, is, of }: Chances): System.PolicyOptions => ({
       }
     }
     : {}),
-  ...(is(0.4)
-    ? { circuitBreaker: { trip: CircuitBreaker.rate({ threshold: 0.5, minimumCalls: 10 }), openFor: of(100, 2_000) } }
+  ...(is(0.6)
+    ? { circuitBreaker: { trip: CircuitBreaker.rate({ threshold: 0.3, minimumCalls: 5 }), openFor: of(100, 2_000) } }
     : {}),
   ...(is(0.2) ? { hedge: { after: of(20, 100), max: 1 } } : {}),
   ...(is(0.7) ? { attemptTimeout: between(50, 500) } : {})
@@ -121,3 +122,72 @@ export const randomSystem = (seed: number): System.System => {
     events: Array.from({ length: between(0, 3) }, () => event(chances_, of(...names)))
   }
 }
+
+/** A web service over HTTP before two vendors of a language model and a local one, under a chain or a pool. */
+export const randomProviders = (seed: number): System.System => {
+  const { between, is, next, of } = chances(seed)
+  const model = (location: "cloud" | "local"): System.Service => ({
+    latency: of({ exponential: between(10, 500) }, between(10, 2_000)),
+    ...(location === "local" ? { workers: between(1, 3), queue: between(0, 5) } : {}),
+    ...(is(0.3) ? { errors: next() * 0.3 } : {}),
+    ...(is(0.3) ? { timeout: between(500, 3_000) } : {}),
+    abandoned: of("served", "skipped", "stopped"),
+    model: {
+      tokensPerSecond: between(20, 200),
+      location,
+      price: { input: between(0, 5), output: between(1, 20) },
+      ...(is(0.4) ? { requestsPerMinute: between(10, 300) } : {}),
+      ...(is(0.4) ? { tokensPerMinute: between(1_000, 100_000) } : {}),
+      ...(is(0.3) ? { cuts: next() * 0.3 } : {})
+    }
+  })
+  const pool: Pool = {
+    pool: ["first", { service: "second", weight: between(1, 3) }],
+    strategy: of("inOrder", "weighted", "leastBusy", "fastest", "cheapest", "sticky")
+  }
+  const chain: Chain = {
+    providers: is(0.5) ? [pool, "local"] : ["first", "second", "local"],
+    prompt: { exponential: between(50, 1_000) },
+    answer: { median: between(5, 50), p99: between(60, 400) },
+    stream: is(0.6),
+    ...(is(0.3) ? { deadline: between(500, 5_000) } : {}),
+    ...(is(0.5) ? { timeouts: { firstContent: between(200, 2_000), answer: between(500, 4_000) } } : {}),
+    ...(is(0.5) ? { cooldown: of(0, 1_000, 5_000) } : {}),
+    ...(is(0.3) ? { bulkhead: { limit: between(1, 5), queue: between(0, 3), maxWait: 500 } } : {}),
+    ...(is(0.3) ? { retry: { times: between(0, 3), maxRetryAfter: of(1_000, 10_000) } } : {})
+  }
+  const http: System.Http = {
+    method: of("GET", "POST"),
+    policy: {
+      retry: is(0.3) ? false : { times: between(0, 3) },
+      timeouts: { attempt: between(200, 4_000), total: 10_000 },
+      ...(is(0.4) ? { bulkhead: { limit: between(1, 30), queue: between(0, 5) } } : {}),
+      ...(is(0.4) ? { circuitBreaker: { openFor: of(500, 2_000) } } : {})
+    }
+  }
+  const service = of("web", "first", "second", "local")
+  return {
+    duration: 15_000,
+    services: {
+      web: {
+        workers: between(1, 40),
+        queue: between(0, 20),
+        latency: 5,
+        ...(is(0.5) ? { retryAfter: between(100, 2_000) } : {}),
+        calls: [{ to: "assistant", ...(is(0.3) ? { policy: { attemptTimeout: between(500, 5_000) } } : {}) }]
+      },
+      first: model("cloud"),
+      second: model("cloud"),
+      local: model("local")
+    },
+    chains: { assistant: chain },
+    callers: {
+      people: { to: "web", rate: between(1, 10), clients: of(1, 3), http },
+      ...(is(0.5) ? { batch: { to: "assistant", users: between(1, 5), shared: is(0.5) } } : {})
+    },
+    events: Array.from({ length: between(0, 3) }, () => event(chances(seed + 1), service))
+  }
+}
+
+/** A system of any kind: one in four has language models. */
+export const anySystem = (seed: number): System.System => seed % 4 === 0 ? randomProviders(seed) : randomSystem(seed)

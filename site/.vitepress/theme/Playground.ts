@@ -2,7 +2,7 @@ import { computed, defineComponent, h, onBeforeUnmount, onMounted, ref, shallowR
 import { decode, encode, type State } from "../../playground/link.ts"
 import { type Sliders, untouched } from "../../playground/sliders.ts"
 import { starts } from "../../playground/starts.ts"
-import type { View } from "../../playground/view.ts"
+import { providerColumns, type View } from "../../playground/view.ts"
 import type { Reply, Request } from "../../playground/worker.ts"
 import PlotView from "./PlotView.ts"
 
@@ -153,13 +153,17 @@ export default defineComponent({
         h("summary", "What may stand here"),
         h(
           "p",
-          "A system has services, callers and events. A policy has the keys of a policy file: retry, budget, circuitBreaker, bulkhead, rateLimit, attemptTimeout, deadline. Durations are \"30 seconds\" or a number of seconds."
+          "A system has services, callers, events, and chains of the services that are language models. A policy has the keys of a policy file: retry, budget, circuitBreaker, bulkhead, rateLimit, attemptTimeout, deadline. A call over http has those of an HTTP policy. Durations are \"30 seconds\" or a number of seconds."
         ),
         h("p", [
           "The keys are described in the reference of ",
           h("a", { href: "/reference/simulator/System" }, "System"),
           ", ",
           h("a", { href: "/reference/simulator/Event" }, "Event"),
+          ", ",
+          h("a", { href: "/reference/simulator/Llm" }, "Llm"),
+          ", ",
+          h("a", { href: "/reference/http/HttpPolicyData" }, "HttpPolicyData"),
           " and ",
           h("a", { href: "/reference/core/PolicyData" }, "PolicyData"),
           "."
@@ -195,6 +199,19 @@ export default defineComponent({
       ])
     ]
 
+    const table = (label: string, head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>) =>
+      h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, [
+        h("table", [
+          h("thead", [h("tr", head.map((cell) => h("th", { scope: "col" }, cell)))]),
+          h(
+            "tbody",
+            rows.map(([first, ...cells]) =>
+              h("tr", [h("th", { scope: "row" }, first), ...cells.map((cell) => h("td", cell))])
+            )
+          )
+        ])
+      ])
+
     const results = (seen: View) => [
       h(
         "label",
@@ -206,21 +223,14 @@ export default defineComponent({
         h(PlotView, { plot, every: seen.every, duration: seen.duration, trigger: seen.trigger })
       ),
       h("p", { role: "status" }, seen.recovery ?? ""),
-      h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Figures" }, [
-        h("table", [
-          h("thead", [
-            h("tr", [
-              h("th", { scope: "col" }, "Figure"),
-              ...seen.phases.map((phase) => h("th", { scope: "col" }, phase))
-            ])
-          ]),
-          h(
-            "tbody",
-            seen.figures.map(({ values, what }) =>
-              h("tr", [h("th", { scope: "row" }, what), ...values.map((value) => h("td", value))])
-            )
-          )
-        ])
+      table("Figures", ["Figure", ...seen.phases], seen.figures.map(({ values, what }) => [what, ...values])),
+      ...(seen.providers.length === 0 ? [] : [
+        h("h2", { id: "models" }, "Models and what they cost"),
+        table(
+          "Models",
+          ["Model", ...providerColumns],
+          seen.providers.map(({ name, values }) => [name, ...values])
+        )
       ]),
       h("h2", { id: "breakers" }, "Circuit breakers"),
       seen.breakers.length === 0

@@ -110,7 +110,7 @@ const chain = struct({
 })
 
 /** The options of a chain. An override must name a provider, where the names of all are known. */
-const options: Check = (value, place) => {
+export const optionsCheck: Check = (value, place) => {
   chain(value, place)
   const { overrides, providers }: { readonly overrides?: unknown; readonly providers?: unknown } = Object(value)
   if (!Array.isArray(providers) || providers.some((source) => Effect.isEffect(source) || isPool(source))) return
@@ -128,5 +128,5 @@ const options: Check = (value, place) => {
  * check again with the providers that they made.
  */
 export const checkOptions = (given: object, made?: ReadonlyArray<Provider>): void => {
-  Arguments.check("ProviderChain.make", options, made === undefined ? given : { ...given, providers: made })
+  Arguments.check("ProviderChain.make", optionsCheck, made === undefined ? given : { ...given, providers: made })
 }

@@ -14,8 +14,8 @@ import type {
   ServiceFigures,
   ServiceOutcome
 } from "../../Outcome.ts"
+import type { Edge } from "../edge/edge.ts"
 import type { Caller, Run } from "../model/caller.ts"
-import type { Edge } from "../model/edge.ts"
 import type { Network } from "../model/network.ts"
 import type { Service } from "../model/service.ts"
 import { type Recorder, type Snapshot, snapshot } from "./recorder.ts"
@@ -102,7 +102,10 @@ export const outcomeOf = (options: {
       rejected: rejected(to) - rejected(from),
       amplification: amplification(service, part),
       utilisation: (to.busyArea - from.busyArea) / length / workers,
-      queue: (to.queueArea - from.queueArea) / length
+      queue: (to.queueArea - from.queueArea) / length,
+      inputTokens: to.inputTokens - from.inputTokens,
+      outputTokens: to.outputTokens - from.outputTokens,
+      cost: to.cost - from.cost
     }
   }
 
@@ -115,7 +118,7 @@ export const outcomeOf = (options: {
       amplification: known.length === 0 ? NaN : Math.max(...known),
       utilisation: Math.max(...all.map(({ figures }) => figures.utilisation)),
       wasted: served === 0 ? 0 : all.reduce((sum, { figures }) => sum + figures.wasted, 0) / served,
-      cost: all.reduce((sum, { figures, service }) => sum + figures.served * service.options.price, 0)
+      cost: all.reduce((sum, { figures }) => sum + figures.cost, 0)
     }
   }
 
@@ -140,6 +143,7 @@ export const outcomeOf = (options: {
       calls,
       hits,
       attempts: edge.attempts,
+      answered: edge.answeredWell,
       abandoned: edge.abandoned,
       mostInFlight: edge.mostInFlight,
       amplification: record(parts, (part) => grown(part, "attempts") / (grown(part, "calls") - grown(part, "hits"))),
@@ -149,22 +153,24 @@ export const outcomeOf = (options: {
       stopped: { ...decisions.stopped },
       deadlines: decisions.deadlines,
       opened: decisions.opened,
+      skipped: { ...decisions.skipped },
       series: recorder.edges.get(edge)!.values
     }
   }
 
   const serviceOutcome = (service: Service): ServiceOutcome => {
     const { counts, latency } = service
-    const { dependency, failed, limited, overloaded, refused, timeout } = counts
+    const { cut, dependency, failed, limited, overloaded, refused, timeout } = counts
     return {
       phases: record(parts, (part) => serviceFigures(service, part)),
-      failures: { refused, failed, dependency, overloaded, limited, timeout },
+      failures: { refused, failed, dependency, overloaded, limited, timeout, cut },
       hung: counts.hung,
       skipped: counts.skipped,
       inService: service.busy + service.queued,
       mostQueued: service.mostQueued,
       latency: { p50: latency.quantile(0.5), p99: latency.quantile(0.99), mean: latency.mean },
-      cost: counts.served * service.options.price,
+      tokens: { input: counts.inputTokens, output: counts.outputTokens },
+      cost: counts.cost,
       series: recorder.services.get(service)!.values
     }
   }

@@ -3,10 +3,10 @@
  *
  * Guarded by `test/model.test.ts` and `test/published.test.ts`.
  */
+import type { Edge } from "../edge/edge.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Timer } from "../engine/timers.ts"
 import type { Caller, Run } from "../model/caller.ts"
-import type { Edge } from "../model/edge.ts"
 import type { ServiceCounts } from "../model/instance.ts"
 import type { Network } from "../model/network.ts"
 import type { Service } from "../model/service.ts"

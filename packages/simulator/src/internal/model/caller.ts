@@ -8,10 +8,10 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Random from "effect/Random"
 import { Histogram } from "../../Histogram.ts"
+import type { Edge } from "../edge/edge.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Timer } from "../engine/timers.ts"
 import type { CheckedCaller } from "./check.ts"
-import type { Edge } from "./edge.ts"
 
 /** The part of the run in which a call ends: before, during and after what goes wrong. */
 type PhaseIndex = 0 | 1 | 2

@@ -5,11 +5,12 @@
  */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Policy from "@holdfast/core/Policy"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type { PolicyOptions, Protector } from "../../Protection.ts"
+import { chainOf, type CheckedChain, modelOf } from "../chain/check.ts"
+import { httpOf, statusesOf } from "../endpoint/check.ts"
 import { eventOf } from "./checkEvents.ts"
+import { latency } from "./distribution.ts"
 import * as Sampler from "./sampler.ts"
 
 const { array, boolean, duration, integer, number, oneOf, optional, record, struct } = Arguments
@@ -19,47 +20,20 @@ const span = duration({ above: 0 })
 const isParallel = (value: unknown): value is { readonly parallel: unknown } =>
   typeof value === "object" && value !== null && "parallel" in value
 
-/** A distribution, as a function from chance to milliseconds. */
-const latency: Arguments.Check<Sampler.Sampler> = (value, place) => {
-  if (typeof value === "object" && value !== null) {
-    if ("exponential" in value) {
-      return Sampler.exponential(struct({ exponential: span })(value, place)?.exponential)
-    }
-    if ("uniform" in value) {
-      const [from = NaN, to = NaN, ...rest] = struct({ uniform: array(time) })(value, place)?.uniform ?? []
-      if (!(from <= to) || rest.length > 0) {
-        place.at("uniform").fault("must be two durations, the shorter first")
-      }
-      return Sampler.uniform(from, to)
-    }
-    if ("median" in value || "p99" in value) {
-      const { median = NaN, p99 = NaN } = struct({ median: span, p99: span })(value, place) ?? {}
-      if (median > p99) place.at("p99").fault(`must be at least the median, got ${p99} ms`)
-      return Sampler.logNormal(median, p99)
-    }
-    if ("samples" in value) {
-      const samples = struct({ samples: array(time) })(value, place)?.samples ?? []
-      if (samples.length === 0) place.at("samples").fault("must have at least one duration")
-      return Sampler.samples(samples)
-    }
-  }
-  return Sampler.constant(time(value, place))
-}
-
 const policy: Arguments.Check<PolicyOptions | Protector> = (value, place) => {
   if (Effect.isEffect(value)) return value as Protector
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     place.fault(`must be the options of Policy.make, or an effect that makes { protect }, got ${Arguments.show(value)}`)
     return {}
   }
-  const made = Effect.runSyncExit(Policy.make(value as PolicyOptions))
-  if (Exit.isFailure(made)) place.fault(`is not valid: ${String(Cause.squash(made.cause)).replace("RangeError: ", "")}`)
+  Policy.optionsCheck(value, place)
   return value
 }
 
-const callFields = (services: ReadonlyArray<string>) => ({
-  to: oneOf(...services),
+const callFields = (targets: ReadonlyArray<string>) => ({
+  to: oneOf(...targets),
   policy: optional(policy),
+  http: optional(httpOf),
   shared: optional(boolean, false),
   probability: optional(Arguments.share, 1),
   times: optional(integer({ min: 1, max: 1_000 }), 1),
@@ -73,8 +47,20 @@ const callFields = (services: ReadonlyArray<string>) => ({
   ))
 })
 
-const serviceOf = (services: ReadonlyArray<string>) => {
-  const call = struct(callFields(services))
+const callOf = (chains: ReadonlyArray<string>) =>
+(
+  { http, policy, to }: { readonly http: unknown; readonly policy: unknown; readonly to: string },
+  place: Arguments.Place
+): void => {
+  if (http === undefined) return
+  if (policy !== undefined) {
+    place.at("http").fault("must not be beside a policy: give the policy of the client in http.policy")
+  }
+  if (chains.includes(to)) place.at("http").fault("must call a service: a chain calls its providers itself")
+}
+
+const serviceOf = (targets: ReadonlyArray<string>, chains: ReadonlyArray<string>) => {
+  const call = Arguments.refine(struct(callFields(targets)), callOf(chains))
   const parallel = struct({ parallel: array(call) })
   const step: Arguments.Check<ReadonlyArray<CheckedCall>> = (value, place) =>
     isParallel(value) ? parallel(value, place)?.parallel ?? [] : [call(value, place)]
@@ -91,18 +77,24 @@ const serviceOf = (services: ReadonlyArray<string>) => {
       timeout: optional(duration({ above: 0, infinite: true }), Infinity),
       abandoned: optional(oneOf("served", "skipped", "stopped"), "served" as const),
       calls: optional(array(step), []),
-      price: optional(number({ min: 0 }), 0)
+      price: optional(number({ min: 0 }), 0),
+      statuses: statusesOf,
+      retryAfter: optional(span),
+      model: optional(modelOf)
     }),
-    ({ slowdown, workers }, place) => {
+    ({ calls, model, slowdown, workers }, place) => {
       if (slowdown > 0 && workers === Infinity) place.at("slowdown").fault("needs workers")
+      if (model !== undefined && calls.length > 0) {
+        place.at("calls").fault("must not be made by a service that is a model")
+      }
     }
   )
 }
 
-const callerOf = (services: ReadonlyArray<string>) =>
+const callerOf = (targets: ReadonlyArray<string>, chains: ReadonlyArray<string>) =>
   Arguments.refine(
     struct({
-      ...callFields(services),
+      ...callFields(targets),
       rate: optional(number({ above: 0 })),
       users: optional(integer({ min: 1, max: 1_000_000 })),
       think: optional(latency, Sampler.constant(1_000)),
@@ -122,7 +114,9 @@ const callerOf = (services: ReadonlyArray<string>) =>
       })),
       within: optional(duration({ above: 0, infinite: true }), Infinity)
     }),
-    ({ arrivals, bursts, daily, rate, users }, place) => {
+    (caller, place) => {
+      const { arrivals, bursts, daily, rate, users } = caller
+      callOf(chains)(caller, place)
       if (arrivals === "counted" && (bursts !== undefined || daily !== undefined)) {
         place.at("arrivals").fault("must not be \"counted\" for a rate that changes: leave out daily and bursts")
       }
@@ -132,7 +126,7 @@ const callerOf = (services: ReadonlyArray<string>) =>
     }
   )
 
-/** A circle of services that call one another, as a path; `undefined` without one. */
+/** A circle of services that call one another, as a path; `undefined` without one. A chain calls its providers, which call nothing. */
 const cycleIn = (services: Readonly<Record<string, CheckedService>>): string | undefined => {
   const done = new Set<string>()
   const visit = (name: string, path: ReadonlyArray<string>): string | undefined => {
@@ -148,21 +142,32 @@ const cycleIn = (services: Readonly<Record<string, CheckedService>>): string | u
   return Object.keys(services).map((name) => visit(name, [])).find((cycle) => cycle !== undefined)
 }
 
-const keysOf = (value: unknown, key: string): ReadonlyArray<string> => {
+const fieldsOf = (value: unknown, key: string): Readonly<Record<string, unknown>> => {
   const record: unknown = typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined
-  return typeof record === "object" && record !== null ? Object.keys(record) : []
+  return typeof record === "object" && record !== null ? record as Readonly<Record<string, unknown>> : {}
 }
 
 /** The check of a whole system. */
 export const systemOf: Arguments.Check<Checked> = (value, place) => {
-  const services = keysOf(value, "services")
-  const callers = keysOf(value, "callers")
+  const services = Object.keys(fieldsOf(value, "services"))
+  const callers = Object.keys(fieldsOf(value, "callers"))
+  const chains = Object.keys(fieldsOf(value, "chains"))
+  const models = services.filter((name) => fieldsOf(fieldsOf(value, "services"), name)["model"] !== undefined)
+  const priced = new Set(
+    models.filter((name) => fieldsOf(fieldsOf(fieldsOf(value, "services"), name), "model")["price"] !== undefined)
+  )
+  const targets = [...services, ...chains]
   if (services.length === 0) place.at("services").fault("must have at least one service")
   if (callers.length === 0) place.at("callers").fault("must have at least one caller")
+  for (const name of chains.filter((name) => services.includes(name))) {
+    place.at("chains").at(name).fault("must have a name that no service has")
+  }
+  if (chains.length > 0 && models.length === 0) place.at("chains").fault("must have a service with a model to ask")
   const fields = {
     duration: optional(duration({ above: 0, max: 31 * 86_400_000 }), 600_000),
-    services: record(serviceOf(services)),
-    callers: record(callerOf(services)),
+    services: record(serviceOf(targets, chains)),
+    chains: optional(record(chainOf(models, priced)), {}),
+    callers: record(callerOf(targets, chains)),
     events: optional(array(eventOf(services, callers)), [])
   }
   const check = Arguments.refine(struct(fields), (system, place) => {
@@ -181,6 +186,7 @@ export type CheckedEvent = ReturnType<ReturnType<typeof eventOf>>
 export interface Checked {
   readonly duration: number
   readonly services: Readonly<Record<string, CheckedService>>
+  readonly chains: Readonly<Record<string, CheckedChain>>
   readonly callers: Readonly<Record<string, CheckedCaller>>
   readonly events: ReadonlyArray<CheckedEvent>
 }

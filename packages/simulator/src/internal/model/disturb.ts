@@ -3,11 +3,11 @@
  *
  * Guarded by `test/model.test.ts` and `test/laws.test.ts`.
  */
+import type { Edge } from "../edge/edge.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Timer } from "../engine/timers.ts"
 import type { Caller } from "./caller.ts"
 import type { CheckedEvent } from "./check.ts"
-import type { Edge } from "./edge.ts"
 import { TokenBucket, Window } from "./limiters.ts"
 import type { Service } from "./service.ts"
 

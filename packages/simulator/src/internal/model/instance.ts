@@ -7,9 +7,9 @@ import type { Effect } from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Histogram } from "../../Histogram.ts"
+import { type Answer, type Answers, type Generation, type Holder, Limit, type Request, Stage } from "../edge/request.ts"
 import type { Engine } from "../engine/engine.ts"
 import type { CheckedService } from "./check.ts"
-import { type Answer, type Answers, type Holder, Limit, type Request, Stage } from "./request.ts"
 
 /** What a service has counted. */
 export class ServiceCounts {
@@ -25,6 +25,7 @@ export class ServiceCounts {
   overloaded = 0
   limited = 0
   timeout = 0
+  cut = 0
   /** Requests that will never be answered, and those that were dropped since their client was gone. */
   hung = 0
   skipped = 0
@@ -33,6 +34,10 @@ export class ServiceCounts {
   queueArea = 0
   /** Milliseconds that the requests took that have ended. */
   took = 0
+  /** Tokens that were used, and what all requests cost. */
+  inputTokens = 0
+  outputTokens = 0
+  cost = 0
 }
 
 /** The service of an instance. */
@@ -49,6 +54,7 @@ export interface Host {
   mostQueued: number
   chance(): number
   count(): void
+  bill(generation: Generation, output: number): void
 }
 
 export class Instance implements Holder {
@@ -120,9 +126,16 @@ export class Instance implements Holder {
   /** The own work of a request is done: it makes its calls. */
   worked(request: Request): void {
     const { handler, service } = this
-    if (service.errors > 0 && service.chance() < service.errors) {
+    const { generation } = request
+    const isBegun = generation?.begunAt !== undefined
+    if (!isBegun && service.errors > 0 && service.chance() < service.errors) {
       service.counts.failed++
       return this.end(request, service.answers.failed)
+    }
+    if (generation !== undefined && !isBegun) return this.generate(request, generation)
+    if (generation?.isCut === true) {
+      service.counts.cut++
+      return this.end(request, service.answers.cut)
     }
     if (handler === undefined || this.fork === undefined) return this.called(request, Exit.void)
     request.stage = Stage.calling
@@ -135,11 +148,22 @@ export class Instance implements Holder {
     })
   }
 
+  /** The first token of an answer is there, and the rest follows. */
+  private generate(request: Request, generation: Generation): void {
+    const { service } = this
+    const { cuts = 0, tokensPerSecond = Infinity } = service.options.model ?? {}
+    const takes = generation.output / tokensPerSecond * 1_000 * service.slower * this.slowness
+    generation.isCut = cuts > 0 && service.chance() < cuts
+    service.engine.add(request, service.engine.now + (generation.isCut ? takes * service.chance() : takes))
+    generation.begin(service.engine.now, takes)
+  }
+
   private called(request: Request, exit: Exit.Exit<unknown, unknown>): void {
     const { counts, answers } = this.service
     request.fiber = undefined
     if (Exit.isSuccess(exit)) {
       counts.served++
+      counts.cost += this.service.options.price
       if (request.abandoned || request.lost) counts.wasted++
       this.end(request, Exit.void)
     } else {
@@ -148,12 +172,18 @@ export class Instance implements Holder {
     }
   }
 
+  /** Bills what was written of an answer: nothing, if it has not begun. */
+  private settle({ generation }: Request): void {
+    if (generation?.begunAt !== undefined) this.service.bill(generation, generation.written(this.service.engine.now))
+  }
+
   /** Frees the worker, and answers when the next request has it. */
   private end(request: Request, answer: Answer): void {
     const { service } = this
     const took = service.engine.now - request.arrivedAt
     service.latency.add(took)
     service.counts.took += took
+    this.settle(request)
     this.free(request)
     request.respond(answer)
   }
@@ -199,6 +229,7 @@ export class Instance implements Holder {
     if (request.stage === Stage.working) engine.timers.remove(request)
     request.fiber = undefined
     fiber?.interruptUnsafe()
+    this.settle(request)
     this.free(request)
   }
 

@@ -4,9 +4,53 @@
  * Guarded by `test/model.test.ts` and `test/laws.test.ts`.
  */
 
-/** Admits requests, or says for how many milliseconds to stay away. */
+/** Admits requests, or says for how many milliseconds to stay away. `tokens` are those of a language model. */
 export interface Limiter {
-  admit(now: number): number
+  admit(now: number, tokens: number): number
+}
+
+/** A bucket that fills within a minute, of requests or of tokens. A request larger than the bucket is admitted when it is full. */
+class MinuteBucket {
+  private readonly size: number
+  private left: number
+  private at = 0
+
+  constructor(size: number) {
+    this.size = size
+    this.left = size
+  }
+
+  /** Milliseconds until there is room for so much. */
+  wait(now: number, amount: number): number {
+    if (this.size === Infinity) return 0
+    this.left = Math.min(this.size, this.left + (now - this.at) * this.size / 60_000)
+    this.at = now
+    const missing = Math.min(amount, this.size) - this.left
+    return missing <= 0 ? 0 : missing * 60_000 / this.size
+  }
+
+  take(amount: number): void {
+    this.left -= amount
+  }
+}
+
+/** The limits of an account: requests and tokens a minute. */
+export class Account implements Limiter {
+  private readonly requests: MinuteBucket
+  private readonly tokens: MinuteBucket
+
+  constructor(requestsPerMinute: number, tokensPerMinute: number) {
+    this.requests = new MinuteBucket(requestsPerMinute)
+    this.tokens = new MinuteBucket(tokensPerMinute)
+  }
+
+  admit(now: number, tokens: number): number {
+    const wait = Math.max(this.requests.wait(now, 1), this.tokens.wait(now, tokens))
+    if (wait > 0) return wait
+    this.requests.take(1)
+    this.tokens.take(tokens)
+    return 0
+  }
 }
 
 /** A bucket of one second: `rate` requests a second, and as many at once. */

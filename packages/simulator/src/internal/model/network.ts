@@ -9,10 +9,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
+import { Chain, ChainEdge } from "../chain/chainEdge.ts"
+import { namesOf } from "../chain/check.ts"
+import type { Edge } from "../edge/edge.ts"
+import { ServiceEdge } from "../edge/serviceEdge.ts"
 import { Caller, type Run } from "./caller.ts"
 import type { Checked, CheckedCall } from "./check.ts"
 import { schedule } from "./disturb.ts"
-import { Edge } from "./edge.ts"
 import { type Planned, planOf } from "./plan.ts"
 import { Service } from "./service.ts"
 
@@ -22,6 +25,7 @@ const randomOf = (seed: number, part: string): Random.Random =>
 
 export interface Network {
   readonly services: ReadonlyMap<string, Service>
+  readonly chains: ReadonlyMap<string, Chain>
   readonly callers: ReadonlyMap<string, Caller>
   readonly edges: ReadonlyArray<Edge>
 }
@@ -30,10 +34,14 @@ export interface Network {
 const observedBy = (context: Context.Context<never>, observer: PolicyEvent.Observer): Context.Context<never> =>
   Effect.runSync(Effect.provideContext(PolicyEvent.observe(Effect.context<never>(), observer), context))
 
+/** How a chain calls its providers: it protects the calls itself. */
+const direct = { policy: undefined, http: undefined, shared: true, network: 0, cache: undefined }
+
 /** Builds a system. Nothing happens before the time passes. */
 export const build = (system: Checked, run: Run, seed: number): Network => {
   const { engine } = run
   const services = new Map<string, Service>()
+  const chains = new Map<string, Chain>()
   const callers = new Map<string, Caller>()
   const edges: Array<Edge> = []
   const base = engine.contextWith(randomOf(seed, "policies"))
@@ -53,10 +61,18 @@ export const build = (system: Checked, run: Run, seed: number): Network => {
     throw defect ?? new Error("an effect that makes a policy was interrupted")
   }
 
-  const planned = (from: string, options: CheckedCall, clients: number): Planned => {
-    const to = services.get(options.to)!
-    const edge = new Edge(from, to, options, engine, randomOf(seed, `edge ${edges.length}`))
+  const edgeOf = (from: string, options: CheckedCall): Edge => {
+    const random = randomOf(seed, `edge ${edges.length}`)
+    const chain = chains.get(options.to)
+    const edge = chain === undefined
+      ? new ServiceEdge(from, services.get(options.to)!, options, engine, random)
+      : new ChainEdge(from, chain, options, engine, random)
     edges.push(edge)
+    return edge
+  }
+
+  const planned = (from: string, options: CheckedCall, clients: number): Planned => {
+    const edge = edgeOf(from, options)
     return { edge, options, protected: edge.protectAll(clients, make) }
   }
 
@@ -65,6 +81,14 @@ export const build = (system: Checked, run: Run, seed: number): Network => {
     const [only, ...others] = steps
     const context = only === undefined || others.length > 0 ? base : observedBy(base, only.edge.decisions.observe)
     return Effect.runForkWith(context) as (effect: Effect.Effect<unknown, unknown>) => Fiber.Fiber<unknown, unknown>
+  }
+
+  for (const [name, options] of Object.entries(system.chains)) {
+    const random = randomOf(seed, `chain ${name}`)
+    const observed = (observer: PolicyEvent.Observer) => observedBy(base, observer)
+    const providers = namesOf(options).map((to) => new ServiceEdge(name, services.get(to)!, direct, engine, random))
+    edges.push(...providers)
+    chains.set(name, new Chain(name, options, new Map(providers.map((edge) => [edge.to.name, edge])), observed, random))
   }
 
   for (const [name, service] of services) {
@@ -87,5 +111,5 @@ export const build = (system: Checked, run: Run, seed: number): Network => {
 
   for (const event of system.events) schedule(event, { engine, services, callers, edges })
   for (const caller of callers.values()) caller.start()
-  return { services, callers, edges }
+  return { services, chains, callers, edges }
 }

@@ -5,8 +5,8 @@
  */
 import * as PolicyEvent from "@holdfast/core/PolicyEvent"
 import * as Effect from "effect/Effect"
+import type { Edge } from "../edge/edge.ts"
 import type { CheckedCall } from "./check.ts"
-import type { Edge } from "./edge.ts"
 
 /** A call that is made: its edge, its options, and the call itself under the policy of each client. */
 export interface Planned {

@@ -5,11 +5,11 @@
  */
 import type * as Random from "effect/Random"
 import { Histogram } from "../../Histogram.ts"
+import { Answers, type Generation, type Request, Stage } from "../edge/request.ts"
 import type { Engine } from "../engine/engine.ts"
 import type { CheckedService } from "./check.ts"
 import { type Host, Instance, ServiceCounts } from "./instance.ts"
-import type { Limiter } from "./limiters.ts"
-import { Answers, type Request, Stage } from "./request.ts"
+import { Account, type Limiter } from "./limiters.ts"
 
 export class Service implements Host {
   readonly name: string
@@ -39,7 +39,11 @@ export class Service implements Host {
     this.engine = engine
     this.random = random
     this.errors = options.errors
-    this.answers = new Answers(name)
+    this.answers = new Answers(name, options.retryAfter)
+    const { requestsPerMinute = Infinity, tokensPerMinute = Infinity } = options.model ?? {}
+    if (Math.min(requestsPerMinute, tokensPerMinute) < Infinity) {
+      this.limiters = [new Account(requestsPerMinute, tokensPerMinute)]
+    }
     this.instances = Array.from({ length: options.instances }, () => new Instance(this))
   }
 
@@ -73,7 +77,7 @@ export class Service implements Host {
       return request.respond(this.answers.refused, outage.after)
     }
     for (const limiter of this.limiters) {
-      const wait = limiter.admit(engine.now)
+      const wait = limiter.admit(engine.now, request.tokens)
       if (wait > 0) {
         counts.limited++
         return request.respond(this.answers.limited(wait))
@@ -85,6 +89,15 @@ export class Service implements Host {
       return request.respond(this.answers.refused)
     }
     instance.arrive(request)
+  }
+
+  /** Bills the tokens of a request: its prompt, and what was written of its answer. */
+  bill({ input }: Generation, output: number): void {
+    const { counts, options: { model } } = this
+    counts.inputTokens += input
+    counts.outputTokens += output
+    const { price } = model ?? {}
+    if (price !== undefined) counts.cost += (input * price.input + output * price.output) / 1_000_000
   }
 
   private hang(request: Request): void {

@@ -19,6 +19,39 @@ export const Stage = { there: 0, waiting: 1, working: 2, calling: 3, back: 4, en
 
 export type Stage = typeof Stage[keyof typeof Stage]
 
+/** The answer of a language model that a request asks for, in tokens. */
+export class Generation {
+  readonly input: number
+  readonly output: number
+  /** When the first token came. */
+  begunAt: number | undefined
+  /** How long the rest takes, and whether it breaks off before its end. */
+  takes: number
+  isCut: boolean
+  private readonly onBegin: () => void
+
+  constructor(input: number, output: number, onBegin: () => void) {
+    this.input = input
+    this.output = output
+    this.begunAt = undefined
+    this.takes = 0
+    this.isCut = false
+    this.onBegin = onBegin
+  }
+
+  begin(now: number, takes: number): void {
+    this.begunAt = now
+    this.takes = takes
+    this.onBegin()
+  }
+
+  /** How many tokens have been written. */
+  written(now: number): number {
+    if (this.begunAt === undefined) return 0
+    return this.takes === 0 ? this.output : Math.min(this.output, this.output * (now - this.begunAt) / this.takes)
+  }
+}
+
 /** Where requests come from and are answered to. */
 export interface Sender {
   readonly engine: Engine
@@ -45,16 +78,20 @@ export class Answers {
   readonly dependency: Answer
   readonly overloaded: Answer
   readonly timeout: Answer
+  readonly cut: Answer
   private readonly service: string
 
-  constructor(service: string) {
-    const of = (reason: Failure.Reason): Answer => Exit.fail(new Failure.CallFailure({ service, reason }))
+  /** `retryAfter` is what the service asks for when its queue is full. */
+  constructor(service: string, retryAfter: number | undefined) {
+    const of = (reason: Failure.Reason, retryAfter?: Duration.Duration): Answer =>
+      Exit.fail(new Failure.CallFailure({ service, reason, retryAfter }))
     this.service = service
     this.refused = of("refused")
     this.failed = of("failed")
     this.dependency = of("dependency")
-    this.overloaded = of("overloaded")
+    this.overloaded = of("overloaded", retryAfter === undefined ? undefined : Duration.millis(retryAfter))
     this.timeout = of("timeout")
+    this.cut = of("cut")
   }
 
   limited(millis: number): Answer {
@@ -77,12 +114,15 @@ export class Request extends Timer {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
   limit: Limit | undefined
   answer: Answer
+  /** What is asked of a language model. */
+  readonly generation: Generation | undefined
   // In the queue of an instance.
   before: Request | undefined
   after: Request | undefined
 
-  constructor(edge: Sender, resume: (answer: Answer) => void) {
+  constructor(edge: Sender, resume: (answer: Answer) => void, generation?: Generation) {
     super()
+    this.generation = generation
     this.edge = edge
     this.resume = resume
     this.stage = Stage.there
@@ -95,6 +135,12 @@ export class Request extends Timer {
     this.answer = Exit.void
     this.before = undefined
     this.after = undefined
+  }
+
+  /** How many tokens it is for, prompt and answer together. */
+  get tokens(): number {
+    const { generation } = this
+    return generation === undefined ? 0 : generation.input + generation.output
   }
 
   /** Sends the request. */
