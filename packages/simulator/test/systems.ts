@@ -127,7 +127,7 @@ export const randomSystem = (seed: number): System.System => {
 export const randomProviders = (seed: number): System.System => {
   const { between, is, next, of } = chances(seed)
   const model = (location: "cloud" | "local"): System.Service => ({
-    latency: of({ exponential: between(10, 500) }, between(10, 2_000)),
+    latency: of<Latency>({ exponential: between(10, 500) }, between(10, 2_000)),
     ...(location === "local" ? { workers: between(1, 3), queue: between(0, 5) } : {}),
     ...(is(0.3) ? { errors: next() * 0.3 } : {}),
     ...(is(0.3) ? { timeout: between(500, 3_000) } : {}),

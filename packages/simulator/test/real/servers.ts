@@ -40,7 +40,15 @@ export interface Side {
   readonly recovery: number
 }
 
-const statuses = { refused: 521, failed: 500, dependency: 502, overloaded: 503, limited: 429, timeout: 504 } as const
+const statuses = {
+  refused: 521,
+  failed: 500,
+  dependency: 502,
+  overloaded: 503,
+  limited: 429,
+  timeout: 504,
+  cut: 520
+} as const
 
 const record = <Key extends string, A>(keys: ReadonlyArray<Key>, of: (key: Key) => A) =>
   Object.fromEntries(keys.map((key) => [key, of(key)])) as Record<Key, A>
