@@ -207,9 +207,8 @@ export const compare = (outcomes: Readonly<Record<string, Outcome>>): ReadonlyAr
         Bound.show("p50", during.p50),
         Bound.show("p99", during.p99),
         Bound.show("wasted", whole.wasted),
-        recovery === undefined ? "-" : Bound.show("recovery", recovery),
-        ...(costs ? [whole.cost.toFixed(2)] : [])
-      ]
+        recovery === undefined ? "-" : Bound.show("recovery", recovery)
+      ].concat(costs ? whole.cost.toFixed(2) : [])
     })
   ])
 }

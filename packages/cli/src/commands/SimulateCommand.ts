@@ -18,6 +18,10 @@ export const command = Command.make(
     ),
     at: PolicyFlags.at,
     as: PolicyFlags.as,
+    compare: Flag.String("compare").pipe(
+      Flag.withDescription("A file to play beside the first; may be repeated"),
+      Flag.atLeast(0)
+    ),
     minutes: Flag.Int("minutes").pipe(
       Flag.withDescription("Length in minutes. Default: 60"),
       Flag.withDefault(60)
@@ -77,12 +81,15 @@ export const command = Command.make(
     "",
     "Given a file with a system (services, callers, events), it plays that: queues",
     "fill, retries multiply from tier to tier, and some systems stay down when what",
-    "felled them is over. docs/testing-an-outage.md has one to start from.",
+    "felled them is over. Language models under a chain have tokens, limits and a",
+    "bill. docs/simulating-a-system.md has systems to start from.",
+    "",
+    "Change one thing in a copy of the file, and --compare plays both side by side.",
     "",
     "--expect holds the last policy, or the system, to a bound: a figure, a",
     "comparison and a value. Figures: amplification, recovery, success, goodput,",
-    "p50, p90, p99, max, utilisation, queue, wasted, rejected, cost, opened and",
-    "unended. Add 'during', 'after' or 'before' to bound a part of the run, and",
+    "p50, p90, p99, max, utilisation, queue, wasted, rejected, cost, tokens, opened",
+    "and unended. Add 'during', 'after' or 'before' to bound a part of the run, and",
     "write 'database.queue' for one service.",
     "",
     "Exit codes: 0 played, 1 the file is not valid or a bound is broken,",
@@ -98,6 +105,10 @@ export const command = Command.make(
     {
       command: "holdfast simulate system.yaml --find-limit --expect 'p99 <= 500ms'",
       description: "Find how much load your system stands"
+    },
+    {
+      command: "holdfast simulate system.yaml --compare budget.yaml --report page.html",
+      description: "See what a change makes of it"
     },
     { command: "holdfast simulate --down-from 5 --down-to 6 --hang 0", description: "A minute of plain errors" }
   ])

@@ -1,19 +1,18 @@
 /** Plays a scenario under one policy or several, and draws or writes what came of it. */
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import type { Kind } from "../check/kind.ts"
 import * as PolicyFile from "../check/PolicyFile.ts"
-import * as FailureWords from "../terminal/FailureWords.ts"
 import { clearLine, type Screen, screen } from "../terminal/style.ts"
 import * as Bounds from "./bounds.ts"
 import * as Candidates from "./Candidates.ts"
 import { findLimit } from "./findLimit.ts"
 import * as Report from "./Report.ts"
+import * as ReportFile from "./reportFile.ts"
 import * as Simulation from "./Simulation.ts"
 import { SimulationRefused } from "./SimulationRefused.ts"
 import * as SimulationScreen from "./SimulationScreen.ts"
-import { playSystem } from "./system.ts"
+import { playSystems, type Variant } from "./system.ts"
 
 /** What is wrong with a scenario. */
 const impossible = (scenario: Simulation.Scenario): string | undefined => {
@@ -34,6 +33,7 @@ interface Input {
   readonly file: Option.Option<string>
   readonly at: string
   readonly as: Kind
+  readonly compare: ReadonlyArray<string>
   readonly minutes: number
   readonly calls: number
   readonly downFrom: number
@@ -47,13 +47,41 @@ interface Input {
   readonly report: Option.Option<string>
 }
 
-/** What the file holds: a system, or a policy, which is compared with less. Without a file, the policies to learn from. */
-const subjectOf = Effect.fnUntraced(function*({ as, at, file }: Input) {
-  if (Option.isNone(file)) return { candidates: Candidates.all }
-  const found = yield* PolicyFile.systemOrMeaning(file.value, at, as)
-  if (found.meaning === undefined) return { file: file.value, system: found.system }
+/** What a file holds: a system or a policy. */
+const read = Effect.fnUntraced(function*(file: string, at: string, as: Kind) {
+  const found = yield* PolicyFile.systemOrMeaning(file, at, as)
+  if (found.meaning === undefined) return { file, system: found.system }
   const [options] = found.meaning.policies
-  return { candidates: [...Candidates.usual, { name: options.name ?? file.value, options }] }
+  return { file, candidate: { name: options.name ?? file, options } }
+})
+
+/**
+ * What is played: systems, or policies, which are compared with less. The policy of the file is the last one. Without a
+ * file, the policies to learn from.
+ */
+const subjectOf = Effect.fnUntraced(function*({ as, at, compare, file }: Input) {
+  if (Option.isNone(file)) {
+    return compare.length === 0
+      ? { candidates: Candidates.all }
+      : yield* new SimulationRefused({ message: "--compare needs a file to compare with" })
+  }
+  const first = yield* read(file.value, at, as)
+  const others = yield* Effect.forEach(compare, (file) => read(file, at, as))
+  const different = others.find(({ system }) => (system === undefined) !== (first.system === undefined))
+  if (different !== undefined) {
+    const [system, policy] = first.system === undefined ? [different.file, first.file] : [first.file, different.file]
+    return yield* new SimulationRefused({
+      message: `--compare needs files of one kind: ${system} holds a system, and ${policy} a policy`
+    })
+  }
+  const variants = others.flatMap(({ file, system }): ReadonlyArray<Variant> =>
+    system === undefined ? [] : [{ file, system }]
+  )
+  if (first.system !== undefined) {
+    return { variants: [{ file: first.file, system: first.system }, ...variants] as const }
+  }
+  const candidates = others.flatMap(({ candidate }) => candidate === undefined ? [] : [candidate])
+  return { candidates: [...Candidates.usual, ...candidates, first.candidate] }
 })
 
 /** Plays the scenario under each policy. */
@@ -80,18 +108,6 @@ const play = Effect.fnUntraced(function*(
   return entries
 })
 
-const writeReport = Effect.fnUntraced(function*(
-  file: string,
-  scenario: Simulation.Scenario,
-  entries: ReadonlyArray<Report.Entry>
-) {
-  const fs = yield* FileSystem.FileSystem
-  yield* Effect.mapError(
-    fs.writeFileString(file, Report.html(scenario, entries)),
-    (error) => new SimulationRefused({ message: `the report cannot be written: ${FailureWords.ofFile(error)}` })
-  )
-})
-
 export const simulate = Effect.fnUntraced(function*(input: Input) {
   const { downFrom, downTo, hang, json, latency, minutes, seed } = input
   const scenario: Simulation.Scenario = { minutes, callsPerMinute: input.calls, downFrom, downTo, hang, latency, seed }
@@ -101,14 +117,12 @@ export const simulate = Effect.fnUntraced(function*(input: Input) {
   const subject = yield* subjectOf(input)
   const own = yield* screen
   const { style } = own
-  if (subject.system !== undefined) {
-    const { file, system } = subject
-    if (Option.isSome(input.report)) {
-      return yield* new SimulationRefused({ message: `--report draws policies, and ${file} holds a system` })
-    }
+  if (subject.variants !== undefined) {
+    const { variants } = subject
+    const [{ file, system }] = variants
     return yield* input.findLimit
       ? findLimit({ name: file, system, bounds, seed, json, screen: own })
-      : playSystem({ file, system, bounds, seed, json, screen: own })
+      : playSystems({ variants, bounds, seed, json, report: input.report, screen: own })
   }
   const { candidates } = subject
   // The policy that matters is the last: the others are there to compare it with.
@@ -144,7 +158,7 @@ export const simulate = Effect.fnUntraced(function*(input: Input) {
     }\n`)
   }
   if (Option.isSome(input.report)) {
-    yield* writeReport(input.report.value, scenario, entries)
+    yield* ReportFile.write(input.report.value, Report.html(scenario, entries))
     yield* say(["", `The report is in ${input.report.value}`])
   }
   yield* Bounds.hold(last.name, verdicts)

@@ -1,41 +1,67 @@
-/** Plays the system in a file. */
+/** Plays the systems in files: one, or variants of it side by side. */
 import type * as Bound from "@holdfast/simulator/Bound"
+import type { Outcome } from "@holdfast/simulator/Outcome"
+import * as Page from "@holdfast/simulator/Page"
 import * as Picture from "@holdfast/simulator/Picture"
 import * as Simulator from "@holdfast/simulator/Simulation"
 import type * as System from "@holdfast/simulator/System"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { clearLine, type Screen } from "../terminal/style.ts"
 import * as Bounds from "./bounds.ts"
+import * as ReportFile from "./reportFile.ts"
 import * as SimulationScreen from "./SimulationScreen.ts"
 
-/** Plays a system, draws it or writes it as data, and holds it to bounds. */
-export const playSystem = Effect.fnUntraced(function*(options: {
+/** A system, and the file that it is from. */
+export interface Variant {
   readonly file: string
   readonly system: System.System
+}
+
+/** Plays systems, draws them or writes them as data, and holds the first one to bounds. */
+export const playSystems = Effect.fnUntraced(function*(options: {
+  readonly variants: readonly [Variant, ...ReadonlyArray<Variant>]
   readonly bounds: ReadonlyArray<Bound.Bound>
   readonly seed: number
   readonly json: boolean
+  readonly report: Option.Option<string>
   readonly screen: Screen
 }) {
-  const { bounds, file, json, screen, seed, system } = options
+  const { bounds, json, report, screen, seed, variants } = options
   const { style } = screen
   const animate = screen.animate && !json
-  const outcome = yield* Simulator.runEffect(system, {
-    seed,
-    onProgress: ({ now, of }) => {
-      if (animate) screen.redraw(SimulationScreen.progress(file, now / of, "", style))
-    }
-  })
+  const play = ({ file, system }: Variant) =>
+    Simulator.runEffect(system, {
+      seed,
+      onProgress: ({ now, of }) => {
+        if (animate) screen.redraw(SimulationScreen.progress(file, now / of, "", style))
+      }
+    })
+  const [{ file }, ...others] = variants
+  const outcome = yield* play(variants[0])
+  const outcomes: Record<string, Outcome> = { [file]: outcome }
+  for (const variant of others) outcomes[variant.file] = yield* play(variant)
   if (animate) yield* screen.write(clearLine)
   const verdicts = yield* Bounds.check(outcome, bounds)
   if (json) {
-    yield* screen.write(`${JSON.stringify({ file, bounds: Bounds.data(verdicts), outcome })}\n`)
+    const compared = others.length === 0
+      ? {}
+      : { compared: others.map(({ file }) => ({ file, outcome: outcomes[file] })) }
+    yield* screen.write(`${JSON.stringify({ file, bounds: Bounds.data(verdicts), outcome, ...compared })}\n`)
   } else {
-    const title = `${style.paint("title", "Holdfast simulation")}  ${style.paint("quiet", `${file}, seed ${seed}`)}`
+    const title = `${style.paint("title", "Holdfast simulation")}  ${style.paint("quiet", `seed ${seed}`)}`
     // The labels and figures beside the bars take about 40 columns.
     const width = Math.min(60, Math.max(20, screen.width - 44))
-    yield* screen.write([title, "", ...Picture.lines(outcome, { width })].map((line) => `${line}\n`).join(""))
+    const drawn = variants.flatMap(({ file }) =>
+      ["", style.paint("strong", file)].concat(Picture.lines(outcomes[file]!, { width }))
+    )
+    const compared = others.length === 0 ? [] : ["", ...Picture.compare(outcomes)]
+    yield* screen.write([title, ...drawn, ...compared].map((line) => `${line}\n`).join(""))
     if (verdicts.length > 0) yield* screen.print(["", ...Bounds.lines(verdicts, style)])
+  }
+  if (Option.isSome(report)) {
+    yield* ReportFile.write(report.value, Page.html(outcomes))
+    if (!json) yield* screen.print(["", `The report is in ${report.value}`])
   }
   yield* Bounds.hold(file, verdicts)
 })

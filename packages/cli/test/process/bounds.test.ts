@@ -1,7 +1,7 @@
 /** What `holdfast simulate` holds a policy or a system to. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Holdfast from "./holdfast.ts"
@@ -52,6 +52,34 @@ describe("holdfast simulate --expect", { timeout: 60_000 }, () => {
       assert.deepStrictEqual(bounds, [{ bound: "recovery <= 1s", holds: true, actual: 0, phase: "before" }])
       const limit = yield* Holdfast.run(["simulate", path, "--find-limit", "--expect", "p99 after <= 200ms"])
       assert.match(limit.stdout, /all bounds hold up to [34]\.?\d* x the load\nat [34]\.?\d* x it breaks p99/u)
+    }))
+
+  it.live("plays variants of a system side by side, and writes all of them to a page", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      const other = path.replace("system.yaml", "retries <3>.yaml")
+      const page = path.replace("system.yaml", "page.html")
+      writeFileSync(other, system.replace("arrivals: regular", "arrivals: regular, policy: { retry: { times: 3 } }"))
+      const drawn = yield* Holdfast.run(["simulate", path, "--compare", other, "--report", page])
+      assert.deepStrictEqual([drawn.code, drawn.stderr], [0, ""])
+      assert.match(drawn.stdout, /system\.yaml {2,}\S+ %.* 1\.00 x .*\n.*retries <3>\.yaml {2,}\S+ %.* [34]\.\d\d x /u)
+      const html = readFileSync(page, "utf8")
+      assert.include(html, "retries &lt;3&gt;.yaml")
+      assert.notInclude(html, "<3>")
+      const data = yield* Holdfast.run(["simulate", path, "--compare", other, "--json"])
+      const { compared } = JSON.parse(data.stdout) as { readonly compared: ReadonlyArray<{ readonly file: string }> }
+      assert.deepStrictEqual(compared.map(({ file }) => file), [other])
+    }))
+
+  it.live("rejects a comparison of a system with a policy, and one with nothing", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      const policy = path.replace("system.yaml", "policy.yaml")
+      writeFileSync(policy, "retry: { times: 1 }\n")
+      const mixed = yield* Holdfast.run(["simulate", path, "--compare", policy])
+      assert.deepStrictEqual([mixed.code, mixed.stderr.includes("files of one kind")], [2, true])
+      const alone = yield* Holdfast.run(["simulate", "--compare", path])
+      assert.deepStrictEqual([alone.code, alone.stderr.includes("needs a file to compare with")], [2, true])
     }))
 
   it.live("rejects a bound that names nothing, and a search without a bound", () =>

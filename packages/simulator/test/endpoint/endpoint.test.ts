@@ -111,7 +111,7 @@ it("the same call as data is the same call", async () => {
 })
 
 describe("what is invalid is rejected by its path", () => {
-  const rejects = (call: object, service: object, says: RegExp) =>
+  const assertRejects = (call: object, service: object, says: RegExp) =>
     assert.throws(
       () =>
         System.make({
@@ -130,7 +130,7 @@ describe("what is invalid is rejected by its path", () => {
     ],
     ["an unknown key", { http: { verb: "GET" } }, {}, /users\.http\.verb is not an option/],
     ["a method that there is not", { http: { method: "FETCH" } }, {}, /users\.http\.method must be/],
-    ["a URL that is none", { http: { url: "stock" } }, {}, /users\.http\.url must be a URL, got "stock"/],
+    ["a text that is not a URL", { http: { url: "stock" } }, {}, /users\.http\.url must be a URL, got "stock"/],
     ["two policies", { http: {}, policy: {} }, {}, /users\.http must not be beside a policy/],
     [
       "a status of success",
@@ -138,5 +138,5 @@ describe("what is invalid is rejected by its path", () => {
       { statuses: { failed: 200 } },
       /stock\.statuses\.failed must be a whole number of 400 or more/
     ]
-  ])("%s", (_, call, service, says) => rejects(call, service, says))
+  ])("%s", (_, call, service, says) => assertRejects(call, service, says))
 })

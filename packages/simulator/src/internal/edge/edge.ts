@@ -53,7 +53,7 @@ export abstract class Edge {
   /** What one client sends, without its policy. */
   protected abstract connect(make: Make): Effect.Effect<void, CallFailure>
 
-  /** What protects the calls of one client, if its policy is none of `Policy`. */
+  /** What protects the calls of one client in place of a `Policy`. */
   protected abstract readonly protector: Protector | undefined
 
   chance(): number {

@@ -47,7 +47,7 @@ export interface Endpoint {
   readonly policy: HttpPolicy.Options
 }
 
-/** A client for each client of the model. A call fails if its last response is none of success. */
+/** A client for each client of the model. A call fails if the status of its last response is 400 or more. */
 export const endpoint = ({ method, policy, url }: Endpoint, name: string, statuses: Statuses): Protector =>
   Effect.map(
     Effect.provideService(ResilientHttpClient.make({ name, ...policy }), HttpClient.HttpClient, transport(statuses)),
