@@ -26,9 +26,9 @@ const long = [
   "packages/llm/test/servers/postgresql*.test.ts",
   "packages/cli/test/{doctor,process}/*.test.ts",
   "packages/simulator/test/{model,queues,published}.test.ts",
-  "packages/simulator/test/{chain,real}/*.test.ts",
+  "packages/simulator/test/{chain,endpoint,real}/*.test.ts",
   "packages/simulator/test/runtimes/*.test.ts",
-  "packages/cli/test/Simulation.test.ts"
+  "packages/cli/test/{Simulation,systems}.test.ts"
 ]
 
 export default defineConfig({

@@ -31,6 +31,7 @@ export const contents: ReadonlyArray<Section> = [
       { text: "The simulator", page: "simulator", file: "packages/simulator/README.md" },
       { text: "The command line", page: "cli", file: "packages/cli/README.md" },
       { text: "Test an outage", page: "testing-an-outage", file: "docs/testing-an-outage.md" },
+      { text: "Simulate a system", page: "simulating-a-system", file: "docs/simulating-a-system.md" },
       { text: "Observability", page: "observability", file: "docs/observability.md" },
       { text: "Defaults, metrics and events", page: "defaults", file: "docs/core.md" },
       { text: "Run a fleet", page: "fleet", file: "docs/fleet.md" },

@@ -263,7 +263,11 @@ describe("what is invalid is rejected by its path", () => {
       system({ cooldwon: 1 }),
       /assistant\.cooldwon is not an option \(`cooldwon`: did you mean `cooldown`\?\)/
     ],
-    ["an override of no provider", system({ overrides: { cluod: {} } }), /assistant\.overrides\.cluod is not a provider/],
+    [
+      "an override of no provider",
+      system({ overrides: { cluod: {} } }),
+      /assistant\.overrides\.cluod is not a provider/
+    ],
     ["an empty pool", system({ providers: [{ pool: [] }] }), /providers\.0\.pool must have a member/],
     [
       "a fault of the pool",
