@@ -35,6 +35,7 @@ export default defineConfig({
     "vitest/expect-expect": ["error", {
       assertFunctionNames: [
         "expect",
+        "Simulation.expect",
         "assert*",
         "strictEqual",
         "deepStrictEqual",

@@ -1,4 +1,8 @@
-/** Times and numbers in files. */
+/**
+ * Times and numbers in files.
+ *
+ * Guarded by `test/System.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

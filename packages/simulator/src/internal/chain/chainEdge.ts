@@ -1,4 +1,8 @@
-/** Calls to a chain of providers: each client has a chain of its own, over the same services. */
+/**
+ * Calls to a chain of providers: each client has a chain of its own, over the same services.
+ *
+ * Guarded by `test/chain/chain.test.ts` and `test/laws.test.ts`.
+ */
 import * as PolicyEvent from "@holdfast/core/PolicyEvent"
 import * as ChainEvent from "@holdfast/llm/ChainEvent"
 import * as Pool from "@holdfast/llm/Pool"

@@ -1,4 +1,8 @@
-/** The checks of models and chains. */
+/**
+ * The checks of models and chains.
+ *
+ * Guarded by `test/chain/chain.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Pool from "@holdfast/llm/Pool"
 import * as Provider from "@holdfast/llm/Provider"

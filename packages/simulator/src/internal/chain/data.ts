@@ -1,4 +1,8 @@
-/** The schemas of models and chains. */
+/**
+ * The schemas of models and chains.
+ *
+ * Guarded by `test/chain/chain.test.ts`.
+ */
 import * as PolicyData from "@holdfast/core/PolicyData"
 import * as Schema from "effect/Schema"
 import { number, Time, time } from "../time.ts"

@@ -1,4 +1,8 @@
-/** A service as a provider of a language model: what a chain asks, and what the model answers. */
+/**
+ * A service as a provider of a language model: what a chain asks, and what the model answers.
+ *
+ * Guarded by `test/chain/chain.test.ts` and `test/laws.test.ts`.
+ */
 import * as Provider from "@holdfast/llm/Provider"
 import * as ProviderFailure from "@holdfast/llm/ProviderFailure"
 import * as AiError from "effect/ai/AiError"

@@ -1,4 +1,8 @@
-/** What the policies of an edge's calls have decided. */
+/**
+ * What the policies of an edge's calls have decided.
+ *
+ * Guarded by `test/model.test.ts` and `test/laws.test.ts`.
+ */
 import type * as PolicyEvent from "@holdfast/core/PolicyEvent"
 
 export class Decisions {

@@ -1,4 +1,8 @@
-/** The calls from a caller or a service to a service or a chain: their clients, their policies and what was counted of them. */
+/**
+ * The calls from a caller or a service to a service or a chain: their clients, their policies and what was counted of them.
+ *
+ * Guarded by `test/model.test.ts` and `test/laws.test.ts`.
+ */
 import * as Policy from "@holdfast/core/Policy"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

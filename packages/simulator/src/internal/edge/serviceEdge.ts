@@ -1,4 +1,8 @@
-/** Calls to a service: each attempt is a request that travels to it. */
+/**
+ * Calls to a service: each attempt is a request that travels to it.
+ *
+ * Guarded by `test/model.test.ts` and `test/laws.test.ts`.
+ */
 import * as Effect from "effect/Effect"
 import type * as Random from "effect/Random"
 import type { CallFailure } from "../../CallFailure.ts"

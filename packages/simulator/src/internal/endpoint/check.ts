@@ -1,4 +1,8 @@
-/** The checks of calls over HTTP. */
+/**
+ * The checks of calls over HTTP.
+ *
+ * Guarded by `test/endpoint/endpoint.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import type * as HttpPolicy from "@holdfast/http/HttpPolicy"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"

@@ -1,4 +1,8 @@
-/** Calls over HTTP: the client of `@holdfast/http` over a transport that makes a response of what a service answers. */
+/**
+ * Calls over HTTP: the client of `@holdfast/http` over a transport that makes a response of what a service answers.
+ *
+ * Guarded by `test/endpoint/endpoint.test.ts`.
+ */
 import type * as HttpPolicy from "@holdfast/http/HttpPolicy"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
 import * as Context from "effect/Context"

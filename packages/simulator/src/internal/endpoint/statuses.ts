@@ -1,4 +1,8 @@
-/** The statuses that a service answers with. */
+/**
+ * The statuses that a service answers with.
+ *
+ * Guarded by `test/endpoint/endpoint.test.ts`.
+ */
 import type { Reason } from "../../CallFailure.ts"
 
 /** The reasons that have a status. The others break the connection. */

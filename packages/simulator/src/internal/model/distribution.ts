@@ -1,4 +1,8 @@
-/** The check of a distribution, which makes a sampler of it. */
+/**
+ * The check of a distribution, which makes a sampler of it.
+ *
+ * Guarded by `test/System.test.ts` and `test/queues.test.ts`.
+ */
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Sampler from "./sampler.ts"
 

@@ -1,4 +1,8 @@
-/** A plot over the time of a simulation. */
+/**
+ * A plot over the time of a simulation.
+ *
+ * Guarded by `test/Page.test.ts`.
+ */
 import * as Bound from "../../Bound.ts"
 import type { Outcome } from "../../Outcome.ts"
 import { dashes, escape, key } from "./markup.ts"

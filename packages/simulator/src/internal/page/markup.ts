@@ -1,4 +1,8 @@
-/** The style of a page, and its tables. */
+/**
+ * The style of a page, and its tables.
+ *
+ * Guarded by `test/Page.test.ts`.
+ */
 
 export const escape = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("\"", "&quot;")
