@@ -36,7 +36,6 @@ import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type * as HttpPolicy from "./HttpPolicy.ts"
 import { transportError } from "./internal/call/bodyResponse.ts"
-import { httpOptions } from "./internal/client/options.ts"
 import { client, type Live, over, overChanges } from "./internal/live/live.ts"
 
 type Failure = HttpClientError.HttpClientError
@@ -83,19 +82,6 @@ export class ResilientHttpClient extends Context.Service<ResilientHttpClient, Of
 export const make = <const O extends HttpPolicy.Options = {}>(
   options?: O & HttpPolicy.Exact<O>
 ): Effect.Effect<Of<O>, never, HttpClient.HttpClient> => Effect.map(over(options), (live) => exact<O>(live))
-
-/**
- * The check of the options, for those that are part of others.
- *
- * ```ts import.meta.vitest
- * import { Arguments } from "@holdfast/core"
- * import { ResilientHttpClient } from "@holdfast/http"
- *
- * Arguments.faults(ResilientHttpClient.optionsCheck, { retry: { times: -1 } }).map(Arguments.format)
- * // => ["retry.times must be a whole number of 0 or more, got -1"]
- * ```
- */
-export const optionsCheck: Arguments.Check<unknown> = httpOptions
 
 const exact = <O>(live: Live): Of<O> =>
   // A policy fails only with the reasons of its parts, and the type of the options names those.
