@@ -61,7 +61,18 @@ const declarationsOf = (file: string): ReadonlyArray<Declared> => {
       for (const { exported } of node.specifiers) {
         const name = "name" in exported ? exported.name : exported.value
         const source = node.source?.value ?? sources.get(name)
-        if (source?.includes("/internal/") !== true) continue
+        if (source === undefined) continue
+        if (!source.includes("/internal/")) {
+          // Another public module has its declaration and its comment.
+          found.set(name, {
+            name,
+            kind: "",
+            comment: "",
+            code: `export { ${name} } from "${source}";`,
+            isExported: false
+          })
+          continue
+        }
         for (const entry of declarationsOf(join(dirname(file), source.replace(/\.[jt]s$/u, ".d.ts")))) {
           if (entry.name === name || entry.name === `${name}_base`) found.set(entry.name, entry)
         }
