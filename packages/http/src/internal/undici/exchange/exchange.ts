@@ -1,7 +1,7 @@
 /**
  * One request and its response on an undici connection, from the hand-over to the last byte of the body.
  *
- * Guarded by `test/undici/exchange.test.ts`, `test/undici/misbehaving.test.ts` and `test/undici/pool.test.ts`.
+ * Guarded by `test/undici/exchange.test.ts`, `test/undici/sockets.test.ts` and `test/undici/misbehaving.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
