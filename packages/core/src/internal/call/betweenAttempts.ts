@@ -19,7 +19,7 @@ import type { Answer, Retry, Stop } from "../retry/decision.ts"
 import { stopBudget, stopDeadline, stopElapsed, stopSchedule, stopTimeout } from "../retry/retry.ts"
 import type { RetryScheduled } from "./event.ts"
 import type { Added, Call, Rest } from "./record.ts"
-import { reportRetry } from "./retryLog.ts"
+import { isReported, reportRetry } from "./retryLog.ts"
 
 type Next = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, now: number) => Rest<A, E, R, SE, SR>
 
@@ -59,11 +59,11 @@ export const betweenAttempts = <A, E, R, SE, SR>(
   const { ownTimeouts, retry } = call.policy
   if (retry === undefined) return call.fail(cause)
   const ended: Ended<A, E> = { exit: Exit.failCause(cause), value: error, isResult: false }
-  const timedOut = ownTimeout || (isPolicyError(error) && ownTimeouts?.has(error) === true)
+  const timedOut = ownTimeout || (ownTimeouts !== undefined && isPolicyError(error) && ownTimeouts.has(error))
   if (timedOut && afterTimeout(retry) === "stop") return stop(call, stopTimeout, ended)
   // Only the policy's own timeouts are no errors of the caller, and `while` is not asked about them.
   const answer = timedOut || retry.ask(error as E)
-  return answered(call, retry, ended, answer, next)
+  return answered(call, retry, ended, answer, now, next)
 }
 
 /** Goes on after an attempt that has succeeded, if the policy tries results again. */
@@ -74,7 +74,7 @@ export const afterResult = <A, E, R, SE, SR>(
   value: A,
   next: Next
 ): Rest<A, E, R, SE, SR> =>
-  answered(call, retry, { exit: Exit.succeed(value), value, isResult: true }, askResult(value), next)
+  answered(call, retry, { exit: Exit.succeed(value), value, isResult: true }, askResult(value), call.now(), next)
 
 /** Is it worth another attempt? A predicate may answer with an effect, whose failure is the end of the call. */
 const answered = <A, E, R, SE, SR>(
@@ -82,18 +82,21 @@ const answered = <A, E, R, SE, SR>(
   retry: Retry<E, SE, SR>,
   ended: Ended<A, E>,
   answer: Answer<SE, SR>,
+  now: number,
   next: Next
 ): Rest<A, E, R, SE, SR> => {
-  if (Effect.isEffect(answer)) {
+  if (typeof answer !== "boolean" && Effect.isEffect(answer)) {
     return call.run(
       answer,
       (call, exit) =>
-        Exit.isFailure(exit) ? call.end(Exit.failCause(exit.cause)) : answered(call, retry, ended, exit.value, next)
+        Exit.isFailure(exit)
+          ? call.end(Exit.failCause(exit.cause))
+          : answered(call, retry, ended, exit.value, call.now(), next)
     )
   }
   if (answer === false && ended.isResult) return call.end(ended.exit)
   const stopped = retry.judge(answer, call.attempt)
-  return stopped === undefined ? when(call, retry, ended, next) : stop(call, stopped, ended)
+  return stopped === undefined ? when(call, retry, ended, now, next) : stop(call, stopped, ended)
 }
 
 const afterTimeout = ({ onTimeout }: Pick<Retry, "onTimeout">): "retry" | "stop" =>
@@ -104,13 +107,13 @@ const when = <A, E, R, SE, SR>(
   call: Call<A, E, R, SE, SR>,
   retry: Retry<E, SE, SR>,
   ended: Ended<A, E>,
+  now: number,
   next: Next
 ): Rest<A, E, R, SE, SR> => {
   const { backoff } = retry
   if (!isBackoff(backoff)) return whenScheduled(call, retry, backoff, ended, next)
-  const now = call.now()
   const delay = backoff.delay(call.attempt, call.delay, call.random())
-  return timed(call, retry, ended, delay, now, next)
+  return timed(call, retry, ended, delay, now, now, next)
 }
 
 /** Asks a schedule that only an effect can step. */
@@ -140,7 +143,7 @@ const whenScheduled = <A, E, R, SE, SR>(
     if (exit.value === undefined) return stop(call, stopSchedule, ended)
     const [output, delay] = exit.value
     call.output = output
-    return timed(call, retry, ended, Duration.toMillis(delay), now, next)
+    return timed(call, retry, ended, Duration.toMillis(delay), now, call.now(), next)
   })
 }
 
@@ -151,9 +154,9 @@ const timed = <A, E, R, SE, SR>(
   ended: Ended<A, E>,
   delay: number,
   steppedAt: number,
+  now: number,
   next: Next
 ): Rest<A, E, R, SE, SR> => {
-  const now = call.now()
   const decision = retry.timing({
     error: ended.value,
     attempt: call.attempt,
@@ -164,7 +167,7 @@ const timed = <A, E, R, SE, SR>(
   })
   return decision._tag === "Stop"
     ? stop(call, decision, ended)
-    : funded(call, retry, ended, decision.delay, steppedAt, next)
+    : funded(call, retry, ended, decision.delay, steppedAt, now, next)
 }
 
 /** Is there budget for it? */
@@ -174,10 +177,11 @@ const funded = <A, E, R, SE, SR>(
   ended: Ended<A, E>,
   delay: number,
   steppedAt: number,
+  now: number,
   next: Next
 ): Rest<A, E, R, SE, SR> => {
-  const allowed = retry.budget?.tryWithdraw(call.now()) ?? true
-  if (allowed === true) return wait(call, retry, ended, delay, steppedAt, next)
+  const allowed = retry.budget?.tryWithdraw(now) ?? true
+  if (allowed === true) return wait(call, retry, ended, delay, steppedAt, now, next)
   if (allowed === false) return stop(call, stopBudget, ended)
   return call.run(allowed, (call, exit) => {
     if (Exit.isFailure(exit) && Cause.hasDies(exit.cause)) return call.end(Exit.failCause(exit.cause))
@@ -186,7 +190,7 @@ const funded = <A, E, R, SE, SR>(
     const now = call.now()
     if (now + delay >= call.deadline()) return stop(call, stopDeadline, ended)
     if (now + delay - call.firstAttemptAt > retry.maxElapsed) return stop(call, stopElapsed, ended)
-    return wait(call, retry, ended, delay, steppedAt, next)
+    return wait(call, retry, ended, delay, steppedAt, now, next)
   })
 }
 
@@ -197,11 +201,15 @@ const wait = <A, E, R, SE, SR>(
   { isResult, value }: Ended<A, E>,
   delay: number,
   steppedAt: number,
+  now: number,
   next: Next
 ): Rest<A, E, R, SE, SR> => {
   call.delay = delay
   call.input = value
   call.judgedAt = steppedAt
+  if (call.observers.length === 0 && retry.onRetry === undefined && !isReported(call.fiber, retry.logLevel)) {
+    return sleep(call, delay, now, next)
+  }
   const event = {
     _tag: "RetryScheduled",
     ...call.origin(),
@@ -213,15 +221,20 @@ const wait = <A, E, R, SE, SR>(
   if (retry.onRetry !== undefined) call.tellOf<RetryScheduled>([retry.onRetry], event)
   const log = reportRetry(call.fiber, event, isResult, retry.logLevel)
   return log === undefined ?
-    sleep(call, delay, next) :
+    sleep(call, delay, now, next) :
     call.run(
       log,
-      (call, exit) => Exit.isFailure(exit) ? call.end(Exit.failCause(exit.cause)) : sleep(call, delay, next)
+      (call, exit) => Exit.isFailure(exit) ? call.end(Exit.failCause(exit.cause)) : sleep(call, delay, call.now(), next)
     )
 }
 
-const sleep = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, delay: number, next: Next): Rest<A, E, R, SE, SR> => {
-  if (delay <= 0) return next(call, call.now())
+const sleep = <A, E, R, SE, SR>(
+  call: Call<A, E, R, SE, SR>,
+  delay: number,
+  now: number,
+  next: Next
+): Rest<A, E, R, SE, SR> => {
+  if (delay <= 0) return next(call, now)
   call.setAlarm(delay)
   return call.pause((call) => next(call, call.now()))
 }
@@ -259,5 +272,5 @@ export const afterRejection = <A, E, R, SE, SR>(
   const delay = Math.ceil(Math.max(1, retryAfter, backoff))
   if (now + delay >= deadline || now + delay - call.firstAttemptAt > retry.maxElapsed) return call.end(rejection)
   const value = firstFailure(rejection.cause)?.error
-  return funded(call, retry, { exit: rejection, value, isResult: false }, delay, now, next)
+  return funded(call, retry, { exit: rejection, value, isResult: false }, delay, now, now, next)
 }

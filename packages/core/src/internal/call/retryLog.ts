@@ -32,6 +32,14 @@ export const describe = (error: unknown): string => {
   return words.replaceAll(/\s+/g, " ") || "an error without a message"
 }
 
+const isLogged = (fiber: Fiber.Fiber<unknown, unknown>, level: LogLevel.Severity | "None"): boolean =>
+  level !== "None" && LogLevel.isLessThanOrEqualTo(fiber.cache.minimumLogLevel, level) &&
+  fiber.getRef(Logger.CurrentLoggers).size > 0
+
+/** Whether a retry is noted on a span, or logged. */
+export const isReported = (fiber: Fiber.Fiber<unknown, unknown>, level: LogLevel.Severity | "None"): boolean =>
+  fiber.cache.span?._tag === "Span" || isLogged(fiber, level)
+
 /**
  * Notes a retry on the current span, if there is one, and says how to log it, if anybody reads warnings. Where neither
  * is so, no words are made.
@@ -42,11 +50,9 @@ export const reportRetry = (
   isResult: boolean,
   level: LogLevel.Severity | "None"
 ): Effect.Effect<void> | undefined => {
-  const { minimumLogLevel, span } = fiber.cache
+  const { span } = fiber.cache
   const noted = span !== undefined && span._tag === "Span" ? span : undefined
-  const isLogged = level !== "None" && LogLevel.isLessThanOrEqualTo(minimumLogLevel, level) &&
-    fiber.getRef(Logger.CurrentLoggers).size > 0
-  if (!isLogged && noted === undefined) return undefined
+  if (noted === undefined && !isLogged(fiber, level)) return undefined
   // A result is not shown: it may be large, and hold what is not for a log.
   const error = isResult ? undefined : describe(event.error)
   noted?.event("holdfast.retry", fiber.getRef(Clock.Clock).currentTimeNanosUnsafe(), {
@@ -55,7 +61,7 @@ export const reportRetry = (
     "holdfast.delay_ms": event.delay,
     ...(error !== undefined && { "holdfast.error": error })
   })
-  if (!isLogged) return undefined
+  if (level === "None" || !isLogged(fiber, level)) return undefined
   const of = event.of === Infinity ? "" : ` of ${event.of}`
   const delay = Duration.format(Duration.millis(Math.round(event.delay)))
   const end = error === undefined ? `has a result to try again, next in ${delay}` : `failed, next in ${delay}: ${error}`
