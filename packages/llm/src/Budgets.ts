@@ -28,16 +28,24 @@
  *
  * See {@link layer}.
  */
+import * as Arr from "effect/Array"
+import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Admission, Attempt, Spent } from "./internal/budget/admission.ts"
 import { BudgetBook } from "./internal/budget/admission.ts"
+import { toOptions } from "./internal/budget/data.ts"
 import type { Budget, Options } from "./internal/budget/options.ts"
 import { compile } from "./internal/budget/options.ts"
+import * as Setting from "./internal/config/environment.ts"
 import { makePurse } from "./internal/store/purse.ts"
 import type { Priced } from "./internal/usage/prices/find.ts"
+import type { Prices } from "./internal/usage/prices/prices.ts"
+import { ofTable } from "./internal/usage/prices/prices.ts"
+import { pricesSetting } from "./internal/usage/settings.ts"
 import type { Tags } from "./internal/usage/tags.ts"
+import * as LlmConfig from "./LlmConfig.ts"
 
 export type { Admission, Attempt, Spent } from "./internal/budget/admission.ts"
 export type { Budget, BudgetOptions, Limit, Options } from "./internal/budget/options.ts"
@@ -53,10 +61,8 @@ export class Budgets extends Context.Service<Budgets, {
   readonly rate: (priced: Priced) => number
 }>()("@holdfast/llm/Budgets") {}
 
-/** Makes budgets, over the `ChainStore` in the context if there is one. Throws a `RangeError` that lists every invalid option. */
-export const make = (options: Options): Effect.Effect<Budgets["Service"]> => {
-  const { budgets, prices } = compile("Budgets.make", options)
-  return Effect.map(makePurse, (purse) => {
+const of = (budgets: ReadonlyArray<Budget>, prices: Prices): Effect.Effect<Budgets["Service"]> =>
+  Effect.map(makePurse, (purse) => {
     const book = new BudgetBook(budgets, prices, purse)
     return {
       budgets,
@@ -65,6 +71,11 @@ export const make = (options: Options): Effect.Effect<Budgets["Service"]> => {
       rate: (priced) => book.rate(priced)
     }
   })
+
+/** Makes budgets, over the `ChainStore` in the context if there is one. Throws a `RangeError` that lists every invalid option. */
+export const make = (options: Options): Effect.Effect<Budgets["Service"]> => {
+  const { budgets, prices } = compile("Budgets.make", options)
+  return of(budgets, prices)
 }
 
 /**
@@ -94,3 +105,34 @@ export const make = (options: Options): Effect.Effect<Budgets["Service"]> => {
  * ```
  */
 export const layer = (options: Options): Layer.Layer<Budgets> => Layer.effect(Budgets, make(options))
+
+/**
+ * The budgets of the file of `LlmConfig.layer`, with the prices of `LLM_PRICES` or of the file; without any, requests have no bound. Fails with
+ * a `ConfigError` if a budget of cost has no prices.
+ *
+ * ```ts import.meta.vitest
+ * import { Budgets, LlmConfig } from "@holdfast/llm"
+ * import { Effect, Layer } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const config = yield* LlmConfig.decode({
+ *     llm: { prices: "known", budgets: [{ by: "user", limit: { cost: 5 }, window: "1 day", when_spent: "cheapest" }] }
+ *   })
+ *   const { budgets } = yield* Effect.provide(Budgets.Budgets, Layer.provide(Budgets.layerConfig, LlmConfig.layer(config)))
+ *   return budgets.map(({ limit, name, whenSpent }) => [name, limit, whenSpent])
+ * })
+ *
+ * await Effect.runPromise(program) // => [["user", 5, "cheapest"]]
+ * ```
+ */
+export const layerConfig: Layer.Layer<Budgets, Config.ConfigError> = Layer.effect(
+  Budgets,
+  Effect.gen(function*() {
+    const { budgets } = yield* LlmConfig.Current
+    const prices = yield* pricesSetting
+    if (budgets === undefined) return yield* of([], ofTable({}))
+    const options = Arr.map(budgets, toOptions)
+    const compiled = yield* Setting.check(() => compile("llm.budgets", { budgets: options, prices }))
+    return yield* of(compiled.budgets, compiled.prices)
+  })
+)

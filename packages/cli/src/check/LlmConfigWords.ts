@@ -3,7 +3,7 @@ import type * as LlmConfig from "@holdfast/llm/LlmConfig"
 import type * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as Duration from "effect/Duration"
 import { wrapped } from "../terminal/paragraph.ts"
-import type { Screen } from "../terminal/style.ts"
+import { plural, type Screen } from "../terminal/style.ts"
 import * as PolicyWords from "./PolicyWords.ts"
 
 type Treated = ProviderChain.Treated
@@ -38,6 +38,40 @@ const isMeant = (
   provider_priority?.includes(provider) === true ||
   [base_urls, models, providers].some((part) => part?.[provider] !== undefined)
 
+const pricesWords = ({ budgets, prices }: LlmConfig.LlmConfig): string => {
+  if (prices === undefined) {
+    return budgets?.some(({ limit }) => "cost" in limit) === true
+      ? "none in the file: a budget of cost needs them, so set prices, or LLM_PRICES"
+      : "none, so that costs are unknown"
+  }
+  if (prices === "known") return "those that vendors publish"
+  const own = Object.keys(prices).filter((name) => name !== "known").length
+  return `${plural(own, "price")} of the file` +
+    ("known" in prices ? ", and for the rest those that vendors publish" : "")
+}
+
+/** What may be spent, in words. */
+const money = (config: LlmConfig.LlmConfig, { style, width }: Screen): ReadonlyArray<string> => {
+  const { budgets, prices } = config
+  if (budgets === undefined && prices === undefined) return []
+  const line = (head: string, text: string) => wrapped(text, width, `    ${style.paint("strong", head.padEnd(15))} `)
+  return [
+    "",
+    `  ${style.paint("title", "money")}`,
+    ...line("prices", pricesWords(config)),
+    ...(budgets ?? []).flatMap(({ by, limit, name, when_spent, window }) => {
+      const most = "cost" in limit ? `a cost of ${limit.cost}` : `${limit.tokens} tokens`
+      const who = by === undefined ? "all requests together" : `the requests of each ${by}`
+      const then = when_spent === "cheapest" ? "only the cheapest provider is asked" : "requests fail"
+      return line(
+        "budget",
+        `${name === undefined ? "" : `${name}: `}${who} may take ${most} in any ` +
+          `${Duration.format(window)}; then ${then}`
+      )
+    })
+  ]
+}
+
 /** The whole of it. */
 export const lines = (
   place: string,
@@ -55,6 +89,7 @@ export const lines = (
       ? ["", "  With this environment no provider is asked. `holdfast doctor` says what to set."]
       : []),
     ...chosen.flatMap((one, index) => treatment(one, `${index + 1}`, screen)),
+    ...money(config, screen),
     ...meant.flatMap((one) => treatment(one, "·", screen).concat(`    It is left out. ${one.advice ?? ""}`)),
     "",
     style.paint(

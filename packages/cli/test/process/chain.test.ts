@@ -24,6 +24,10 @@ llm:
   providers:
     openai: { timeout: 60.0 }
     groq: { timeout: 5, bulkhead: { limit: 3 } }
+  prices: known
+  budgets:
+    - { by: user, limit: { cost: 5 }, window: 1 day, when_spent: cheapest }
+    - { limit: { tokens: 1000 }, window: 3600 }
 `
 
 describe("a chain in a file", { timeout: 60_000 }, () => {
@@ -37,6 +41,9 @@ describe("a chain in a file", { timeout: 60_000 }, () => {
       assert.match(stdout, /It is asked at most 2 times\. A stream takes at most 1m to its first content/u)
       assert.match(stdout, /2 ollama [^]*interrupted after 10m[^]*· vllm +neither VLLM_MODEL[^]*Set VLLM_MODEL/u)
       assert.match(stdout, /· groq [^]*3 calls run at the same time[^]*Add groq to PROVIDER_PRIORITY/u)
+      assert.match(stdout, /prices +those that vendors publish\n/u)
+      assert.match(stdout, /each user may take a cost of 5 in any 1d; then only the cheapest provider is asked\n/u)
+      assert.match(stdout, /all requests together may take 1000 tokens in any 1h; then requests fail\n/u)
       assert.notInclude(stdout, "sk-secret")
 
       const json = yield* Holdfast.run(["check", "--as", "llm", "--json", file], env)

@@ -69,7 +69,7 @@ const { oneOf, optional, or, record, refine, struct, text } = Arguments
 
 const above = Arguments.number({ above: 0 })
 
-const limitCheck = refine(
+export const limitCheck = refine(
   struct({ cost: optional(above), tokens: optional(above) }),
   ({ cost, tokens }, place) => {
     if ((cost === undefined) === (tokens === undefined)) place.fault("must have `cost` or `tokens`, one of both")
@@ -87,8 +87,11 @@ const budgetCheck = struct({
 const nameOf = ({ by, name }: { readonly name?: string | undefined; readonly by?: string | undefined }) =>
   name ?? by ?? "all"
 
-/** Of budgets, wherever they are written. */
-export const budgetsCheck = refine(Arguments.array(budgetCheck), (budgets, place) => {
+/** No two budgets have one name, because they would be one sum. */
+export const uniqueNames = (
+  budgets: ReadonlyArray<{ readonly name?: string | undefined; readonly by?: string | undefined }>,
+  place: Arguments.Place
+): void => {
   if (budgets.length === 0) place.fault("must have a budget")
   const names = new Set<string>()
   for (const [i, budget] of budgets.entries()) {
@@ -98,7 +101,9 @@ export const budgetsCheck = refine(Arguments.array(budgetCheck), (budgets, place
     }
     names.add(name)
   }
-})
+}
+
+const budgetsCheck = refine(Arguments.array(budgetCheck), uniqueNames)
 
 const optionsCheck = refine(
   struct({ budgets: budgetsCheck, prices: optional(or(isPrices, record(priceCheck))) }),

@@ -12,6 +12,7 @@ import { isObject } from "effect/Predicate"
 import * as Rec from "effect/Record"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import { budgetsDataCheck } from "../budget/data.ts"
 import { pricesCheck } from "../usage/prices/prices.ts"
 import type { Name } from "./registry.ts"
 import { names, servers } from "./registry.ts"
@@ -77,6 +78,7 @@ const file = struct({
     connectivity: optional(struct({ check_url: optional(text), timeout_ms: optional(count) })),
     max_tool_iterations: optional(count),
     prices: optional(pricesCheck),
+    budgets: optional(budgetsDataCheck(time)),
     cooldown: optional(time)
   }))
 })

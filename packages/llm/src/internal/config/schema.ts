@@ -8,6 +8,7 @@ import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
 import { isObject } from "effect/Predicate"
 import * as Rec from "effect/Record"
 import * as Schema from "effect/Schema"
+import { BudgetData } from "../budget/data.ts"
 import { PricesData } from "../usage/prices/prices.ts"
 import { names, servers } from "./registry.ts"
 
@@ -118,6 +119,8 @@ export const LlmConfig = Schema.Struct({
   max_tool_iterations: key(count),
   /** As `LLM_PRICES`. */
   prices: key(PricesData),
+  /** The budgets of `Budgets.layerConfig`. */
+  budgets: key(Schema.NonEmptyArray(BudgetData)),
   /** As `cooldown` of `ProviderChain.Options`. */
   cooldown: key(Time)
 }).check(Schema.makeFilter(({ http, retry }) =>
