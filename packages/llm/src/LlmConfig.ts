@@ -19,8 +19,8 @@
  *
  * **Gotchas**
  *
- * Invalid settings are rejected, all of them at once, with path and reason: an unknown key, a retry around a retry, a hedge, which
- * would pay for a request twice. API keys are secrets: keep them out of the file.
+ * Invalid settings are rejected, all of them at once, with path and reason: an unknown key, a retry around a retry, a hedge
+ * under `http`. API keys are secrets: a file names the variables that have them.
  *
  * **Example**
  *
@@ -44,6 +44,8 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as Struct from "effect/Struct"
 import type { Options, Treatment } from "./internal/compile/options.ts"
 import { below } from "./internal/config/below.ts"
+import { answerOptions } from "./internal/config/data/answers.ts"
+import { membersOf } from "./internal/config/data/pools.ts"
 import { faultsOf, over } from "./internal/config/faults.ts"
 import type { Name } from "./internal/config/registry.ts"
 import { names, servers } from "./internal/config/registry.ts"
@@ -62,7 +64,7 @@ export { LlmConfig } from "./internal/config/schema.ts"
  * const refused = LlmConfig.decode({ llm: { providers: { openai: { timeout: 60.0, hedge: { after: 1 } } } } })
  *
  * const { message } = await Effect.runPromise(Effect.flip(refused))
- * message.includes("hedge has no meaning here: a second request to a model costs as much as the first") // => true
+ * message.includes("hedge has no meaning here: a chain asks another provider beside one that is late") // => true
  * ```
  */
 export const decode = (input: unknown): Effect.Effect<LlmConfig, Schema.SchemaError> =>
@@ -134,13 +136,19 @@ export const toOptions = (
     const budget = http.retry ? http.retry.budget : undefined
     const overrides: Record<string, Treatment> = {}
     for (const name of names) {
-      if (config.providers?.[name] !== undefined) overrides[name] = yield* overrideOf(config, name)
+      if (config.providers?.[name] === undefined) continue
+      overrides[name] = yield* overrideOf(config, name)
+      // The members of pools are treated as their server is.
+      for (const { data, name: member } of membersOf(config.pools)) {
+        if (data.provider === name) overrides[member] = overrides[name]
+      }
     }
     return {
       ...treatment(http, http.timeouts?.attempt),
       ...(total && { deadline: total }),
       ...(budget !== undefined && { retryBudget: budget }),
       ...(config.cooldown !== undefined && { cooldown: config.cooldown }),
+      ...answerOptions(config),
       ...(Object.keys(overrides).length > 0 && { overrides })
     }
   })

@@ -164,27 +164,52 @@ const priceOf = (price: Pick<Price, "input" | "output"> | undefined): number | u
  * response.text // => "Hello from the second key"
  * ```
  */
-export const make = <E = never, R = never>(options: Options<E, R>): Effect.Effect<Pool, E, R> => {
-  const { halfLife, members, strategy, warmUp } = Arguments.check("Pool.make", poolCheck, options)
+export const make = <E = never, R = never>(options: Options<E, R>): Effect.Effect<Pool, E, R> =>
+  compile("Pool.make", [], options)
+
+/**
+ * Makes a pool with other options, whose members go on with what earlier pools have learnt of the same providers: how fast they
+ * answer, how long their answers are, and what is left of their limits. For options that change while a program runs.
+ *
+ * ```ts import.meta.vitest
+ * import { Pool } from "@holdfast/llm"
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ * import { Effect } from "effect"
+ *
+ * const first = TestProvider.script("openai-1", [])
+ * const second = TestProvider.script("openai-2", [])
+ * const program = Effect.gen(function*() {
+ *   const one = yield* Pool.make({ members: [{ provider: first }] })
+ *   return yield* Pool.makeFrom([one], { strategy: "fastest", members: [{ provider: first }, { provider: second }] })
+ * })
+ *
+ * Effect.runSync(program).members.map(({ name }) => name) // => ["openai-1", "openai-2"]
+ * ```
+ */
+export const makeFrom = <E = never, R = never>(
+  previous: Iterable<Pool>,
+  options: Options<E, R>
+): Effect.Effect<Pool, E, R> => compile("Pool.makeFrom", previous, options)
+
+const compile = <E, R>(where: string, previous: Iterable<Pool>, options: Options<E, R>): Effect.Effect<Pool, E, R> => {
+  const { halfLife, members, strategy, warmUp } = Arguments.check(where, poolCheck, options)
+  const before = [...previous].flatMap((pool) => pool.members)
   return Effect.map(
     Effect.forEach(options.members, ({ provider }) => Effect.isEffect(provider) ? provider : Effect.succeed(provider)),
     (providers): Pool => ({
       [TypeId]: TypeId,
       strategy,
-      members: providers.map((provider, i) => ({
-        provider,
-        name: provider.name,
-        weight: members[i]?.weight ?? 1,
-        price: priceOf(members[i]?.price),
-        load: new MemberLoad(
-          {
-            requestsPerMinute: members[i]?.limits?.requestsPerMinute,
-            tokensPerMinute: members[i]?.limits?.tokensPerMinute
-          },
+      members: providers.map((provider, i) => {
+        const { limits, price, weight = 1 } = members[i] ?? {}
+        const load = new MemberLoad(
+          { requestsPerMinute: limits?.requestsPerMinute, tokensPerMinute: limits?.tokensPerMinute },
           warmUp,
           halfLife
         )
-      }))
+        const known = before.find((member) => member.provider === provider)
+        if (known !== undefined) load.resume(known.load)
+        return { provider, name: provider.name, weight, price: priceOf(price), load }
+      })
     })
   )
 }

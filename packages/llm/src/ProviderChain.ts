@@ -189,7 +189,8 @@ export const layerConfig = (
     Effect.gen(function*() {
       const { transport, ...program } = options ?? {}
       const providers = yield* Configured.providers(transport)
-      const chain = make({ ...yield* Configured.options(program, providers), providers })
+      const sources = yield* Configured.sources(providers)
+      const chain = make({ ...yield* Configured.options(program, providers), providers: sources })
       return Option.isSome(yield* Effect.serviceOption(Connectivity))
         ? yield* chain
         : yield* Effect.provideService(chain, Connectivity, yield* connectivityConfig())

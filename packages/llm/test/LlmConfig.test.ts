@@ -209,7 +209,7 @@ describe("LlmConfig", () => {
     [
       "a hedge",
       { llm: { http: { hedge: { after: 1 } } } },
-      "hedge has no meaning here: a second request to a model costs as much as the first",
+      "hedge has no meaning here: a chain asks another provider beside one that is late",
       "[\"llm\"][\"http\"][\"hedge\"]"
     ],
     [

@@ -25,6 +25,7 @@ it("names every option of a chain", () => {
     cooldown: "cooldown",
     hedge: "hedge",
     repair: "repair",
+    parameters: "parameters",
     hedgeBudget: "hedgeBudget",
     name: "name",
     overrides: "overrides",

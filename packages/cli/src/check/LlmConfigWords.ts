@@ -11,32 +11,87 @@ type Treated = ProviderChain.Treated
 const within = (duration: Duration.Duration | undefined): string =>
   duration === undefined ? "any time" : `at most ${Duration.format(duration)}`
 
-const rest = ({ betweenChunks, cooldown, firstContent, policy: { attempts } }: Treated): ReadonlyArray<string> => [
+/** What a hedge waits for, and for how many others. */
+const hedgeWords = ({ after, max }: NonNullable<Treated["hedge"]>): string => {
+  const late = "quantile" in after
+    ? `it takes longer than ${Math.round(after.quantile * 100)} % of its answers so far`
+    : `its first content takes longer than ${Duration.format(after)}`
+  return `If ${late}, the next provider is asked as well${max === 1 ? "" : `, at most ${max} of them a request`}.`
+}
+
+const parametersWords = (parameters: Treated["parameters"]): ReadonlyArray<string> => {
+  const said = Object.entries(parameters).map(([name, value]) => `${name} ${JSON.stringify(value)}`)
+  return said.length === 0 ? [] : [`It is asked with ${said.join(", ")}.`]
+}
+
+/** What the file says of a member of a pool. */
+const poolWords = (
+  { pools }: LlmConfig.LlmConfig,
+  { pool: name, provider, server }: Treated
+): ReadonlyArray<string> => {
+  const pool = name === undefined ? undefined : pools?.[name]
+  if (name === undefined || pool === undefined) return []
+  const member = pool.members.find((member, i) => (member.name ?? `${name}-${i + 1}`) === provider)
+  const limits = [
+    member?.requests_per_minute === undefined ? undefined : `${member.requests_per_minute} requests`,
+    member?.tokens_per_minute === undefined ? undefined : `${member.tokens_per_minute} tokens`
+  ].filter((words) => words !== undefined)
+  const first = firsts[pool.strategy ?? "leastBusy"]
+  return [
+    `It is a member of the pool "${name}", which asks ${first} first, and it asks ${server}` +
+    `${member?.model === undefined ? "" : ` for ${member.model}`}.`,
+    ...limits.length === 0 ? [] : [`It may take ${limits.join(" and ")} a minute.`]
+  ]
+}
+
+/** Which member a pool asks first. */
+const firsts = {
+  inOrder: "the earliest",
+  weighted: "one by its weight",
+  leastBusy: "the least busy",
+  fastest: "the fastest",
+  cheapest: "the cheapest",
+  sticky: "that of the session"
+} as const
+
+const rest = (
+  { betweenChunks, cooldown, firstContent, hedge, parameters, policy: { attempts }, repairs }: Treated
+): ReadonlyArray<string> => [
   `It is asked ${attempts === 1 ? "once" : `at most ${attempts} times`}. A stream takes ${
     within(firstContent)
   } to its ` +
   `first content, and ${within(betweenChunks)} between two pieces.`,
   Duration.isZero(cooldown)
     ? "After it fails for good it is asked again at once."
-    : `After it fails for good it is skipped for ${Duration.format(cooldown)}.`
+    : `After it fails for good it is skipped for ${Duration.format(cooldown)}.`,
+  ...hedge === undefined ? [] : [hedgeWords(hedge)],
+  ...repairs === 0
+    ? []
+    : [`An answer that does not follow its schema is repaired by the same model, ${plural(repairs, "time")} at most.`],
+  ...parametersWords(parameters)
 ]
 
-const treatment = (treated: Treated, place: string, { style, width }: Screen): ReadonlyArray<string> => [
+const treatment = (
+  config: LlmConfig.LlmConfig,
+  treated: Treated,
+  place: string,
+  { style, width }: Screen
+): ReadonlyArray<string> => [
   "",
   `  ${place} ${style.paint("title", treated.provider)}  ${style.paint("quiet", treated.because)}`,
   ...treated.policy.parts.flatMap(({ part, text }) =>
     wrapped(text, width, `    ${style.paint("strong", part.padEnd(15))} `)
   ),
-  ...rest(treated).map((line) => `    ${line}`)
+  ...[...poolWords(config, treated), ...rest(treated)].flatMap((line) => wrapped(line, width, "    "))
 ]
 
 /** Whether the file names it. */
 const isMeant = (
   { base_urls, models, provider_priority, providers }: LlmConfig.LlmConfig,
-  { provider }: Treated
+  { pool, provider, server }: Treated
 ): boolean =>
-  provider_priority?.includes(provider) === true ||
-  [base_urls, models, providers].some((part) => part?.[provider] !== undefined)
+  pool !== undefined || provider_priority?.includes(provider) === true ||
+  [base_urls, models, providers].some((part) => part?.[server] !== undefined)
 
 const pricesWords = ({ budgets, prices }: LlmConfig.LlmConfig): string => {
   if (prices === undefined) {
@@ -88,9 +143,9 @@ export const lines = (
     ...(chosen.length === 0
       ? ["", "  With this environment no provider is asked. `holdfast doctor` says what to set."]
       : []),
-    ...chosen.flatMap((one, index) => treatment(one, `${index + 1}`, screen)),
+    ...chosen.flatMap((one, index) => treatment(config, one, `${index + 1}`, screen)),
     ...money(config, screen),
-    ...meant.flatMap((one) => treatment(one, "·", screen).concat(`    It is left out. ${one.advice ?? ""}`)),
+    ...meant.flatMap((one) => treatment(config, one, "·", screen).concat(`    It is left out. ${one.advice ?? ""}`)),
     "",
     style.paint(
       "quiet",
@@ -102,6 +157,8 @@ export const lines = (
 /** The same of one provider, as data. */
 export const toJson = (one: Treated) => ({
   provider: one.provider,
+  server: one.server,
+  pool: one.pool,
   location: one.location,
   chosen: one.chosen,
   because: one.because,
@@ -109,7 +166,13 @@ export const toJson = (one: Treated) => ({
   policy: PolicyWords.toJson(one.policy),
   firstContentMillis: millis(one.firstContent),
   betweenChunksMillis: millis(one.betweenChunks),
-  cooldownMillis: millis(one.cooldown)
+  cooldownMillis: millis(one.cooldown),
+  hedge: one.hedge === undefined ? null : {
+    after: "quantile" in one.hedge.after ? one.hedge.after : millis(one.hedge.after),
+    max: one.hedge.max
+  },
+  repairs: one.repairs,
+  parameters: one.parameters
 })
 
 const millis = (duration: Duration.Duration | undefined): number | null =>

@@ -50,7 +50,11 @@ export type Check =
 
 /** One provider. */
 export interface ProviderDiagnosis {
-  readonly provider: ProviderChain.Choice["provider"]
+  readonly provider: string
+  /** What it asks: a name of `ProviderChain.servers`. */
+  readonly server: ProviderChain.Choice["server"]
+  /** The pool that it is a member of, if any. */
+  readonly pool: string | undefined
   readonly location: Provider.Location
   /** Whether a chain asks it. */
   readonly chosen: boolean
@@ -153,11 +157,11 @@ const check = <A, R>(effect: Effect.Effect<A, AiError.AiError, R>, options: Opti
   )
 
 /** Whether the list of a server that answers lacks the model, although nothing else tells. */
-const isAbsent = (name: string, { model }: Provider.Provider, listed: ReadonlyArray<string> | undefined): boolean =>
+const isAbsent = (server: string, { model }: Provider.Provider, listed: ReadonlyArray<string> | undefined): boolean =>
   // The other servers' own preflights tell, or they answer to names that are on no list.
-  name === "openai" && listed !== undefined && listed.length > 0 && !listed.includes(model)
+  server === "openai" && listed !== undefined && listed.length > 0 && !listed.includes(model)
 
-const lookAt = Effect.fnUntraced(function*(name: string, provider: Provider.Provider, options: Options) {
+const lookAt = Effect.fnUntraced(function*(server: string, provider: Provider.Provider, options: Options) {
   const { capabilities, model } = provider
   if (OllamaProvider.isOllamaProvider(provider)) {
     const { found, outcome } = yield* check(provider.inspect, options)
@@ -172,18 +176,18 @@ const lookAt = Effect.fnUntraced(function*(name: string, provider: Provider.Prov
   const [{ outcome }, models] = yield* Effect.all([check(provider.preflight, options), list], {
     concurrency: "unbounded"
   })
-  const ended = outcome.check._tag === "Ready" && models !== undefined && isAbsent(name, provider, models)
+  const ended = outcome.check._tag === "Ready" && models !== undefined && isAbsent(server, provider, models)
     ? failed(outcome.check.millis, `there is no model "${model}". There are ${ModelList.some(models)}`)
     : outcome
   return { model, capabilities, models, version: undefined, ...ended }
 })
 
-const look = Effect.fnUntraced(function*({ provider: name }: ProviderChain.Choice, online: boolean, options: Options) {
+const look = Effect.fnUntraced(function*(choice: ProviderChain.Choice, online: boolean, options: Options) {
   const pools = yield* Effect.flatten(Pools)
-  const provider = yield* ProviderChain.providerConfig(name, { transport: pools })
+  const provider = yield* ProviderChain.providerConfig(choice, { transport: pools })
   const { capabilities, model } = provider
   const found = online || provider.location === "local"
-    ? yield* lookAt(name, provider, options)
+    ? yield* lookAt(choice.server, provider, options)
     : { ...nothing, model, capabilities, ...notChecked("this machine is offline, so no cloud is asked") }
   return { ...found, provider }
 }, Effect.scoped)

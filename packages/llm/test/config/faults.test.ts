@@ -37,7 +37,7 @@ describe("LlmConfig.decode", () => {
         ["lml", /is not an option \(`lml`: did you mean `llm`\?\)/u],
         ["llm.provider_prioritty", /did you mean `provider_priority`/u],
         ["llm.provider_priority.1", /got "olama": did you mean "ollama"\?/u],
-        ["llm.http.hedge", /hedge has no meaning here: a second request to a model costs as much as the first/u],
+        ["llm.http.hedge", /hedge has no meaning here: a chain asks another provider beside one that is late/u],
         ["llm.http.timeout", /duration/iu],
         ["llm.http.retry.retryAfter.mode", /say giveUp, or leave it out/u],
         ["llm.providers.opnai", /did you mean `openai`/u],

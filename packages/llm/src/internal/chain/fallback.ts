@@ -34,6 +34,7 @@ import { hedged } from "./hedging.ts"
 import type { ChainMember, Follows, Obstacle, RunningAttempt, Visit } from "./member.ts"
 import { AttemptFailure, endedBefore, notAgain } from "./member.ts"
 import type { ChainRequest } from "./request.ts"
+import { withParameters } from "./request.ts"
 
 /** Opens an answer of a provider: one attempt. Its resources live until the scope closes. */
 export type Open<A, R> = (running: RunningAttempt, scope: Scope.Scope) => Effect.Effect<A, AiError.AiError, R>
@@ -190,7 +191,8 @@ class Fallback<A, R> {
       if (tag !== "Admitted" && before !== undefined) return Effect.fail(endedBefore(before, log.now()))
       const running = before = log.begin(visit)
       const limit = member.attemptTimeout[method]
-      const open = heeding(running, log.now, charged(this.request, running, scope, this.open(running, scope)))
+      const asked = withParameters(member, this.open(running, scope))
+      const open = heeding(running, log.now, charged(this.request, running, scope, asked))
       // A clock of the chain's, or a server that may load a model first: the transport's own defaults must not end that.
       const opened = limit === undefined && member.provider.location === "cloud"
         ? open

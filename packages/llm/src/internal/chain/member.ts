@@ -16,6 +16,7 @@ import type { Budgets } from "../../Budgets.ts"
 import type { Observer, ProviderSkipped, Reported } from "../../ChainEvent.ts"
 import type { Connectivity } from "../../Connectivity.ts"
 import type { Decision } from "../../FallbackDecision.ts"
+import type { Parameters } from "../../Parameters.ts"
 import type { Pool, PoolMember } from "../../Pool.ts"
 import type { Provider } from "../../Provider.ts"
 import { detail } from "../../ProviderFailure.ts"
@@ -52,6 +53,8 @@ export interface ChainMember {
   readonly repairs: number
   /** Who is let in: cool-down, probe and limits, of this process or of its fleet. */
   readonly gate: Gate
+  /** The parameters of its requests, below those of the request. */
+  readonly parameters: Parameters | undefined
   /** When another provider is asked beside it, if ever. */
   readonly hedge: Hedge.Hedge | undefined
   /** Its place in a pool, if it is a member of one. */

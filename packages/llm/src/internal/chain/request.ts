@@ -22,8 +22,17 @@ import { AttemptLog } from "./attemptLog.ts"
 import type { ChainMember, Method, RunningAttempt, Settings } from "./member.ts"
 
 /** A provider that does not say what it takes takes nothing. */
-const dropsOf = ({ provider }: ChainMember, parameters: Parameters): ReadonlyArray<keyof Parameters> =>
-  provider.drops?.(parameters) ?? (Object.keys(parameters) as ReadonlyArray<keyof Parameters>)
+const dropsOf = (member: ChainMember, asked: Parameters): ReadonlyArray<keyof Parameters> => {
+  const parameters = { ...member.parameters, ...asked }
+  return member.provider.drops?.(parameters) ?? (Object.keys(parameters) as ReadonlyArray<keyof Parameters>)
+}
+
+/** Asks with the parameters of the provider, below those of the request. */
+export const withParameters = <A, E, R>(
+  { parameters }: ChainMember,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  parameters === undefined ? self : Effect.updateService(self, Current, (own) => ({ ...parameters, ...own }))
 
 export class ChainRequest {
   readonly method: Method

@@ -13,7 +13,7 @@ import type { Provider } from "../../Provider.ts"
 
 type Check = Arguments.Check<unknown>
 
-const { boolean, callback, duration, instance, integer, oneOf, optional, record, struct, text } = Arguments
+const { boolean, callback, duration, instance, integer, number, oneOf, optional, record, struct, text } = Arguments
 
 const clock = optional(duration({ above: 0, infinite: true }))
 
@@ -40,6 +40,21 @@ const treatment = {
   timeouts,
   bulkhead: optional(ofPolicy("bulkhead")),
   cooldown: optional(duration({ min: 0, infinite: true })),
+  parameters: optional(struct({
+    temperature: optional(number({ min: 0 })),
+    topP: optional(number({ min: 0, max: 1 })),
+    maxOutputTokens: optional(integer({ min: 1 })),
+    stop: optional(Arguments.array(text)),
+    seed: optional((value, place) =>
+      Number.isInteger(value) ? value : place.fault(`must be a whole number, got ${Arguments.show(value)}`)
+    ),
+    effort: optional(oneOf("minimal", "low", "medium", "high")),
+    thinkingBudget: optional(integer({ min: 1 })),
+    serviceTier: optional(oneOf("flex", "standard", "priority")),
+    promptCacheKey: optional(text),
+    user: optional(text),
+    metadata: optional(record(text))
+  })),
   repair: optional((value, place) =>
     typeof value === "boolean" ? value : struct({ rounds: optional(integer({ min: 1 })) })(value, place)
   ),

@@ -18,6 +18,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import { Budgets } from "../../Budgets.ts"
 import { Connectivity } from "../../Connectivity.ts"
 import type { Pool } from "../../Pool.ts"
@@ -33,7 +34,7 @@ import { ChainStore } from "../store/store.ts"
 import * as ChainMetrics from "../telemetry/metrics.ts"
 import { checkOptions } from "./check.ts"
 import * as defaults from "./defaults.ts"
-import type { Options, RetryOptions, Timeouts, Treatment } from "./options.ts"
+import type { HedgeOptions, Options, RetryOptions, Timeouts, Treatment } from "./options.ts"
 
 type AnyOptions = Options<unknown, unknown>
 
@@ -102,15 +103,20 @@ const bulkheadOf = (
 const treatmentOf = (
   options: Omit<AnyOptions, "providers">,
   { location, name }: Pick<Provider, "name" | "location">
-): Treatment => ({
-  retry: options.retry,
-  timeouts: location === "cloud" ? options.timeouts : options.localTimeouts,
-  bulkhead: options.bulkhead,
-  cooldown: options.cooldown,
-  hedge: options.hedge,
-  repair: options.repair,
-  ...options.overrides?.[name]
-})
+): Treatment => {
+  const own = options.overrides?.[name]
+  const parameters = { ...options.parameters, ...own?.parameters }
+  return {
+    retry: options.retry,
+    timeouts: location === "cloud" ? options.timeouts : options.localTimeouts,
+    bulkhead: options.bulkhead,
+    cooldown: options.cooldown,
+    hedge: options.hedge,
+    repair: options.repair,
+    ...own,
+    parameters: Object.keys(parameters).length === 0 ? undefined : parameters
+  }
+}
 
 /** A chain as its options say it, with what they were. */
 export interface Chain {
@@ -131,7 +137,7 @@ const repairsOf = (repair: Treatment["repair"]): number =>
   repair === undefined || repair === false ? 0 : repair === true ? defaults.repairs : repair.rounds ?? defaults.repairs
 
 const makeMember = Effect.fnUntraced(function*(
-  { bulkhead, cooldown, hedge, repair, retry, timeouts }: Treatment,
+  { bulkhead, cooldown, hedge, parameters, repair, retry, timeouts }: Treatment,
   provider: Provider,
   place: PoolPlace | undefined,
   budget: RetryBudget.RetryBudget | undefined,
@@ -160,6 +166,7 @@ const makeMember = Effect.fnUntraced(function*(
     cooldownMillis: millisOf(cooldown ?? defaults.cooldown),
     repairs: repairsOf(repair),
     gate: gateOf(place, before),
+    parameters,
     hedge: hedge === undefined || hedge === false
       ? undefined
       : (keepsTimes ? before?.hedge : undefined) ?? (yield* Hedge.make(hedge)),
@@ -175,12 +182,19 @@ const gateOf = (place: PoolPlace | undefined, before: ChainMember | undefined): 
   return load?.gate ?? before?.gate ?? new Gate()
 }
 
+/** A hedge with its defaults: a quantile, or a time. */
+const describeHedge = (hedge: HedgeOptions) =>
+  Effect.map(Hedge.make(hedge), ({ machine: { max } }) => ({
+    after: Predicate.isTagged(hedge.after, "Quantile") ? hedge.after : durationOf(hedge.after),
+    max
+  }))
+
 /** Says what the options come to for a provider of this name. Nothing is made; a `RangeError` is thrown as of a chain. */
 export const describe = Effect.fnUntraced(function*(
   options: Omit<AnyOptions, "providers">,
   provider: Pick<Provider, "name" | "location">
 ) {
-  const { bulkhead, cooldown, retry, timeouts } = treatmentOf(options, provider)
+  const { bulkhead, cooldown, hedge, parameters, repair, retry, timeouts } = treatmentOf(options, provider)
   const clocks = clocksOf(timeouts, provider.location)
   const { made } = yield* budgetOf(options.retryBudget, undefined)
   const deadline = options.deadline === undefined ? undefined : durationOf(options.deadline)
@@ -197,6 +211,9 @@ export const describe = Effect.fnUntraced(function*(
     policy: outer === undefined ? Policy.describe(attempts) : Policy.describe(Policy.wrap(outer, attempts)),
     firstContent: clocks?.firstContent,
     betweenChunks: clocks?.betweenChunks,
+    hedge: hedge === undefined || hedge === false ? undefined : yield* describeHedge(hedge),
+    repairs: repairsOf(repair),
+    parameters: parameters ?? {},
     cooldown: Duration.millis(millisOf(cooldown ?? defaults.cooldown))
   }
 })

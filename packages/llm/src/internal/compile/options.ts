@@ -13,6 +13,7 @@ import type * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
+import type { Parameters } from "../../Parameters.ts"
 import type { Pool } from "../../Pool.ts"
 import type { Provider } from "../../Provider.ts"
 
@@ -92,6 +93,8 @@ export interface Treatment {
    * wins. Then one request probes it. Default: 30 seconds; 0 disables.
    */
   readonly cooldown?: DurationInput | undefined
+  /** The parameters of all requests. `Parameters.with` overrides them one by one. Default: `{}`. */
+  readonly parameters?: Parameters | undefined
   /**
    * Repairs an answer of `generateObject` that does not follow its schema: the same model is shown its answer and the error, and
    * then the next provider is asked. `true` is one round. Default: `false`, and the answer fails in `LanguageModel`.

@@ -7,6 +7,7 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { Member } from "./data/pools.ts"
 import { names, servers } from "./registry.ts"
 import type { LlmConfig } from "./schema.ts"
 
@@ -34,6 +35,27 @@ const settingsOf = (
   }
   return Object.fromEntries(
     Object.entries(settings).flatMap(([name, value]) => value === undefined ? [] : [[name, `${value}`]])
+  )
+}
+
+/** The environment as a member of a pool sees it: its key, model and address in place of those of its server. */
+export const asMember = ({ base_url, key, model, provider }: Member): Layer.Layer<never> => {
+  const { variables } = servers[provider]
+  const own = ConfigProvider.fromUnknown({
+    ...(model !== undefined && { [variables.model]: model }),
+    ...(base_url !== undefined && { [variables.address]: base_url })
+  })
+  return Layer.effect(
+    ConfigProvider.ConfigProvider,
+    Effect.map(
+      ConfigProvider.ConfigProvider,
+      (environment) =>
+        ConfigProvider.make((path) =>
+          key !== undefined && path.length === 1 && path[0] === variables.key
+            ? environment.load([key])
+            : Effect.filterOrElse(own.load(path), (node) => node?.value !== undefined, () => environment.load(path))
+        )
+    )
   )
 }
 

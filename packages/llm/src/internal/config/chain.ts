@@ -1,8 +1,9 @@
 /**
  * A chain as the environment and the file in force describe it: its providers, each with its client, and its options.
  *
- * Guarded by `test/config/selection.test.ts` and `test/config/settings.test.ts`.
+ * Guarded by `test/config/selection.test.ts`, `test/config/settings.test.ts` and `test/config/pools.test.ts`.
  */
+import type { Quantile } from "@holdfast/core/Hedge"
 import type * as Policy from "@holdfast/core/Policy"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
 import type * as Arr from "effect/Array"
@@ -11,7 +12,6 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
-import * as Rec from "effect/Record"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as AnthropicProvider from "../../AnthropicProvider.ts"
@@ -20,9 +20,14 @@ import * as LlmConfig from "../../LlmConfig.ts"
 import * as OllamaProvider from "../../OllamaProvider.ts"
 import * as OpenAiProvider from "../../OpenAiProvider.ts"
 import * as OpenAiResponsesProvider from "../../OpenAiResponsesProvider.ts"
+import type { Parameters } from "../../Parameters.ts"
+import * as Pool from "../../Pool.ts"
 import type { Provider } from "../../Provider.ts"
 import * as Compile from "../compile/compile.ts"
 import type { Options, ProgramOptions, Treatment } from "../compile/options.ts"
+import { asMember } from "./below.ts"
+import type { NamedMember } from "./data/pools.ts"
+import { membersOf } from "./data/pools.ts"
 import * as Setting from "./environment.ts"
 import type { Name } from "./registry.ts"
 import { servers } from "./registry.ts"
@@ -31,61 +36,72 @@ import * as Selection from "./selection.ts"
 
 type Configurable = Effect.Effect<Provider, Config.ConfigError, HttpClient.HttpClient>
 
-/** How each provider that settings can describe is made. */
-const sources: Readonly<Record<Name, Configurable>> = Rec.map(servers, ({ protocol }) => {
+/** How a provider that settings can describe is made. */
+const source = (server: Name, options: { readonly name: string }): Configurable => {
+  const { protocol } = servers[server]
   switch (protocol._tag) {
     case "ChatCompletions":
-      return OpenAiProvider.makeConfig({ preset: protocol.preset })
+      return OpenAiProvider.makeConfig({ ...options, preset: protocol.preset })
     case "Responses":
-      return OpenAiResponsesProvider.makeConfig()
+      return OpenAiResponsesProvider.makeConfig(options)
     case "Messages":
-      return AnthropicProvider.makeConfig()
+      return AnthropicProvider.makeConfig(options)
     case "Converse":
       // Its signer and its codec are loaded by those who ask it.
-      return Effect.flatMap(Effect.promise(() => import("../../BedrockProvider.ts")), ({ makeConfig }) => makeConfig())
+      return Effect.flatMap(
+        Effect.promise(() => import("../../BedrockProvider.ts")),
+        ({ makeConfig }) => makeConfig(options)
+      )
     case "GenerateContent":
-      return GeminiProvider.makeConfig()
+      return GeminiProvider.makeConfig(options)
     case "OllamaChat":
-      return protocol.isCloud ? OllamaProvider.makeCloudConfig() : OllamaProvider.makeConfig()
+      return protocol.isCloud ? OllamaProvider.makeCloudConfig(options) : OllamaProvider.makeConfig(options)
   }
-})
+}
 
 type Transport = NonNullable<ProgramOptions["transport"]>
 
 const orConfigError = <A, R>(self: Effect.Effect<A, Schema.SchemaError, R>): Effect.Effect<A, Config.ConfigError, R> =>
   Effect.mapError(self, (error) => Setting.fail(error.message, error))
 
-/** A provider over a client, and where a file says so a pool, of its own. */
+/** The member of a pool of the file that has this name. */
+export const memberOf = (file: LlmConfig.LlmConfig, name: string): NamedMember | undefined =>
+  membersOf(file.pools).find((member) => member.name === name)
+
+/** A provider, or a member of a pool, over a client, and where a file says so a connection pool, of its own. */
 export const overItsClient = Effect.fnUntraced(function*(
-  name: Name,
+  { provider: name, server }: Pick<Selection.Choice, "provider" | "server">,
   transport: Transport | undefined
 ) {
   const file = yield* LlmConfig.Current
-  const options = yield* orConfigError(LlmConfig.clientOptions(file, name))
+  const options = yield* orConfigError(LlmConfig.clientOptions(file, server))
+  const member = memberOf(file, name)
+  const plain = source(server, { name })
+  const made = member === undefined ? plain : Effect.provide(plain, asMember(member.data))
   const client = Object.keys(options).length === 0
-    ? sources[name]
-    : Effect.provide(sources[name], ResilientHttpClient.layer({ ...options, name: `llm.${name}`, retry: false }))
-  if (file.providers?.[name]?.transport === undefined) return yield* client
+    ? made
+    : Effect.provide(made, ResilientHttpClient.layer({ ...options, name: `llm.${name}`, retry: false }))
+  if (file.providers?.[server]?.transport === undefined) return yield* client
   if (transport === undefined) {
     return yield* Effect.fail(
       Setting.fail(
-        `llm.providers.${name} describes a pool of its own. Give ProviderChain.layerConfig what makes one: ` +
+        `llm.providers.${server} describes a pool of its own. Give ProviderChain.layerConfig what makes one: ` +
           "{ transport: UndiciTransport.layer }"
       )
     )
   }
-  return yield* Effect.provide(client, yield* Layer.build(transport(LlmConfig.transport(file, name))))
+  return yield* Effect.provide(client, yield* Layer.build(transport(LlmConfig.transport(file, server))))
 })
 
-/** The names of those that the settings choose, in their order. Warns of who may be missed. */
-export const chosen: Effect.Effect<Arr.NonEmptyReadonlyArray<Name>, Config.ConfigError> = Effect.gen(
+/** Those that the settings choose, in their order. Warns of who may be missed. */
+export const chosen: Effect.Effect<Arr.NonEmptyReadonlyArray<Selection.Choice>, Config.ConfigError> = Effect.gen(
   function*() {
     const facts = yield* Selection.facts
     const choices = Selection.choose(facts)
     for (const { advice, because, provider } of Selection.missed(facts, choices)) {
       yield* Effect.logWarning(`The provider "${provider}" is left out: ${because}. ${advice ?? ""}`)
     }
-    const [first, ...rest] = choices.filter((choice) => choice.chosen).map(({ provider }) => provider)
+    const [first, ...rest] = choices.filter((choice) => choice.chosen)
     return first === undefined ? yield* Effect.fail(Selection.noneConfigured(choices)) : [first, ...rest]
   }
 )
@@ -100,8 +116,45 @@ export const providers = (
 > =>
   Effect.flatMap(
     chosen,
-    Effect.forEach((name) => overItsClient(name, transport))
+    Effect.forEach((choice) => overItsClient(choice, transport))
   )
+
+/** The providers as a chain asks them: the members of a pool together, in the place of its first. */
+export const sources = Effect.fnUntraced(function*(
+  providers: Arr.NonEmptyReadonlyArray<Provider>,
+  previous: ReadonlyArray<Provider | Pool.Pool> = []
+): Effect.fn.Return<Arr.NonEmptyReadonlyArray<Provider | Pool.Pool>> {
+  const file = yield* LlmConfig.Current
+  const placed = new Set<string>()
+  const before = previous.filter(Pool.isPool)
+  const made: Array<Provider | Pool.Pool> = []
+  for (const provider of providers) {
+    const pool = memberOf(file, provider.name)?.pool
+    if (pool === undefined) made.push(provider)
+    else if (!placed.has(pool)) {
+      placed.add(pool)
+      const options = poolOptions(file, pool, providers)
+      if (options !== undefined) made.push(yield* Pool.makeFrom(before, options))
+    }
+  }
+  const [first = providers[0], ...rest] = made
+  return [first, ...rest]
+})
+
+/** The options of a pool of the file, of those of its members that are there. */
+const poolOptions = (
+  { pools }: LlmConfig.LlmConfig,
+  name: string,
+  providers: ReadonlyArray<Provider>
+): Pool.Options | undefined => {
+  const { half_life: halfLife, strategy, warm_up: warmUp } = pools?.[name] ?? {}
+  const [first, ...rest] = membersOf(pools).flatMap(({ data, name: member, pool }): ReadonlyArray<Pool.Member> => {
+    const provider = pool === name ? providers.find((provider) => provider.name === member) : undefined
+    const limits = { requestsPerMinute: data.requests_per_minute, tokensPerMinute: data.tokens_per_minute }
+    return provider === undefined ? [] : [{ provider, weight: data.weight, price: data.price, limits }]
+  })
+  return first === undefined ? undefined : { strategy, warmUp, halfLife, members: [first, ...rest] }
+}
 
 /** The environment wins over the file, and the file over the program. */
 export const options = Effect.fnUntraced(function*(
@@ -151,7 +204,8 @@ export const providersConfig: Effect.Effect<
 > = Effect.scoped(providers(undefined))
 
 /**
- * Makes one provider as `ProviderChain.layerConfig` would, chosen or not: from its variables, over the client that the file of
+ * Makes one provider as `ProviderChain.layerConfig` would, chosen or not, by its name or as `ProviderChain.selection` lists it, which
+ * has the members of pools as well: from its variables, over the client that the file of
  * `LlmConfig.layer` describes. Fails with a `ConfigError` if its settings are missing or invalid.
  *
  * ```ts import.meta.vitest
@@ -169,10 +223,10 @@ export const providersConfig: Effect.Effect<
  * ```
  */
 export const providerConfig = (
-  name: Name,
+  name: Name | Pick<Selection.Choice, "provider" | "server">,
   options?: Pick<ProgramOptions, "transport">
 ): Effect.Effect<Provider, Config.ConfigError, HttpClient.HttpClient | Scope.Scope> =>
-  overItsClient(name, options?.transport)
+  overItsClient(typeof name === "string" ? { provider: name, server: name } : name, options?.transport)
 
 /** How `ProviderChain.layerConfig` would treat a provider. */
 export interface Treated extends Selection.Choice {
@@ -182,8 +236,14 @@ export interface Treated extends Selection.Choice {
   readonly firstContent: Duration.Duration | undefined
   /** How long it may be silent in the middle of a stream; `undefined` for any time. */
   readonly betweenChunks: Duration.Duration | undefined
-  /** How long it is left alone when it had to be given up. */
+  /** How long it is skipped when it has failed. */
   readonly cooldown: Duration.Duration
+  /** When another provider is asked beside it, and for how many of them a request; `undefined` for never. */
+  readonly hedge: { readonly after: Duration.Duration | Quantile; readonly max: number } | undefined
+  /** How many times it is asked to repair an answer that does not follow its schema. */
+  readonly repairs: number
+  /** The parameters of its requests. */
+  readonly parameters: Parameters
 }
 
 /**

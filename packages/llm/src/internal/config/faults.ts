@@ -10,14 +10,17 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { isObject } from "effect/Predicate"
 import * as Rec from "effect/Record"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { budgetsDataCheck } from "../budget/data.ts"
 import { pricesCheck } from "../usage/prices/prices.ts"
+import { hedgeCheck, parametersCheck, repairCheck } from "./data/answers.ts"
+import { poolsCheck } from "./data/pools.ts"
+import { report, timeCheck } from "./data/time.ts"
 import type { Name } from "./registry.ts"
 import { names, servers } from "./registry.ts"
 import type { Http } from "./schema.ts"
-import { foreignKeys, foreignToProvider, Time } from "./schema.ts"
+import { foreignKeys, foreignToProvider } from "./schema.ts"
 
 type Check = Arguments.Check<unknown>
 type Place = Arguments.Place
@@ -28,23 +31,6 @@ const { array, faults, integer, number, oneOf, optional, struct, text } = Argume
 // Sections
 // -----------------------------------------------------------------------------
 
-const format = SchemaIssue.makeFormatterStandardSchemaV1()
-
-const isSame = (one: ReadonlyArray<string>, other: ReadonlyArray<string>): boolean =>
-  one.length === other.length && one.every((key, i) => key === other[i])
-
-/** Reports the issues of a schema below a place; one of a path that has a fault already adds nothing. */
-const report = (exit: Exit.Exit<unknown, Schema.SchemaError>, place: Place): void => {
-  if (Exit.isSuccess(exit)) return
-  for (const reason of exit.cause.reasons) {
-    if (reason._tag !== "Fail") continue
-    for (const { message, path = [] } of format(reason.error.issue).issues) {
-      const at = path.reduce((at: Place, key) => at.at(String(isObject(key) ? key.key : key)), place)
-      if (!place.faults.some((fault) => isSame(fault.path, at.path))) at.fault(message)
-    }
-  }
-}
-
 /** The settings of HTTP, without what has no meaning for a chain, or for one of its providers. */
 const http = (isProvider: boolean): Check => (value, place) => {
   for (const { issue, path } of [...foreignKeys(value), ...isProvider ? foreignToProvider(value) : []]) {
@@ -52,8 +38,6 @@ const http = (isProvider: boolean): Check => (value, place) => {
   }
   report(Effect.runSyncExit(HttpPolicyData.decode(value)), place)
 }
-
-const time: Check = (value, place) => report(Schema.decodeUnknownExit(Time)(value), place)
 
 const byName = (check: Check): Check => struct(Rec.map(servers, () => optional(check)))
 
@@ -65,21 +49,23 @@ const file = struct({
     providers: optional(byName(http(true))),
     models: optional(byName(text)),
     base_urls: optional(byName(text)),
-    provider_priority: optional((value, place) => {
-      array(oneOf(...names))(value, place)
-      if (Array.isArray(value) && value.length === 0) place.fault("must name a provider, or be left out")
-    }),
+    // Checked with the pools that it may name.
+    provider_priority: optional(() => undefined),
+    pools: optional(poolsCheck),
+    hedge: optional(hedgeCheck),
+    repair: optional(repairCheck),
+    parameters: optional(parametersCheck),
     retry: optional(struct({
       attempts: optional(count),
-      min_wait: optional(time),
-      max_wait: optional(time),
+      min_wait: optional(timeCheck),
+      max_wait: optional(timeCheck),
       multiplier: optional(number({ above: 0 }))
     })),
     connectivity: optional(struct({ check_url: optional(text), timeout_ms: optional(count) })),
     max_tool_iterations: optional(count),
     prices: optional(pricesCheck),
-    budgets: optional(budgetsDataCheck(time)),
-    cooldown: optional(time)
+    budgets: optional(budgetsDataCheck(timeCheck)),
+    cooldown: optional(timeCheck)
   }))
 })
 
@@ -107,6 +93,14 @@ const property = (value: unknown, key: string): unknown =>
 /** Settings that are valid alone and invalid together. */
 const together = (llm: unknown, place: Place): void => {
   const all = decoded(property(llm, "http"))
+  const priority = property(llm, "provider_priority")
+  if (priority !== undefined) {
+    const pools = property(llm, "pools")
+    array(oneOf(...names, ...isObject(pools) ? Object.keys(pools) : []))(priority, place.at("provider_priority"))
+    if (Array.isArray(priority) && priority.length === 0) {
+      place.at("provider_priority").fault("must name a provider, or be left out")
+    }
+  }
   if (property(llm, "retry") !== undefined && all?.retry !== undefined) {
     place.at("retry").fault("retry beside the retries of http is a retry around a retry: say one of them")
   }

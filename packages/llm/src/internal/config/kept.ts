@@ -15,10 +15,9 @@ import * as Struct from "effect/Struct"
 import * as LlmConfig from "../../LlmConfig.ts"
 import type { Provider } from "../../Provider.ts"
 import * as Configured from "./chain.ts"
-import type { Name } from "./registry.ts"
 
 interface Slot {
-  readonly name: Name
+  readonly name: string
   /** All that a file says of it, but for what is the chain's. */
   readonly said: unknown
   readonly provider: Provider
@@ -36,7 +35,10 @@ export interface Taken {
   readonly release: Effect.Effect<void>
 }
 
-const saidOf = (file: LlmConfig.LlmConfig, name: Name): unknown => {
+type Choice = Parameters<typeof Configured.overItsClient>[0]
+
+const saidOf = (file: LlmConfig.LlmConfig, { provider, server: name }: Choice): unknown => {
+  const member = Configured.memberOf(file, provider)?.data
   const own = file.providers?.[name]
   const chains = ["bulkhead", "retry", "timeouts", "transport"] as const
   return {
@@ -44,14 +46,16 @@ const saidOf = (file: LlmConfig.LlmConfig, name: Name): unknown => {
     own: Struct.omit(own ?? {}, chains),
     transport: own?.transport === undefined ? undefined : LlmConfig.transport(file, name),
     model: file.models?.[name],
-    address: file.base_urls?.[name]
+    address: file.base_urls?.[name],
+    // The rest of what is said of a member is its pool's.
+    member: member && Struct.pick(member, ["provider", "key", "model", "base_url"])
   }
 }
 
 export class KeptProviders {
   private kept: ReadonlyArray<Slot> = []
   private readonly scope: Scope.Scope
-  private readonly make: (name: Name) => ReturnType<typeof Configured.overItsClient>
+  private readonly make: (choice: Choice) => ReturnType<typeof Configured.overItsClient>
 
   /** What providers have opened is closed with the scope at the latest. */
   constructor(scope: Scope.Scope, make: KeptProviders["make"]) {
@@ -69,8 +73,8 @@ export class KeptProviders {
         })
       )
       return Configured.chosen.pipe(
-        Effect.flatMap(Effect.forEach((name) =>
-          Effect.map(this.slot(name), (slot) => {
+        Effect.flatMap(Effect.forEach((choice) =>
+          Effect.map(this.slot(choice), (slot) => {
             slot.uses++
             slots.push(slot)
             return slot.provider
@@ -88,13 +92,14 @@ export class KeptProviders {
     })
   }
 
-  private slot(name: Name): Effect.Effect<Slot, Config.ConfigError, HttpClient.HttpClient> {
+  private slot(choice: Choice): Effect.Effect<Slot, Config.ConfigError, HttpClient.HttpClient> {
     return Effect.gen({ self: this }, function*() {
-      const said = saidOf(yield* LlmConfig.Current, name)
+      const name = choice.provider
+      const said = saidOf(yield* LlmConfig.Current, choice)
       const kept = this.kept.find((slot) => slot.name === name)
       if (kept !== undefined && Equal.equals(kept.said, said)) return kept
       const scope = yield* Scope.fork(this.scope)
-      const provider = yield* this.make(name).pipe(
+      const provider = yield* this.make(choice).pipe(
         Scope.provide(scope),
         Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
       )

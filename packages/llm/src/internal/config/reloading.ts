@@ -95,9 +95,10 @@ const ofConfig = <E, R>(
     const { transport, ...program } = options
     const kept = new KeptProviders(
       yield* Effect.scope,
-      (name) => Configured.overItsClient(name, transport)
+      (choice) => Configured.overItsClient(choice, transport)
     )
     const given = Option.getOrUndefined(yield* Effect.serviceOption(Connectivity))
+    let pools: ReadonlyArray<Provider | Pool> = []
     let probe:
       | { readonly said: LlmConfig.LlmConfig["connectivity"]; readonly service: Connectivity["Service"] }
       | undefined
@@ -108,14 +109,16 @@ const ofConfig = <E, R>(
         (probe !== undefined && Equal.equals(probe.said, said) ? probe.service : yield* connectivityConfig())
       const { keep, providers, release } = yield* kept.take
       const make = Effect.gen(function*() {
-        const all = { ...yield* Configured.options(program, providers), providers }
-        return yield* Compile.chainOf(all, providers, previous)
+        const sources = yield* Configured.sources(providers, pools)
+        const all = { ...yield* Configured.options(program, providers), providers: sources }
+        return { chain: yield* Compile.chainOf(all, sources, previous), sources }
       })
-      const chain = yield* make.pipe(
+      const { chain, sources } = yield* make.pipe(
         Effect.provideService(Connectivity, service),
         Effect.onError(() => release)
       )
       keep()
+      pools = sources
       probe = { said, service }
       return { chain, release }
     })

@@ -3,19 +3,18 @@
  *
  * Guarded by `test/config/faults.test.ts` and `test/LlmConfig.test.ts`.
  */
-import * as PolicyData from "@holdfast/core/PolicyData"
 import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
 import { isObject } from "effect/Predicate"
 import * as Rec from "effect/Record"
 import * as Schema from "effect/Schema"
 import { BudgetData } from "../budget/data.ts"
 import { PricesData } from "../usage/prices/prices.ts"
+import { HedgeData, ParametersData, RepairData } from "./data/answers.ts"
+import { Pools } from "./data/pools.ts"
+import { Time } from "./data/time.ts"
 import { names, servers } from "./registry.ts"
 
 const key = Schema.optionalKey
-
-/** A duration: `"30 seconds"`, or a number of seconds. */
-export const Time = PolicyData.PolicyData.fields.deadline.schema
 
 export type Http = HttpPolicyData.HttpPolicyData
 
@@ -28,7 +27,7 @@ const noRepeat = "a chain decides by the provider's failure what is repeated"
 
 /** The keys of HTTP that have no meaning for a chain, with the reason. */
 const strangers: { readonly [K in keyof Http]?: string } = {
-  hedge: "a second request to a model costs as much as the first, and may call its tools twice",
+  hedge: "a chain asks another provider beside one that is late, and not the same one twice: say it under llm.hedge",
   endpoints: "a provider has one endpoint",
   baseUrl: ownUrl,
   name: "the provider's name is its policy's",
@@ -105,7 +104,15 @@ export const LlmConfig = Schema.Struct({
   /** As `OPENAI_BASE_URL`, `ANTHROPIC_BASE_URL` and `OLLAMA_HOST`. */
   base_urls: key(byName(Schema.NonEmptyString)),
   /** As `PROVIDER_PRIORITY`. */
-  provider_priority: key(Schema.NonEmptyArray(Schema.Literals(names))),
+  provider_priority: key(Schema.NonEmptyArray(Schema.NonEmptyString)),
+  /** Several keys, deployments or vendors of one model, by a name that `provider_priority` may list. */
+  pools: key(Pools),
+  /** As `hedge` and `hedgeBudget` of `ProviderChain.Options`. */
+  hedge: key(HedgeData),
+  /** As `repair` of `ProviderChain.Options`. */
+  repair: key(RepairData),
+  /** As `parameters` of `ProviderChain.Options`. */
+  parameters: key(ParametersData),
   /** As `LLM_RETRY_*`. */
   retry: key(Schema.Struct({
     attempts: key(count),
@@ -123,7 +130,12 @@ export const LlmConfig = Schema.Struct({
   budgets: key(Schema.NonEmptyArray(BudgetData)),
   /** As `cooldown` of `ProviderChain.Options`. */
   cooldown: key(Time)
-}).check(Schema.makeFilter(({ http, retry }) =>
+}).check(Schema.makeFilter(({ pools, provider_priority = [] }) => {
+  const known: ReadonlyArray<string> = [...names, ...Object.keys(pools ?? {})]
+  return provider_priority.flatMap((name, i) =>
+    known.includes(name) ? [] : [{ path: ["provider_priority", i], issue: "must be a provider or a pool" }]
+  )
+})).check(Schema.makeFilter(({ http, retry }) =>
   retry !== undefined && http?.retry !== undefined
     ? { path: ["retry"], issue: "retry beside the retries of http is a retry around a retry: say one of them" }
     : undefined

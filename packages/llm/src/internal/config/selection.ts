@@ -7,14 +7,22 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as LlmConfig from "../../LlmConfig.ts"
 import type { Location } from "../../Provider.ts"
+import type { NamedMember } from "./data/pools.ts"
+import { membersOf } from "./data/pools.ts"
 import * as Setting from "./environment.ts"
 import type { Name } from "./registry.ts"
 import { names, servers } from "./registry.ts"
 
-/** One provider that the settings could describe: whether it is asked, and why. */
+/** One provider that the settings could describe, or a member of a pool: whether it is asked, and why. */
 export interface Choice {
-  readonly provider: Name
+  /** Its name in a chain: that of its server, or of the member. */
+  readonly provider: string
+  /** What it asks. */
+  readonly server: Name
+  /** The pool that it is a member of, if any. */
+  readonly pool: string | undefined
   readonly location: Location
   readonly chosen: boolean
   /** Why: `"OPENAI_API_KEY is set"`. Never holds a value that is secret. */
@@ -29,24 +37,53 @@ type Presence = "set" | "blank" | "missing"
 /** What the choice depends on. */
 export interface Facts {
   /** The names of `PROVIDER_PRIORITY`, in order; `undefined` when it is not set. */
-  readonly priority: ReadonlyArray<Name> | undefined
+  readonly priority: ReadonlyArray<string> | undefined
   readonly settings: Readonly<Record<string, Presence>>
+  /** The members of the file's pools. */
+  readonly members: ReadonlyArray<NamedMember>
 }
 
 /** The providers that the error explains in full if none is configured. The others are listed by name. */
 const first: ReadonlySet<Name> = new Set(["openai", "anthropic", "ollama"])
 
+const isName = (name: string): name is Name => Object.hasOwn(servers, name)
+
 /** Adds an unconfigured Ollama as the last resort for when the cloud fails. */
 const alongside = (choice: Choice): Choice => {
   if (choice.chosen) return choice
-  const { location, provider } = choice
-  const because = "another provider may fail, and it needs no key"
-  return { provider, location, chosen: true, because, advice: undefined }
+  return { ...choice, chosen: true, because: "another provider may fail, and it needs no key", advice: undefined }
+}
+
+/** Whether a member of a pool can be asked: its variable has a key, or its server needs none. */
+const memberChoice = ({ data, name, pool }: NamedMember, settings: Facts["settings"]): Choice => {
+  const { advice, location, settings: needs, variables } = servers[data.provider]
+  const choice = { provider: name, server: data.provider, pool, location }
+  const said = data.key === undefined ? needs : [data.key]
+  const set = said.find((setting) => settings[setting] === "set")
+  if (set !== undefined) return { ...choice, chosen: true, because: `${set} is set`, advice: undefined }
+  // What describes the server otherwise, such as a model of Bedrock's, may be said in the file.
+  const isDescribed = data.base_url !== undefined || variables.key === undefined || location === "local" ||
+    (data.model !== undefined && needs.includes(variables.model))
+  if (data.key === undefined && isDescribed) {
+    return { ...choice, chosen: true, because: `the pool "${pool}" has it`, advice: undefined }
+  }
+  const blank = said.find((setting) => settings[setting] === "blank")
+  const because = blank !== undefined
+    ? `${blank} is blank`
+    : said.length === 1
+    ? `${said[0]} is not set`
+    : `neither ${said.join(" nor ")} is set`
+  return {
+    ...choice,
+    chosen: false,
+    because,
+    advice: data.key === undefined ? advice : `Set ${data.key} to the key of this member`
+  }
 }
 
 /** Says of each known provider whether it is asked: the chosen ones first, in their order. */
-export const choose = ({ priority, settings }: Facts): ReadonlyArray<Choice> => {
-  const described = (name: Name): Omit<Choice, "provider" | "location"> => {
+export const choose = ({ members, priority, settings }: Facts): ReadonlyArray<Choice> => {
+  const described = (name: Name): Pick<Choice, "chosen" | "because" | "advice"> => {
     const { advice, isReady, settings: needs } = servers[name]
     const set = needs.find((setting) => settings[setting] === "set")
     if (set !== undefined) return { chosen: true, because: `${set} is set`, advice: undefined }
@@ -58,21 +95,35 @@ export const choose = ({ priority, settings }: Facts): ReadonlyArray<Choice> => 
     const because = blank === undefined ? `neither ${needs.join(" nor ")} is set` : `${blank} is blank`
     return { chosen: false, because, advice }
   }
-  const choice = (name: Name): Choice => ({ provider: name, location: servers[name].location, ...described(name) })
-  const left = (provider: Name): Choice => ({
-    provider,
-    location: servers[provider].location,
-    chosen: false,
-    because: "the priority does not name it",
-    advice: `Add ${provider} to PROVIDER_PRIORITY`
+  const choice = (name: Name): Choice => ({
+    provider: name,
+    server: name,
+    pool: undefined,
+    location: servers[name].location,
+    ...described(name)
   })
-  const asked = (priority ?? names).map(choice)
+  const left = ({ location, pool, provider, server }: Choice): Choice => ({
+    provider,
+    server,
+    pool,
+    location,
+    chosen: false,
+    because: `the priority does not name ${pool === undefined ? "it" : "its pool"}`,
+    advice: `Add ${pool ?? provider} to PROVIDER_PRIORITY`
+  })
+  const pools = [...new Set(members.map(({ pool }) => pool))]
+  const of = (name: string): ReadonlyArray<Choice> =>
+    isName(name)
+      ? [choice(name)]
+      : members.filter(({ pool }) => pool === name).map((member) => memberChoice(member, settings))
+  const all: ReadonlyArray<string> = [...pools, ...names]
+  const asked = (priority ?? all).flatMap(of)
   const cloud = asked.some((choice) => choice.chosen && choice.location === "cloud")
   const completed = asked.map((choice): Choice => choice.provider === "ollama" && cloud ? alongside(choice) : choice)
   return [
     ...completed.filter((choice) => choice.chosen),
     ...completed.filter((choice) => !choice.chosen),
-    ...names.filter((name) => !(priority ?? names).includes(name)).map(left)
+    ...all.filter((name) => priority !== undefined && !priority.includes(name)).flatMap(of).map(left)
   ]
 }
 
@@ -80,16 +131,18 @@ export const choose = ({ priority, settings }: Facts): ReadonlyArray<Choice> => 
 // Settings
 // -----------------------------------------------------------------------------
 
-const isName = (name: string): name is Name => Object.hasOwn(servers, name)
-
-const readPriority: Effect.Effect<ReadonlyArray<Name> | undefined, Config.ConfigError> = Effect.gen(function*() {
+const readPriority = Effect.fnUntraced(function*(
+  pools: ReadonlyArray<string>
+): Effect.fn.Return<ReadonlyArray<string> | undefined, Config.ConfigError> {
   const listed = Option.getOrUndefined(yield* Setting.text("PROVIDER_PRIORITY"))
   if (listed === undefined) return undefined
   const wanted = [...new Set(listed.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== ""))]
-  const unknown = wanted.find((name) => !isName(name))
+  const unknown = wanted.find((name) => !isName(name) && !pools.includes(name))
   if (unknown !== undefined) {
+    const what = pools.length === 0 ? "no provider" : "neither a provider nor a pool"
+    const known = [...pools, ...names].join(", ")
     return yield* Effect.fail(
-      Setting.fail(`PROVIDER_PRIORITY names "${unknown}", which is no provider. Known are ${names.join(", ")}`)
+      Setting.fail(`PROVIDER_PRIORITY names "${unknown}", which is ${what}. Known are ${known}`)
     )
   }
   if (wanted.length === 0) {
@@ -97,7 +150,7 @@ const readPriority: Effect.Effect<ReadonlyArray<Name> | undefined, Config.Config
       Setting.fail(`PROVIDER_PRIORITY names no provider. Name some of ${names.join(", ")}, or leave it out`)
     )
   }
-  return wanted.filter(isName)
+  return wanted
 })
 
 /** Read as a secret whatever it is: only whether it is there is of interest. */
@@ -119,7 +172,10 @@ export const facts: Effect.Effect<Facts, Config.ConfigError> = Effect.gen(functi
       settings[setting] = yield* presence(setting)
     }
   }
-  return { priority: yield* readPriority, settings }
+  const { pools } = yield* LlmConfig.Current
+  const members = membersOf(pools)
+  for (const { data } of members) if (data.key !== undefined) settings[data.key] = yield* presence(data.key)
+  return { priority: yield* readPriority(Object.keys(pools ?? {})), settings, members }
 })
 
 /**
@@ -143,10 +199,12 @@ export const selection: Effect.Effect<ReadonlyArray<Choice>, Config.ConfigError>
   choose
 )
 
-/** Those who may be missed: named, or given a key that is blank, and yet not asked. */
+/** Those who may be missed: named, a member of a pool, or given a key that is blank, and yet not asked. */
 export const missed = ({ priority, settings }: Facts, choices: ReadonlyArray<Choice>): ReadonlyArray<Choice> =>
-  choices.filter(({ chosen, provider }) =>
-    !chosen && (priority?.includes(provider) ?? servers[provider].settings.some((name) => settings[name] === "blank"))
+  choices.filter(({ chosen, pool, provider, server }) =>
+    !chosen &&
+    (priority?.includes(pool ?? provider) ??
+      (pool !== undefined || servers[server].settings.some((name) => settings[name] === "blank")))
   )
 
 /** The error for when no provider is configured, with what to set. */
@@ -154,9 +212,9 @@ export const noneConfigured = (choices: ReadonlyArray<Choice>): Config.ConfigErr
   Setting.fail(
     [
       "No provider is configured",
-      ...choices.filter(({ provider }) => first.has(provider)).map(({ advice, because, provider }) =>
-        `${provider}: ${because}. ${advice ?? ""}`
-      ),
+      ...choices.filter(({ pool, server }) => pool !== undefined || first.has(server)).map((
+        { advice, because, provider }
+      ) => `${provider}: ${because}. ${advice ?? ""}`),
       `Known are also ${
         names.filter((name) => !first.has(name)).map((name) => `${name} (${servers[name].settings[0]})`).join(", ")
       }`

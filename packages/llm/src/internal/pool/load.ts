@@ -110,6 +110,14 @@ export class MemberLoad {
     return mean === undefined ? 0 : mean.millis * 2 ** ((mean.at - now) / this.halfLife) * (this.gate.busy + 1)
   }
 
+  /** Goes on with what another load has learnt of the same member. */
+  resume({ back, means, output, remaining }: MemberLoad): void {
+    Object.assign(this.means, means)
+    this.back = back
+    this.output = output
+    this.remaining = remaining
+  }
+
   /** The member answers again after a cool-down. */
   returned(now: number): void {
     this.back = now
