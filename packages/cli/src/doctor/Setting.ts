@@ -1,5 +1,6 @@
 /** The environment variables that decide who is asked, and how each was found. */
 import * as Address from "@holdfast/llm/Address"
+import * as LlmConfig from "@holdfast/llm/LlmConfig"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -57,5 +58,16 @@ const setting = ([name, kind]: Row) =>
       : { name, state: "set", value: shown(value, kind) }
   })
 
+/** The variables that have the keys of a file's pools. */
+const keysOf = ({ pools = {} }: LlmConfig.LlmConfig): ReadonlyArray<Row> => {
+  const known = new Set(kinds.map(([name]) => name))
+  const keys = Object.values(pools).flatMap(({ members }) =>
+    members.flatMap(({ key }) => key === undefined ? [] : [key])
+  )
+  return [...new Set(keys)].filter((key) => !known.has(key)).map((key) => [key, "secret"])
+}
+
 /** All variables, as they are found. */
-export const all: Effect.Effect<ReadonlyArray<Setting>, Config.ConfigError> = Effect.forEach(kinds, setting)
+export const all: Effect.Effect<ReadonlyArray<Setting>, Config.ConfigError> = Effect.gen(function*() {
+  return yield* Effect.forEach([...keysOf(yield* LlmConfig.Current), ...kinds], setting)
+})

@@ -5,6 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as OllamaServer from "../../src/demo/OllamaServer.ts"
+import * as OpenAiServer from "../../src/demo/OpenAiServer.ts"
+import type { Diagnosis } from "../../src/doctor/Diagnosis.ts"
 import * as Holdfast from "./holdfast.ts"
 
 const fileOf = (text: string) =>
@@ -108,5 +110,55 @@ describe("a chain in a file", { timeout: 60_000 }, () => {
       assert.deepStrictEqual([diagnosis.order, diagnosis.refused], [[`ollama/${OllamaServer.model}`], undefined])
       const chat = yield* Holdfast.run(["chat", "--config", file, "Why is the sky blue?"], env)
       assert.deepStrictEqual([chat.code, chat.stdout.trim() !== ""], [0, true], chat.stderr)
+    }))
+
+  it.live("has its pools, hedges and repairs told in words, and each member tried by itself", () =>
+    Effect.gen(function*() {
+      const openai = yield* OpenAiServer.make({ seed: 1, pace: 0 })
+      const file = yield* fileOf(`
+llm:
+  provider_priority: [keys]
+  hedge: { after: { quantile: 0.95 } }
+  repair: true
+  parameters: { temperature: 0 }
+  pools:
+    keys:
+      strategy: inOrder
+      members:
+        - { provider: openai, key: KEY_1, base_url: "${openai.baseUrl}", model: ${OpenAiServer.model}, requests_per_minute: 5 }
+        - { provider: openai, key: KEY_2, base_url: "http://127.0.0.1:9/v1", model: ${OpenAiServer.model} }
+        - { provider: openai, key: KEY_3 }
+`)
+      const env = { KEY_1: "sk-secret-1", KEY_2: "sk-secret-2" }
+      const checked = yield* Holdfast.run(["check", "--as", "llm", file], env)
+      assert.deepStrictEqual([checked.code, checked.stderr], [0, ""])
+      const words = checked.stdout.replaceAll(/\s+/gu, " ")
+      for (
+        const said of [
+          "1 keys-1 KEY_1 is set",
+          `It is a member of the pool "keys", which asks the earliest first, and it asks openai for ${OpenAiServer.model}.`,
+          "It may take 5 requests a minute.",
+          "If it takes longer than 95 % of its answers so far, the next provider is asked as well.",
+          "An answer that does not follow its schema is repaired by the same model, 1 time at most.",
+          "It is asked with temperature 0.",
+          "It is left out. Set KEY_3 to the key of this member"
+        ]
+      ) assert.include(words, said)
+
+      const doctor = yield* Holdfast.run(["doctor", "--json", "--config", file], env)
+      const diagnosis = JSON.parse(doctor.stdout) as Diagnosis
+      assert.deepStrictEqual(diagnosis.order, [`keys-1/${OpenAiServer.model}`])
+      assert.deepStrictEqual(
+        diagnosis.providers.filter(({ pool }) => pool === "keys").map(({ check, provider }) => [provider, check._tag]),
+        [["keys-1", "Ready"], ["keys-2", "Failed"], ["keys-3", "NotChecked"]]
+      )
+      assert.deepStrictEqual(
+        diagnosis.settings.filter(({ name }) => name.startsWith("KEY_")).map(({ name, state }) => [name, state]),
+        [["KEY_1", "set"], ["KEY_2", "set"], ["KEY_3", "not set"]]
+      )
+      const chat = yield* Holdfast.run(["chat", "--config", file, "hello"], env)
+      assert.strictEqual(chat.code, 0)
+      assert.include(chat.stdout + chat.stderr, `keys-1/${OpenAiServer.model}`)
+      for (const { stderr, stdout } of [checked, doctor, chat]) assert.notInclude(stdout + stderr, "sk-secret")
     }))
 })

@@ -7,6 +7,7 @@
 import type * as AiError from "effect/ai/AiError"
 import * as Response from "effect/ai/Response"
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import type { Attempt } from "../../ChainError.ts"
 import { BudgetSpent, NoAnswer } from "../../ChainError.ts"
 import type { AttemptInterrupted, ChainEvent, Observer } from "../../ChainEvent.ts"
@@ -121,6 +122,14 @@ export class AttemptLog {
     if (follows.retry !== undefined) {
       this.failed(running, reason, follows.retry, { endedAt, delay: Duration.millis(delay) })
     }
+  }
+
+  /** The answer does not follow its schema, and the same model is asked to repair it. */
+  repaired(running: RunningAttempt, reason: AiError.AiErrorReason): Effect.Effect<void> {
+    const { model, name } = running.member.provider
+    const because = "the answer does not follow the schema, and the model is asked to repair it"
+    this.failed(running, reason, { _tag: "Retry", because, after: undefined }, { delay: Duration.zero })
+    return Effect.logWarning(`${name}/${model}: ${because}`)
   }
 
   succeeded(running: RunningAttempt): void {

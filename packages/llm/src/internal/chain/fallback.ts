@@ -180,10 +180,9 @@ class Fallback<A, R> {
   }
 
   /** One attempt, by its clock, and the one decision about its failure. */
-  private attempt(visit: Visit): Effect.Effect<A, AttemptFailure, R> {
+  private attempt(visit: Visit, before?: RunningAttempt): Effect.Effect<A, AttemptFailure, R> {
     const { inputTokens, log, method } = this.request
     const { member, scope, ticket } = visit
-    let before: RunningAttempt | undefined
     const entered = Effect.suspend(() =>
       ticket.attempt(tokensAt(member, inputTokens), this.ignoresCooldown || this.next() === undefined)
     )
@@ -203,7 +202,9 @@ class Fallback<A, R> {
           orElse: () => Effect.suspend(() => Effect.fail(notInTime(member.provider, method, limit)))
         }),
         (error) => {
-          if (visit.repair.follows(error.reason)) return this.repaired(running, error.reason, visit)
+          if (visit.repair.follows(error.reason)) {
+            return Effect.andThen(log.repaired(running, error.reason), this.attempt(visit, running))
+          }
           return Effect.flatMap(Deadline.remaining, (remaining) => {
             const follows = this.decide(member, error.reason, Option.getOrUndefined(remaining))
             return Effect.fail(AttemptFailure.of(error, { running, endedAt: log.now(), follows, onRetry: log.retried }))
@@ -211,18 +212,6 @@ class Fallback<A, R> {
         }
       )
     })
-  }
-
-  /** The answer does not follow its schema: the same model is told why, and asked to repair it. */
-  private repaired(
-    running: RunningAttempt,
-    reason: AiError.AiErrorReason,
-    visit: Visit
-  ): Effect.Effect<A, AttemptFailure, R> {
-    const { model, name } = running.member.provider
-    const because = "the answer does not follow the schema, and the model is asked to repair it"
-    this.request.log.failed(running, reason, { _tag: "Retry", because, after: undefined }, { delay: Duration.zero })
-    return Effect.andThen(Effect.logWarning(`${name}/${model}: ${because}`), this.attempt(visit))
   }
 
   // ---------------------------------------------------------------------------

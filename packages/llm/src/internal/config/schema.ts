@@ -131,9 +131,9 @@ export const LlmConfig = Schema.Struct({
   /** As `cooldown` of `ProviderChain.Options`. */
   cooldown: key(Time)
 }).check(Schema.makeFilter(({ pools, provider_priority = [] }) => {
-  const known: ReadonlyArray<string> = [...names, ...Object.keys(pools ?? {})]
+  const known = new Set<string>([...names, ...Object.keys(pools ?? {})])
   return provider_priority.flatMap((name, i) =>
-    known.includes(name) ? [] : [{ path: ["provider_priority", i], issue: "must be a provider or a pool" }]
+    known.has(name) ? [] : [{ path: ["provider_priority", i], issue: "must be a provider or a pool" }]
   )
 })).check(Schema.makeFilter(({ http, retry }) =>
   retry !== undefined && http?.retry !== undefined
