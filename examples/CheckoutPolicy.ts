@@ -5,7 +5,7 @@
 import { Backoff, CircuitBreaker, Policy } from "@holdfast/core"
 import { Effect } from "effect"
 
-/** Payments are asked once more, within a second, and left alone when they are down. */
+/** Payments are asked once more, within a second, and not at all while they are down. */
 export const options = {
   deadline: "3 seconds",
   bulkhead: { limit: 64, queue: 32 },

@@ -20,7 +20,7 @@ type Deed = keyof typeof deeds
 
 const article = { id: "holdfast-1.0", title: "Holdfast 1.0" }
 
-/** A CMS that does one deed after the other, and then answers. `crash` is told of the POST of that number. */
+/** A CMS that does one deed after the other, and then answers. `crash` is called with the number of the POST. */
 const cms = (script: ReadonlyArray<Deed>, crashAt: number) =>
   Effect.gen(function*() {
     const crash = yield* Deferred.make<void>()

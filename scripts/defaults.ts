@@ -87,16 +87,7 @@ export const documented: ReadonlyArray<readonly [file: string, owner: string, de
   ["llm/src/ChatService.ts", "interface Options", {
     maxToolIterations: inCode("llm/src/ChatService.ts", "defaultMaxToolIterations")["defaultMaxToolIterations"]
   }],
-  [
-    "llm/src/OllamaEmbedding.ts",
-    "interface Options",
-    inCode("llm/src/internal/protocol/request/embedding.ts", "batchSize")
-  ],
-  [
-    "llm/src/OpenAiEmbedding.ts",
-    "interface Options",
-    inCode("llm/src/internal/protocol/request/embedding.ts", "batchSize")
-  ],
+  ["llm/src/OllamaEmbedding.ts", "interface Options", inCode("llm/src/OllamaEmbedding.ts", "batchSize")],
   ["llm/src/AnthropicProvider.ts", "interface Options", {
     ...inCode("llm/src/AnthropicProvider.ts", "maxTokens"),
     model: AnthropicProvider.defaultModel

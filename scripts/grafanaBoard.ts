@@ -54,7 +54,7 @@ export const rows: ReadonlyArray<Row> = [
       },
       {
         title: "Rejections",
-        description: "Calls that a bulkhead, a rate limit or a circuit breaker turned away",
+        description: "Calls that a bulkhead, a rate limit or a circuit breaker rejected",
         unit: "reqps",
         query: rate("holdfast_policy_rejections", "holdfast_policy, by"),
         legend: "{{holdfast_policy}}: {{by}}"

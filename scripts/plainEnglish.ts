@@ -17,6 +17,12 @@ const banned: ReadonlyArray<readonly [phrase: RegExp, instead: string]> = [
   [/\bwhoever\b/giu, "the thing"],
   [/\bsomebody\b/giu, "the thing"],
   [/\bbelongs? into\b/giu, "\"goes in\", \"belongs in\""],
+  [/\bturn(?:s|ed)? away\b/giu, "\"reject\""],
+  [/\bleft alone\b/giu, "\"skipped\", \"cooling down\""],
+  [/\b(?:is|are|was|were) told (?:so|of)\b/giu, "\"gets\", \"sees\", or what it receives"],
+  [/\bsays? nothing (?:of|to)\b/giu, "\"tells nothing about\", \"does not tell\""],
+  [/\b(?:no matter of|for want of|what is said of|what comes of)\b/giu, "what happens, in the active voice"],
+  [/\b(?:attempt|call|request) in hand\b/giu, "\"current\""],
   [/(?:^|[.!?] +)(?:What|Who)\b[^.?!:;`]*[.](?=\s|$)/gmu, "a sentence that begins with its subject"]
 ]
 

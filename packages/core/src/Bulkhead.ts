@@ -46,7 +46,7 @@ export type { AdaptiveOptions, Bulkhead, CommonOptions, Options, Stats } from ".
  *
  * const program = Effect.gen(function*() {
  *   const bulkhead = yield* Bulkhead.make({ limit: 1 })
- *   // While the outer call holds the only permit, the inner one is turned away.
+ *   // While the outer call holds the only permit, the inner one is rejected.
  *   return yield* Effect.succeed("stock").pipe(
  *     bulkhead.protect,
  *     Effect.catchReason("PolicyError", "BulkheadFull", () => Effect.succeed("full")),
@@ -177,7 +177,7 @@ export const metrics = (self: Bulkhead): Effect.Effect<void, never, Scope.Scope>
         modify: () => {}
       })
     const rejections = Metric.counter("holdfast.bulkhead.rejections", {
-      description: "Calls that were turned away",
+      description: "Calls that a bulkhead rejected",
       attributes,
       incremental: true
     })

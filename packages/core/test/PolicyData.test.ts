@@ -1,5 +1,5 @@
 /**
- * Policies as data: what a file can say, and what is said of an invalid file.
+ * Policies as data: what a file may hold, and the faults of an invalid one.
  */
 import { describe, it } from "@effect/vitest"
 import { assertEquals, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
@@ -209,8 +209,8 @@ describe("toOptions", () => {
       deepStrictEqual(Policy.describe(policy).text.split("\n"), [
         "stock: at most 4 attempts, in at most 30s",
         "- deadline: the call ends within 30s, with its waits and delays",
-        "- bulkhead: 64 calls run at the same time, 128 wait for up to 1s, the next is turned away",
-        "- rateLimit: 100 calls start in 1s, the next waits for up to 2s",
+        "- bulkhead: 64 calls run at the same time, 128 wait for up to 1s, further calls are rejected",
+        "- rateLimit: 100 calls start in 1s, further calls wait for up to 2s",
         "- retry: up to 3 retries after 1s, then 2 times as long each time up to 16s, with jitter of 10 %, or as the other " +
         "side asks, unless that is more than 1m; a budget bounds the retries of all calls",
         "- circuitBreaker: opens when 50 % of the calls of 30s failed, if they are 20 or more, or when 100 % take longer " +

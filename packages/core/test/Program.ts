@@ -64,7 +64,7 @@ export class Log {
   }
 }
 
-/** What an attempt is told of itself. A result that is tried again is a failure by hand. */
+/** The metadata that an attempt sees. A result that is tried again is a failure by hand. */
 const attemptOf = ({ attempt, duration, elapsed, elapsedSincePrevious, input }: Schedule.Metadata): string =>
   attempt === 0 ?
     "0" :

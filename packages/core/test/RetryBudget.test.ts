@@ -129,7 +129,7 @@ describe("C4", () => {
             } else reach("a spent budget")
           }
         }
-        // A call counts from when the store is told of it, a tenth of a window later at most.
+        // A call counts from when the store learns of it, a tenth of a window later at most.
         checkLaw(options, calls, retries, 1.1 * options.window + 1)
       }).pipe(Effect.scoped, Effect.provide(RetryBudget.layerStoreMemory)),
     { reaches: ["a retry", "a spent budget"] }

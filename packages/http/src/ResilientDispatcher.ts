@@ -6,7 +6,7 @@
  *
  * Use it in a program that calls undici or `fetch` in many places. `setGlobalDispatcher(createDispatcher())` makes all
  * of them resilient, Node's own `fetch` included. New code is better off with `ResilientHttpClient`, or with
- * `UndiciFetch` where a `fetch` is wanted.
+ * `UndiciFetch` if you need a `fetch`.
  *
  * **Details**
  *

@@ -1,4 +1,4 @@
-/** Policies for HTTP as data: what a file can say, and what is said of an invalid file. */
+/** Policies for HTTP as data: what a file may hold, and the faults of an invalid one. */
 import { assert, describe, it } from "@effect/vitest"
 import { assertEquals } from "@effect/vitest/utils"
 import * as Backoff from "@holdfast/core/Backoff"

@@ -91,7 +91,7 @@ describe("the statistics", () => {
 const file = fileURLToPath(new URL("../benchmark/load/load.ts", import.meta.url))
 
 describe("the server", () => {
-  /** What comes of one request in an act of an hour: its status, or that it has none. */
+  /** The outcome of one request in an act of an hour: its status, or that it has none. */
   const ask = async (trouble: Partial<Trouble>) => {
     const acts: ReadonlyArray<Act> = [{ name: "long", millis: 3_600_000, trouble: { ...well, ...trouble } }]
     const server = start(file, "server", { acts, bucket: 3_600_000, seed: 1 } satisfies Orders)

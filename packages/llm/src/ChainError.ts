@@ -44,7 +44,7 @@ export const Attempt = Schema.Struct({
 })
 export type Attempt = typeof Attempt.Type
 
-/** A reason in one line: what is said in several (a schema's path, an advice after it) is kept. */
+/** A reason in one line: several lines (a schema's path, an advice after it) become one. */
 const line = (reason: AiError.AiErrorReason): string => {
   const message = reason.message.replaceAll(/\s+/g, " ").trim()
   const { said } = detail(reason)

@@ -110,7 +110,7 @@ export interface LiftOptions {
 }
 
 /**
- * Makes a provider from any `LanguageModel`. The model is told of the tools and its tool calls are passed on, but it does not
+ * Makes a provider from any `LanguageModel`. The model sees the tools and its tool calls are passed on, but it does not
  * run them. An answer without a `finish` is a failure. The chain does not control the model's own retries: switch them off.
  *
  * ```ts import.meta.vitest

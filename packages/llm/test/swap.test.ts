@@ -234,7 +234,7 @@ describe("an hour with the cloud down, a question a minute", () => {
         if (minute >= 55) assert.strictEqual(by, "cloud")
         assert.isBelow(seconds, 60)
       }
-      // Left alone for five minutes each time it was given up: 8 probes of 3 attempts in 40 minutes, and not 120.
+      // Skipped for five minutes each time it failed: 8 probes of 3 attempts in 40 minutes, and not 120.
       const during = events.filter((event) => event._tag === "AttemptFailed" && event.provider === "cloud")
       assert.isAtMost(during.length, 24)
       assert.strictEqual(cloud.closed(), cloud.requests.length)

@@ -1,4 +1,4 @@
-/** What a system may say, and what is said of one that is invalid. */
+/** Valid systems, and the faults of invalid ones. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Simulation from "../src/Simulation.ts"

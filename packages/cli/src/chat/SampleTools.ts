@@ -24,7 +24,7 @@ const Dice = Tool.make("dice", {
     })
   }),
   success: Schema.Struct({ thrown: Schema.Array(Schema.Int) }),
-  // A model that asks for a die of one side is told so, and may ask again.
+  // A model that asks for a die with one side gets an error, and may try again.
   failureMode: "return"
 })
 

@@ -112,7 +112,7 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1({
 const keysOf = (path: ReadonlyArray<unknown>): ReadonlyArray<string> =>
   path.map((key) => String(Predicate.isReadonlyObject(key) && "key" in key ? key["key"] : key))
 
-/** What is wrong with what a file says, by path; what is said of one place is said once. */
+/** The faults of a file, by path. Each is listed once. */
 const issuesOf = (input: unknown, error: Schema.SchemaError): ReadonlyArray<Issue> => {
   const issues = format(error.issue).issues.map(({ message, path }) => {
     const keys = keysOf(path ?? [])

@@ -49,7 +49,7 @@ export type FaultKind =
 
 /** What a request is, as far as a fault cares. */
 export interface Request {
-  /** Whether the answer is wanted as it comes. */
+  /** Whether the answer is streamed. */
   readonly stream: boolean
   /** Whether it brings what a tool said. */
   readonly afterTool: boolean

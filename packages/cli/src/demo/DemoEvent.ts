@@ -79,7 +79,7 @@ export interface AttemptEnded {
   readonly millis: number
 }
 
-/** A provider was not asked, because it had failed before and is left alone for a while. */
+/** A provider was skipped, because it failed before and is cooling down. */
 interface ProviderSkipped {
   readonly _tag: "ProviderSkipped"
   readonly act: string

@@ -56,7 +56,7 @@ const story = (events: ReadonlyArray<Step>, provider?: string): string | undefin
       case "ProviderSkipped": {
         // An answer that takes two requests skips twice, and is told once.
         const first = events.findIndex((other) => other._tag === "ProviderSkipped" && other.provider === event.provider)
-        return first === index ? [`${providerName(event.provider)}: left alone for now`] : []
+        return first === index ? [`${providerName(event.provider)}: skipped for now`] : []
       }
       case "ToolRan":
         return [`${providerName(event.provider)} had ${event.result} reserved`]

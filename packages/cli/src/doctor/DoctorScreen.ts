@@ -102,7 +102,7 @@ const settings = ({ settings }: Diagnosis, { style, width }: Screen): ReadonlyAr
   ]
 }
 
-/** The providers that are told of one by one, whatever is set. */
+/** The providers that are listed one by one, whatever is set. */
 const usual: ReadonlySet<string> = new Set(["openai", "anthropic", "ollama"])
 
 /** Providers of which nothing is set: they are many, and told of together. */

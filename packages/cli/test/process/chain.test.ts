@@ -33,7 +33,7 @@ llm:
 `
 
 describe("a chain in a file", { timeout: 60_000 }, () => {
-  it.live("is told of in words, with the environment", () =>
+  it.live("is described in words, with the environment", () =>
     Effect.gen(function*() {
       const file = yield* fileOf(chain)
       const env = { OPENAI_API_KEY: "sk-secret", LLM_RETRY_ATTEMPTS: "2", PROVIDER_PRIORITY: " " }

@@ -23,7 +23,7 @@ export interface Running {
   readonly line: (predicate: (line: string) => boolean) => Effect.Effect<string>
   /** Waits until stderr has said so. */
   readonly says: (text: string) => Effect.Effect<void>
-  /** Types into stdin, which is a pipe where `start` was told so. */
+  /** Types into stdin, which is a pipe if `start` got `piped`. */
   readonly type: (text: string) => Effect.Effect<void>
   /** Ends stdin. */
   readonly endInput: Effect.Effect<void>

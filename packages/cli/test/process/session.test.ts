@@ -167,7 +167,7 @@ describe("holdfast chat, in a session", { timeout: 60_000 }, () => {
         { provider: "openai", model: OpenAiServer.model, because: "429, quota spent" }
       ])
       assert.deepStrictEqual([two?.["question"], two?.["text"]], [second.text, second.answers.ollama])
-      assert.strictEqual(yield* openai.requests, 1, "it is left alone after that")
+      assert.strictEqual(yield* openai.requests, 1, "it is skipped after that")
 
       const alone = yield* Holdfast.run(["chat", "--json", "--provider", "openai", first.text], env)
       assert.deepStrictEqual([alone.code, alone.stderr], [1, ""])

@@ -10,7 +10,7 @@ import * as Exit from "effect/Exit"
 import { hasProperty } from "effect/Predicate"
 
 /**
- * How long the error asks to be left alone, in milliseconds, or 0. Errors are foreign: the property is read once, because
+ * How long the error asks to wait, in milliseconds, or 0. Errors are foreign: the property is read once, because
  * a getter may answer with another value each time, and one that throws or is no duration says nothing.
  */
 export const retryAfterOf = (error: unknown): number => {

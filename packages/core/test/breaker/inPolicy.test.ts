@@ -10,7 +10,7 @@ import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 
-it.effect("a call that a policy within turned away says nothing of the dependency", () =>
+it.effect("a call that an inner policy rejected tells the circuit nothing", () =>
   Effect.gen(function*() {
     const circuitBreaker = yield* CircuitBreaker.make({ trip: CircuitBreaker.consecutive(1) })
     const outer = yield* Policy.make({ circuitBreaker })

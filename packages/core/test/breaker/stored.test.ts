@@ -170,7 +170,7 @@ describe("shared", () => {
       yield* failing(one, 1)
       yield* one.close()
       strictEqual(yield* tagOf(one), "Open")
-      // A call that is turned away by hand does not ask the store, and so is not its probe.
+      // A call that is rejected by hand does not ask the store, and so is not its probe.
       yield* one.isolate()
       yield* TestClock.adjust("1 second")
       assertTrue(Exit.isFailure(yield* Effect.exit(one.protect(Effect.void))))

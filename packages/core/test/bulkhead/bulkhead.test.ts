@@ -148,7 +148,7 @@ describe("make", () => {
       yield* TestClock.adjust("2 minutes")
       yield* use("last")
       strictEqual(bulkhead.machines.size, 2)
-      // What a key had turned away is not lost with it.
+      // The rejections of an evicted key still count.
       yield* use("last").pipe(Effect.flip, bulkhead.protect({ key: "last" }))
       yield* TestClock.adjust("2 minutes")
       yield* use("another")

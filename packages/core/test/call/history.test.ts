@@ -68,7 +68,7 @@ describe("withHistory", () => {
       ])
     }))
 
-  it.effect("says that nothing ran of a call that was turned away", () =>
+  it.effect("says that nothing of a rejected call ran", () =>
     Effect.gen(function*() {
       const policy = yield* Policy.make({ bulkhead: { limit: 1 } })
       yield* Effect.forkChild(policy.protect(Effect.never), { startImmediately: true })

@@ -55,7 +55,7 @@ describe.each(Object.entries(ways))("a store that %s", (_, way) => {
       const { exit } = yield* watch(policy.protect(Effect.succeed("first")), 1, "1 second")
       deepStrictEqual(exit, Exit.succeed("first"))
       strictEqual((yield* circuitBreaker.state())._tag, "Closed")
-      // The store is left alone for five seconds.
+      // The store is skipped for five seconds.
       yield* TestClock.adjust("6 seconds")
       strictEqual(yield* Effect.flip(policy.protect(Effect.fail("down"))), "down")
       strictEqual((yield* circuitBreaker.state())._tag, "Open")

@@ -1,6 +1,6 @@
 /**
  * `Deadline.within` ends a call at the tighter of its own deadline and the one in force, and said that its own had passed:
- * a call that was ended after a second was told of an hour.
+ * a call that was ended after a second got an error that named an hour.
  */
 import { it } from "@effect/vitest"
 import { strictEqual } from "@effect/vitest/utils"

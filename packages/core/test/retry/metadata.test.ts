@@ -1,4 +1,4 @@
-/** What an attempt is told of itself: what `Effect.retry` tells it under the same schedule. */
+/** The metadata that an attempt sees: what `Effect.retry` tells it under the same schedule. */
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as Backoff from "@holdfast/core/Backoff"

@@ -125,7 +125,7 @@ const unsendable = (request: Parameters<Parameters<typeof HttpClient.make>[0]>[0
   })
 
 describe("bulkhead", () => {
-  it.effect("bounds the calls to one origin, and turns away what is beyond", () =>
+  it.effect("bounds the calls to one origin, and rejects further ones", () =>
     Effect.gen(function*() {
       const first = yield* Effect.forkChild(outcome(get("http://north/")), { startImmediately: true })
       assert.strictEqual(yield* outcome(get("http://north/")), "BulkheadFull")

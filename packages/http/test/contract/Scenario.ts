@@ -1,6 +1,6 @@
 /**
  * What a program sees of an `HttpClient`, as scenarios that give a value. Effect's own clients say what is right: a scenario
- * says nothing of what it expects.
+ * does not name what it expects.
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -36,7 +36,7 @@ export const ended = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<un
 const reasonOf = (reason: Cause.Reason<unknown>): unknown =>
   reason._tag === "Fail" ? named(reason.error) : reason._tag === "Die" ? ["Die", named(reason.defect)] : reason._tag
 
-/** The headers that a server writes by itself, and that say nothing of a client. */
+/** The headers that a server writes by itself, and that do not depend on a client. */
 const ambient: ReadonlySet<string> = new Set(["date", "connection", "keep-alive", "transfer-encoding"])
 
 /** What a response says before its body is read. */

@@ -1,6 +1,6 @@
 /**
  * What a program sees of a fetch, as scenarios that give a value. The platform's own fetch says what is right: a
- * scenario says nothing of what it expects.
+ * scenario does not name what it expects.
  */
 import type { ContractServer } from "./server.ts"
 

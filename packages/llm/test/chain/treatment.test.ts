@@ -77,7 +77,7 @@ describe("a provider that was given up", () => {
       }).pipe(Effect.provide(chain([cloud, local()])))
     }))
 
-  it.effect("is left alone again when the probe fails", () =>
+  it.effect("is skipped again when the probe fails", () =>
     Effect.gen(function*() {
       const cloud = recovering([TestProvider.failure(badKey)])
       yield* Effect.gen(function*() {

@@ -18,7 +18,7 @@ import { Circuits } from "./circuits.ts"
 import { type BreakerOptions, defaults } from "./options.ts"
 import type { SavedCircuit, State, Stats, Transition } from "./state.ts"
 
-/** Whether a policy within turned the call away before any of it ran, which says nothing of the dependency. */
+/** Whether an inner policy rejected the call before any of it ran. That tells nothing about the dependency. */
 const isRejection = (error: unknown): boolean => isPolicyError(error) && error.isRejection
 
 export class Breaker<in E> {
@@ -77,7 +77,7 @@ export class Breaker<in E> {
     return outcome
   }
 
-  /** Counts a rejection and makes its error. Calls that are told of the same wait are told so by the same error. */
+  /** Counts a rejection and makes its error. Calls with the same wait share one error instance. */
   reject(retryAfter: number): Exit.Exit<never, PolicyError<CircuitOpen>> {
     this.rejections.updateUnsafe(1, this.context)
     const wait = Math.ceil(retryAfter)
@@ -111,7 +111,7 @@ export class Breaker<in E> {
       Isolated: "is isolated until it is closed by hand"
     }
     const mode = this.rules.mode === "observe" ? " (observed only, nothing is rejected)" : ""
-    // In a fiber of its own, so that a logger that fails or waits is no matter of the call.
+    // In a fiber of its own, so that a logger that fails or waits does not affect the call.
     Effect.runForkWith(this.context)(Effect.logWithLevel(level)(`${this.name}: the circuit${of} ${words[to]}${mode}`))
   }
 

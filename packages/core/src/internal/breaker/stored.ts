@@ -53,7 +53,7 @@ export const make = <E>(
   const counted = countedByStore(rules.trip)
   const nameOf = (key: string | undefined) => key === undefined ? local.name : `${local.name}:${key}`
 
-  // The store is a dependency like any other: after a failure it is left alone for a while.
+  // The store is a dependency like any other: after a failure it is skipped for a while.
   const health = new Machine.Circuit({
     trip: { _tag: "Consecutive", failures: 1 },
     openFor: 5_000,
@@ -70,7 +70,7 @@ export const make = <E>(
   const ask = Effect.fnUntraced(function*<A>(question: () => Effect.Effect<A, Store.CircuitBreakerError>) {
     const ticket = health.admit(yield* Clock.currentTimeMillis)
     if (ticket < 0) return failed
-    // A caller that is interrupted says nothing of the store, but must not keep its only probe.
+    // An interrupted caller tells nothing about the store, but must not keep its only probe.
     const exit = yield* Effect.exit(Effect.timeoutOption(Effect.suspend(question), storeTimeout)).pipe(
       Effect.onInterrupt(() =>
         Effect.map(Clock.currentTimeMillis, (now) => health.settle(ticket, now, Machine.ignored, 0, 0, noChance))

@@ -56,23 +56,23 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   declare queue: Bulkhead | undefined
   declare before: Waiter | undefined
   declare after: Waiter | undefined
-  /** The attempt in hand: 1 is the first. */
+  /** The current attempt: 1 is the first. */
   declare attempt: number
   declare firstAttemptAt: number
   declare attemptStartedAt: number
   /** Whether an attempt runs, and whether the circuit has let it through if that is in a store. */
   declare running: boolean
   declare admitted: boolean
-  /** The circuit that has let the attempt in hand through, and its ticket. */
+  /** The circuit that admitted the current attempt, and its ticket. */
   declare circuit: Circuit | undefined
   declare ticket: number
-  /** The error that the policy's own timeout made of the attempt in hand. */
+  /** The error that the policy's own timeout made of the current attempt. */
   declare timedOut: PolicyError<AttemptTimeout> | undefined
   /** Why another attempt is made: the error or the result of the last, when that was judged, and the delay. */
   declare input: unknown
   declare judgedAt: number
   declare delay: number
-  /** What the attempt in hand is told of that. */
+  /** The metadata that the current attempt sees. */
   declare metadata: Schedule.Metadata | undefined
   /** The steps of a schedule, and what it has put out last. */
   declare step: Step<E, SE, SR> | undefined

@@ -168,7 +168,7 @@ export abstract class Timeout<A, E, R> extends Alarm.Alarm {
     return end
   }
 
-  /** The frame is no longer on the stack. Where that is within {@link inside}, the loop there ends with it. */
+  /** The frame is no longer on the stack. If {@link inside} is running, its loop ends with it. */
   private taken(exit: Exit.Exit<A, E>, fiber: Inner): Effect.Effect<A, E> {
     return this.nested ? fiber.yieldWith(exit) : this.popped(exit, fiber)
   }

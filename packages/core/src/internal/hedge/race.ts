@@ -110,7 +110,7 @@ class Race<A, E, R> extends Alarm.Alarm {
   started = 0
   /** Legs that are being started, which may let others end before they run themselves. */
   starting = 0
-  /** No more legs are started: the budget is spent, or the dependency wants to be left alone. */
+  /** No more legs are started: the budget is spent, or the dependency has asked for a pause. */
   held = false
   /** How the first leg failed. */
   first: Exit.Exit<A, E> | undefined = undefined

@@ -162,15 +162,15 @@ export const partWords: { readonly [K in PartName]: (policy: AnyPolicy) => strin
   bulkhead: ({ bulkhead }) => {
     if (bulkhead === undefined) return undefined
     const { limit, queue } = bulkhead.only
-    const wait = queue === 0 ? "none waits" : `${queue} wait for up to ${time(bulkhead.maxWait)}`
-    return `${count(limit, "call runs", "calls run")} at the same time, ${wait}, the next is turned away`
+    const wait = queue === 0 ? "no call waits" : `${queue} wait for up to ${time(bulkhead.maxWait)}`
+    return `${count(limit, "call runs", "calls run")} at the same time, ${wait}, further calls are rejected`
   },
   rateLimit: ({ rateLimit }) => {
     if (rateLimit === undefined) return undefined
     const { limit, window } = rateLimit.rules
     const wait = rateLimit.maxWait === 0
-      ? "the next is turned away"
-      : `the next waits for up to ${time(rateLimit.maxWait)}`
+      ? "further calls are rejected"
+      : `further calls wait for up to ${time(rateLimit.maxWait)}`
     return `${count(limit, "call starts", "calls start")} in ${time(window)}, ${wait}`
   },
   retry: ({ retry }) => {

@@ -69,7 +69,7 @@ export const compile = <E, SE, SR>(options: RetryOptions): Retry<E, SE, SR> => {
     const hint = retryAfterOf(error)
     // Whole milliseconds, as timers have: never above the backoff's maximum, never below the hint.
     let wait = Math.floor(delay)
-    // What is never to be asked again is not waited for, whatever the mode.
+    // An infinite hint means "never again", in every mode.
     if (hint === Infinity) return stopForever
     if (hint > 0) {
       if (hint > maxHint && mode === "giveUp") {

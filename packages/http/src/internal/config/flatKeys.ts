@@ -53,7 +53,7 @@ export interface Conflict {
   readonly reason: string
 }
 
-/** The flat keys that say once more what is said already. */
+/** The flat keys that set what another key sets too. */
 export const policyConflicts = (data: FlatPolicy & Said): ReadonlyArray<Conflict> => {
   const time = data.timeout !== undefined && data.timeouts?.attempt !== undefined
     ? [twice("timeout", "timeouts.attempt")]
@@ -71,7 +71,7 @@ export const policyConflicts = (data: FlatPolicy & Said): ReadonlyArray<Conflict
 
 const delayKeys = ["initial_retry_delay", "max_retry_delay", "retry_multiplier", "retry_jitter"] as const
 
-/** The flat keys of the pool that say once more what is said already. */
+/** The flat keys of the pool that set what another key sets too. */
 export const poolConflicts = (data: FlatPool, pool: SaidPool = {}): ReadonlyArray<Conflict> =>
   poolNames.flatMap(([flat, name]) =>
     data[flat] !== undefined && pool[name] !== undefined ? [twice(flat, `transport.${name}`)] : []
@@ -93,7 +93,7 @@ const nested = (key: string, other: string): Conflict => ({
   reason: `${key} beside ${other} is a retry around a retry: say one of them`
 })
 
-/** The `timeouts` and `retry` that flat keys stand for, with what is said of them otherwise. */
+/** The `timeouts` and `retry` that flat keys stand for, merged with the nested ones. */
 export const policyParts = (flat: FlatPolicy & Said) => {
   const { initial_retry_delay, max_retries, max_retry_delay, retry, retry_jitter, retry_multiplier, timeout } = flat
   const delays = {

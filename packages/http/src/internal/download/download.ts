@@ -154,7 +154,7 @@ export class Download {
         })
       case "Refuse":
         if (!disposable || offset === 0) return this.discard(response, Effect.fail(Interruption.refused(answer.reason)))
-        // What an earlier process has left is of no use.
+        // The file of an earlier process cannot be used.
         this.offset = this.base = 0
         return this.discard(response, Effect.succeed(this.request))
     }

@@ -236,7 +236,7 @@ export interface Treated extends Selection.Choice {
   readonly firstContent: Duration.Duration | undefined
   /** How long it may be silent in the middle of a stream; `undefined` for any time. */
   readonly betweenChunks: Duration.Duration | undefined
-  /** How long it is skipped when it has failed. */
+  /** How long it is skipped after it failed. */
   readonly cooldown: Duration.Duration
   /** When another provider is asked beside it, and for how many of them a request; `undefined` for never. */
   readonly hedge: { readonly after: Duration.Duration | Quantile; readonly max: number } | undefined

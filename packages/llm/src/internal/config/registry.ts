@@ -87,7 +87,7 @@ const chatCompletions = (preset: Preset, name: PresetName): Server => {
     }
   }
   const others = [otherVariables.key, otherVariables.address].filter(isDefined)
-  // A key alone says nothing of where the account is.
+  // A key alone does not tell where the account is.
   return baseUrl === undefined
     ? {
       ...row,

@@ -14,7 +14,7 @@ import * as Schedule from "effect/Schedule"
 import type { RetryOptions } from "../compile/options.ts"
 import * as Setting from "./environment.ts"
 
-/** What is said of waits: durations, and seconds for the multiplier. */
+/** The settings of waits: durations, and seconds for the multiplier. */
 interface Waits {
   readonly min?: Duration.Duration | undefined
   readonly max?: Duration.Duration | undefined

@@ -26,7 +26,7 @@ export interface WriterOptions {
   readonly closeWithin: number
 }
 
-/** As long as it takes: an entry is given up for want of room, or at the end, but never for the number of attempts. */
+/** As long as it takes: an entry is dropped if there is no room, or at the end, but never for the number of attempts. */
 const persistent = Policy.make({
   name: "llm.ledger",
   attemptTimeout: "30 seconds",

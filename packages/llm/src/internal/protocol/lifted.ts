@@ -28,7 +28,7 @@ type Tools = Readonly<Record<string, Declared>>
 const encodePart = Schema.encodeEffect(Response.Part())
 const encodeStreamPart = Schema.encodeEffect(Response.StreamPart())
 
-/** The tools as the model is told of them. None is ever run here. */
+/** The tools as the model sees them. None is ever run here. */
 const declared = (tools: ReadonlyArray<Tool.Any>): Toolkit.WithHandler<Tools> => ({
   tools: Object.fromEntries(tools.map((tool) => [tool.name, tool as unknown as Declared])),
   handle: (name) => Effect.die(new Error(`a lifted model resolved the call of "${name}", which it was told not to`))

@@ -25,7 +25,7 @@ export const guarded = (store: ChainStore["Service"], timeout: number): ChainSto
     Effect.flatMap(Clock.Clock, (clock) => {
       const now = () => clock.currentTimeMillisUnsafe()
       if (isAway && now() < askFrom) return Effect.fail(away)
-      // One step tries it; the others do not wait for what comes of that.
+      // One step tries it; the others do not wait for its result.
       if (isAway) askFrom = now() + pause
       // A store that throws has failed as one that dies.
       return Effect.suspend(ask).pipe(

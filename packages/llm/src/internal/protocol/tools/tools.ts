@@ -32,7 +32,7 @@ export const objectName = (name: string): string => {
   return /[a-zA-Z0-9]/.test(plain) ? plain : "answer"
 }
 
-/** A tool as a vendor is told of it. */
+/** A tool as a vendor's API takes it. */
 export interface Declared {
   readonly name: string
   readonly description: string | undefined

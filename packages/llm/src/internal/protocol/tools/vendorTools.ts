@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { unsupported } from "../../../ProviderFailure.ts"
 
-/** A tool of the vendor's, as its API is told of it. */
+/** A tool of the vendor's, as its API takes it. */
 export interface VendorTool {
   /** The tool's name in the toolkit. */
   readonly tool: string

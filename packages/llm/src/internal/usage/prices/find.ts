@@ -55,7 +55,7 @@ const rowOf = ({ dated = snapshot, models }: VendorPrices, model: string, at: nu
 }
 
 /**
- * Of the known prices. A local model has none. A provider whose name says nothing of its vendor is priced by its model, if only its
+ * Of the known prices. A local model has none. A provider whose name does not tell its vendor is priced by its model, if only its
  * own maker serves a model of that name; a provider of another vendor without prices never is.
  */
 export const findKnown = (

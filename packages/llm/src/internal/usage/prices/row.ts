@@ -18,7 +18,7 @@ export interface VendorPrices {
    * `-20250807` and `@20250807`.
    */
   readonly dated?: RegExp
-  /** Whether other providers serve models of the same names, so that a name alone says nothing of the price. */
+  /** Whether other providers serve models of the same names, so that a name alone does not tell the price. */
   readonly shared?: boolean
   readonly models: Readonly<Record<string, Price | Changing>>
 }
