@@ -279,7 +279,7 @@ describe("answers in a file", () => {
       assert.deepInclude(here.sent[0]?.body, { temperature: 0.5, seed: 7 })
     }))
 
-  it.effect("are told of by `treatments`, for each member of a pool as for a provider", () =>
+  it.effect("are listed by `treatments`, for each member of a pool as for a provider", () =>
     Effect.gen(function*() {
       const config = yield* file({
         pools: { keys: keys() },

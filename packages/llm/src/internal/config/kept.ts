@@ -47,7 +47,7 @@ const saidOf = (file: LlmConfig.LlmConfig, { provider, server: name }: Choice): 
     transport: own?.transport === undefined ? undefined : LlmConfig.transport(file, name),
     model: file.models?.[name],
     address: file.base_urls?.[name],
-    // The rest of what is said of a member is its pool's.
+    // Everything else about a member is set by its pool.
     member: member && Struct.pick(member, ["provider", "key", "model", "base_url"])
   }
 }
