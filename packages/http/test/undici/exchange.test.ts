@@ -16,11 +16,13 @@ interface Situation {
   readonly body?: string
   readonly syscall?: string
   readonly isDestroyed?: boolean
+  /** The code of the second failure, which comes before anything is written again. */
+  readonly thenFails?: string
 }
 
 /** Writes a POST on a kept connection, which the system refuses. */
 const writeFails = (
-  { body = "pay", isDestroyed = false, isPlain = true, syscall = "write", wasOpen = true }: Situation
+  { body = "pay", isDestroyed = false, isPlain = true, syscall = "write", thenFails, wasOpen = true }: Situation
 ) =>
   Effect.gen(function*() {
     let sent = 0
@@ -49,7 +51,12 @@ const writeFails = (
     const controller = { abort: () => undefined, pause: () => undefined, resume: () => undefined }
     exchange.onRequestStart({ ...controller, aborted: false, paused: false, reason: null })
     exchange.onResponseError(null, Object.assign(new Error("refused"), { code: "EPIPE", syscall }))
-    yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    yield* turn
+    if (thenFails !== undefined) {
+      exchange.onResponseError(null, Object.assign(new Error("refused"), { code: thenFails }))
+      yield* turn
+    }
     if (told === undefined) return { sent, written: undefined }
     const error = Option.getOrThrow(Exit.findErrorOption(yield* Effect.exit(told)))
     const failure = Option.getOrThrow(HttpFailure.fromClientError(error))
@@ -64,7 +71,9 @@ describe("A POST that the system refuses to write on a kept connection", () => {
     ["goes once more at 4 KiB", { body: "x".repeat(4096) }, 1, undefined],
     ["goes once when it was reading that failed", { syscall: "read" }, 0, true],
     ["goes once when the connection was new", { wasOpen: false }, 0, false],
-    ["goes once when the transport is closed", { isDestroyed: true }, 0, false]
+    ["goes once when the transport is closed", { isDestroyed: true }, 0, false],
+    ["is unsent when the port is closed the second time", { thenFails: "ECONNREFUSED" }, 1, false],
+    ["is unsent when the new connection is lost before it is written again", { thenFails: "ECONNRESET" }, 1, false]
   ]
   it.effect.each(table)(
     "%s",
