@@ -19,7 +19,17 @@ const pages = globSync("**/*.html", { cwd: dist }).map((file) =>
   .filter((path) => path !== "/404").toSorted()
 
 /** One page of each kind: the rules of axe take seconds. */
-const samples = ["/", "/playground", "/start", "/http", "/fallback", "/how-an-answer-comes", "/reference/core/Policy"]
+const samples = [
+  "/",
+  "/playground",
+  "/start",
+  "/http",
+  "/fallback",
+  "/how-an-answer-comes",
+  "/simulating-a-system",
+  "/reference/core/Policy",
+  "/reference/simulator/System"
+]
 
 /** What a first visit may load, in bytes of JavaScript as it is sent, uncompressed. */
 const budget = 400_000
@@ -165,5 +175,38 @@ describe("the site", () => {
     assert.isAtMost(await page.evaluate(() => document.documentElement.scrollWidth), 360)
     await page.close()
     await again.close()
+  })
+
+  test("the playground has the bill of language models, and draws while it simulates at 100 times real time", async () => {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
+    page.setDefaultTimeout(120_000)
+    await page.goto(`${origin}/playground`)
+    await page.getByLabel("Start from").selectOption("Cloud and Ollama")
+    await page.getByRole("region", { name: "Models" }).waitFor()
+    const drawn = await page.evaluate(async () => {
+      const progress = document.querySelector("#progress")
+      let [frames, changes, value] = [0, 0, progress?.getAttribute("value")]
+      const until = performance.now() + 3_000
+      while (performance.now() < until) {
+        await new Promise(requestAnimationFrame)
+        frames++
+        const now = document.querySelector("#progress")?.getAttribute("value")
+        if (now !== value) changes++
+        value = now
+      }
+      return { frames: frames / 3, changes: changes / 3 }
+    })
+    // How many there are depends on the machine. What is held is that the page goes on drawing.
+    console.log(
+      `the playground draws ${drawn.frames.toFixed(0)} frames a second, ${drawn.changes.toFixed(0)} with news`
+    )
+    assert.isAbove(drawn.changes, 1)
+    await page.getByLabel("Speed").selectOption("as fast as possible")
+    await page.getByText(/The system recovers .* after the last event/u).waitFor()
+    const [first = "", , ollama = ""] = await page.getByRole("region", { name: "Models" }).locator("tbody tr")
+      .allInnerTexts()
+    assert.match(first, /^first\t\d{3,}\t\d{3,}\t\d+\t\d+\t0\.\d\d$/u)
+    assert.match(ollama, /^ollama\t.*\t0\.00$/u)
+    await page.close()
   })
 })

@@ -69,7 +69,7 @@ const event = (chances: Chances, service: string): Event => {
 }
 
 /** A system of up to four services in a row or a fan, with any policies and events. */
-export const randomSystem = (seed: number): System.System => {
+const randomSystem = (seed: number): System.System => {
   const chances_ = chances(seed)
   const { between, is, next, of } = chances_
   const names = ["a", "b", "c", "d"].slice(0, between(1, 4))
@@ -124,7 +124,7 @@ export const randomSystem = (seed: number): System.System => {
 }
 
 /** A web service over HTTP before two vendors of a language model and a local one, under a chain or a pool. */
-export const randomProviders = (seed: number): System.System => {
+const randomProviders = (seed: number): System.System => {
   const { between, is, next, of } = chances(seed)
   const model = (location: "cloud" | "local"): System.Service => ({
     latency: of<Latency>({ exponential: between(10, 500) }, between(10, 2_000)),

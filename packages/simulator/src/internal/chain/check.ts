@@ -49,11 +49,11 @@ const asOf = (
 
 type PoolOptions = Omit<Pool.Options, "members">
 
-export interface CheckedMember extends Pick<Pool.Member, "limits" | "weight"> {
+interface CheckedMember extends Pick<Pool.Member, "limits" | "weight"> {
   readonly service: string
 }
 
-export interface CheckedPool {
+interface CheckedPool {
   readonly members: ReadonlyArray<CheckedMember>
   readonly options: PoolOptions
 }
