@@ -176,7 +176,10 @@ describe("limits", () => {
 })
 
 it("the scenario falls back to the dearer vendor and to the local model, and pays for it", () => {
-  const { figures: { before, during }, services } = Simulation.expect(Scenarios.cloudAndOllama(), [
+  const { figures: { before, during }, services } = Simulation.expect({
+    ...Scenarios.cloudAndOllama(),
+    duration: "14 minutes"
+  }, [
     "success during >= 90%",
     "success after >= 99%",
     "ollama.cost <= 0",
@@ -184,7 +187,7 @@ it("the scenario falls back to the dearer vendor and to the local model, and pay
   ])
   assert.isAbove(during!.cost / during!.calls, 3 * before!.cost / before!.calls)
   assert.isAbove(services["ollama"]!.phases.during!.served, 10)
-})
+}, 120_000)
 
 it("the same chain as data is the same chain", async () => {
   const data = {
