@@ -249,20 +249,43 @@ describe("ServerHints", () => {
     assert.strictEqual(ServerHints.shouldRetry(Headers.fromInput({ "llm_provider-x-should-retry": value })), answer)
   })
 
+  const odd = [
+    "0",
+    "0",
+    "0",
+    "0",
+    "0",
+    "0",
+    "1.5",
+    "30",
+    "86400",
+    "1e400",
+    "9".repeat(400),
+    "-0",
+    "Mon, 23 Nov 2026 12:01:00 GMT",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+    "Thu, 01 Jan 1970 00:00:00 GMT",
+    "1970-01-01T00:00:00Z",
+    `"a";r=0;t=30`,
+    "limit=9, remaining=0, reset=30",
+    "6m0s, 1h"
+  ]
+
   law(
     "gives a finite wait of zero or more, or none, whatever stands in the headers",
     {
       name: Schema.Literals(["retry-after", "retry-after-ms", "ratelimit", "ratelimit-reset", "x-ratelimit-reset-a"]),
-      value: Schema.Union([Schema.String, Schema.Finite]),
+      value: Schema.Union([Schema.String, Schema.Finite, Schema.Literals(odd)]),
       now: Schema.Finite
     },
-    ({ name, now, value }) =>
+    ({ name, now, value }, reach) =>
       Effect.sync(() => {
         const headers = Headers.fromInput({ [name]: String(value), "x-ratelimit-remaining-a": "0" })
         const hint = ServerHints.retryAfter(headers, now)
+        reach(hint === undefined ? "no wait" : Duration.isZero(hint) ? "a wait that is over" : "a wait")
         if (hint !== undefined) assert.isTrue(Duration.isFinite(hint) && Duration.toMillis(hint) >= 0)
       }),
-    { cases: 2_000 }
+    { cases: 2_000, reaches: ["no wait", "a wait", "a wait that is over"] }
   )
 
   const transient = [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530]

@@ -16,6 +16,7 @@ import { law } from "../../../vitest.law.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0.01, maximum: 1 }))
+/** A key that is seldom there: where it is to be often, it has `undefined` instead. */
 const key = Schema.optionalKey
 
 /** In milliseconds, so that durations of every form are met. */
@@ -23,7 +24,8 @@ const Time = between(1, 1_000_000)
 const time = Duration.millis
 
 const PartsPlan = {
-  retry: key(Schema.Union([
+  retry: Schema.Union([
+    Schema.Undefined,
     Schema.Literal(false),
     Schema.Struct({
       times: key(between(0, 10)),
@@ -33,7 +35,7 @@ const PartsPlan = {
       budget: key(Schema.Struct({ ratio: key(Share), window: key(Time) })),
       max: key(Time)
     })
-  ])),
+  ]),
   attempt: key(Schema.Union([Schema.Literal(false), Time])),
   moreThanAttempt: key(Schema.Union([Schema.Literal(false), Time])),
   bulkhead: key(Schema.Union([
@@ -41,9 +43,11 @@ const PartsPlan = {
     Schema.Struct({ limit: between(1, 100), queue: key(between(0, 9)), maxWait: key(Time) })
   ])),
   rateLimit: key(Schema.Struct({ limit: between(1, 100), window: Time })),
-  circuitBreaker: key(
-    Schema.Union([Schema.Literal(false), Schema.Struct({ failures: between(1, 9), openFor: key(Time) })])
-  ),
+  circuitBreaker: Schema.Union([
+    Schema.Undefined,
+    Schema.Literal(false),
+    Schema.Struct({ failures: between(1, 9), openFor: key(Time) })
+  ]),
   hedge: key(Schema.Union([
     Schema.Literal(false),
     Schema.Struct({ after: Schema.Union([Time, Schema.Struct({ quantile: Schema.Literals([0.5, 0.95, 0.999]) })]) })
@@ -62,20 +66,24 @@ const Plan = Schema.Struct({
   headers: key(Schema.Array(Schema.Struct({ name: HeaderName, value: Schema.String })).check(Schema.isMaxLength(3))),
   attemptHeader: key(Schema.Union([Schema.Boolean, HeaderName])),
   ...PartsPlan,
-  endpoints: key(
+  endpoints: Schema.Union([
+    Schema.Undefined,
     Schema.Array(Schema.Struct({
       name: Schema.String.check(Schema.isMinLength(1)),
       path: Schema.Literals(["/a", "/v1/:id", "/*", "/b/c"]),
       methods: key(Schema.Literals(["GET", "PUT"])),
       ...PartsPlan
     })).check(Schema.isMaxLength(3))
-  ),
-  transport: key(Schema.Struct({
-    connections: between(1, 100),
-    fewerIdle: key(between(0, 100)),
-    keepAlive: key(Time),
-    poolQueue: key(between(0, 9))
-  }))
+  ]),
+  transport: Schema.Union([
+    Schema.Undefined,
+    Schema.Struct({
+      connections: between(1, 100),
+      fewerIdle: key(between(0, 100)),
+      keepAlive: key(Time),
+      poolQueue: key(between(0, 9))
+    })
+  ])
 })
 
 type Plan = typeof Plan.Type
@@ -156,6 +164,16 @@ const dataOf = ({ attemptHeader, baseUrl, endpoints, headers, name, transport, .
 
 const policies = Arbitrary.map(Arbitrary.schema(Plan), dataOf)
 
+/** What a policy may have that is laid out in a way of its own. */
+const shapes = ["an endpoint", "a transport", "a breaker", "a retry that is off"] as const
+
+const shapesOf = (policy: HttpPolicyData.HttpPolicyData, reach: (what: typeof shapes[number]) => void): void => {
+  if (Object.keys(policy.endpoints ?? {}).length > 0) reach("an endpoint")
+  if (policy.transport !== undefined) reach("a transport")
+  if (Predicate.isObject(policy.circuitBreaker)) reach("a breaker")
+  if (policy.retry === false) reach("a retry that is off")
+}
+
 const encode = Schema.encodeEffect(HttpPolicyData.HttpPolicyData)
 
 /** The data with one more key at a path. */
@@ -180,17 +198,20 @@ describe("HttpPolicyData", () => {
   law(
     "decoding what was encoded gives the same data",
     { policy: policies },
-    ({ policy }) =>
+    ({ policy }, reach) =>
       Effect.gen(function*() {
+        shapesOf(policy, reach)
         assertEquals(yield* HttpPolicyData.decode(yield* encode(policy)), policy)
-      }).pipe(Effect.orDie)
+      }).pipe(Effect.orDie),
+    { reaches: shapes }
   )
 
   law(
     "YAML, JSON and Config that say the same are the same data",
     { policy: policies },
-    ({ policy }) =>
+    ({ policy }, reach) =>
       Effect.gen(function*() {
+        shapesOf(policy, reach)
         const encoded = yield* encode(policy)
         const json = JSON.stringify(encoded)
         deepStrictEqual(JSON.parse(json), encoded)
@@ -201,23 +222,29 @@ describe("HttpPolicyData", () => {
         )
         const provider = ConfigProvider.fromUnknown({ llm: { http: JSON.parse(json) } }, { preserveEmptyStrings: true })
         assertEquals(yield* HttpPolicyData.config(["llm", "http"]).parse(provider), policy)
-      }).pipe(Effect.orDie)
+      }).pipe(Effect.orDie),
+    { reaches: shapes }
   )
 
   law(
     "a client can be made of all that decodes",
     { policy: policies },
-    ({ policy }) =>
-      Effect.asVoid(ResilientHttpClient.make(HttpPolicyData.toOptions(policy))).pipe(
+    ({ policy }, reach) => {
+      shapesOf(policy, reach)
+      return Effect.asVoid(ResilientHttpClient.make(HttpPolicyData.toOptions(policy))).pipe(
         Effect.provide(TestTransport.layer([]))
       )
+    },
+    { reaches: shapes }
   )
 
   law(
     "flat keys are the data that they stand for, in any choice of them",
     { flat: Flat },
-    ({ flat }) =>
+    ({ flat }, reach) =>
       Effect.gen(function*() {
+        if (flat.max_retries !== undefined && flat.timeout !== undefined) reach("retries and a timeout")
+        if (flat.max_connections !== undefined || flat.keepalive_expiry !== undefined) reach("a transport")
         const { initial_retry_delay: initial, longer, ...rest } = flat
         const max = longer === undefined ? undefined : longer + (initial ?? 100)
         const seconds = (millis: number | undefined) => millis === undefined ? undefined : millis / 1000
@@ -247,7 +274,8 @@ describe("HttpPolicyData", () => {
           transport: Object.keys(transport).length === 0 ? undefined : transport
         })
         assertEquals(yield* HttpPolicyData.decode(written), yield* HttpPolicyData.decode(canonical))
-      }).pipe(Effect.orDie)
+      }).pipe(Effect.orDie),
+    { reaches: ["retries and a timeout", "a transport"] }
   )
 
   const Path = Schema.Literals([
@@ -265,22 +293,26 @@ describe("HttpPolicyData", () => {
   law(
     "a key that nothing has is refused with its path, beside whatever else there is",
     { key: Schema.String, path: Path, policy: policies },
-    ({ key, path, policy }) =>
+    ({ key, path, policy }, reach) =>
       Effect.gen(function*() {
+        reach(path === "" ? "at the top" : "within a part")
+        shapesOf(policy, reach)
         const keys = [...path.split(".").filter((part) => part !== ""), `${key}?`]
         const error = yield* Effect.flip(HttpPolicyData.decode(put(yield* encode(policy), keys)))
         const at = keys.map((key) => `[${JSON.stringify(key)}]`).join("")
         assert.match(error.message, /^is not an option(?: \(.*\))?\n/)
         assert.include(error.message, `\n  at ${at}`)
-      }).pipe(Effect.orDie)
+      }).pipe(Effect.orDie),
+    { reaches: ["at the top", "within a part", ...shapes] }
   )
 
   law("merging nothing changes nothing, and merging twice is merging once", {
     policy: policies
-  }, ({ policy }) =>
+  }, ({ policy }, reach) =>
     Effect.gen(function*() {
+      shapesOf(policy, reach)
       assertEquals(yield* HttpPolicyData.merge(policy, {}), policy)
       assertEquals(yield* HttpPolicyData.merge({}, policy), policy)
       assertEquals(yield* HttpPolicyData.merge(policy, policy), policy)
-    }).pipe(Effect.orDie))
+    }).pipe(Effect.orDie), { reaches: shapes })
 })

@@ -120,13 +120,14 @@ describe("timeouts.attempt", () => {
       commit: Schema.Literals(["head", "firstByte"]),
       way: Schema.Literals(["text", "arrayBuffer", "stream"])
     },
-    ({ attempt, chunks, commit, delay, every, way }) => {
+    ({ attempt, chunks, commit, delay, every, way }, reach) => {
       const body = chunked(Array.from({ length: chunks }, () => "x"), { every })
       return Effect.gen(function*() {
         const call = Effect.flatMap(HttpClient.get("http://north/"), ways[way])
         const { exit } = yield* play(Effect.timed(Effect.result(call)))
         const [took, result] = yield* exit
         const needs = delay + chunks * every
+        reach(needs < attempt ? "whole" : delay < attempt ? "ended in the body" : "ended before the head")
         assert.deepStrictEqual(
           [Duration.toMillis(took), result._tag === "Success" ? "whole" : policyOf(result.failure)],
           needs < attempt ? [needs, "whole"] : [attempt, "AttemptTimeout"]
@@ -134,7 +135,7 @@ describe("timeouts.attempt", () => {
         assert.strictEqual(yield* (yield* TestTransport.TestTransport).inUse, 0)
       }).pipe(Effect.provide(over([respond(200, { delay, body })], { retry: false, commit, timeouts: { attempt } })))
     },
-    { cases: 500 }
+    { cases: 500, reaches: ["whole", "ended in the body", "ended before the head"] }
   )
 })
 

@@ -93,16 +93,19 @@ describe("matching", () => {
 
   law("a path of text is taken for itself alone", {
     a: Schema.Array(Schema.Literals(["v1", "items", "a.b", "42", "x%20y", "-", "~"])).check(Schema.isMaxLength(3)),
-    b: Schema.Array(Schema.Literals(["v1", "items", "axb", "42", "x y", "-", "~"])).check(Schema.isMaxLength(3))
-  }, ({ a, b }) =>
+    b: Schema.Array(Schema.Literals(["v1", "items", "axb", "42", "x y", "-", "~"])).check(Schema.isMaxLength(3)),
+    isCopy: Schema.Boolean
+  }, ({ a, b: drawn, isCopy }, reach) =>
     Effect.gen(function*() {
       const path = (parts: ReadonlyArray<string>) => `/${parts.join("/")}`
+      const b = isCopy ? a.map((part) => part.replace("%20", " ")) : drawn
       const same = path(a) === path(b).replaceAll(" ", "%20")
+      reach(same ? "the path of the endpoint" : "another path")
       const policy = yield* policyOf("GET", `http://north${path(b)}`).pipe(
         Effect.provide(over([always(respond(200))], { endpoints: { it: { path: path(a) } } }))
       )
       assert.strictEqual(policy, same ? "http/it" : "http")
-    }), { cases: 1_000 })
+    }), { cases: 1_000, reaches: ["the path of the endpoint", "another path"] })
 })
 
 describe("what an endpoint says", () => {

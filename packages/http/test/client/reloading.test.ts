@@ -243,8 +243,10 @@ describe("layerReloading", () => {
   law(
     "whatever else changes, a circuit that is open rejects, and one part that is not told is not made anew",
     { changes: Schema.Array(Options).check(Schema.isMaxLength(5)) },
-    ({ changes }) =>
+    ({ changes }, reach) =>
       Effect.gen(function*() {
+        if (changes.length > 1) reach("two changes or more")
+        if (new Set(changes.map(({ renamed }) => renamed)).size > 1) reach("an endpoint with another name")
         const circuitBreaker = { trip: CircuitBreaker.consecutive(1), openFor: "1 hour" } as const
         const { change, context } = yield* reloading([respond(503)], { retry: false, circuitBreaker })
         yield* Effect.gen(function*() {
@@ -261,6 +263,6 @@ describe("layerReloading", () => {
           }
         }).pipe(Effect.provide(context))
       }),
-    { cases: 1_000 }
+    { cases: 1_000, reaches: ["two changes or more", "an endpoint with another name"] }
   )
 })

@@ -176,7 +176,7 @@ describe("ResumableDownload", () => {
       deeds: Schema.Array(Deed).check(Schema.isMaxLength(8)),
       take: Schema.Literals(["all", "all", "all", 1, 7])
     },
-    ({ announced, deeds, size, tag, take }) => {
+    ({ announced, deeds, size, tag, take }, reach) => {
       const bytes = Uint8Array.from({ length: size }, (_, i) => i * 37 % 256)
       const { other, script, survives } = scriptOf(bytes, tag === "none" ? undefined : tag, announced, deeds)
       return Effect.gen(function*() {
@@ -194,14 +194,16 @@ describe("ResumableDownload", () => {
         assert.isTrue(isPrefix, `${got}`)
         if (Exit.isSuccess(exit)) {
           assert.strictEqual(got.length, Math.min(size, take === "all" ? size : take))
+          if (deeds.length > 0) reach("whole after a fault")
         } else {
+          reach("refused")
           const error = Option.getOrUndefined(Exit.findErrorOption(exit))
           assert.isTrue(error?._tag === "HttpClientError" || error?._tag === "DownloadError", String(exit))
           assert.isFalse(survives, `${String(exit)} after ${got.length}`)
         }
       }).pipe(Effect.provide(play(script)))
     },
-    { cases: 4000 }
+    { cases: 4000, reaches: ["whole after a fault", "refused"] }
   )
 
   /** A server that sends `Hello World` in pieces of `size` bytes and resets the connection after each. */

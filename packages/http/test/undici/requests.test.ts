@@ -223,13 +223,14 @@ describe("Targets", () => {
 
   const parsed = (url: string) => {
     const parsed = URL.parse(url)
-    return parsed === null || !/^https?:$/.test(parsed.protocol)
-      ? undefined
-      : `${parsed.origin} ${parsed.pathname}${parsed.search}`
+    if (parsed === null || !/^https?:$/.test(parsed.protocol)) return undefined
+    // Of what is left, an empty query is in `href` alone.
+    parsed.username = parsed.password = parsed.hash = ""
+    return `${parsed.origin} ${parsed.href.slice(parsed.origin.length)}`
   }
 
   const Part = Schema.Literals([
-    ..."http https : // / /. /.. /../ /a b? # @ %2e %41 %zz ' \" < > ` { } | ^ \\ \t \n ä = & ; 0x7f.1 [::1] [ ] "
+    ..."/a /b/c a b c http https : // / /. /.. /../ /a b? # @ %2e %41 %zz ' \" < > ` { } | ^ \\ \t \n ä = & ; 0x7f.1 [::1] [ ] "
       .split(" "),
     ..."localhost LOCALHOST example.com EXAMPLE.com 127.1 127.0.0.1 :80 :443 :8080 :0 :99999 user:pass@ ?q=/./a ?a?b#c/"
       .split(
@@ -239,15 +240,33 @@ describe("Targets", () => {
 
   law(
     "are what parsing the URL says",
-    { scheme: Schema.Literals(["http://", "https://", "HTTP://", "ftp://", ""]), parts: Schema.Array(Part) },
-    ({ parts, scheme }) =>
+    {
+      scheme: Schema.Literals([
+        "http://",
+        "https://",
+        "http://h/",
+        "http://h/",
+        "https://h:8443/a",
+        "HTTP://h",
+        "ftp://",
+        ""
+      ]),
+      parts: Schema.Array(Part)
+    },
+    ({ parts, scheme }, reach) =>
       Effect.sync(() => {
         const url = scheme + parts.join("")
+        const target = targets.of(HttpClientRequest.get(url))
+        if (target instanceof InvalidTarget) reach("an invalid URL")
+        else reach(url === target.url ? "a URL that stays as it is" : "a URL that parsing changes")
         // The second time it may be remembered.
         assert.strictEqual(of(url), parsed(url), url)
         assert.strictEqual(of(url), parsed(url), url)
       }),
-    { cases: 10_000 }
+    {
+      cases: 10_000,
+      reaches: ["an invalid URL", "a URL that parsing changes", "a URL that stays as it is"]
+    }
   )
 
   it("remember a bounded number of origins", () => {
