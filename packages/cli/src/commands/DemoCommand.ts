@@ -19,8 +19,9 @@ export const command = Command.make("demo", {
   Command.withShortDescription("Shows what a chain of providers does while its cloud fails"),
   Command.withDescription(paragraph(
     "Starts a simulated OpenAI, Anthropic and Ollama on this machine, makes the",
-    "clouds fail in nine acts (overload, resets, slowness, spent quota, cut",
-    "streams and tool calls, a hand-over after a tool has run, gone for good),",
+    "clouds fail in ten acts (overload, resets, slowness, spent quota, one of two",
+    "keys at its limit, cut streams and tool calls, a hand-over after a tool has",
+    "run, gone for good),",
     "and asks the same questions twice: through Holdfast, which asks all three,",
     "and through plain fetch, which asks OpenAI alone.",
     "",

@@ -35,6 +35,8 @@ export type Fault =
   | { readonly _tag: "Slow"; readonly delay: number }
   /** 429 with `insufficient_quota`: waiting does not help. */
   | { readonly _tag: "QuotaSpent" }
+  /** 429 with `rate_limit_exceeded` for the first of two keys; the other has room. */
+  | { readonly _tag: "KeyLimited"; readonly retryAfterSeconds: number }
   /**
    * A stream ends after `share` of its pieces: `reset` breaks the connection; `quiet` ends the HTTP body in good order, as
    * a proxy does whose upstream died, so that only the terminator that is missing tells.
@@ -69,6 +71,8 @@ export interface Trouble {
 }
 
 export interface Act {
+  /** How many keys of OpenAI's the program on Holdfast has. */
+  readonly keys: 1 | 2
   /** A name of one word, for events and tests. */
   readonly name: string
   /** What happens, in plain words and one line. */
@@ -109,63 +113,80 @@ export const all: ReadonlyArray<Act> = [
     title: "All is well",
     questions: Question.mixed,
     openai: well,
-    anthropic: well
+    anthropic: well,
+    keys: 1
   },
   {
     name: "unavailable",
     title: "OpenAI is overloaded: 503, try again in a second",
     questions: Question.words,
     openai: sometimes({ _tag: "Unavailable", retryAfterSeconds: 1 }, 0.5, 1),
-    anthropic: well
+    anthropic: well,
+    keys: 1
   },
   {
     name: "resets",
     title: "The network drops connections to OpenAI",
     questions: Question.words,
     openai: sometimes({ _tag: "Reset" }, 0.6, 3),
-    anthropic: well
+    anthropic: well,
+    keys: 1
   },
   {
     name: "slow",
     title: "OpenAI is far too slow",
     questions: Question.words,
     openai: sometimes({ _tag: "Slow", delay: [1800, 2400] }, 0.6, 3),
-    anthropic: well
+    anthropic: well,
+    keys: 1
   },
   {
     name: "quota",
     title: "OpenAI's bill was not paid (429), and Anthropic is busy (529)",
     questions: Question.words,
     openai: always({ _tag: "QuotaSpent" }),
-    anthropic: sometimes({ _tag: "Unavailable" }, 0.5, 1)
+    anthropic: sometimes({ _tag: "Unavailable" }, 0.5, 1),
+    keys: 1
+  },
+  {
+    name: "limit",
+    title: "One of two keys for OpenAI is at its limit: 429, try again in two minutes",
+    questions: Question.words,
+    openai: always({ _tag: "KeyLimited", retryAfterSeconds: 120 }),
+    anthropic: well,
+    keys: 2
   },
   {
     name: "cut",
     title: "Streams are cut in the middle of a sentence",
     questions: Question.words,
     openai: cut,
-    anthropic: well
+    anthropic: well,
+    keys: 1
   },
   {
     name: "torn",
     title: "Tool calls and answers are cut in the middle",
     questions: Question.errands,
     openai: cut,
-    anthropic: well
+    anthropic: well,
+    keys: 1
   },
   {
     name: "handover",
     title: "OpenAI has a tool called, and is lost before it can answer",
     questions: Question.errands,
     openai: always({ _tag: "Reset" }, "afterTool"),
-    anthropic: well
+    anthropic: well,
+    keys: 1
   },
   {
     name: "gone",
     title: "OpenAI is gone (connection refused), and Anthropic overloaded (529)",
     questions: Question.mixed,
     openai: gone,
-    anthropic: always({ _tag: "Unavailable" })
+    anthropic: always({ _tag: "Unavailable" }),
+    keys: 1
   }
 ]
 

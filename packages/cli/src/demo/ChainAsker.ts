@@ -10,6 +10,7 @@ import * as ChainError from "@holdfast/llm/ChainError"
 import * as ChainEvent from "@holdfast/llm/ChainEvent"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
+import * as Pool from "@holdfast/llm/Pool"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import type * as AiError from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
@@ -27,6 +28,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as FailureWords from "../terminal/FailureWords.ts"
+import { firstKey } from "./CloudServer.ts"
 import type { Answer, Asker, Providers, Told } from "./Demo.ts"
 import { AskFailed } from "./Demo.ts"
 import * as Question from "./Question.ts"
@@ -90,12 +92,21 @@ const told = (event: ChainEvent.ChainEvent): Told | undefined => {
   }
 }
 
-const providersOf = (providers: Providers): ProviderChain.Options<never, HttpClient.HttpClient>["providers"] => [
-  OpenAiProvider.make({
-    apiKey: Redacted.make("demo"),
-    baseUrl: providers.openai.url,
-    model: providers.openai.model
-  }),
+/** OpenAI by its key, or a pool of two keys: the first that has room is asked. */
+const openAiOf = ({ model, url }: Providers["openai"], keys: number) => {
+  const byKey = (apiKey: string, name?: string) =>
+    OpenAiProvider.make({ name, apiKey: Redacted.make(apiKey), baseUrl: url, model })
+  return keys === 1 ? byKey(firstKey) : Pool.make({
+    strategy: "inOrder",
+    members: [{ provider: byKey(firstKey, "openai-1") }, { provider: byKey("demo-2", "openai-2") }]
+  })
+}
+
+const providersOf = (
+  providers: Providers,
+  keys: number
+): ProviderChain.Options<never, HttpClient.HttpClient>["providers"] => [
+  openAiOf(providers.openai, keys),
   AnthropicProvider.make({
     apiKey: Redacted.make("demo"),
     baseUrl: providers.anthropic.url,
@@ -110,8 +121,11 @@ const textOf = (parts: Parts): string =>
   parts.map((part) => part.type === "text-delta" ? part.delta : part.type === "text" ? part.text : "").join("")
 
 /** Starts the program: connections, providers and what the chain learns live as long as the scope. */
-export const connect = Effect.fnUntraced(function*(providers: Providers): Effect.fn.Return<Asker, never, Scope.Scope> {
-  const chain = ProviderChain.layer({ ...options, providers: providersOf(providers) })
+export const connect = Effect.fnUntraced(function*(
+  providers: Providers,
+  keys: number
+): Effect.fn.Return<Asker, never, Scope.Scope> {
+  const chain = ProviderChain.layer({ ...options, providers: providersOf(providers, keys) })
   const context = yield* Layer.build(chain.pipe(Layer.provide(UndiciTransport.layer())))
   const model = Context.get(context, LanguageModel.LanguageModel)
 

@@ -17,8 +17,11 @@ export interface CloudServer extends LoopbackServer.LoopbackServer {
 /** How a fault cuts an answer, if one does. */
 export type Cut = Extract<Act.Fault, { readonly _tag: "Cut" }>
 
+/** The key of a program that has one. */
+export const firstKey = "demo"
+
 /** How a cloud refuses a request. */
-export type Refusal = Extract<Act.Fault, { readonly _tag: "Unavailable" | "QuotaSpent" }>
+export type Refusal = Extract<Act.Fault, { readonly _tag: "Unavailable" | "QuotaSpent" | "KeyLimited" }>
 
 /**
  * Lets a request for an answer meet the fault that is drawn for it: it is refused, its connection is reset, or `answer`
@@ -47,6 +50,10 @@ export const make = Effect.fnUntraced(function*(options: {
         case "Unavailable":
         case "QuotaSpent":
           return options.refuse(exchange, fault)
+        case "KeyLimited":
+          return exchange.headers.authorization === `Bearer ${firstKey}`
+            ? options.refuse(exchange, fault)
+            : answer(undefined)
         case "Reset":
           return exchange.reset
         case "Slow":

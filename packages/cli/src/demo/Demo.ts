@@ -79,8 +79,8 @@ export interface Options<E> {
   readonly seed: number
   /** The policy in force, in words. */
   readonly policy: ReadonlyArray<string>
-  /** Starts the program on Holdfast anew. Each act does, so that nothing learnt in one act blurs the next. */
-  readonly connect: (providers: Providers) => Effect.Effect<Asker, E, Scope.Scope>
+  /** Starts the program on Holdfast anew, with so many keys of OpenAI's. Each act does, so that nothing learnt in one blurs the next. */
+  readonly connect: (providers: Providers, keys: number) => Effect.Effect<Asker, E, Scope.Scope>
   /** Defaults to all acts. */
   readonly acts?: ReadonlyArray<Act.Act> | undefined
 }
@@ -218,7 +218,7 @@ const play = Effect.fnUntraced(function*<E>(
     )
     let holdfast: Tally = emptyTally
     yield* Effect.scoped(Effect.gen(function*() {
-      const asker = yield* options.connect(providers)
+      const asker = yield* options.connect(providers, act.keys)
       for (const ask of asks) {
         const ended = yield* askHoldfast(asker, ask, emit)
         emit(ended)

@@ -63,6 +63,12 @@ const refuse = (exchange: LoopbackServer.Exchange, refusal: CloudServer.Refusal)
       error("The server is overloaded.", "server_error", "overloaded"),
       refusal.retryAfterSeconds === undefined ? {} : { "retry-after": String(refusal.retryAfterSeconds) }
     )
+    : refusal._tag === "KeyLimited"
+    ? exchange.json(
+      429,
+      error("Rate limit reached for this key.", "requests", "rate_limit_exceeded"),
+      { "retry-after": String(refusal.retryAfterSeconds) }
+    )
     : exchange.json(
       429,
       error(

@@ -4,7 +4,13 @@ import { columns } from "../terminal/paragraph.ts"
 import { plural, seconds, type Style } from "../terminal/style.ts"
 import type { ActEnded, ActStarted, AskEnded, AttemptEnded, DemoEnded, DemoStarted, Step, Tally } from "./DemoEvent.ts"
 
-const names: Readonly<Record<string, string>> = { openai: "OpenAI", anthropic: "Anthropic", ollama: "Ollama" }
+const names: Readonly<Record<string, string>> = {
+  openai: "OpenAI",
+  "openai-1": "OpenAI #1",
+  "openai-2": "OpenAI #2",
+  anthropic: "Anthropic",
+  ollama: "Ollama"
+}
 
 const providerName = (provider: string | undefined): string =>
   provider === undefined ? "no provider" : names[provider] ?? provider
@@ -98,7 +104,7 @@ export const answer = (
   const why = ask.because ?? story(events, ask.provider)
   return [
     `  ${verdictMark(ask, style)} ${ask.question.padEnd(38)} ${style.paint("quiet", ask.mode.padEnd(6))} ` +
-    `${style.paint(name === "OpenAI" ? "good" : "warning", name.padEnd(9))} ` +
+    `${style.paint(name.startsWith("OpenAI") ? "good" : "warning", name.padEnd(9))} ` +
     `${plural(ask.requests, "request").padEnd(10)}  ${seconds(ask.millis).padStart(7)}`,
     ...(why === undefined ? [] : [`      ${style.paint("quiet", why)}`])
   ]

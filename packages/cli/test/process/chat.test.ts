@@ -146,7 +146,7 @@ describe("holdfast --help", { timeout: 60_000 }, () => {
     Effect.gen(function*() {
       const teaches: Readonly<Record<string, ReadonlyArray<string>>> = {
         "": ["holdfast demo", "holdfast doctor", "holdfast chat", "holdfast check", "holdfast simulate"],
-        demo: ["--seed", "--json", "nine acts"],
+        demo: ["--seed", "--json", "ten acts"],
         doctor: ["--json", "--timeout", "A key is never shown", "jq -r '.order[]'"],
         chat: [
           "--interactive",

@@ -4,7 +4,9 @@ import * as Backoff from "@holdfast/core/Backoff"
 import * as ChainError from "@holdfast/llm/ChainError"
 import * as ChainEvent from "@holdfast/llm/ChainEvent"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
+import * as Parameters from "@holdfast/llm/Parameters"
 import * as Pool from "@holdfast/llm/Pool"
+import type * as Provider from "@holdfast/llm/Provider"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as TestProvider from "@holdfast/llm/testing/TestProvider"
 import * as AiError from "effect/ai/AiError"
@@ -56,6 +58,32 @@ describe("a pool", () => {
       }),
     { cases: 300, reaches: ["second member"] }
   )
+
+  it.effect("is asked by all that its members' providers have, and hides none of it", () =>
+    Effect.gen(function*() {
+      const dropped: Array<object> = []
+      // A new field of a provider is a compile error here.
+      const provider: { readonly [K in keyof Required<Provider.Provider>]: Provider.Provider[K] } = {
+        ...always("first"),
+        drops: (parameters) => {
+          dropped.push(parameters)
+          return ["seed"]
+        },
+        models: Effect.succeed(["test"])
+      }
+      const pool = yield* Pool.make({ members: [{ provider }] })
+      for (const [key, value] of Object.entries(provider)) {
+        assert.strictEqual(Reflect.get(pool.members[0]?.provider ?? {}, key), value, key)
+      }
+      const events: Array<ChainEvent.ChainEvent> = []
+      yield* ask.pipe(
+        Parameters.with({ seed: 1 }),
+        ChainEvent.observe((event) => events.push(event)),
+        Effect.provide(ProviderChain.layer({ providers: [pool] }))
+      )
+      assert.deepStrictEqual(dropped, [{ seed: 1 }])
+      assert.isTrue(events.some((event) => event._tag === "ParameterDropped" && event.parameter === "seed"))
+    }))
 
   it.effect("passes by a member that is cooling down, and warms it up when it is back", () =>
     Effect.gen(function*() {
