@@ -281,6 +281,7 @@ describe("makeShared", () => {
         state.mode = "answer"
         yield* TestClock.adjust(100)
         strictEqual(yield* budget.tryWithdraw, true)
+        strictEqual(yield* budget.tryWithdraw, true)
         deepStrictEqual(warnings.slice(1), ["The retry budget stock is shared again: its store answers"])
       }).pipe(Effect.scoped, Effect.provide(layer))
     })

@@ -243,6 +243,25 @@ describe("adaptive", () => {
     60_000
   )
 
+  it.effect("starts over for a key that was idle for long", () =>
+    Effect.gen(function*() {
+      const bulkhead = yield* Bulkhead.adaptive({ initial: 20, window: "1 second", idleTimeToLive: "1 minute" })
+      const key = { key: "stock" }
+      const calls = Effect.forEach(
+        Array.from({ length: 20 }),
+        () => Effect.exit(bulkhead.protect(key)(Effect.timeout(Effect.never, "100 millis"))),
+        { concurrency: 20 }
+      )
+      for (let burst = 0; burst < 30; burst++) {
+        yield* Effect.forkChild(calls, { startImmediately: true })
+        yield* TestClock.adjust("200 millis")
+      }
+      assertTrue((yield* bulkhead.stats(key)).limit < 20)
+      yield* TestClock.adjust("2 minutes")
+      yield* bulkhead.protect(key)(Effect.void)
+      strictEqual((yield* bulkhead.stats(key)).limit, 20)
+    }))
+
   it.effect("takes timeouts for overload, and leaves out what fails for other reasons", () =>
     Effect.gen(function*() {
       const outcomes: Record<string, Effect.Effect<never, string | Cause.TimeoutError>> = {

@@ -28,6 +28,17 @@ describe("make", () => {
       assertTrue(error.message.includes("nothing of the call ran"), error.message)
     }))
 
+  it.effect("tells of the limit that turned the call away, also after it has changed", () =>
+    Effect.gen(function*() {
+      const one = yield* Bulkhead.make({ limit: 1 })
+      yield* Effect.forkChild(one.protect(Effect.never), { startImmediately: true })
+      const first = yield* Effect.flip(one.protect(Effect.void))
+      strictEqual(yield* Effect.flip(one.protect(Effect.void)), first)
+      const two = yield* Bulkhead.makeFrom(one, { limit: 2 })
+      yield* Effect.forkChild(two.protect(Effect.never), { startImmediately: true })
+      deepStrictEqual([first.reason.limit, (yield* Effect.flip(two.protect(Effect.void))).reason.limit], [1, 2])
+    }))
+
   it.effect("ends a wait after maxWait and not before", () =>
     Effect.gen(function*() {
       const bulkhead = yield* Bulkhead.make({ limit: 1, queue: 1, maxWait: "1 second" })
