@@ -50,7 +50,7 @@ const make = (options: Options) =>
   Effect.suspend(() => {
     const { prefix, timeout } = Arguments.check("ChainStoreRedis.layer", optionsCheck, options)
     // By then the process that asked has gone on alone.
-    return Effect.map(makeRedis({ prefix, late: 2 * timeout }), (store) => guarded(store, timeout))
+    return Effect.map(makeRedis({ prefix, late: 4 * timeout }), (store) => guarded(store, timeout))
   })
 
 /**

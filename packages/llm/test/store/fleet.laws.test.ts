@@ -1,5 +1,6 @@
 /** Laws of a fleet: processes that share a store act as one, whatever they do, and when. */
 import { assert, describe } from "@effect/vitest"
+import * as Backoff from "@holdfast/core/Backoff"
 import * as ChainStore from "@holdfast/llm/ChainStore"
 import * as Pool from "@holdfast/llm/Pool"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
@@ -12,15 +13,17 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
 import { law } from "../../../../vitest.law.ts"
-import { recorded, Sender, type Sent, wayTo } from "./fleet.ts"
+import { overloaded, recorded, Sender, type Sent, spent, wayTo } from "./fleet.ts"
 
 const processes = 3
 const cooldown = 30_000
 
+const retry = { times: 2, backoff: Backoff.constant({ delay: "5 seconds" }) }
+
 const Process = Schema.Literals([0, 1, 2])
 
 const Step = Schema.Struct({
-  after: Schema.Literals([0, 0, 1, 300, 2_000, 9_000, 15_000, 29_999, 30_000]),
+  after: Schema.Literals([0, 0, 1, 1, 200, 2_000, 9_000, 29_999, 29_999]),
   what: Schema.Literals(["ask", "ask", "ask", "ask", "ask", "ask", "kill", "cut", "mend"]),
   process: Process,
   took: Schema.Literals([0, 10, 900, 5_000, 25_000])
@@ -29,7 +32,7 @@ const Step = Schema.Struct({
 /** What a provider's own book says of it at an instant: since when the fleet knows that it is down, and until when it is skipped. */
 const known = (sent: ReadonlyArray<Sent>, now: number) => {
   const ends = sent.flatMap(({ ended, isAway }) => ended === undefined || ended.at > now ? [] : [{ ...ended, isAway }])
-  const failures = ends.filter(({ how, isAway }) => how === "failed" && !isAway)
+  const failures = ends.filter(({ how, isAway }) => how === "spent" && !isAway)
   const last = failures.reduce((latest, { at }) => Math.max(latest, at), -Infinity)
   const answered = ends.some(({ at, how }) => how === "answered" && at >= last)
   return answered || last === -Infinity ? undefined : { since: last, until: last + cooldown }
@@ -65,15 +68,18 @@ describe("a fleet", () => {
     ({ downFor, downs, steps }, reach) =>
       Effect.gen(function*() {
         const start = yield* Clock.currentTimeMillis
-        const isDown = (now: number) => downs.some((at) => now - start >= at && now - start < at + downFor)
+        const reasonAt = (now: number, index: number) => {
+          const isDown = downs.some((at) => now - start >= at && now - start < at + downFor)
+          return isDown ? index % 3 === 0 ? overloaded : spent : undefined
+        }
         let asked = 0
         const took = () => steps[asked % steps.length]?.took ?? 0
-        const first = recorded("first", isDown, took)
-        const spare = recorded("spare", () => false, () => 0)
+        const first = recorded("first", reasonAt, took)
+        const spare = recorded("spare", () => undefined, () => 0)
         const store = Context.get(yield* Layer.build(ChainStore.layerMemory), ChainStore.ChainStore)
         const cut = new Set<number>()
         const chains = yield* Effect.forEach(Array.from({ length: processes }, (_, i) => i), (process) =>
-          ProviderChain.make({ providers: [first.provider, spare.provider], retry: { times: 1 } }).pipe(
+          ProviderChain.make({ providers: [first.provider, spare.provider], retry }).pipe(
             Effect.provideService(
               ChainStore.ChainStore,
               wayTo(store, () =>
@@ -168,14 +174,21 @@ describe("a fleet", () => {
               }))
         }
         let index = 0
-        const first = recorded("first", () => false, (i) => steps[i]?.took ?? 0, (i) => steps[i]?.words ?? 1)
-        const spare = recorded("spare", () => false, () => 0)
+        const first = recorded(
+          "first",
+          (_, i) => i % 4 === 1 ? overloaded : undefined,
+          (i) => steps[i]?.took ?? 0,
+          (i) => steps[i]?.words ?? 1
+        )
+        const spare = recorded("spare", () => undefined, () => 0)
         const chains = yield* Effect.forEach(Array.from({ length: processes }), () =>
           ProviderChain.make({
             providers: [
               Pool.make({ members: [{ provider: first.provider, limits: { tokensPerMinute: limit } }] }),
               spare.provider
-            ]
+            ],
+            retry,
+            cooldown: 0
           }).pipe(Effect.provideService(ChainStore.ChainStore, store)))
         for (const { after, process } of steps) {
           yield* TestClock.adjust(after)
@@ -189,8 +202,10 @@ describe("a fleet", () => {
             { startImmediately: true }
           )
         }
-        yield* TestClock.adjust("10 seconds")
-        assert.strictEqual(first.sent.length + spare.sent.length, index)
+        yield* TestClock.adjust("1 minute")
+        const answered = [...first.sent, ...spare.sent].filter(({ ended }) => ended?.how === "answered")
+        assert.strictEqual(answered.length, index)
+        // Each attempt was let in, retries too.
         assert.strictEqual(first.sent.length, book.length)
         if (book.some(({ reserved, tokens }) => tokens > reserved)) reach("more")
       }),

@@ -3,10 +3,12 @@ import * as ChainStore from "@holdfast/llm/ChainStore"
 import type * as Provider from "@holdfast/llm/Provider"
 import * as TestProvider from "@holdfast/llm/testing/TestProvider"
 import * as AiError from "effect/ai/AiError"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 
 /** A request that a provider was sent. */
 export interface Sent {
@@ -14,7 +16,8 @@ export interface Sent {
   readonly process: number
   /** Whether its process did not reach the store at some time while it ran. */
   isAway: boolean
-  ended: { readonly at: number; readonly how: "answered" | "failed" | "gone" } | undefined
+  /** `spent` starts a cool-down; a `failed` one may be retried. */
+  ended: { readonly at: number; readonly how: "answered" | "spent" | "failed" | "gone" } | undefined
 }
 
 /** Which process sends, and whether it reaches the store. */
@@ -22,10 +25,15 @@ export const Sender = Context.Reference<{ readonly process: number; readonly isA
   defaultValue: () => ({ process: 0, isAway: () => false })
 })
 
-/** A provider whose account is spent at times, and what it was sent. */
+/** Starts a cool-down at once. */
+export const spent = new AiError.QuotaExhaustedError({})
+/** Is retried first. */
+export const overloaded = new AiError.InternalProviderError({ description: "overloaded" })
+
+/** A provider that fails at times, and what it was sent. */
 export const recorded = (
   name: string,
-  isDown: (now: number) => boolean,
+  reasonAt: (now: number, index: number) => AiError.AiErrorReason | undefined,
   took: (index: number) => number,
   tokens: (index: number) => number = () => 10
 ): { readonly provider: Provider.Provider; readonly sent: ReadonlyArray<Sent> } => {
@@ -34,8 +42,9 @@ export const recorded = (
   const scripted = TestProvider.make(name, () =>
     Effect.map(Clock.currentTimeMillis, (now) => {
       const index = answers++
-      const answer = isDown(now)
-        ? TestProvider.failure(new AiError.QuotaExhaustedError({}))
+      const reason = reasonAt(now, index)
+      const answer = reason !== undefined
+        ? TestProvider.failure(reason)
         : TestProvider.text("hello ".repeat(tokens(index)).trim())
       return TestProvider.delay(answer, took(index))
     }))
@@ -48,8 +57,12 @@ export const recorded = (
         sent.push(request)
         return yield* Effect.onExit(scripted.generateText(options), (exit) =>
           Effect.map(Clock.currentTimeMillis, (at) => {
-            const how = Exit.isSuccess(exit) ? "answered" : Exit.hasFails(exit) ? "failed" : "gone"
-            request.ended = { at, how }
+            const error = Exit.isFailure(exit) ? Cause.findErrorOption(exit.cause) : Option.none()
+            const isSpent = Option.isSome(error) && error.value.reason === spent
+            request.ended = {
+              at,
+              how: Exit.isSuccess(exit) ? "answered" : isSpent ? "spent" : Option.isSome(error) ? "failed" : "gone"
+            }
           }))
       })
   }

@@ -21,6 +21,15 @@ export const guarded = (store: ChainStore["Service"], timeout: number): ChainSto
   let isAway = false
   let askFrom = -Infinity
 
+  /** Fails when the store has not answered in time. A process that was itself busy for so long waits once more: the answer may be there. */
+  const patience = (now: () => number): Effect.Effect<never, ChainStoreError> =>
+    Effect.suspend(() => {
+      const from = now()
+      const wait = Effect.sleep(timeout)
+      const again = Effect.suspend(() => now() - from > 1.5 * timeout ? wait : Effect.void)
+      return Effect.andThen(wait, Effect.andThen(again, Effect.fail(late)))
+    })
+
   const step = <A>(ask: () => Effect.Effect<A, ChainStoreError>): Effect.Effect<A, ChainStoreError> =>
     Effect.flatMap(Clock.Clock, (clock) => {
       const now = () => clock.currentTimeMillisUnsafe()
@@ -32,7 +41,7 @@ export const guarded = (store: ChainStore["Service"], timeout: number): ChainSto
         Effect.catchDefect((cause) =>
           Effect.fail(new ChainStoreError({ message: "The chain store is defective", cause }))
         ),
-        Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(late) }),
+        Effect.raceFirst(patience(now)),
         Effect.matchEffect({
           onSuccess: (answer) => {
             if (!isAway) return Effect.succeed(answer)

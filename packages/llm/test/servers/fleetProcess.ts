@@ -1,0 +1,89 @@
+/** One process of a fleet: asks a chain at a steady rate, and tells the process that started it what came of it. */
+import * as NodeRedis from "@effect/platform-node/NodeRedis"
+import * as ChainStoreRedis from "@holdfast/llm/ChainStoreRedis"
+import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
+import * as Pool from "@holdfast/llm/Pool"
+import * as ProviderChain from "@holdfast/llm/ProviderChain"
+import * as LanguageModel from "effect/ai/LanguageModel"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+
+/** What a process is started with. */
+export interface Orders {
+  readonly redis: string
+  readonly vendor: string
+  /** Requests a second. */
+  readonly rate: number
+  readonly seconds: number
+  readonly requestsPerMinute: number
+  readonly cooldown: string
+}
+
+/** What a process tells. */
+export type Told =
+  | { readonly _tag: "Ready" }
+  | { readonly _tag: "Warned"; readonly message: string; readonly at: number }
+  | {
+    readonly _tag: "Ended"
+    readonly answered: number
+    readonly failed: ReadonlyArray<string>
+    readonly slowest: number
+  }
+
+const orders: Orders = JSON.parse(process.argv[2] ?? "{}")
+
+const tell = (told: Told) => Effect.sync(() => process.send?.(told))
+
+const provider = (name: string) =>
+  OpenAiProvider.make({ name, apiKey: Redacted.make(name), model: "gpt-5", baseUrl: orders.vendor })
+
+const Chain = ProviderChain.layer({
+  providers: [
+    Pool.make({
+      strategy: "inOrder",
+      members: [{ provider: provider("key"), limits: { requestsPerMinute: orders.requestsPerMinute } }]
+    }),
+    provider("spare")
+  ],
+  cooldown: orders.cooldown as "3 seconds",
+  retry: false
+}).pipe(
+  Layer.provide(ChainStoreRedis.layer()),
+  Layer.provide(NodeRedis.layer({ url: orders.redis })),
+  Layer.provide(FetchHttpClient.layer)
+)
+
+const Warnings = Logger.layer([Logger.make(({ date, message }) => {
+  const [text] = Array.isArray(message) ? message : [message]
+  if (!String(text).startsWith("The chain store")) return
+  process.send?.({ _tag: "Warned", message: String(text), at: date.getTime() } satisfies Told)
+})])
+
+const program = Effect.gen(function*() {
+  let answered = 0
+  let slowest = 0
+  const failed: Array<string> = []
+  yield* tell({ _tag: "Ready" })
+  const ask = Effect.gen(function*() {
+    const from = yield* Clock.currentTimeMillis
+    yield* LanguageModel.generateText({ prompt: "hello" })
+    answered++
+    slowest = Math.max(slowest, (yield* Clock.currentTimeMillis) - from)
+  }).pipe(Effect.catchCause((cause) => Effect.sync(() => failed.push(String(cause)))))
+  yield* Effect.scoped(Effect.gen(function*() {
+    yield* Effect.repeat(Effect.forkScoped(ask), {
+      schedule: Schedule.fixed(1_000 / orders.rate),
+      times: orders.rate * orders.seconds - 1
+    })
+    yield* Effect.sleep("1 second")
+  }))
+  yield* tell({ _tag: "Ended", answered, failed, slowest })
+})
+
+await Effect.runPromise(program.pipe(Effect.provide(Chain), Effect.provide(Warnings)))
+process.disconnect?.()

@@ -1,0 +1,137 @@
+/** A vendor on this machine that writes down what it is asked, by key, and a way to Redis that may be cut. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { fork } from "node:child_process"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { createServer } from "node:http"
+import type { AddressInfo, Socket } from "node:net"
+import * as Net from "node:net"
+import type { Orders, Told } from "./fleetProcess.ts"
+
+const answer = JSON.stringify({
+  id: "chatcmpl-1",
+  object: "chat.completion",
+  created: 1,
+  model: "gpt-5",
+  choices: [{ index: 0, message: { role: "assistant", content: "Hi" }, finish_reason: "stop" }],
+  usage: { prompt_tokens: 5, completion_tokens: 5, total_tokens: 10 }
+})
+
+const spent = JSON.stringify({
+  error: { message: "You exceeded your current quota", type: "insufficient_quota", code: "insufficient_quota" }
+})
+
+const listen = (server: Net.Server): Promise<number> =>
+  new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port)))
+
+export interface Vendor {
+  readonly url: string
+  /** When each request came, by key, in milliseconds since the epoch. */
+  readonly asked: ReadonlyMap<string, ReadonlyArray<number>>
+  /** When the key was refused. */
+  readonly refused: ReadonlyArray<number>
+  /** Whether the key is refused, and how long every answer takes. */
+  state: { isSpent: boolean; millis: number }
+}
+
+export const vendor: Effect.Effect<Vendor, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const asked = new Map<string, Array<number>>()
+    const refused: Array<number> = []
+    const state = { isSpent: false, millis: 20 }
+    const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+      const key = (request.headers.authorization ?? "").replace("Bearer ", "")
+      asked.set(key, [...(asked.get(key) ?? []), Date.now()])
+      const isSpent = state.isSpent && key === "key"
+      request.resume()
+      setTimeout(() => {
+        if (isSpent) refused.push(Date.now())
+        response.writeHead(isSpent ? 429 : 200, { "content-type": "application/json" })
+        response.end(isSpent ? spent : answer)
+      }, state.millis)
+    })
+    const url = `http://127.0.0.1:${await listen(server)}/v1`
+    return { url, asked, refused, state, server }
+  }),
+  ({ server }) =>
+    Effect.sync(() => server.closeAllConnections()).pipe(Effect.andThen(Effect.sync(() => server.close())))
+)
+
+export interface Way {
+  readonly url: string
+  /** From then on nothing comes through, either way, and no connection ends. */
+  readonly cut: () => void
+  readonly mend: () => void
+}
+
+/** A way over TCP to the socket of a Redis. */
+export const wayTo = (path: string): Effect.Effect<Way, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.promise(async () => {
+        const open = new Set<Socket>()
+        let isCut = false
+        const server = Net.createServer((near) => {
+          const far = Net.connect(path)
+          for (const [from, to] of [[near, far], [far, near]] as const) {
+            open.add(from)
+            from.on("data", (data) => isCut || to.write(data))
+            from.on("close", () => {
+              open.delete(from)
+              if (!isCut) to.destroy()
+            })
+            from.on("error", () => from.destroy())
+          }
+        })
+        const url = `redis://127.0.0.1:${await listen(server)}`
+        const cut = () => {
+          isCut = true
+        }
+        const mend = () => {
+          isCut = false
+          // What was dropped does not come any more: both ends begin anew.
+          for (const socket of open) socket.destroy()
+        }
+        return { url, cut, mend, server, open }
+      }),
+      ({ open, server }) =>
+        Effect.sync(() => {
+          server.close()
+          for (const socket of open) socket.destroy()
+        })
+    ),
+    ({ cut, mend, url }) => ({ url, cut, mend })
+  )
+
+export interface Process {
+  readonly warnings: ReadonlyArray<{ readonly message: string; readonly at: number }>
+  readonly ready: Promise<void>
+  /** What it tells at its end, if it comes to that. */
+  readonly ended: Promise<Extract<Told, { readonly _tag: "Ended" }> | undefined>
+  readonly signal: (name: NodeJS.Signals) => void
+}
+
+/** Starts a process of a fleet. */
+export const start = (orders: Orders): Effect.Effect<Process, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const child = fork(new URL("fleetProcess.ts", import.meta.url), [JSON.stringify(orders)], { execArgv: [] })
+        const warnings: Array<{ message: string; at: number }> = []
+        const ready = Promise.withResolvers<void>()
+        const ended = Promise.withResolvers<Extract<Told, { readonly _tag: "Ended" }> | undefined>()
+        child.on("message", (told: Told) => {
+          if (told._tag === "Ready") ready.resolve()
+          if (told._tag === "Warned") warnings.push(told)
+          if (told._tag === "Ended") ended.resolve(told)
+        })
+        child.on("exit", (code) => {
+          ended.resolve(undefined)
+          if (code !== 0) ready.reject(new Error(`the process ended with ${code}`))
+        })
+        return { child, process: { warnings, ready: ready.promise, ended: ended.promise } }
+      }),
+      ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
+    ),
+    ({ child, process }) => ({ ...process, signal: (name) => void child.kill(name) })
+  )
