@@ -57,7 +57,7 @@ describe("a fleet of four processes", () => {
       assert.isAtMost(refusedProbes.length, 3)
       // It is asked again when a probe was answered.
       assert.isAbove(probes.length, 20)
-    }), 60_000)
+    }), 240_000)
 
   it.live(
     "holds the account's limit within 1 %, while one is killed and another is stopped",
@@ -80,7 +80,7 @@ describe("a fleet of four processes", () => {
         assert.isAtMost(most, requestsPerMinute * 1.01)
         assert.isAtLeast(most, requestsPerMinute * 0.95)
       }),
-    120_000
+    240_000
   )
 
   it.live(
@@ -136,6 +136,6 @@ describe("a fleet of four processes", () => {
           assert.deepStrictEqual(lines, Array.from({ length: i === 0 ? 3 : 2 }, () => ["away", "back"]).flat())
         }
       }),
-    90_000
+    240_000
   )
 })
