@@ -53,7 +53,8 @@ const Chain = ProviderChain.layer({
   cooldown: orders.cooldown as "3 seconds",
   retry: false
 }).pipe(
-  Layer.provide(ChainStoreRedis.layer()),
+  // A busy machine holds a process up for longer than the default.
+  Layer.provide(ChainStoreRedis.layer({ timeout: "1 second" })),
   Layer.provide(NodeRedis.layer({ url: orders.redis })),
   Layer.provide(FetchHttpClient.layer)
 )
