@@ -30,6 +30,8 @@ const attempt = <A>(run: () => Promise<A>) =>
 /** The slots of three masters. */
 const shares = [["0", "5460"], ["5461", "10922"], ["10923", "16383"]] as const
 
+const common = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--cluster-enabled", "yes"]
+
 describe("A Redis Cluster", () => {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-cluster-"))
   const children: Array<ChildProcess> = []
@@ -38,10 +40,8 @@ describe("A Redis Cluster", () => {
   beforeAll(async () => {
     const nodes = await Promise.all(shares.map(async (_, i) => ({ port: await freePort(), bus: await freePort(), i })))
     for (const { bus, i, port } of nodes) {
-      children.push(spawn("redis-server", [
-        ...["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder],
-        ...["--cluster-enabled", "yes", "--cluster-port", `${bus}`, "--cluster-config-file", `nodes-${i}.conf`]
-      ], { stdio: "ignore" }))
+      const own = ["--port", `${port}`, "--cluster-port", `${bus}`, "--cluster-config-file", `nodes-${i}.conf`]
+      children.push(spawn("redis-server", [...own, ...common, "--dir", folder], { stdio: "ignore" }))
     }
     for (const [i, { port }] of nodes.entries()) {
       const client = createClient({ url: `redis://127.0.0.1:${port}` })
