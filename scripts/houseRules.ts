@@ -12,11 +12,6 @@ import { dirname, join } from "node:path"
 
 const root = dirname(import.meta.dirname)
 
-/** Source files that may be longer, and why. Three at most. */
-const longer: Readonly<Record<string, string>> = {
-  "packages/llm/src/internal/store/gate.ts": "a gate and its visits change one state"
-}
-
 const headings = ["When to use", "Details", "Gotchas", "Example"]
 
 /** The comment at the top of a file, without its stars. */
@@ -40,7 +35,7 @@ export const faultsOf = (
 ): ReadonlyArray<string> => {
   const faults: Array<string> = []
   const lines = text.split("\n").length - 1
-  const limit = file in longer ? Infinity : file.includes("/src/") ? 300 : 500
+  const limit = file.includes("/src/") ? 300 : 500
   if (lines > limit) faults.push(`has ${lines} lines: split it at ${limit}`)
   if (file.includes("/src/internal/")) {
     const guards = guardsOf(text)

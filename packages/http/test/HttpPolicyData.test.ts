@@ -173,7 +173,7 @@ describe("refuses, with path and reason,", () => {
     [
       "one within a part",
       { retry: { budget: { rate: 1 } } },
-      "is not an option (there is ratio, minPerSecond, window)\n  at [\"retry\"][\"budget\"][\"rate\"]"
+      "is not an option (the options are ratio, minPerSecond, window)\n  at [\"retry\"][\"budget\"][\"rate\"]"
     ],
     [
       "one of the pool in an endpoint",

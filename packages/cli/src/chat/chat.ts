@@ -44,7 +44,7 @@ const advice = Effect.fnUntraced(function*({ config, provider }: Input, wrong: s
       (all) => all.every(({ name, state }) => state === "not set" || name.endsWith("_PROXY"))
     )
     ? "no provider to ask: set OPENAI_API_KEY, ANTHROPIC_API_KEY, or OLLAMA_HOST where Ollama runs. " +
-      "`holdfast doctor` says who else could be asked, and looks for Ollama"
+      "`holdfast doctor` lists the other providers, and looks for Ollama"
     : wrong
 })
 

@@ -136,7 +136,7 @@ describe("snapshot", () => {
         Exit.die(
           new RangeError(
             "CircuitBreaker.restore: 2 options are invalid: " +
-              "circuits.0.state must be \"Closed\" or \"Open\" or \"HalfOpen\" or \"Isolated\", got \"Ajar\"; " +
+              "circuits.0.state must be one of \"Closed\", \"Open\", \"HalfOpen\" or \"Isolated\", got \"Ajar\"; " +
               "circuits.0.openings must be a whole number of 0 or more, got -1"
           )
         )

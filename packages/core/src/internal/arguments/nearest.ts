@@ -52,5 +52,6 @@ export const nearest = (word: string, known: ReadonlyArray<string>): string | un
 export const hint = (word: string, known: ReadonlyArray<string>): string => {
   const meant = nearest(word, known)
   if (meant !== undefined) return ` (\`${word}\`: did you mean \`${meant}\`?)`
-  return known.length === 0 || known.length > 16 ? "" : ` (there is ${known.join(", ")})`
+  if (known.length === 0 || known.length > 16) return ""
+  return known.length === 1 ? ` (the only option is ${known[0]})` : ` (the options are ${known.join(", ")})`
 }

@@ -97,13 +97,17 @@ const meant = (value: unknown, known: ReadonlyArray<string>): string => {
   return word === undefined ? "" : `: did you mean ${show(word)}?`
 }
 
+/** Two values as `a or b`, and more as `one of a, b or c`. */
+const oneOfWords = (values: ReadonlyArray<string>): string =>
+  values.length < 3 ? values.join(" or ") : `one of ${values.slice(0, -1).join(", ")} or ${values.at(-1)}`
+
 /** One of a few values. */
 export const oneOf =
   <const A extends ReadonlyArray<string | number | boolean>>(...values: A): Check<A[number]> => (value, place) =>
     values.find((known) => known === value) ??
       invalid(
         place,
-        `must be ${values.map(show).join(" or ")}, got ${show(value)}${meant(value, values.map(String))}`
+        `must be ${oneOfWords(values.map(show))}, got ${show(value)}${meant(value, values.map(String))}`
       )
 
 /** A function. Its parameters and result are not checked: the type states them. */
