@@ -26,6 +26,7 @@ const long = [
   "packages/llm/test/requests/*.test.ts",
   "packages/llm/test/servers/postgresql*.test.ts",
   "packages/cli/test/{doctor,process}/*.test.ts",
+  "examples/Outage.test.ts",
   "packages/simulator/test/{model,queues,published}.test.ts",
   "packages/simulator/test/{chain,endpoint,real}/*.test.ts",
   "packages/simulator/test/runtimes/*.test.ts",
