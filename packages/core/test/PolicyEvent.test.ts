@@ -167,6 +167,9 @@ describe("warnings", () => {
   const warn = (error: unknown, options: Retry.Options = { times: 1, backoff }) =>
     Effect.map(watch(Retry.retry(Effect.fail(error), options)), ({ logs }) => logs)
 
+  it.effect("are left out by the level None", () =>
+    Effect.map(warn("down", { times: 1, backoff, logLevel: "None" }), (logs) => deepStrictEqual(logs, [])))
+
   it.effect("are one for each retry, and none for the last failure", () =>
     Effect.gen(function*() {
       const policy = yield* Policy.make({
