@@ -13,6 +13,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/testing/TestClock"
 import { takesFrames } from "../../src/internal/fiber/unexported.ts"
+import { words } from "../Program.ts"
 import { flaky, watch } from "../Script.ts"
 
 const fork = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.forkChild(self, { startImmediately: true })
@@ -96,5 +97,22 @@ describe("a call", () => {
       yield* busy
       yield* Fiber.interrupt(other)
       strictEqual(others > 1, true)
+    }))
+
+  it.effect("tells what a predicate throws, beside the interruption of its caller", () =>
+    Effect.gen(function*() {
+      const bulkhead = yield* Bulkhead.adaptive({
+        initial: 1,
+        isOverload: () => {
+          throw "boom"
+        }
+      })
+      const failing = Effect.uninterruptible(Effect.delay(Effect.fail("down"), 10))
+      const fiber = yield* fork(bulkhead.protect(failing))
+      const interrupting = yield* fork(Fiber.interrupt(fiber))
+      yield* TestClock.adjust(10)
+      yield* Fiber.join(interrupting)
+      strictEqual(words(yield* Fiber.await(fiber)), "Fail down + Interrupt + Die boom")
+      strictEqual((yield* bulkhead.stats()).running, 0)
     }))
 })
