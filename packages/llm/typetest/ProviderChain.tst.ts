@@ -99,6 +99,16 @@ describe("options", () => {
     expect(ProviderChain.make).type.not.toBeCallableWith({ providers, deadline: "soon" })
   })
 
+  test("hedge, repair and set parameters, of all providers or of one", () => {
+    const treatment = { hedge: { after: "1s", max: 2 }, repair: true, parameters: { temperature: 0 } } as const
+    expect(ProviderChain.make).type.toBeCallableWith({
+      providers,
+      ...treatment,
+      hedgeBudget: { ratio: 0.1 },
+      overrides: { a: treatment, b: { hedge: false, repair: { rounds: 2 } } }
+    })
+  })
+
   test("reject a typo at every depth", () => {
     expect(ProviderChain.make).type.not.toBeCallableWith({ providers: [] })
     expect(ProviderChain.make).type.not.toBeCallableWith({ providers, timeout: "30s" })
@@ -107,6 +117,12 @@ describe("options", () => {
     expect(ProviderChain.make).type.not.toBeCallableWith({ providers, bulkhead: { limit: 1, que: 3 } })
     expect(ProviderChain.make).type.not.toBeCallableWith({ providers, retryBudget: { windw: "10s" } })
     expect(ProviderChain.make).type.not.toBeCallableWith({ providers, overrides: { a: { retry: { time: 1 } } } })
+    expect(ProviderChain.make).type.not.toBeCallableWith({ providers, hedge: { max: 1 } })
+    expect(ProviderChain.make).type.not.toBeCallableWith({ providers, hedge: { after: "1s", budget: {} } })
+    expect(ProviderChain.make).type.not.toBeCallableWith({ providers, hedgeBudget: { rate: 1 } })
+    expect(ProviderChain.make).type.not.toBeCallableWith({ providers, repair: { round: 1 } })
+    expect(ProviderChain.make).type.not.toBeCallableWith({ providers, parameters: { top_p: 1 } })
+    expect(ProviderChain.make).type.not.toBeCallableWith({ providers, overrides: { a: { hedgeBudget: false } } })
   })
 })
 
