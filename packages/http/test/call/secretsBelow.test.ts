@@ -66,6 +66,29 @@ describe.each(Object.keys(additions))("%s added by a client below", (addition) =
     }))
 })
 
+it.live("a secret of the request itself, which a client below has replaced, is not shown either", () =>
+  Effect.gen(function*() {
+    const emitted = new Emitted()
+    const url = `https://api.example/item?token=${secret}`
+    const below = Layer.effect(
+      HttpClient.HttpClient,
+      Effect.map(
+        HttpClient.HttpClient,
+        HttpClient.mapRequest(HttpClientRequest.setUrl("https://gateway.example/?key=0TH3R"))
+      )
+    ).pipe(Layer.provide(FetchHttpClient.layer))
+    yield* emitted.of(HttpClient.get(url)).pipe(
+      Effect.provide(Layer.provide(ResilientHttpClient.layer({ retry: false }), below)),
+      Effect.provideService(
+        FetchHttpClient.Fetch,
+        (other) => Promise.reject(new TypeError(`fetch failed: ${other}, for ${url}`))
+      )
+    )
+    const shown = yield* emitted.shown
+    assert.isTrue(shown.some((text) => text.includes("fetch failed")))
+    assert.deepStrictEqual(shown.filter((text) => text.includes(secret) || text.includes("0TH3R")).map(around), [])
+  }))
+
 const around = (text: string): string => {
   const at = text.indexOf(secret)
   return text.slice(Math.max(0, at - 160), at + 60)

@@ -73,6 +73,26 @@ describe("http.client.request.duration", () => {
     ))))
 })
 
+it.effect("requests that differ in one thing are counted apart, in whatever order they come", () =>
+  Effect.gen(function*() {
+    const requests = [
+      HttpClient.get("http://apart.example/v1/charges/7"),
+      HttpClient.get("http://apart.example/v1/refunds/7"),
+      HttpClient.del("http://apart.example/v1/charges/7"),
+      HttpClient.get("http://apart.example:8080/v1/charges/7"),
+      HttpClient.get("http://apart.example/v1/charges/missing")
+    ]
+    yield* Effect.all([...requests, ...requests])
+    const found = (yield* durations).filter(({ attributes }) => attributes?.["server.address"] === "apart.example")
+    assert.lengthOf(found, requests.length)
+    assert.isTrue(found.every(({ state }) => "count" in state && state.count === 2))
+  }).pipe(Effect.provide(Layer.provide(
+    ResilientHttpClient.layer({
+      endpoints: { charge: { path: "/v1/charges/:id" }, refund: { path: "/v1/refunds/:id" } }
+    }),
+    TestTransport.layer(Array.from({ length: 10 }, (_, i) => TestTransport.respond(i % 5 === 4 ? 404 : 200)))
+  ))))
+
 describe("a request without an answer", () => {
   it.effect.each(
     [

@@ -78,6 +78,10 @@ export const options: Record<string, Scenario> = {
     const back = `${other}/redirect/302?to=${encodeURIComponent(`${url}/echo`)}`
     return told(fetch(`${url}/redirect/302?to=${encodeURIComponent(back)}`))
   },
+  "a Location of another origin, and on within it": async (fetch, { other, url }) => {
+    const on = `${other}/redirect/302?to=/echo`
+    return told(fetch(`${url}/redirect/302?to=${encodeURIComponent(on)}`))
+  },
   "a Location beyond ASCII": (fetch, { url }) =>
     told(fetch(`${url}/redirect/302?to=${encodeURIComponent(Buffer.from("/echo/\u00e9\u20ac").toString("latin1"))}`)),
   "a Location of bytes that are no UTF-8": (fetch, { url }) =>
