@@ -15,6 +15,8 @@ import * as Schedule from "effect/Schedule"
 
 /** What a process is started with. */
 export interface Orders {
+  /** Which process: sent to the vendor with each request. */
+  readonly index: number
   readonly redis: string
   readonly vendor: string
   /** Requests a second. */
@@ -40,7 +42,13 @@ const orders: Orders = JSON.parse(process.argv[2] ?? "{}")
 const tell = (told: Told) => Effect.sync(() => process.send?.(told))
 
 const provider = (name: string) =>
-  OpenAiProvider.make({ name, apiKey: Redacted.make(name), model: "gpt-5", baseUrl: orders.vendor })
+  OpenAiProvider.make({
+    name,
+    apiKey: Redacted.make(name),
+    model: "gpt-5",
+    baseUrl: orders.vendor,
+    headers: { "x-process": `${orders.index}` }
+  })
 
 const Chain = ProviderChain.layer({
   providers: [

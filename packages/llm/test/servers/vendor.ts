@@ -24,32 +24,40 @@ const spent = JSON.stringify({
 const listen = (server: Net.Server): Promise<number> =>
   new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port)))
 
+export interface Asked {
+  readonly at: number
+  readonly process: number
+}
+
 export interface Vendor {
   readonly url: string
-  /** When each request came, by key, in milliseconds since the epoch. */
-  readonly asked: ReadonlyMap<string, ReadonlyArray<number>>
-  /** When the key was refused. */
-  readonly refused: ReadonlyArray<number>
+  /** When each request came, by key, in milliseconds since the epoch, and from which process. */
+  readonly asked: ReadonlyMap<string, ReadonlyArray<Asked>>
+  /** Requests that were refused, when they were. */
+  readonly refused: ReadonlyArray<Asked>
   /** Whether the key is refused, and how long every answer takes. */
   state: { isSpent: boolean; millis: number }
 }
 
 export const vendor: Effect.Effect<Vendor, never, Scope.Scope> = Effect.acquireRelease(
   Effect.promise(async () => {
-    const asked = new Map<string, Array<number>>()
-    const refused: Array<number> = []
+    const asked = new Map<string, Array<Asked>>()
+    const refused: Array<Asked> = []
     const state = { isSpent: false, millis: 20 }
     const server = createServer((request: IncomingMessage, response: ServerResponse) => {
       const key = (request.headers.authorization ?? "").replace("Bearer ", "")
-      asked.set(key, [...(asked.get(key) ?? []), Date.now()])
+      const process = Number(request.headers["x-process"])
+      asked.set(key, [...(asked.get(key) ?? []), { at: Date.now(), process }])
       const isSpent = state.isSpent && key === "key"
       request.resume()
       setTimeout(() => {
-        if (isSpent) refused.push(Date.now())
+        if (isSpent) refused.push({ at: Date.now(), process })
         response.writeHead(isSpent ? 429 : 200, { "content-type": "application/json" })
         response.end(isSpent ? spent : answer)
       }, state.millis)
     })
+    // A process that is held up for longer than that finds its connection closed, which is not what is tried here.
+    server.keepAliveTimeout = 300_000
     const url = `http://127.0.0.1:${await listen(server)}/v1`
     return { url, asked, refused, state, server }
   }),
@@ -102,6 +110,11 @@ export const wayTo = (path: string): Effect.Effect<Way, never, Scope.Scope> =>
     ),
     ({ cut, mend, url }) => ({ url, cut, mend })
   )
+
+/** Whether a process went on alone at an instant, as it has told. */
+export const isAlone = ({ warnings }: Pick<Process, "warnings">, now: number): boolean =>
+  warnings.filter(({ at }) => at <= now + 300).at(-1)?.message.includes("away") === true ||
+  warnings.some(({ at }) => at > now - 300 && at <= now + 300)
 
 export interface Process {
   readonly warnings: ReadonlyArray<{ readonly message: string; readonly at: number }>
