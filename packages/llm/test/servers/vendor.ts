@@ -113,7 +113,7 @@ export const wayTo = (path: string): Effect.Effect<Way, never, Scope.Scope> =>
 
 /** Whether a process went on alone at an instant, as it has told. */
 export const isAlone = ({ warnings }: Pick<Process, "warnings">, now: number): boolean =>
-  warnings.filter(({ at }) => at <= now + 300).at(-1)?.message.includes("away") === true ||
+  warnings.findLast(({ at }) => at <= now + 300)?.message.includes("away") === true ||
   warnings.some(({ at }) => at > now - 300 && at <= now + 300)
 
 export interface Process {
