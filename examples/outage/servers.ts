@@ -5,7 +5,7 @@
 import { createServer, type ServerResponse } from "node:http"
 
 /** What an answer is, word for word. */
-export const words: ReadonlyArray<string> = Array.from({ length: 40 }, (_, i) => `word${i + 1} `)
+const words: ReadonlyArray<string> = Array.from({ length: 40 }, (_, i) => `word${i + 1} `)
 export const answer = words.join("")
 
 /** How the first server behaves, one after the other. */
@@ -24,7 +24,7 @@ export const phases = [
 /** Dollars per million tokens, of the prompt and of the answer. */
 export const prices = { first: { input: 1, output: 4 }, second: { input: 2, output: 8 } } as const
 
-export interface Bill {
+interface Bill {
   readonly requests: number
   readonly inputTokens: number
   readonly outputTokens: number

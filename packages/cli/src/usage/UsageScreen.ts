@@ -12,14 +12,14 @@ export interface Row {
 }
 
 /** A count as a person reads it: `1,234`, `56.7k`, `8.90M`. */
-export const figure = (count: number): string => {
+const figure = (count: number): string => {
   if (count < 10_000) return Math.round(count).toLocaleString("en")
   if (count < 999_500) return `${(count / 1e3).toFixed(count < 99_950 ? 1 : 0)}k`
   return count < 999.5e6 ? `${(count / 1e6).toFixed(count < 99.95e6 ? 2 : 0)}M` : `${(count / 1e9).toFixed(2)}G`
 }
 
 /** A cost as a person reads it; small ones keep their first two digits. */
-export const money = (cost: number): string =>
+const money = (cost: number): string =>
   cost === 0 ? "0" : cost >= 0.1 ?
     cost.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 })
     : cost >= 1e-6

@@ -5,10 +5,10 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { afterAll, beforeAll } from "vitest"
+import type { Server } from "../../../../vitest.postgresql.ts"
+import { server } from "../../../../vitest.postgresql.ts"
 import * as Table from "../../src/internal/ledger/table.ts"
 import { ask, contract, run } from "../ledger/contract.ts"
-import type { Server } from "./postgresql.ts"
-import { server } from "./postgresql.ts"
 
 const scope = Scope.makeUnsafe()
 let postgres: Server

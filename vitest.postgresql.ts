@@ -11,7 +11,7 @@ import { chownSync, mkdtempSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { locate } from "../../../../vitest.servers.ts"
+import { locate } from "./vitest.servers.ts"
 
 /** PostgreSQL does not run as root: it runs as the user 65534 then. */
 const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
