@@ -9,7 +9,7 @@ import { generate } from "selfsigned"
 import * as Server from "../server.ts"
 
 /** What a case is tried on: where to send, and how many requests arrived there. */
-export interface Target {
+interface Target {
   readonly url: string
   readonly requests: () => number
 }
