@@ -19,8 +19,8 @@ interface Pending {
   name: string
   params: string
   kept: Readonly<Record<string, Schema.Json>>
-  /** How much of `params` has been emitted; `undefined` until the call has been announced. */
-  emitted: number | undefined
+  /** Under which id it has been announced, another than the server's where that is taken, and how much of `params` is told. */
+  announced: { readonly id: string; length: number } | undefined
 }
 
 const argumentsText = (value: unknown): string =>
@@ -71,6 +71,7 @@ const continues = (known: Pending, { id, name, params }: Delta): boolean => {
 
 export class ToolCalls {
   private readonly calls: Array<Pending> = []
+  private readonly taken = new Set<string>()
   private readonly writer: Writer
   private readonly newId: () => string
 
@@ -96,36 +97,33 @@ export class ToolCalls {
     const known = calls.findLast((call) => id !== "" && call.id === id && call.index === index) ??
       (index === undefined ? calls.at(-1) : calls.findLast((call) => call.index === index))
     if (known !== undefined && continues(known, delta)) return known
-    const call: Pending = { index, id: "", name: "", params: "", kept: {}, emitted: undefined }
+    const call: Pending = { index, id: "", name: "", params: "", kept: {}, announced: undefined }
     calls.push(call)
     return call
   }
 
-  private announce(call: Pending): void {
-    if (call.emitted === undefined) {
-      this.writer.part({ type: "tool-params-start", id: call.id, name: call.name })
-      call.emitted = 0
+  private announce(call: Pending): string {
+    const { name, params } = call
+    if (call.announced === undefined) {
+      const id = call.id === "" || this.taken.has(call.id) ? this.newId() : call.id
+      this.taken.add(id)
+      call.announced = { id, length: 0 }
+      this.writer.part({ type: "tool-params-start", id, name })
     }
-    if (call.params.length > call.emitted) {
-      this.writer.part({ type: "tool-params-delta", id: call.id, delta: call.params.slice(call.emitted) })
-      call.emitted = call.params.length
+    const { announced } = call
+    if (params.length > announced.length) {
+      this.writer.part({ type: "tool-params-delta", id: announced.id, delta: params.slice(announced.length) })
+      announced.length = params.length
     }
+    return announced.id
   }
 
   /** The answer is over: gives the calls, each under an id of its own. */
   end(): ReadonlyArray<Call> {
-    const taken = new Set<string>()
-    for (const call of this.calls) {
-      if (call.id === "" || (taken.has(call.id) && call.emitted === undefined)) call.id = this.newId()
-      taken.add(call.id)
-      this.announce(call)
-      this.writer.part({ type: "tool-params-end", id: call.id })
-    }
-    return this.calls.map(({ id, kept, name, params }) => ({
-      id,
-      name,
-      params: toParams(params),
-      ...Kept.metadata({ call: kept })
-    }))
+    return this.calls.map((call) => {
+      const id = this.announce(call)
+      this.writer.part({ type: "tool-params-end", id })
+      return { id, name: call.name, params: toParams(call.params), ...Kept.metadata({ call: call.kept }) }
+    })
   }
 }

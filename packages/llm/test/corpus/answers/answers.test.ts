@@ -50,6 +50,10 @@ const meaningOf = (parts: ReadonlyArray<Part>): Meaning => {
     parts.flatMap((part) =>
       types.includes(part.type) ? ["delta" in part ? part.delta : "text" in part ? part.text : ""] : []
     ).join("")
+  // A result finds its call by its id.
+  const ids = parts.flatMap((part) => part.type === "tool-call" ? [part.id] : [])
+  assert.strictEqual(new Set(ids).size, ids.length)
+  assert.notInclude(ids, "null")
   const finish = parts.find((part) => part.type === "finish")
   return {
     text: join(["text", "text-delta"]),

@@ -152,7 +152,7 @@ const streamed = events(
 const candidates = {
   candidates: [{
     content: { role: "model", parts: [{ text: "Hi" }] },
-    groundingMetadata: { groundingChunks: [{ web: { uri: page, title: "Oslo" } }] },
+    groundingMetadata: { groundingChunks: [page, page].map((uri) => ({ web: { uri, title: "Oslo" } })) },
     finishReason: "STOP"
   }]
 }
