@@ -160,33 +160,6 @@ export const answers: ReadonlyArray<Answer> = [
     ),
     toOslo
   ),
-  openai(
-    "a call's name again, beside blanks",
-    "stream",
-    chunks(
-      at,
-      say({ tool_calls: [{ index: 0, id: "c1", function: { name: "weather", arguments: oslo } }] }),
-      say({ tool_calls: [{ index: 0, id: "c1", function: { name: "weather", arguments: "\n" } }] }),
-      say({}, "tool_calls")
-    ),
-    toOslo
-  ),
-  openai(
-    "calls whose id is the word null",
-    "whole",
-    whole({
-      tool_calls: [0, 1].map((index) => ({ index, id: "null", function: { name: "weather", arguments: oslo } }))
-    }),
-    { calls: [weather, weather], finish: "tool-calls" }
-  ),
-  openai(
-    "calls of one id",
-    "whole",
-    whole({
-      tool_calls: [0, 1].map((index) => ({ index, id: "c1", function: { name: "weather", arguments: oslo } }))
-    }),
-    { calls: [weather, weather], finish: "tool-calls" }
-  ),
   openai("arguments as an object", "whole", asking({ city: "Oslo" }), toOslo),
   openai("arguments as JSON in JSON", "whole", asking(JSON.stringify(oslo)), toOslo),
   openai("blanks after the arguments", "whole", asking(`${oslo}\n\n`), toOslo),
@@ -390,18 +363,6 @@ export const answers: ReadonlyArray<Answer> = [
     JSON.stringify(candidate({ content: { role: "model" }, finishReason: "MAX_TOKENS" })),
     nothing
   ),
-  gemini(
-    "an unspecified reason alone",
-    "stream",
-    event(candidate({ ...words("Hi"), finishReason: "FINISH_REASON_UNSPECIFIED" })),
-    cut
-  ),
-  gemini(
-    "another candidate before the first",
-    "stream",
-    event({ candidates: [{ index: 1, ...words("Ho") }, { index: 0, ...words("Hi"), finishReason: "STOP" }] }),
-    short
-  ),
   gemini("no reason", "stream", event(candidate(words("Hi"))), cut),
   gemini("[DONE] after the end", "stream", event(candidate({ ...words("Hi"), finishReason: "STOP" })) + done, short),
   gemini(
@@ -507,21 +468,8 @@ export const answers: ReadonlyArray<Answer> = [
     message: "boom",
     originalStatusCode: 500
   }, "exception"]], failed),
-  bedrock("a call without its end", "stream", [
-    opened,
-    ["contentBlockStart", { contentBlockIndex: 0, start: { toolUse: { toolUseId: "c", name: "weather" } } }],
-    ["contentBlockDelta", { contentBlockIndex: 0, delta: { toolUse: { input: "{\"city\":" } } }],
-    stopped("tool_use"),
-    cost
-  ], cut),
   bedrock("no usage", "stream", [opened, spoken, closed, stopped("end_turn")], cut),
   // Ollama
-  ollama(
-    "a cut after many words",
-    "stream",
-    Array.from({ length: 40 }, (_, i) => line({ content: ` ${i}` })).join(""),
-    cut
-  ),
   ollama(
     "an error on the last line",
     "stream",
