@@ -9,8 +9,8 @@
  *
  * - A price is found by `provider/model`, then by model, then by either without the date of a snapshot: `gpt-5-2025-08-07` costs what
  *   `gpt-5` costs.
- * - {@link known} are US dollars per million tokens of the standard tier. {@link rows} has them all, each with the vendor's page and the
- *   day on which it was read.
+ * - {@link known} are US dollars per million tokens of the standard tier. {@link rows} has them all, each with the vendor's page, to check it
+ *   against, and the day on which it was compared with a public list.
  * - A provider belongs to a vendor by its name: `openai`, or `openai-eu` in a pool. A provider of any other name is priced by its
  *   model, if only the model's maker serves it: `gpt-5-mini` is, `openai/gpt-oss-120b` is not.
  *
@@ -98,9 +98,9 @@ export interface Row {
   readonly price: Price
   /** The first instant of the price, in UTC, where the vendor has announced it; `undefined` for the price in force. */
   readonly from: string | undefined
-  /** The vendor's page. */
+  /** The vendor's page, to check the price against. */
   readonly source: string
-  /** When it was read, as `YYYY-MM-DD`. */
+  /** When the price was compared with a public list, as `YYYY-MM-DD`. */
   readonly seen: string
 }
 

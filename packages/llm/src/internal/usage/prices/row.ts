@@ -5,13 +5,13 @@
  */
 import type { Price } from "../price.ts"
 
-/** The prices of one vendor, as its page states them. */
+/** The prices of one vendor. */
 export interface VendorPrices {
   /** The names that providers of this vendor have in `PROVIDER_PRIORITY`. */
   readonly providers: readonly [string, ...ReadonlyArray<string>]
-  /** The page that states the prices. */
+  /** The vendor's page, to check the prices against. */
   readonly source: string
-  /** When the page was read, as `YYYY-MM-DD`. */
+  /** When the prices were compared, as `YYYY-MM-DD`. */
   readonly seen: string
   /**
    * What ends the id of a dated snapshot, which costs what its model costs unless it has a row of its own. Default: `-2025-08-07`,

@@ -1,7 +1,8 @@
 /**
- * Prices of well-known models: US dollars per million tokens of the standard tier, as each vendor's own page states them. The pages
- * were read on the day of `seen` in stored copies, and compared with the list that LiteLLM 1.108.7 brings along. A model whose
- * price the vendor does not state, or states differently by region, has no row.
+ * Prices of well-known models: US dollars per million tokens of the standard tier. On the day of `seen` each was compared with the list
+ * that LiteLLM 1.108.7 brings along. Those of Anthropic, without Opus 5.5 and Haiku 5.5, and a part of those of Gemini and DeepSeek were
+ * also read in copies of the vendor's page; the other pages were not opened. `source` is where to check a price. A model whose price
+ * differs by region has no row.
  *
  * Guarded by `test/usage/prices.test.ts`.
  */
