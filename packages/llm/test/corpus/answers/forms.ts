@@ -31,7 +31,7 @@ export interface Answer {
 }
 
 /** A frame of Amazon's event streams. */
-export type Frame = readonly [type: string, payload: object, kind?: "event" | "exception"]
+type Frame = readonly [type: string, payload: object, kind?: "event" | "exception"]
 
 export const event = (data: unknown, name?: string): string =>
   `${name === undefined ? "" : `event: ${name}\n`}data: ${typeof data === "string" ? data : JSON.stringify(data)}\n\n`

@@ -35,7 +35,7 @@ const Member = Schema.Struct({
 })
 export type Member = typeof Member.Type
 
-export const Pool = Schema.Struct({
+const Pool = Schema.Struct({
   strategy: key(Schema.Literals(strategies as ReadonlyArray<Strategy>)),
   warm_up: key(Time),
   half_life: key(Time),
