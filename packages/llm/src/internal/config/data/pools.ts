@@ -41,7 +41,6 @@ const Pool = Schema.Struct({
   half_life: key(Time),
   members: Schema.NonEmptyArray(Member)
 })
-export type Pool = typeof Pool.Type
 
 /** The pools by name. */
 export const Pools = Schema.Record(Schema.String, Pool)
