@@ -13,6 +13,7 @@ import * as TestClock from "effect/testing/TestClock"
 
 it.effect("a call that is admitted before it waits sleeps its whole delay afterwards", () =>
   Effect.gen(function*() {
+    const runSync = Effect.runSyncWith(yield* Effect.context())
     const bulkhead = yield* Bulkhead.make({ limit: 1, queue: 1, maxWait: "1 minute" })
     const policy = yield* Policy.make({
       bulkhead,
@@ -23,7 +24,7 @@ it.effect("a call that is admitted before it waits sleeps its whole delay afterw
     const call = Effect.suspend(() => Effect.fail(`down ${++attempts}`)).pipe(
       policy.protect,
       PolicyEvent.observe((event) => {
-        if (event._tag === "Queued") Effect.runSync(Bulkhead.makeFrom(bulkhead, { limit: 2 }))
+        if (event._tag === "Queued") runSync(Bulkhead.makeFrom(bulkhead, { limit: 2 }))
       })
     )
     yield* Effect.forkChild(Effect.ignore(call), { startImmediately: true })

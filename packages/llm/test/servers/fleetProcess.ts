@@ -94,5 +94,5 @@ const program = Effect.gen(function*() {
   yield* tell({ _tag: "Ended", answered, failed, slowest })
 })
 
-await Effect.runPromise(program.pipe(Effect.provide(Chain), Effect.provide(Warnings)))
+await Effect.runPromise(program.pipe(Effect.provide(Layer.mergeAll(Chain, Warnings))))
 process.disconnect?.()
