@@ -10,8 +10,9 @@ import * as Option from "effect/Option"
 import type * as Net from "node:net"
 import * as Server from "../server.ts"
 
-const reasonOf = (error: HttpClientError.HttpClientError) =>
-  Option.getOrThrow(HttpFailure.fromClientError(error)).reason
+const failureOf = (error: HttpClientError.HttpClientError) => Option.getOrThrow(HttpFailure.fromClientError(error))
+
+const reasonOf = (error: HttpClientError.HttpClientError) => failureOf(error).reason
 
 const stats = Effect.flatMap(UndiciTransport.UndiciTransport, (transport) => transport.stats)
 
@@ -72,6 +73,22 @@ describe("The queue", () => {
       )
       yield* Fiber.interrupt(running)
     }).pipe(Effect.provide(UndiciTransport.layer({ connections: 1, poolWait: "50 millis" }))))
+
+  it.live("rejects a request before anything of it is written, so that even a POST may go again", () =>
+    Effect.gen(function*() {
+      const server = yield* Server.raw(() => undefined)
+      const running = yield* start(server.url)
+      const failures = yield* Effect.forEach(
+        [1, 2],
+        () => Effect.map(Effect.flip(HttpClient.post(server.url)), failureOf),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(
+        failures.map(({ phase, reason, requestWritten }) => [reason._tag, phase, requestWritten]),
+        [["PoolTimeout", "pool", false], ["PoolTimeout", "pool", false]]
+      )
+      yield* Fiber.interrupt(running)
+    }).pipe(Effect.provide(UndiciTransport.layer({ connections: 1, poolQueue: 1, poolWait: "20 millis" }))))
 })
 
 describe("An idle connection", () => {

@@ -1,12 +1,14 @@
 /** What an exchange makes of a failure, whatever carries it. */
 import { assert, describe, it } from "@effect/vitest"
 import * as HttpFailure from "@holdfast/http/HttpFailure"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
+import { Readable } from "node:stream"
 import { Exchange } from "../../src/internal/undici/exchange/exchange.ts"
 import { Origin } from "../../src/internal/undici/target.ts"
 
@@ -80,4 +82,52 @@ describe("A POST that the system refuses to write on a kept connection", () => {
     ([, situation, sent, written]) =>
       Effect.map(writeFails(situation), (found) => assert.deepStrictEqual(found, { sent, written }))
   )
+})
+
+describe("The body of a request that is never started", () => {
+  /** A POST whose body is a stream, and whose connection rests until it has been read. */
+  const upload = () => {
+    const url = new URL("http://localhost/")
+    const body = Readable.from(["pay"])
+    let released = 0
+    const exchange = new Exchange(
+      HttpClientRequest.post(url),
+      { method: "POST", path: "/", body },
+      { origin: new Origin(url), path: "/", url: url.href },
+      { maxResponseSize: Infinity, maxDecodedSize: Infinity, headersTimeout: 0, decodes: true },
+      undefined,
+      () => undefined
+    )
+    const rest = () => {
+      exchange.connection = {
+        isPlain: true,
+        isForwarded: false,
+        isDestroyed: false,
+        expectResponse: () => undefined,
+        dispatch: () => undefined,
+        release: () => released++,
+        giveUp: () => undefined
+      }
+    }
+    return { body, exchange, rest, released: () => released }
+  }
+
+  it("is destroyed when the connection that it waited for is given back, once", () => {
+    const { body, exchange, released, rest } = upload()
+    rest()
+    exchange.cancel()
+    assert.deepStrictEqual([exchange.isOver, body.destroyed, released()], [true, false, 0])
+    exchange.giveBack()
+    exchange.giveBack()
+    assert.deepStrictEqual([body.destroyed, released()], [true, 1])
+  })
+
+  it("is destroyed when the request is cancelled in the queue, or refused", () => {
+    const cancelled = upload()
+    cancelled.exchange.cancel()
+    assert.isTrue(cancelled.body.destroyed)
+    const refused = upload()
+    refused.exchange.refuse(new HttpFailure.PoolTimeout({ wait: Duration.zero, queued: 0 }))
+    assert.isTrue(refused.body.destroyed)
+  })
 })

@@ -88,6 +88,20 @@ describe("the commit barrier", () => {
       ])
     }))
 
+  it.effect("says once who answers: as the server says it, or as the chain knows it", () =>
+    Effect.gen(function*() {
+      const introduced = TestProvider.parts([
+        { type: "response-metadata", id: "r1", modelId: "served-0711" },
+        ...["one ", "two"].map((delta) => ({ type: "text-delta", id: "t", delta }) as const)
+      ])
+      for (const answer of [introduced, TestProvider.text("one two")]) {
+        const story = yield* Effect.provide(ask, chain([TestProvider.script("cloud", [answer])]))
+        const models = story.seen.flatMap((part) => part.type === "response-metadata" ? [part.modelId] : [])
+        assert.deepStrictEqual(models, [answer === introduced ? "served-0711" : "test"])
+        assert.strictEqual(story.seen[0]?.type, "response-metadata")
+      }
+    }))
+
   it.effect("shows the first word before the second has come", () =>
     Effect.gen(function*() {
       const cloud = TestProvider.script("cloud", [TestProvider.pace(TestProvider.text("one two"), "10 seconds")])

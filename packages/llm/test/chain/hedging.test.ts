@@ -1,5 +1,6 @@
 /** When another provider is asked beside one that is late, and what becomes of both. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Backoff from "@holdfast/core/Backoff"
 import * as Hedge from "@holdfast/core/Hedge"
 import * as ChainEvent from "@holdfast/llm/ChainEvent"
 import * as ChatService from "@holdfast/llm/ChatService"
@@ -82,6 +83,24 @@ describe("a provider that is late", () => {
       assert.include(["first words", "second words"], text(seen))
       assert.strictEqual(closed[0], 1)
       assert.strictEqual(events.filter((tag) => tag === "Committed").length, 1)
+    }))
+
+  it.effect("is not asked again while another that lost is still closing", () =>
+    Effect.gen(function*() {
+      const closing = always("closing", late(60, "words"))
+      const slowToClose: typeof closing = {
+        ...closing,
+        streamText: (options) => Stream.ensuring(closing.streamText(options), Effect.sleep("10 seconds"))
+      }
+      const retrying = always("retrying", TestProvider.failure(overloaded))
+      const wins = always("wins", late(5, "winning words"))
+      const options = {
+        hedge: { after: "2 seconds", max: 2 },
+        retry: { times: 1, backoff: Backoff.constant({ delay: "2 seconds" }) }
+      } as const
+      const story = yield* Effect.provide(ask, chain([wins, slowToClose, retrying], options))
+      assert.strictEqual(text(story.seen), "winning words")
+      assert.deepStrictEqual([closing.closed(), retrying.requests.length], [1, 1])
     }))
 
   it.effect("is not cooled down for being slow", () =>

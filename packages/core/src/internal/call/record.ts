@@ -2,7 +2,8 @@
  * The record of one call: what it holds, what it waits for and how it tells of itself. What it does is in the files
  * beside this one, in the order in which it happens: `call`, `admission`, `attempt`, `betweenAttempts`.
  *
- * Guarded by `test/composition/crowd.test.ts`, `test/composition/interruption.test.ts` and `test/bulkhead/adaptive.test.ts`.
+ * Guarded by `test/composition/crowd.test.ts`, `test/composition/interruption.test.ts`, `test/bulkhead/adaptive.test.ts` and
+ * `test/issues/admitted-before-it-waits-skips-its-delay.test.ts`.
  */
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
