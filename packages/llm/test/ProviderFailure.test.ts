@@ -42,6 +42,13 @@ const cases: ReadonlyArray<{
     kind: "contextOverflow"
   },
   {
+    name: "xAI's argument, before words about tools that several vendors use",
+    status: 400,
+    body: { error: "Argument not supported on this model: tools" },
+    tag: "InvalidRequestError",
+    kind: "incompatible"
+  },
+  {
     name: "llama.cpp's long prompt",
     status: 400,
     body: {

@@ -301,6 +301,38 @@ describe("the size of a prompt", () => {
       }).pipe(counted(chain([cloud, large()])))
     }))
 
+  it.effect("is counted with the results of tools in it", () =>
+    Effect.gen(function*() {
+      const every = Tokenizer.make({
+        tokenize: (input) => Effect.succeed(Array.from(JSON.stringify(Prompt.make(input).content), () => 1))
+      })
+      const about = (characters: number) =>
+        Effect.map(
+          LanguageModel.generateText({
+            prompt: [
+              { role: "assistant", content: [{ type: "tool-call", id: "1", name: "read", params: {} }] },
+              {
+                role: "tool",
+                content: [{
+                  type: "tool-result",
+                  id: "1",
+                  name: "read",
+                  isFailure: false,
+                  result: "x".repeat(characters)
+                }]
+              }
+            ]
+          }),
+          ({ text }) => text
+        )
+      const cloud = always("small", TestProvider.text("small words"), { capabilities: { contextWindow: 1_000 } })
+      const layer = Layer.provide(chain([cloud, always("large", TestProvider.text("large words"))]), [
+        Layer.succeed(Tokenizer.Tokenizer, every)
+      ])
+      const texts = yield* Effect.provide(Effect.all([about(10), about(1_000)]), layer)
+      assert.deepStrictEqual(texts, ["small words", "large words"])
+    }))
+
   it.effect("is told when it is too long for all, and nothing is sent", () =>
     Effect.gen(function*() {
       const [one, two] = [small(), large()]

@@ -179,6 +179,22 @@ describe("OpenAiResponsesProvider", () => {
         assert.deepStrictEqual(inputs(5), [[undefined, 3]])
       }), { store: true }))
 
+  it.live("says the whole conversation again after a stored response that broke off", () =>
+    withProvider((provider, server) =>
+      Effect.gen(function*() {
+        const chat = yield* Chat.empty
+        yield* chat.generateText({ prompt: "a long story" })
+        yield* chat.generateText({ prompt: "and?" })
+        yield* chat.generateText({ prompt: "so?" })
+        const previous = server.received.map(({ body }) =>
+          (body as { readonly previous_response_id?: string }).previous_response_id
+        )
+        assert.deepStrictEqual(previous, [undefined, undefined, "resp_2"])
+      }).pipe(
+        Effect.provideServiceEffect(ResponseIdTracker.ResponseIdTracker, ResponseIdTracker.make),
+        Effect.provide(ProviderChain.layer({ providers: [provider] }))
+      ), { store: true }))
+
   it.live("asks a model that does not reason for no thoughts, by its name or once it has refused", () =>
     Effect.gen(function*() {
       const asked = (model: string) =>

@@ -3,7 +3,7 @@
  * comments and `retry:` lines between events, empty first chunks, reasoning under several names, in content lists or between
  * tags, usage on a chunk of its own or on the last one, and errors in the middle of a stream.
  *
- * Guarded by `test/OpenAiProvider.test.ts` and `test/openai/presets.test.ts`.
+ * Guarded by `test/OpenAiProvider.test.ts`, `test/openai/answers.test.ts` and `test/openai/presets.test.ts`.
  */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"

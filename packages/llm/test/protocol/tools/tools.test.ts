@@ -143,6 +143,13 @@ describe("parameters", () => {
     assert.deepStrictEqual(request.paramsOf("unknown", { any: null }), { any: null })
   })
 
+  it("keep the null of an optional key that takes null, at any depth", () => {
+    const note = Schema.optional(Schema.NullOr(Schema.String))
+    const tool = Tool.make("note", { parameters: Schema.Struct({ note, inner: Schema.Struct({ note }) }) })
+    const params = { note: null, inner: { note: null } }
+    assert.deepStrictEqual(new RequestTools({ tools: [tool], toolChoice: "auto" }).paramsOf("note", params), params)
+  })
+
   it("go back as an object, whatever a model wrote", () => {
     const cases: ReadonlyArray<readonly [unknown, object]> = [
       [{ city: "Oslo" }, { city: "Oslo" }],

@@ -2,7 +2,7 @@
  * The tools of a request in the words of a vendor, and their calls in the words of the toolkit again: names within every
  * vendor's alphabet, and parameters without the nulls that a strict schema asks for.
  *
- * Guarded by `test/protocol/tools/tools.test.ts` and `test/protocol/authorship.test.ts`.
+ * Guarded by `test/protocol/tools/tools.test.ts`, `test/openai/answers.test.ts` and `test/protocol/authorship.test.ts`.
  */
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Tool from "effect/ai/Tool"
