@@ -3,12 +3,14 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deadline from "@holdfast/core/Deadline"
 import * as ChainError from "@holdfast/llm/ChainError"
 import * as ChainEvent from "@holdfast/llm/ChainEvent"
+import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as TestProvider from "@holdfast/llm/testing/TestProvider"
 import * as AiError from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import {
@@ -100,6 +102,31 @@ describe("the commit barrier", () => {
         assert.deepStrictEqual(models, [answer === introduced ? "served-0711" : "test"])
         assert.strictEqual(story.seen[0]?.type, "response-metadata")
       }
+    }))
+
+  it.effect("says whose answer it was at its end too", () =>
+    Effect.gen(function*() {
+      const story = yield* Effect.provide(ask, chain([TestProvider.script("cloud", [cloudAnswer])]))
+      const end = story.seen.filter(({ type }) => type === "finish")
+      const author = Option.getOrThrow(ProviderChain.answeredBy(end))
+      assert.deepInclude(author, { provider: "cloud", model: "test", attempts: 1, fellBack: false })
+    }))
+
+  it.effect("keeps thoughts and words apart in what is left of an interrupted answer", () =>
+    Effect.gen(function*() {
+      const thinking = TestProvider.parts([
+        { type: "reasoning-start", id: "r" },
+        { type: "reasoning-delta", id: "r", delta: "Hm." },
+        { type: "reasoning-end", id: "r" },
+        { type: "text-start", id: "t" },
+        { type: "text-delta", id: "t", delta: "Well" }
+      ])
+      const { error } = yield* Effect.provide(
+        ask,
+        chain([TestProvider.script("cloud", [TestProvider.cut(thinking, 5)])])
+      )
+      assert(ChainError.isStreamInterrupted(error))
+      assert.deepStrictEqual(error.partial, { text: "Well", reasoning: "Hm." })
     }))
 
   it.effect("shows the first word before the second has come", () =>
