@@ -84,7 +84,7 @@ describe("a chain in a file", { timeout: 60_000 }, () => {
       }
       const meant = yield* fileOf("llm: { http: { timeout: -1 }, provider_priority: [absent] }")
       const { stdout } = yield* Holdfast.run(["check", "--as", "llm", meant])
-      assert.match(stdout, /^ +llm\.provider_priority\.0 +must be "openai"[^\n]*, got "absent"$/mu)
+      assert.match(stdout, /^ +llm\.provider_priority\.0 +must be one of "openai"[^\n]*, got "absent"$/mu)
       assert.notInclude(stdout, "undefined")
       const good = yield* fileOf(chain)
       const together = yield* Holdfast.run(["check", "--as", "llm", good], { LLM_RETRY_ATTEMPTS: "0" })

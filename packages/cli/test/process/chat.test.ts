@@ -101,7 +101,7 @@ describe("holdfast chat", { timeout: 60_000 }, () => {
       const ended = yield* Holdfast.run(["chat", question.text])
       assert.deepStrictEqual([ended.code, ended.stdout], [2, ""])
       isOneLine(ended.stderr)
-      assert.match(ended.stderr, /no provider to ask: set OPENAI_API_KEY, .* OLLAMA_HOST .*`holdfast doctor` says/u)
+      assert.match(ended.stderr, /no provider to ask: set OPENAI_API_KEY, .* OLLAMA_HOST .*`holdfast doctor` lists/u)
 
       const blank = yield* Holdfast.run(["chat", question.text], { OPENAI_API_KEY: " " })
       isOneLine(blank.stderr)

@@ -19,7 +19,7 @@ const ofNode: Readonly<Record<string, ReadonlyArray<string>>> = {
     "UndiciTransport",
     "index.node"
   ],
-  llm: [],
+  llm: ["SqliteClient"],
   simulator: []
 }
 
