@@ -33,6 +33,16 @@ const long = [
   "packages/cli/test/{Simulation,systems}.test.ts"
 ]
 
+/** What looks at its whole process, or changes it: functions that V8 counts, metrics of all clients, faked timers, connections. */
+const alone = [
+  "packages/*/test/**/walk.test.ts",
+  "packages/core/test/{fiber/alarm,composition/interruption}.test.ts",
+  "packages/core/test/isolation/*.test.ts",
+  "packages/http/test/{call/{fetchFailures,telemetry},client/secrets,undici/pool}.test.ts",
+  "packages/http/test/telemetry/*.test.ts",
+  "packages/http/test/servers/prometheus.test.ts"
+]
+
 export default defineConfig({
   test: {
     allowOnly: false,
@@ -47,9 +57,14 @@ export default defineConfig({
         test: {
           ...patience,
           name: "unit",
+          // Starting a process for each of three hundred files takes as long as running their tests.
+          isolate: false,
           include: ["packages/*/test/**/*.test.ts", "examples/*.test.ts"],
-          exclude: [...withoutServer, ...long]
+          exclude: [...withoutServer, ...long, ...alone]
         }
+      },
+      {
+        test: { ...patience, name: "alone", include: alone, exclude: [...withoutServer, ...long] }
       },
       {
         test: { ...patience, name: "long", include: long, exclude: withoutServer }
