@@ -26,7 +26,7 @@ const packages = join(dirname(import.meta.dirname), "packages")
 
 const read = (file: string): string => readFileSync(join(packages, file), "utf8")
 
-/** The value of a literal in code; `undefined` where it is none. */
+/** The value of a literal in code; `undefined` for other code. */
 const literal = (text: string): unknown => {
   const plain = text.trim().replace(/ as const$/u, "")
   if (/^-?[\d_.]+$/u.test(plain)) return Number(plain.replaceAll("_", ""))

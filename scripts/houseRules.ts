@@ -66,7 +66,7 @@ const bases = [
   )
 ]
 
-/** The names in a guide of files that do not exist. A name with a placeholder, such as `<Part>.ts`, is none. */
+/** The names in a guide of files that do not exist. A name with a placeholder, such as `<Part>.ts`, names no file. */
 export const strangers = (guide: string, exists: (file: string) => boolean): ReadonlyArray<string> =>
   Array.from(
     guide.replaceAll(/^```[^]*?^```/gmu, "").matchAll(/`([\w./-]+\.(?:ts|md|yaml))`/gu),

@@ -8,8 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Setting from "../config/environment.ts"
+import { fromData, PricesData } from "./prices/data.ts"
 import type { Prices } from "./prices/prices.ts"
-import { fromData, PricesData } from "./prices/prices.ts"
 
 const decodeTable = Schema.decodeUnknownEffect(Schema.fromJsonString(PricesData))
 
