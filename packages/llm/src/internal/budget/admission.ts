@@ -12,6 +12,7 @@ import { costOf } from "../usage/price.ts"
 import type { Priced } from "../usage/prices/find.ts"
 import type { Prices } from "../usage/prices/prices.ts"
 import type { Tags } from "../usage/tags.ts"
+import { AnswerTokens, totalTokens } from "../usage/tokens.ts"
 import type { Budget } from "./options.ts"
 
 /** An attempt that asks to be let in. */
@@ -47,9 +48,6 @@ export type Admission =
   /** A budget of cost applies, and the model has no price. */
   | { readonly _tag: "Unpriced"; readonly budget: Budget }
 
-/** The weight of the newest answer in the mean of their tokens. */
-const newest = 0.3
-
 /** A local model costs nothing but what its own price says. */
 const free = { input: 0, output: 0 }
 
@@ -60,8 +58,7 @@ export class BudgetBook {
   readonly budgets: ReadonlyArray<Budget>
   private readonly prices: Prices
   private readonly purse: Purse
-  /** The mean of the tokens of answers. */
-  private output = 500
+  private readonly answers = new AnswerTokens()
 
   constructor(budgets: ReadonlyArray<Budget>, prices: Prices, purse: Purse) {
     this.budgets = budgets
@@ -80,7 +77,7 @@ export class BudgetBook {
     const price = this.priceOf({ ...attempt, at })
     const expected = new Response.Usage({
       inputTokens: { total: attempt.inputTokens },
-      outputTokens: { total: Math.min(Math.round(this.output), attempt.maxOutputTokens ?? Infinity) }
+      outputTokens: { total: Math.min(this.answers.expected, attempt.maxOutputTokens ?? Infinity) }
     })
     return Effect.gen({ self: this }, function*() {
       const settlers: Array<(reported: Reported, began: boolean) => Effect.Effect<void>> = []
@@ -92,7 +89,7 @@ export class BudgetBook {
           return { _tag: "Unpriced", budget }
         }
         const count: Count = (usage, hourWrites) =>
-          budget.unit === "cost" ? costOf(price, usage, hourWrites) ?? 0 : tokensOf(usage)
+          budget.unit === "cost" ? costOf(price, usage, hourWrites) ?? 0 : totalTokens(usage)
         const amount = count(expected)
         const limit = anyway ? Infinity : budget.limit
         const bought = yield* this.purse.reserve({ ...accountOf(budget, value), amount, limit })
@@ -112,7 +109,7 @@ export class BudgetBook {
             if (!open) return Effect.void
             open = false
             const written = reported.usage?.outputTokens.total
-            if (written !== undefined) this.output += newest * (written - this.output)
+            if (written !== undefined) this.answers.learn(written)
             return Effect.forEach(settlers, (settle) => settle(reported, began), { discard: true })
           })
       }
@@ -132,9 +129,6 @@ export class BudgetBook {
     return this.prices.find(priced) ?? (priced.location === "local" ? free : undefined)
   }
 }
-
-const tokensOf = ({ inputTokens, outputTokens }: Response.Usage): number =>
-  (inputTokens.total ?? 0) + (outputTokens.total ?? 0)
 
 const accountOf = ({ name, window }: Budget, value: string | undefined) => ({
   key: value === undefined ? `budget ${name}` : `budget ${name}:${value}`,

@@ -3,18 +3,17 @@
  *
  * Guarded by `test/budget/budgets.test.ts`.
  */
-import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Effect from "effect/Effect"
 import type { Budgets } from "../../Budgets.ts"
 import type { ChainMember } from "../chain/member.ts"
-import { promptTokens } from "../pool/place.ts"
 import type { Tags } from "../usage/tags.ts"
 import type { Admission } from "./admission.ts"
 
 export type Admitted = Extract<Admission, { readonly _tag: "Admitted" }>
 
 interface Asked {
-  readonly options: Pick<LanguageModel.ProviderOptions, "prompt">
+  /** About how many tokens it sends. */
+  readonly inputTokens: number
   readonly maxOutputTokens: number | undefined
   readonly now: () => number
 }
@@ -25,7 +24,6 @@ export class Spending {
   private readonly asked: Asked
   /** What the visits have reserved, until their first attempts take it. */
   private readonly reserved = new Map<ChainMember, Admitted>()
-  private tokens: number | undefined = undefined
 
   constructor(budgets: Budgets["Service"], tags: Tags, asked: Asked) {
     this.budgets = budgets
@@ -36,8 +34,7 @@ export class Spending {
   /** What an attempt at a provider reserves; `anyway` even if nothing is left. */
   admit({ provider }: ChainMember, anyway: boolean): Effect.Effect<Admission> {
     const { location, model, name } = provider
-    const { maxOutputTokens, now, options } = this.asked
-    const inputTokens = this.tokens ??= promptTokens(options)
+    const { inputTokens, maxOutputTokens, now } = this.asked
     const attempt = { tags: this.tags, provider: name, model, location, inputTokens, maxOutputTokens }
     return this.budgets.admit(attempt, now(), anyway)
   }

@@ -16,8 +16,9 @@ import { Current } from "../../Parameters.ts"
 import { Ledger } from "../../Usage.ts"
 import * as Projection from "../authorship/projection.ts"
 import { Spending } from "../budget/spending.ts"
-import { arrange, inputTokens } from "../pool/place.ts"
+import { arrange } from "../pool/place.ts"
 import { CurrentTags } from "../usage/tags.ts"
+import { promptTokens } from "../usage/tokens.ts"
 import { AttemptLog } from "./attemptLog.ts"
 import type { ChainMember, Method, RunningAttempt, Settings } from "./member.ts"
 
@@ -41,7 +42,7 @@ export class ChainRequest {
   readonly options: LanguageModel.ProviderOptions
   readonly members: ReadonlyArray<ChainMember>
   readonly parameters: Parameters
-  /** About how many tokens it sends; 0 in a chain without a pool. */
+  /** About how many tokens it sends; 0 in a chain without a pool or budgets. */
   readonly inputTokens: number
   /** What it may spend, if budgets are in force. */
   readonly spending: Spending | undefined
@@ -106,9 +107,11 @@ export const start = Effect.fnUntraced(function*(
   const budgets = Option.getOrUndefined(yield* Effect.serviceOption(Budgets)) ?? settings.budgets
   const log = new AttemptLog(method, observers, () => clock.currentTimeMillisUnsafe(), tags)
   const own = settings.deadline === undefined ? Infinity : clock.currentTimeMillisUnsafe() + settings.deadline
-  const input = inputTokens(members, options)
+  // Only pools and budgets ask.
+  const isCounted = budgets !== undefined || members.some(({ place }) => place !== undefined)
+  const inputTokens = isCounted ? promptTokens(options) : 0
   if (settings.fleet !== undefined) yield* settings.fleet.look
-  const ordered = yield* arrange(members, { method, input, now: clock.currentTimeMillisUnsafe() })
+  const ordered = yield* arrange(members, { method, input: inputTokens, now: clock.currentTimeMillisUnsafe() })
   const parameters = yield* Current
   return new ChainRequest({
     method,
@@ -117,9 +120,9 @@ export const start = Effect.fnUntraced(function*(
     options,
     members: ordered,
     parameters,
-    inputTokens: input,
+    inputTokens,
     spending: budgets &&
-      new Spending(budgets, tags, { options, maxOutputTokens: parameters.maxOutputTokens, now: log.now }),
+      new Spending(budgets, tags, { inputTokens, maxOutputTokens: parameters.maxOutputTokens, now: log.now }),
     deadline: Math.min(outer, own)
   })
 })

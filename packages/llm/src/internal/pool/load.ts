@@ -6,6 +6,7 @@
  */
 import type { Limits } from "../store/gate.ts"
 import { Gate } from "../store/gate.ts"
+import { AnswerTokens } from "../usage/tokens.ts"
 
 /** What a response says is left of a limit, and until when. */
 export interface Remaining {
@@ -29,8 +30,7 @@ export class MemberLoad {
   private readonly limits: Limits
   private readonly means: { generateText?: Mean; streamText?: Mean } = {}
   private back: number | undefined = undefined
-  /** The mean of the tokens of answers. */
-  private output = 500
+  private readonly answers = new AnswerTokens()
   private remaining: Remaining | undefined = undefined
   private readonly warmUp: number
   private readonly halfLife: number
@@ -63,12 +63,12 @@ export class MemberLoad {
 
   /** The tokens that a request is expected to take, with its answer. */
   expected(input: number): number {
-    return input + Math.round(this.output)
+    return input + this.answers.expected
   }
 
   /** An answer had so many tokens. */
   wrote(output: number): void {
-    this.output += newest * (output - this.output)
+    this.answers.learn(output)
   }
 
   /** What the vendor says is left counts, until the instant that it names. */
@@ -111,10 +111,10 @@ export class MemberLoad {
   }
 
   /** Goes on with what another load has learnt of the same member. */
-  resume({ back, means, output, remaining }: MemberLoad): void {
+  resume({ answers, back, means, remaining }: MemberLoad): void {
     Object.assign(this.means, means)
     this.back = back
-    this.output = output
+    this.answers.resume(answers)
     this.remaining = remaining
   }
 

@@ -3,7 +3,6 @@
  *
  * Guarded by `test/pool/Pool.test.ts` and `test/laws.test.ts`.
  */
-import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -11,28 +10,10 @@ import type { Pool } from "../../Pool.ts"
 import { Session } from "../../Pool.ts"
 import type { ChainMember, Method, RunningAttempt } from "../chain/member.ts"
 import { ResponseHeaders } from "../protocol/responseHeaders.ts"
+import { totalTokens } from "../usage/tokens.ts"
 import { remainingOf } from "./remaining.ts"
 import type { Situation } from "./strategy.ts"
 import { order } from "./strategy.ts"
-
-/**
- * About how many tokens a request sends, counted once a request, and only where a pool asks: four characters are about a token of
- * English. The vendor's usage corrects it.
- */
-export const inputTokens = (
-  members: ReadonlyArray<ChainMember>,
-  options: Pick<LanguageModel.ProviderOptions, "prompt">
-): number => members.every(({ place }) => place === undefined) ? 0 : promptTokens(options)
-
-/** About how many tokens a prompt has. */
-export const promptTokens = ({ prompt }: Pick<LanguageModel.ProviderOptions, "prompt">): number => {
-  let characters = 0
-  for (const { content } of prompt.content) {
-    if (typeof content === "string") characters += content.length
-    else for (const part of content) if (part.type === "text") characters += part.text.length
-  }
-  return Math.ceil(characters / 4)
-}
 
 /** The members of a chain in the order in which a request asks them: those of a pool by its strategy. */
 export const arrange = (
@@ -93,10 +74,9 @@ export const settled = (
   { member, ticket }: RunningAttempt,
   { usage }: Response.FinishPartEncoded
 ): void => {
-  const input = usage.inputTokens.total
   const output = usage.outputTokens.total
-  if (input === undefined && output === undefined) return
-  const tokens = (input ?? 0) + (output ?? 0)
+  if (usage.inputTokens.total === undefined && output === undefined) return
+  const tokens = totalTokens(usage)
   member.place?.member.load.take(0, tokens - ticket.tokens)
   ticket.settle(tokens)
   if (output !== undefined) member.place?.member.load.wrote(output)
