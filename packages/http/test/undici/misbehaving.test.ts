@@ -1,6 +1,6 @@
 /**
- * What the laws say of servers that misbehave: fault x method x policy, on undici and on fetch. After every case no
- * socket, timer or listener is left, and the server has seen what it may see: nothing twice that must not be.
+ * What the laws say of servers that misbehave: fault x method x policy, on undici and on fetch. After the calls that meet a
+ * fault no socket, timer or listener is left, and the server has seen what it may see: nothing twice that must not be.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Backoff from "@holdfast/core/Backoff"
@@ -20,6 +20,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { beforeAll } from "vitest"
 import * as Server from "../server.ts"
 import { type Fault, faults, tlsFaults, undiciFaults } from "./faults.ts"
 
@@ -68,7 +69,7 @@ const call = (
   times: number,
   request: HttpClientRequest.HttpClientRequest
 ) =>
-  Server.leavingNothing(Effect.scoped(Effect.gen(function*() {
+  Effect.scoped(Effect.gen(function*() {
     const { requests, url } = yield* fault.target
     const live = ResilientHttpClient.layer({
       retry: { times, backoff: Backoff.constant({ delay: "1 millis" }) },
@@ -89,26 +90,26 @@ const call = (
     )
     const exit = yield* Effect.exit(Effect.scoped(Effect.provide(send, Layer.merge(live, Logger.layer([])))))
     return { end: endOf(exit), requests: requests() }
-  })))
+  }))
+
+type Policy = typeof policies[number]
 
 const check = (
   fault: Fault,
-  client: keyof typeof clients,
-  [policy, options, times]: typeof policies[number],
-  [method, request, repeatable]: typeof methods[number]
-) =>
-  Effect.gen(function*() {
-    const { end, requests } = yield* call(fault, client, options, times, request())
-    const which = `${method}, ${policy}, ended with ${end} after ${requests} requests`
-    // Whether a failure that comes in the packet of the head is one of the head or of the body, the packets decide.
-    const isAmbiguous = options.commit === "head" && fault.isBehindHead === true
-    if (typeof fault.ends === "number") assert.strictEqual(end, fault.ends, which)
-    else assert.include(isAmbiguous ? [...fault.ends, "DeadlineExceeded"] : [...fault.ends], end, which)
-    const most = !fault.arrives ? 0 : fault.isTransient && repeatable ? 1 + times : 1
-    // What ends by the clock may end before it has arrived, on a machine that is busy.
-    if (isAmbiguous || isTimed(fault)) assert.isAtMost(requests, most, which)
-    else assert.strictEqual(requests, most, which)
-  })
+  [policy, options, times]: Policy,
+  [method, , repeatable]: typeof methods[number],
+  { end, requests }: Effect.Success<ReturnType<typeof call>>
+) => {
+  const which = `${method}, ${policy}, ended with ${end} after ${requests} requests`
+  // Whether a failure that comes in the packet of the head is one of the head or of the body, the packets decide.
+  const isAmbiguous = options.commit === "head" && fault.isBehindHead === true
+  if (typeof fault.ends === "number") assert.strictEqual(end, fault.ends, which)
+  else assert.include(isAmbiguous ? [...fault.ends, "DeadlineExceeded"] : [...fault.ends], end, which)
+  const most = !fault.arrives ? 0 : fault.isTransient && repeatable ? 1 + times : 1
+  // What ends by the clock may end before it has arrived, on a machine that is busy.
+  if (isAmbiguous || isTimed(fault)) assert.isAtMost(requests, most, which)
+  else assert.strictEqual(requests, most, which)
+}
 
 const isTimed = ({ timeouts, transport }: Fault): boolean =>
   timeouts !== undefined || transport?.headersTimeout !== undefined || transport?.bodyTimeout !== undefined
@@ -119,11 +120,31 @@ const methodsFor = ({ transport }: Fault) =>
     ? methods
     : methods.filter(([method]) => method === "GET" || method === "POST")
 
+/** The calls that meet a fault, by their policies. What waits for a clock does so beside the others. */
+const calls = (client: keyof typeof clients, fault: Fault) =>
+  Effect.forEach(policies, (policy) => {
+    const [, options, times] = policy
+    return Effect.forEach(
+      methodsFor(fault),
+      (method) => Effect.map(call(fault, client, options, times, method[1]()), (outcome) => ({ method, outcome })),
+      { concurrency: isTimed(fault) ? "unbounded" : 1 }
+    ).pipe(Effect.map((outcomes) => [policy, outcomes] as const))
+  }, { concurrency: isTimed(fault) ? "unbounded" : 1 })
+
 const suite = (client: keyof typeof clients, faults: ReadonlyArray<Fault>) =>
   describe.each(faults.map((fault) => [fault.name, fault] as const))(`%s, over ${client}`, (_, fault) => {
-    it.live.each(policies)(
+    let ended: ReadonlyMap<Policy, Effect.Success<ReturnType<typeof calls>>[number][1]> = new Map()
+    beforeAll(async () => {
+      ended = new Map(await Effect.runPromise(Server.leavingNothing(calls(client, fault))))
+    })
+
+    it.each(policies.map((policy) => [policy[0], policy] as const))(
       "%s, sends nothing twice that must not be and leaves nothing behind",
-      (policy) => Effect.forEach(methodsFor(fault), (method) => check(fault, client, policy, method))
+      (_, policy) => {
+        const outcomes = ended.get(policy) ?? []
+        assert.strictEqual(outcomes.length, methodsFor(fault).length)
+        for (const { method, outcome } of outcomes) check(fault, policy, method, outcome)
+      }
     )
   })
 
