@@ -43,11 +43,14 @@ const kinds: ReadonlyArray<Row> = [
 const shown = (value: string, kind: Kind): string | undefined =>
   kind === "secret" ? undefined : kind === "address" ? Address.show(value) : value.trim()
 
+// A codec of its own for each variable would take most of the time that they take to read.
+const text = Config.Redacted()
+
 /** Variables of proxies may be in lower case, which counts first. */
 const either = (name: string) =>
   name.endsWith("_PROXY")
-    ? Config.orElse(Config.Redacted(name.toLowerCase()), () => Config.Redacted(name))
-    : Config.Redacted(name)
+    ? Config.orElse(Config.nested(text, name.toLowerCase()), () => Config.nested(text, name))
+    : Config.nested(text, name)
 
 const setting = ([name, kind]: Row) =>
   Effect.map(Config.option(either(name)), (found): Setting => {

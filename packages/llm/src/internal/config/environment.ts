@@ -11,17 +11,25 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 
+// A codec of its own for each variable would take most of the time that the settings take to read.
+const anyText = Config.String()
+const anySecret = Config.Redacted()
+
+/** A variable as it stands, read as a secret. None when it is missing. */
+export const variable = (name: string): Config.Config<Option.Option<Redacted.Redacted>> =>
+  Config.option(Config.nested(anySecret, name))
+
 /** A text, none when it is not set. */
 export const text = (name: string): Config.Config<Option.Option<string>> =>
   Config.map(
-    Config.option(Config.String(name)),
+    Config.option(Config.nested(anyText, name)),
     (value) => Option.filter(Option.map(value, (text) => text.trim()), (text) => text !== "")
   )
 
 /** A secret, without the white space around it, which no header may have. None when it is not set. */
 const secret = (name: string): Config.Config<Option.Option<Redacted.Redacted>> =>
   Config.map(
-    Config.option(Config.Redacted(name)),
+    variable(name),
     (value) =>
       Option.filter(
         Option.map(value, (secret) => Redacted.make(Redacted.value(secret).trim())),

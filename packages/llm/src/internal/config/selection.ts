@@ -156,7 +156,7 @@ const readPriority = Effect.fnUntraced(function*(
 /** Read as a secret whatever it is: only whether it is there is of interest. */
 const presence = (name: string): Config.Config<Presence> =>
   Config.map(
-    Config.option(Config.Redacted(name)),
+    Setting.variable(name),
     Option.match({
       onNone: () => "missing",
       onSome: (value) => Redacted.value(value).trim() === "" ? "blank" : "set"
