@@ -120,7 +120,7 @@ const methodsFor = ({ transport }: Fault) =>
     ? methods
     : methods.filter(([method]) => method === "GET" || method === "POST")
 
-/** The calls that meet a fault, by their policies. What waits for a clock does so beside the others. */
+/** The calls that meet a fault, by their policies. Calls that wait for a clock wait at the same time. */
 const calls = (client: keyof typeof clients, fault: Fault) =>
   Effect.forEach(policies, (policy) => {
     const [, options, times] = policy
