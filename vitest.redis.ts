@@ -7,8 +7,20 @@ import * as Redis from "effect/persistence/Redis"
 import type * as Scope from "effect/Scope"
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
+import type { AddressInfo } from "node:net"
+import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+
+/** A port of this machine that nothing listens on. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer()
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
 
 /** A Redis that can't be asked. */
 export const layerRefusing = (cause: unknown): Layer.Layer<Redis.Redis> =>
@@ -34,20 +46,25 @@ export interface Server {
   readonly resume: Effect.Effect<void>
 }
 
-export const server: Effect.Effect<Server, never, Scope.Scope> = Effect.gen(function*() {
+/** A server with more options than it needs, such as `--port`. `program` is another that takes the same. */
+export const serverWith = Effect.fnUntraced(function*(
+  more: ReadonlyArray<string>,
+  program = "redis-server"
+): Effect.fn.Return<Server, never, Scope.Scope> {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-redis-"))
   const path = join(folder, "redis.sock")
-  const args = ["--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no", "--dir", folder]
+  const own = ["--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no", "--dir", folder]
+  const args = [...own, "--bind", "127.0.0.1", ...more]
   let child: ChildProcess | undefined
   const start = Effect.callback<void>((resume) => {
-    const started = child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "inherit"] })
+    const started = child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] })
     let said = ""
     started.stdout.on("data", (data) => {
       said += data
       if (said.includes("eady to accept connections")) resume(Effect.void)
     })
     started.on("error", (error) => resume(Effect.die(error)))
-    started.on("exit", (code) => resume(Effect.die(new Error(`redis-server ended with ${code}: ${said}`))))
+    started.on("exit", (code) => resume(Effect.die(new Error(`${program} ended with ${code}: ${said}`))))
   })
   const signal = (name: NodeJS.Signals) => Effect.sync(() => child?.kill(name))
   const kill = Effect.callback<void>((resume) => {
@@ -68,6 +85,8 @@ export const server: Effect.Effect<Server, never, Scope.Scope> = Effect.gen(func
     resume: signal("SIGCONT")
   }
 })
+
+export const server: Effect.Effect<Server, never, Scope.Scope> = serverWith([])
 
 /**
  * The same Redis with the time of the `Clock`: a script that asks it for the time is told what the clock says as it is

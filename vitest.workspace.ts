@@ -20,7 +20,7 @@ const long = [
   "packages/http/test/undici/{decoding,givingUp,interim,misbehaving,misbehaving.connections,secrets,sockets}.test.ts",
   "packages/llm/test/faults.test.ts",
   "packages/llm/test/protocol/authorship.test.ts",
-  "packages/llm/test/servers/redis-server.fleet.test.ts",
+  "packages/*/test/servers/redis-server.fleet.test.ts",
   "packages/llm/test/runtimes/*.test.ts",
   "packages/llm/test/corpus/**/*.test.ts",
   "packages/llm/test/requests/*.test.ts",

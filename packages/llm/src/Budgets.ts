@@ -28,24 +28,19 @@
  *
  * See {@link layer}.
  */
-import * as Arr from "effect/Array"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Admission, Attempt, Spent } from "./internal/budget/admission.ts"
 import { BudgetBook } from "./internal/budget/admission.ts"
-import { toOptions } from "./internal/budget/data.ts"
+import { budgetsOfFile, remember } from "./internal/budget/configured.ts"
 import type { Budget, Options } from "./internal/budget/options.ts"
 import { compile } from "./internal/budget/options.ts"
-import * as Setting from "./internal/config/environment.ts"
 import { makePurse } from "./internal/store/purse.ts"
 import type { Priced } from "./internal/usage/prices/find.ts"
 import type { Prices } from "./internal/usage/prices/prices.ts"
-import { ofTable } from "./internal/usage/prices/prices.ts"
-import { pricesSetting } from "./internal/usage/settings.ts"
 import type { Tags } from "./internal/usage/tags.ts"
-import * as LlmConfig from "./LlmConfig.ts"
 
 export type { Admission, Attempt, Spent } from "./internal/budget/admission.ts"
 export type { Budget, BudgetOptions, Limit, Options } from "./internal/budget/options.ts"
@@ -61,21 +56,22 @@ export class Budgets extends Context.Service<Budgets, {
   readonly rate: (priced: Priced) => number
 }>()("@holdfast/llm/Budgets") {}
 
-const of = (budgets: ReadonlyArray<Budget>, prices: Prices): Effect.Effect<Budgets["Service"]> =>
-  Effect.map(makePurse, (purse) => {
-    const book = new BudgetBook(budgets, prices, purse)
-    return {
-      budgets,
-      spent: (tags) => book.spent(tags),
-      admit: (attempt, at, anyway) => book.admit(attempt, at, anyway),
-      rate: (priced) => book.rate(priced)
-    }
-  })
+const serviceOf = (book: BudgetBook): Budgets["Service"] => ({
+  get budgets() {
+    return book.budgets
+  },
+  spent: (tags) => book.spent(tags),
+  admit: (attempt, at, anyway) => book.admit(attempt, at, anyway),
+  rate: (priced) => book.rate(priced)
+})
+
+const bookOf = (budgets: ReadonlyArray<Budget>, prices: Prices): Effect.Effect<BudgetBook> =>
+  Effect.map(makePurse, (purse) => new BudgetBook(budgets, prices, purse))
 
 /** Makes budgets, over the `ChainStore` in the context if there is one. Throws a `RangeError` that lists every invalid option. */
 export const make = (options: Options): Effect.Effect<Budgets["Service"]> => {
   const { budgets, prices } = compile("Budgets.make", options)
-  return of(budgets, prices)
+  return Effect.map(bookOf(budgets, prices), serviceOf)
 }
 
 /**
@@ -108,7 +104,9 @@ export const layer = (options: Options): Layer.Layer<Budgets> => Layer.effect(Bu
 
 /**
  * The budgets of the file of `LlmConfig.layer`, with the prices of `LLM_PRICES` or of the file; without any, requests have no bound. Fails with
- * a `ConfigError` if a budget of cost has no prices.
+ * a `ConfigError` if a budget of cost has no prices. A chain of `ProviderChain.layerConfig` makes them itself where the context has
+ * none; this layer gives the service as well. Under `ProviderChain.layerReloadingConfig` they follow the file, and a budget of
+ * the same name, unit and window keeps its sum.
  *
  * ```ts import.meta.vitest
  * import { Budgets, LlmConfig } from "@holdfast/llm"
@@ -128,11 +126,8 @@ export const layer = (options: Options): Layer.Layer<Budgets> => Layer.effect(Bu
 export const layerConfig: Layer.Layer<Budgets, Config.ConfigError> = Layer.effect(
   Budgets,
   Effect.gen(function*() {
-    const { budgets } = yield* LlmConfig.Current
-    const prices = yield* pricesSetting
-    if (budgets === undefined) return yield* of([], ofTable({}))
-    const options = Arr.map(budgets, toOptions)
-    const compiled = yield* Setting.check(() => compile("llm.budgets", { budgets: options, prices }))
-    return yield* of(compiled.budgets, compiled.prices)
+    const { budgets, prices } = yield* budgetsOfFile
+    const book = yield* bookOf(budgets, prices)
+    return remember(serviceOf(book), book)
   })
 )

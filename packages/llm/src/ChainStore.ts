@@ -4,7 +4,7 @@
  *
  * **When to use**
  *
- * Provide `ChainStoreRedis.layer` where several processes use the same accounts. A chain without a store shares nothing, and needs
+ * Provide `ChainStoreRedis.layer`, or `ChainStoreConfig.layerConfig`, where several processes use the same accounts. A chain without a store shares nothing, and needs
  * none: everything here then holds for the process. Use {@link layerMemory} for several chains of one program, and in tests.
  *
  * **Details**
@@ -30,9 +30,16 @@
  *
  * See {@link layerMemory}.
  */
+import type * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { makeMemory } from "./internal/store/memory.ts"
+import type { Settings } from "./internal/store/settings.ts"
+import { settingsOf } from "./internal/store/settings.ts"
 import { ChainStore } from "./internal/store/store.ts"
+import * as LlmConfig from "./LlmConfig.ts"
+
+export type { Settings } from "./internal/store/settings.ts"
 
 export type {
   Account,
@@ -67,3 +74,21 @@ export { ChainStore, ChainStoreError } from "./internal/store/store.ts"
  * ```
  */
 export const layerMemory: Layer.Layer<ChainStore> = Layer.sync(ChainStore, makeMemory)
+
+/**
+ * What the environment and the file of `LlmConfig.layer` say of the store of `ChainStoreConfig.layerConfig`; `undefined` where they say
+ * nothing. Fails with a `ConfigError` if a URL is invalid, and does not show it.
+ *
+ * ```ts import.meta.vitest
+ * import { ChainStore } from "@holdfast/llm"
+ * import { ConfigProvider, Effect } from "effect"
+ *
+ * const env = ConfigProvider.fromUnknown({ LLM_STORE_URL: "rediss://:secret@redis.test" })
+ * const settings = await Effect.runPromise(Effect.provide(ChainStore.settings, ConfigProvider.layer(env)))
+ * settings?.shown // => "rediss://redis.test:6379"
+ * ```
+ */
+export const settings: Effect.Effect<Settings | undefined, Config.ConfigError> = Effect.flatMap(
+  LlmConfig.Current,
+  ({ store }) => settingsOf(store)
+)

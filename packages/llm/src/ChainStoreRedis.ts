@@ -7,7 +7,7 @@
  *
  * **Details**
  *
- * - It asks for the `Redis` of `effect/persistence`: `NodeRedis.layer` of `@effect/platform-node`, or one that you make for a cluster.
+ * - It asks for the `Redis` of `effect/persistence`: `RedisClient.layer`, which starts while Redis is away and knows clusters, or any other.
  * - Each step is one script of one key, but for a look at the members of a chain, whose keys share a slot. The clock is that of Redis,
  *   so the clocks of the processes need not agree. Requires Redis 5, or any Valkey.
  * - A request asks once before it is sent and tells once when it has ended, besides one look every 250 milliseconds for the whole process.
@@ -30,7 +30,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redis from "effect/persistence/Redis"
 import { guarded } from "./internal/store/guard.ts"
-import { makeRedis } from "./internal/store/redis.ts"
+import { makeRedis } from "./internal/store/redis/store.ts"
 import { ChainStore } from "./internal/store/store.ts"
 
 /** Options of a store in Redis. */
@@ -64,7 +64,7 @@ const make = (options: Options) =>
  * import { LanguageModel } from "effect/ai"
  * import { Redis } from "effect/persistence"
  *
- * // In production: NodeRedis.layer({ url: "redis://..." }) of @effect/platform-node.
+ * // In production: RedisClient.layer({ url: "redis://..." }).
  * const NoRedis = Layer.effect(Redis.Redis, Redis.make({
  *   send: () => Effect.fail(new Redis.RedisError({ cause: "refused" })),
  *   subscribe: () => Effect.never,

@@ -148,6 +148,7 @@ export const toOptions = (
       ...(total && { deadline: total }),
       ...(budget !== undefined && { retryBudget: budget }),
       ...(config.cooldown !== undefined && { cooldown: config.cooldown }),
+      ...(config.store?.name !== undefined && { name: config.store.name }),
       ...answerOptions(config),
       ...(Object.keys(overrides).length > 0 && { overrides })
     }

@@ -33,10 +33,12 @@
 import type * as Arguments from "@holdfast/core/Arguments"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Config from "effect/Config"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { Budgets, layerConfig as budgetsConfig } from "./Budgets.ts"
 import { Connectivity, makeConfig as connectivityConfig } from "./Connectivity.ts"
 import { generateText } from "./internal/chain/generateText.ts"
 import { streamText } from "./internal/chain/streamText.ts"
@@ -44,6 +46,7 @@ import * as Check from "./internal/compile/check.ts"
 import * as Compile from "./internal/compile/compile.ts"
 import type { Options, ProgramOptions, Source } from "./internal/compile/options.ts"
 import * as Configured from "./internal/config/chain.ts"
+import { prepareStore } from "./internal/store/configured.ts"
 import { codecTransformer } from "./Provider.ts"
 
 export type {
@@ -161,7 +164,9 @@ export const layerNoop = <E = never, R = never>(
  *   of seconds, or `"2 minutes"`. If one of them is set, the others default to 1, 0 and 60 seconds.
  * - `CONNECTIVITY_CHECK_URL` is probed, if set, to find out whether this machine is online. See {@link Connectivity}.
  *
- * `LlmConfig.layer` below it adds the settings of a file. The environment wins over the file, and the file over `options`.
+ * `LlmConfig.layer` below it adds the settings of a file. The environment wins over the file, and the file over `options`. Its
+ * budgets are in force, unless the context has a `Budgets`. A file that describes a store needs `ChainStoreConfig.layerConfig` in the
+ * context.
  *
  * If nothing is configured, it fails with a `ConfigError` that says what to set.
  *
@@ -190,10 +195,13 @@ export const layerConfig = (
       const { transport, ...program } = options ?? {}
       const providers = yield* Configured.providers(transport)
       const sources = yield* Configured.sources(providers)
-      const chain = make({ ...yield* Configured.options(program, providers), providers: sources })
-      return Option.isSome(yield* Effect.serviceOption(Connectivity))
-        ? yield* chain
-        : yield* Effect.provideService(chain, Connectivity, yield* connectivityConfig())
+      yield* (yield* prepareStore).swap
+      const connectivity = Option.getOrUndefined(yield* Effect.serviceOption(Connectivity))
+      const budgets = Option.getOrUndefined(yield* Effect.serviceOption(Budgets))
+      return yield* make({ ...yield* Configured.options(program, providers), providers: sources }).pipe(
+        Effect.provideService(Connectivity, connectivity ?? (yield* connectivityConfig())),
+        Effect.provideService(Budgets, budgets ?? Context.get(yield* Layer.build(budgetsConfig), Budgets))
+      )
     })
   )
 

@@ -1,4 +1,5 @@
 /** Asks the chain that the environment and a file describe: one question, the lines of stdin, or a person at a terminal. */
+import * as ChainStore from "@holdfast/llm/ChainStore"
 import * as ChatService from "@holdfast/llm/ChatService"
 import * as LlmConfig from "@holdfast/llm/LlmConfig"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
@@ -48,6 +49,12 @@ const advice = Effect.fnUntraced(function*({ config, provider }: Input, wrong: s
     : wrong
 })
 
+/** What it shares with the processes of its fleet: a client is loaded where the settings name a store. */
+const store = Layer.unwrap(Effect.flatMap(ChainStore.settings, (settings) =>
+  settings === undefined
+    ? Effect.succeed(ChainStore.layerMemory)
+    : Effect.map(Effect.promise(() => import("@holdfast/llm/ChainStoreConfig")), ({ layerConfig }) => layerConfig)))
+
 /** The conversation over the chain that the environment describes, or over those of its providers that are named. */
 const service = (input: Input, file: LlmConfig.LlmConfig) => {
   const named = Option.map(
@@ -57,6 +64,7 @@ const service = (input: Input, file: LlmConfig.LlmConfig) => {
   const chain = withTransport((transport) =>
     ChatService.layerConfig().pipe(
       Layer.provide(ProviderChain.layerConfig({ transport })),
+      Layer.provide(store),
       Layer.provide(transport(LlmConfig.transport(file))),
       Layer.provide(LlmConfig.layer(file)),
       Layer.provide(Option.getOrElse(named, () => Layer.empty))

@@ -1,10 +1,12 @@
 /** What a chain in a file means, with the environment: who is asked, and by which policy each. */
+import type * as ChainStore from "@holdfast/llm/ChainStore"
 import type * as LlmConfig from "@holdfast/llm/LlmConfig"
 import type * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as Duration from "effect/Duration"
 import { wrapped } from "../terminal/paragraph.ts"
 import { plural, type Screen } from "../terminal/style.ts"
 import * as PolicyWords from "./PolicyWords.ts"
+import * as StoreWords from "./StoreWords.ts"
 
 type Treated = ProviderChain.Treated
 
@@ -132,6 +134,7 @@ export const lines = (
   place: string,
   config: LlmConfig.LlmConfig,
   treated: ReadonlyArray<Treated>,
+  store: ChainStore.Settings | undefined,
   screen: Screen
 ): ReadonlyArray<string> => {
   const { style } = screen
@@ -145,6 +148,7 @@ export const lines = (
       : []),
     ...chosen.flatMap((one, index) => treatment(config, one, `${index + 1}`, screen)),
     ...money(config, screen),
+    ...StoreWords.lines(config, store, screen),
     ...meant.flatMap((one) => treatment(config, one, "·", screen).concat(`    It is left out. ${one.advice ?? ""}`)),
     "",
     style.paint(
@@ -154,8 +158,26 @@ export const lines = (
   ]
 }
 
-/** The same of one provider, as data. */
-export const toJson = (one: Treated) => ({
+/** The same as data. */
+export const toJson = (
+  config: LlmConfig.LlmConfig,
+  treated: ReadonlyArray<Treated>,
+  store: ChainStore.Settings | undefined
+) => ({
+  ok: true,
+  providers: treated.map(providerToJson),
+  prices: config.prices ?? null,
+  budgets: (config.budgets ?? []).map(({ by, limit, name, when_spent, window }) => ({
+    name: name ?? by ?? "all",
+    by: by ?? null,
+    limit,
+    windowMillis: Duration.toMillis(window),
+    whenSpent: when_spent ?? "fail"
+  })),
+  store: StoreWords.toJson(config, store)
+})
+
+const providerToJson = (one: Treated) => ({
   provider: one.provider,
   server: one.server,
   pool: one.pool,

@@ -1,5 +1,6 @@
 /** Says what a file means, or what is wrong with it. */
 import type * as Policy from "@holdfast/core/Policy"
+import * as ChainStore from "@holdfast/llm/ChainStore"
 import * as LlmConfig from "@holdfast/llm/LlmConfig"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as Data from "effect/Data"
@@ -90,7 +91,8 @@ const policyLines = (kind: Kind, { at, file, json }: Input, place: string, own: 
 const chainLines = ({ at, file, json }: Input, place: string, own: Screen) =>
   Effect.gen(function*() {
     const config = yield* PolicyFile.chain(file, at)
-    const treated = yield* Effect.provide(ProviderChain.treatments, LlmConfig.layer(config)).pipe(
+    const asked = Effect.all({ treated: ProviderChain.treatments, store: ChainStore.settings })
+    const { store, treated } = yield* Effect.provide(asked, LlmConfig.layer(config)).pipe(
       Effect.mapError(({ cause }) =>
         new PolicyFile.Refused({
           file,
@@ -101,8 +103,8 @@ const chainLines = ({ at, file, json }: Input, place: string, own: Screen) =>
       )
     )
     return json
-      ? [JSON.stringify({ ok: true, providers: treated.map(LlmConfigWords.toJson) })]
-      : LlmConfigWords.lines(place, config, treated, own)
+      ? [JSON.stringify(LlmConfigWords.toJson(config, treated, store))]
+      : LlmConfigWords.lines(place, config, treated, store, own)
   })
 
 export const check = Effect.fnUntraced(function*(input: Input) {

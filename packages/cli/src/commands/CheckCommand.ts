@@ -59,6 +59,8 @@ export const command = Command.make("check", {
     "    http: { timeout: 30, max_retries: 3, retry_multiplier: 2 }",
     "    providers:",
     "      groq: { timeout: 10 }            # any key of http, for one provider",
+    "    budgets: [{ by: user, limit: { tokens: 100000 }, window: 1 day }]",
+    "    store: { redis: { url: LLM_STORE_URL } }   # the variable that has it",
     "",
     "Exit codes: 0 valid, 1 invalid, 2 no file to read, or wrong usage."
   )),

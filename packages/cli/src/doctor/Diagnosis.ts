@@ -20,6 +20,7 @@
  * See {@link diagnose} and {@link exitCodeOf}.
  */
 import * as Address from "@holdfast/llm/Address"
+import * as ChainStore from "@holdfast/llm/ChainStore"
 import * as ChatService from "@holdfast/llm/ChatService"
 import * as Connectivity from "@holdfast/llm/Connectivity"
 import * as FallbackDecision from "@holdfast/llm/FallbackDecision"
@@ -39,7 +40,12 @@ import * as FailureWords from "../terminal/FailureWords.ts"
 import { inOneLine } from "../terminal/paragraph.ts"
 import { Pools, withTransport } from "../transport.ts"
 import * as ModelList from "./ModelList.ts"
+import type { Options } from "./progress.ts"
+import { told } from "./progress.ts"
 import * as Setting from "./Setting.ts"
+import * as StoreDiagnosis from "./StoreDiagnosis.ts"
+
+export type { Options } from "./progress.ts"
 
 /** What came of looking at a provider. Times are in milliseconds. */
 export type Check =
@@ -86,16 +92,10 @@ export interface Diagnosis {
   /** The providers that would answer, in the order in which they are asked. */
   readonly order: ReadonlyArray<string>
   readonly network: Network
+  readonly store: StoreDiagnosis.StoreDiagnosis
   /** Those that are asked first, in their order. */
   readonly providers: ReadonlyArray<ProviderDiagnosis>
   readonly settings: ReadonlyArray<Setting.Setting>
-}
-
-export interface Options {
-  /** How long one check may take. */
-  readonly timeout: Duration.Duration
-  /** Told when a check begins and when it has ended. */
-  readonly onProgress: (progress: { readonly what: string; readonly ended: boolean }) => void
 }
 
 const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -103,12 +103,6 @@ const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     const start = yield* Clock.monotonicTimeNanos
     const result = yield* Effect.result(effect)
     return { result, millis: Number((yield* Clock.monotonicTimeNanos) - start) / 1e6 }
-  })
-
-const told = <A, E, R>(effect: Effect.Effect<A, E, R>, what: string, { onProgress }: Options) =>
-  Effect.suspend(() => {
-    onProgress({ what, ended: false })
-    return Effect.ensuring(effect, Effect.sync(() => onProgress({ what, ended: true })))
   })
 
 /** What a look at a provider has found, and what a chain would make of it. */
@@ -250,9 +244,14 @@ const diagnoseNetwork = Effect.fnUntraced(function*(options: Options) {
   return { _tag: online ? "Online" as const : "Offline" as const, url: Address.show(url), millis }
 })
 
-/** What the settings of the chain itself are refused for. Nothing is sent. */
+/** What the settings of the chain itself are refused for. Nothing is sent: a store in memory stands for that of the fleet. */
 const refusal = Layer.build(
-  withTransport((transport) => ChatService.layerConfig().pipe(Layer.provide(ProviderChain.layerConfig({ transport }))))
+  withTransport((transport) =>
+    ChatService.layerConfig().pipe(
+      Layer.provide(ProviderChain.layerConfig({ transport })),
+      Layer.provide(ChainStore.layerMemory)
+    )
+  )
 ).pipe(
   Effect.scoped,
   Effect.match({
@@ -274,13 +273,16 @@ export const diagnose = (options: Options): Effect.Effect<Diagnosis, Config.Conf
       (choice) => diagnoseProvider(choice, network._tag !== "Offline", options),
       { concurrency: "unbounded" }
     )
-    const refused = choices.some(({ chosen }) => chosen) ? yield* refusal : undefined
+    const store = yield* StoreDiagnosis.diagnose(options)
+    const invalid = store._tag === "Failed" && store.url === undefined ? store.because : undefined
+    const refused = choices.some(({ chosen }) => chosen) ? invalid ?? (yield* refusal) : undefined
     const order = refused === undefined ? orderOf(seen) : []
     return {
       usable: order.length > 0,
       refused,
       order: order.map(({ choice, found }) => `${choice.provider}/${found.model}`),
       network,
+      store,
       providers: seen.map(({ choice, found: { capabilities, check, model, models, version } }) =>
         Object.assign({ model, check, capabilities, models, version }, choice)
       ),

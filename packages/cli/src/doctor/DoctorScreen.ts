@@ -1,9 +1,11 @@
 /** What a person sees of a diagnosis: pure functions to lines of text. */
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
+import { whileAway } from "../check/StoreWords.ts"
 import { wrapped } from "../terminal/paragraph.ts"
 import type { Screen, Style } from "../terminal/style.ts"
 import type { Diagnosis, Network, ProviderDiagnosis } from "./Diagnosis.ts"
 import * as ModelList from "./ModelList.ts"
+import type { StoreDiagnosis } from "./StoreDiagnosis.ts"
 
 const mark = ({ check, chosen }: ProviderDiagnosis, style: Style): string =>
   !chosen
@@ -79,6 +81,37 @@ const networkWords = (network: Network): string => {
   }
 }
 
+const storeWords = (store: StoreDiagnosis): ReadonlyArray<string> => {
+  switch (store._tag) {
+    case "None":
+      return []
+    case "Ready": {
+      const { cluster, millis, server, timeout, tls, url, version } = store
+      const name = `${server === "valkey" ? "Valkey" : "Redis"}${version === undefined ? "" : ` ${version}`}`
+      return [
+        `${name}${cluster ? ", a cluster," : ""} at ${url}${tls ? ", over TLS," : ""} makes a step in ` +
+        `${Math.max(1, Math.round(millis))} ms, and a chain waits ${timeout} ms for one.`,
+        whileAway
+      ]
+    }
+    case "Failed":
+      return store.url === undefined
+        ? [store.because]
+        : [`${store.url} is away: ${store.because}`, whileAway]
+  }
+}
+
+const storeLines = ({ store }: Diagnosis, { style, width }: Screen): ReadonlyArray<string> => {
+  const [first, ...rest] = storeWords(store)
+  if (first === undefined) return []
+  return [
+    style.paint("title", "The store of the fleet"),
+    ...wrapped(first, width - 2).map((line) => `  ${style.paint(store._tag === "Ready" ? "good" : "bad", line)}`),
+    ...rest.flatMap((text) => wrapped(text, width - 2)).map((line) => `  ${style.paint("quiet", line)}`),
+    ""
+  ]
+}
+
 const verdict = ({ order, providers, refused }: Diagnosis): string => {
   if (refused !== undefined) return `No provider is asked, because the settings are invalid: ${refused}`
   const [first, ...rest] = order
@@ -149,6 +182,7 @@ export const report = (diagnosis: Diagnosis, screen: Screen): ReadonlyArray<stri
     title("Network"),
     `  ${networkWords(diagnosis.network)}`,
     "",
+    ...storeLines(diagnosis, screen),
     title("Settings"),
     ...settings(diagnosis, screen),
     "",

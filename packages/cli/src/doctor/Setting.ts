@@ -35,6 +35,8 @@ const kinds: ReadonlyArray<Row> = [
   ["LLM_RETRY_MAX_WAIT", "text"],
   ["LLM_RETRY_MULTIPLIER", "text"],
   ["LLM_MAX_TOOL_ITERATIONS", "text"],
+  ["LLM_STORE_URL", "address"],
+  ["LLM_STORE_PASSWORD", "secret"],
   ["HTTP_PROXY", "address"],
   ["HTTPS_PROXY", "address"],
   ["NO_PROXY", "text"]
@@ -61,16 +63,21 @@ const setting = ([name, kind]: Row) =>
       : { name, state: "set", value: shown(value, kind) }
   })
 
-/** The variables that have the keys of a file's pools. */
-const keysOf = ({ pools = {} }: LlmConfig.LlmConfig): ReadonlyArray<Row> => {
+/** The variables that a file names: the keys of its pools, and what its store is reached by. */
+const namedBy = ({ pools = {}, store }: LlmConfig.LlmConfig): ReadonlyArray<Row> => {
   const known = new Set(kinds.map(([name]) => name))
-  const keys = Object.values(pools).flatMap(({ members }) =>
-    members.flatMap(({ key }) => key === undefined ? [] : [key])
-  )
-  return [...new Set(keys)].filter((key) => !known.has(key)).map((key) => [key, "secret"])
+  const { password, url } = store?.redis ?? {}
+  const named: ReadonlyArray<Row> = [
+    ...Object.values(pools).flatMap(({ members }) =>
+      members.flatMap(({ key }): ReadonlyArray<Row> => key === undefined ? [] : [[key, "secret"]])
+    ),
+    // A URL of which all is hidden says no less than its variable does.
+    ...[url, password].flatMap((name): ReadonlyArray<Row> => name === undefined ? [] : [[name, "secret"]])
+  ]
+  return named.filter(([name], i) => !known.has(name) && named.findIndex(([other]) => other === name) === i)
 }
 
 /** All variables, as they are found. */
 export const all: Effect.Effect<ReadonlyArray<Setting>, Config.ConfigError> = Effect.gen(function*() {
-  return yield* Effect.forEach([...keysOf(yield* LlmConfig.Current), ...kinds], setting)
+  return yield* Effect.forEach([...namedBy(yield* LlmConfig.Current), ...kinds], setting)
 })

@@ -19,7 +19,7 @@ const ofNode: Readonly<Record<string, ReadonlyArray<string>>> = {
     "UndiciTransport",
     "index.node"
   ],
-  llm: ["SqliteClient"],
+  llm: ["ChainStoreConfig", "RedisClient", "SqliteClient"],
   simulator: []
 }
 

@@ -1,31 +1,18 @@
-/** The store of a fleet in a Redis Cluster of three nodes, over a client that knows it, as `docs/fleet.md` makes one. */
+/** The store of a fleet in a Redis Cluster of three nodes, over the client that knows it. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as ChainStore from "@holdfast/llm/ChainStore"
 import * as ChainStoreRedis from "@holdfast/llm/ChainStoreRedis"
+import * as RedisClient from "@holdfast/llm/RedisClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redis from "effect/persistence/Redis"
+import * as Result from "effect/Result"
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
-import type { AddressInfo } from "node:net"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createClient, createCluster } from "redis"
-import { layerClock } from "../../../../vitest.redis.ts"
+import { createClient } from "redis"
+import { freePort, layerClock } from "../../../../vitest.redis.ts"
 import { storeContract } from "../store/storeContract.ts"
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer()
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
-
-const attempt = <A>(run: () => Promise<A>) =>
-  Effect.tryPromise({ try: run, catch: (cause) => new Redis.RedisError({ cause }) })
 
 /** The slots of three masters. */
 const shares = [["0", "5460"], ["5461", "10922"], ["10923", "16383"]] as const
@@ -35,7 +22,7 @@ const common = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--cl
 describe("A Redis Cluster", () => {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-cluster-"))
   const children: Array<ChildProcess> = []
-  let cluster: ReturnType<typeof createCluster>
+  let url: string
 
   beforeAll(async () => {
     const nodes = await Promise.all(shares.map(async (_, i) => ({ port: await freePort(), bus: await freePort(), i })))
@@ -61,36 +48,31 @@ describe("A Redis Cluster", () => {
       }
       await client.close()
     }
-    cluster = createCluster({ rootNodes: nodes.map(({ port }) => ({ url: `redis://127.0.0.1:${port}` })) })
-    await cluster.connect()
+    url = nodes.map(({ port }) => `redis://127.0.0.1:${port}`).join(",")
   }, 60_000)
 
-  afterAll(async () => {
-    await cluster.close()
+  afterAll(() => {
     for (const child of children) child.kill("SIGKILL")
     rmSync(folder, { recursive: true })
   })
 
-  const onMasters = (...command: ReadonlyArray<string>) =>
-    Promise.all(
-      cluster.masters.map(async (node) => (await cluster.nodeClient(node)).sendCommand([...command]))
-    )
-
-  const client = Layer.effect(
-    Redis.Redis,
-    Redis.make({
-      send: <A>(command: string, ...args: ReadonlyArray<string>) =>
-        attempt(async () => {
-          // `EVALSHA` names its first key behind the number of keys.
-          if (command !== "SCRIPT") return await cluster.sendCommand(args[2], false, [command, ...args]) as A
-          const [answer] = await onMasters(command, ...args)
-          return answer as A
-        }),
-      subscribe: () => Effect.never,
-      connect: Effect.never
-    })
+  // The other nodes are found from the second.
+  const client = Layer.unwrap(Effect.sync(() => RedisClient.layer({ url: url.split(",")[1] ?? "", cluster: true })))
+  const emptied = Layer.provideMerge(
+    Layer.effectDiscard(
+      Effect.promise(() =>
+        Promise.all(
+          url.split(",").map(async (url) => {
+            const node = createClient({ url })
+            await node.connect()
+            await node.flushAll()
+            await node.close()
+          })
+        )
+      )
+    ),
+    client
   )
-  const emptied = Layer.provideMerge(Layer.effectDiscard(attempt(() => onMasters("FLUSHALL"))), client)
   const store = ChainStoreRedis.layer({ timeout: "20 seconds" })
 
   storeContract("in a Redis Cluster", store.pipe(Layer.provide(layerClock), Layer.provide(emptied)))
@@ -100,4 +82,19 @@ describe("A Redis Cluster", () => {
       const { look } = yield* ChainStore.ChainStore
       for (let i = 0; i < 30; i++) assert.strictEqual((yield* look(`chain ${i}`, ["openai", "ollama"])).length, 2)
     }).pipe(Effect.provide(store.pipe(Layer.provide(emptied)))))
+
+  it.live("says of a client for one server that it must be one for a cluster", () =>
+    Effect.gen(function*() {
+      const { look } = yield* ChainStore.ChainStore
+      const looks = yield* Effect.forEach(
+        [1, 2, 3, 4, 5, 6, 7, 8],
+        (i) => Effect.result(look(`chain ${i}`, ["openai"]))
+      )
+      const refused = looks.find(Result.isFailure)
+      assert.include(String(refused?.failure.cause), "is a node of a cluster: set `cluster` to true")
+    }).pipe(
+      Effect.provide(
+        store.pipe(Layer.provide(Layer.unwrap(Effect.sync(() => RedisClient.layer({ url: url.split(",")[0] ?? "" })))))
+      )
+    ))
 })

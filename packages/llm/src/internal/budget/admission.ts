@@ -55,8 +55,8 @@ const free = { input: 0, output: 0 }
 type Count = (usage: Response.Usage, hourWrites?: number) => number
 
 export class BudgetBook {
-  readonly budgets: ReadonlyArray<Budget>
-  private readonly prices: Prices
+  budgets: ReadonlyArray<Budget>
+  private prices: Prices
   private readonly purse: Purse
   private readonly answers = new AnswerTokens()
 
@@ -64,6 +64,12 @@ export class BudgetBook {
     this.budgets = budgets
     this.prices = prices
     this.purse = purse
+  }
+
+  /** Puts other budgets in force. A budget of the same name, unit and window has the same sum. */
+  replace(budgets: ReadonlyArray<Budget>, prices: Prices): void {
+    this.budgets = budgets
+    this.prices = prices
   }
 
   /** The price of a million tokens, input and output, to compare providers by: nothing for a local one, `Infinity` where it is unknown. */
@@ -130,8 +136,8 @@ export class BudgetBook {
   }
 }
 
-const accountOf = ({ name, window }: Budget, value: string | undefined) => ({
-  key: value === undefined ? `budget ${name}` : `budget ${name}:${value}`,
+const accountOf = ({ name, unit, window }: Budget, value: string | undefined) => ({
+  key: `${unit} ${JSON.stringify(name)}${value === undefined ? "" : `:${value}`}`,
   window
 })
 

@@ -27,7 +27,7 @@ export const text = (name: string): Config.Config<Option.Option<string>> =>
   )
 
 /** A secret, without the white space around it, which no header may have. None when it is not set. */
-const secret = (name: string): Config.Config<Option.Option<Redacted.Redacted>> =>
+export const secret = (name: string): Config.Config<Option.Option<Redacted.Redacted>> =>
   Config.map(
     variable(name),
     (value) =>

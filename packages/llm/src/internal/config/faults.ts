@@ -16,6 +16,7 @@ import { budgetsDataCheck } from "../budget/data.ts"
 import { pricesCheck } from "../usage/prices/data.ts"
 import { hedgeCheck, parametersCheck, repairCheck } from "./data/answers.ts"
 import { poolsCheck } from "./data/pools.ts"
+import { storeCheck } from "./data/store.ts"
 import { report, timeCheck } from "./data/time.ts"
 import type { Name } from "./registry.ts"
 import { names, servers } from "./registry.ts"
@@ -65,7 +66,8 @@ const file = struct({
     max_tool_iterations: optional(count),
     prices: optional(pricesCheck),
     budgets: optional(budgetsDataCheck(timeCheck)),
-    cooldown: optional(timeCheck)
+    cooldown: optional(timeCheck),
+    store: optional(storeCheck)
   }))
 })
 

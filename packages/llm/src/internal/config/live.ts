@@ -5,6 +5,7 @@
  * Guarded by `test/config/reloading.test.ts`.
  */
 import * as LanguageModel from "effect/ai/LanguageModel"
+import * as Config from "effect/Config"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -74,8 +75,11 @@ export const follow = Effect.fnUntraced(function*<A, E, R, E2 extends { readonly
 ): Effect.fn.Return<LanguageModel.LanguageModel, E | E2, R | R2 | Scope.Scope> {
   const ready = yield* Deferred.make<Live, E | E2>()
   let live: Live | undefined
-  const stays = ({ message }: { readonly message: string }) =>
-    Effect.logWarning(`llm: the chain stays as it is: ${message}`)
+  const stays = (error: { readonly message: string }) =>
+    Effect.logWarning(
+      // The cause of a `ConfigError` says what is wrong, without the name of its class.
+      `llm: the chain stays as it is: ${error instanceof Config.ConfigError ? error.cause.message : error.message}`
+    )
   const swap = (live: Live, options: A) =>
     compile(options, live.chain).pipe(
       Effect.flatMap((next) => live.swap(next)),

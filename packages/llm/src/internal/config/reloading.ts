@@ -5,19 +5,23 @@
  */
 import * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Config from "effect/Config"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import { Budgets, layerConfig as budgetsConfig } from "../../Budgets.ts"
 import { Connectivity, makeConfig as connectivityConfig } from "../../Connectivity.ts"
 import * as LlmConfig from "../../LlmConfig.ts"
 import type { Pool } from "../../Pool.ts"
 import type { Provider } from "../../Provider.ts"
+import { prepareBudgets } from "../budget/configured.ts"
 import * as Compile from "../compile/compile.ts"
 import type { Options, ProgramOptions, Source } from "../compile/options.ts"
+import { prepareStore } from "../store/configured.ts"
 import * as Configured from "./chain.ts"
 import { KeptProviders } from "./kept.ts"
 import * as Live from "./live.ts"
@@ -93,11 +97,13 @@ const ofConfig = <E, R>(
 ): Effect.Effect<LanguageModel.LanguageModel, E | Config.ConfigError, R | HttpClient.HttpClient | Scope.Scope> =>
   Effect.gen(function*() {
     const { transport, ...program } = options
+    const scope = yield* Effect.scope
     const kept = new KeptProviders(
-      yield* Effect.scope,
+      scope,
       (choice) => Configured.overItsClient(choice, transport)
     )
     const given = Option.getOrUndefined(yield* Effect.serviceOption(Connectivity))
+    let budgets = Option.getOrUndefined(yield* Effect.serviceOption(Budgets))
     let pools: ReadonlyArray<Provider | Pool> = []
     let probe:
       | { readonly said: LlmConfig.LlmConfig["connectivity"]; readonly service: Connectivity["Service"] }
@@ -107,6 +113,8 @@ const ofConfig = <E, R>(
       const said = file.connectivity
       const service = given ??
         (probe !== undefined && Equal.equals(probe.said, said) ? probe.service : yield* connectivityConfig())
+      const followed = budgets ?? Context.get(yield* Scope.provide(Layer.build(budgetsConfig), scope), Budgets)
+      const beside = [yield* prepareStore, yield* prepareBudgets(followed)]
       const { keep, providers, release } = yield* kept.take
       const make = Effect.gen(function*() {
         const sources = yield* Configured.sources(providers, pools)
@@ -115,9 +123,12 @@ const ofConfig = <E, R>(
       })
       const { chain, sources } = yield* make.pipe(
         Effect.provideService(Connectivity, service),
+        Effect.provideService(Budgets, followed),
         Effect.onError(() => release)
       )
       keep()
+      yield* Effect.forEach(beside, ({ swap }) => swap)
+      budgets = followed
       pools = sources
       probe = { said, service }
       return { chain, release }
@@ -134,7 +145,11 @@ const ofConfig = <E, R>(
  * environment wins over the file. A provider whose settings did not change keeps its cool-down, bulkhead, client and breaker,
  * and the retry budget keeps what is spent. An invalid file changes nothing and is logged as a warning.
  *
- * Settings that are not the chain's keep their values from when its layer was made: the shared pool, `prices` and
+ * Budgets of the file follow it, as do those of `Budgets.layerConfig` and the store of `ChainStoreConfig.layerConfig` in the context of
+ * the layer: what was spent of a budget counts on, and a store that stays the same keeps its state. `Budgets` and a `ChainStore` that
+ * the program makes win over the file.
+ *
+ * Settings that are not the chain's keep their values from when its layer was made: the shared pool, the `prices` of the ledger and
  * `max_tool_iterations`.
  *
  * ```ts import.meta.vitest

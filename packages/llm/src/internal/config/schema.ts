@@ -11,6 +11,7 @@ import { BudgetData } from "../budget/data.ts"
 import { PricesData } from "../usage/prices/data.ts"
 import { HedgeData, ParametersData, RepairData } from "./data/answers.ts"
 import { Pools } from "./data/pools.ts"
+import { StoreData } from "./data/store.ts"
 import { Time } from "./data/time.ts"
 import { names, servers } from "./registry.ts"
 
@@ -129,7 +130,9 @@ export const LlmConfig = Schema.Struct({
   /** The budgets of `Budgets.layerConfig`. */
   budgets: key(Schema.NonEmptyArray(BudgetData)),
   /** As `cooldown` of `ProviderChain.Options`. */
-  cooldown: key(Time)
+  cooldown: key(Time),
+  /** What the chains of a fleet share, for `ChainStoreConfig.layerConfig`. */
+  store: key(StoreData)
 }).check(Schema.makeFilter(({ pools, provider_priority = [] }) => {
   const known = new Set<string>([...names, ...Object.keys(pools ?? {})])
   return provider_priority.flatMap((name, i) =>

@@ -1,6 +1,6 @@
 /**
  * A member of a chain as a store keeps it: a small machine that takes the time as an argument. A chain without a store drives one of
- * its own; the store in memory keeps one for each member; `redis.ts` is the same machine as scripts.
+ * its own; the store in memory keeps one for each member; `redis/scripts.ts` is the same machine as scripts.
  *
  * The decision about a failure starts a cool-down, and not a count of failures, since the retries are used up by then. After it one
  * request probes the member, and the others skip it until the probe has ended, or until its lease has: its process may be gone.

@@ -3,8 +3,9 @@
  *
  * Guarded by `test/config/faults.test.ts` and `test/config/pools.test.ts`.
  */
-import type * as Arguments from "@holdfast/core/Arguments"
+import * as Arguments from "@holdfast/core/Arguments"
 import * as PolicyData from "@holdfast/core/PolicyData"
+import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import { isObject } from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -32,3 +33,12 @@ export const report = (exit: Exit.Exit<unknown, Schema.SchemaError>, place: Argu
 
 export const timeCheck: Arguments.Check<unknown> = (value, place) =>
   report(Schema.decodeUnknownExit(Time)(value), place)
+
+/** A duration of more than zero. */
+export const positiveTimeCheck: Arguments.Check<unknown> = (value, place) => {
+  const exit = Schema.decodeUnknownExit(Time)(value)
+  report(exit, place)
+  if (Exit.isSuccess(exit) && Duration.isZero(exit.value)) {
+    place.fault(`must be longer than zero, got ${Arguments.show(value)}`)
+  }
+}

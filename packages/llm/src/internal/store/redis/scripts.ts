@@ -1,5 +1,5 @@
 /**
- * The machines of `member.ts` and `sums.ts` as scripts, each of which Redis runs in one step and by its own clock. A law runs them side
+ * The machines of `../member.ts` and `../sums.ts` as scripts, each of which Redis runs in one step and by its own clock. A law runs them side
  * by side with the machines. A member is one value: until when it is skipped, its probe with the end of the lease, the processes that
  * have requests in flight, and the slots of its window, the oldest first. A sum is its slots.
  *

@@ -7,9 +7,9 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redis from "effect/persistence/Redis"
+import type { Account, Address, Admission, ChainStore, MemberState, Report, Reserved } from "../store.ts"
+import { ChainStoreError } from "../store.ts"
 import * as Scripts from "./scripts.ts"
-import type { Account, Address, Admission, ChainStore, MemberState, Report, Reserved } from "./store.ts"
-import { ChainStoreError } from "./store.ts"
 
 /** What a script is sent: its keys, and its arguments after the instant at which it was sent. */
 interface Sent {
