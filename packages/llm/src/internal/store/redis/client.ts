@@ -143,7 +143,7 @@ const explained = (error: unknown, link: Link): unknown => {
   return isOffline ? link.failure() ?? error : error
 }
 
-export class RedisLink {
+class RedisLink {
   private link: Link
   private openedAt: number
   /** When each command was sent that is not answered, the oldest first. */

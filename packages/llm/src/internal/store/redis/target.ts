@@ -55,7 +55,7 @@ const nodeOf = ({ hostname, pathname, port, protocol }: URL): Node =>
 const between = /,(?=\s*(?:redis|rediss|valkey|valkeys):\/\/)/u
 
 /** Reads one URL, or several of the nodes of a cluster, separated by commas. */
-export const read = (text: string, beside: Beside, place: Arguments.Place): Target | undefined => {
+const read = (text: string, beside: Beside, place: Arguments.Place): Target | undefined => {
   const urls = text.trim().split(between).map((url) => URL.parse(url.trim()))
   const [first] = urls
   const nodes: Array<Node> = []
