@@ -37,7 +37,7 @@ export const budgetsOfFile: Effect.Effect<
   return yield* Setting.check(() => compile("llm.budgets", { budgets: options, prices }))
 })
 
-/** Checks the budgets of the file in force; `swap` puts them in force at a service. One that the program made is left alone. */
+/** Checks the budgets of the file in force; `swap` puts them in force at a service. One that the program made stays as it is. */
 export const prepareBudgets = (
   service: object
 ): Effect.Effect<{ readonly swap: Effect.Effect<void> }, Config.ConfigError> => {

@@ -86,7 +86,7 @@ export const makeConfigured = (open: OpenStore): Effect.Effect<Store, Config.Con
   })
 
 /**
- * Prepares the store in the context for the file in force. A store that the program made is left alone. Fails where the file describes a
+ * Prepares the store in the context for the file in force. A store that the program made stays as it is. Fails where the file describes a
  * store and the context has none.
  */
 export const prepareStore: Effect.Effect<Prepared, Config.ConfigError> = Effect.gen(function*() {

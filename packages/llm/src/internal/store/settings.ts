@@ -35,7 +35,7 @@ export interface Settings {
 const optional = (name: string): Effect.Effect<Redacted.Redacted | undefined, Config.ConfigError> =>
   Effect.map(Setting.secret(name), Option.getOrUndefined)
 
-/** What is said of a store; `undefined` where nothing is. Fails where a variable or its URL is invalid, and shows neither. */
+/** Reads the settings of a store; `undefined` where there are none. Fails where a variable or its URL is invalid, and shows neither. */
 export const settingsOf = Effect.fnUntraced(function*(
   store: StoreData | undefined
 ): Effect.fn.Return<Settings | undefined, Config.ConfigError> {

@@ -55,7 +55,7 @@ const toServer = (target: Target, delay: Delay): Link => {
     socket: socketOf(node, target.tls, delay),
     ...secretsOf(target),
     database: target.database,
-    // A command that cannot be sent now is of no use later.
+    // A command that waits for a connection is of no use later.
     disableOfflineQueue: true
   })
   let failure: unknown
