@@ -53,10 +53,12 @@ import type * as Scope from "effect/Scope"
 import * as Address from "./Address.ts"
 import * as AnthropicRequest from "./internal/anthropic/request.ts"
 import * as AnthropicResponse from "./internal/anthropic/response.ts"
+import * as AnthropicUsage from "./internal/anthropic/usage.ts"
 import * as Setting from "./internal/config/environment.ts"
 import * as Parameter from "./internal/parameters/fields.ts"
 import * as Answer from "./internal/protocol/answer/answer.ts"
 import { newIds } from "./internal/protocol/answer/newIds.ts"
+import { fields } from "./internal/protocol/field.ts"
 import { withParameters } from "./internal/protocol/request/body.ts"
 import * as OptionChecks from "./internal/protocol/request/options.ts"
 import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
@@ -176,6 +178,7 @@ const makeWith = (options: Options) => {
         if (kind === "keyRejected") return "Set ANTHROPIC_API_KEY to a valid key"
         return undefined
       },
+      counted: ({ usage }) => AnthropicUsage.counted(fields(usage)),
       unreachable: () => `no connection to ${name} at ${baseUrl}`
     })
 
@@ -227,7 +230,7 @@ const makeWith = (options: Options) => {
       const response = yield* ProviderRequest.open(call, yield* post(call, request, stream))
       const origin = { model, requestId: response.headers["request-id"] }
       const errors = ProviderRequest.errors(call, url, response.headers)
-      const make = AnthropicResponse.make(request, origin, errors, yield* newIds)
+      const make = AnthropicResponse.make({ request, errors, newId: yield* newIds }, origin)
       return { body: ProviderRequest.bytes(call, response), make }
     })
 

@@ -48,6 +48,7 @@ import * as Frames from "./internal/bedrock/frames.ts"
 import * as BedrockRequest from "./internal/bedrock/request.ts"
 import * as BedrockResponse from "./internal/bedrock/response.ts"
 import * as Signature from "./internal/bedrock/signature.ts"
+import * as BedrockUsage from "./internal/bedrock/usage.ts"
 import * as Setting from "./internal/config/environment.ts"
 import * as Parameter from "./internal/parameters/fields.ts"
 import * as Answer from "./internal/protocol/answer/answer.ts"
@@ -193,6 +194,7 @@ const makeWith = (options: Options) => {
         }
         return undefined
       },
+      counted: BedrockUsage.counted,
       unreachable: () => `no connection to ${name} at ${address.shown}`
     })
 
@@ -233,7 +235,7 @@ const makeWith = (options: Options) => {
       const fields = Parameter.fields(yield* Parameters.Current, "converse", model, options.parameters)
       const response = yield* send(call, operation, withParameters({ ...body }, fields))
       const errors = ProviderRequest.errors(call, `${address.shown}${path}/${operation}`, response.headers)
-      const make = BedrockResponse.make(request, errors, yield* newIds)
+      const make = BedrockResponse.make({ request, errors, newId: yield* newIds })
       return { body: Frames.toLines(ProviderRequest.bytes(call, response)), make }
     })
 

@@ -12,8 +12,8 @@
  *   first. When it has ended, the usage that the vendor reported takes the place of the estimate; so it is with retries, fallbacks, hedges,
  *   repairs and interruptions. A budget is thus overspent by no more than the attempts in flight take beyond their estimates. The
  *   retries of a request that was let in are let in as well.
- * - An attempt without a report, because the caller interrupted it or its stream broke off, keeps its estimate: vendors bill such
- *   answers. One that the vendor refused costs nothing.
+ * - An attempt whose report is not whole, because the caller interrupted it or its stream broke off, keeps its estimate for what is
+ *   missing: vendors bill such answers. One that the vendor refused costs nothing but what the refusal reports.
  * - With a `ChainStore` in the context, budgets hold for the fleet. Without one they hold for the process.
  * - A window slides: what was spent a day ago counts no more.
  *

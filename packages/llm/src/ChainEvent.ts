@@ -18,14 +18,16 @@
  * See {@link observe}.
  */
 import type * as AiError from "effect/ai/AiError"
-import type * as Response from "effect/ai/Response"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type { Decision } from "./FallbackDecision.ts"
+import type { Reported } from "./internal/usage/reported.ts"
 import type { Parameters } from "./Parameters.ts"
 import type { Location } from "./Provider.ts"
+
+export type { Reported } from "./internal/usage/reported.ts"
 
 /** The fields of every event. */
 export interface Origin {
@@ -39,13 +41,6 @@ export interface Origin {
   readonly at: number
   /** The tags of the request, of `Usage.withTags`; missing without any. */
   readonly tags?: Readonly<Record<string, string>> | undefined
-}
-
-/** What a provider has reported of an attempt that has ended. */
-export interface Reported {
-  readonly usage: Response.Usage | undefined
-  /** Of the cache writes, the tokens written for an hour, where the vendor tells them apart (Anthropic, Bedrock). */
-  readonly hourCacheWriteTokens?: number | undefined
 }
 
 /** A request was sent to a provider. */

@@ -45,9 +45,11 @@ import * as Address from "./Address.ts"
 import * as Setting from "./internal/config/environment.ts"
 import * as GeminiRequest from "./internal/gemini/request.ts"
 import * as GeminiResponse from "./internal/gemini/response.ts"
+import * as GeminiUsage from "./internal/gemini/usage.ts"
 import * as Parameter from "./internal/parameters/fields.ts"
 import * as Answer from "./internal/protocol/answer/answer.ts"
 import { newIds } from "./internal/protocol/answer/newIds.ts"
+import { fields } from "./internal/protocol/field.ts"
 import * as OptionChecks from "./internal/protocol/request/options.ts"
 import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
 import * as Parameters from "./Parameters.ts"
@@ -169,6 +171,7 @@ const makeWith = (options: Options) => {
         if (kind === "keyRejected") return "Set GEMINI_API_KEY to a valid key"
         return undefined
       },
+      counted: ({ usageMetadata }) => GeminiUsage.counted(fields(usageMetadata)),
       unreachable: () => `no connection to ${name} at ${baseUrl}`
     })
 
@@ -204,7 +207,7 @@ const makeWith = (options: Options) => {
     ): Effect.fn.Return<Answer.Answer, AiError.AiError, IdGenerator | Scope.Scope> {
       const response = yield* ProviderRequest.open(call, yield* post(call, request, stream))
       const errors = ProviderRequest.errors(call, url, response.headers)
-      const make = GeminiResponse.make(request, errors, yield* newIds)
+      const make = GeminiResponse.make({ request, errors, newId: yield* newIds })
       return { body: ProviderRequest.bytes(call, response), make }
     })
 

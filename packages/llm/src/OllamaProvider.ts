@@ -265,7 +265,7 @@ const makeWith = (options: Options) => {
       stream: boolean
     ): Effect.fn.Return<Answer.Answer, AiError.AiError, IdGenerator | Scope.Scope> {
       const response = yield* ProviderRequest.open(call, yield* post(call, request, stream))
-      const make = OllamaResponse.make(request, ProviderRequest.errors(call, url), yield* newIds)
+      const make = OllamaResponse.make({ request, errors: ProviderRequest.errors(call, url), newId: yield* newIds })
       return { body: ProviderRequest.bytes(call, response), make }
     })
 

@@ -214,7 +214,7 @@ const makeWith = (options: Options) => {
       const asked = yield* body(call, request, stream)
       const response = yield* Effect.catch(send(call, asked), withoutUsage(call, asked))
       const errors = ProviderRequest.errors(call, url, response.headers)
-      const make = OpenAiResponse.make(request, habits, errors, yield* newIds)
+      const make = OpenAiResponse.make({ request, errors, newId: yield* newIds }, habits)
       return { body: ProviderRequest.bytes(call, response), make }
     })
 

@@ -221,7 +221,7 @@ const makeWith = (options: Options) => {
         })
       )
       const errors = ProviderRequest.errors(call, url, response.headers)
-      const make = ResponsesResponse.make(request, errors, yield* newIds, onId)
+      const make = ResponsesResponse.make({ request, errors, newId: yield* newIds }, onId)
       return { body: ProviderRequest.bytes(call, response), make }
     })
 

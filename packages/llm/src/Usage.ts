@@ -12,8 +12,8 @@
  *
  * **Gotchas**
  *
- * Usage is recorded as the provider reports it. A stream that broke off before its usage arrived has an entry without tokens, and the
- * bill may differ.
+ * Usage is recorded as the provider reports it. An answer that broke off has the counts reported until then and is marked `partial`;
+ * without any report its entry has no tokens. In both cases the bill may be higher.
  *
  * **Example**
  *
@@ -36,6 +36,8 @@ export { Entry, entryOf } from "./internal/usage/entry.ts"
 export type { Ended } from "./internal/usage/entry.ts"
 export type { Options } from "./internal/usage/ledger.ts"
 export { Price } from "./internal/usage/price.ts"
+export { report } from "./internal/usage/reported.ts"
+export type { Details } from "./internal/usage/reported.ts"
 export { CurrentTags, withTags } from "./internal/usage/tags.ts"
 export type { Tags } from "./internal/usage/tags.ts"
 export { sum, sumBy, zero } from "./internal/usage/totals.ts"

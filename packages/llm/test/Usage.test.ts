@@ -85,7 +85,8 @@ describe("Usage", () => {
         outputTokens: 20,
         reasoningTokens: 5,
         cost: 0,
-        unpriced: 1
+        unpriced: 1,
+        partial: 0
       })
       assert.deepStrictEqual(Object.keys(byModel), ["cloud/test", "ollama/llama3.2"])
       assert.strictEqual(byProvider["cloud"]?.failed, 2)

@@ -127,11 +127,18 @@ export const lines = (
       "quiet",
       `  Without a price, and not in the cost: ${plural(all.unpriced, "attempt")} with tokens.`
     )]
+  const partial = all.partial === 0
+    ? []
+    : [style.paint(
+      "quiet",
+      `  Broken off before their usage was complete: ${plural(all.partial, "attempt")}. The bill may be higher.`
+    )]
   return [
     `${style.paint("title", "Usage")}  ${style.paint("quiet", place)}`,
     "",
     ...tableOf([...rows, { group: "all", total: all }], title, style),
     ...unpriced,
+    ...partial,
     ...by === "day" ? days(rows, screen) : bars(rows, screen)
   ]
 }

@@ -24,6 +24,7 @@ import type * as Response from "effect/ai/Response"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Answer, Step } from "../internal/testing/answers.ts"
+import { report } from "../internal/usage/reported.ts"
 import * as Provider from "../Provider.ts"
 
 export {
@@ -33,6 +34,7 @@ export {
   failure,
   pace,
   parts,
+  reporting,
   stall,
   text,
   toolCall,
@@ -118,6 +120,8 @@ export const make = (
         return Stream.drain(Stream.fromEffect(Effect.sleep(step.duration)))
       case "Stall":
         return Stream.never
+      case "Usage":
+        return Stream.drain(Stream.fromEffect(report(step.usage)))
       case "Fail":
         return Stream.fail(AiError.make({ module: "TestProvider", method, reason: step.reason }))
     }

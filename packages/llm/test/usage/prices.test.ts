@@ -110,7 +110,7 @@ describe("The cost of an attempt", () => {
     })
     // 300,000 plain at 3, 400,000 read at 0.30, 300,000 written at 3.75, of those 100,000 for an hour at 6; 100,000 at 15.
     assert.closeTo(costOf(sonnet, million) ?? 0, 0.9 + 0.12 + 1.125 + 1.5, 1e-9)
-    assert.closeTo(costOf(sonnet, million, 100_000) ?? 0, 0.9 + 0.12 + 0.75 + 0.6 + 1.5, 1e-9)
+    assert.closeTo(costOf(sonnet, million, { cacheWriteHour: 100_000 }) ?? 0, 0.9 + 0.12 + 0.75 + 0.6 + 1.5, 1e-9)
   })
 
   it("bills all tokens of a long prompt at the higher price, from the first token beyond", () => {
@@ -215,7 +215,7 @@ law(
       const cost = costOf(
         price,
         usage({ total: prompt, cacheRead: read, cacheWrite: written }, { total: text + thoughts, reasoning: thoughts }),
-        forHour
+        { cacheWriteHour: forHour }
       )
       // In whole billionths of a dollar: no float in the oracle.
       const exact = parts.reduce(

@@ -7,7 +7,6 @@ import * as AiError from "effect/ai/AiError"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { hourMetadata } from "../../src/internal/anthropic/usage.ts"
 
 const spent = TestProvider.failure(new AiError.QuotaExhaustedError({}))
 
@@ -51,48 +50,5 @@ describe("Usage.withTags", () => {
       RangeError,
       "Usage.withTags: a tag must have a name; user must be a text that is not empty, got \"\""
     )
-  })
-})
-
-describe("Writes to a cache for an hour", () => {
-  it.effect("are billed at their own price, as Anthropic reports them", () =>
-    Effect.gen(function*() {
-      const metadata = hourMetadata({
-        cache_creation_input_tokens: 500_000,
-        cache_creation: { ephemeral_5m_input_tokens: 300_000, ephemeral_1h_input_tokens: 200_000 }
-      })
-      assert.deepStrictEqual(metadata, { anthropic: { hourCacheWriteTokens: 200_000 } })
-      const answer = TestProvider.parts([
-        { type: "text-start", id: "t" },
-        { type: "text-delta", id: "t", delta: "Hi" },
-        { type: "text-end", id: "t" },
-        {
-          type: "finish",
-          reason: "stop",
-          usage: { inputTokens: { total: 500_000, cacheWrite: 500_000 }, outputTokens: { total: 0 } },
-          metadata
-        }
-      ])
-      const ledger = yield* Usage.make({
-        prices: { test: { input: 1, output: 1, cacheWrite: 10, cacheWriteHour: 100 } }
-      })
-      const cloud = TestProvider.make("cloud", () => Effect.succeed(answer))
-      yield* Effect.andThen(
-        LanguageModel.generateText({ prompt: "hello" }),
-        Stream.runDrain(LanguageModel.streamText({ prompt: "hello" }))
-      ).pipe(
-        Effect.provide(ProviderChain.layer({ providers: [cloud] })),
-        Effect.provideService(Usage.Ledger, ledger)
-      )
-      const entries = yield* ledger.entries
-      assert.deepStrictEqual(entries.map(({ cacheWriteHourTokens, cost }) => [cacheWriteHourTokens, cost]), [
-        [200_000, 23],
-        [200_000, 23]
-      ])
-    }))
-
-  it("are left out where the vendor does not tell them apart", () => {
-    assert.isUndefined(hourMetadata({ cache_creation_input_tokens: 5 }))
-    assert.isUndefined(hourMetadata({ cache_creation: { ephemeral_1h_input_tokens: 0 } }))
   })
 })

@@ -45,7 +45,9 @@ export const nearest = (word: string, known: ReadonlyArray<string>): string | un
   }
   if (best !== undefined || given.length < 3) return best
   const within = known.filter((candidate) => plain(candidate).includes(given) || given.includes(plain(candidate)))
-  return within.length === 1 ? within[0] : undefined
+  // Of `output` and `outputAudio` the word that both begin with.
+  const [stem] = within.toSorted((one, other) => one.length - other.length)
+  return stem !== undefined && within.every((candidate) => candidate.startsWith(stem)) ? stem : undefined
 }
 
 /** What follows an unknown word in a message: what was probably meant, or else what there is. */

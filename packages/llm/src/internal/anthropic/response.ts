@@ -8,30 +8,24 @@
  *
  * Guarded by `test/AnthropicProvider.test.ts` and `test/protocol/authorship.test.ts`.
  */
-import type * as LanguageModel from "effect/ai/LanguageModel"
-import type * as Response from "effect/ai/Response"
 import type { Make, Step } from "../protocol/answer/answer.ts"
 import { failed, isTerminator, more } from "../protocol/answer/answer.ts"
 import type { Item } from "../protocol/answer/decoder.ts"
-import type { Call } from "../protocol/answer/ending.ts"
-import { end } from "../protocol/answer/ending.ts"
-import { Writer } from "../protocol/answer/writer.ts"
+import type { Reading } from "../protocol/answer/reader.ts"
+import { Reader } from "../protocol/answer/reader.ts"
+import type { Part } from "../protocol/answer/writer.ts"
 import type { Fields } from "../protocol/field.ts"
 import { count, fields, isFields, isPresent, list, text } from "../protocol/field.ts"
 import { parse } from "../protocol/json.ts"
-import type { Errors } from "../protocol/request/providerRequest.ts"
 import { toParams } from "../protocol/tools/toolParams.ts"
-import { RequestTools } from "../protocol/tools/tools.ts"
 import * as Thinking from "./thinking.ts"
-import { hourMetadata, latest, toFinishReason, toUsage } from "./usage.ts"
+import { counted, latest, toFinishReason } from "./usage.ts"
 
 /** The model whose answer it is, which alone may read some of it again, and the provider's id of the request. */
 export interface Origin {
   readonly model: string
   readonly requestId: string | undefined
 }
-
-const terminator = "a stop_reason and message_stop"
 
 type Open =
   | { readonly type: "text"; readonly id: string }
@@ -47,14 +41,10 @@ const refusal = (details: Fields): string =>
 const string = (value: unknown): string => typeof value === "string" ? value : ""
 
 /** Reads one answer. It is done at `message_stop` after a `stop_reason`, or after a whole message. */
-class Reader {
+class MessageReader extends Reader {
+  readonly terminator = "a stop_reason and message_stop"
   private readonly origin: Origin
-  private readonly errors: Errors
-  private readonly newId: () => string
-  private readonly writer: Writer
-  private readonly tools: RequestTools
   private readonly open = new Map<number, Open>()
-  private readonly calls: Array<Call> = []
   private readonly sources = new Map<string, string>()
   private messageId: string | undefined
   private started = false
@@ -63,18 +53,13 @@ class Reader {
   private stopDetails: Fields = {}
   private usage: Fields = {}
 
-  constructor(
-    request: LanguageModel.ProviderOptions,
-    origin: Origin,
-    errors: Errors,
-    newId: () => string,
-    out: (part: Response.StreamPartEncoded) => void
-  ) {
+  constructor(reading: Reading, origin: Origin, out: (part: Part) => void) {
+    super(reading, out)
     this.origin = origin
-    this.errors = errors
-    this.newId = newId
-    this.writer = new Writer(out)
-    this.tools = new RequestTools(request)
+  }
+
+  protected counted() {
+    return counted(this.usage)
   }
 
   private startBlock(index: number, block: Fields): void {
@@ -192,21 +177,14 @@ class Reader {
   }
 
   private complete(): Step {
-    const { errors, stopDetails, stopReason, tools, usage, writer } = this
-    if (!this.started || stopReason === undefined || this.open.size > 0) return failed(errors.cut(terminator))
-    for (const [url, title] of this.sources) {
-      writer.part({ type: "source", sourceType: "url", id: this.newId(), url, title })
+    const { stopDetails, stopReason } = this
+    if (!this.started || stopReason === undefined || this.open.size > 0) {
+      return failed(this.errors.cut(this.terminator))
     }
-    return end({
-      writer,
-      tools,
-      errors,
-      calls: this.calls,
-      reason: toFinishReason(stopReason),
-      usage: toUsage(usage),
-      metadata: hourMetadata(usage),
-      explanation: refusal(stopDetails)
-    })
+    for (const [url, title] of this.sources) {
+      this.writer.part({ type: "source", sourceType: "url", id: this.newId(), url, title })
+    }
+    return this.end({ reason: toFinishReason(stopReason), explanation: refusal(stopDetails) })
   }
 
   /** A message in one piece. */
@@ -265,13 +243,4 @@ class Reader {
 }
 
 /** How the answer to a request is read. */
-export const make = (
-  request: LanguageModel.ProviderOptions,
-  origin: Origin,
-  errors: Errors,
-  newId: () => string
-): Make =>
-(out) => {
-  const reader = new Reader(request, origin, errors, newId, out)
-  return { framing: "events", onItem: (item, now) => reader.onItem(item, now), terminator, errors }
-}
+export const make = (reading: Reading, origin: Origin): Make => (out) => new MessageReader(reading, origin, out)

@@ -6,6 +6,8 @@
 import type * as Response from "effect/ai/Response"
 import type { Fields } from "../protocol/field.ts"
 import { count, fields, isPresent } from "../protocol/field.ts"
+import { positive, tierOf } from "../usage/reported.ts"
+import type { Counts } from "../usage/reported.ts"
 
 const finishReasons: Readonly<Record<string, Response.FinishReason>> = {
   end_turn: "stop",
@@ -20,14 +22,21 @@ const finishReasons: Readonly<Record<string, Response.FinishReason>> = {
 
 export const toFinishReason = (reason: string): Response.FinishReason => finishReasons[reason] ?? "other"
 
-/** What is not null replaces what was said before: the counts are cumulative. */
+/**
+ * What is not null replaces what was said before: the counts are cumulative, so that none shrinks. Gateways end a stream with zeros
+ * for what they said at its start.
+ */
 export const latest = (before: Fields, update: unknown): Fields => ({
   ...before,
-  ...Object.fromEntries(Object.entries(fields(update)).filter(([, value]) => isPresent(value)))
+  ...Object.fromEntries(
+    Object.entries(fields(update)).filter(([name, value]) => isPresent(value) && !shrinks(before[name], value))
+  )
 })
 
+const shrinks = (before: unknown, value: unknown): boolean => (count(value) ?? Infinity) < (count(before) ?? 0)
+
 /** All input is `input_tokens` and what was read from and written to the cache; thoughts are part of the output. */
-export const toUsage = (usage: Fields): typeof Response.Usage.Encoded => {
+const toUsage = (usage: Fields): typeof Response.Usage.Encoded => {
   const uncached = count(usage["input_tokens"])
   const cacheRead = count(usage["cache_read_input_tokens"])
   const cacheWrite = count(usage["cache_creation_input_tokens"])
@@ -48,8 +57,17 @@ export const toUsage = (usage: Fields): typeof Response.Usage.Encoded => {
   }
 }
 
-/** Writes to a cache for an hour cost more than others, so they are kept beside the usage, which has no place for them. */
-export const hourMetadata = (usage: Fields): Response.ProviderMetadata | undefined => {
-  const hourCacheWriteTokens = count(fields(usage["cache_creation"])["ephemeral_1h_input_tokens"])
-  return hourCacheWriteTokens ? { anthropic: { hourCacheWriteTokens } } : undefined
-}
+/** The part of the world that a request was kept in; `global` and what is not told are none. */
+const regionOf = (geo: unknown): string | undefined =>
+  typeof geo === "string" && !["", "global", "not_available"].includes(geo) ? geo : undefined
+
+/** The usage so far, and what of it has a price of its own. */
+export const counted = (usage: Fields): Omit<Counts, "partial"> | undefined =>
+  Object.keys(usage).length === 0 ? undefined : {
+    usage: toUsage(usage),
+    details: {
+      cacheWriteHour: positive(fields(usage["cache_creation"])["ephemeral_1h_input_tokens"]),
+      tier: usage["speed"] === "fast" ? "fast" : tierOf(usage["service_tier"]),
+      region: regionOf(usage["inference_geo"])
+    }
+  }

@@ -4,24 +4,20 @@
  *
  * Guarded by `test/bedrock/BedrockProvider.test.ts`.
  */
-import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import type { Make, Step } from "../protocol/answer/answer.ts"
 import { failed, more } from "../protocol/answer/answer.ts"
 import type { Item } from "../protocol/answer/decoder.ts"
-import type { Call } from "../protocol/answer/ending.ts"
-import { end } from "../protocol/answer/ending.ts"
-import { Writer } from "../protocol/answer/writer.ts"
+import type { Reading } from "../protocol/answer/reader.ts"
+import { Reader } from "../protocol/answer/reader.ts"
+import type { Part } from "../protocol/answer/writer.ts"
 import type { Fields } from "../protocol/field.ts"
 import { count, fields, isFields, isPresent, list, text } from "../protocol/field.ts"
 import { parse } from "../protocol/json.ts"
-import type { Errors } from "../protocol/request/providerRequest.ts"
 import { toParams } from "../protocol/tools/toolParams.ts"
-import { RequestTools } from "../protocol/tools/tools.ts"
 import { brokenKey } from "./frames.ts"
 import * as Kept from "./kept.ts"
-
-const terminator = "messageStop and metadata"
+import { counted } from "./usage.ts"
 
 const finishReasons: Readonly<Record<string, Response.FinishReason>> = {
   end_turn: "stop",
@@ -35,23 +31,6 @@ const finishReasons: Readonly<Record<string, Response.FinishReason>> = {
 
 const string = (value: unknown): string => typeof value === "string" ? value : ""
 
-/** Input counts neither what was read from nor what was written to the cache. */
-const toUsage = (usage: Fields): typeof Response.Usage.Encoded => {
-  const uncached = count(usage["inputTokens"])
-  const cacheRead = count(usage["cacheReadInputTokens"])
-  const cacheWrite = count(usage["cacheWriteInputTokens"])
-  const total = count(usage["outputTokens"])
-  return {
-    inputTokens: {
-      total: uncached === undefined ? undefined : uncached + (cacheRead ?? 0) + (cacheWrite ?? 0),
-      uncached,
-      cacheRead,
-      cacheWrite
-    },
-    outputTokens: { total, reasoning: undefined, text: total }
-  }
-}
-
 interface OpenCall {
   readonly id: string
   readonly name: string
@@ -59,27 +38,21 @@ interface OpenCall {
 }
 
 /** Reads one answer. */
-class Reader {
-  private readonly errors: Errors
-  private readonly newId: () => string
-  private readonly writer: Writer
-  private readonly tools: RequestTools
+class ConverseReader extends Reader {
+  readonly terminator = "messageStop and metadata"
+  override readonly framing = "lines"
   private readonly open = new Map<number, OpenCall>()
-  private readonly calls: Array<Call> = []
   private signature: string | undefined
   private redacted: string | undefined
   private stopReason: string | undefined
+  private metadata: Fields = {}
 
-  constructor(
-    request: LanguageModel.ProviderOptions,
-    errors: Errors,
-    newId: () => string,
-    out: (part: Response.StreamPartEncoded) => void
-  ) {
-    this.errors = errors
-    this.newId = newId
-    this.tools = new RequestTools(request)
-    this.writer = new Writer(out, (type) => this.keptOf(type))
+  constructor(reading: Reading, out: (part: Part) => void) {
+    super(reading, out, (type) => this.keptOf(type))
+  }
+
+  protected counted() {
+    return counted(this.metadata)
   }
 
   /** A thought goes back to its author, with its signature where it has one. */
@@ -131,20 +104,18 @@ class Reader {
     if (isSilent && this.redacted !== undefined) this.writer.silent()
   }
 
-  private complete(usage: Fields, now: number): Step {
+  /** What comes with the usage is the last. */
+  private complete(metadata: Fields, now: number): Step {
+    this.metadata = metadata
+    this.isWhole = true
     const { errors, stopReason } = this
-    if (stopReason === undefined || this.open.size > 0) return failed(errors.cut(terminator))
+    if (stopReason === undefined || this.open.size > 0) return failed(errors.cut(this.terminator))
     if (stopReason.startsWith("malformed_")) {
       const message = `the answer ended with stopReason ${stopReason}`
       return failed(errors.inBand({ error: { message, code: stopReason } }, now))
     }
-    return end({
-      writer: this.writer,
-      tools: this.tools,
-      errors,
-      calls: this.calls,
+    return this.end({
       reason: finishReasons[stopReason] ?? "other",
-      usage: toUsage(usage),
       explanation: `the answer ended with stopReason ${stopReason}`
     })
   }
@@ -163,7 +134,7 @@ class Reader {
       } else this.onDelta(index, block)
       this.onStop(index)
     }
-    return this.complete(fields(answer["usage"]), now)
+    return this.complete(answer, now)
   }
 
   onItem({ data }: Item, now: number): Step {
@@ -194,7 +165,7 @@ class Reader {
         this.stopReason = text(body["stopReason"])
         return more
       case "metadata":
-        return this.complete(fields(body["usage"]), now)
+        return this.complete(body, now)
       case "message":
         return failed(this.errors.inBand(event, now))
       default:
@@ -204,7 +175,4 @@ class Reader {
 }
 
 /** How the answer to a request is read. */
-export const make = (request: LanguageModel.ProviderOptions, errors: Errors, newId: () => string): Make => (out) => {
-  const reader = new Reader(request, errors, newId, out)
-  return { framing: "lines", onItem: (item, now) => reader.onItem(item, now), terminator, errors }
-}
+export const make = (reading: Reading): Make => (out) => new ConverseReader(reading, out)

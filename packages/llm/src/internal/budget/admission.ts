@@ -11,6 +11,7 @@ import type { Purse } from "../store/purse.ts"
 import { costOf } from "../usage/price.ts"
 import type { Priced } from "../usage/prices/find.ts"
 import type { Prices } from "../usage/prices/prices.ts"
+import type { Details } from "../usage/reported.ts"
 import type { Tags } from "../usage/tags.ts"
 import { AnswerTokens, totalTokens } from "../usage/tokens.ts"
 import type { Budget } from "./options.ts"
@@ -38,8 +39,8 @@ export type Admission =
   | {
     readonly _tag: "Admitted"
     /**
-     * Replaces what was reserved by what the provider reported. Without a report, `began` says whether the vendor may bill it
-     * nevertheless, so that the reservation stays. Only the first call counts.
+     * Replaces what was reserved by what the provider reported. Without a whole report, `began` says whether the vendor may bill more,
+     * so that what is missing keeps its estimate. Only the first call counts.
      */
     readonly settle: (reported: Reported, began: boolean) => Effect.Effect<void>
   }
@@ -52,7 +53,7 @@ export type Admission =
 const free = { input: 0, output: 0 }
 
 /** What a budget counts of a usage. */
-type Count = (usage: Response.Usage, hourWrites?: number) => number
+type Count = (usage: Response.Usage, details?: Details) => number
 
 export class BudgetBook {
   budgets: ReadonlyArray<Budget>
@@ -94,8 +95,8 @@ export class BudgetBook {
           yield* Effect.forEach(settlers, (settle) => settle({ usage: undefined }, false))
           return { _tag: "Unpriced", budget }
         }
-        const count: Count = (usage, hourWrites) =>
-          budget.unit === "cost" ? costOf(price, usage, hourWrites) ?? 0 : totalTokens(usage)
+        const count: Count = (usage, details) =>
+          budget.unit === "cost" ? costOf(price, usage, details) ?? 0 : totalTokens(usage)
         const amount = count(expected)
         const limit = anyway ? Infinity : budget.limit
         const bought = yield* this.purse.reserve({ ...accountOf(budget, value), amount, limit })
@@ -103,9 +104,11 @@ export class BudgetBook {
           yield* Effect.forEach(settlers, (settle) => settle({ usage: undefined }, false))
           return { _tag: "Spent", spent: { budget, value, sum: bought.sum }, needs: amount, wait: bought.wait }
         }
-        settlers.push(({ hourCacheWriteTokens, usage }, began) =>
-          bought.settle(usage === undefined ? began ? amount : 0 : count(usage, hourCacheWriteTokens))
-        )
+        settlers.push((reported, began) => {
+          const known = reported.usage === undefined ? 0 : count(reported.usage, reported.details)
+          if (reported.usage !== undefined && reported.partial === undefined) return bought.settle(known)
+          return bought.settle(began ? Math.max(known, count(completed(reported, expected))) : known)
+        })
       }
       let open = true
       return {
@@ -115,7 +118,7 @@ export class BudgetBook {
             if (!open) return Effect.void
             open = false
             const written = reported.usage?.outputTokens.total
-            if (written !== undefined) this.answers.learn(written)
+            if (written !== undefined && reported.partial === undefined) this.answers.learn(written)
             return Effect.forEach(settlers, (settle) => settle(reported, began), { discard: true })
           })
       }
@@ -135,6 +138,16 @@ export class BudgetBook {
     return this.prices.find(priced) ?? (priced.location === "local" ? free : undefined)
   }
 }
+
+/** What an answer that broke off may cost: what was reported of it, and the estimate of the rest. */
+const completed = ({ usage }: Reported, expected: Response.Usage): Response.Usage =>
+  usage === undefined ? expected : new Response.Usage({
+    inputTokens: { ...usage.inputTokens, total: usage.inputTokens.total ?? expected.inputTokens.total },
+    outputTokens: {
+      ...usage.outputTokens,
+      total: Math.max(usage.outputTokens.total ?? 0, expected.outputTokens.total ?? 0)
+    }
+  })
 
 const accountOf = ({ name, unit, window }: Budget, value: string | undefined) => ({
   key: `${unit} ${JSON.stringify(name)}${value === undefined ? "" : `:${value}`}`,

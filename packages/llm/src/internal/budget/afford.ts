@@ -84,8 +84,8 @@ export const charged = <A, E, R>(
       const { settle } = admission._tag === "Admitted" ? admission : free
       return yield* Effect.onExit(restore(attempt), (exit) =>
         Exit.isSuccess(exit)
-          ? Scope.addFinalizer(scope, Effect.suspend(() => settle(running.reported, true)))
-          : settle(running.reported, Exit.hasInterrupts(exit)))
+          ? Scope.addFinalizer(scope, Effect.suspend(() => settle(running.meter.reported, true)))
+          : settle(running.meter.reported, Exit.hasInterrupts(exit)))
     })
   )
 }

@@ -5,7 +5,7 @@
  * Guarded by `test/chain/retry.test.ts`, `test/laws.test.ts` and `test/chain/commit.test.ts`.
  */
 import type * as AiError from "effect/ai/AiError"
-import * as Response from "effect/ai/Response"
+import type * as Response from "effect/ai/Response"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Attempt } from "../../ChainError.ts"
@@ -15,7 +15,7 @@ import type { Decision } from "../../FallbackDecision.ts"
 import type { Provider } from "../../Provider.ts"
 import { detail } from "../../ProviderFailure.ts"
 import type { Spent } from "../budget/admission.ts"
-import { hourCacheWrites } from "../usage/hourCacheWrites.ts"
+import { Meter } from "../usage/reported.ts"
 import type { Tags } from "../usage/tags.ts"
 import { deadlinePassed } from "./chainReasons.ts"
 import type { AttemptFailure, ChainMember, Method, Obstacle, RunningAttempt, Visit } from "./member.ts"
@@ -70,7 +70,7 @@ export class AttemptLog {
       hedge,
       startedAt,
       repair: repair.turns,
-      reported: { usage: undefined },
+      meter: new Meter(),
       ticket
     }
     this.started.set(member, attempt)
@@ -81,11 +81,7 @@ export class AttemptLog {
 
   /** The provider has said what the attempt costs, whether it will succeed or not. */
   report(running: RunningAttempt, finish: Response.FinishPartEncoded): void {
-    const hourCacheWriteTokens = hourCacheWrites(finish)
-    running.reported = {
-      usage: new Response.Usage(finish.usage),
-      ...(hourCacheWriteTokens !== undefined && { hourCacheWriteTokens })
-    }
+    running.meter.finished(finish)
   }
 
   committed({ attempt, member, startedAt }: RunningAttempt): void {
@@ -101,7 +97,7 @@ export class AttemptLog {
   ): Attempt {
     const { location, model, name } = running.member.provider
     const duration = Duration.millis(endedAt - running.startedAt)
-    const { reported } = running
+    const { reported } = running.meter
     const { usage } = reported
     const attempt = { provider: name, model, location, attempt: running.attempt, reason, decision, duration, usage }
     this.running.delete(running)
@@ -133,10 +129,9 @@ export class AttemptLog {
   }
 
   succeeded(running: RunningAttempt): void {
-    const { reported } = running
     this.running.delete(running)
     const duration = Duration.millis(this.now() - running.startedAt)
-    this.emit(running.member, running.attempt, { _tag: "AttemptSucceeded", duration, ...reported })
+    this.emit(running.member, running.attempt, { _tag: "AttemptSucceeded", duration, ...running.meter.reported })
   }
 
   /** The caller went away. */
@@ -152,10 +147,9 @@ export class AttemptLog {
   }
 
   private interrupted(running: RunningAttempt, by: AttemptInterrupted["by"]): void {
-    const { reported } = running
     this.running.delete(running)
     const duration = Duration.millis(this.now() - running.startedAt)
-    this.emit(running.member, running.attempt, { _tag: "AttemptInterrupted", by, duration, ...reported })
+    this.emit(running.member, running.attempt, { _tag: "AttemptInterrupted", by, duration, ...running.meter.reported })
   }
 
   /** The request's deadline has passed: what was running are its last attempts. */

@@ -12,6 +12,7 @@ import { annotate, authorOf, marked } from "../authorship/answeredBy.ts"
 import * as Projection from "../authorship/projection.ts"
 import { answered, settled } from "../pool/place.ts"
 import * as AttemptSpan from "../telemetry/span.ts"
+import { ReportedUsage } from "../usage/reported.ts"
 import { noFinish } from "./chainReasons.ts"
 import { answer } from "./fallback.ts"
 import type { ChainMember, RunningAttempt, Settings } from "./member.ts"
@@ -43,6 +44,7 @@ const open =
         return { parts, finish, running }
       }).pipe(
         Effect.withParentSpan(span, { captureStackTrace: false }),
+        Effect.provideService(ReportedUsage, running.meter.follow),
         Effect.onExit((exit) => Effect.sync(() => AttemptSpan.ended(span, exit)))
       )
     }))

@@ -13,7 +13,7 @@ import type * as Tokenizer from "effect/ai/Tokenizer"
 import type * as Duration from "effect/Duration"
 import type * as Scope from "effect/Scope"
 import type { Budgets } from "../../Budgets.ts"
-import type { Observer, ProviderSkipped, Reported } from "../../ChainEvent.ts"
+import type { Observer, ProviderSkipped } from "../../ChainEvent.ts"
 import type { Connectivity } from "../../Connectivity.ts"
 import type { Decision } from "../../FallbackDecision.ts"
 import type { Parameters } from "../../Parameters.ts"
@@ -24,6 +24,7 @@ import type { Ledger } from "../../Usage.ts"
 import type { Fleet } from "../store/fleet.ts"
 import type { Gate } from "../store/gate.ts"
 import type { Ticket } from "../store/ticket.ts"
+import type { Meter } from "../usage/reported.ts"
 import type { Repair } from "./repair.ts"
 
 /** The member of a pool that a member of a chain is. */
@@ -94,8 +95,8 @@ export interface RunningAttempt {
   readonly startedAt: number
   /** What follows the prompt, if the attempt repairs an answer. */
   readonly repair: Prompt.Prompt | undefined
-  /** What the provider has reported so far. */
-  reported: Reported
+  /** What the provider reports of its usage. */
+  readonly meter: Meter
   /** What it was let in with. */
   readonly ticket: Ticket
 }

@@ -21,6 +21,7 @@ import * as Projection from "../authorship/projection.ts"
 import { answered, settled } from "../pool/place.ts"
 import { SignOfLife } from "../protocol/signOfLife.ts"
 import * as AttemptSpan from "../telemetry/span.ts"
+import { ReportedUsage } from "../usage/reported.ts"
 import { broken, deadlinePassed, networkError } from "./chainReasons.ts"
 import { answer } from "./fallback.ts"
 import type { Chunk, Part } from "./incoming.ts"
@@ -61,6 +62,7 @@ const open =
           // What is read later on starts nothing that a span would show.
           Effect.withParentSpan(opened(span), span, { captureStackTrace: false }).pipe(
             Effect.provideService(SignOfLife, life.sign),
+            Effect.provideService(ReportedUsage, running.meter.follow),
             Effect.onExit((exit) => Effect.sync(() => AttemptSpan.ended(span, exit)))
           )
         ),

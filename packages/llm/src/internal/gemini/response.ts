@@ -7,33 +7,24 @@
  *
  * Guarded by `test/gemini/GeminiProvider.test.ts` and `test/protocol/authorship.test.ts`.
  */
-import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import type { BodyEnd, Make, Step } from "../protocol/answer/answer.ts"
 import { failed, isTerminator, more } from "../protocol/answer/answer.ts"
 import type { Item } from "../protocol/answer/decoder.ts"
-import type { Call } from "../protocol/answer/ending.ts"
-import { end } from "../protocol/answer/ending.ts"
-import { Writer } from "../protocol/answer/writer.ts"
+import type { Reading } from "../protocol/answer/reader.ts"
+import { Reader } from "../protocol/answer/reader.ts"
+import type { Part } from "../protocol/answer/writer.ts"
 import type { Fields } from "../protocol/field.ts"
 import { fields, isFields, isPresent, list, text } from "../protocol/field.ts"
 import { parse } from "../protocol/json.ts"
-import type { Errors } from "../protocol/request/providerRequest.ts"
-import { RequestTools } from "../protocol/tools/tools.ts"
 import * as Kept from "./kept.ts"
-import { isGivenUp, toFinishReason, toUsage } from "./usage.ts"
-
-const terminator = "a finishReason and the end of the body"
+import { counted, isGivenUp, toFinishReason } from "./usage.ts"
 
 const unspecified = "FINISH_REASON_UNSPECIFIED"
 
 /** Reads one answer. */
-class Reader {
-  private readonly errors: Errors
-  private readonly newId: () => string
-  private readonly writer: Writer
-  private readonly tools: RequestTools
-  private readonly calls: Array<Call> = []
+class ContentReader extends Reader {
+  readonly terminator = "a finishReason and the end of the body"
   private readonly sources: Array<Fields> = []
   private signature: string | undefined
   private isIntroduced = false
@@ -42,16 +33,12 @@ class Reader {
   private blocked: string | undefined
   private usage: Fields = {}
 
-  constructor(
-    request: LanguageModel.ProviderOptions,
-    errors: Errors,
-    newId: () => string,
-    out: (part: Response.StreamPartEncoded) => void
-  ) {
-    this.errors = errors
-    this.newId = newId
-    this.tools = new RequestTools(request)
-    this.writer = new Writer(out, (type) => this.keptOf(type))
+  constructor(reading: Reading, out: (part: Part) => void) {
+    super(reading, out, (type) => this.keptOf(type))
+  }
+
+  protected counted() {
+    return counted(this.usage)
   }
 
   /** What goes back with a block that ends here: thoughts always, a text only with a signature. */
@@ -119,10 +106,11 @@ class Reader {
 
   private complete(now: number): Step {
     const { blocked, errors, finish, message } = this
+    this.isWhole = blocked !== undefined || finish !== undefined
     if (blocked !== undefined && finish === undefined) {
       return failed(errors.filtered(`the prompt was blocked: ${blocked}`))
     }
-    if (finish === undefined) return failed(errors.cut(terminator))
+    if (finish === undefined) return failed(errors.cut(this.terminator))
     if (isGivenUp(finish)) {
       const why = `the answer ended with finishReason ${finish}${message === undefined ? "" : `: ${message}`}`
       return failed(errors.inBand({ error: { message: why, reason: finish } }, now))
@@ -136,19 +124,15 @@ class Reader {
         title: text(title) ?? String(uri)
       })
     }
-    return end({
-      writer: this.writer,
-      tools: this.tools,
-      errors,
-      calls: this.calls,
+    return this.end({
       reason: toFinishReason(finish),
-      usage: toUsage(this.usage),
       explanation: message ?? `the answer ended with finishReason ${finish}`
     })
   }
 
   private onResponse(response: unknown, now: number): Step {
     if (!isFields(response)) return failed(this.errors.unreadable("a piece of it is not Gemini's"))
+    this.usage = { ...this.usage, ...fields(response["usageMetadata"]) }
     if (isPresent(response["error"])) return failed(this.errors.inBand(response, now))
     const { blockReason, blockReasonMessage } = fields(response["promptFeedback"])
     const isKnown = ["candidates", "promptFeedback", "usageMetadata", "responseId", "modelVersion"].some((key) =>
@@ -157,7 +141,6 @@ class Reader {
     if (!isKnown) return failed(this.errors.unreadable("it has no candidates"))
     this.introduce(response)
     if (isPresent(blockReason)) this.blocked = text(blockReasonMessage) ?? String(blockReason)
-    this.usage = { ...this.usage, ...fields(response["usageMetadata"]) }
     // A request asks for one answer: other candidates are none of it.
     const candidate = list(response["candidates"]).map(fields).find(({ index }) => !isPresent(index) || index === 0)
     if (candidate !== undefined) this.onCandidate(candidate)
@@ -185,13 +168,4 @@ class Reader {
 }
 
 /** How the answer to a request is read. */
-export const make = (request: LanguageModel.ProviderOptions, errors: Errors, newId: () => string): Make => (out) => {
-  const reader = new Reader(request, errors, newId, out)
-  return {
-    framing: "events",
-    onItem: (item, now) => reader.onItem(item, now),
-    atEnd: (end) => reader.atEnd(end),
-    terminator,
-    errors
-  }
-}
+export const make = (reading: Reading): Make => (out) => new ContentReader(reading, out)

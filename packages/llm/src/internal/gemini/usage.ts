@@ -5,7 +5,9 @@
  */
 import type * as Response from "effect/ai/Response"
 import type { Fields } from "../protocol/field.ts"
-import { count } from "../protocol/field.ts"
+import { count, fields, list } from "../protocol/field.ts"
+import type { Counts } from "../usage/reported.ts"
+import { positive, tierOf } from "../usage/reported.ts"
 
 /** "FinishReason" of the API reference. An end of unknown kind is `other`. */
 const finishReasons: Readonly<Record<string, Response.FinishReason>> = {
@@ -39,7 +41,7 @@ const abandoned: ReadonlySet<string> = new Set([
 export const isGivenUp = (reason: string): boolean => abandoned.has(reason)
 
 /** Thoughts, and what tools of the vendor's gave the model to read, are counted beside; what a cache had is part of the prompt. */
-export const toUsage = (usage: Fields): typeof Response.Usage.Encoded => {
+const toUsage = (usage: Fields): typeof Response.Usage.Encoded => {
   const prompt = count(usage["promptTokenCount"])
   const cacheRead = count(usage["cachedContentTokenCount"])
   const input = prompt === undefined ? undefined : prompt + (count(usage["toolUsePromptTokenCount"]) ?? 0)
@@ -57,6 +59,33 @@ export const toUsage = (usage: Fields): typeof Response.Usage.Encoded => {
       total: text === undefined && reasoning === undefined ? undefined : (text ?? 0) + (reasoning ?? 0),
       reasoning,
       text
+    }
+  }
+}
+
+/** Tokens of one kind, of lists by modality. */
+const ofKind = (kind: string, ...details: ReadonlyArray<unknown>): number | undefined => {
+  let sum = 0
+  for (const detail of details.flatMap(list).map(fields)) {
+    if (detail["modality"] === kind) sum += count(detail["tokenCount"]) ?? 0
+  }
+  return positive(sum)
+}
+
+/** The usage so far, and what of it has a price of its own. Vertex tells the tier as a kind of traffic. */
+export const counted = (usage: Fields): Omit<Counts, "partial"> | undefined => {
+  if (Object.keys(usage).length === 0) return undefined
+  const { cacheTokensDetails, candidatesTokensDetails, promptTokensDetails, toolUsePromptTokensDetails } = usage
+  const traffic = tierOf(usage["trafficType"])?.match(/^on_demand_(.+)$/)?.[1]
+  return {
+    usage: toUsage(usage),
+    details: {
+      inputAudio: ofKind("AUDIO", promptTokensDetails, toolUsePromptTokensDetails),
+      cacheReadAudio: ofKind("AUDIO", cacheTokensDetails),
+      inputImage: ofKind("IMAGE", promptTokensDetails, toolUsePromptTokensDetails),
+      outputAudio: ofKind("AUDIO", candidatesTokensDetails),
+      outputImage: ofKind("IMAGE", candidatesTokensDetails),
+      tier: tierOf(usage["serviceTier"]) ?? traffic
     }
   }
 }

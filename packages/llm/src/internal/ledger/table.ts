@@ -47,12 +47,22 @@ const createTable = (table: string) =>
     yield* sql`CREATE INDEX ${sql(`${table}_at`)} ON ${sql(table)} (at)`
   })
 
+/** What vendors tell since: kinds of tokens with prices of their own, the tier, and whether the answer broke off. */
+const addKinds = (table: string) =>
+  Effect.gen(function*() {
+    const sql = yield* plain
+    for (const column of kinds) yield* sql`ALTER TABLE ${sql(table)} ADD COLUMN ${sql(column)} BIGINT`
+    yield* sql`ALTER TABLE ${sql(table)} ADD COLUMN tier TEXT`
+  })
+
+const kinds = ["input_audio_tokens", "input_image_tokens", "output_audio_tokens", "output_image_tokens", "is_partial"]
+
 /** Makes the table, if it is not there yet, or brings it up to date. */
 export const migrate = (table: string) =>
   Effect.asVoid(
     Migrator.make({})({
       table: `${table}_migrations`,
-      loader: Migrator.fromRecord({ "1_create": createTable(table) })
+      loader: Migrator.fromRecord({ "1_create": createTable(table), "2_kinds": addKinds(table) })
     })
   )
 
@@ -72,6 +82,12 @@ const rowOf = ({ entry, id }: Identified) => ({
   cache_write_hour_tokens: entry.cacheWriteHourTokens ?? null,
   output_tokens: entry.outputTokens ?? null,
   reasoning_tokens: entry.reasoningTokens ?? null,
+  input_audio_tokens: entry.inputAudioTokens ?? null,
+  input_image_tokens: entry.inputImageTokens ?? null,
+  output_audio_tokens: entry.outputAudioTokens ?? null,
+  output_image_tokens: entry.outputImageTokens ?? null,
+  is_partial: entry.partial === true ? 1 : null,
+  tier: entry.tier ?? null,
   cost: entry.cost ?? null,
   tags: entry.tags === undefined ? null : JSON.stringify(entry.tags)
 })
@@ -121,7 +137,8 @@ const sums = {
   output_tokens: "SUM(output_tokens)",
   reasoning_tokens: "SUM(reasoning_tokens)",
   cost: "SUM(cost)",
-  unpriced: "SUM(CASE WHEN cost IS NULL AND (input_tokens IS NOT NULL OR output_tokens IS NOT NULL) THEN 1 ELSE 0 END)"
+  unpriced: "SUM(CASE WHEN cost IS NULL AND (input_tokens IS NOT NULL OR output_tokens IS NOT NULL) THEN 1 ELSE 0 END)",
+  partial: "COUNT(is_partial)"
 } as const
 
 const totalOf = (row: Row): Total => ({
@@ -135,7 +152,8 @@ const totalOf = (row: Row): Total => ({
   outputTokens: Number(row.output_tokens),
   reasoningTokens: Number(row.reasoning_tokens),
   cost: Number(row.cost),
-  unpriced: Number(row.unpriced)
+  unpriced: Number(row.unpriced),
+  partial: Number(row.partial)
 })
 
 /** Sums the table up by group, in the database. */

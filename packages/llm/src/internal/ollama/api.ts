@@ -131,6 +131,7 @@ export const make = (
         if (kind === "overloaded") return "Raise OLLAMA_NUM_PARALLEL or OLLAMA_MAX_QUEUE on the server"
         return undefined
       },
+      counted: () => undefined,
       unreachable: () => `Ollama does not answer at ${host}. Start it with \`ollama serve\`, or set OLLAMA_HOST`
     })
   }

@@ -4,28 +4,23 @@
  *
  * Guarded by `test/OllamaProvider.test.ts` and `test/ollama.integration.test.ts`.
  */
-import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import type { BodyEnd, Make, Step } from "../protocol/answer/answer.ts"
 import { failed, more } from "../protocol/answer/answer.ts"
 import type { Habits } from "../protocol/answer/content.ts"
 import { Content } from "../protocol/answer/content.ts"
 import type { Item } from "../protocol/answer/decoder.ts"
-import type { Call } from "../protocol/answer/ending.ts"
-import { end } from "../protocol/answer/ending.ts"
-import { Writer } from "../protocol/answer/writer.ts"
+import type { Reading } from "../protocol/answer/reader.ts"
+import { Reader } from "../protocol/answer/reader.ts"
+import type { Part } from "../protocol/answer/writer.ts"
 import type { Fields } from "../protocol/field.ts"
 import { count, fields, isFields, isPresent, list, text } from "../protocol/field.ts"
 import { parse } from "../protocol/json.ts"
-import type { Errors } from "../protocol/request/providerRequest.ts"
 import { toParams } from "../protocol/tools/toolParams.ts"
-import { RequestTools } from "../protocol/tools/tools.ts"
 import * as Thinking from "./thinking.ts"
 
 /** Models whose template Ollama does not know write thoughts and calls into the content. */
 const habits: Habits = { thinkTags: ["think", "thinking", "thought", "reasoning"], writesAsText: true }
-
-const terminator = "done: true"
 
 const toFinishReason = (reason: string | undefined): Response.FinishReason =>
   reason === "length" ? "length" : reason === "stop" || reason === undefined ? "stop" : "other"
@@ -45,32 +40,27 @@ const repeatLimit = 30
 const looped = "the model repeated itself, and Ollama ended the answer. Ask differently, or choose a larger model"
 
 /** Reads one answer. It is done at `done: true`. */
-class Reader {
-  private readonly errors: Errors
-  private readonly newId: () => string
-  private readonly writer: Writer
+class ChatReader extends Reader {
+  readonly terminator = "done: true"
+  override readonly framing = "lines"
   private readonly content: Content
-  private readonly tools: RequestTools
-  private readonly calls: Array<Call> = []
   private isIntroduced = false
   private lines = 0
   private lastToken = ""
   private repeats = 0
+  private line: Fields = {}
 
-  constructor(
-    request: LanguageModel.ProviderOptions,
-    errors: Errors,
-    newId: () => string,
-    out: (part: Response.StreamPartEncoded) => void
-  ) {
-    this.errors = errors
-    this.newId = newId
-    this.tools = new RequestTools(request)
-    this.writer = new Writer(out, (type) => {
+  constructor(reading: Reading, out: (part: Part) => void) {
+    super(reading, out, (type) => {
       const tags = type === "reasoning" ? this.content.takeTags() : undefined
       return tags === undefined ? undefined : Thinking.toMetadata(tags)
     })
-    this.content = new Content(this.writer, habits, this.tools, request)
+    this.content = new Content(this.writer, habits, this.tools, reading.request)
+  }
+
+  protected counted() {
+    const usage = toUsage(this.line)
+    return usage.inputTokens.total === undefined && usage.outputTokens.total === undefined ? undefined : { usage }
   }
 
   private call(id: string | undefined, name: string, params: unknown): void {
@@ -89,14 +79,7 @@ class Reader {
         this.errors.noAnswer(`the model was only ${reason}ed. A turn needs a message from the user`)
       )
     }
-    return end({
-      writer: this.writer,
-      tools: this.tools,
-      errors: this.errors,
-      calls: this.calls,
-      reason: toFinishReason(reason),
-      usage: toUsage(line)
-    })
+    return this.end({ reason: toFinishReason(reason) })
   }
 
   onItem({ data, event }: Item, now: number): Step {
@@ -104,6 +87,7 @@ class Reader {
     if (event === "error") return failed(this.errors.inBand(data, now))
     const line = parse(data)?.json
     if (!isFields(line)) return failed(this.errors.unreadable("a line of it is not a chat response"))
+    this.line = line
     if (isPresent(line["error"])) return failed(this.errors.inBand({ error: line["error"] }, now))
     this.lines++
     if (!this.isIntroduced) {
@@ -136,23 +120,9 @@ class Reader {
     // One line under status 200 is the whole body of an answer that was not streamed.
     const isLoop = this.repeats >= repeatLimit - 1 || (isWhole && this.lines === 1)
     this.writer.close()
-    return failed(isLoop ? this.errors.noAnswer(looped) : this.errors.cut(terminator))
+    return failed(isLoop ? this.errors.noAnswer(looped) : this.errors.cut(this.terminator))
   }
 }
 
 /** How the answer to a request is read. */
-export const make = (
-  request: LanguageModel.ProviderOptions,
-  errors: Errors,
-  newId: () => string
-): Make =>
-(out) => {
-  const reader = new Reader(request, errors, newId, out)
-  return {
-    framing: "lines",
-    onItem: (item, now) => reader.onItem(item, now),
-    atEnd: (end) => reader.atEnd(end),
-    terminator,
-    errors
-  }
-}
+export const make = (reading: Reading): Make => (out) => new ChatReader(reading, out)

@@ -16,6 +16,7 @@ import type { Preset } from "../presets/preset.ts"
 import { presets } from "../presets/presets.ts"
 import * as OptionChecks from "../protocol/request/options.ts"
 import type { ProviderRequest } from "../protocol/request/providerRequest.ts"
+import { countedOf } from "./usage.ts"
 
 /** How to reach a server. */
 interface Options {
@@ -104,6 +105,7 @@ export const make = (
         if (kind === "outOfMemory") return `Choose a smaller model than "${model}", or free memory on the server`
         return undefined
       },
+      counted: countedOf,
       unreachable: () =>
         [`no connection to ${name} at ${baseUrl}`, ...(preset.start === undefined ? [] : [preset.start])].join(". ")
     })

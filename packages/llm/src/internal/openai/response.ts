@@ -5,7 +5,6 @@
  *
  * Guarded by `test/OpenAiProvider.test.ts`, `test/openai/answers.test.ts` and `test/openai/presets.test.ts`.
  */
-import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
@@ -15,18 +14,17 @@ import { failed, isTerminator, more } from "../protocol/answer/answer.ts"
 import type { Habits } from "../protocol/answer/content.ts"
 import { Content } from "../protocol/answer/content.ts"
 import type { Item } from "../protocol/answer/decoder.ts"
-import { end } from "../protocol/answer/ending.ts"
-import { Writer } from "../protocol/answer/writer.ts"
+import type { Reading } from "../protocol/answer/reader.ts"
+import { Reader } from "../protocol/answer/reader.ts"
+import type { Part } from "../protocol/answer/writer.ts"
 import type { Fields } from "../protocol/field.ts"
 import { count, fields, isFields, isPresent, list, text } from "../protocol/field.ts"
 import { parse } from "../protocol/json.ts"
-import type { Errors } from "../protocol/request/providerRequest.ts"
-import { RequestTools } from "../protocol/tools/tools.ts"
 import { contentOf, reasoningOf, toFile } from "./content.ts"
 import { isGivenUp, toFinishReason } from "./finishReason.ts"
 import * as Kept from "./kept.ts"
 import { ToolCalls } from "./toolCalls.ts"
-import { toUsage, usageOf } from "./usage.ts"
+import { counted, usageOf } from "./usage.ts"
 
 /** Errors come in the place of a piece of an answer: what has no choices and says something like one is taken for it. */
 const isError = (chunk: Fields): boolean => {
@@ -48,8 +46,6 @@ const toTimestamp = (created: unknown): string | undefined => {
   )
 }
 
-const terminator = "a finish_reason and [DONE]"
-
 // -----------------------------------------------------------------------------
 // Reader
 // -----------------------------------------------------------------------------
@@ -57,14 +53,11 @@ const terminator = "a finish_reason and [DONE]"
 const indexOf = (choice: Fields): number => count(choice["index"]) ?? 0
 
 /** Reads one answer. It is done at `[DONE]` after a `finish_reason`, or after a whole completion. */
-class Reader {
-  private readonly errors: Errors
-  private readonly out: (part: Response.StreamPartEncoded) => void
-  private readonly writer: Writer
+class CompletionReader extends Reader {
+  readonly terminator = "a finish_reason and [DONE]"
+  private readonly out: (part: Part) => void
   private readonly content: Content
-  private readonly calls: ToolCalls
-  private readonly newId: () => string
-  private readonly tools: RequestTools
+  private readonly toolCalls: ToolCalls
   private place: Kept.Place | undefined
   private kept: Array<Readonly<Record<string, Schema.Json>>> = []
   private metadata: { id?: string; modelId?: string; timestamp?: string } = {}
@@ -74,21 +67,17 @@ class Reader {
   private finish: string | undefined
   private usage: unknown
   private timings: unknown
+  private tier: unknown
 
-  constructor(
-    request: LanguageModel.ProviderOptions,
-    habits: Habits,
-    errors: Errors,
-    newId: () => string,
-    out: (part: Response.StreamPartEncoded) => void
-  ) {
-    this.errors = errors
+  constructor(reading: Reading, habits: Habits, out: (part: Part) => void) {
+    super(reading, out, (type) => this.keptOf(type))
     this.out = out
-    this.newId = newId
-    this.tools = new RequestTools(request)
-    this.writer = new Writer(out, (type) => this.keptOf(type))
-    this.content = new Content(this.writer, habits, this.tools, request)
-    this.calls = new ToolCalls(this.writer, newId)
+    this.content = new Content(this.writer, habits, this.tools, reading.request)
+    this.toolCalls = new ToolCalls(this.writer, reading.newId)
+  }
+
+  protected counted() {
+    return counted(this.usage, this.timings, this.tier)
   }
 
   /** What goes back with a block that ends here. */
@@ -162,14 +151,15 @@ class Reader {
       const call of [...list(message["tool_calls"]), ...(isFields(legacy) ? [{ index: 0, function: legacy }] : [])]
     ) {
       this.present()
-      this.calls.add(call)
+      this.toolCalls.add(call)
     }
     return true
   }
 
   private complete(now: number): Step {
     const reason = this.finish
-    if (reason === undefined) return failed(this.errors.cut(terminator))
+    if (reason === undefined) return failed(this.errors.cut(this.terminator))
+    this.isWhole = true
     if (isGivenUp(reason)) {
       return failed(this.errors.inBand(`the answer ended with finish_reason ${reason}`, now))
     }
@@ -177,16 +167,9 @@ class Reader {
     const written = this.content.end()
     if (this.kept.some((kept) => Object.keys(kept).length > 0)) this.writer.silent()
     for (const { name, params } of written) {
-      this.calls.add({ id: this.newId(), function: { name, arguments: params } })
+      this.toolCalls.add({ id: this.newId(), function: { name, arguments: params } })
     }
-    return end({
-      writer: this.writer,
-      tools: this.tools,
-      errors: this.errors,
-      calls: this.calls.end(),
-      reason: toFinishReason(reason),
-      usage: toUsage(this.usage, this.timings)
-    })
+    return this.end({ calls: this.toolCalls.end(), reason: toFinishReason(reason) })
   }
 
   private onChoice(choice: Fields, now: number): Step {
@@ -213,12 +196,13 @@ class Reader {
       return failed(this.errors.inBand(json, now))
     }
     if (!isFields(json)) return failed(this.errors.unreadable("a piece of it is not a chunk"))
+    this.usage = usageOf(json) ?? this.usage
+    this.timings = json["timings"] ?? this.timings
+    this.tier = json["service_tier"] ?? this.tier
     if (isError(json)) return failed(this.errors.inBand(json, now))
     const groqs = fields(json["x_groq"])["error"]
     if (isPresent(groqs)) return failed(this.errors.inBand({ error: groqs }, now))
     this.introduce(json)
-    this.usage = usageOf(json) ?? this.usage
-    this.timings = json["timings"] ?? this.timings
     // A request asks for one answer: choices beside the first are none of it.
     const choices = list(json["choices"]).map(fields)
     if (choices.length > 0) this.choice ??= Math.min(...choices.map(indexOf))
@@ -236,25 +220,10 @@ class Reader {
     return failed(
       framing === "lines" && !this.isIntroduced
         ? this.errors.unreadable("it has no choices")
-        : this.errors.cut(terminator)
+        : this.errors.cut(this.terminator)
     )
   }
 }
 
 /** How the answer to a request is read. */
-export const make = (
-  request: LanguageModel.ProviderOptions,
-  habits: Habits,
-  errors: Errors,
-  newId: () => string
-): Make =>
-(out) => {
-  const reader = new Reader(request, habits, errors, newId, out)
-  return {
-    framing: "events",
-    onItem: (item, now) => reader.onItem(item, now),
-    atEnd: (end) => reader.atEnd(end),
-    terminator,
-    errors
-  }
-}
+export const make = (reading: Reading, habits: Habits): Make => (out) => new CompletionReader(reading, habits, out)

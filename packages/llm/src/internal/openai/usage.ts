@@ -4,7 +4,9 @@
  * Guarded by `test/OpenAiProvider.test.ts` and `test/openai/rows.test.ts`.
  */
 import type * as Response from "effect/ai/Response"
-import { count, fields } from "../protocol/field.ts"
+import { count, fields, isPresent } from "../protocol/field.ts"
+import type { Counts } from "../usage/reported.ts"
+import { positive, tierOf } from "../usage/reported.ts"
 
 type Usage = typeof Response.Usage.Encoded
 
@@ -68,7 +70,7 @@ const sum = (first: unknown, second: unknown): number | undefined => {
  * The usage of an answer; `timings` are llama.cpp's, where it was not asked for usage. They count what was read from the cache
  * beside the prompt.
  */
-export const toUsage = (usage: unknown, timings?: unknown): Usage => {
+const toUsage = (usage: unknown, timings: unknown): Usage => {
   const said = fields(usage)
   const { cache_n, predicted_n, prompt_n } = fields(timings)
   const hasUsage = Object.keys(said).length > 0
@@ -86,3 +88,28 @@ export const usageOf = (chunk: ReturnType<typeof fields>): unknown => {
   const choice = Array.isArray(choices) ? fields(choices[0]) : {}
   return chunk["usage"] ?? fields(chunk["x_groq"])["usage"] ?? choice["usage"]
 }
+
+/** The usage so far, and what of it has a price of its own. */
+export const counted = (usage: unknown, timings: unknown, tier: unknown): Omit<Counts, "partial"> | undefined => {
+  if (!isPresent(usage) && !isPresent(timings)) return undefined
+  const said = fields(usage)
+  const input = fields(said["prompt_tokens_details"] ?? said["input_tokens_details"])
+  const output = fields(said["completion_tokens_details"] ?? said["output_tokens_details"])
+  const cached = fields(input["cached_tokens_details"])
+  return {
+    usage: toUsage(usage, timings),
+    details: {
+      cacheWriteHour: positive(fields(input["cache_write_tokens_details"])["ttl_12h_tokens"]),
+      inputAudio: positive(input["audio_tokens"]),
+      cacheReadAudio: positive(cached["audio_tokens"]),
+      inputImage: positive(input["image_tokens"]),
+      outputAudio: positive(output["audio_tokens"]),
+      outputImage: positive(output["image_tokens"]),
+      tier: tierOf(tier)
+    }
+  }
+}
+
+/** The usage of a refusal, beside the error or in it. */
+export const countedOf = (body: ReturnType<typeof fields>): Omit<Counts, "partial"> | undefined =>
+  counted(body["usage"] ?? fields(body["error"])["usage"], undefined, body["service_tier"])

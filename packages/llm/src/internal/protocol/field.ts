@@ -30,4 +30,4 @@ export const text = (value: unknown): string | undefined =>
 
 /** A count: a whole number that is not negative. */
 export const count = (value: unknown): number | undefined =>
-  typeof value === "number" && Number.isInteger(value) && value >= 0 ? value : undefined
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined

@@ -2,26 +2,22 @@
  * Answers of the Responses API: items by index, each added, written and done. The proof is the last event, with all items.
  * Guarded by `test/responses/OpenAiResponsesProvider.test.ts` and `test/protocol/authorship.test.ts`.
  */
-import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
-import { toUsage } from "../openai/usage.ts"
+import { counted } from "../openai/usage.ts"
 import type { Make, Step } from "../protocol/answer/answer.ts"
 import { failed, isTerminator, more } from "../protocol/answer/answer.ts"
 import type { Item } from "../protocol/answer/decoder.ts"
-import type { Call } from "../protocol/answer/ending.ts"
-import { end } from "../protocol/answer/ending.ts"
-import { Writer } from "../protocol/answer/writer.ts"
+import type { Reading } from "../protocol/answer/reader.ts"
+import { Reader } from "../protocol/answer/reader.ts"
+import type { Part } from "../protocol/answer/writer.ts"
 import type { Fields } from "../protocol/field.ts"
 import { count, fields, isFields, isPresent, list, text } from "../protocol/field.ts"
 import { parse } from "../protocol/json.ts"
-import type { Errors } from "../protocol/request/providerRequest.ts"
 import { toParams } from "../protocol/tools/toolParams.ts"
-import { RequestTools } from "../protocol/tools/tools.ts"
 import * as Kept from "./kept.ts"
 
-const terminator = "response.completed"
 /** Why an answer is incomplete. An end of unknown kind is `other`. */
 const finishReasons: Readonly<Record<string, Response.FinishReason>> = {
   max_output_tokens: "length",
@@ -39,31 +35,24 @@ interface Open {
 }
 
 /** Reads one answer. */
-class Reader {
-  private readonly errors: Errors
-  private readonly newId: () => string
+class ResponseReader extends Reader {
+  readonly terminator = "response.completed"
   private readonly onId: (id: string) => void
-  private readonly writer: Writer
-  private readonly tools: RequestTools
   private readonly open = new Map<number, Open>()
   private readonly ended = new Set<number>()
-  private readonly calls: Array<Call> = []
   private readonly sources = new Map<string, string>()
   private kept: Kept.Item | undefined
   private isIntroduced = false
+  private usage: unknown
+  private tier: unknown
 
-  constructor(
-    request: LanguageModel.ProviderOptions,
-    errors: Errors,
-    newId: () => string,
-    onId: (id: string) => void,
-    out: (part: Response.StreamPartEncoded) => void
-  ) {
-    this.errors = errors
-    this.newId = newId
+  constructor(reading: Reading, onId: (id: string) => void, out: (part: Part) => void) {
+    super(reading, out, () => this.keptOf())
     this.onId = onId
-    this.tools = new RequestTools(request)
-    this.writer = new Writer(out, () => this.keptOf())
+  }
+
+  protected counted() {
+    return counted(this.usage, undefined, this.tier)
   }
 
   private keptOf(): Response.ProviderMetadata | undefined {
@@ -73,6 +62,8 @@ class Reader {
   }
 
   private introduce(response: Fields): void {
+    this.usage = response["usage"] ?? this.usage
+    this.tier = response["service_tier"] ?? this.tier
     const id = text(response["id"])
     const modelId = text(response["model"])
     if (this.isIntroduced || (id === undefined && modelId === undefined)) return
@@ -188,8 +179,9 @@ class Reader {
   }
 
   private complete(response: Fields, now: number): Step {
-    const { calls, errors, tools, writer } = this
+    const { calls, errors, writer } = this
     this.introduce(response)
+    this.isWhole = true
     const status = text(response["status"])
     if (isPresent(response["error"])) return failed(errors.inBand({ error: response["error"] }, now))
     if (status !== undefined && status !== "completed" && status !== "incomplete") {
@@ -202,14 +194,10 @@ class Reader {
       writer.part({ type: "source", sourceType: "url", id: this.newId(), url, title })
     }
     const why = string(fields(response["incomplete_details"])["reason"])
-    return end({
-      writer,
-      tools,
-      errors,
+    return this.end({
       // The call of an answer that broke off may lack a part of its arguments.
       calls: status === "incomplete" ? [] : calls,
       reason: status === "incomplete" ? finishReasons[why] ?? "other" : "stop",
-      usage: toUsage(response["usage"]),
       explanation: "a content filter ended the answer"
     })
   }
@@ -261,7 +249,7 @@ class Reader {
 
   onItem({ data, event: name }: Item, now: number): Step {
     if (data.trim() === "") return more
-    if (isTerminator(data)) return failed(this.errors.cut(terminator))
+    if (isTerminator(data)) return failed(this.errors.cut(this.terminator))
     const event = parse(data)?.json
     if (!isFields(event)) {
       return failed(
@@ -288,13 +276,5 @@ class Reader {
 }
 
 /** How the answer to a request is read. `onId` is told the id of a response that is complete. */
-export const make = (
-  request: LanguageModel.ProviderOptions,
-  errors: Errors,
-  newId: () => string,
-  onId: (id: string) => void
-): Make =>
-(out) => {
-  const reader = new Reader(request, errors, newId, onId, out)
-  return { framing: "events", onItem: (item, now) => reader.onItem(item, now), terminator, errors }
-}
+export const make = (reading: Reading, onId: (id: string) => void): Make => (out) =>
+  new ResponseReader(reading, onId, out)

@@ -13,6 +13,7 @@ export type Step =
   | { readonly _tag: "Part"; readonly part: Response.StreamPartEncoded }
   | { readonly _tag: "Delay"; readonly duration: Duration.Duration }
   | { readonly _tag: "Stall" }
+  | { readonly _tag: "Usage"; readonly usage: typeof Response.Usage.Encoded }
   | { readonly _tag: "Fail"; readonly reason: AiError.AiErrorReason }
 
 /** How a provider answers one request. */
@@ -93,6 +94,23 @@ export const disconnected: AiError.AiErrorReason = new AiError.NetworkError({
   url: "http://test",
   description: "the connection was reset"
 })
+
+/**
+ * An answer whose vendor reports usage at its start, as Anthropic does: so much input, and a token of output.
+ *
+ * ```ts import.meta.vitest
+ * import * as TestProvider from "@holdfast/llm/testing/TestProvider"
+ *
+ * TestProvider.reporting(TestProvider.text("one two"), 10)[0]?._tag // => "Usage"
+ * ```
+ */
+export const reporting: {
+  (input: number): (answer: Answer) => Answer
+  (answer: Answer, input: number): Answer
+} = dual(2, (answer: Answer, input: number): Answer => [
+  { _tag: "Usage", usage: { inputTokens: { total: input }, outputTokens: { total: 1 } } },
+  ...answer
+])
 
 /**
  * An answer that fails after its first `count` steps. The `reason` defaults to a broken connection.

@@ -30,11 +30,23 @@ export const Entry = Schema.Struct({
   inputTokens: Schema.optionalKey(Schema.Int),
   cacheReadTokens: Schema.optionalKey(Schema.Int),
   cacheWriteTokens: Schema.optionalKey(Schema.Int),
-  /** Of the cache writes, those for an hour, where the vendor tells them apart. */
+  /** Of the cache writes, those for an hour or longer, where the vendor tells them apart. */
   cacheWriteHourTokens: Schema.optionalKey(Schema.Int),
   /** All output, including reasoning. */
   outputTokens: Schema.optionalKey(Schema.Int),
   reasoningTokens: Schema.optionalKey(Schema.Int),
+  /** Of the input and of the output, sound and images, where the vendor tells them apart. */
+  inputAudioTokens: Schema.optionalKey(Schema.Int),
+  inputImageTokens: Schema.optionalKey(Schema.Int),
+  outputAudioTokens: Schema.optionalKey(Schema.Int),
+  outputImageTokens: Schema.optionalKey(Schema.Int),
+  /** The tier that served the request, if it was not the standard one: `"flex"`. */
+  tier: Schema.optionalKey(Schema.String),
+  /**
+   * The answer broke off before its usage was complete. The counts, and the cost by them, are what the vendor had reported until then;
+   * the bill may be higher.
+   */
+  partial: Schema.optionalKey(Schema.Literal(true)),
   /** In the currency of the prices; missing without a price or usage. */
   cost: Schema.optionalKey(Schema.Finite),
   /** The tags of the request; missing without any. */
@@ -76,16 +88,20 @@ const outcomes = { AttemptSucceeded: "succeeded", AttemptFailed: "failed", Attem
  * ```
  */
 export const entryOf = (event: Ended, prices: Lookup | Readonly<Record<string, Price>> = {}): Entry => {
-  const { at, attempt, hourCacheWriteTokens, location, model, provider, tags, usage } = event
+  const { at, attempt, details, location, model, partial, provider, tags, usage } = event
   const priced = { provider, model, location, at }
   const tokens = {
     inputTokens: usage?.inputTokens.total,
     cacheReadTokens: usage?.inputTokens.cacheRead,
     cacheWriteTokens: usage?.inputTokens.cacheWrite,
-    cacheWriteHourTokens: usage && hourCacheWriteTokens,
+    cacheWriteHourTokens: details?.cacheWriteHour,
     outputTokens: usage?.outputTokens.total,
     reasoningTokens: usage?.outputTokens.reasoning,
-    cost: usage && costOf(isLookup(prices) ? prices.find(priced) : findOwn(prices, priced), usage, hourCacheWriteTokens)
+    inputAudioTokens: details?.inputAudio,
+    inputImageTokens: details?.inputImage,
+    outputAudioTokens: details?.outputAudio,
+    outputImageTokens: details?.outputImage,
+    cost: usage && costOf(isLookup(prices) ? prices.find(priced) : findOwn(prices, priced), usage, details)
   }
   const known: Partial<Record<keyof typeof tokens, number>> = Object.fromEntries(
     Object.entries(tokens).filter(([, value]) => value !== undefined)
@@ -100,6 +116,8 @@ export const entryOf = (event: Ended, prices: Lookup | Readonly<Record<string, P
     ...(event._tag === "AttemptFailed" ? { reason: event.reason._tag } : {}),
     durationMillis: Duration.toMillis(event.duration),
     ...known,
+    ...(details?.tier === undefined ? {} : { tier: details.tier }),
+    ...(partial === undefined ? {} : { partial }),
     ...(tags === undefined ? {} : { tags })
   }
 }

@@ -19,6 +19,8 @@ export interface Total {
   readonly cost: number
   /** The number of attempts with usage but without a price. `cost` does not include them. */
   readonly unpriced: number
+  /** The number of attempts that broke off before their usage was complete. The vendor may bill more for them. */
+  readonly partial: number
 }
 
 /** The sums of a ledger. */
@@ -41,7 +43,8 @@ export const zero: Total = {
   outputTokens: 0,
   reasoningTokens: 0,
   cost: 0,
-  unpriced: 0
+  unpriced: 0,
+  partial: 0
 }
 
 const hasTokens = (entry: Entry): boolean => entry.inputTokens !== undefined || entry.outputTokens !== undefined
@@ -57,7 +60,8 @@ export const plus = (total: Total, entry: Entry): Total => ({
   outputTokens: total.outputTokens + (entry.outputTokens ?? 0),
   reasoningTokens: total.reasoningTokens + (entry.reasoningTokens ?? 0),
   cost: total.cost + (entry.cost ?? 0),
-  unpriced: total.unpriced + (entry.cost === undefined && hasTokens(entry) ? 1 : 0)
+  unpriced: total.unpriced + (entry.cost === undefined && hasTokens(entry) ? 1 : 0),
+  partial: total.partial + (entry.partial === true ? 1 : 0)
 })
 
 /**
@@ -86,7 +90,8 @@ export const add = (a: Total, b: Total): Total => ({
   outputTokens: a.outputTokens + b.outputTokens,
   reasoningTokens: a.reasoningTokens + b.reasoningTokens,
   cost: a.cost + b.cost,
-  unpriced: a.unpriced + b.unpriced
+  unpriced: a.unpriced + b.unpriced,
+  partial: a.partial + b.partial
 })
 
 /** How entries are grouped: by the day in UTC as `YYYY-MM-DD`, the provider, `provider/model`, or the value of a tag. */

@@ -17,6 +17,8 @@ import * as Pull from "effect/Pull"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Provider } from "../../../Provider.ts"
+import type { Counts } from "../../usage/reported.ts"
+import { ReportedUsage } from "../../usage/reported.ts"
 import { isJson } from "../json.ts"
 import type { Errors, ProviderRequest } from "../request/providerRequest.ts"
 import type { Framing, Item } from "./decoder.ts"
@@ -43,13 +45,15 @@ export interface BodyEnd {
 }
 
 /** How a protocol reads the items of a body. */
-interface Protocol {
+export interface Protocol {
   /** What a server sends to a request for a stream. */
   readonly framing: Framing
   /** Reads one item: a piece of a stream, a whole answer, or an error. */
   readonly onItem: (item: Item, now: number) => Step
   /** The body has ended in order, without a terminator. Default: the answer was cut off. */
-  readonly atEnd?: ((end: BodyEnd) => Step) | undefined
+  readonly atEnd?: (end: BodyEnd) => Step
+  /** What the vendor has reported so far. */
+  readonly counts: Counts | undefined
   /** What proves that the answer is whole, in words. */
   readonly terminator: string
   readonly errors: Errors
@@ -111,9 +115,8 @@ class Machine {
     if (this.isWhole && framing === "lines" && (leftover || this.items === 0)) {
       return failed(errors.unreadable("it is not JSON"))
     }
-    return leftover || this.protocol.atEnd === undefined
-      ? failed(errors.cut(terminator))
-      : this.protocol.atEnd({ framing, isWhole: this.isWhole, now })
+    const end: BodyEnd = { framing, isWhole: this.isWhole, now }
+    return (leftover ? undefined : this.protocol.atEnd?.(end)) ?? failed(errors.cut(terminator))
   }
 }
 
@@ -124,10 +127,12 @@ const drive = (
   limit: number
 ): Stream.Stream<Part, AiError.AiError> =>
   Stream.transformPull(body, (pull) =>
-    Effect.sync(() => {
+    Effect.map(ReportedUsage, (report) => {
       let buffer: Array<Part> = []
       let last: Step = more
-      const machine = new Machine(make((part) => buffer.push(part)), isWhole, limit)
+      const protocol = make((part) => buffer.push(part))
+      report?.(() => protocol.counts)
+      const machine = new Machine(protocol, isWhole, limit)
       const flush: Pull.Pull<readonly [Part, ...Array<Part>], AiError.AiError> = Effect.suspend(() => {
         const [first, ...rest] = buffer
         if (first !== undefined) {

@@ -28,8 +28,6 @@ export interface Ending {
   readonly calls: ReadonlyArray<Call>
   readonly reason: Response.FinishReason
   readonly usage: typeof Response.Usage.Encoded
-  /** What the vendor says beside its usage. */
-  readonly metadata?: Response.ProviderMetadata | undefined
   /** Why the model declined to answer, if it did. */
   readonly explanation?: string | undefined
 }
@@ -57,7 +55,7 @@ const flaw = ({ calls, errors, explanation, reason, tools, writer }: Ending): Ai
 
 /** Ends an answer: the calls, all at once and only now, so that none can run whose stream broke off, and the finish. */
 export const end = (ending: Ending): Step => {
-  const { calls, metadata, reason, tools, usage, writer } = ending
+  const { calls, reason, tools, usage, writer } = ending
   const error = flaw(ending)
   if (error !== undefined) return failed(error)
   writer.close()
@@ -73,8 +71,7 @@ export const end = (ending: Ending): Step => {
   writer.part({
     type: "finish",
     reason: calls.length > 0 && reason === "stop" ? "tool-calls" : reason,
-    usage,
-    ...(metadata === undefined ? {} : { metadata })
+    usage
   })
   return done
 }

@@ -21,7 +21,11 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Kind } from "../../../ProviderFailure.ts"
 import * as ProviderFailure from "../../../ProviderFailure.ts"
-import { isJson } from "../json.ts"
+import type { Counts } from "../../usage/reported.ts"
+import { ReportedUsage } from "../../usage/reported.ts"
+import type { Fields } from "../field.ts"
+import { fields } from "../field.ts"
+import { isJson, parse } from "../json.ts"
 import { scrub } from "../refusal/scrub.ts"
 import { ResponseHeaders } from "../responseHeaders.ts"
 import { SignOfLife } from "../signOfLife.ts"
@@ -34,6 +38,8 @@ export interface ProviderRequest {
   readonly provider: string
   readonly client: HttpClient.HttpClient
   readonly secrets: ReadonlyArray<Redacted.Redacted>
+  /** What the body of a refusal says of its usage. */
+  readonly counted: (body: Fields) => Omit<Counts, "partial"> | undefined
   /** What to do about a refusal. `isApi` is false where the body is not JSON, which a wrong address most likely explains. */
   readonly advice: (kind: Kind | undefined, status: number | undefined, isApi: boolean) => string | undefined
   /** What to say when there is no connection. */
@@ -197,6 +203,11 @@ export const open = Effect.fnUntraced(function*(
   }
   const now = yield* Clock.currentTimeMillis
   const body = yield* refusalText(response)
+  const report = yield* ReportedUsage
+  report?.(() => {
+    const counted = call.counted(fields(parse(body)?.json))
+    return counted && { ...counted, partial: false }
+  })
   return yield* failure(
     call,
     ProviderFailure.toReason({
