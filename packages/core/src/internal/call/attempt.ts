@@ -4,6 +4,7 @@
  * Guarded by `test/breaker/inPolicy.test.ts`, `test/composition/order.test.ts` and
  * `test/composition/transparency.test.ts`.
  */
+import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -172,9 +173,9 @@ class AttemptLimit<A, E, R> extends Timeout<A, E, R> {
   constructor(
     fiber: Fiber.Fiber<unknown, unknown>,
     timeout: number,
-    call: { timedOut: PolicyError<AttemptTimeout> | undefined }
+    call: { timedOut: PolicyError<AttemptTimeout> | undefined; readonly time: Clock.Clock }
   ) {
-    super(fiber, timeout)
+    super(fiber, timeout, call.time)
     this.timeout = timeout
     this.call = call
   }

@@ -57,9 +57,10 @@ class CallLimit<A, E, R, SE, SR> extends Timeout<A, E | SE | Added, R | SR> impl
   constructor(call: Call<A, E, R, SE, SR>, fiber: Fiber.Fiber<unknown, unknown>, deadline: number) {
     const ownAt = call.startedAt + deadline
     const outerAt = fiber.getRef(Deadline)
-    const outer = termOf(fiber)
+    // Without a deadline, there is no term that could have set it.
+    const outer = outerAt === Infinity ? undefined : termOf(fiber)
     const at = Math.min(ownAt, inForce(outerAt, outer))
-    super(fiber, at - call.startedAt)
+    super(fiber, at - call.startedAt, call.time)
     this.call = call
     this.ownAt = ownAt
     this.outerAt = outerAt

@@ -168,7 +168,7 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   }
 
   setAlarm(millis: number): void {
-    Alarm.set(this, this.fiber, millis, this.clock ??= this.fiber.getRef(Clock.Clock))
+    Alarm.set(this, this.fiber, millis, this.time)
   }
 
   /** The wait in the queue took too long, or the delay is over. */
@@ -248,8 +248,13 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
 
   // Time and chance.
 
+  /** The clock of the call: looked up once, since each lookup walks the context. */
+  get time(): Clock.Clock {
+    return this.clock ??= this.fiber.getRef(Clock.Clock)
+  }
+
   now(): number {
-    return (this.clock ??= this.fiber.getRef(Clock.Clock)).currentTimeMillisUnsafe()
+    return this.time.currentTimeMillisUnsafe()
   }
 
   random(): number {
@@ -263,7 +268,8 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   }
 
   emit(event: Event): void {
-    this.tell({ ...this.origin(), ...event })
+    // One spread, and first: it is a copy. A second one would add key by key, for two events an attempt.
+    this.tell({ ...event, policy: this.policy.name, key: this.key, at: this.now(), attempt: this.attempt })
   }
 
   tell(event: PolicyEvent): void {

@@ -52,12 +52,12 @@ export abstract class Timeout<A, E, R> extends Alarm.Alarm {
   declare private outerContext: Context.Context<never> | undefined
   declare private outerChildren: Set<AnyFiber> | undefined
 
-  constructor(fiber: AnyFiber, millis: number) {
+  constructor(fiber: AnyFiber, millis: number, clock: Clock.Clock = fiber.getRef(Clock.Clock)) {
     super()
     this.expired = false
     this.broken = undefined
     this.fiber = fiber
-    this.clock = fiber.getRef(Clock.Clock)
+    this.clock = clock
     this.millis = millis
     this.nested = false
     this.child = undefined

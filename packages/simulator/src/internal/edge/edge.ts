@@ -86,34 +86,35 @@ export abstract class Edge {
     this.cached = 0
   }
 
-  /** The calls of each client, under its policy. */
+  /** The calls of each client, under its policy. With a cache they count themselves. */
   protectAll(clients: number, make: Make): ReadonlyArray<Effect.Effect<unknown, unknown>> {
     const { policy, shared } = this.options
     const protector = this.protector ??
       (policy === undefined ? undefined : made(policy, `${this.from} -> ${this.to.name}`))
     const one = () => {
       const call = this.connect(make)
-      return this.called(protector === undefined ? call : make(protector).protect(call))
+      return this.cachedOr(protector === undefined ? call : make(protector).protect(call))
     }
     if (!shared) return Array.from({ length: clients }, one)
     const same = one()
     return Array.from({ length: clients }, () => same)
   }
 
-  private called(call: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
+  /** A call that is answered by the cache where it can be, and counts itself. */
+  private cachedOr(call: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
     const { cache } = this.options
-    if (cache === undefined) {
-      return Effect.suspend(() => {
-        this.calls++
-        return call
-      })
-    }
+    if (cache === undefined) return call
     return Effect.suspend(() => {
       this.calls++
       if (this.chance() >= cache.hits * this.cached / cache.size) return call
       this.hits++
       return Effect.void
     })
+  }
+
+  /** Whether what starts a call has to count it. */
+  get isUncounted(): boolean {
+    return this.options.cache === undefined
   }
 }
 

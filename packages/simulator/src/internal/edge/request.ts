@@ -101,24 +101,24 @@ export class Answers {
 }
 
 export class Request extends Timer {
-  readonly edge: Sender
-  private readonly resume: (answer: Answer) => void
-  stage: Stage
+  declare readonly edge: Sender
+  declare private readonly resume: (answer: Answer) => void
+  declare stage: Stage
   /** The client has given up. */
-  abandoned: boolean
+  declare abandoned: boolean
   /** The answer will not reach the client. */
-  lost: boolean
-  arrivedAt: number
-  instance: Holder | undefined
+  declare lost: boolean
+  declare arrivedAt: number
+  declare instance: Holder | undefined
   /** What makes the calls of the request. */
-  fiber: Fiber.Fiber<unknown, unknown> | undefined
-  limit: Limit | undefined
-  answer: Answer
+  declare fiber: Fiber.Fiber<unknown, unknown> | undefined
+  declare limit: Limit | undefined
+  declare answer: Answer
   /** What is asked of a language model. */
-  readonly generation: Generation | undefined
+  declare readonly generation: Generation | undefined
   // In the queue of an instance.
-  before: Request | undefined
-  after: Request | undefined
+  declare before: Request | undefined
+  declare after: Request | undefined
 
   constructor(edge: Sender, resume: (answer: Answer) => void, generation?: Generation) {
     super()
@@ -193,7 +193,7 @@ export class Request extends Timer {
 
 /** The timeout of the service. */
 export class Limit extends Timer {
-  private readonly request: Request
+  declare private readonly request: Request
 
   constructor(request: Request) {
     super()

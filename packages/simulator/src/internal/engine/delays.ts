@@ -13,15 +13,24 @@ import { Timer, type Timers } from "./timers.ts"
 /** A timer that is in a list, or in the heap on its own. */
 export abstract class Delayed extends Timer {
   /** @internal */
-  list: Delays | undefined = undefined
+  declare list: Delays | undefined
   /** @internal */
-  at = 0
+  declare at: number
   /** @internal */
-  order = 0
+  declare order: number
   /** @internal */
-  before: Delayed | undefined = undefined
+  declare before: Delayed | undefined
   /** @internal */
-  after: Delayed | undefined = undefined
+  declare after: Delayed | undefined
+
+  constructor() {
+    super()
+    this.list = undefined
+    this.at = 0
+    this.order = 0
+    this.before = undefined
+    this.after = undefined
+  }
 }
 
 /** The timers of one duration. */

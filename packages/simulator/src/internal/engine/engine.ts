@@ -33,8 +33,8 @@ const mostLists = 64
 
 /** A timer that calls a function. */
 class Callback extends Delayed implements TimerClock.Timer {
-  private readonly engine: Engine
-  private readonly target: TimerClock.Target
+  declare private readonly engine: Engine
+  declare private readonly target: TimerClock.Target
 
   constructor(engine: Engine, target: TimerClock.Target) {
     super()
@@ -127,11 +127,11 @@ export class Engine {
 
   /** The services of a fiber that runs in this time. Nothing is logged. */
   contextWith(random: Random.Random): Context.Context<never> {
-    return Context.empty().pipe(
-      Context.add(Clock.Clock, this.clock),
-      Context.add(Random.Random, random),
-      Context.add(Scheduler.Scheduler, this.scheduler),
-      Context.add(Logger.CurrentLoggers, new Set())
+    return Context.mergeAll(
+      Context.make(Clock.Clock, this.clock),
+      Context.make(Random.Random, random),
+      Context.make(Scheduler.Scheduler, this.scheduler),
+      Context.make(Logger.CurrentLoggers, new Set<never>())
     )
   }
 
@@ -170,9 +170,10 @@ export class Engine {
     Error.stackTraceLimit = 0
     try {
       this.drain()
-      while (timers.size > 0 && timers.next <= until) {
-        if (isOver?.() === true) return
+      for (;;) {
         const at = timers.next
+        if (timers.size === 0 || at > until) break
+        if (isOver?.() === true) return
         const timer = timers.pop()
         if (timer === undefined) continue
         this.now = at

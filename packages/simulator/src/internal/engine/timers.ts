@@ -7,8 +7,13 @@
 
 /** Something that happens at an instant. It is in the heap at most once. */
 export abstract class Timer {
+  // Timers are made by the million. Fields that are declared are set once, by the constructor.
   /** @internal Where in the heap it is, or -1. */
-  slot = -1
+  declare slot: number
+
+  constructor() {
+    this.slot = -1
+  }
 
   abstract ring(): void
 
@@ -23,11 +28,21 @@ export class Timers {
   private orders = new Float64Array(256)
   private readonly timers: Array<Timer> = []
   private order = 0
-  size = 0
+  private length = 0
+  /**
+   * Whether the root was taken and not filled yet. Most timers that ring set another one, which takes that place: one way
+   * down the heap, in place of one down for the last entry and one up for the new.
+   */
+  private hasHole = false
+
+  get size(): number {
+    return this.hasHole ? this.length - 1 : this.length
+  }
 
   /** The time of the next timer, or `Infinity`. */
   get next(): number {
-    return this.size === 0 ? Infinity : this.times[0]!
+    this.fill()
+    return this.length === 0 ? Infinity : this.times[0]!
   }
 
   add(timer: Timer, at: number): void {
@@ -40,32 +55,48 @@ export class Timers {
   }
 
   put(timer: Timer, at: number, order: number): void {
-    if (this.size === this.times.length) this.grow()
-    this.up(this.size++, timer, at, order)
+    if (this.hasHole) {
+      this.hasHole = false
+      this.down(0, timer, at, order)
+    } else {
+      if (this.length === this.times.length) this.grow()
+      this.up(this.length++, timer, at, order)
+    }
   }
 
   remove(timer: Timer): void {
+    if (timer.slot < 0) return
+    this.fill()
     const { slot } = timer
-    if (slot < 0) return
     timer.slot = -1
-    const last = --this.size
-    const moved = this.timers[last]!
-    const at = this.times[last]!
-    const order = this.orders[last]!
-    this.timers.length = last
-    if (slot === last) return
-    const parent = (slot - 1) >> 1
-    if (slot > 0 && this.isBefore(at, order, parent)) this.up(slot, moved, at, order)
-    else this.down(slot, moved, at, order)
+    this.takeOut(slot)
   }
 
   /** Takes the next entry out, and returns what rings for it, if anything does. The heap must not be empty. */
   pop(): Timer | undefined {
+    this.fill()
     const timer = this.timers[0]!
-    const at = this.times[0]!
-    const order = this.orders[0]!
-    this.remove(timer)
-    return timer.due(at, order)
+    timer.slot = -1
+    this.hasHole = true
+    return timer.due(this.times[0]!, this.orders[0]!)
+  }
+
+  private fill(): void {
+    if (!this.hasHole) return
+    this.hasHole = false
+    this.takeOut(0)
+  }
+
+  /** Puts the last entry where another was. */
+  private takeOut(slot: number): void {
+    const last = --this.length
+    const moved = this.timers.pop()!
+    if (slot === last) return
+    const at = this.times[last]!
+    const order = this.orders[last]!
+    const parent = (slot - 1) >> 1
+    if (slot > 0 && this.isBefore(at, order, parent)) this.up(slot, moved, at, order)
+    else this.down(slot, moved, at, order)
   }
 
   private isBefore(at: number, order: number, slot: number): boolean {
@@ -100,13 +131,13 @@ export class Timers {
   }
 
   private down(from: number, timer: Timer, at: number, order: number): void {
-    const { orders, size, times } = this
+    const { length, orders, times } = this
     let slot = from
     for (;;) {
       let child = 2 * slot + 1
-      if (child >= size) break
+      if (child >= length) break
       const right = child + 1
-      if (right < size && this.isBefore(times[right]!, orders[right]!, child)) child = right
+      if (right < length && this.isBefore(times[right]!, orders[right]!, child)) child = right
       if (this.isBefore(at, order, child)) break
       this.move(child, slot)
       slot = child

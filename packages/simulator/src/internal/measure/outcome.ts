@@ -15,8 +15,9 @@ import type {
   ServiceOutcome
 } from "../../Outcome.ts"
 import type { Edge } from "../edge/edge.ts"
-import type { Caller, Run } from "../model/caller.ts"
+import type { Caller } from "../model/caller.ts"
 import type { Network } from "../model/network.ts"
+import type { Run } from "../model/run.ts"
 import type { Service } from "../model/service.ts"
 import { type Recorder, type Snapshot, snapshot } from "./recorder.ts"
 import { recoveryOf } from "./recovery.ts"

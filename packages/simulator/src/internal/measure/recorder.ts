@@ -6,9 +6,10 @@
 import type { Edge } from "../edge/edge.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Timer } from "../engine/timers.ts"
-import type { Caller, Run } from "../model/caller.ts"
+import type { Caller } from "../model/caller.ts"
 import type { ServiceCounts } from "../model/instance.ts"
 import type { Network } from "../model/network.ts"
+import type { Run } from "../model/run.ts"
 import type { Service } from "../model/service.ts"
 
 /** The counters of everything at an instant. */

@@ -12,20 +12,8 @@ import type { Edge } from "../edge/edge.ts"
 import type { Engine } from "../engine/engine.ts"
 import { Timer } from "../engine/timers.ts"
 import type { CheckedCaller } from "./check.ts"
-
-/** The part of the run in which a call ends: before, during and after what goes wrong. */
-type PhaseIndex = 0 | 1 | 2
-
-export interface Run {
-  readonly engine: Engine
-  /** When callers stop. */
-  readonly until: number
-  /** How long a slot of the series is. */
-  readonly every: number
-  phase: PhaseIndex
-  /** Calls that have begun and not ended. */
-  inFlight: number
-}
+import type { Plan } from "./plan.ts"
+import type { Run } from "./run.ts"
 
 /** A call that has begun. */
 interface Begun {
@@ -71,8 +59,10 @@ export class Caller {
   private readonly run: Run
   private readonly random: Random.Random
   private readonly fork: Fork
-  private readonly plans: ReadonlyArray<Effect.Effect<unknown, unknown>>
+  private readonly plans: ReadonlyArray<Plan>
   private surges: ReadonlyArray<number> = []
+  /** By how much they multiply the rate together. */
+  private surged = 1
   private arrivals: Arrivals | undefined
 
   constructor(
@@ -82,7 +72,7 @@ export class Caller {
     run: Run,
     random: Random.Random,
     fork: Fork,
-    plans: ReadonlyArray<Effect.Effect<unknown, unknown>>
+    plans: ReadonlyArray<Plan>
   ) {
     const slots = Math.ceil(run.until / run.every)
     this.name = name
@@ -119,20 +109,20 @@ export class Caller {
   surge(times: number, begins: boolean): void {
     const at = this.surges.indexOf(times)
     this.surges = begins ? [...this.surges, times] : this.surges.filter((_, i) => i !== at)
+    this.surged = this.surges.reduce((product, times) => product * times, 1)
     this.arrivals?.again()
   }
 
   /** By how much the rate is multiplied at most, until a surge begins or ends. */
   get most(): number {
     const { bursts, daily } = this.options
-    return this.surges.reduce((product, times) => product * times, 1) *
-      Math.max(1, daily?.peak ?? 1) * Math.max(1, bursts?.times ?? 1)
+    return this.surged * Math.max(1, daily?.peak ?? 1) * Math.max(1, bursts?.times ?? 1)
   }
 
   /** By how much the rate is multiplied at an instant. */
   factorAt(now: number): number {
     const { bursts, daily } = this.options
-    let factor = this.surges.reduce((product, times) => product * times, 1)
+    let factor = this.surged
     if (daily !== undefined) {
       // From the rate itself to the peak and back: the day begins at its quietest.
       factor *= 1 + (daily.peak - 1) * (1 - Math.cos(2 * Math.PI * now / daily.period)) / 2
@@ -157,7 +147,9 @@ export class Caller {
     this.started[slot]!++
     if (attempt > 0) this.again++
     const call: Begun = { at: now, slot, counts: this.counts[phase], client, attempt, ended }
-    const fiber = this.fork(this.plans[client]!)
+    const { effect, only } = this.plans[client]!
+    if (only !== undefined) only.calls++
+    const fiber = this.fork(effect)
     const exit = fiber.pollUnsafe()
     if (exit === undefined) fiber.addObserver((exit) => this.ended(exit, call))
     else this.ended(exit, call)
@@ -282,7 +274,7 @@ class Again extends Timer {
   private readonly caller: Caller
   private readonly client: number
   private readonly attempt: number
-  private readonly ended: (() => void) | undefined
+  private readonly ended: Begun["ended"]
 
   constructor(caller: Caller, client: number, attempt: number, ended: (() => void) | undefined) {
     super()

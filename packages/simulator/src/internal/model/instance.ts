@@ -10,6 +10,7 @@ import type { Histogram } from "../../Histogram.ts"
 import { type Answer, type Answers, type Generation, type Holder, Limit, type Request, Stage } from "../edge/request.ts"
 import type { Engine } from "../engine/engine.ts"
 import type { CheckedService } from "./check.ts"
+import type { Plan } from "./plan.ts"
 
 /** What a service has counted. */
 export class ServiceCounts {
@@ -67,7 +68,7 @@ export class Instance implements Holder {
   warmAt = 0
   coldSlower = 1
   /** What a request does when its own work is done. */
-  handler: Effect<unknown, unknown> | undefined
+  handler: Plan | undefined
   fork: ((effect: Effect<unknown, unknown>) => Fiber.Fiber<unknown, unknown>) | undefined
   private busy = 0
   private queued = 0
@@ -139,7 +140,8 @@ export class Instance implements Holder {
     }
     if (handler === undefined || this.fork === undefined) return this.called(request, Exit.void)
     request.stage = Stage.calling
-    const fiber = this.fork(handler)
+    if (handler.only !== undefined) handler.only.calls++
+    const fiber = this.fork(handler.effect)
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) return this.called(request, exit)
     request.fiber = fiber

@@ -13,10 +13,11 @@ import { Chain, ChainEdge } from "../chain/chainEdge.ts"
 import { namesOf } from "../chain/check.ts"
 import type { Edge } from "../edge/edge.ts"
 import { ServiceEdge } from "../edge/serviceEdge.ts"
-import { Caller, type Run } from "./caller.ts"
+import { Caller } from "./caller.ts"
 import type { Checked, CheckedCall } from "./check.ts"
 import { schedule } from "./disturb.ts"
 import { type Planned, planOf } from "./plan.ts"
+import type { Run } from "./run.ts"
 import { Service } from "./service.ts"
 
 /** A generator of its own for each part, so that one part that asks more often does not change the others. */
@@ -30,9 +31,11 @@ export interface Network {
   readonly edges: ReadonlyArray<Edge>
 }
 
-/** The observers of policies in the context of a fiber. */
+/** The observers of policies in the context of a fiber. One flat map: each call asks it for a dozen services. */
 const observedBy = (context: Context.Context<never>, observer: PolicyEvent.Observer): Context.Context<never> =>
-  Effect.runSync(Effect.provideContext(PolicyEvent.observe(Effect.context<never>(), observer), context))
+  Context.mergeAll(
+    Effect.runSync(Effect.provideContext(PolicyEvent.observe(Effect.context<never>(), observer), context))
+  )
 
 /** How a chain calls its providers: it protects the calls itself. */
 const direct = { policy: undefined, http: undefined, shared: true, network: 0, cache: undefined }
@@ -102,7 +105,9 @@ export const build = (system: Checked, run: Run, seed: number): Network => {
 
   for (const [name, options] of Object.entries(system.callers)) {
     const step = planned(name, options, options.clients)
-    const plans = step.protected.map((_, client) => planOf([[step]], client) ?? Effect.void)
+    const plans = step.protected.map((_, client) =>
+      planOf([[step]], client) ?? { effect: Effect.void, only: undefined }
+    )
     callers.set(
       name,
       new Caller(name, options, step.edge, run, randomOf(seed, `caller ${name}`), forkOf([step]), plans)

@@ -15,9 +15,26 @@ export interface Planned {
   readonly protected: ReadonlyArray<Effect.Effect<unknown, unknown>>
 }
 
+/** What is done, and the edge whose call it is if it is one call and nothing else: what starts that has to count it. */
+export interface Plan {
+  readonly effect: Effect.Effect<unknown, unknown>
+  readonly only: Edge | undefined
+}
+
+const isPlain = ({ edge, options: { optional, probability, times } }: Planned): boolean =>
+  edge.isUncounted && times === 1 && probability === 1 && !optional
+
+const counted = (edge: Edge, call: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> =>
+  edge.isUncounted
+    ? Effect.suspend(() => {
+      edge.calls++
+      return call
+    })
+    : call
+
 /** How calls that are made at the same time are observed: each by its edge. */
 const stepOf = ({ edge, options, protected: calls }: Planned, client: number, alone: boolean) => {
-  const call = calls[client]!
+  const call = counted(edge, calls[client]!)
   const observed = alone ? call : PolicyEvent.observe(call, edge.decisions.observe)
   const all = options.times === 1
     ? observed
@@ -29,19 +46,21 @@ const stepOf = ({ edge, options, protected: calls }: Planned, client: number, al
 
 /**
  * One after the other, and those of a step at the same time. A plan with one edge is observed in the context of its
- * fiber, which costs nothing.
+ * fiber, which costs nothing; one call and nothing else is counted by what starts it, which saves an operation of each.
  */
-export const planOf = (
-  steps: ReadonlyArray<ReadonlyArray<Planned>>,
-  client: number
-): Effect.Effect<unknown, unknown> | undefined => {
-  const alone = steps.flat().length === 1
+export const planOf = (steps: ReadonlyArray<ReadonlyArray<Planned>>, client: number): Plan | undefined => {
+  const [only, ...others] = steps.flat()
+  if (only !== undefined && others.length === 0 && isPlain(only)) {
+    return { effect: only.protected[client]!, only: only.edge }
+  }
   const effects = steps.filter((step) => step.length > 0).map((step) => {
-    const calls = step.map((planned) => stepOf(planned, client, alone))
+    const calls = step.map((planned) => stepOf(planned, client, others.length === 0))
     return calls.length === 1 ? calls[0]! : Effect.all(calls, { concurrency: "unbounded", discard: true })
   })
   const [first, ...rest] = effects
-  return first === undefined
-    ? undefined
-    : rest.reduce<Effect.Effect<unknown, unknown>>((before, next) => Effect.andThen(before, next), first)
+  if (first === undefined) return undefined
+  return {
+    effect: rest.reduce<Effect.Effect<unknown, unknown>>((before, next) => Effect.andThen(before, next), first),
+    only: undefined
+  }
 }
