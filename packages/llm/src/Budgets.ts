@@ -28,6 +28,7 @@
  *
  * See {@link layer}.
  */
+import type * as Arguments from "@holdfast/core/Arguments"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -36,7 +37,7 @@ import type { Admission, Attempt, Spent } from "./internal/budget/admission.ts"
 import { BudgetBook } from "./internal/budget/admission.ts"
 import { budgetsOfFile, remember } from "./internal/budget/configured.ts"
 import type { Budget, Options } from "./internal/budget/options.ts"
-import { compile } from "./internal/budget/options.ts"
+import { budgetOptionsCheck, compile } from "./internal/budget/options.ts"
 import { makePurse } from "./internal/store/purse.ts"
 import type { Priced } from "./internal/usage/prices/find.ts"
 import type { Prices } from "./internal/usage/prices/prices.ts"
@@ -55,6 +56,18 @@ export class Budgets extends Context.Service<Budgets, {
   /** What a million tokens of input and output cost together; 0 for a local model, `Infinity` where it is unknown. */
   readonly rate: (priced: Priced) => number
 }>()("@holdfast/llm/Budgets") {}
+
+/**
+ * The check of the options, for those that are part of others.
+ *
+ * ```ts import.meta.vitest
+ * import { Arguments } from "@holdfast/core"
+ * import { Budgets } from "@holdfast/llm"
+ *
+ * Arguments.faults(Budgets.optionsCheck, { budgets: [] }).map(Arguments.format) // => ["budgets must have a budget"]
+ * ```
+ */
+export const optionsCheck: Arguments.Check<unknown> = budgetOptionsCheck
 
 const serviceOf = (book: BudgetBook): Budgets["Service"] => ({
   get budgets() {

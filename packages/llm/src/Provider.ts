@@ -29,8 +29,10 @@ import type * as Prompt from "effect/ai/Prompt"
 import type * as Response from "effect/ai/Response"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
+import type * as Headers from "effect/http/Headers"
 import type * as Stream from "effect/Stream"
 import * as Lifted from "./internal/protocol/lifted.ts"
+import { ResponseHeaders } from "./internal/protocol/responseHeaders.ts"
 import type { Parameters } from "./Parameters.ts"
 
 /** Where the model runs: behind a vendor's API, or on your own machine or network, where requests are free. */
@@ -145,6 +147,22 @@ export const fromLanguageModel: {
   preflight: options.preflight ?? Effect.void,
   models: options.models
 }))
+
+/**
+ * Tells the pool that the provider is a member of what the headers of a response say is left of the account's limits. The built-in
+ * providers do so; call it in a provider of your own for every response, also one that refuses. Outside of a pool it does nothing.
+ *
+ * ```ts import.meta.vitest
+ * import { Provider } from "@holdfast/llm"
+ * import { Effect } from "effect"
+ * import { Headers } from "effect/http"
+ *
+ * const headers = Headers.fromInput({ "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "30s" })
+ * Effect.runSync(Provider.reportHeaders(headers)) // => undefined
+ * ```
+ */
+export const reportHeaders = (headers: Headers.Headers): Effect.Effect<void> =>
+  Effect.map(ResponseHeaders, (listener) => listener?.(headers))
 
 /**
  * The JSON Schema dialect of structured answers: OpenAI's strict subset, which the other providers accept as well. All of them

@@ -18,12 +18,14 @@
  * - A chain has its providers, cool-downs and limits for each client, unless the call is `shared`.
  * - A provider that is busy with an answer when its client gives up goes on with it, and bills it. Set the service's `abandoned`
  *   to `"stopped"` for servers that notice, as most local ones do: then it bills the tokens of which it knows.
- * - Pools know the limits that they are given. The headers from which they learn others are not modelled.
+ * - A pool learns the limits of its members from the headers of their answers, as in production: what is left, and when all of it
+ *   is. Until the first answer it knows those that it is given.
  *
  * **Example**
  *
  * See `Scenarios.cloudAndOllama`.
  */
+import type * as Budgets from "@holdfast/llm/Budgets"
 import type * as LlmPool from "@holdfast/llm/Pool"
 import type * as Provider from "@holdfast/llm/Provider"
 import type * as ProviderChain from "@holdfast/llm/ProviderChain"
@@ -55,6 +57,12 @@ export interface Model {
 
   /** How many tokens an account may use in a minute, prompts and answers together. More are answered 429. Default: no limit. */
   readonly tokensPerMinute?: number | undefined
+
+  /**
+   * In whose words each response says what is left of the limits, from which a `Pool` learns them. `false`: it does not say.
+   * Default: `"openai"`.
+   */
+  readonly headers?: "openai" | "anthropic" | false | undefined
 
   /** The share of answers that break off after they have begun: from 0 to 1. Default: 0. */
   readonly cuts?: number | undefined
@@ -88,4 +96,10 @@ export interface Chain extends Omit<ProviderChain.Options, "providers"> {
 
   /** Whether answers are streamed. Default: true. */
   readonly stream?: boolean | undefined
+
+  /**
+   * What each client may spend, by the prices of the models. A budget is by the tag `caller`, whose value is the name of the caller or
+   * service, or over all requests. A request for which nothing is left fails as `limited`. Default: no budgets.
+   */
+  readonly budgets?: ReadonlyArray<Budgets.BudgetOptions> | undefined
 }

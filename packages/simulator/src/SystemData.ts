@@ -23,18 +23,52 @@ import * as PolicyData from "@holdfast/core/PolicyData"
 import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { ChainData, ModelData, toChain } from "./internal/chain/data.ts"
+import { ChainSchema, ModelSchema, toChain } from "./internal/chain/data.ts"
+import type { ChainData } from "./internal/chain/dataTypes.ts"
 import { number, Time, time } from "./internal/time.ts"
 import * as System from "./System.ts"
 
-const LatencyData = Schema.Union([
+export type { ChainData, HedgeData, RetryData, TreatmentData } from "./internal/chain/dataTypes.ts"
+
+/** An HTTP request of a file: its policy is `HttpPolicyData`. */
+export interface HttpData extends Omit<System.Http, "policy"> {
+  readonly policy?: HttpPolicyData.HttpPolicyData | undefined
+}
+
+/** A call of a file: its policy is `PolicyData`. */
+export interface CallData extends Omit<System.Call, "policy" | "http"> {
+  readonly policy?: PolicyData.PolicyData | undefined
+  readonly http?: HttpData | undefined
+}
+
+/** Calls at the same time. */
+export interface ParallelData {
+  readonly parallel: ReadonlyArray<CallData>
+}
+
+/** A service of a file. */
+export interface ServiceData extends Omit<System.Service, "calls"> {
+  readonly calls?: ReadonlyArray<CallData | ParallelData> | undefined
+}
+
+/** A caller of a file. */
+export interface CallerData extends CallData, Omit<System.Caller, keyof System.Call> {}
+
+/** A system of a file. Its durations are those of `effect/Duration` once it is decoded. */
+export interface SystemData extends Omit<System.System, "services" | "chains" | "callers"> {
+  readonly services: Readonly<Record<string, ServiceData>>
+  readonly chains?: Readonly<Record<string, ChainData>> | undefined
+  readonly callers: Readonly<Record<string, CallerData>>
+}
+
+const LatencySchema = Schema.Union([
   Time,
   Schema.Struct({ exponential: Time }),
   Schema.Struct({ uniform: Schema.Tuple([Time, Time]) }),
   Schema.Struct({ median: Time, p99: Time }),
   Schema.Struct({ samples: Schema.Array(Time) })
 ])
-const latency = Schema.optionalKey(LatencyData)
+const latency = Schema.optionalKey(LatencySchema)
 
 const call = {
   to: Schema.String,
@@ -51,31 +85,31 @@ const call = {
   network: time,
   cache: Schema.optionalKey(Schema.Struct({ hits: Schema.Finite, size: number }))
 }
-const CallData = Schema.Struct(call)
+const CallSchema = Schema.Struct(call)
 
-const ServiceData = Schema.Struct({
+const ServiceSchema = Schema.Struct({
   instances: number,
   balance: Schema.optionalKey(Schema.Literals(["random", "roundRobin", "leastBusy"])),
   workers: number,
   queue: number,
   order: Schema.optionalKey(Schema.Literals(["fifo", "lifo"])),
-  latency: LatencyData,
+  latency: LatencySchema,
   slowdown: number,
   errors: number,
   timeout: time,
   abandoned: Schema.optionalKey(Schema.Literals(["served", "skipped", "stopped"])),
   calls: Schema.optionalKey(
-    Schema.Array(Schema.Union([CallData, Schema.Struct({ parallel: Schema.Array(CallData) })]))
+    Schema.Array(Schema.Union([CallSchema, Schema.Struct({ parallel: Schema.Array(CallSchema) })]))
   ),
   price: number,
   statuses: Schema.optionalKey(
     Schema.Struct({ failed: number, dependency: number, overloaded: number, limited: number, timeout: number })
   ),
   retryAfter: time,
-  model: Schema.optionalKey(ModelData)
+  model: Schema.optionalKey(ModelSchema)
 })
 
-const CallerData = Schema.Struct({
+const CallerSchema = Schema.Struct({
   ...call,
   rate: number,
   users: number,
@@ -92,7 +126,7 @@ const during = { service: Schema.String, at: Time, for: Time }
 const event = <const Type extends string, const Fields extends Schema.Struct.Fields>(type: Type, fields: Fields) =>
   Schema.Struct({ type: Schema.Literal(type), ...fields })
 
-const EventData = Schema.Union([
+const EventSchema = Schema.Union([
   event("outage", { ...during, hang: number, after: time }),
   event("brownOut", { ...during, slower: number, errors: number }),
   event("slowNode", { ...during, instances: number, slower: Schema.Finite }),
@@ -106,15 +140,15 @@ const EventData = Schema.Union([
 
 const Unchecked = Schema.Struct({
   duration: time,
-  services: Schema.Record(Schema.String, ServiceData),
-  chains: Schema.optionalKey(Schema.Record(Schema.String, ChainData)),
-  callers: Schema.Record(Schema.String, CallerData),
-  events: Schema.optionalKey(Schema.Array(EventData))
+  services: Schema.Record(Schema.String, ServiceSchema),
+  chains: Schema.optionalKey(Schema.Record(Schema.String, ChainSchema)),
+  callers: Schema.Record(Schema.String, CallerSchema),
+  events: Schema.optionalKey(Schema.Array(EventSchema))
 })
 
 /** The schema of a system as data. */
-export const SystemData = Unchecked.check(
-  Schema.makeFilter<typeof Unchecked.Type>((data) => {
+export const SystemData: Schema.Codec<SystemData, unknown> = Unchecked.check(
+  Schema.makeFilter<SystemData>((data) => {
     try {
       System.make(toSystem(data))
       return undefined
@@ -124,7 +158,6 @@ export const SystemData = Unchecked.check(
     }
   }, { expected: "a valid system" })
 )
-export type SystemData = typeof SystemData.Type
 
 /**
  * Decodes the content of a file. Rejects unknown keys and invalid systems, and reports the path and the reason.
@@ -150,7 +183,7 @@ export type SystemData = typeof SystemData.Type
 export const decode = (input: unknown): Effect.Effect<SystemData, Schema.SchemaError> =>
   Schema.decodeUnknownEffect(SystemData)(input, { onExcessProperty: "error", errors: "all" })
 
-const toCall = <A extends typeof CallData.Type>(call: A) => ({
+const toCall = <A extends CallData>(call: A) => ({
   ...call,
   policy: call.policy === undefined ? undefined : PolicyData.toOptions(call.policy),
   http: call.http === undefined ? undefined : {
@@ -160,7 +193,7 @@ const toCall = <A extends typeof CallData.Type>(call: A) => ({
 })
 
 /** Makes the system that the data describes. */
-export const toSystem = (data: typeof Unchecked.Type): System.System => ({
+export const toSystem = (data: SystemData): System.System => ({
   ...data,
   services: Object.fromEntries(
     Object.entries(data.services).map(([name, service]) => [name, {

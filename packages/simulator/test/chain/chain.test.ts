@@ -1,5 +1,6 @@
 /** Language models under a chain: who is asked, what it costs, and what the chain makes of limits, outages and slow answers. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Hedge from "@holdfast/core/Hedge"
 import * as Effect from "effect/Effect"
 import type { Chain, Model } from "../../src/Llm.ts"
 import * as Scenarios from "../../src/Scenarios.ts"
@@ -130,7 +131,8 @@ describe("who is asked", () => {
     })
     assert.strictEqual(known.services["c"]!.failures.limited, 0)
     assert.isAbove(edgeTo(known, "c").skipped["limited"]!, 100)
-    const unknown = play(services, { providers: [{ pool: ["c"], strategy: "inOrder" }, "b"], retry: false })
+    const silent = { ...services, c: model({ requestsPerMinute: 6, headers: false }) }
+    const unknown = play(silent, { providers: [{ pool: ["c"], strategy: "inOrder" }, "b"], retry: false })
     assert.isAbove(unknown.services["c"]!.failures.limited, 2)
     assert.strictEqual(unknown.figures.whole.success, 1)
   })
@@ -210,7 +212,10 @@ it("the same chain as data is the same chain", async () => {
         retry: { times: 1, backoff: { type: "constant", delay: 2 }, maxRetryAfter: "5s" },
         timeouts: { firstContent: 5 },
         cooldown: 10,
-        overrides: { local: { retry: false } }
+        hedge: { after: { quantile: 0.9, minimumCalls: 10, min: 1 }, max: 1 },
+        hedgeBudget: { ratio: 0.2, minPerSecond: 0.5 },
+        budgets: [{ limit: { tokens: 1_000_000 }, window: "1 hour" }],
+        overrides: { local: { retry: false, hedge: false } }
       }
     },
     callers: { people: { to: "assistant", rate: 2 } }
@@ -230,7 +235,10 @@ it("the same chain as data is the same chain", async () => {
         ...decoded.chains!["assistant"]!,
         timeouts: { firstContent: 5_000 },
         cooldown: 10_000,
-        overrides: { local: { retry: false } }
+        hedge: { after: Hedge.quantile({ quantile: 0.9, minimumCalls: 10, min: 1_000 }), max: 1 },
+        hedgeBudget: { ratio: 0.2, minPerSecond: 0.5 },
+        budgets: [{ limit: { tokens: 1_000_000 }, window: 3_600_000 }],
+        overrides: { local: { retry: false, hedge: false } }
       }
     },
     callers: { people: { to: "assistant", rate: 2 } }
@@ -282,6 +290,16 @@ describe("what is invalid is rejected by its path", () => {
       system({ providers: [{ pool: [{ service: "cloud", weight: 0 }] }] }),
       /providers\.0\.pool\.0\.weight must be/
     ],
+    ["a hedge after nothing", system({ hedge: { after: -1 } }), /chains\.assistant\.hedge\.after must be/],
+    [
+      "a budget of nothing",
+      system({ budgets: [{ window: "1 day", limit: {} }] }),
+      /assistant\.budgets\.0\.limit must have `cost` or `tokens`/
+    ],
+    ["headers of a vendor that is not known", {
+      ...system({}),
+      services: { cloud: model({ headers: "acme" as "openai" }) }
+    }, /cloud\.model\.headers must be/],
     ["answers below zero", system({ answer: -1 }), /chains\.assistant\.answer must be/],
     ["the name of a service", {
       services,

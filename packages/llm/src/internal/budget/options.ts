@@ -105,7 +105,7 @@ export const uniqueNames = (
 
 const budgetsCheck = refine(Arguments.array(budgetCheck), uniqueNames)
 
-const optionsCheck = refine(
+export const budgetOptionsCheck = refine(
   struct({ budgets: budgetsCheck, prices: optional(or(isPrices, record(priceCheck))) }),
   ({ budgets, prices }, place) => {
     const costs = budgets.some(({ limit }) => limit.cost !== undefined)
@@ -120,7 +120,7 @@ export const compile = (
   where: string,
   options: Options
 ): { readonly budgets: ReadonlyArray<Budget>; readonly prices: Prices } => {
-  const { budgets, prices = {} } = Arguments.check(where, optionsCheck, options)
+  const { budgets, prices = {} } = Arguments.check(where, budgetOptionsCheck, options)
   return {
     prices: isPrices(prices) ? prices : ofTable(prices),
     budgets: budgets.map(({ by, limit: { cost, tokens }, name, whenSpent, window }): Budget => ({

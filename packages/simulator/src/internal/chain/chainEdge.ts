@@ -4,9 +4,12 @@
  * Guarded by `test/chain/chain.test.ts` and `test/laws.test.ts`.
  */
 import * as PolicyEvent from "@holdfast/core/PolicyEvent"
+import * as Budgets from "@holdfast/llm/Budgets"
+import * as ChainError from "@holdfast/llm/ChainError"
 import * as ChainEvent from "@holdfast/llm/ChainEvent"
 import * as Pool from "@holdfast/llm/Pool"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
+import * as Usage from "@holdfast/llm/Usage"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -66,18 +69,33 @@ export class Chain {
       }))
       return Pool.make({ ...provider.options, members: [member!, ...more] })
     }
-    return ProviderChain.make({ ...options, providers: [source(first!), ...others.map(source)] })
+    const made = ProviderChain.make({ ...options, providers: [source(first!), ...others.map(source)] })
+    const [budget, ...more] = this.options.budgets
+    return budget === undefined ? made : Effect.provideServiceEffect(
+      made,
+      Budgets.Budgets,
+      Budgets.make({ budgets: [budget, ...more], prices: this.prices })
+    )
   })
+
+  /** The prices of its models, by the names of their services. */
+  private get prices(): Readonly<Record<string, Usage.Price>> {
+    return Object.fromEntries(
+      Array.from(this.edges, ([name, { to: { options: { model } } }]) => [name, model?.price])
+        .filter((entry): entry is [string, Usage.Price] => entry[1] !== undefined)
+    )
+  }
 
   private provider(name: string) {
     const edge = this.edges.get(name)!
     return providerOf(edge, edge.to.options.model?.location ?? "cloud")
   }
 
-  /** A request, from its prompt to the end of its answer. */
-  request(model: LanguageModel.LanguageModel): Effect.Effect<void, CallFailure> {
+  /** A request of `from`, from its prompt to the end of its answer. */
+  request(model: LanguageModel.LanguageModel, from: string): Effect.Effect<void, CallFailure> {
     const { answer, prompt, stream } = this.options
-    const failure = new CallFailure({ service: this.name, reason: "failed" })
+    const failed = new CallFailure({ service: this.name, reason: "failed" })
+    const spent = new CallFailure({ service: this.name, reason: "limited" })
     return Effect.suspend(() => {
       const size = {
         input: Math.max(1, Math.round(prompt(this.random.nextDoubleUnsafe()))),
@@ -88,8 +106,13 @@ export class Chain {
       const asked: Effect.Effect<unknown, unknown> = stream
         ? Stream.runDrain(model.streamText(text))
         : model.generateText(text)
+      const call = Effect.mapError(Effect.asVoid(asked), (error) => ChainError.isBudgetSpent(error) ? spent : failed)
       return Effect.provideContext(
-        Effect.provideService(Effect.mapError(Effect.asVoid(asked), () => failure), CurrentSize, size),
+        Effect.provideService(
+          this.options.budgets.length === 0 ? call : Usage.withTags(call, { caller: from }),
+          CurrentSize,
+          size
+        ),
         this.context
       )
     })
@@ -106,7 +129,7 @@ export class ChainEdge extends Edge {
   }
 
   protected connect(make: Make): Effect.Effect<void, CallFailure> {
-    const request = this.to.request(make(this.to.make))
+    const request = this.to.request(make(this.to.make), this.from)
     return Effect.suspend(() => {
       this.sent()
       return Effect.onExit(request, (exit) =>

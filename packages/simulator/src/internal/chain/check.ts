@@ -4,6 +4,7 @@
  * Guarded by `test/chain/chain.test.ts`.
  */
 import * as Arguments from "@holdfast/core/Arguments"
+import * as Budgets from "@holdfast/llm/Budgets"
 import * as Pool from "@holdfast/llm/Pool"
 import * as Provider from "@holdfast/llm/Provider"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
@@ -20,7 +21,11 @@ export const modelOf = struct({
   price: optional(struct({ input: number({ min: 0 }), output: number({ min: 0 }) })),
   requestsPerMinute: optional(integer({ min: 1 })),
   tokensPerMinute: optional(integer({ min: 1 })),
-  cuts: optional(number({ min: 0, max: 1 }), 0)
+  cuts: optional(number({ min: 0, max: 1 }), 0),
+  headers: optional(
+    (value: unknown, place) => value === false ? value : oneOf("openai", "anthropic")(value, place),
+    "openai" as const
+  )
 })
 
 /** A provider that is only there for the checks of a chain. */
@@ -65,6 +70,7 @@ export interface CheckedChain {
   readonly prompt: Sampler.Sampler
   readonly answer: Sampler.Sampler
   readonly stream: boolean
+  readonly budgets: ReadonlyArray<Budgets.BudgetOptions>
   readonly options: ChainOptions
 }
 
@@ -113,7 +119,7 @@ export const chainOf = (
     stream: optional(boolean, true)
   })
   return (value, place) => {
-    const { answer, prompt, providers, stream, ...options } = isObject(value) ? value : {}
+    const { answer, budgets, prompt, providers, stream, ...options } = isObject(value) ? value : {}
     if (!isObject(value)) place.fault(`must be the options of a chain, got ${Arguments.show(value)}`)
     const checked = own({ answer, prompt, providers, stream }, place)
     const names = namesOf(checked)
@@ -124,7 +130,8 @@ export const chainOf = (
     }
     const stands = [...new Set(names)].map((name) => stand(String(name)))
     asOf(ProviderChain.optionsCheck, { ...options, providers: stands }, place, {})
-    return { ...checked, options: options as ChainOptions }
+    if (budgets !== undefined) asOf(Budgets.optionsCheck, { budgets, prices: {} }, place, {})
+    return { ...checked, budgets: (budgets ?? []) as CheckedChain["budgets"], options: options as ChainOptions }
   }
 }
 

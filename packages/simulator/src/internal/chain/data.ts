@@ -3,9 +3,11 @@
  *
  * Guarded by `test/chain/chain.test.ts`.
  */
+import * as Hedge from "@holdfast/core/Hedge"
 import * as PolicyData from "@holdfast/core/PolicyData"
 import * as Schema from "effect/Schema"
 import { number, Time, time } from "../time.ts"
+import type { ChainData, HedgeData, TreatmentData } from "./dataTypes.ts"
 
 const flag = Schema.optionalKey(Schema.Boolean)
 
@@ -17,18 +19,29 @@ const Tokens = Schema.Union([
   Schema.Struct({ samples: Schema.Array(Schema.Finite) })
 ])
 
-export const ModelData = Schema.Struct({
+export const ModelSchema = Schema.Struct({
   tokensPerSecond: Schema.Finite,
   location: Schema.optionalKey(Schema.Literals(["cloud", "local"])),
   price: Schema.optionalKey(Schema.Struct({ input: Schema.Finite, output: Schema.Finite })),
   requestsPerMinute: number,
   tokensPerMinute: number,
+  headers: Schema.optionalKey(Schema.Literals(["openai", "anthropic", false])),
   cuts: number
 })
 
 const orFalse = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.Union([Schema.Literal(false), schema]))
 
 const Timeouts = Schema.Struct({ head: time, firstContent: time, betweenChunks: time, answer: time })
+
+const BudgetOfShare = Schema.Struct({ ratio: number, minPerSecond: number, window: time })
+
+const Hedged = Schema.Struct({
+  after: Schema.Union([
+    Time,
+    Schema.Struct({ quantile: Schema.Finite, window: time, minimumCalls: number, min: time, max: time })
+  ]),
+  max: number
+})
 
 const treatment = {
   retry: orFalse(Schema.Struct({
@@ -39,11 +52,12 @@ const treatment = {
   })),
   timeouts: orFalse(Timeouts),
   bulkhead: Schema.optionalKey(Schema.Struct({ limit: Schema.Finite, queue: number, maxWait: time })),
-  cooldown: time
+  cooldown: time,
+  hedge: orFalse(Hedged)
 }
 const Treatment = Schema.Struct(treatment)
 
-const PoolData = Schema.Struct({
+const PoolSchema = Schema.Struct({
   pool: Schema.Array(Schema.Union([
     Schema.String,
     Schema.Struct({
@@ -59,31 +73,45 @@ const PoolData = Schema.Struct({
   halfLife: time
 })
 
-export const ChainData = Schema.Struct({
-  providers: Schema.Array(Schema.Union([Schema.String, PoolData])),
+export const ChainSchema = Schema.Struct({
+  providers: Schema.Array(Schema.Union([Schema.String, PoolSchema])),
   prompt: Schema.optionalKey(Tokens),
   answer: Schema.optionalKey(Tokens),
   stream: flag,
   ...treatment,
   localTimeouts: orFalse(Timeouts),
   overrides: Schema.optionalKey(Schema.Record(Schema.String, Treatment)),
-  retryBudget: orFalse(Schema.Struct({ ratio: number, minPerSecond: number, window: time })),
+  retryBudget: orFalse(BudgetOfShare),
+  hedgeBudget: orFalse(BudgetOfShare),
+  budgets: Schema.optionalKey(Schema.Array(Schema.Struct({
+    name: Schema.optionalKey(Schema.String),
+    by: Schema.optionalKey(Schema.Literal("caller")),
+    limit: Schema.Union([Schema.Struct({ cost: Schema.Finite }), Schema.Struct({ tokens: Schema.Finite })]),
+    window: Time,
+    whenSpent: Schema.optionalKey(Schema.Literals(["fail", "cheapest"]))
+  }))),
   deadline: Schema.optionalKey(Time),
   fallbackOnContentPolicy: flag
 })
 
-const toTreatment = <A extends typeof Treatment.Type>(treatment: A) => ({
+const toHedge = ({ after, max }: HedgeData) => ({
+  after: typeof after === "object" && "quantile" in after ? Hedge.quantile(after) : after,
+  max
+})
+
+const toTreatment = <A extends TreatmentData>({ hedge, retry, ...treatment }: A) => ({
   ...treatment,
-  retry: treatment.retry === undefined || treatment.retry === false ? treatment.retry : {
-    ...treatment.retry,
-    backoff: treatment.retry.backoff === undefined ? undefined : PolicyData.toBackoff(treatment.retry.backoff)
-  }
+  retry: retry === undefined || retry === false ? retry : {
+    ...retry,
+    backoff: retry.backoff === undefined ? undefined : PolicyData.toBackoff(retry.backoff)
+  },
+  hedge: hedge === undefined || hedge === false ? hedge : toHedge(hedge)
 })
 
 /** Makes the chain that the data describes. */
-export const toChain = (data: typeof ChainData.Type) => ({
+export const toChain = ({ overrides, ...data }: ChainData) => ({
   ...toTreatment(data),
-  overrides: data.overrides === undefined ? undefined : Object.fromEntries(
-    Object.entries(data.overrides).map(([name, treatment]) => [name, toTreatment(treatment)])
+  overrides: overrides === undefined ? undefined : Object.fromEntries(
+    Object.entries(overrides).map(([name, treatment]) => [name, toTreatment(treatment)])
   )
 })

@@ -19,6 +19,7 @@ import * as Stream from "effect/Stream"
 import type { CallFailure } from "../../CallFailure.ts"
 import { type Answer, Generation, Request } from "../edge/request.ts"
 import type { ServiceEdge } from "../edge/serviceEdge.ts"
+import { limitHeaders } from "./limitHeaders.ts"
 
 /** How many tokens a call sends and gets. All attempts for it have the same. */
 export interface Size {
@@ -49,6 +50,23 @@ const finish = ({ input, output }: Size) => ({
   }
 })
 
+/** What the head of a response says of the account. */
+const limitsOf = ({ engine, to: { account, options: { model } } }: ServiceEdge): Record<string, string> =>
+  limitHeaders(model?.headers ?? false, account, engine.now)
+
+/** Tells the pool of the head of a response: that of an answer, or that of a refusal. A broken connection has none. */
+const heard = <A>(edge: ServiceEdge, head: Effect.Effect<A, AiError.AiError>): Effect.Effect<A, AiError.AiError> =>
+  edge.to.account === undefined ?
+    head :
+    Effect.onExit(
+      head,
+      (exit) =>
+        Exit.isSuccess(exit) ||
+          exit.cause.reasons.some((one) => one._tag === "Fail" && one.error.reason._tag !== "NetworkError")
+          ? Effect.suspend(() => Provider.reportHeaders(Headers.fromInput(limitsOf(edge))))
+          : Effect.void
+    )
+
 /** The error that a provider makes of an answer, as it would of the response of a vendor. */
 const errorOf = (failure: CallFailure, edge: ServiceEdge, method: string): AiError.AiError => {
   const { reason, retryAfter } = failure
@@ -65,7 +83,7 @@ const errorOf = (failure: CallFailure, edge: ServiceEdge, method: string): AiErr
       })
     })
   }
-  const headers: Record<string, string> = retryAfter === undefined
+  const hint: Record<string, string> = retryAfter === undefined
     ? {}
     : { "retry-after": String(Math.ceil(Duration.toSeconds(retryAfter))) }
   return AiError.make({
@@ -73,7 +91,7 @@ const errorOf = (failure: CallFailure, edge: ServiceEdge, method: string): AiErr
     method,
     reason: ProviderFailure.toReason({
       status: edge.to.options.statuses[reason],
-      headers: Headers.fromInput(headers),
+      headers: Headers.fromInput({ ...limitsOf(edge), ...hint }),
       body: "",
       now: edge.engine.now
     })
@@ -122,13 +140,13 @@ const ask = (edge: ServiceEdge, method: string): Effect.Effect<Asked, never, Sco
 type Parts = readonly [Response.StreamPartEncoded, ...ReadonlyArray<Response.StreamPartEncoded>]
 
 /** The parts of an answer as they come: the first at its first token, the last at its end. */
-const pullOf = (asked: Asked) => {
+const pullOf = (asked: Asked, edge: ServiceEdge) => {
   let next: "begin" | "rest" | "done" = "begin"
   return Effect.suspend((): Effect.Effect<Parts, AiError.AiError | Cause.Done> => {
     if (next === "done") return Cause.done()
     if (next === "begin") {
       next = "rest"
-      return Effect.as(asked.begins, started as Parts)
+      return Effect.as(heard(edge, asked.begins), started as Parts)
     }
     return Effect.map(Effect.timeoutOption(asked.ends, pace), (ended): Parts => {
       if (ended._tag === "None") return [more]
@@ -148,8 +166,8 @@ export const providerOf = (edge: ServiceEdge, location: Provider.Location): Prov
   generateText: () =>
     Effect.scoped(
       Effect.flatMap(ask(edge, "generateText"), ({ ends, size }) =>
-        Effect.as(ends, [{ type: "text", text: "x" }, finish(size)] as Array<Response.PartEncoded>))
+        Effect.as(heard(edge, ends), [{ type: "text", text: "x" }, finish(size)] as Array<Response.PartEncoded>))
     ),
   streamText: () =>
-    Stream.unwrap(Effect.map(ask(edge, "streamText"), (asked) => Stream.fromPull(Effect.succeed(pullOf(asked)))))
+    Stream.unwrap(Effect.map(ask(edge, "streamText"), (asked) => Stream.fromPull(Effect.succeed(pullOf(asked, edge)))))
 })

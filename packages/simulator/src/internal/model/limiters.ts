@@ -32,6 +32,25 @@ class MinuteBucket {
   take(amount: number): void {
     this.left -= amount
   }
+
+  /** What is left, and how many milliseconds it takes until the bucket is full again; `undefined` without a limit. */
+  rest(now: number): Rest | undefined {
+    if (this.size === Infinity) return undefined
+    this.wait(now, 0)
+    return {
+      limit: this.size,
+      left: Math.max(0, Math.floor(this.left)),
+      full: (this.size - this.left) * 60_000 / this.size
+    }
+  }
+}
+
+/** What is left of a limit. */
+export interface Rest {
+  readonly limit: number
+  readonly left: number
+  /** In how many milliseconds all of it is. */
+  readonly full: number
 }
 
 /** The limits of an account: requests and tokens a minute. */
@@ -50,6 +69,10 @@ export class Account implements Limiter {
     this.requests.take(1)
     this.tokens.take(tokens)
     return 0
+  }
+
+  rest(now: number): { readonly requests: Rest | undefined; readonly tokens: Rest | undefined } {
+    return { requests: this.requests.rest(now), tokens: this.tokens.rest(now) }
   }
 }
 

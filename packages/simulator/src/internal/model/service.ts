@@ -30,6 +30,8 @@ export class Service implements Host {
   errors: number
   lossShare = 0
   limiters: ReadonlyArray<Limiter> = []
+  /** The limits of a language model, which its answers name. */
+  readonly account: Account | undefined
   private countedAt = 0
   private turn = 0
 
@@ -42,7 +44,8 @@ export class Service implements Host {
     this.answers = new Answers(name, options.retryAfter)
     const { requestsPerMinute = Infinity, tokensPerMinute = Infinity } = options.model ?? {}
     if (Math.min(requestsPerMinute, tokensPerMinute) < Infinity) {
-      this.limiters = [new Account(requestsPerMinute, tokensPerMinute)]
+      this.account = new Account(requestsPerMinute, tokensPerMinute)
+      this.limiters = [this.account]
     }
     this.instances = Array.from({ length: options.instances }, () => new Instance(this))
   }
