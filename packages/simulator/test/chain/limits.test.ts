@@ -52,7 +52,7 @@ describe("the headers of a response", () => {
     })
   })
 
-  it("say nothing of a limit that there is not", () => {
+  it("have none for a limit that does not exist", () => {
     assert.deepStrictEqual(limitHeaders("openai", undefined, 0), {})
     assert.deepStrictEqual(limitHeaders(false, account(), 0), {})
     assert.sameMembers(
@@ -62,13 +62,13 @@ describe("the headers of a response", () => {
   })
 })
 
-describe.each(["openai", "anthropic"] as const)("a pool that is told of limits (%s)", (headers) => {
+describe.each(["openai", "anthropic"] as const)("a pool that reads the limits in headers (%s)", (headers) => {
   // The key takes 20 requests a minute, of the 60 that come.
   const chain: Chain = { providers: [{ pool: ["key"], strategy: "inOrder" }, "other"], retry: false, cooldown: 0 }
   const limited = (told: Model["headers"]) =>
     play({ key: model({ requestsPerMinute: 20, headers: told }), other: model() }, chain)
 
-  it.each([true, false])("passes a member by that has no room, before it refuses (streamed: %s)", (stream) => {
+  it.each([true, false])("skips a member without room before it refuses (streamed: %s)", (stream) => {
     const told = play(
       { key: model({ requestsPerMinute: 20, headers }), other: model() },
       { ...chain, stream }
