@@ -44,7 +44,8 @@ const commits = (part: Part): boolean => {
 /** The last sign of life of a stream: a part of it, or anything else that came from the server, such as a ping. */
 export class Life {
   readonly now: () => number
-  private at = 0
+  /** When it was, in milliseconds since the epoch. */
+  at = 0
   begun = false
 
   constructor(now: () => number) {
@@ -54,18 +55,6 @@ export class Life {
   readonly sign = (): void => {
     this.at = this.now()
     this.begun = true
-  }
-
-  /** Reads from a server that must not be silent for longer than `limit` milliseconds, while it is read from. */
-  within<A, E, R>(self: Effect.Effect<A, E, R>, limit: number, silence: () => E): Effect.Effect<A, E, R> {
-    return Effect.suspend(() => {
-      const from = this.now()
-      const watch: Effect.Effect<never, E> = Effect.suspend(() => {
-        const left = Math.max(from, this.at) + limit - this.now()
-        return left > 0 ? Effect.andThen(Effect.sleep(left), watch) : Effect.fail(silence())
-      })
-      return Effect.raceFirst(self, watch)
-    })
   }
 
   /** Reads from a server whose first sign must come within `limit` milliseconds. */
@@ -79,7 +68,6 @@ export class Life {
 }
 
 export class Incoming {
-  readonly pull: Pull.Pull<Chunk, AiError.AiError>
   readonly running: RunningAttempt
   readonly log: AttemptLog
   readonly life: Life
@@ -90,8 +78,7 @@ export class Incoming {
   committed = false
   ended = false
 
-  constructor(pull: Pull.Pull<Chunk, AiError.AiError>, running: RunningAttempt, log: AttemptLog, life: Life) {
-    this.pull = pull
+  constructor(running: RunningAttempt, log: AttemptLog, life: Life) {
     this.running = running
     this.log = log
     this.life = life
@@ -100,35 +87,52 @@ export class Incoming {
   private take(chunk: Chunk): AiError.AiError | undefined {
     this.life.sign()
     for (const part of chunk) {
-      if (part.type === "error") return errorPart(part, "streamText")
-      if (part.type === "finish") {
-        this.finish = part
-        this.log.report(this.running, part)
+      switch (part.type) {
+        case "error":
+          return errorPart(part, "streamText")
+        case "finish":
+          this.finish = part
+          this.log.report(this.running, part)
+          this.held.push(part)
+          break
+        case "tool-call":
+          this.held.push(part)
+          break
+        default:
+          this.ready.push(part)
+          if (!this.committed && commits(part)) this.committed = true
       }
-      if (part.type === "finish" || part.type === "tool-call") this.held.push(part)
-      else this.ready.push(part)
-      if (commits(part)) this.committed = true
     }
     return undefined
   }
 
-  /** Takes in the next chunk; at the end of the stream asks for the proof and releases what was held. */
-  readonly next: Effect.Effect<void, AiError.AiError> = Effect.suspend(() =>
-    Pull.matchEffect(this.pull, {
-      onSuccess: (chunk) => {
+  /**
+   * Takes in the next chunk of `pull` and goes on with `then`; at the end asks for the proof and releases what was held. `told`
+   * is the error of a failure.
+   */
+  next<A, E, R, R2>(
+    pull: Pull.Pull<Chunk, AiError.AiError, void, R>,
+    then: Effect.Effect<A, E, R2>,
+    told: (error: AiError.AiError) => AiError.AiError
+  ): Effect.Effect<A, E | AiError.AiError, R | R2> {
+    type Next = Effect.Effect<A, E | AiError.AiError, R2>
+    return Pull.matchEffect(pull, {
+      onSuccess: (chunk): Next => {
         const error = this.take(chunk)
-        return error === undefined ? Effect.void : Effect.fail(error)
+        return error === undefined ? then : Effect.fail(told(error))
       },
-      onFailure: (cause) => Effect.failCause(cause),
-      onDone: () => {
-        if (this.finish === undefined) return Effect.fail(noFinish(this.running.member.provider, "streamText"))
+      onFailure: (cause): Next => Effect.mapError(Effect.failCause(cause), told),
+      onDone: (): Next => {
+        if (this.finish === undefined) {
+          return Effect.fail(told(noFinish(this.running.member.provider, "streamText")))
+        }
         this.ended = true
         this.ready.push(...this.held)
         this.held = []
-        return Effect.void
+        return then
       }
     })
-  )
+  }
 
   /** Parts that may be emitted but were not yet. */
   release(): ReadonlyArray<Part> {

@@ -6,10 +6,14 @@
 import type * as AiError from "effect/ai/AiError"
 import type * as IdGenerator from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
+import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
 import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -29,11 +33,40 @@ import { Incoming, Life } from "./incoming.ts"
 import type { ChainMember, RunningAttempt, Settings } from "./member.ts"
 import type { ChainRequest } from "./request.ts"
 import { start } from "./request.ts"
+import { StreamReader } from "./streamReader.ts"
 
 interface Opened {
+  /** The rest of the stream, by the clock for silence and the deadline. */
+  readonly pull: Pull.Pull<Chunk, AiError.AiError>
   readonly incoming: Incoming
   readonly running: RunningAttempt
   readonly span: Tracer.Span
+}
+
+/** The rest of a stream: a clock ends it when it is silent for too long, or the deadline has passed. */
+const timed = (
+  pull: Pull.Pull<Chunk, AiError.AiError, void, IdGenerator.IdGenerator>,
+  context: Context.Context<IdGenerator.IdGenerator>,
+  scope: Scope.Scope,
+  { member: { betweenChunks, provider } }: RunningAttempt,
+  life: Life,
+  { deadline, log: { now } }: ChainRequest
+): Pull.Pull<Chunk, AiError.AiError> => {
+  if (betweenChunks === undefined && deadline === Infinity) return Effect.provideContext(pull, context)
+  const limit = betweenChunks === undefined ? Infinity : Duration.toMillis(betweenChunks)
+  const silence = () =>
+    broken("streamText", networkError(provider, `nothing came for ${Duration.format(Duration.millis(limit))}`))
+  const passed = () => broken("streamText", deadlinePassed(provider))
+  return new StreamReader({
+    pull,
+    context,
+    scope,
+    now,
+    due: (from) => {
+      const at = Math.max(from, life.at) + limit
+      return at <= deadline ? { at, error: silence } : { at: deadline, error: passed }
+    }
+  }).pull
 }
 
 /** Opens a stream and reads until the first content or the end: what a policy may repeat. */
@@ -46,16 +79,21 @@ const open =
       const scope = Scope.forkUnsafe(visit)
       const life = new Life(request.log.now)
       const opened = Effect.fnUntraced(function*(span: Tracer.Span) {
-        const pull = yield* Stream.toPull(provider.streamText(request.optionsFor(running)))
-        const incoming = new Incoming(pull, running, request.log, life)
-        yield* head === undefined ? incoming.next : life.begins(
-          incoming.next,
+        const context = yield* Effect.context<IdGenerator.IdGenerator>()
+        const pull = yield* Channel.toPullScoped(
+          Stream.toChannel(provider.streamText(request.optionsFor(running))),
+          scope
+        )
+        const incoming = new Incoming(running, request.log, life)
+        const next = incoming.next(pull, Effect.void, identity)
+        yield* head === undefined ? next : life.begins(
+          next,
           Duration.toMillis(head),
           () => broken("streamText", networkError(provider, `no sign of an answer within ${Duration.format(head)}`))
         )
-        while (!incoming.committed && !incoming.ended) yield* incoming.next
+        while (!incoming.committed && !incoming.ended) yield* next
         answered(running, "streamText", request.log.now())
-        return { incoming, running, span }
+        return { incoming, pull: timed(pull, context, scope, running, life, request), running, span }
       })
       return AttemptSpan.open(running, request).pipe(
         Effect.flatMap((span) =>
@@ -75,44 +113,44 @@ const seenAlready: Decision = { _tag: "Fail", because: "a part of the answer was
 
 /** The answer from the commit on: as it comes, until the proof or an interruption. */
 class Following {
-  readonly incoming: Incoming
-  readonly running: RunningAttempt
-  readonly span: Tracer.Span
+  readonly opened: Opened
   readonly request: ChainRequest
   private readonly author: ReturnType<typeof authorOf>
   private readonly partial = { text: "", reasoning: "" }
   private introduced = false
   private over = false
+  readonly pull: Pull.Pull<Chunk, AiError.AiError> = Effect.suspend(() => this.given())
 
-  constructor({ incoming, running, span }: Opened, request: ChainRequest) {
-    this.incoming = incoming
-    this.running = running
-    this.span = span
+  constructor(opened: Opened, request: ChainRequest) {
+    this.opened = opened
     this.request = request
-    this.author = authorOf(running.member, request)
+    this.author = authorOf(opened.running.member, request)
+    this.more = opened.incoming.next(opened.pull, this.pull, (error) => this.interrupted(error))
   }
 
-  private decorate(part: Part): ReadonlyArray<Part> {
-    const { provider } = this.running.member
+  private decorate(part: Part, out: Array<Part>): void {
+    const { provider } = this.opened.running.member
     if (part.type === "text-delta") this.partial.text += part.delta
     if (part.type === "reasoning-delta") this.partial.reasoning += part.delta
-    if (part.type === "finish") return [marked(part, this.author)]
-    if (part.type === "response-metadata") {
-      this.introduced = true
-      return [marked(part, this.author)]
+    if (part.type === "response-metadata") this.introduced = true
+    if (part.type === "finish" || part.type === "response-metadata") {
+      out.push(marked(part, this.author))
+      return
     }
-    const said = Projection.mark(part, provider)
-    if (this.introduced) return [said]
-    this.introduced = true
-    return [{ type: "response-metadata", modelId: provider.model, metadata: this.author }, said]
+    if (!this.introduced) {
+      this.introduced = true
+      out.push({ type: "response-metadata", modelId: provider.model, metadata: this.author })
+    }
+    out.push(Projection.mark(part, provider))
   }
 
   private interrupted(error: AiError.AiError): StreamInterrupted {
-    const { member } = this.running
+    const { running, span } = this.opened
+    const { member } = running
     const { log } = this.request
-    const last = log.failed(this.running, error.reason, seenAlready)
-    AttemptSpan.failed(this.span, error.reason)
-    this.running.ticket.brokeOff(member.retries, member.cooldownMillis)
+    const last = log.failed(running, error.reason, seenAlready)
+    AttemptSpan.failed(span, error.reason)
+    running.ticket.brokeOff(member.retries, member.cooldownMillis)
     const [first = last, ...rest] = log.attempts
     return new StreamInterrupted({
       module: "ProviderChain",
@@ -126,42 +164,30 @@ class Following {
     })
   }
 
-  /** The next chunk, by the clock for silence and the deadline. */
-  private get next(): Effect.Effect<void, AiError.AiError> {
-    const { betweenChunks, provider } = this.running.member
-    const { incoming, request } = this
-    const next = betweenChunks === undefined ? incoming.next : incoming.life.within(
-      incoming.next,
-      Duration.toMillis(betweenChunks),
-      () => broken("streamText", networkError(provider, `nothing came for ${Duration.format(betweenChunks)}`))
-    )
-    return request.deadline === Infinity ? next : Effect.timeoutOrElse(next, {
-      duration: Duration.millis(Math.max(0, request.deadline - request.log.now())),
-      orElse: () => Effect.suspend(() => Effect.fail(broken("streamText", deadlinePassed(provider))))
-    })
+  /** The provider has proved that the answer is whole. */
+  private end(): void {
+    const { incoming: { finish }, running, span } = this.opened
+    this.over = true
+    running.member.gate.whole()
+    this.request.log.succeeded(running)
+    if (finish === undefined) return
+    AttemptSpan.finished(span, finish)
+    settled(running, finish)
+    annotate(this.request.options, running.member.provider, finish)
   }
 
-  readonly pull: Pull.Pull<Chunk, AiError.AiError> = Effect.suspend(() => {
-    const [first, ...rest] = this.incoming.release().flatMap((part) => this.decorate(part))
-    if (first !== undefined) return Effect.succeed([first, ...rest] as const)
-    if (this.over) return Cause.done()
-    if (this.incoming.ended) {
-      this.over = true
-      this.running.member.gate.whole()
-      this.request.log.succeeded(this.running)
-      const { finish } = this.incoming
-      if (finish !== undefined) {
-        AttemptSpan.finished(this.span, finish)
-        settled(this.running, finish)
-        annotate(this.request.options, this.running.member.provider, finish)
-      }
-      return Cause.done()
-    }
-    return this.next.pipe(
-      Effect.mapError((error) => this.interrupted(error)),
-      Effect.andThen(this.pull)
-    )
-  })
+  /** The next chunk of the provider, as it is given. Made once: a token costs no effects of its own. */
+  private readonly more: Pull.Pull<Chunk, AiError.AiError>
+
+  /** What has come and was not given, or the end, or else more. */
+  private given(): Pull.Pull<Chunk, AiError.AiError> {
+    const out: Array<Part> = []
+    for (const part of this.opened.incoming.release()) this.decorate(part, out)
+    if (Arr.isArrayNonEmpty(out)) return Effect.succeed(out)
+    if (!this.over && !this.opened.incoming.ended) return this.more
+    if (!this.over) this.end()
+    return Cause.done()
+  }
 }
 
 export const streamText = (

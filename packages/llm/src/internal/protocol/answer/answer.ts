@@ -11,7 +11,9 @@ import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
+import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
 import type * as Scope from "effect/Scope"
@@ -21,6 +23,7 @@ import type { Counts } from "../../usage/reported.ts"
 import { ReportedUsage } from "../../usage/reported.ts"
 import { isJson } from "../json.ts"
 import type { Errors, ProviderRequest } from "../request/providerRequest.ts"
+import { SignOfLife } from "../signOfLife.ts"
 import type { Framing, Item } from "./decoder.ts"
 import * as Decoder from "./decoder.ts"
 import type { Part } from "./writer.ts"
@@ -127,17 +130,17 @@ const drive = (
   limit: number
 ): Stream.Stream<Part, AiError.AiError> =>
   Stream.transformPull(body, (pull) =>
-    Effect.map(ReportedUsage, (report) => {
+    Effect.map(Effect.all([Clock.Clock, SignOfLife, ReportedUsage]), ([clock, sign, report]) => {
       let buffer: Array<Part> = []
       let last: Step = more
       const protocol = make((part) => buffer.push(part))
       report?.(() => protocol.counts)
       const machine = new Machine(protocol, isWhole, limit)
-      const flush: Pull.Pull<readonly [Part, ...Array<Part>], AiError.AiError> = Effect.suspend(() => {
-        const [first, ...rest] = buffer
-        if (first !== undefined) {
+      const next = (): Pull.Pull<Arr.NonEmptyReadonlyArray<Part>, AiError.AiError> => {
+        const parts = buffer
+        if (Arr.isArrayNonEmpty(parts)) {
           buffer = []
-          return Effect.succeed([first, ...rest] as const)
+          return Effect.succeed(parts)
         }
         switch (last._tag) {
           case "Done":
@@ -147,22 +150,25 @@ const drive = (
           case "More":
             return advance
         }
-      })
-      const chunks = Effect.clockWith((clock) =>
-        Effect.map(pull, (chunks) => {
+      }
+      // Made once: the machine takes a chunk in without an effect of its own.
+      const advance: Pull.Pull<Arr.NonEmptyReadonlyArray<Part>, AiError.AiError> = Pull.matchEffect(pull, {
+        onSuccess: (chunks) => {
+          sign?.()
+          const now = clock.currentTimeMillisUnsafe()
           for (const bytes of chunks) {
-            last = machine.feed(bytes, clock.currentTimeMillisUnsafe())
-            if (last._tag !== "More") return
+            last = machine.feed(bytes, now)
+            if (last._tag !== "More") break
           }
-        })
-      )
-      const advance = Pull.catchDone(chunks, () =>
-        Effect.clockWith((clock) =>
-          Effect.sync(() => {
-            last = machine.end(clock.currentTimeMillisUnsafe())
-          })
-        )).pipe(Effect.andThen(flush))
-      return flush
+          return next()
+        },
+        onFailure: (cause) => Effect.failCause(cause),
+        onDone: () => {
+          last = machine.end(clock.currentTimeMillisUnsafe())
+          return next()
+        }
+      })
+      return Effect.suspend(next)
     }))
 
 /** The parts of a streamed answer as they come. */

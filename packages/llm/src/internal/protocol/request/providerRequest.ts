@@ -28,7 +28,6 @@ import { fields } from "../field.ts"
 import { isJson, parse } from "../json.ts"
 import { scrub } from "../refusal/scrub.ts"
 import { ResponseHeaders } from "../responseHeaders.ts"
-import { SignOfLife } from "../signOfLife.ts"
 
 /** What a provider says about itself and its errors. */
 export interface ProviderRequest {
@@ -136,16 +135,7 @@ export const bytes = (
   call: ProviderRequest,
   response: HttpClientResponse.HttpClientResponse
 ): Stream.Stream<Uint8Array, AiError.AiError> =>
-  Stream.unwrap(Effect.map(SignOfLife, (sign) => {
-    const body = Stream.mapError(
-      response.stream,
-      (error) => transportFailure(call, error, "within")
-    )
-    return sign === undefined ? body : Stream.map(body, (bytes) => {
-      sign()
-      return bytes
-    })
-  }))
+  Stream.mapError(response.stream, (error) => transportFailure(call, error, "within"))
 
 /** How many characters the body of a whole answer may have: 64 Mi. */
 const bodyLimit = 64 * 1024 * 1024
