@@ -58,7 +58,7 @@ const outcomeOf = (exit: Exit.Exit<void, string | Cause.Done>): string =>
         : reason._tag
     ).join()
 
-/** All that can be seen of a script: what the source and the consumer see, and when. */
+/** The trace of a script: each event of the source and of the consumer, with its time. */
 const play = (script: Script, reads: Reads) =>
   Effect.gen(function*() {
     const clock = yield* Effect.clockWith(Effect.succeed)
@@ -107,7 +107,7 @@ const play = (script: Script, reads: Reads) =>
     return { seen, exit: exit === undefined ? "running" : outcomeOf(exit) }
   })
 
-/** Tens, so that an instant of the source is none of a limit: a tie may end either way. */
+/** Tens, so that no wait ends at the instant of a limit: a tie may end either way. */
 const tens = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum }))
 
 describe("the reader of a stream", () => {

@@ -52,7 +52,6 @@ const timed = (
   life: Life,
   { deadline, log: { now } }: ChainRequest
 ): Pull.Pull<Chunk, AiError.AiError> => {
-  if (betweenChunks === undefined && deadline === Infinity) return Effect.provideContext(pull, context)
   const limit = betweenChunks === undefined ? Infinity : Duration.toMillis(betweenChunks)
   const silence = () =>
     broken("streamText", networkError(provider, `nothing came for ${Duration.format(Duration.millis(limit))}`))
