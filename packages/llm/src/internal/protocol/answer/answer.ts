@@ -129,47 +129,50 @@ const drive = (
   isWhole: boolean,
   limit: number
 ): Stream.Stream<Part, AiError.AiError> =>
-  Stream.transformPull(body, (pull) =>
-    Effect.map(Effect.all([Clock.Clock, SignOfLife, ReportedUsage]), ([clock, sign, report]) => {
-      let buffer: Array<Part> = []
-      let last: Step = more
-      const protocol = make((part) => buffer.push(part))
-      report?.(() => protocol.counts)
-      const machine = new Machine(protocol, isWhole, limit)
-      const next = (): Pull.Pull<Arr.NonEmptyReadonlyArray<Part>, AiError.AiError> => {
-        const parts = buffer
-        if (Arr.isArrayNonEmpty(parts)) {
-          buffer = []
-          return Effect.succeed(parts)
-        }
-        switch (last._tag) {
-          case "Done":
-            return Cause.done()
-          case "Failed":
-            return Effect.fail(last.error)
-          case "More":
-            return advance
-        }
-      }
-      // Made once: the machine takes a chunk in without an effect of its own.
-      const advance: Pull.Pull<Arr.NonEmptyReadonlyArray<Part>, AiError.AiError> = Pull.matchEffect(pull, {
-        onSuccess: (chunks) => {
-          sign?.()
-          const now = clock.currentTimeMillisUnsafe()
-          for (const bytes of chunks) {
-            last = machine.feed(bytes, now)
-            if (last._tag !== "More") break
+  Stream.transformPull(
+    body,
+    (pull) =>
+      Effect.map(Effect.all([Clock.Clock, SignOfLife, ReportedUsage]), ([clock, sign, report]) => {
+        let buffer: Array<Part> = []
+        let last: Step = more
+        const protocol = make((part) => buffer.push(part))
+        report?.(() => protocol.counts)
+        const machine = new Machine(protocol, isWhole, limit)
+        const next = (): Pull.Pull<Arr.NonEmptyReadonlyArray<Part>, AiError.AiError> => {
+          const parts = buffer
+          if (Arr.isArrayNonEmpty(parts)) {
+            buffer = []
+            return Effect.succeed(parts)
           }
-          return next()
-        },
-        onFailure: (cause) => Effect.failCause(cause),
-        onDone: () => {
-          last = machine.end(clock.currentTimeMillisUnsafe())
-          return next()
+          switch (last._tag) {
+            case "Done":
+              return Cause.done()
+            case "Failed":
+              return Effect.fail(last.error)
+            case "More":
+              return advance
+          }
         }
+        // Made once: the machine takes a chunk in without an effect of its own.
+        const advance: Pull.Pull<Arr.NonEmptyReadonlyArray<Part>, AiError.AiError> = Pull.matchEffect(pull, {
+          onSuccess: (chunks) => {
+            sign?.()
+            const now = clock.currentTimeMillisUnsafe()
+            for (const bytes of chunks) {
+              last = machine.feed(bytes, now)
+              if (last._tag !== "More") break
+            }
+            return next()
+          },
+          onFailure: (cause) => Effect.failCause(cause),
+          onDone: () => {
+            last = machine.end(clock.currentTimeMillisUnsafe())
+            return next()
+          }
+        })
+        return Effect.suspend(next)
       })
-      return Effect.suspend(next)
-    }))
+  )
 
 /** The parts of a streamed answer as they come. */
 const stream = (answer: Answer): Stream.Stream<Response.StreamPartEncoded, AiError.AiError> =>
