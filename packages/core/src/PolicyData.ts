@@ -105,7 +105,8 @@ const RetryData = Schema.Struct({
   maxElapsed: Schema.optionalKey(Time),
   retryAfter: Schema.optionalKey(Schema.Struct({
     mode: Schema.optionalKey(Schema.Literals(["clamp", "giveUp", "wait"])),
-    max: Schema.optionalKey(Time)
+    max: Schema.optionalKey(Time),
+    spread: Schema.optionalKey(Schema.Finite)
   })),
   budget: Schema.optionalKey(Schema.Struct({
     ratio: Schema.optionalKey(Schema.Finite),

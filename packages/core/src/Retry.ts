@@ -119,18 +119,20 @@ export interface Options<in E = unknown, out SE = never, out SR = never, in A = 
 
   /**
    * What to do when the error carries a `retryAfter` duration, as Effect's `AiError` and errors made from a
-   * `Retry-After` header do. The next attempt waits for the longer of the hint and the backoff, plus a random part of
-   * up to a tenth of the hint, because all clients given the same second would otherwise retry in it.
+   * `Retry-After` header do. The next attempt waits for the longer of the hint and the backoff. A random part of up to
+   * `spread` times the hint is added, because all clients given the same second would otherwise retry in it; a function
+   * gives that share for each error.
    *
    * - `clamp`: a hint above `max` counts as `max`.
    * - `giveUp`: a hint above `max` ends the retries.
    * - `wait`: `max` is ignored.
    *
-   * Default: `{ mode: "clamp", max: Retry.defaultMaxRetryAfter }`.
+   * Default: `{ mode: "clamp", max: Retry.defaultMaxRetryAfter, spread: 0.1 }`.
    */
   readonly retryAfter?: {
     readonly mode?: "clamp" | "giveUp" | "wait" | undefined
     readonly max?: DurationInput | undefined
+    readonly spread?: number | ((error: E) => number) | undefined
   } | undefined
 
   /**

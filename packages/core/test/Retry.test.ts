@@ -1,5 +1,5 @@
 import { describe, it } from "@effect/vitest"
-import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { assertTrue, deepStrictEqual, strictEqual, throws } from "@effect/vitest/utils"
 import * as Backoff from "@holdfast/core/Backoff"
 import type { StopReason } from "@holdfast/core/PolicyEvent"
 import * as Retry from "@holdfast/core/Retry"
@@ -108,6 +108,20 @@ describe("decide", () => {
         assertTrue(delay >= hint && delay <= Math.ceil(hint * 1.1), `${delay} for a hint of ${hint}`)
         strictEqual(delay, Math.ceil(hint * (1 + random / 10)))
       }
+    }
+  })
+
+  it("adds up to another share above a hint, by number or by a function of the error", () => {
+    const error = asking(Duration.seconds(10))
+    const delay = (spread: number | ((error: unknown) => number)) => {
+      const { decide } = Retry.make<unknown>({ retryAfter: { mode: "wait", spread } })
+      return decide({ ...failure, delay: 0, random: 0.5, error })
+    }
+    deepStrictEqual(delay(0), retry(10_000))
+    deepStrictEqual(delay(3), retry(25_000))
+    deepStrictEqual(delay((own) => own === error ? 1 : 0), retry(15_000))
+    for (const spread of [-1, Number.NaN, Infinity, "1"]) {
+      throws(() => Retry.make({ retryAfter: { spread: spread as number } }), /retryAfter\.spread must be a number/)
     }
   })
 

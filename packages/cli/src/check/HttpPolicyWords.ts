@@ -16,10 +16,15 @@ const toCore = (name: string, { bulkhead, circuitBreaker, rateLimit, retry, time
     ...(timeouts?.total && { deadline: timeouts.total }),
     ...(bulkhead && { bulkhead }),
     ...(rateLimit && { rateLimit }),
-    ...(retry !== false && { retry: retry ?? {} }),
+    ...(retry !== false && { retry: { ...retry, retryAfter: { ...retry?.retryAfter, ...longestReturn(retry) } } }),
     ...(circuitBreaker && { circuitBreaker }),
     ...(timeouts?.attempt && { attemptTimeout: timeouts.attempt })
   })
+
+/** After a pause calls return within as much time again as the longest pause, if the server asks for another meanwhile. */
+const longestReturn = (retry: Parts["retry"]): { readonly spread: number } => ({
+  spread: retry !== false && retry?.retryAfter?.spread === 0 ? 0 : 1
+})
 
 /** What an endpoint does not say it has in common with the client; of retries and timeouts it may say a part. */
 const over = (client: Parts, endpoint: Parts): Parts => ({

@@ -9,7 +9,13 @@ import * as Fiber from "effect/Fiber"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Random from "effect/Random"
+import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
+import { law } from "../../../../vitest.law.ts"
+import { OriginPauses } from "../../src/internal/client/pauses.ts"
+
+const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
 const { always, respond } = TestTransport
 
@@ -96,6 +102,118 @@ describe("a pause that a server asks for", () => {
       respond(503, { headers: { "retry-after": "2" }, delay: "200 millis" }),
       always(respond(200))
     ], {}))))
+
+  describe("is followed by a return", () => {
+    /** The draws of chance, as an effect sees them: always the same one. */
+    const chance = (draw: number) =>
+      Layer.succeed(Random.Random, { nextDoubleUnsafe: () => draw, nextIntUnsafe: () => Math.floor(draw * 100) })
+
+    /** When a call is sent that is told to come back in ten seconds again and again, in milliseconds from the time before. */
+    const waits = (draw: number, options: HttpPolicy.Options, seconds = "10") =>
+      Effect.gen(function*() {
+        yield* call()
+        yield* TestClock.adjust("1 hour")
+        const at = yield* sentAt
+        return at.slice(1).map((time, index) => time - at[index]!)
+      }).pipe(Effect.provide(Layer.merge(over([always(later(seconds))], options), chance(draw))))
+
+    it.effect.each<[string, number, HttpPolicy.Options, string, ReadonlyArray<number>]>([
+      ["never before the server said", 0, {}, "10", [10_000, 10_000, 10_000]],
+      ["in twice the time after each relapse", 0.5, {}, "10", [10_500, 11_000, 12_000]],
+      [
+        "in no more time than the longest pause",
+        0.5,
+        { retry: { times: 6, retryAfter: { max: "12 seconds" } } },
+        "10",
+        [
+          10_500,
+          11_000,
+          12_000,
+          14_000,
+          16_000,
+          16_000
+        ]
+      ],
+      ["of a clamped pause", 0.5, { retry: { retryAfter: { max: "4 seconds" } } }, "10", [4_200, 4_400, 4_800]],
+      ["of a pause of any length", 0.5, { retry: { times: 1, retryAfter: { mode: "wait" } } }, "600", [630_000]],
+      ["at once, if so asked", 0.5, { retry: { retryAfter: { spread: 0 } } }, "10", [10_000, 10_000, 10_000]],
+      ["as asked, from the first one on", 0.5, { retry: { retryAfter: { spread: 2 } } }, "10", [
+        20_000,
+        30_000,
+        40_000
+      ]],
+      [
+        "as a function of the failure says",
+        0.5,
+        {
+          retry: { times: 1, retryAfter: { spread: ({ reason }) => reason._tag === "StatusFailure" ? 1 : 9 } }
+        },
+        "10",
+        [15_000]
+      ]
+    ])(
+      "%s",
+      ([, draw, options, seconds, expected]) =>
+        Effect.map(waits(draw, options, seconds), (waits) => assert.deepStrictEqual(waits, expected))
+    )
+
+    it.effect("in a tenth again, once the origin has been well for as long as its last pause and return took", () =>
+      Effect.gen(function*() {
+        const retried = Effect.gen(function*() {
+          const before = (yield* sentAt).length
+          yield* call()
+          yield* TestClock.adjust("1 minute")
+          const [first, second] = (yield* sentAt).slice(before)
+          return second! - first!
+        })
+        assert.strictEqual(yield* retried, 10_500)
+        assert.strictEqual(yield* retried, 10_500)
+      }).pipe(
+        Effect.provide(
+          Layer.merge(over([later("10"), respond(200), later("10"), always(respond(200))], {}), chance(0.5))
+        )
+      ))
+
+    law(
+      "never before the server allows it, and never later than the longest spread after that",
+      {
+        asks: Schema.Array(Schema.Struct({ after: between(0, 4_000), for: between(1, 3_000) })).check(
+          Schema.isMinLength(1),
+          Schema.isMaxLength(12)
+        ),
+        share: Schema.Literals([0, 0.1, 1]),
+        max: between(100, 5_000)
+      },
+      ({ asks, max, share }, reached) =>
+        Effect.sync(() => {
+          const pauses = new OriginPauses()
+          let now = 0
+          let until = 0
+          let spread = 0
+          for (const ask of asks) {
+            now += ask.after
+            pauses.ask("http://north", now, ask.for, { share, max })
+            if (now < until) reached("within a pause")
+            else if (pauses.spread("http://north") > Math.min(max, ask.for * share)) reached("relapse")
+            until = Math.max(until, now + ask.for)
+            assert.strictEqual(pauses.left("http://north", now, Infinity), until - now)
+            const before = spread
+            spread = pauses.spread("http://north")
+            assert.isAtMost(spread, share === 0 ? 0 : max)
+            assert.isAtLeast(spread, Math.min(max, ask.for * share))
+            // It doubles at most, from the one before or from that of this pause.
+            assert.isAtMost(spread, 2 * Math.max(before, ask.for * share))
+            // Others believe no more than their own bound.
+            assert.isAtMost(pauses.left("http://north", now, 100), 100)
+            assert.strictEqual(pauses.left("http://south", now, Infinity), 0)
+          }
+          assert.isFalse(pauses.isEmpty)
+          pauses.left("http://north", until + 3 * (spread + 3_000), Infinity)
+          assert.isTrue(pauses.isEmpty)
+        }),
+      { cases: 300, reaches: ["within a pause", "relapse"] }
+    )
+  })
 
   it.effect("is that of one origin, however it is spelled", () =>
     Effect.gen(function*() {

@@ -46,8 +46,9 @@ const worst = (
 const longestDelay = (retry: AnyPolicy["retry"]): number => {
   if (retry === undefined) return 0
   const backoff = Backoff.isBackoff(retry.backoff) ? retry.backoff.max : Infinity
-  // Up to a tenth is added to a hint by chance.
-  const hint = retry.retryAfter.mode === "wait" ? Infinity : 1.1 * retry.retryAfter.max
+  const { max, mode, spread } = retry.retryAfter
+  // A function knows the share of an error that has come, and no bound on all.
+  const hint = mode === "wait" || typeof spread === "function" ? Infinity : (1 + spread) * max
   return Math.max(backoff, hint)
 }
 

@@ -52,8 +52,15 @@ export interface Retry<in E = unknown, out SE = never, out SR = never> {
   readonly times: number
   readonly backoff: Schedule.Schedule<unknown, E, SE, SR>
 
-  /** The longest accepted hint, in milliseconds, and what happens to a longer one. */
-  readonly retryAfter: { readonly mode: "clamp" | "giveUp" | "wait"; readonly max: number }
+  /**
+   * The longest accepted hint, in milliseconds, what happens to a longer one, and the longest random part, as a share of
+   * the hint.
+   */
+  readonly retryAfter: {
+    readonly mode: "clamp" | "giveUp" | "wait"
+    readonly max: number
+    readonly spread: number | ((error: E) => number)
+  }
 
   readonly onTimeout: "retry" | "stop" | (() => "retry" | "stop")
   readonly logLevel: LogLevel.Severity | "None"

@@ -15,7 +15,8 @@ export const defaults = {
   onTimeout: "retry",
   mode: "clamp",
   logLevel: "Warn",
-  maxRetryAfter: 60_000
+  maxRetryAfter: 60_000,
+  spread: 0.1
 } as const
 
 const { callback, duration, optional, struct } = Arguments
@@ -23,19 +24,26 @@ const { callback, duration, optional, struct } = Arguments
 const isSchedule = (value: unknown): value is Schedule.Schedule<unknown, unknown, unknown, unknown> =>
   Schedule.isSchedule(value)
 
+const spread = Arguments.number({ min: 0 })
+
+/** What to do with a hint, by how durations are given. */
+const hintFields = (duration: typeof Arguments.duration) => ({
+  mode: optional(Arguments.oneOf("clamp", "giveUp", "wait"), defaults.mode),
+  max: optional(duration({ min: 0 }), defaults.maxRetryAfter),
+  spread: optional(spread, defaults.spread)
+})
+
 /** The options of a retry that are data, by how durations are given. */
 export const retryFields = (duration: typeof Arguments.duration) => ({
   times: optional(Arguments.integer({ min: 0, infinite: true }), defaults.times),
   onTimeout: optional(Arguments.oneOf("retry", "stop"), defaults.onTimeout),
   logLevel: optional(Arguments.oneOf("Fatal", "Error", "Warn", "Info", "Debug", "Trace", "None"), defaults.logLevel),
   maxElapsed: optional(duration({ min: 0 }), Infinity),
-  retryAfter: optional(struct({
-    mode: optional(Arguments.oneOf("clamp", "giveUp", "wait"), defaults.mode),
-    max: optional(duration({ min: 0 }), defaults.maxRetryAfter)
-  }))
+  retryAfter: optional(struct(hintFields(duration)))
 })
 
 const isFunction = (value: unknown): value is () => "retry" | "stop" => typeof value === "function"
+const isShare = (value: unknown): value is (error: never) => number => typeof value === "function"
 
 export const retryOptions = struct({
   backoff: optional(Arguments.instance(isSchedule, "a Backoff or another Schedule")),
@@ -43,6 +51,9 @@ export const retryOptions = struct({
   whileResult: optional(callback<(result: never) => unknown>()),
   onRetry: optional(callback()),
   ...retryFields(duration),
+  retryAfter: optional(
+    struct({ ...hintFields(duration), spread: optional(Arguments.or(isShare, spread), defaults.spread) })
+  ),
   onTimeout: optional(Arguments.or(isFunction, Arguments.oneOf("retry", "stop")), defaults.onTimeout),
   budget: optional(Arguments.or(RetryBudget.isRetryBudget, budgetOptions))
 })

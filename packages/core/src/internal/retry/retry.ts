@@ -51,7 +51,9 @@ export const compile = <E, SE, SR>(options: RetryOptions): Retry<E, SE, SR> => {
   const { maxElapsed, times } = options
   // The types are those of the options that were checked.
   const backoff = (options.backoff ?? Backoff.exponential()) as Schedule.Schedule<unknown, E, SE, SR>
-  const { max: maxHint, mode } = options.retryAfter ?? { max: defaults.maxRetryAfter, mode: defaults.mode }
+  const { max: maxHint, mode, spread } = options.retryAfter ??
+    { max: defaults.maxRetryAfter, mode: defaults.mode, spread: defaults.spread }
+  const spreadOf = (error: unknown): number => typeof spread === "number" ? spread : spread(error as never)
   const ask = (options.while ?? isRetryable) as Retry<E, SE, SR>["ask"]
 
   const judge = (answer: boolean | Refusal, attempt: number): Stop | undefined => {
@@ -75,7 +77,8 @@ export const compile = <E, SE, SR>(options: RetryOptions): Retry<E, SE, SR> => {
       if (hint > maxHint && mode === "giveUp") {
         return stop("retryAfter", `asked to wait ${Duration.format(Duration.millis(hint))}`)
       }
-      wait = Math.max(wait, Math.ceil((mode === "clamp" ? Math.min(hint, maxHint) : hint) * (1 + random / 10)))
+      const asked = mode === "clamp" ? Math.min(hint, maxHint) : hint
+      wait = Math.max(wait, Math.ceil(asked * (1 + random * spreadOf(error))))
     }
     if (elapsed + wait > maxElapsed) return stopElapsed
     if (wait >= remaining) return stopDeadline
@@ -86,7 +89,7 @@ export const compile = <E, SE, SR>(options: RetryOptions): Retry<E, SE, SR> => {
   return {
     times,
     backoff,
-    retryAfter: { mode, max: maxHint },
+    retryAfter: { mode, max: maxHint, spread: spread as Retry<E>["retryAfter"]["spread"] },
     onTimeout: options.onTimeout,
     logLevel: options.logLevel,
     maxElapsed,

@@ -24,6 +24,8 @@ interface Call {
   readonly bodySpent: boolean
   /** How long the origin has asked not to be called, in milliseconds. */
   readonly pause: number
+  /** In how much time calls return that wait for `wait` after a failure, both in milliseconds. */
+  spread(failure: AttemptFailure, wait: number): number
   readonly shownFailure: Shown
   discard(response: BodyResponse): void
 }
@@ -107,6 +109,13 @@ export class AttemptFailure extends Unthrown {
   override get retryAfter(): Duration.Duration | undefined {
     const { pause } = this.#call
     return pause === 0 ? this.#hint : Duration.max(this.#hint ?? Duration.zero, Duration.millis(pause))
+  }
+
+  /** The longest random part of a wait for the hint, as a share of the hint, if no more than `longest` is believed. */
+  spreadShare(longest: number): number {
+    const { retryAfter } = this
+    const wait = retryAfter === undefined ? 0 : Math.min(Duration.toMillis(retryAfter), longest)
+    return wait === 0 || wait === Infinity ? 0 : this.#call.spread(this, wait) / wait
   }
 
   override toJSON(): unknown {

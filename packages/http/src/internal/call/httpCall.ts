@@ -39,6 +39,8 @@ export interface Rules {
   readonly attempt: number | undefined
   /** The longest pause that a server can impose; 0 if nothing is retried. */
   readonly longestPause: number
+  /** The time in which calls return after a pause: its first length as a share of the pause, and its bound. */
+  readonly spread: { readonly share: (failure: AttemptFailure) => number; readonly max: number }
   /** Whether attempts of a request that is safe to repeat are hedged. */
   readonly isHedged: boolean
   readonly attemptHeader: string | undefined
@@ -113,6 +115,12 @@ export class HttpCall implements Progress {
   /** How long the origin has asked not to be called, in milliseconds from now. */
   get pause(): number {
     return this.pauses.isEmpty ? 0 : this.pauses.left(this.origin, this.now(), this.rules.longestPause)
+  }
+
+  /** In how much time calls return that wait for `wait` after a failure, both in milliseconds. */
+  spread(failure: AttemptFailure, wait: number): number {
+    const { max, share } = this.rules.spread
+    return Math.min(max, Math.max(wait * share(failure), this.pauses.spread(this.origin)))
   }
 
   /** What a failed attempt shows of itself. */
@@ -219,8 +227,10 @@ export class HttpCall implements Progress {
   private refused(answer: BodyResponse): Effect.Effect<never, AttemptFailure> {
     const now = this.now()
     const hint = ServerHints.retryAfter(answer.headers, now)
-    if (hint !== undefined) this.pauses.ask(this.origin, now, Duration.toMillis(hint))
-    return Effect.fail(AttemptFailure.answered(this, this.answered(answer), hint))
+    const failure = AttemptFailure.answered(this, this.answered(answer), hint)
+    const { max, share } = this.rules.spread
+    if (hint !== undefined) this.pauses.ask(this.origin, now, Duration.toMillis(hint), { share: share(failure), max })
+    return Effect.fail(failure)
   }
 
   /** Waits for the commit point: after it, a failure of the body goes to the caller. */

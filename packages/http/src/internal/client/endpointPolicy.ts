@@ -114,20 +114,22 @@ export const compile = (
     const retry = parts.retry === false ? { times: 0 } : parts.retry ?? {}
     const hedge = parts.hedge === false ? undefined : parts.hedge
     const stateful = yield* statefulOf(name, own, common.kept, client)
-    const { max, mode } = Retry.make({ retryAfter: retry.retryAfter }).retryAfter
+    const { max, mode, spread } = Retry.make({ retryAfter: retry.retryAfter }).retryAfter
+    const longestPause = retry.times === 0 ? 0 : mode === "wait" ? Infinity : max
     const rules: Rules = {
       parts,
       total,
       attempt,
-      longestPause: retry.times === 0 ? 0 : mode === "wait" ? Infinity : max,
+      longestPause,
+      spread: { share: typeof spread === "number" ? () => spread : spread, max },
       isHedged: hedge !== undefined,
       attemptHeader: common.attemptHeader,
       deadlineHeader: common.deadlineHeader,
       template: templateOf(own.path)
     }
-    const rateLimit = rules.longestPause === 0
+    const rateLimit = longestPause === 0
       ? stateful.rateLimit
-      : yield* limited(stateful.rateLimit, common.pauses, rules.longestPause, total)
+      : yield* limited(stateful.rateLimit, common.pauses, longestPause, total)
     const decide = (failure: AttemptFailure) => HttpPolicy.decide(failure.attempt, parts)
     const make: Make = (budget) => {
       const options = {
@@ -141,6 +143,7 @@ export const compile = (
           ...retry,
           budget,
           while: decide,
+          retryAfter: { ...retry.retryAfter, spread: (failure: AttemptFailure) => failure.spreadShare(longestPause) },
           onRetry: (event: RetryScheduled) => {
             // Release the connection as soon as another attempt is certain.
             if (event.error instanceof AttemptFailure) event.error.discard()

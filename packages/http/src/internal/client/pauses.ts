@@ -19,6 +19,14 @@ import * as Random from "effect/Random"
 interface Pause {
   readonly from: number
   readonly until: number
+  /** After `until`, those who wait return within this time. */
+  readonly spread: number
+}
+
+/** In how much time calls return after a wait: the first spread as a share of it, and the longest one, in milliseconds. */
+interface Spread {
+  readonly share: number
+  readonly max: number
 }
 
 export class OriginPauses {
@@ -27,22 +35,39 @@ export class OriginPauses {
 
   private readonly pauses = new Map<string, Pause>()
 
-  /** An origin has asked for `millis` from `now` on. A shorter pause does not end a longer one. */
-  ask(origin: string | undefined, now: number, millis: number): void {
+  /**
+   * An origin has asked for `millis` from `now` on. A shorter pause does not end a longer one.
+   *
+   * A server whose queue is full asks for a pause, and all the calls that have waited would fill the queue again: it
+   * never recovers. So a pause that is asked for while the calls return from the one before, or in as much time again as
+   * that took, doubles the spread: the load falls until the server takes it, or until most calls have no time to wait.
+   * What ends this is a server that goes without asking for as long as its last pause and return took.
+   */
+  ask(origin: string | undefined, now: number, millis: number, { max, share }: Spread): void {
     const wait = Math.min(millis, this.longest)
     if (origin === undefined || wait <= 0) return
     // An origin that is never called again is forgotten here.
-    for (const [other, { until }] of this.pauses) if (until <= now) this.pauses.delete(other)
+    for (const [other, pause] of this.pauses) if (calmFrom(pause) <= now) this.pauses.delete(other)
+    const before = this.pauses.get(origin)
     const until = now + wait
-    if (until > (this.pauses.get(origin)?.until ?? 0)) this.pauses.set(origin, { from: now, until })
+    if (before === undefined || until > before.until) {
+      const growth = before !== undefined && before.until <= now ? 2 : 1
+      const spread = share === 0 ? 0 : Math.min(growth * Math.max(wait * share, before?.spread ?? 0), max)
+      this.pauses.set(origin, { from: now, until, spread })
+    }
   }
 
   /** How long the pause of an origin still is for those who believe no more than `longest`. */
   left(origin: string | undefined, now: number, longest: number): number {
     const pause = origin === undefined ? undefined : this.pauses.get(origin)
     if (origin === undefined || pause === undefined) return 0
-    if (pause.until <= now) this.pauses.delete(origin)
+    if (calmFrom(pause) <= now) this.pauses.delete(origin)
     return Math.max(0, Math.min(pause.until, pause.from + longest) - now)
+  }
+
+  /** In how much time those return who wait for an origin, in milliseconds. */
+  spread(origin: string | undefined): number {
+    return origin === undefined ? 0 : this.pauses.get(origin)?.spread ?? 0
   }
 
   /** Whether no origin has asked for a pause that is not known to be over. */
@@ -51,10 +76,13 @@ export class OriginPauses {
   }
 }
 
+/** From when on an origin that has asked for no other pause takes its calls again. */
+const calmFrom = ({ from, spread, until }: Pause): number => until + spread + (until - from) + spread
+
 /**
- * A rate limit that lets a call to an origin in when no pause of up to `longest` is left, and `limit` does. The wait is up
- * to a tenth longer by chance, so that not all calls return in the same instant. Where the call's `total` ends first, the
- * call fails at once.
+ * A rate limit that lets a call to an origin in when no pause of up to `longest` is left, and `limit` does. By chance the
+ * wait is longer by up to the spread of the pause, so that not all calls return in the same instant. Where the call's
+ * `total` ends first, the call fails at once, which takes load from a server that does not recover.
  */
 export const limited = (
   limit: RateLimit.RateLimit | undefined,
@@ -91,7 +119,8 @@ const paused = (
     const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
     const left = pauses.left(origin, now, longest)
     if (left === 0) return Effect.void
-    const wait = Math.ceil(left * (1 + fiber.getRef(Random.Random).nextDoubleUnsafe() / 10))
+    const chance = fiber.getRef(Random.Random).nextDoubleUnsafe()
+    const wait = Math.ceil(left + pauses.spread(origin) * chance)
     // A deadline from outside ends the wait by itself.
     if (total !== undefined && now + wait >= Deadline.inForce(fiber)) {
       const deadline = Duration.millis(Math.max(0, Deadline.inForce(fiber) - now))
