@@ -191,9 +191,13 @@ const longest = (
   read: (value: string) => number | undefined
 ): number | undefined => {
   let wait: number | undefined
-  for (const [value] of header?.matchAll(/\s*[a-z]+, [^,]*GMT|[^,]+/gi) ?? []) wait = max(wait, read(value.trim()))
+  if (header === undefined || header.length > longestHeader) return undefined
+  for (const [value] of header.matchAll(/\s*[a-z]+, [^,]*GMT|[^,]+/gi)) wait = max(wait, read(value.trim()))
   return wait
 }
+
+/** More than any list of dates has. To search much longer ones would block the program. */
+const longestHeader = 1024
 
 const max = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined ? b : b === undefined ? a : Math.max(a, b)
@@ -224,11 +228,14 @@ const dateOf = (value: string): number | undefined => {
 }
 
 const spanOf = (value: string): number | undefined => {
-  if (!/^(?:\d+(?:\.\d+)?(?:h|m|s|ms|us|\u00B5s|ns))+$/.test(value)) return undefined
+  if (value.length > longestSpan || !/^(?:\d+(?:\.\d+)?(?:h|m|s|ms|us|\u00B5s|ns))+$/.test(value)) return undefined
   let millis = 0
   for (const [, number, unit] of value.matchAll(/([\d.]+)([^\d.]+)/g)) millis += Number(number) * (units[unit!] ?? 0)
   return millis
 }
+
+/** More than any span has. In much longer texts the search would take the square of their length. */
+const longestSpan = 100
 
 const units: Readonly<Record<string, number>> = {
   h: 3_600_000,

@@ -5,7 +5,15 @@ import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { law } from "../../../vitest.law.ts"
 import * as Server from "./server.ts"
+
+const Octet = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 }))
+const Prefix = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 32 }))
+
+const bitsOf = (address: string): string =>
+  address.split(".").map((octet) => Number(octet).toString(2).padStart(8, "0")).join("")
 
 const reasonOf = <E, R>(effect: Effect.Effect<unknown, E, R>) =>
   Effect.map(Effect.flip(effect), (error) => HttpFailure.fromUnknown(error).reason)
@@ -79,6 +87,26 @@ describe("make", () => {
       assert.throws(() => Addresses.make({ allow: [range] }), RangeError, "allow")
       assert.throws(() => Addresses.make({ deny: [range] }), RangeError, "deny")
     }
+  )
+
+  law(
+    "takes an IPv4 address, and the same within an IPv6 one, for one, in addresses and in ranges",
+    { octets: Schema.Array(Octet).check(Schema.isMinLength(8), Schema.isMaxLength(8)), prefix: Prefix },
+    ({ octets, prefix }, reach) =>
+      Effect.sync(() => {
+        // An address near the range as often as one anywhere.
+        const near = octets.slice(0, 4).map((octet, index) => index < 2 ? octet : octets[index + 4]!)
+        const [base, other] = [octets.slice(0, 4).join("."), (octets[4]! < 128 ? near : octets.slice(4)).join(".")]
+        const isIn = bitsOf(base).slice(0, prefix) === bitsOf(other).slice(0, prefix)
+        reach(isIn ? "within" : "outside")
+        for (const range of [`${base}/${prefix}`, `::ffff:${base}/${prefix + 96}`]) {
+          for (const address of [other, `::ffff:${other}`, `::FFFF:${other}%1`]) {
+            assert.strictEqual(Addresses.make({ allow: [range] }).allows(address), isIn, `${address} in ${range}`)
+            assert.strictEqual(Addresses.make({ deny: [range] }).allows(address), !isIn, `${address} not in ${range}`)
+          }
+        }
+      }),
+    { cases: 200, reaches: ["within", "outside"] }
   )
 
   it("allows what is allowed whatever is denied", () => {

@@ -249,6 +249,24 @@ describe("ServerHints", () => {
     assert.strictEqual(ServerHints.shouldRetry(Headers.fromInput({ "llm_provider-x-should-retry": value })), answer)
   })
 
+  it.each<[name: string, value: string]>([
+    ["retry-after", "1".repeat(16_000) + "x"],
+    ["retry-after", "a, ".repeat(5_000)],
+    ["retry-after", "1s".repeat(8_000) + "x"],
+    ["retry-after", " ".repeat(16_000) + "x"],
+    ["ratelimit", "\"".repeat(16_001)],
+    ["ratelimit", "\"\\".repeat(8_000)],
+    ["ratelimit", "r=0;".repeat(4_000)],
+    ["x-ratelimit-reset-a", "1h".repeat(8_000) + "1"]
+  ])("does not search a long %s for long", (name, value) => {
+    const started = performance.now()
+    const headers = { [name]: value, "x-ratelimit-remaining-a": "0" }
+    assert.isUndefined(ServerHints.retryAfter(Headers.fromInput(headers), 0))
+    assert.isUndefined(ServerHints.parseSpan(value))
+    // The square of the length took a third of a second.
+    assert.isBelow(performance.now() - started, 100)
+  })
+
   const odd = [
     "0",
     "0",

@@ -38,7 +38,10 @@ describe("proxyConfig", () => {
       except: "c"
     }],
     [{ NO_PROXY: "*" }, {}],
-    [{ HTTP_PROXY: " " }, {}]
+    [{ HTTP_PROXY: " " }, {}],
+    // In a CGI script the sender of the request chooses what stands in HTTP_PROXY.
+    [{ HTTP_PROXY: "http://evil:1", HTTPS_PROXY: "http://b:2", REQUEST_METHOD: "GET" }, { https: "http://b:2" }],
+    [{ http_proxy: "http://a:1", HTTP_PROXY: "http://evil:1", REQUEST_METHOD: "GET" }, { http: "http://a:1" }]
   ]
   it.effect.each(table)(
     "reads %j",
@@ -95,7 +98,21 @@ describe("NO_PROXY", () => {
     ["0:0:0:0:0:0:0:1", "http://[::1]", true],
     ["fd00::/8", "http://[fd12::1]", true],
     ["localhost", "http://localhost", true],
-    ["localhost", "http://127.0.0.1", false]
+    ["localhost", "http://127.0.0.1", false],
+    // An IPv4 address and the same within an IPv6 one are one address; a range of one family has none of the other.
+    ["::/0", "http://10.1.2.3", false],
+    ["0.0.0.0/0", "http://[fd00::1]", false],
+    ["10.0.0.0/8", "http://[::ffff:10.1.2.3]", true],
+    ["::ffff:10.0.0.0/104", "http://10.1.2.3", true],
+    ["10.1.2.3", "http://[::ffff:a01:203]", true],
+    ["::ffff:10.1.2.3", "http://10.1.2.3", true],
+    ["fe80::1%eth0", "http://a.example", false],
+    ["[fe80::1", "http://a.example", false],
+    ["example.com:", "http://example.com", true],
+    ["example.com:port", "http://example.com", false],
+    ["http://example.com", "http://example.com", false],
+    [".", "http://a.example", false],
+    [",,", "http://a.example", false]
   ]
   it.each(table)("%s and %s: %s", (entries, url, isExcepted) => {
     assert.strictEqual(exceptions(entries)(new Origin(new URL(url))), isExcepted)

@@ -186,6 +186,7 @@ describe("proxy", () => {
       const inUrl = (url: string) => url.replace("http://", "http://us%40er:s3cret@")
       const ways: ReadonlyArray<readonly [(url: string) => UndiciTransport.ProxyOptions, string]> = [
         [(url) => ({ url: inUrl(url) }), `Basic ${btoa("us@er:s3cret")}`],
+        [(url) => ({ url: url.replace("http://", "http://:s3cret@") }), `Basic ${btoa(":s3cret")}`],
         [(url) => ({ url, username: "user", password: Redacted.make("s3cret") }), `Basic ${btoa("user:s3cret")}`],
         [(url) => ({ url, token: Redacted.make("Bearer s3cret") }), "Bearer s3cret"],
         [(url) => ({ url, headers: { "Proxy-Authorization": Redacted.make("x s3cret") } }), "x s3cret"]

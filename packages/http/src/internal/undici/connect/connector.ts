@@ -172,7 +172,7 @@ const headersOf = (url: URL, options: ProxyOptions): Record<string, string> => {
     headers["proxy-authorization"] = Redacted.value(options.token)
   } else if (options.username !== undefined) {
     headers["proxy-authorization"] = basic(options.username, Redacted.value(options.password ?? Redacted.make("")))
-  } else if (url.username !== "") {
+  } else if (url.username !== "" || url.password !== "") {
     headers["proxy-authorization"] = basic(decodeURIComponent(url.username), decodeURIComponent(url.password))
   }
   return headers

@@ -13,8 +13,15 @@ import type { ProxyRules } from "../options.ts"
 const variable = (name: string): Config.Config<string | undefined> =>
   Config.all([
     Config.withDefault(Config.String(name), ""),
-    Config.withDefault(Config.String(name.toUpperCase()), "")
-  ]).pipe(Config.map(([lower, upper]) => [lower.trim(), upper.trim()].find((value) => value !== "")))
+    Config.withDefault(Config.String(name.toUpperCase()), ""),
+    Config.withDefault(Config.String("REQUEST_METHOD"), "")
+  ]).pipe(
+    Config.map(([lower, upper, method]) => {
+      // In a CGI script `HTTP_PROXY` is the header `Proxy` of the request, which its sender chooses (httpoxy.org).
+      const isHeader = name === "http_proxy" && method !== ""
+      return [lower.trim(), isHeader ? "" : upper.trim()].find((value) => value !== "")
+    })
+  )
 
 const proxy = (name: string) =>
   Config.mapEffect(variable(name), (value) => {

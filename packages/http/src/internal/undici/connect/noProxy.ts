@@ -6,6 +6,7 @@
 import { BlockList, isIP } from "node:net"
 import { domainToASCII } from "node:url"
 import type { Origin } from "../target.ts"
+import { add, isIn, parseRange } from "./addressList.ts"
 
 /** Whether an origin is asked without a proxy. */
 export const exceptions = (text: string): (origin: Origin) => boolean => {
@@ -17,14 +18,14 @@ type Rule = (origin: Origin) => boolean
 
 const ruleOf = (entry: string): Rule => {
   if (entry === "*") return () => true
-  const [, base, bits] = /^\[?([0-9a-f.:]+)\]?\/(\d{1,3})$/i.exec(entry) ?? []
-  if (base !== undefined && isIP(base) !== 0) return rangeRule(base, Number(bits))
-  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]*|.*:.*:.*))(?::(\d+))?$/.exec(entry) ?? []
+  const range = entry.includes("/") ? entry.replace(/^\[(.*)\]\//, "$1/") : entry
+  if (isIP(range.replace(/\/.*$/, "")) !== 0) return rangeRule(range)
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]*))(?::(\d*))?$/.exec(entry) ?? []
   const host = (bracketed ?? plain ?? entry).toLowerCase()
-  const isPort: Rule = (origin) => port === undefined || Number(port) === origin.port
+  const isPort: Rule = (origin) => port === undefined || port === "" || Number(port) === origin.port
   if (isIP(host) !== 0) {
-    const address = addressOf(host)
-    return (origin) => isPort(origin) && origin.address === address
+    const isAddress = rangeRule(host)
+    return (origin) => isPort(origin) && isAddress(origin)
   }
   // `example.com`, `.example.com` and `*.example.com` mean the same: the name and those below it.
   const spelled = host.replace(/^\*?\./, "").replace(/\.$/, "")
@@ -35,16 +36,10 @@ const ruleOf = (entry: string): Rule => {
   }
 }
 
-const rangeRule = (base: string, bits: number): Rule => {
-  const family = isIP(base) === 4 ? "ipv4" : "ipv6"
-  if (bits > (family === "ipv4" ? 32 : 128)) return () => false
-  const list = new BlockList()
-  list.addSubnet(base, bits, family)
-  return ({ address }) => {
-    const own = isIP(address)
-    return own !== 0 && list.check(address, own === 4 ? "ipv4" : "ipv6")
-  }
+const rangeRule = (text: string): Rule => {
+  const range = parseRange(text)
+  if (range === undefined) return () => false
+  const list = { ipv4: new BlockList(), ipv6: new BlockList() }
+  add(list, range)
+  return ({ address }) => isIn(list, address)
 }
-
-/** An address as an origin spells it. */
-const addressOf = (host: string): string => isIP(host) === 6 ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host
