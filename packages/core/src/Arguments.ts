@@ -146,13 +146,15 @@ export type Fields = { readonly [key: string]: Check<unknown> }
 /** What {@link struct} returns. */
 export type Checked<F extends Fields> = { readonly [K in keyof F]: F[K] extends Check<infer A> ? A : never }
 
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
+/** An object with properties. What is iterated over (arrays, a `Map`, the platform's `Headers`) has others or none. */
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !(Symbol.iterator in value)
 
 /** An object of options. An unknown key is a fault, whose message suggests the closest known option. */
 export const struct = <const F extends Fields>(fields: F): Check<Checked<F>> => {
   const known = Object.keys(fields)
   return (value, place) => {
-    if (!isObject(value) || Array.isArray(value)) {
+    if (!isObject(value)) {
       return invalid(
         place,
         value === undefined
@@ -174,7 +176,7 @@ export const struct = <const F extends Fields>(fields: F): Check<Checked<F>> => 
 
 /** An object with arbitrary keys, whose values all pass the same check. */
 export const record = <A>(check: Check<A>): Check<Readonly<Record<string, A>>> => (value, place) =>
-  isObject(value) && !Array.isArray(value)
+  isObject(value)
     ? Object.fromEntries(
       Object.keys(value).map((key) => [key, run(check, () => value[key as keyof typeof value], place.at(key))])
     )

@@ -36,7 +36,7 @@ import type { Dispatcher } from "undici"
 import type * as HttpPolicy from "./HttpPolicy.ts"
 import { CurrentDispatch, ResilientDispatcher } from "./internal/dispatcher/dispatcher.ts"
 import { upgrading } from "./internal/dispatcher/upgrades.ts"
-import { withoutEffect } from "./internal/fetch/create.ts"
+import { read, withoutEffect } from "./internal/fetch/create.ts"
 import { Connector } from "./internal/undici/connect/connector.ts"
 import { closing, Pools } from "./internal/undici/pool/pools.ts"
 import { send } from "./internal/undici/send.ts"
@@ -96,17 +96,15 @@ export const make = (options: Options = {}): Effect.Effect<Dispatcher, never, Sc
 export const createDispatcher = (options: Options = {}): Dispatcher =>
   Effect.runSync(withoutEffect(globalThis.fetch)(inScope(options, Scope.makeUnsafe())))
 
-const inScope = (
-  { transport, ...policy }: Options,
-  scope: Scope.Closeable
-): Effect.Effect<Dispatcher> =>
+const inScope = (options: Options, scope: Scope.Closeable): Effect.Effect<Dispatcher> =>
   Effect.gen(function*() {
-    if (transport !== undefined && "maxDecodedSize" in transport) {
+    const { transport = {}, ...policy } = read("ResilientDispatcher.make", options)
+    const { bounds, client, dialing, gracePeriod, limits, maxConnections } = settingsOf(transport)
+    if ("maxDecodedSize" in transport) {
       throw new RangeError(
         "ResilientDispatcher.make: transport.maxDecodedSize must be left out: a dispatcher hands bodies on as they come"
       )
     }
-    const { bounds, client, dialing, gracePeriod, limits, maxConnections } = settingsOf(transport ?? {})
     const connector = new Connector(dialing)
     const pools = yield* Scope.provide(
       Effect.acquireRelease(

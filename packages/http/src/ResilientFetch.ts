@@ -29,7 +29,7 @@ import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as HttpPolicy from "./HttpPolicy.ts"
-import { closable, fetcher, withoutEffect } from "./internal/fetch/create.ts"
+import { closable, fetcher, read, withoutEffect } from "./internal/fetch/create.ts"
 import * as ResilientHttpClient from "./ResilientHttpClient.ts"
 
 /** A standard `fetch`. */
@@ -105,7 +105,7 @@ export interface Options extends HttpPolicy.Options {
  * ```
  */
 export const createFetch = (options: Options = {}): ClosableFetch => {
-  const { fetch: platform = globalThis.fetch, ...policy } = options
+  const { fetch: platform = globalThis.fetch, ...policy } = read("ResilientFetch.createFetch", options)
   const made = Effect.flatMap(ResilientHttpClient.make<HttpPolicy.Options>(policy), (client) => fetcher(client, policy))
   const over = made.pipe(Effect.provide(FetchHttpClient.layer), withoutEffect(platform))
   return closable(Effect.runSync(over), () => Promise.resolve())

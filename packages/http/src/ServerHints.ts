@@ -155,6 +155,7 @@ const isLeft = (remaining: string | undefined): boolean => (numberOf(remaining?.
 
 /** `RateLimit`: items with parameters (draft-ietf-httpapi-ratelimit-headers 08 and later), before that a dictionary. */
 const structured = (header: string): number | undefined => {
+  if (header.length > longestHeader) return undefined
   // The name of a quota may be any text.
   const value = header.replaceAll(/"(?:[^"\\]|\\.)*"/g, "name")
   const parameter = (text: string, name: string) =>

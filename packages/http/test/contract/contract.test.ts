@@ -1,7 +1,9 @@
 /** Every scenario gives the same over Effect's own clients and over ours, and over ours on top of Effect's. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
+import * as ResilientFetch from "@holdfast/http/ResilientFetch"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
+import * as UndiciFetch from "@holdfast/http/UndiciFetch"
 import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
@@ -22,7 +24,8 @@ const undici = NodeHttpClient.layerUndici
 const node = NodeHttpClient.layerNodeHttp
 
 /** A policy that decides nothing: what it wraps must be as it was. */
-const nothing = ResilientHttpClient.layer({ retry: false, commit: "head" })
+const decidesNothing = { retry: false, commit: "head" } as const
+const nothing = ResilientHttpClient.layer(decidesNothing)
 /** Clocks around every body, none of which rings. */
 const clocks = ResilientHttpClient.layer({ retry: false, timeouts: { attempt: "1 minute", total: "1 minute" } })
 
@@ -32,6 +35,27 @@ const clients = {
   "clocks over UndiciTransport": { own: Layer.provide(clocks, UndiciTransport.layer()), oracle: undici },
   "a policy over fetch": { own: Layer.provide(nothing, fetch), oracle: fetch },
   "clocks over fetch": { own: Layer.provide(clocks, fetch), oracle: fetch },
+  "a policy over a policy over UndiciTransport": {
+    own: Layer.provide(nothing, Layer.provide(clocks, UndiciTransport.layer())),
+    oracle: undici
+  },
+  "Effect's fetch client over a ResilientFetch": {
+    own: Layer.provide(fetch, Layer.succeed(FetchHttpClient.Fetch, ResilientFetch.createFetch(decidesNothing))),
+    oracle: fetch
+  },
+  "Effect's fetch client over an UndiciFetch": {
+    own: Layer.provide(
+      fetch,
+      Layer.effect(
+        FetchHttpClient.Fetch,
+        Effect.acquireRelease(
+          Effect.sync(() => UndiciFetch.createFetch(decidesNothing)),
+          (fetch) => Effect.promise(() => fetch.close())
+        )
+      )
+    ),
+    oracle: fetch
+  },
   "a policy over Effect's undici client": { own: Layer.provide(nothing, undici), oracle: undici },
   "a policy over node:http": { own: Layer.provide(nothing, node), oracle: node }
 } satisfies Readonly<

@@ -4,6 +4,7 @@ import * as Backoff from "@holdfast/core/Backoff"
 import * as ResilientFetch from "@holdfast/http/ResilientFetch"
 import * as UndiciFetch from "@holdfast/http/UndiciFetch"
 import { contract } from "./contract.ts"
+import { odd } from "./odd.ts"
 import { options } from "./options.ts"
 import { contractServer } from "./server.ts"
 
@@ -13,7 +14,7 @@ const fetches = {
 }
 
 describe.each(Object.entries(fetches))("over %s", (_, createFetch) => {
-  describe.each(Object.entries({ ...contract, options }))("%s", (_, scenarios) => {
+  describe.each(Object.entries({ ...contract, odd, options }))("%s", (_, scenarios) => {
     it.each(Object.entries(scenarios))("%s", async (_, scenario) => {
       const run = async (fetch: typeof globalThis.fetch) => {
         await using server = await contractServer()

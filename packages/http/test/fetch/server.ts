@@ -72,6 +72,7 @@ const bodyOf = async (request: Http.IncomingMessage): Promise<Buffer> => {
 
 /** What of a request two clients may be held to. Boundaries are theirs to choose. */
 const told: ReadonlySet<string> = new Set([
+  "a",
   "accept",
   "authorization",
   "cache-control",
@@ -81,6 +82,7 @@ const told: ReadonlySet<string> = new Set([
   "content-type",
   "cookie",
   "pragma",
+  "range",
   "referer",
   "x-custom",
   "x-list"
@@ -91,7 +93,10 @@ const answers: Readonly<Record<string, Answer>> = {
   echo: (request, response, url) => {
     void bodyOf(request).then((body) => {
       const headers = Object.fromEntries(
-        Object.entries(request.headers).filter(([name]) => told.has(name)).map(([name, value]) => [
+        Object.entries(request.headers).filter(([name]) =>
+          // Which codings a client takes is its own to say, but not with a range.
+          told.has(name) || (name === "accept-encoding" && request.headers["range"] !== undefined)
+        ).map(([name, value]) => [
           name,
           `${value}`.replace(/boundary=.*/, "boundary")
         ])

@@ -17,9 +17,10 @@ export const headerName: Arguments.Check<string> = (value, place) => {
 /** A value that a header may have (RFC 9110 section 5.5). */
 export const headerValue: Arguments.Check<string> = (value, place) => {
   const text = Arguments.secret(Arguments.string)(value, place)
-  if (typeof text === "string" && /[\0\r\n]/.test(text)) {
-    place.fault("must be a single line, got one with a line break")
-  }
+  if (typeof text !== "string") return text
+  if (/[\0\r\n]/.test(text)) place.fault("must be a single line, got one with a line break")
+  // A header is sent byte by byte.
+  else if (/[^\t\x20-\x7e\x80-\xff]/.test(text)) place.fault("must have visible characters up to U+00FF, got another")
   return text
 }
 
@@ -38,7 +39,9 @@ export const headersOption: Arguments.Check<unknown> = (value, place) => {
 
 /** A secret that becomes the value of a header. */
 export const secretOption: Arguments.Check<unknown> = (value, place) => {
-  if (Redacted.isRedacted(value)) headerSecret(value, place)
-  else Arguments.secret(Arguments.instance(Redacted.isRedacted, "a Redacted"))(value, place)
+  if (Redacted.isRedacted(value)) {
+    headerSecret(value, place)
+    if (Redacted.value(value) === "") place.fault("must not be empty, as that of a variable which is not set")
+  } else Arguments.secret(Arguments.instance(Redacted.isRedacted, "a Redacted"))(value, place)
   return value
 }

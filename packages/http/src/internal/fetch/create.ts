@@ -12,6 +12,10 @@ import type * as HttpPolicy from "../../HttpPolicy.ts"
 import { timer } from "../timer.ts"
 import { type Client, Fetcher } from "./fetcher.ts"
 
+/** Options, each read once: getters may throw, and not only the policy has options here. */
+export const read = <O extends object>(where: string, options: O): O =>
+  Arguments.check(where, Arguments.record((option) => option), options) as O
+
 /**
  * A fetcher that runs its calls in the context in which it is made. `isBare` says that there is no `fetch` below the
  * client.

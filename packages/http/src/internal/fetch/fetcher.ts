@@ -23,7 +23,7 @@ import { closed, fetchFailed } from "./errors.ts"
 import { initOf, passedOn } from "./init.ts"
 import { verified } from "./integrity.ts"
 import { type Answer, follow } from "./redirects.ts"
-import { cacheHeaders, refererOf } from "./requestHeaders.ts"
+import { cacheHeaders, rangeHeaders, refererOf } from "./requestHeaders.ts"
 import { responseOf } from "./response.ts"
 import { type Upload, uploadOf } from "./upload.ts"
 
@@ -54,7 +54,7 @@ export class Fetcher {
 
   readonly fetch: typeof globalThis.fetch = async (input: string | URL | Request, init?: RequestInit) => {
     if (this.isClosed) throw closed()
-    const target = this.located(input)
+    const target = this.located(read(input))
     if (!isHttp(target)) return this.settings.platform(target, init)
     const said = initOf(target, init)
     const signal = signalOf(target, said)
@@ -138,18 +138,24 @@ export class Fetcher {
   }
 
   /** What is asked for, with the base URL before a relative one. */
-  private located(input: string | URL | Request): string | URL | Request {
+  private located(input: string | Request): string | Request {
     const { baseUrl } = this.settings
     if (baseUrl === undefined || typeof input !== "string" || scheme.test(input) || isAbsolute(input)) return input
     return HttpClientRequest.prependUrl(HttpClientRequest.make("GET")(input), baseUrl).url
   }
 }
 
+/** The first argument, read once. Only the platform can say in its words that it is nothing to fetch. */
+const read = (input: string | URL | Request): string | Request => {
+  if (input instanceof Request || typeof input === "string") return input
+  if (typeof input === "object" && input !== null) return String(input)
+  return new Request(input)
+}
+
 const scheme = /^\s*[a-z][a-z\d+.-]*:/i
 
-const isHttp = (input: string | URL | Request): boolean => {
-  const url = input instanceof Request ? input.url : String(input)
-  const protocol = scheme.exec(url)?.[0].trim().toLowerCase()
+const isHttp = (input: string | Request): boolean => {
+  const protocol = URL.parse(input instanceof Request ? input.url : input)?.protocol
   return protocol === undefined || protocol === "http:" || protocol === "https:"
 }
 
@@ -172,7 +178,10 @@ const requestOf = (request: Request, { body }: Upload, isBare: boolean): HttpCli
   // The transport chooses the boundary of a form.
   if (body._tag === "FormData") headers = Headers.remove(headers, "content-type")
   if (headers["accept"] === undefined) headers = Headers.set(headers, "accept", "*/*")
-  if (isBare) headers = Headers.merge(Headers.fromInput(cacheHeaders(request.cache)), headers)
+  if (isBare) {
+    headers = Headers.merge(Headers.fromInput(cacheHeaders(request.cache)), headers)
+    headers = Headers.merge(headers, Headers.fromInput(rangeHeaders(headers)))
+  }
   return HttpClientRequest.makeWith(
     // A method that Effect has no name for is one all the same.
     request.method as HttpMethod,

@@ -31,9 +31,9 @@ export const initOf = (input: string | URL | Request, init: RequestInit | null |
   if (init === undefined || init === null) return {}
   // Only the platform can say in its words that this is no object.
   if (typeof init !== "object" && typeof init !== "function") void new Request(input, init)
-  const said: Record<string, unknown> = { ...init }
-  for (const name of members) {
-    const value = Reflect.get(init, name)
+  const said: Record<string, unknown> = {}
+  for (const name of new Set<string>([...Object.keys(init), ...members])) {
+    const value: unknown = Reflect.get(init, name)
     if (value !== undefined) said[name] = value
   }
   // A `Request` has a value for each. Some runtimes refuse to be told the usual ones.

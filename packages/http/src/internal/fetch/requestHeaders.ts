@@ -17,12 +17,29 @@ export const cacheHeaders = (mode: RequestCache): Readonly<Record<string, string
   }
 }
 
-/** The `Referer` of a request to `target`, by its referrer policy (W3C Referrer Policy, section 8.3). */
-export const refererOf = ({ referrer, referrerPolicy }: Request, target: URL): string | undefined => {
+/**
+ * The range of a coded body is of no use to those who decode it, so a `fetch` asks for no coding with it (Fetch Standard,
+ * section "HTTP-network-or-cache fetch").
+ */
+export const rangeHeaders = (
+  headers: Readonly<Record<string, string | undefined>>
+): Readonly<Record<string, string>> => {
+  if (headers["range"] === undefined) return {}
+  const accepted = headers["accept-encoding"]
+  return { "accept-encoding": accepted === undefined ? "identity" : `${accepted}, identity` }
+}
+
+/**
+ * The `Referer` of a request to `target`, by its referrer policy (W3C Referrer Policy, section 8.3), or what the program
+ * has set, where the request does not say what it comes from.
+ */
+export const refererOf = (request: Request, target: URL): string | undefined => {
+  const { referrer, referrerPolicy } = request
+  if (referrer === "about:client") return request.headers.get("referer") ?? undefined
   const from = URL.parse(referrer)
   if (from === null || !/^https?:$/.test(from.protocol)) return undefined
   const isSame = from.origin === target.origin
-  const isDowngrade = from.protocol === "https:" && target.protocol === "http:"
+  const isDowngrade = isTrustworthy(from) && !isTrustworthy(target)
   const origin = `${from.origin}/`
   const full = from.origin + from.pathname + from.search
   switch (referrerPolicy) {
@@ -44,3 +61,7 @@ export const refererOf = ({ referrer, referrerPolicy }: Request, target: URL): s
       return isSame ? full : isDowngrade ? undefined : origin
   }
 }
+
+/** Whether nobody on the way can read or change what is sent (W3C Secure Contexts, section 3.1). */
+const isTrustworthy = ({ hostname, protocol }: URL): boolean =>
+  protocol === "https:" || /^(?:127(?:\.\d+){3}|\[::1\]|(?:.+\.)?localhost\.?)$/.test(hostname)

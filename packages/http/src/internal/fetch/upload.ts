@@ -50,7 +50,8 @@ const valueOf = (
   if (source instanceof URLSearchParams) return HttpBody.text(source.toString(), type)
   // The program may write to its buffers while a request waits.
   if (source instanceof ArrayBuffer) return HttpBody.uint8Array(new Uint8Array(source.slice(0)), type)
-  if (ArrayBuffer.isView(source)) {
+  // Of memory that is shared a fetch makes a text, as of any object.
+  if (ArrayBuffer.isView(source) && source.buffer instanceof ArrayBuffer) {
     return HttpBody.uint8Array(new Uint8Array(source.buffer, source.byteOffset, source.byteLength).slice(), type)
   }
   if (source instanceof Blob) return HttpBody.raw(source, { contentType: type, contentLength: source.size })
