@@ -93,7 +93,8 @@ const answers: Readonly<Record<string, Answer>> = {
   echo: (request, response, url) => {
     void bodyOf(request).then((body) => {
       const headers = Object.fromEntries(
-        Object.entries(request.headers).filter(([name]) =>
+        // In an order of their own: some scenarios look at the text.
+        Object.entries(request.headers).toSorted().filter(([name]) =>
           // Which codings a client takes is its own to say, but not with a range.
           told.has(name) || (name === "accept-encoding" && request.headers["range"] !== undefined)
         ).map(([name, value]) => [

@@ -14,7 +14,7 @@ export type Names = ReadonlyArray<string | RegExp>
 const secretNames: Names = [
   // `key` alone is how Google's APIs take theirs, `code` how Azure Functions and OAuth do.
   /^(?:key|code|pass|pw|bearer|sas|ticket|saml(?:request|response))$/iu,
-  /(?:^|[-_.[\s])(?:auth|session|sid|t?otp|pin|csrf|xsrf|hmac|cookie)$/iu,
+  /(?:^|[-_.[\s])(?:auth|session|sid|t?otp|pin|csrf|xsrf|hmac)$/iu,
   /(?:token|secret|pass(?:word|wd|phrase|code)|pwd|credential|jwt|authorization|signature|assertion|verifier)s?$/iu,
   /sess(?:ion)?[-_.]?id$/iu,
   /(?:api|access|private|account|subscription|licen[cs]e|app|auth|functions?|secret|shared|master|user|encryption|signing)[-_.]?keys?$/iu
