@@ -194,11 +194,11 @@ describe("a pause that a server asks for", () => {
             now += ask.after
             pauses.ask("http://north", now, ask.for, { share, max })
             if (now < until) reached("within a pause")
-            else if (pauses.spread("http://north") > Math.min(max, ask.for * share)) reached("relapse")
+            else if (pauses.spread("http://north", Infinity) > Math.min(max, ask.for * share)) reached("relapse")
             until = Math.max(until, now + ask.for)
             assert.strictEqual(pauses.left("http://north", now, Infinity), until - now)
             const before = spread
-            spread = pauses.spread("http://north")
+            spread = pauses.spread("http://north", Infinity)
             assert.isAtMost(spread, share === 0 ? 0 : max)
             assert.isAtLeast(spread, Math.min(max, ask.for * share))
             // It doubles at most, from the one before or from that of this pause.

@@ -119,8 +119,8 @@ export class HttpCall implements Progress {
 
   /** In how much time calls return that wait for `wait` after a failure, both in milliseconds. */
   spread(failure: AttemptFailure, wait: number): number {
-    const { max, share } = this.rules.spread
-    return Math.min(max, Math.max(wait * share(failure), this.pauses.spread(this.origin)))
+    const { longestPause, spread: { max, share } } = this.rules
+    return Math.min(max, Math.max(wait * share(failure), this.pauses.spread(this.origin, longestPause)))
   }
 
   /** What a failed attempt shows of itself. */

@@ -65,9 +65,10 @@ export class OriginPauses {
     return Math.max(0, Math.min(pause.until, pause.from + longest) - now)
   }
 
-  /** In how much time those return who wait for an origin, in milliseconds. */
-  spread(origin: string | undefined): number {
-    return origin === undefined ? 0 : this.pauses.get(origin)?.spread ?? 0
+  /** In how much time those return who wait for an origin and believe no more than `longest`, in milliseconds. */
+  spread(origin: string | undefined, longest: number): number {
+    const pause = origin === undefined ? undefined : this.pauses.get(origin)
+    return pause === undefined ? 0 : pause.spread * Math.min(1, longest / (pause.until - pause.from))
   }
 
   /** Whether no origin has asked for a pause that is not known to be over. */
@@ -120,7 +121,7 @@ const paused = (
     const left = pauses.left(origin, now, longest)
     if (left === 0) return Effect.void
     const chance = fiber.getRef(Random.Random).nextDoubleUnsafe()
-    const wait = Math.ceil(left + pauses.spread(origin) * chance)
+    const wait = Math.ceil(left + pauses.spread(origin, longest) * chance)
     // A deadline from outside ends the wait by itself.
     if (total !== undefined && now + wait >= Deadline.inForce(fiber)) {
       const deadline = Duration.millis(Math.max(0, Deadline.inForce(fiber) - now))
