@@ -1,5 +1,5 @@
 /**
- * Arguments as programs give them that nobody foresaw: getters, proxies, objects that are read as texts, URLs in odd
+ * Arguments in forms that are easily overlooked: getters, proxies, objects that are read as texts, URLs in odd
  * spellings, headers that a fetch keeps for itself. The platform's own fetch says what is right.
  */
 import { json, rejection, type Scenario } from "./contract.ts"
@@ -66,7 +66,7 @@ const inits: Record<string, () => unknown> = {
   "navigate": () => ({ mode: "navigate" }),
   "a referrer that is no URL": () => ({ referrer: "http://a b" }),
   "a referrer elsewhere": () => ({ referrer: "https://other.example/path?query" }),
-  "an integrity that is none": () => ({ integrity: "none" })
+  "an integrity that is not a digest": () => ({ integrity: "none" })
 }
 
 const bodies: Record<string, () => unknown> = {

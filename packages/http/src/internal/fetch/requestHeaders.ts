@@ -62,6 +62,6 @@ export const refererOf = (request: Request, target: URL): string | undefined => 
   }
 }
 
-/** Whether nobody on the way can read or change what is sent (W3C Secure Contexts, section 3.1). */
+/** Whether what is sent is safe from others on the way (W3C Secure Contexts, section 3.1). */
 const isTrustworthy = ({ hostname, protocol }: URL): boolean =>
   protocol === "https:" || /^(?:127(?:\.\d+){3}|\[::1\]|(?:.+\.)?localhost\.?)$/.test(hostname)

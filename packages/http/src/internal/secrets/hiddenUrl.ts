@@ -117,8 +117,8 @@ const hiddenPart = (part: string, names: Names, holds: Holds): string => {
 }
 
 /**
- * Whether a value is itself a URL with a secret, parameters, JSON or an `Authorization`, encoded or not. What is encoded
- * more often than that is one.
+ * Whether a value is itself a URL with a secret, parameters, JSON or an `Authorization`, encoded or not. A value with
+ * more encodings than that counts as one.
  */
 const holdsSecret = (value: string, names: Names): boolean => {
   let text = withoutBreaks(value)
