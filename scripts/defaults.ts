@@ -117,7 +117,7 @@ export const documented: ReadonlyArray<readonly [file: string, owner: string, de
 ]
 
 /** A default as a comment writes it: text in backticks, a duration with or without them, a number, or words. */
-const parse = (comment: string): unknown => {
+export const parse = (comment: string): unknown => {
   const words = comment.replaceAll(/\s*\n *\* ?/gu, " ")
   const [, text] = /^`"([^"]*)"`/u.exec(words) ?? []
   if (text !== undefined) return text
@@ -159,7 +159,7 @@ interface Said {
 }
 
 /** What the comments of an interface, or the list of a function's comment, say of the defaults. */
-const saidIn = (text: string, owner: string): ReadonlyArray<Said> => {
+export const saidIn = (text: string, owner: string): ReadonlyArray<Said> => {
   const [kind, name] = owner.split(" ")
   const start = text.search(new RegExp(`^export (?:declare )?${kind} ${name}\\b`, "mu"))
   if (start === -1) throw new Error(`there is no ${owner}`)

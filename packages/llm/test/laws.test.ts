@@ -44,8 +44,8 @@ const counts = ({ cloud, local, spare }: Outage.Play["providers"]) => ({
 // Every place
 // -----------------------------------------------------------------------------
 
-/** A fault of each kind at each step of each answer, at the first provider, at the next, and at all of them. */
-const everywhere = Outage.shapes.flatMap((shape) =>
+/** A fault of each kind at each step of an answer of this shape, at the first provider, at the next, and at all of them. */
+const everywhere = (shape: Outage.Shape): ReadonlyArray<Outage.World> =>
   Array.from(
     { length: Outage.lengthOf(shape) + 1 },
     (_, at) =>
@@ -65,27 +65,29 @@ const everywhere = Outage.shapes.flatMap((shape) =>
         )
       )
   ).flat()
-)
 
 describe("a fault of every kind at every step of every answer", () => {
-  it.effect(
-    `M1-M3: ends in one provider's whole answer or a typed failure, and runs a tool once or not at all (${
-      everywhere.length.toLocaleString("en")
-    } fault positions)`,
-    () =>
-      Effect.forEach(everywhere, (world) =>
-        Effect.gen(function*() {
-          const play = Outage.play(world)
-          const story = yield* Outage.request(world, play)
-          const expected = Outage.expected(world)
-          Outage.checkOutcome(story, expected)
-          assert.deepStrictEqual(counts(play.providers), expected.requests)
-          assert.deepStrictEqual(story.charged.toSorted(), expected.charged)
-        }).pipe(
-          Effect.catchDefect((defect) => Effect.die(new Error(JSON.stringify(world), { cause: defect })))
-        ), { discard: true }),
-    120_000
-  )
+  for (const shape of Outage.shapes) {
+    const worlds = everywhere(shape)
+    it.effect(
+      `M1-M3: ends in one provider's whole answer or a typed failure, and runs a tool once or not at all: ${shape} (${
+        worlds.length.toLocaleString("en")
+      } fault positions)`,
+      () =>
+        Effect.forEach(worlds, (world) =>
+          Effect.gen(function*() {
+            const play = Outage.play(world)
+            const story = yield* Outage.request(world, play)
+            const expected = Outage.expected(world)
+            Outage.checkOutcome(story, expected)
+            assert.deepStrictEqual(counts(play.providers), expected.requests)
+            assert.deepStrictEqual(story.charged.toSorted(), expected.charged)
+          }).pipe(
+            Effect.catchDefect((defect) => Effect.die(new Error(JSON.stringify(world), { cause: defect })))
+          ), { discard: true }),
+      120_000
+    )
+  }
 
   const steps = Outage.shapes.flatMap((shape) =>
     Array.from(
