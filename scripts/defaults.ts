@@ -27,7 +27,7 @@ const packages = join(dirname(import.meta.dirname), "packages")
 const read = (file: string): string => readFileSync(join(packages, file), "utf8")
 
 /** The value of a literal in code; `undefined` for other code. */
-const literal = (text: string): unknown => {
+export const literal = (text: string): unknown => {
   const plain = text.trim().replace(/ as const$/u, "")
   if (/^-?[\d_.]+$/u.test(plain)) return Number(plain.replaceAll("_", ""))
   if (plain === "true" || plain === "false") return plain === "true"
@@ -81,6 +81,9 @@ export const documented: ReadonlyArray<readonly [file: string, owner: string, de
   ["core/src/Backoff.ts", "const exponential", backoff],
   ["core/src/Backoff.ts", "const decorrelated", backoff],
   ["http/src/internal/undici/options.ts", "interface Options", transport],
+  // They retry as often as a `Retry` of the core.
+  ["http/src/ResumableDownload.ts", "interface Options", { retry: retry.times }],
+  ["http/src/internal/policyOptions.ts", "interface Parts", { retry: retry.times }],
   ["llm/src/Connectivity.ts", "interface Options", at("llm/src/Connectivity.ts", "const probeOptions")],
   ["llm/src/internal/usage/ledger.ts", "interface Options", at("llm/src/internal/usage/ledger.ts", "const checks")],
   ["llm/src/Pool.ts", "interface Options", at("llm/src/Pool.ts", "const optionsCheck")],
@@ -134,7 +137,7 @@ export const parse = (comment: string): unknown => {
 const millisOf = (text: string): number | undefined =>
   /^[\d.,]+ \w+$/u.test(text) ? Duration.toMillis(Duration.fromInputUnsafe(text as Duration.Input)) : undefined
 
-const isSame = (said: unknown, value: unknown): boolean =>
+export const isSame = (said: unknown, value: unknown): boolean =>
   said === value || (typeof said === "string" && millisOf(said) === value)
 
 /** The unit that makes the least number of at least one. */

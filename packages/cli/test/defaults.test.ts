@@ -2,10 +2,29 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { corrected, held, inChecks, wrong } from "../../../scripts/defaults.ts"
+import { givenTo, unfounded } from "../../../scripts/namedDefaults.ts"
 
 it("the defaults in comments are those of the code: run `npm run docs`", () => {
   deepStrictEqual(wrong(), [])
   assertTrue(held() >= 95, `only ${held()} are compared`)
+})
+
+it("every other default that a comment names is one that the code gives to an option of that name", () => {
+  const { faults, held } = unfounded()
+  deepStrictEqual(faults, [])
+  assertTrue(held >= 55, `only ${held} are looked for`)
+})
+
+it("finds the defaults that code gives to a name", () => {
+  const code = [
+    "const defaultTable = \"entries\"\nexport const defaultHost = `http://${name}:1`\n",
+    "const a = options.size ?? 12\nconst f = ({ pace = 3 }) => pace\nconst c = struct({ table: optional(name, defaultTable) })\n",
+    "export const defaults = {\n  wait: \"2 seconds\",\n}\n"
+  ]
+  deepStrictEqual(
+    ["size", "pace", "table", "host", "wait", "other"].map((option) => givenTo(option, code)[0]),
+    [12, 3, "entries", "http://<name>:1", "2 seconds", undefined]
+  )
 })
 
 describe("a comment that is out of date", () => {

@@ -1,0 +1,101 @@
+/**
+ * Finds the defaults that comments name and `defaults.ts` holds to no table of the code: each has to be a default that the code of
+ * its package gives to an option of that name.
+ */
+import { execFileSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { documented, isSame, literal, parse, saidIn } from "./defaults.ts"
+
+const packages = join(dirname(import.meta.dirname), "packages")
+
+const files: ReadonlyArray<readonly [file: string, text: string]> = execFileSync("git", ["ls-files", "*/src/*.ts"], {
+  cwd: packages,
+  encoding: "utf8"
+}).split("\n").filter((file) => file !== "").map((file) => [file, readFileSync(join(packages, file), "utf8")])
+
+/**
+ * Options whose default the code does not write, because it asks whether another value was given (`commit`), because it is Node's
+ * or Effect's own (`rejectUnauthorized`, `toolChoice`, `concurrency`), or because the comment spells out a schedule (`backoff`).
+ */
+const unwritten = [
+  "idempotencyKey",
+  "streamBody",
+  "commit",
+  "rejectUnauthorized",
+  "toolChoice",
+  "concurrency",
+  "backoff"
+]
+
+const packageOf = (file: string): string => file.slice(0, file.indexOf("/"))
+
+const withoutComments = (text: string): string => text.replaceAll(/\/\*[^]*?\*\/|^ *\/\/.*$/gmu, "")
+
+/** The defaults that code gives to options of a name: `name ?? 3`, `name = 3`, `optional(check, 3)` and the like. */
+export const givenTo = (option: string, texts: ReadonlyArray<string>): ReadonlyArray<unknown> => {
+  const name = `(?:\\b${option}|\\bdefault${option[0]?.toUpperCase()}${option.slice(1)})`
+  const value = "(\"[^\"]*\"|`[^`]*`|-?[\\w.]+(?:\\([\\d_]+\\))?)"
+  const patterns = [
+    new RegExp(`${name} \\?\\? ${value}`, "gu"),
+    new RegExp(`${name}(?:: [^=\\n]*)? = ${value}`, "gu"),
+    new RegExp(`${name}: (?:\\w+\\.)?optional\\(.*, ${value}(?: as const)?\\)`, "gu"),
+    new RegExp(`${name}: ${value}(?: as const)?,?$`, "gmu")
+  ]
+  const constant = (text: string): unknown => {
+    const last = text.split(".").at(-1) ?? ""
+    return texts.flatMap((code) =>
+      Array.from(
+        code.matchAll(new RegExp(`const ${last}(?:: [^=\\n]*)? = ${value}`, "gu")),
+        ([, said = ""]) => literal(said)
+      )
+    ).find((found) => found !== undefined)
+  }
+  return texts.flatMap((code) =>
+    patterns.flatMap((pattern) =>
+      Array.from(
+        code.matchAll(pattern),
+        ([, said = ""]) =>
+          literal(said) ?? (/^`/u.test(said)
+            ? said.slice(1, -1).replaceAll(/\$\{(\w+)\}/gu, "<$1>")
+            : /^[a-z]/u.test(said)
+            ? constant(said)
+            : undefined)
+      )
+    )
+  ).filter((found) => found !== undefined)
+}
+
+/** The defaults in comments that no code has, as `file owner option: words`. */
+export const unfounded = (): { readonly faults: ReadonlyArray<string>; readonly held: number } => {
+  const faults: Array<string> = []
+  let held = 0
+  for (const [file, text] of files) {
+    const siblings = files.filter(([other]) => packageOf(other) === packageOf(file)).map(([, text]) =>
+      withoutComments(text)
+    )
+    // An option that is handed down has the default of the package below.
+    const given = (option: string) => {
+      const here = givenTo(option, siblings)
+      return here.length > 0 ? here : givenTo(option, files.map(([, text]) => withoutComments(text)))
+    }
+    for (const [, kind = "", name = ""] of text.matchAll(/^export (?:declare )?(interface|const) (\w+)/gmu)) {
+      const owner = `${kind} ${name}`
+      const tables = documented.filter((row) => row[0] === file && row[1] === owner).map((row) => row[2])
+      for (const { option, words } of saidIn(text, owner)) {
+        const said = parse(words)
+        // Without a limit, and without a switch, an option is left out, and the code gives it no value.
+        if (said === undefined || said === false || said === Infinity) continue
+        if (unwritten.includes(option) || tables.some((table) => table[option] !== undefined)) continue
+        held++
+        const values = given(option)
+        if (!values.some((value) => isSame(said, value) || isSame(value, said))) {
+          faults.push(
+            `${file} ${owner} ${option}: the comment says ${words.split("\n")[0]}, the code ${values.join(", ")}`
+          )
+        }
+      }
+    }
+  }
+  return { faults, held }
+}
