@@ -71,7 +71,7 @@ describe("RegistryPoller", () => {
       assert.isAtMost(requests, 420 + 42 + 63)
     }).pipe(Effect.provide(played([TestTransport.always(TestTransport.respond(503))]))))
 
-  it.effect("tells of each change once, and goes on after a failure", () =>
+  it.effect("reports each change once, and goes on after a failure", () =>
     Effect.gen(function*() {
       const { watch } = yield* RegistryPoller
       const seen = yield* Effect.forkChild(

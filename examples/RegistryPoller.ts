@@ -19,7 +19,7 @@ export class RegistryPoller extends Context.Service<RegistryPoller, {
   readonly changed: (
     name: string
   ) => Effect.Effect<Option.Option<Package>, HttpClientError.HttpClientError | Schema.SchemaError>
-  /** Looks at each of the packages every so often, and tells of those that have changed. */
+  /** Looks at each of the packages every so often, and reports those that have changed. */
   readonly watch: (names: ReadonlyArray<string>, every: Duration.Input) => Stream.Stream<Package>
 }>()("examples/RegistryPoller") {
   static layer(registry: string): Layer.Layer<RegistryPoller, never, HttpClient.HttpClient> {

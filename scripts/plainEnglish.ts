@@ -23,6 +23,13 @@ const banned: ReadonlyArray<readonly [phrase: RegExp, instead: string]> = [
   [/\bsays? nothing (?:of|to)\b/giu, "\"tells nothing about\", \"does not tell\""],
   [/\b(?:no matter of|for want of|what is said of|what comes of)\b/giu, "what happens, in the active voice"],
   [/\b(?:attempt|call|request) in hand\b/giu, "\"current\""],
+  [
+    /(?<!\bthere\s+(?:\*\s+)?)\b(?:is|are|was|were) no (?!longer\b|more\b|other\b|use\b|interest\b|reason\b|such\b|one\b)/giu,
+    "\"is not a ...\""
+  ],
+  [/\btells? of\b/giu, "\"reports\", \"mentions\""],
+  [/\ball the same\b/giu, "\"anyway\", \"still\""],
+  [/\b(?:counts?|changes?) no more\b/giu, "\"no longer counts\""],
   [/(?:^|[.!?] +)(?:What|Who)\b[^.?!:;`]*[.](?=\s|$)/gmu, "a sentence that begins with its subject"]
 ]
 

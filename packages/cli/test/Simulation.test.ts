@@ -59,7 +59,7 @@ describe("Simulation.run", () => {
       assert.notDeepEqual((yield* live(Candidates.all[3]!, { seed: 2 })).outcome, outcome)
     }))
 
-  it.effect("tells of calls that never end", () =>
+  it.effect("reports calls that never end", () =>
     Effect.gen(function*() {
       const { summary } = yield* live({ name: "none", options: {} }, { hang: 1 })
       assert.isAbove(summary.unended, 400)

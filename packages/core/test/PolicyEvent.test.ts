@@ -36,7 +36,7 @@ describe("events", () => {
       ])
     }))
 
-  it.effect("tell of a timeout and of the deadline that came after it", () =>
+  it.effect("report a timeout and the deadline that came after it", () =>
     Effect.gen(function*() {
       const policy = yield* Policy.make({ deadline: 4_000, attemptTimeout: 2_000, retry: { times: 3, backoff } })
       const { events } = yield* watch(policy.protect(Effect.never))

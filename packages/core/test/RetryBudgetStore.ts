@@ -30,7 +30,7 @@ export const storeContract = <E>(name: string, layer: Layer.Layer<RetryBudget.Re
         deepStrictEqual(yield* settle({ withdraw: true }), { granted: true, balance: 0 })
         deepStrictEqual(yield* settle({ withdraw: true }), { granted: false, balance: 0 })
         deepStrictEqual(yield* settle({ calls: 1 }), { granted: false, balance: 1 })
-        // What was not asked for is counted all the same, beyond the balance too.
+        // What was not asked for is counted anyway, beyond the balance too.
         deepStrictEqual(yield* settle({ retries: 2, withdraw: true }), { granted: false, balance: 0 })
         deepStrictEqual(yield* settle({ calls: 2 }), { granted: false, balance: 0 })
         deepStrictEqual(yield* settle({ calls: 2 }), { granted: false, balance: 1 })

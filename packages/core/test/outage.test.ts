@@ -138,7 +138,7 @@ describe("an hour with a dependency that is down for forty minutes of it, called
       yield* told(test, hour)
       strictEqual(hour.calls, 12_000)
       assertTrue(hour.load < 1.3, `the load is ${hour.load} x the calls`)
-      // Next to nothing reaches a dependency that is down: the failures that tell of it, and a probe every half a minute.
+      // Next to nothing reaches a dependency that is down: the failures that report it, and a probe every half a minute.
       assertTrue(hour.loadInOutage < 0.05, `the load is ${hour.loadInOutage} x the calls while it is down`)
       assertTrue(hour.parallel <= 8, `${hour.parallel} attempts ran at once`)
       strictEqual(hour.median, 0)

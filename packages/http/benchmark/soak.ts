@@ -61,7 +61,7 @@ const answers: Readonly<Record<string, (socket: Socket) => void>> = {
   ended: (socket) => socket.end(response(200, "small")),
   reset: (socket) => socket.resetAndDestroy(),
   cut: (socket) => socket.end(response(200, large).subarray(0, 100_000)),
-  garbage: (socket) => socket.write("this is no HTTP\r\n\r\n"),
+  garbage: (socket) => socket.write("this is not HTTP\r\n\r\n"),
   endless: (socket) => socket.write(`HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n${large}`),
   silence: () => undefined
 }

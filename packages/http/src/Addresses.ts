@@ -8,7 +8,7 @@
  *
  * **Details**
  *
- * Checking names is no protection: a name may resolve to any address, and to a different one the next time. So the
+ * Checking names is not protection: a name may resolve to any address, and to a different one the next time. So the
  * transport checks each address after the name is resolved, right before it connects. A URL may spell an address in
  * many ways (`http://2130706433`, `http://0x7f.1`, `http://[::ffff:127.0.0.1]`); the check sees the address itself.
  *

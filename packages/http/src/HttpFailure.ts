@@ -164,7 +164,7 @@ export const fromUnknown = (error: unknown, circumstances?: Circumstances): Http
 export const fromClientError = (error: HttpClientError.HttpClientError): Option.Option<HttpFailure> => {
   switch (error.reason._tag) {
     case "TransportError":
-      // A policy that rejects or ends a call is no failure of the transport.
+      // A policy that rejects or ends a call is not a failure of the transport.
       if (causesOf(error.reason.cause).some(isPolicyError)) return Option.none()
       return Option.some(fromUnknown(error.reason.cause ?? error.reason))
     case "StatusCodeError":

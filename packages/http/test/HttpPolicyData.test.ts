@@ -271,7 +271,7 @@ describe("refuses, with path and reason,", () => {
       { baseUrl: "example.com" },
       "must be a URL of HTTP or a path, got \"example.com\"\n  at [\"baseUrl\"]"
     ],
-    ["what is no map", "llm", "Expected object"]
+    ["what is not a map", "llm", "Expected object"]
   ])("%s", (_, input, message) => {
     assert.strictEqual(refused(input), message)
   })

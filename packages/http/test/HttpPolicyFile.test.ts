@@ -70,7 +70,7 @@ describe("parse", () => {
   ].join("\n")
 
   it.effect.each<[string, string, RegExp]>([
-    ["what is no YAML", "retry: {times: 3", /at line 1, column/],
+    ["what is not YAML", "retry: {times: 3", /at line 1, column/],
     ["a key that is written twice", "timeout: 1\ntimeout: 2", /Map keys must be unique at line 2/],
     ["aliases without end", bomb, /alias/i],
     ["a number instead of a map", "3", /Expected object/],
@@ -126,7 +126,7 @@ describe("changes", () => {
         assertEquals(yield* pull, ["1"])
         const next = yield* Effect.forkChild(pull, { startImmediately: true })
         yield* TestClock.adjust("1 second")
-        // What is written differently and means the same is no change.
+        // What is written differently and means the same is not a change.
         yield* write("headers:\n  x-a: '1' # as before")
         assert.isUndefined(next.pollUnsafe())
         yield* write("headers: {x-a: '2'}")

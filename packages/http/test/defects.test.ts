@@ -53,7 +53,7 @@ const bareUndici = NodeHttpClient.layerUndiciOptions(oneConnection)
 const holdfastUndici = (options?: HttpPolicy.Options, transport?: UndiciTransport.Options) =>
   holdfastOver(UndiciTransport.layer({ ...oneConnection, ...transport }), options)
 
-/** Effect's client on the `fetch` of undici, which can be told of its connections. */
+/** Effect's client on the `fetch` of undici, whose connections are given to it. */
 const fetchLayer = Layer.unwrap(Effect.map(
   Effect.acquireRelease(
     Effect.sync(() => new Undici.Agent(oneConnection)),

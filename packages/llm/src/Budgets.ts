@@ -15,7 +15,7 @@
  * - An attempt whose report is not whole, because the caller interrupted it or its stream broke off, keeps its estimate for what is
  *   missing: vendors bill such answers. One that the vendor refused costs nothing but what the refusal reports.
  * - With a `ChainStore` in the context, budgets hold for the fleet. Without one they hold for the process.
- * - A window slides: what was spent a day ago counts no more.
+ * - A window slides: what was spent a day ago no longer counts.
  *
  * **Gotchas**
  *
@@ -51,7 +51,7 @@ export class Budgets extends Context.Service<Budgets, {
   readonly budgets: ReadonlyArray<Budget>
   /** How much is spent of every budget that requests with these tags belong to. */
   readonly spent: (tags: Tags) => Effect.Effect<ReadonlyArray<Spent>>
-  /** Reserves for an attempt, or says which budget has nothing left. `anyway` lets it in all the same. The chain calls it. */
+  /** Reserves for an attempt, or says which budget has nothing left. `anyway` admits it regardless. The chain calls it. */
   readonly admit: (attempt: Attempt, at: number, anyway: boolean) => Effect.Effect<Admission>
   /** What a million tokens of input and output cost together; 0 for a local model, `Infinity` where it is unknown. */
   readonly rate: (priced: Priced) => number

@@ -18,7 +18,7 @@
  *
  * **Gotchas**
  *
- * This module is no part of the index: import it from `@holdfast/llm/ChainStoreRedis`.
+ * This module is not part of the index: import it from `@holdfast/llm/ChainStoreRedis`.
  *
  * **Example**
  *

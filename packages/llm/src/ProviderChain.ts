@@ -16,7 +16,7 @@
  * - An end needs a proof. A stream that ends without the provider's own terminator has failed, and its tool calls never run.
  * - An answer is one provider's. {@link answeredBy} tells its name from the response.
  * - A provider that failed is skipped for its `cooldown`, and then probed by one request. While the first of three cools down, the
- *   second is asked first and the third next. A chain whose providers all cool down asks them all the same.
+ *   second is asked first and the third next. If all providers of a chain are cooling down, it asks them anyway.
  * - Each provider's attempts run under a `Policy` of `@holdfast/core` named `llm.<provider>`, with its events and warnings.
  *
  * **Gotchas**

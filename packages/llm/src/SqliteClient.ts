@@ -74,7 +74,7 @@ const connectionTo = (database: DatabaseSync): Connection => {
   }
 }
 
-/** Opens a database until the scope ends. Fails with a `SqlError` if the file is no database, or cannot be opened. */
+/** Opens a database until the scope ends. Fails with a `SqlError` if the file is not a database, or cannot be opened. */
 export const make = (
   { filename, readonly = false }: Options
 ): Effect.Effect<SqlClient.SqlClient, SqlError, Scope.Scope | Reactivity.Reactivity> =>
@@ -101,6 +101,6 @@ export const make = (
     })
   })
 
-/** A layer of a client. Fails with a `SqlError` if the file is no database, or cannot be opened. */
+/** A layer of a client. Fails with a `SqlError` if the file is not a database, or cannot be opened. */
 export const layer = (options: Options): Layer.Layer<SqlClient.SqlClient, SqlError> =>
   Layer.effect(SqlClient.SqlClient, make(options)).pipe(Layer.provide(Reactivity.layer))

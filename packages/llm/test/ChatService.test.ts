@@ -80,7 +80,7 @@ const ways = {
       Effect.map((parts) => {
         const last = parts.at(-1)
         assert.strictEqual(parts.filter((part) => part.type === "answer").length, 1)
-        return last?.type === "answer" ? last.answer : assert.fail("the last element is no answer")
+        return last?.type === "answer" ? last.answer : assert.fail("the last element is not an answer")
       }),
       Effect.provide(layer)
     )
@@ -401,7 +401,7 @@ describe("a tool that fails the turn", () => {
       Effect.provide([handlers, service([TestProvider.script("ollama", [TestProvider.toolCall("charge", params)])])])
     )
 
-  it.effect("fails with the tool's own error, and tells of the call", () =>
+  it.effect("fails with the tool's own error, and reports the call", () =>
     Effect.gen(function*() {
       const told: Array<ChatService.ToolCall> = []
       const exit = yield* ask({ cents: 500 }, (call) => told.push(call))

@@ -366,7 +366,7 @@ describe("OpenAiProvider", () => {
         assert.deepStrictEqual(inspect(format, { depth: 9 }).includes("additionalProperties: false"), true)
       }).pipe(Effect.scoped))
 
-    it.live("refuses an answer without a finish_reason, and one that is no completion", () =>
+    it.live("refuses an answer without a finish_reason, and one that is not a completion", () =>
       Effect.gen(function*() {
         for (
           const body of [{ choices: [{ message: { content: "half" } }] }, { choices: [] }, "<html>login</html>", {}]

@@ -276,7 +276,7 @@ describe("defect 9 on real sockets", () => {
       assert.strictEqual(local.requests(), 0)
     }))
 
-  it.live("a request that is invalid for every provider: a plan asks the next one all the same, a chain does not", () =>
+  it.live("a request that is invalid for every provider: a plan asks the next one anyway, a chain does not", () =>
     Effect.gen(function*() {
       const refusal: LoopbackServer.Reply = {
         status: 400,

@@ -137,7 +137,7 @@ describe("outages", () => {
   )
 
   law(
-    "M2: an answer without its terminator is no success, and runs no tool",
+    "M2: an answer without its terminator is not a success, and runs no tool",
     { world: Outage.World, at: Schema.Literals([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]), tools: Schema.Boolean },
     ({ at, tools, world }) => {
       const cut = (given: Outage.Plan): Outage.Plan => {
@@ -302,7 +302,7 @@ const converse = (world: Outage.World, play: Outage.Play, interruptAfter: number
           ? Stream.runCollect(chat.stream({ ...request, messages })).pipe(
             Effect.map((parts) => {
               const last = parts.at(-1)
-              return last?.type === "answer" ? last.answer : assert.fail("the last element is no answer")
+              return last?.type === "answer" ? last.answer : assert.fail("the last element is not an answer")
             })
           )
           : chat.ask({ ...request, messages }))

@@ -39,7 +39,7 @@ describe("Bound.parse", () => {
 })
 
 describe("Bound.check", () => {
-  it("holds in every phase unless one is named, and tells of the worst", () => {
+  it("holds in every phase unless one is named, and reports the worst", () => {
     const { actual, holds, phase } = verdictOf("amplification <= 1.5")
     assert.deepStrictEqual([holds, phase], [false, "during"])
     assert.closeTo(actual, 2, 0.1)

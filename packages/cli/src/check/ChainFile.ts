@@ -7,7 +7,7 @@ import * as Runtime from "effect/Runtime"
 import type * as Stdio from "effect/Stdio"
 import * as PolicyFile from "./PolicyFile.ts"
 
-/** For those who ask by it, a file that is no chain is wrong configuration, as a wrong variable is. */
+/** For those who ask by it, a file that is not a chain is wrong configuration, as a wrong variable is. */
 const configured = (file: string) =>
   Effect.mapError(
     PolicyFile.chain(file, ""),

@@ -22,7 +22,7 @@ export const command = Command.make("chat", {
   ),
   interactive: Flag.Boolean("interactive").pipe(
     Flag.withAlias("i"),
-    Flag.withDescription("Holds a session even where stdin is no terminal"),
+    Flag.withDescription("Holds a session even where stdin is not a terminal"),
     Flag.withDefault(false)
   ),
   config: ConfigFlag.flag,

@@ -177,7 +177,7 @@ export const make = Effect.fnUntraced(function*(options: {
       }
       if (exchange.method === "POST" && exchange.path === "/v1/messages") {
         return Option.match(decodeRequest(exchange.body), {
-          onNone: () => exchange.json(400, error("invalid_request_error", "The body is no message request.")),
+          onNone: () => exchange.json(400, error("invalid_request_error", "The body is not a message request.")),
           onSome: (request) =>
             request.model === model
               ? meet(

@@ -62,7 +62,7 @@ const parse = (args: string): Question.Reserve => {
   try {
     return JSON.parse(args) as Question.Reserve
   } catch {
-    throw new Error("the tool's arguments are no JSON")
+    throw new Error("the tool's arguments are not JSON")
   }
 }
 

@@ -194,7 +194,7 @@ export const make = Effect.fnUntraced(function*(options: {
       if (exchange.method === "POST" && exchange.path === "/v1/chat/completions") {
         return Option.match(decodeRequest(exchange.body), {
           onNone: () =>
-            exchange.json(400, error("The body is no chat completion request.", "invalid_request_error", null)),
+            exchange.json(400, error("The body is not a chat completion request.", "invalid_request_error", null)),
           onSome: (request) =>
             request.model === model
               ? meet(

@@ -138,7 +138,7 @@ const settings = ({ settings }: Diagnosis, { style, width }: Screen): ReadonlyAr
 /** The providers that are listed one by one, whatever is set. */
 const usual: ReadonlySet<string> = new Set(["openai", "anthropic", "ollama"])
 
-/** Providers of which nothing is set: they are many, and told of together. */
+/** Providers without any setting: they are many, so one line lists them. */
 const unsetPresets = ({ providers, settings }: Diagnosis) =>
   Object.values(ProviderChain.servers).filter((server) =>
     !usual.has(server.name) && providers.some(({ chosen, provider }) => provider === server.name && !chosen) &&

@@ -13,7 +13,7 @@ const probed = { groq: "https://api.groq.com/openai/v1", openrouter: "https://op
 
 describe("settings", () => {
   const invalid: ReadonlyArray<readonly [what: string, env: World["env"], says: RegExp]> = [
-    ["a priority that names a stranger", { PROVIDER_PRIORITY: "openai,grok" }, /"grok", which is no provider/u],
+    ["a priority that names a stranger", { PROVIDER_PRIORITY: "openai,grok" }, /"grok", which is not a provider/u],
     ["a priority that names no provider", { PROVIDER_PRIORITY: " , " }, /PROVIDER_PRIORITY names no provider/u],
     ["an address that is not a URL", { OPENAI_BASE_URL: "not a url" }, /baseUrl must be an http or https URL/u],
     ["a host with another scheme", { OLLAMA_HOST: "ftp://there" }, /host must be a URL or host:port/u],

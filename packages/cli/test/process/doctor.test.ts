@@ -120,7 +120,7 @@ describe("holdfast doctor", { timeout: 60_000 }, () => {
       )
     }))
 
-  it.live("says what to set when no provider is configured, and looks for Ollama all the same", () =>
+  it.live("says what to set when no provider is configured, and looks for Ollama anyway", () =>
     Effect.gen(function*() {
       const ended = yield* Holdfast.run(["doctor"], { OPENAI_API_KEY: " " })
       assert.deepStrictEqual([ended.code, ended.stderr], [2, ""])
@@ -204,7 +204,7 @@ describe("holdfast doctor", { timeout: 60_000 }, () => {
   it.live("refuses unusable settings with one line", () =>
     Effect.gen(function*() {
       const cases = [
-        { env: { PROVIDER_PRIORITY: "openai,grok" }, args: [], says: /"grok", which is no provider/u },
+        { env: { PROVIDER_PRIORITY: "openai,grok" }, args: [], says: /"grok", which is not a provider/u },
         { env: { CONNECTIVITY_TIMEOUT_MS: "soon" }, args: [], says: /CONNECTIVITY_TIMEOUT_MS must be/u },
         { env: {}, args: ["--timeout", "0"], says: /--timeout must be a number of seconds above zero, got 0/u }
       ]
@@ -216,7 +216,7 @@ describe("holdfast doctor", { timeout: 60_000 }, () => {
       }
     }))
 
-  it.live("tells of settings of which no chain can be made, and looks at everybody all the same", () =>
+  it.live("reports settings that make no chain, and checks every provider anyway", () =>
     Effect.gen(function*() {
       const { env } = yield* servers
       const wrong = yield* json({ ...env, OPENAI_BASE_URL: "not a url" })

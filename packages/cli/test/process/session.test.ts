@@ -100,7 +100,7 @@ describe("holdfast chat, in a session", { timeout: 60_000 }, () => {
       assert.deepStrictEqual(roles(asked[1]), ["user: Are you there?"])
     }))
 
-  it.live("lets the model call the tools that it was given, once, and tells of it", () =>
+  it.live("lets the model call the tools that it was given, once, and reports it", () =>
     Effect.gen(function*() {
       const { asked, env } = yield* scripted([calls("dice", { count: 2, sides: 6 }), says("There you are.")])
       const ended = yield* Holdfast.run(["chat", "--tool", "dice", "Throw two dice"], env)

@@ -11,7 +11,7 @@ import { hasProperty } from "effect/Predicate"
 
 /**
  * How long the error asks to wait, in milliseconds, or 0. Errors are foreign: the property is read once, because
- * a getter may answer with another value each time, and one that throws or is no duration says nothing.
+ * a getter may answer with another value each time, and one that throws or is not a duration says nothing.
  */
 export const retryAfterOf = (error: unknown): number => {
   try {

@@ -54,7 +54,7 @@ describe("by hand", () => {
 })
 
 describe("a previous breaker", () => {
-  it.effect("lets another probe through for one that is under way, which counts no more", () =>
+  it.effect("lets another probe through for one that is under way, which no longer counts", () =>
     Effect.gen(function*() {
       const options = { trip: consecutive(1), openFor: "1 second" } as const
       const breaker = yield* CircuitBreaker.make(options)

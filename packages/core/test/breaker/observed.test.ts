@@ -125,7 +125,7 @@ describe("snapshot", () => {
       }
     }))
 
-  it.effect("refuses data that is no snapshot, with all faults", () =>
+  it.effect("refuses data that is not a snapshot, with all faults", () =>
     Effect.gen(function*() {
       const breaker = yield* CircuitBreaker.make()
       const { at, circuits } = yield* breaker.snapshot
@@ -199,7 +199,7 @@ it.effect("logs one line a transition: a warning when calls are rejected from no
     ])
   }))
 
-it.effect("a policy tells of the transitions of a breaker in a store as of one of its own", () =>
+it.effect("a policy reports the transitions of a breaker in a store as of one of its own", () =>
   Effect.gen(function*() {
     const options = { trip: CircuitBreaker.consecutive(2), openFor: "100 millis" } as const
     const told = (breaker: CircuitBreaker.CircuitBreaker) =>

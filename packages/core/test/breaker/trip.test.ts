@@ -113,7 +113,7 @@ describe("trip", () => {
       }
     }))
 
-  it.effect("takes an error that is no failure for a success, and an ignored call for neither", () =>
+  it.effect("takes an error that is not a failure for a success, and an ignored call for neither", () =>
     Effect.gen(function*() {
       const breaker = yield* CircuitBreaker.make({
         trip: consecutive(2),

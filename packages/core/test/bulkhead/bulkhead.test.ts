@@ -28,7 +28,7 @@ describe("make", () => {
       assertTrue(error.message.includes("nothing of the call ran"), error.message)
     }))
 
-  it.effect("tells of the limit that turned the call away, also after it has changed", () =>
+  it.effect("reports the limit that rejected the call, also after it has changed", () =>
     Effect.gen(function*() {
       const one = yield* Bulkhead.make({ limit: 1 })
       yield* Effect.forkChild(one.protect(Effect.never), { startImmediately: true })

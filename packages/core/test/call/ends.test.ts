@@ -31,7 +31,7 @@ describe("a call", () => {
       deepStrictEqual([Exit.isSuccess(exit), took], [true, 31_000])
     }))
 
-  it.effect("tells of no end of retries when its result is not worth another attempt", () =>
+  it.effect("reports no end of retries when its result is not worth another attempt", () =>
     Effect.gen(function*() {
       const policy = yield* Policy.make({ retry: { whileResult: (result: string) => result !== "done" } })
       const { events } = yield* watch(policy.protect(Effect.succeed("done")))

@@ -38,7 +38,7 @@ export interface Parts {
   readonly rateLimit: boolean
   readonly times: number | undefined
   readonly delay: number
-  /** Whether the delay comes from a schedule that is no `Backoff`. */
+  /** Whether the delay comes from a schedule that is not a `Backoff`. */
   readonly schedule: boolean
   readonly asks: "always" | "at once" | "by an effect" | "about results"
   readonly budget: "none" | "own" | "stored"

@@ -81,7 +81,7 @@ describe("a policy of all parts", () => {
       ])
     }))
 
-  it.effect("tells of the probe that closes the circuit, and of the rate limit that is reached", () =>
+  it.effect("reports the probe that closes the circuit, and the rate limit that is reached", () =>
     Effect.gen(function*() {
       const policy = yield* make
       const { effect } = flaky(4)
@@ -98,7 +98,7 @@ describe("a policy of all parts", () => {
       deepStrictEqual(events.map(short), [[0, "Rejected", "rateLimit", 55_000]])
     }))
 
-  it.effect("tells of the deadline that passes in the queue, and while an attempt runs", () =>
+  it.effect("reports the deadline that passes in the queue, and while an attempt runs", () =>
     Effect.gen(function*() {
       const bulkhead = yield* Bulkhead.make({ limit: 1, queue: 1 })
       const long = yield* Policy.make({ deadline: "1 second", bulkhead })

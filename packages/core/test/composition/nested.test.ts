@@ -131,7 +131,7 @@ describe("an effect that", () => {
       assertTrue(signal?.aborted)
     }))
 
-  it.effect("would answer its interruption has timed out all the same", () =>
+  it.effect("would answer its interruption has timed out anyway", () =>
     Effect.gen(function*() {
       const policy = yield* make
       const answering = Effect.catchCause(Effect.never, () => Effect.succeed("from the cache"))

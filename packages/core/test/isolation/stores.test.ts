@@ -80,7 +80,7 @@ describe.each(Object.entries(ways))("a store that %s", (_, way) => {
       strictEqual((yield* rateLimit.stats()).waiting, 0)
     }).pipe(quiet))
 
-  it.effect("of budgets, asked for a retry and told of calls", () =>
+  it.effect("of budgets, asked for a retry and given calls", () =>
     Effect.gen(function*() {
       const store = Context.get(yield* Layer.build(RetryBudget.layerStoreMemory), RetryBudget.RetryBudgetStore)
       let settled = 0

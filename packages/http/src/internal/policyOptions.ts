@@ -41,13 +41,13 @@ export interface Timeouts {
   /**
    * How long one attempt may take: the wait for a connection, the head, and the body until it ends or is cancelled. A
    * timeout before `commit` may be retried. After it, the body fails with an `AttemptTimeout` as the cause, and there
-   * is no retry. For a long-lived stream set `false`: the transport's `bodyTimeout` still ends it when it goes silent.
+   * is not a retry. For a long-lived stream set `false`: the transport's `bodyTimeout` still ends it when it goes silent.
    * Default: `false`, which leaves the transport's own timeouts.
    */
   readonly attempt?: Arguments.DurationInput | false | undefined
   /**
    * How long the whole call may take: all attempts, all delays, and the body, which fails when the time is up. Default:
-   * `false`, which is no bound.
+   * `false`, which is not a bound.
    */
   readonly total?: Arguments.DurationInput | false | undefined
 }

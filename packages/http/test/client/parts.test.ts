@@ -62,7 +62,7 @@ describe("circuit breaker", () => {
       assert.strictEqual((yield* sent).length, 2)
     }).pipe(Effect.provide(over([always(respond(503))], { circuitBreaker }))))
 
-  it.effect("takes an answer that is no failure for a success: a 404, and a 503 that says not to retry", () =>
+  it.effect("takes an answer that is not a failure for a success: a 404, and a 503 that says not to retry", () =>
     Effect.gen(function*() {
       const statuses = yield* Effect.replicateEffect(outcome(get()), 4)
       assert.deepStrictEqual(statuses, [404, 503, 503, 404])

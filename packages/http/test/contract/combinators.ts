@@ -143,7 +143,7 @@ const redirects: Scenarios = {
     manual(Effect.map(HttpClient.followRedirects(client, 3).get(`${url}/hops/9`), ({ status }) => status)),
   "without a Location": (client, { url }) =>
     manual(Effect.map(HttpClient.followRedirects(client).get(`${url}/redirect/302`), ({ status }) => status)),
-  "to what is no URL": (client, { url }) =>
+  "to what is not a URL": (client, { url }) =>
     manual(
       Effect.map(HttpClient.followRedirects(client).get(`${url}/redirect/302?to=http://`), ({ status }) => status)
     ),

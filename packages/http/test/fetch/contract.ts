@@ -272,7 +272,7 @@ const responses: Record<string, Scenario> = {
   "bytes": async (fetch, { url }) => [...await (await fetch(`${url}/status/200?body=abc`)).bytes()],
   "an array buffer": async (fetch, { url }) =>
     (await (await fetch(`${url}/status/200?body=abc`)).arrayBuffer()).byteLength,
-  "text that is no JSON": async (fetch, { url }) => rejection((await fetch(`${url}/status/200?body=abc`)).json()),
+  "text that is not JSON": async (fetch, { url }) => rejection((await fetch(`${url}/status/200?body=abc`)).json()),
   "an empty body": (fetch, { url }) => facts(fetch(`${url}/status/200`)),
   "instance": async (fetch, { url }) => (await fetch(`${url}/status/200`)) instanceof Response,
   "a cut body": async (fetch, { url }) => {
@@ -310,8 +310,8 @@ const redirects: Record<string, Scenario> = {
   "manual": (fetch, { url }) => facts(fetch(`${url}/redirect/302?to=/echo`, { redirect: "manual" })),
   "a large body before the target": (fetch, { url }) => json(fetch(`${url}/redirect/302?to=/echo&size=500000`)),
   "HEAD through a redirect": (fetch, { url }) => facts(fetch(`${url}/redirect/302?to=/echo`, { method: "HEAD" })),
-  "304 is no redirect": async (fetch, { url }) => (await fetch(`${url}/redirect/304?to=/echo`)).status,
-  "300 is no redirect": async (fetch, { url }) => (await fetch(`${url}/redirect/300?to=/echo`)).status
+  "304 is not a redirect": async (fetch, { url }) => (await fetch(`${url}/redirect/304?to=/echo`)).status,
+  "300 is not a redirect": async (fetch, { url }) => (await fetch(`${url}/redirect/300?to=/echo`)).status
 }
 
 const secrets = { authorization: "Bearer secret", cookie: "a=1", "x-custom": "1", "content-language": "de" }

@@ -84,7 +84,7 @@ export const options: Record<string, Scenario> = {
   },
   "a Location beyond ASCII": (fetch, { url }) =>
     told(fetch(`${url}/redirect/302?to=${encodeURIComponent(Buffer.from("/echo/\u00e9\u20ac").toString("latin1"))}`)),
-  "a Location of bytes that are no UTF-8": (fetch, { url }) =>
+  "a Location of bytes that are not UTF-8": (fetch, { url }) =>
     told(fetch(`${url}/redirect/302?to=${encodeURIComponent("/echo/\u00e9")}`))
 }
 

@@ -91,7 +91,7 @@ describe.each(fetches)("over %s", (_, createFetch) => {
     assert.strictEqual(server.count("/status/503"), 3)
   })
 
-  it("refuses chunks that are no bytes", async () => {
+  it("refuses chunks that are not bytes", async () => {
     await using server = await contractServer()
     await using fetch = createFetch(quick)
     const body = new ReadableStream({ start: (controller) => controller.enqueue("text") })

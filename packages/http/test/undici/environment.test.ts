@@ -151,7 +151,7 @@ describe("layerConfig", () => {
       assert.deepStrictEqual(proxy.lines, ["CONNECT origin.invalid:443 HTTP/1.1"])
     }))
 
-  it.live("fails with a ConfigError for a variable that is no proxy", () =>
+  it.live("fails with a ConfigError for a variable that is not a proxy", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(get("http://127.0.0.1", { HTTP_PROXY: "socks5://127.0.0.1" }))
       assert.isTrue(error instanceof Error || String(error).includes("HTTP_PROXY"))

@@ -69,7 +69,7 @@ export const faults: ReadonlyArray<Fault> = [
   },
   {
     name: "a name that does not resolve",
-    // A label of 64 letters is no name, which the resolver knows without asking anyone.
+    // A label of 64 letters is not a name, which the resolver knows without asking anyone.
     target: Effect.succeed({ url: `http://${"x".repeat(64)}.invalid/`, requests: () => 0 }),
     ends: ["DnsFailure"],
     isTransient: true,

@@ -6,7 +6,7 @@ import { execFile } from "node:child_process"
 interface Left {
   readonly client: string
   readonly combinations: number
-  /** How many responses of a combination are no garbage. */
+  /** How many responses of a combination are not garbage. */
   readonly responses: Readonly<Record<string, number>>
   /** Ends of connections that are open, of both sides. */
   readonly open: number

@@ -261,7 +261,7 @@ describe("maxConnections", () => {
 })
 
 describe("statsChanges", () => {
-  it.live("begins with what is, and tells of each change once the turn is over", () =>
+  it.live("begins with what is, and reports each change once the turn is over", () =>
     Effect.gen(function*() {
       const server = yield* held
       const transport = yield* UndiciTransport.UndiciTransport

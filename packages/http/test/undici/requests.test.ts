@@ -189,8 +189,8 @@ describe("invalid headers", () => {
   const bad: ReadonlyArray<readonly [name: string, value: string, said: string]> = [
     ["x-note", "a\r\nhost: elsewhere", "The value of the header x-note has a line break"],
     ["x-note", "nul\0", "The value of the header x-note has a line break or another character"],
-    ["x note", "a", "\"x note\" is no name for a header"],
-    ["x-note\r\nhost", "elsewhere", "\"x-note\\r\\nhost\" is no name for a header"],
+    ["x note", "a", "\"x note\" is not a name for a header"],
+    ["x-note\r\nhost", "elsewhere", "\"x-note\\r\\nhost\" is not a name for a header"],
     ["transfer-encoding", "chunked", "transfer-encoding"],
     ["content-length", "many", "content-length"]
   ]

@@ -279,7 +279,7 @@ export const make = (options?: Options): Effect.Effect<SimulatedOllama> =>
             })
           }
           const request = Option.getOrUndefined(decodeChat(body))
-          if (request === undefined) return json(400, { error: "the body is no chat request" })
+          if (request === undefined) return json(400, { error: "the body is not a chat request" })
           return route === "POST /api/chat"
             ? chat(request, now)
             : json(200, { model: asked.model, created_at: now, response: "", ...load(request.keep_alive) })

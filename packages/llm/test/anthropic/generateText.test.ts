@@ -278,7 +278,7 @@ describe("AnthropicProvider", () => {
         assert.strictEqual(server.received.length, 0)
       }).pipe(Effect.scoped))
 
-    it.live("refuses an answer without a stop_reason, and one that is no message", () =>
+    it.live("refuses an answer without a stop_reason, and one that is not a message", () =>
       Effect.gen(function*() {
         for (const body of [{ content: [{ type: "text", text: "half" }] }, { stop_reason: "end_turn" }, "<html>", {}]) {
           const { provider } = yield* over({ body })

@@ -159,7 +159,7 @@ describe("a failure beside another provider", () => {
       ])
     }))
 
-  it.effect("tells of both when no provider is left", () =>
+  it.effect("reports both when no provider is left", () =>
     Effect.gen(function*() {
       const first = always("first", lateFailure(4, badKey))
       const second = always("second", lateFailure(4, badKey))

@@ -96,7 +96,7 @@ describe("an answer that does not follow its schema", () => {
       }
     }))
 
-  it.effect("is no answer at all if it has no text, and then only the error is shown", () =>
+  it.effect("is not an answer at all if it has no text, and then only the error is shown", () =>
     Effect.gen(function*() {
       const cloud = TestProvider.script("cloud", [thought, good])
       const story = yield* Effect.provide(ask, chain([cloud], { repair: true }))

@@ -399,7 +399,7 @@ describe("LlmConfigFile", () => {
       assert.deepStrictEqual(yield* reading("# nothing yet"), {})
     }))
 
-  it.effect("refuses what is no text of it, and what cannot be meant, with path and reason", () =>
+  it.effect("rejects a text that is not one, and invalid settings, with path and reason", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* Effect.flip(reading("llm: [")))._tag, "ConfigTextError")
       const error = yield* Effect.flip(reading("llm:\n  http: { timeuot: 30 }"))

@@ -137,7 +137,7 @@ const providers = {
 type Name = keyof typeof providers
 const names = Object.keys(providers) as ReadonlyArray<Name>
 
-/** What a variable that is no key is set to, where "set" would be no URL. */
+/** What a variable that is not a key is set to, where "set" would be no URL. */
 const urls: Partial<Record<Name, string>> = {
   "openai-responses": "https://responses.example/v1",
   azure: "https://team.openai.azure.com",

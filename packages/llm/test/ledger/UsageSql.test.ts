@@ -101,7 +101,7 @@ describe("UsageSql.layer", () => {
       assert.include(log.messages.join("\n"), "the ledger ends with 3 entries that are not in the database")
     }))
 
-  it.effect("goes on when the database is back, and tells of each failure without its secrets", () =>
+  it.effect("goes on when the database is back, and reports each failure without its secrets", () =>
     Effect.gen(function*() {
       const log = logged()
       let down = true
@@ -156,7 +156,7 @@ describe("UsageSql.layer", () => {
 })
 
 describe("SqliteClient", () => {
-  it.effect("fails with a reason where the file is no database, or is not there", () =>
+  it.effect("fails with a reason where the file is not a database, or is not there", () =>
     Effect.gen(function*() {
       const place = yield* folder
       const other = join(place, "other.db")

@@ -359,7 +359,7 @@ describe.each(dialects.map((dialect) => [dialect.name, dialect] as const))("%s",
     Random,
     (random) =>
       Effect.gen(function*() {
-        // Blank text is no word: alone it is no answer, and beside thoughts or calls it is left out.
+        // Blank text is not a word: alone it is not an answer, and beside thoughts or calls it is left out.
         const isBlank = spoken(random).trim() === ""
         const isEmpty = isBlank && thought(random) === "" && random.calls.length === 0
         const said = isBlank && !isEmpty ? { ...random, words: [] } : random

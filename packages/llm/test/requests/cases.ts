@@ -167,7 +167,7 @@ export const cases: Readonly<Record<string, Case>> = {
     assistant("Clear."),
     user("And Rome?")
   ),
-  "arguments that are no JSON": toolLoop(
+  "arguments that are not JSON": toolLoop(
     assistant(call("call_1", "weather", "{\"city\": Oslo")),
     results({ ...sunny, result: "Invalid arguments", isFailure: true })
   ),

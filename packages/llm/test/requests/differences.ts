@@ -50,7 +50,7 @@ export const differences: ReadonlyArray<Reason> = [
     case: /no JSON/,
     path: /\.(arguments|input)(\.\w+)?$/,
     why:
-      "Servers that parse arguments refuse a text that is no JSON object. It goes back under the key that Anthropic recommends"
+      "Servers that parse arguments refuse a text that is not a JSON object. It goes back under the key that Anthropic recommends"
   },
   {
     sdk: /^ollama$/,
@@ -166,7 +166,7 @@ export const differences: ReadonlyArray<Reason> = [
     sdk: /deepseek|groq|mistral/,
     case: /no JSON/,
     path: /\.arguments$/,
-    why: "Servers that parse arguments refuse a text that is no JSON object"
+    why: "Servers that parse arguments refuse a text that is not a JSON object"
   },
   {
     sdk: /deepseek/,

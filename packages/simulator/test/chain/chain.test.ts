@@ -258,7 +258,7 @@ describe("what is invalid is rejected by its path", () => {
 
   it.each<[string, object, RegExp]>([
     [
-      "a provider that is no model",
+      "a provider that is not a model",
       system({ providers: ["stock"] }),
       /chains\.assistant\.providers\.0 must be "cloud", got "stock"/
     ],

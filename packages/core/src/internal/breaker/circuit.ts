@@ -240,7 +240,7 @@ export class Circuit {
     try {
       if (typeof openFor !== "number") this.delay = openFor.delay(this.openings, before, chance.random())
     } finally {
-      // If a call's `Random` throws, the call dies. The circuit opens all the same, or it would reject for ever.
+      // If a call's `Random` throws, the call dies. The circuit opens anyway, or it would reject forever.
       this.openedFor = Math.max(this.delay, Math.min(retryAfter, maxRetryAfter))
       this.openUntil = now + this.openedFor
       this.move("Open", now)

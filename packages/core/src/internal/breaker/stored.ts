@@ -178,7 +178,7 @@ export const make = <E>(
     const record = (outcome: Machine.Outcome, hint: number) =>
       Effect.flatMap(
         Effect.suspend(() => {
-          // Outside of the question: what a call's `Random` throws is no failure of the store.
+          // Outside of the question: what a call's `Random` throws is not a failure of the store.
           const open = openFor(admission.consecutiveOpenings + 1, hint, chance)
           return ask(() =>
             store.record({

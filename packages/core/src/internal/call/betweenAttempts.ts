@@ -61,7 +61,7 @@ export const betweenAttempts = <A, E, R, SE, SR>(
   const ended: Ended<A, E> = { exit: Exit.failCause(cause), value: error, isResult: false }
   const timedOut = ownTimeout || (ownTimeouts !== undefined && isPolicyError(error) && ownTimeouts.has(error))
   if (timedOut && afterTimeout(retry) === "stop") return stop(call, stopTimeout, ended)
-  // Only the policy's own timeouts are no errors of the caller, and `while` is not asked about them.
+  // Only the policy's own timeouts are not errors of the caller, and `while` is not asked about them.
   const answer = timedOut || retry.ask(error as E)
   return answered(call, retry, ended, answer, now, next)
 }
@@ -194,7 +194,7 @@ const funded = <A, E, R, SE, SR>(
   })
 }
 
-/** Tells of the retry, waits, and makes the next attempt. */
+/** Reports the retry, waits, and makes the next attempt. */
 const wait = <A, E, R, SE, SR>(
   call: Call<A, E, R, SE, SR>,
   retry: Retry<E, SE, SR>,

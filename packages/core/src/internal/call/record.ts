@@ -1,5 +1,5 @@
 /**
- * The record of one call: what it holds, what it waits for and how it tells of itself. What it does is in the files
+ * The record of one call: what it holds, what it waits for and how it reports itself. What it does is in the files
  * beside this one, in the order in which it happens: `call`, `admission`, `attempt`, `betweenAttempts`.
  *
  * Guarded by `test/composition/crowd.test.ts`, `test/composition/interruption.test.ts`, `test/bulkhead/adaptive.test.ts` and

@@ -85,7 +85,7 @@ const setTimer = (alarm: Alarm, millis: number): void => {
     : setTimeout(ringTimer, millis, alarm, alarm.cleared)
 }
 
-// A timer that was set before timers were faked is out of reach of the fake `clearTimeout`, and fires all the same. Without
+// A timer that was set before timers were faked is out of reach of the fake `clearTimeout`, and fires anyway. Without
 // the count it would interrupt what the caller does by then, or ring for the next alarm.
 const ringTimer = (alarm: Alarm, cleared: number): void => {
   if (alarm.cleared !== cleared) return

@@ -69,7 +69,7 @@ export class StreamResponse extends BodyResponse {
       const close = this.close(
         Effect.fail(transportError(this.request, new Error("The body was cancelled by the caller")))
       )
-      // A stream that was never begun has nothing to close yet, and the connection under it is held all the same.
+      // A stream that was never begun has nothing to close yet, and the connection under it is held anyway.
       return Effect.uninterruptible(this.source === undefined ? Effect.andThen(this.open, close) : close)
     })
   }

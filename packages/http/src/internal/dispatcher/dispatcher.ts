@@ -22,7 +22,7 @@ export const CurrentDispatch: Context.Reference<Known | undefined> = Context.Ref
 export interface Base {
   readonly client: Client
   readonly context: Context.Context<never>
-  /** Carries what is no exchange of a request and a response: upgrades and tunnels. */
+  /** Carries what is not an exchange of a request and a response: upgrades and tunnels. */
   readonly upgrades: Dispatcher
   readonly close: () => Promise<void>
 }

@@ -183,7 +183,7 @@ const requestOf = (request: Request, { body }: Upload, isBare: boolean): HttpCli
     headers = Headers.merge(headers, Headers.fromInput(rangeHeaders(headers)))
   }
   return HttpClientRequest.makeWith(
-    // A method that Effect has no name for is one all the same.
+    // A method that Effect has no name for is still a method.
     request.method as HttpMethod,
     request.url,
     UrlParams.empty,

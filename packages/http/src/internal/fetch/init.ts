@@ -29,7 +29,7 @@ const members = [
  */
 export const initOf = (input: string | URL | Request, init: RequestInit | null | undefined): RequestInit => {
   if (init === undefined || init === null) return {}
-  // Only the platform can say in its words that this is no object.
+  // Only the platform can say in its words that this is not an object.
   if (typeof init !== "object" && typeof init !== "function") void new Request(input, init)
   const said: Record<string, unknown> = {}
   for (const name of new Set<string>([...Object.keys(init), ...members])) {

@@ -1,5 +1,5 @@
 /**
- * Subresource integrity (W3C), over a transport that is no `fetch`: the whole body is read before the promise resolves, and
+ * Subresource integrity (W3C), over a transport that is not a `fetch`: the whole body is read before the promise resolves, and
  * a body with none of the digests is a network error.
  *
  * Guarded by `test/fetch/contract.test.ts` and `test/fetch/promises.test.ts`.

@@ -1,5 +1,5 @@
 /**
- * Headers that a platform's `fetch` adds to a request by its options, over a transport that is no `fetch`.
+ * Headers that a platform's `fetch` adds to a request by its options, over a transport that is not a `fetch`.
  *
  * Guarded by `test/fetch/contract.test.ts` and `test/fetch/promises.test.ts`.
  */

@@ -72,7 +72,7 @@ const dressed = (response: Response, facts: Facts, body: Body | undefined): Resp
   if (body !== undefined) {
     for (const name of readers) {
       const read = response[name]
-      // Chromium tells of no error but its own when the stream under a body fails.
+      // Chromium reports only its own error when the stream under a body fails.
       const own = () => read.call(response).catch((error: unknown) => Promise.reject(body.failure()?.error ?? error))
       Object.defineProperty(response, name, { value: own, configurable: true, writable: true })
     }

@@ -97,7 +97,7 @@ export const overChanges = <E, R>(
       Effect.catchCause((cause) =>
         client === undefined
           ? Deferred.failCause(ready, cause)
-          : Effect.logWarning("The policy of the HTTP client changes no more", cause)
+          : Effect.logWarning("The policy of the HTTP client no longer changes", cause)
       ),
       Effect.forkScoped
     )

@@ -48,7 +48,7 @@ const toTool = ({ description, name, schema, strict }: Declared): CustomTool => 
 /**
  * Models that answer 400 to a choice that forces a call ("What's new in Claude Sonnet 5.5", "Forced tool use is not
  * supported", and the same page of Opus 5.5 and Fable 5.1). They are offered the chosen tool alone; an answer that calls none is
- * a failure all the same.
+ * a failure.
  */
 export const refusesForcedTools = (model: string): boolean => /claude-((sonnet|opus)-5-5|fable-5-[12])/.test(model)
 

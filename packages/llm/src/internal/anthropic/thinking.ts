@@ -1,7 +1,7 @@
 /**
  * What makes a thought of Claude's its own: the signature (or, where the thought is not shown, its encrypted form), which
  * the API wants back unchanged and only from the model that wrote it ("Thinking", "Thinking blocks are tied to the model").
- * Servers that speak the same API may sign nothing; their thoughts go back to them all the same.
+ * Servers that speak the same API may sign nothing; their thoughts are sent back anyway.
  *
  * It travels in the metadata of a reasoning part under `anthropic`, where Effect's own provider keeps it too.
  *

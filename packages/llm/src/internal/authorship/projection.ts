@@ -20,7 +20,7 @@ import type { Provider } from "../../Provider.ts"
 
 type Author = Pick<Provider, "name" | "model">
 
-/** What a provider is not told of what another one said. */
+/** Parts of one provider's answer that another provider does not get. */
 export interface Losses {
   readonly reasoning: number
   readonly vendorData: number

@@ -45,7 +45,7 @@ export const notInTime = (provider: Provider, method: Method, limit: Duration.Du
 export const noFinish = (provider: Provider, method: string): AiError.AiError =>
   broken(method, networkError(provider, "the answer ended without a finish, so it may be incomplete"))
 
-/** A provider that puts an error into its answer, against the contract, has failed all the same. */
+/** A provider that puts an error into its answer, against the contract, has failed too. */
 export const errorPart = (part: Response.ErrorPartEncoded, method: string): AiError.AiError =>
   AiError.isAiError(part.error) ? part.error : broken(
     method,

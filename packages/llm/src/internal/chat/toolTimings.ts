@@ -1,5 +1,5 @@
 /**
- * Tools that tell of each call: how long it took, and how it ended.
+ * Tools that report each call: how long it took, and how it ended.
  *
  * Guarded by `test/ChatService.test.ts` and `test/laws.test.ts`.
  */

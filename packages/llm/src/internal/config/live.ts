@@ -100,7 +100,7 @@ export const follow = Effect.fnUntraced(function*<A, E, R, E2 extends { readonly
     Effect.catchCause((cause) =>
       live === undefined
         ? Deferred.failCause(ready, cause)
-        : Effect.logWarning("llm: the chain changes no more", cause)
+        : Effect.logWarning("llm: the chain no longer changes", cause)
     ),
     Effect.forkScoped
   )

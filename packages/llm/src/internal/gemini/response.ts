@@ -148,7 +148,7 @@ class ContentReader extends Reader {
   }
 
   onItem({ data, event }: Item, now: number): Step {
-    // Proxies end a stream as OpenAI does. Its end is the body's all the same.
+    // Proxies end a stream as OpenAI does. It still ends with the body.
     if (data.trim() === "" || isTerminator(data)) return more
     if (event === "error") return failed(this.errors.inBand(data, now))
     const json = parse(data)?.json

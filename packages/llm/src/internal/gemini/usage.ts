@@ -27,7 +27,7 @@ const finishReasons: Readonly<Record<string, Response.FinishReason>> = {
 
 export const toFinishReason = (reason: string): Response.FinishReason => finishReasons[reason] ?? "other"
 
-/** Ends of an answer that was given up, because the model wrote what is no answer. */
+/** Ends of an answer that was given up, because the model wrote what is not an answer. */
 const abandoned: ReadonlySet<string> = new Set([
   "MALFORMED_FUNCTION_CALL",
   "MALFORMED_RESPONSE",

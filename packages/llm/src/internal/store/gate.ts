@@ -50,7 +50,7 @@ export class Gate {
   onReturn: ((now: number) => void) | undefined = undefined
   /** The token of a request of this process that probes it. */
   probe: string | undefined = undefined
-  /** When the store was last told of the requests in flight. */
+  /** When the requests in flight were last reported to the store. */
   toldAt = -Infinity
   /** Requests in flight of other processes, as of the last look. */
   private elsewhere = 0

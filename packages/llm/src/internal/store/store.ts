@@ -71,7 +71,7 @@ export type Admission =
   /** The limits leave no room for so many milliseconds. */
   | { readonly _tag: "Full"; readonly wait: number; readonly state: MemberState }
 
-/** What a process tells of a member, while a request runs there or at its end. */
+/** A process's report on a member, while a request runs there or at its end. */
 export interface Report extends Address, Holding {
   /** Names the request that it is about. */
   readonly token: string
@@ -126,7 +126,7 @@ export interface Settlement extends Account {
 export class ChainStore extends Context.Service<ChainStore, {
   /** Lets a request in at a member, or says why not. */
   readonly enter: (entry: Entry) => Effect.Effect<Admission, ChainStoreError>
-  /** Takes what a process tells of a member. */
+  /** Takes a process's report on a member. */
   readonly report: (report: Report) => Effect.Effect<MemberState, ChainStoreError>
   /** Looks at members of one chain, in the order given. */
   readonly look: (

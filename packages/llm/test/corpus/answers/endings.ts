@@ -125,7 +125,7 @@ export const answers: ReadonlyArray<Answer> = [
     }
   ),
   openai(
-    "arguments that are no JSON",
+    "arguments that are not JSON",
     "stream",
     chunks(at, calls(call(0, "c1", "weather", "{\"city\": Oslo}")), say({}, "tool_calls")),
     {
@@ -198,7 +198,7 @@ export const answers: ReadonlyArray<Answer> = [
     short
   ),
   sse("fields that are unknown", "stream", `foo: bar\n${word}${stopped}${done}`, short),
-  sse("a line that is no field", "stream", `PROCESSING\n\n${word}${stopped}${done}`, short),
+  sse("a line that is not a field", "stream", `PROCESSING\n\n${word}${stopped}${done}`, short),
   // Filters and ends of vendors
   azure(
     "a filter at the prompt, under 200",

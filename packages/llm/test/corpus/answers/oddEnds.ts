@@ -1,6 +1,6 @@
 /**
  * Ends that only look like one, of every dialect: blank answers, calls without a name, filters without a terminator, errors
- * that are no events. The source of each shows the shape, or the vendor's reference of the field.
+ * that are not events. The source of each shows the shape, or the vendor's reference of the field.
  */
 import type { Answer, Meaning } from "./forms.ts"
 import {
@@ -366,7 +366,7 @@ export const answers: ReadonlyArray<Answer> = [
   gemini("no reason", "stream", event(candidate(words("Hi"))), cut),
   gemini("[DONE] after the end", "stream", event(candidate({ ...words("Hi"), finishReason: "STOP" })) + done, short),
   gemini(
-    "an error that is no event, over several lines",
+    "an error that is not an event, over several lines",
     "stream",
     `${event(candidate(words("Hi")))}${
       JSON.stringify({ error: { code: 503, message: "The model is overloaded.", status: "UNAVAILABLE" } }, null, 2)
@@ -374,7 +374,7 @@ export const answers: ReadonlyArray<Answer> = [
     failed
   ),
   gemini(
-    "an error that is no event, in a list",
+    "an error that is not an event, in a list",
     "stream",
     `${event(candidate(words("Hi")))}${
       JSON.stringify([{ error: { code: 429, message: "Slow down", status: "RESOURCE_EXHAUSTED" } }], null, 2)

@@ -232,7 +232,7 @@ export const answers: ReadonlyArray<Answer> = [
       line({}, ended),
     { calls: [weather], finish: "tool-calls", input: 10, output: 3 }
   ),
-  reports("JSON that is no call", "whole", line({ content: "{\"name\": \"Ada\", \"born\": 1815}" }, ended), {
+  reports("JSON that is not a call", "whole", line({ content: "{\"name\": \"Ada\", \"born\": 1815}" }, ended), {
     text: "{\"name\": \"Ada\", \"born\": 1815}",
     finish: "stop",
     input: 10,

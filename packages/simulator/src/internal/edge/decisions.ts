@@ -54,7 +54,7 @@ export class Decisions {
         this.deadlines++
         return
       case "CircuitChanged":
-        // That an open circuit admits a probe is no event: both states count as one.
+        // That an open circuit admits a probe is not an event: both states count as one.
         if (event.from === "Closed") this.open++
         if (event.to === "Closed") this.open--
         if (event.to === "Open") this.opened++

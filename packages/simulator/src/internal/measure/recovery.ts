@@ -37,7 +37,7 @@ export const recoveryOf = ({ every, started, succeeded }: Cohorts, from: number,
     }
     const isLast = slot === started.length - 1
     if (group.calls < fewest && !isLast) continue
-    // A few calls at the very end are no proof of anything.
+    // A few calls at the very end prove nothing.
     if (
       group.calls > 0 && group.successes < threshold * usual * group.calls && (group.calls >= fewest || recovery > 0)
     ) {

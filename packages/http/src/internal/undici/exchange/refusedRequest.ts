@@ -11,7 +11,7 @@ export const describeRefusal = ({ headers }: HttpClientRequest.HttpClientRequest
     if (throws(() => validateHeaderName(name))) {
       return `${
         JSON.stringify(name)
-      } is no name for a header: RFC 9110 section 5.6.2 allows letters, digits and !#$%&'*+-.^_\`|~`
+      } is not a name for a header: RFC 9110 section 5.6.2 allows letters, digits and !#$%&'*+-.^_\`|~`
     }
     if (throws(() => validateHeaderValue(name, headers[name] ?? ""))) {
       return `The value of the header ${name} has a line break or another character that a header cannot have`

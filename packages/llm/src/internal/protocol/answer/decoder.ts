@@ -130,7 +130,7 @@ const readEvents = (limit: number): Reader => {
 
 /**
  * Server-sent events (WHATWG HTML, 9.2.6), by `eventsource-parser`: of what was measured in `benchmark/decoding.ts` the
- * fastest. Comments, `id` and `retry` are passed over. A line that is no field of SSE's but begins with `error:` or `{` is read
+ * fastest. Comments, `id` and `retry` are passed over. A line that is not a field of SSE's but begins with `error:` or `{` is read
  * as an event: servers write errors so.
  */
 export const events = (options?: Options): Decoder<Item> => decoding(readEvents(options?.limit ?? defaultLimit))

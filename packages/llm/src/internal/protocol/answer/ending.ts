@@ -33,11 +33,11 @@ export interface Ending {
 }
 
 /**
- * An end that is no answer is a failure, so that a chain asks the next provider: an empty one, one that a filter left nothing
+ * An end that is not an answer is a failure, so that a chain asks the next provider: an empty one, one that a filter left nothing
  * of, and one without the call of a tool that the request requires.
  */
 const flaw = ({ calls, errors, explanation, reason, tools, writer }: Ending): AiError.AiError | undefined => {
-  // A call that a filter may have cut is not run, so that it is no answer either.
+  // A call that a filter may have cut is not run, so that it is not an answer either.
   if (reason === "content-filter" && !writer.answered) {
     return errors.filtered(explanation ?? "a content filter left nothing of the answer")
   }

@@ -16,7 +16,7 @@ export class Writer {
   private readonly metadataOf: MetadataOf | undefined
   private open: { readonly type: "text" | "reasoning"; readonly id: string } | undefined
   private blocks = 0
-  /** Blank text that came before the first word. Blank text alone is no answer, so it waits for a word. */
+  /** Blank text that came before the first word. Blank text alone is not an answer, so it waits for a word. */
   private blank = ""
   /** Whether the answer holds anything: words, thoughts, a file. */
   spoke = false

@@ -241,7 +241,7 @@ export interface Errors {
   readonly unreadable: (what: string) => AiError.AiError
   /** A line or an event is larger than a reader should keep in memory. */
   readonly tooLarge: (what: string, limit: number) => AiError.AiError
-  /** The body is whole and yet no answer to the request: `why` follows "what ... sent is no answer:". */
+  /** The body is whole and yet no answer to the request: `why` follows "what ... sent is not an answer:". */
   readonly noAnswer: (why: string) => AiError.AiError
   /** The model, or a filter after it, declined to answer. */
   readonly filtered: (explanation: string) => AiError.AiError
@@ -256,7 +256,7 @@ export const errors = (call: ProviderRequest, url: string, headers?: Headers.Hea
   noAnswer: (why) =>
     failure(
       call,
-      new AiError.InvalidResponseError({ description: `what ${call.provider} sent is no answer: ${why}` })
+      new AiError.InvalidResponseError({ description: `what ${call.provider} sent is not an answer: ${why}` })
     ),
   filtered: (explanation) => failure(call, new AiError.ContentPolicyError({ description: explanation }))
 })
