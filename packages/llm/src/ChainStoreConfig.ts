@@ -15,7 +15,7 @@
  *
  * **Gotchas**
  *
- * - This module needs Node and the npm package `redis`, and is no part of the index: import it from `@holdfast/llm/ChainStoreConfig`.
+ * - This module needs Node and the npm package `redis`, and is not part of the index: import it from `@holdfast/llm/ChainStoreConfig`.
  * - Provide it to the chain and to `Budgets`, or to both at once.
  *
  * **Example**

@@ -15,7 +15,7 @@
  *
  * **Gotchas**
  *
- * - This module needs Node and the npm package `redis`, and is no part of the index: import it from `@holdfast/llm/RedisClient`.
+ * - This module needs Node and the npm package `redis`, and is not part of the index: import it from `@holdfast/llm/RedisClient`.
  * - It sends commands and scripts. It neither subscribes nor reserves connections.
  * - TLS trusts the certificates that Node trusts: set `NODE_EXTRA_CA_CERTS` for one of your own.
  *

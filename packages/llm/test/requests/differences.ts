@@ -41,20 +41,20 @@ export const differences: ReadonlyArray<Reason> = [
   },
   {
     sdk: /openai-chat/,
-    case: /a failed call|no JSON/,
+    case: /a failed call|not JSON/,
     path: /^body\.messages\.2\.content$/,
     why: "Chat completions have no flag for a failure. Vercel's library wraps one in JSON; Holdfast sends its words"
   },
   {
     sdk: /openai|anthropic/,
-    case: /no JSON/,
+    case: /not JSON/,
     path: /\.(arguments|input)(\.\w+)?$/,
     why:
       "Servers that parse arguments refuse a text that is not a JSON object. It goes back under the key that Anthropic recommends"
   },
   {
     sdk: /^ollama$/,
-    case: /no JSON/,
+    case: /not JSON/,
     path: /^refused$/,
     why: "Ollama takes an object alone, so the text goes back in one"
   },
@@ -146,7 +146,7 @@ export const differences: ReadonlyArray<Reason> = [
   },
   {
     sdk: /google$/,
-    case: /no JSON/,
+    case: /not JSON/,
     path: /^refused$|functionCall\.args$/,
     why: "Gemini takes an object alone, so the text goes back in one"
   },
@@ -164,7 +164,7 @@ export const differences: ReadonlyArray<Reason> = [
   },
   {
     sdk: /deepseek|groq|mistral/,
-    case: /no JSON/,
+    case: /not JSON/,
     path: /\.arguments$/,
     why: "Servers that parse arguments refuse a text that is not a JSON object"
   },
@@ -262,7 +262,7 @@ export const differences: ReadonlyArray<Reason> = [
   },
   {
     sdk: /openai-responses/,
-    case: /a failed call|no JSON/,
+    case: /a failed call|not JSON/,
     path: /^body\.input\.2\.output$/,
     why: "The API has no flag for a failure. Vercel's library wraps one in JSON; Holdfast sends its words"
   },

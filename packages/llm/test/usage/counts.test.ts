@@ -1,4 +1,4 @@
-/** What each vendor tells of an answer's usage, by kind of token and by tier, in the ledger and in money. */
+/** What each vendor reports of an answer's usage, by kind of token and by tier, in the ledger and in money. */
 import { assert, describe, it } from "@effect/vitest"
 import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
 import * as BedrockProvider from "@holdfast/llm/BedrockProvider"

@@ -139,7 +139,7 @@ const readPriority = Effect.fnUntraced(function*(
   const wanted = [...new Set(listed.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== ""))]
   const unknown = wanted.find((name) => !isName(name) && !pools.includes(name))
   if (unknown !== undefined) {
-    const what = pools.length === 0 ? "no provider" : "neither a provider nor a pool"
+    const what = pools.length === 0 ? "not a provider" : "neither a provider nor a pool"
     const known = [...pools, ...names].join(", ")
     return yield* Effect.fail(
       Setting.fail(`PROVIDER_PRIORITY names "${unknown}", which is ${what}. Known are ${known}`)
