@@ -5,6 +5,7 @@ import type { TestSpecification } from "vitest/node"
 /** Takes one file that waits and then two that compute, each kind from its longest to its shortest. */
 export class Interleaved extends BaseSequencer {
   override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
+    // oxlint-disable-next-line unicorn/no-array-sort -- the sequencer has a `sort` of its own
     const sorted = await super.sort(files)
     const waiting = sorted.filter(({ project }) => project.name === "long-alone")
     const computing = sorted.filter(({ project }) => project.name === "long")

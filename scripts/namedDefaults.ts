@@ -18,7 +18,7 @@ const files: ReadonlyArray<readonly [file: string, text: string]> = execFileSync
  * Options whose default the code does not write, because it asks whether another value was given (`commit`), because it is Node's
  * or Effect's own (`rejectUnauthorized`, `toolChoice`, `concurrency`), or because the comment spells out a schedule (`backoff`).
  */
-const unwritten = [
+const unwritten = new Set([
   "idempotencyKey",
   "streamBody",
   "commit",
@@ -26,7 +26,7 @@ const unwritten = [
   "toolChoice",
   "concurrency",
   "backoff"
-]
+])
 
 const packageOf = (file: string): string => file.slice(0, file.indexOf("/"))
 
@@ -56,7 +56,7 @@ export const givenTo = (option: string, texts: ReadonlyArray<string>): ReadonlyA
       Array.from(
         code.matchAll(pattern),
         ([, said = ""]) =>
-          literal(said) ?? (/^`/u.test(said)
+          literal(said) ?? (said.startsWith("`")
             ? said.slice(1, -1).replaceAll(/\$\{(\w+)\}/gu, "<$1>")
             : /^[a-z]/u.test(said)
             ? constant(said)
@@ -86,7 +86,7 @@ export const unfounded = (): { readonly faults: ReadonlyArray<string>; readonly 
         const said = parse(words)
         // Without a limit, and without a switch, an option is left out, and the code gives it no value.
         if (said === undefined || said === false || said === Infinity) continue
-        if (unwritten.includes(option) || tables.some((table) => table[option] !== undefined)) continue
+        if (unwritten.has(option) || tables.some((table) => table[option] !== undefined)) continue
         held++
         const values = given(option)
         if (!values.some((value) => isSame(said, value) || isSame(value, said))) {
