@@ -74,7 +74,7 @@ describe.each(Object.entries(makers).slice(2))("%s", (_, make) => {
   )
 })
 
-it("UndiciTransport.make refuses what is no object of options", () => {
+it("UndiciTransport.make rejects options that are not an object", () => {
   for (const options of [null, 5, [], new Map(), revoked()]) {
     assert.throws(() => Effect.runSync(Effect.scoped(UndiciTransport.make(options as never))), RangeError)
   }

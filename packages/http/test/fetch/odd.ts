@@ -64,7 +64,7 @@ const inits: Record<string, () => unknown> = {
   "credentials": () => ({ credentials: "bad" }),
   "a cache": () => ({ cache: "only-if-cached" }),
   "navigate": () => ({ mode: "navigate" }),
-  "a referrer that is no URL": () => ({ referrer: "http://a b" }),
+  "a referrer that is not a URL": () => ({ referrer: "http://a b" }),
   "a referrer elsewhere": () => ({ referrer: "https://other.example/path?query" }),
   "an integrity that is not a digest": () => ({ integrity: "none" })
 }

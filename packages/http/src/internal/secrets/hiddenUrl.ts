@@ -147,7 +147,7 @@ const decoded = (text: string): string => {
   try {
     return decodeURIComponent(text.replaceAll("+", " "))
   } catch {
-    // What is wrong in one place is read in the others all the same.
+    // One malformed escape does not keep the others from being read.
     return text.replaceAll(/%([\da-f]{2})/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
   }
 }
