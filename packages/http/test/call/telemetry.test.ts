@@ -93,6 +93,48 @@ it.effect("requests that differ in one thing are counted apart, in whatever orde
     TestTransport.layer(Array.from({ length: 10 }, (_, i) => TestTransport.respond(i % 5 === 4 ? 404 : 200)))
   ))))
 
+it.effect("counts each request once, with policies around policies", () =>
+  Effect.gen(function*() {
+    const call = Effect.exit(HttpClient.get("https://nested.example/"))
+    for (const wait of ["0 millis", "0 millis", "2 seconds"] as const) {
+      const fiber = yield* Effect.forkChild(call, { startImmediately: true })
+      yield* TestClock.adjust(wait)
+      yield* Fiber.join(fiber)
+    }
+    const found = (yield* durations).filter(({ attributes }) => attributes?.["server.address"] === "nested.example")
+    const counts = found.map(({ attributes, state }) => [
+      attributes?.["error.type"] ?? attributes?.["http.response.status_code"],
+      "count" in state ? state.count : undefined
+    ])
+    assert.deepStrictEqual(
+      new Map(counts as Array<[string, number]>),
+      new Map([
+        ["503", 1],
+        ["200", 1],
+        ["ConnectionReset", 2],
+        ["AttemptTimeout", 1]
+      ])
+    )
+  }).pipe(Effect.provide(
+    Layer.merge(
+      Logger.layer([]),
+      ResilientHttpClient.layer({ retry: false, timeouts: { total: "1 minute" } }).pipe(
+        Layer.provide(ResilientHttpClient.layer({ retry: false, circuitBreaker: {} })),
+        Layer.provide(ResilientHttpClient.layer({
+          retry: { times: 1, backoff: Backoff.constant({ delay: 0 }), onTimeout: "stop" },
+          timeouts: { attempt: "1 second" }
+        })),
+        Layer.provide(TestTransport.layer([
+          TestTransport.respond(503),
+          TestTransport.respond(200),
+          TestTransport.fail("ConnectionReset"),
+          TestTransport.fail("ConnectionReset"),
+          TestTransport.hang
+        ]))
+      )
+    )
+  )))
+
 describe("a request without an answer", () => {
   it.effect.each(
     [

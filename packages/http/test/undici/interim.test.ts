@@ -108,6 +108,18 @@ describe("Interim responses", () => {
       yield* Server.idle
     }).pipe(Effect.provide(UndiciTransport.layer({ headersTimeout: "1 second", http2: true, tls: trust }))))
 
+  it.live("bound the head alone over HTTP/2, not a body that takes longer", () =>
+    Effect.gen(function*() {
+      const server = yield* Server.listen(() =>
+        Http2.createSecureServer(certificate, (_, response) => {
+          response.writeEarlyHints({ link: "</style.css>; rel=preload" })
+          response.write("slow")
+          setTimeout(() => response.end("ly"), 700)
+        })
+      )
+      assert.strictEqual(yield* Server.text(server.url.replace("http:", "https:")), "slowly")
+    }).pipe(Effect.provide(UndiciTransport.layer({ headersTimeout: 400, http2: true, tls: trust }))))
+
   it.live("come before the answer of a proxy to CONNECT", () =>
     Effect.gen(function*() {
       const origin = yield* Server.tls(certificate, (socket) => void socket.write(Server.response(200, "ok")))

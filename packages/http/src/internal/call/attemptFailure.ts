@@ -17,6 +17,7 @@ import type * as HttpPolicy from "../../HttpPolicy.ts"
 import { shouldRetry } from "../../ServerHints.ts"
 import type { Shown } from "../secrets/shown.ts"
 import { BodyResponse } from "./bodyResponse.ts"
+import * as Telemetry from "./telemetry.ts"
 
 /** What a failure needs of its call. */
 interface Call {
@@ -143,7 +144,7 @@ export class AttemptFailure extends Unthrown {
   get outcome(): Effect.Effect<BodyResponse, HttpClientError.HttpClientError> {
     return this.#outcome instanceof BodyResponse
       ? Effect.succeed(this.#outcome)
-      : Effect.fail(this.#call.shownFailure.error(this.#outcome))
+      : Effect.fail(Telemetry.recordedFailure(this.#call.shownFailure.error(this.#outcome)))
   }
 
   /** Frees the connection. */

@@ -29,6 +29,8 @@ type Failure = HttpClientError.HttpClientError
 export abstract class BodyResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly request: HttpClientRequest.HttpClientRequest
   readonly status: number
+  /** Whether a policy has given it out: that has recorded its request, and no policy around it does so again. */
+  isRecorded = false
 
   constructor(request: HttpClientRequest.HttpClientRequest, status: number) {
     super()

@@ -22,7 +22,7 @@ import * as ServerHints from "../../ServerHints.ts"
 import type { OriginPauses } from "../client/pauses.ts"
 import { Shown } from "../secrets/shown.ts"
 import { AttemptFailure } from "./attemptFailure.ts"
-import { type BodyResponse, contentLength, highWater } from "./bodyResponse.ts"
+import { BodyResponse, contentLength, highWater } from "./bodyResponse.ts"
 import { DeadlineResponse } from "./deadlineResponse.ts"
 import { withPolicySpan } from "./policySpan.ts"
 import { CurrentProgress, type Progress } from "./progress.ts"
@@ -168,12 +168,12 @@ export class HttpCall implements Progress {
     })
     return Effect.matchEffect(told, {
       onSuccess: (response) => {
-        this.record(response.status, startedAt)
+        if (!(response instanceof BodyResponse && response.isRecorded)) this.record(response.status, startedAt)
         return this.received(fiber, this.answer(fiber, response, request), endsAt)
       },
       onFailure: (error) => {
         const failure = AttemptFailure.lost(this, error)
-        this.record(failure.reason._tag, startedAt)
+        if (!Telemetry.isRecorded(error)) this.record(failure.reason._tag, startedAt)
         return Effect.fail(failure)
       }
     })

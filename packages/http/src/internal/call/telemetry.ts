@@ -53,6 +53,16 @@ export const record = (
   last.histogram.updateUnsafe(millis / 1000, fiber.context)
 }
 
+/** Failures that a policy has given out: that has recorded their requests, and no policy around it does so again. */
+const failures = new WeakSet<object>()
+
+export const recordedFailure = <E>(error: E): E => {
+  if (typeof error === "object" && error !== null) failures.add(error)
+  return error
+}
+
+export const isRecorded = (error: object): boolean => failures.has(error)
+
 const learn = (
   key: string,
   method: string,

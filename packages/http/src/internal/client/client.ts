@@ -14,8 +14,10 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import { defaultName as defaultDeadlineHeader } from "../../DeadlineHeader.ts"
 import type * as HttpPolicy from "../../HttpPolicy.ts"
 import { AttemptFailure } from "../call/attemptFailure.ts"
+import type { BodyResponse } from "../call/bodyResponse.ts"
 import { HttpCall } from "../call/httpCall.ts"
 import { handedOver } from "../call/redirects.ts"
+import * as Telemetry from "../call/telemetry.ts"
 import { KeptParts } from "../live/keptParts.ts"
 import type { Secrets } from "../secrets/headerSecrets.ts"
 import { Shown } from "../secrets/shown.ts"
@@ -86,11 +88,11 @@ export const compileClient = (
         const shown = Shown.of(fiber, request, defaults.secrets.names)
         const call = new HttpCall(inner, policy.rules, pauses, origin, fiber, request, shown)
         return Effect.matchEffect(Effect.onExitPrimitive(policy.run(call, origin), (exit) => call.close(exit)), {
-          onSuccess: handedOver,
+          onSuccess: given,
           onFailure: (failure): Effect.Effect<Response, E | Failure> =>
             failure instanceof AttemptFailure
-              ? Effect.flatMap(failure.outcome, handedOver)
-              : Effect.fail(own(failure, shown?.request ?? request))
+              ? Effect.flatMap(failure.outcome, given)
+              : Effect.fail(Telemetry.recordedFailure(own(failure, shown?.request ?? request)))
         })
       })
 
@@ -105,6 +107,11 @@ export const compileClient = (
       kept
     }
   })
+
+const given = (response: BodyResponse) => {
+  response.isRecorded = true
+  return handedOver(response)
+}
 
 const nameOf = (value: string | boolean | undefined, ifTrue: string): string | undefined =>
   value === undefined || value === false ? undefined : (value === true ? ifTrue : value).toLowerCase()
