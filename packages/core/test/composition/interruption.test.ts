@@ -355,3 +355,28 @@ describe("under the live clock", () => {
     strictEqual(code, 0)
   }, 30_000)
 })
+
+describe("an interrupted call whose finalizer fails", () => {
+  const work = Effect.onExit(Effect.never, () => Effect.fail("finalizer"))
+  const reasons = (call: Effect.Effect<unknown, unknown>) =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(call, { startImmediately: true })
+      yield* Fiber.interrupt(fiber)
+      const exit = yield* Fiber.await(fiber)
+      return Exit.isFailure(exit) ? exit.cause.reasons.map(({ _tag }) => _tag).toSorted() : []
+    })
+
+  it.effect("keeps the failure, as without the policy", () =>
+    Effect.gen(function*() {
+      const policy = yield* Policy.make({ bulkhead: { limit: 1 } })
+      deepStrictEqual(yield* reasons(policy.protect(work)), yield* reasons(work))
+      deepStrictEqual(yield* reasons(work), ["Fail", "Interrupt"])
+    }))
+
+  it.effect("drops it where a retry would have taken it, as `Effect.retry` does", () =>
+    Effect.gen(function*() {
+      const policy = yield* Policy.make({ retry: { times: 1 } })
+      deepStrictEqual(yield* reasons(policy.protect(work)), yield* reasons(Effect.retry(work, { times: 1 })))
+      deepStrictEqual(yield* reasons(Effect.retry(work, { times: 1 })), ["Interrupt"])
+    }))
+})
