@@ -127,7 +127,7 @@ const others: { readonly [T in Tag]: readonly [what: string, reason: Reason] | u
     new AiError.ToolParameterValidationError({ toolName: "t", description: "?" })
   ],
   InvalidToolResultError: [
-    "a tool that gives what it may not",
+    "a tool whose result is not allowed",
     new AiError.InvalidToolResultError({ toolName: "t", description: "?" })
   ],
   ToolResultEncodingError: [
@@ -160,7 +160,7 @@ const mismatch = new AiError.StructuredOutputError({ description: "no", response
 
 const circumstances: ReadonlyArray<readonly [when: string, failure: FallbackDecision.Failure]> = [
   ["503, and a part of the answer was already seen", { ...usual, reason: busy, committed: true }],
-  ["503, and the deadline has come", { ...usual, reason: busy, remaining: Duration.zero }],
+  ["503, and the deadline has passed", { ...usual, reason: busy, remaining: Duration.zero }],
   [
     "429 and `Retry-After: 20`, and the deadline is in 10 seconds",
     { ...usual, reason: answer(429, {}, { "retry-after": "20" }), remaining: Duration.seconds(10) }
@@ -245,7 +245,7 @@ const kinds = [...new Set(ProviderFailure.signals.map(({ kind }) => kind))].toSo
 /** All tables, by the name of their place in the file. */
 export const tables: Readonly<Record<string, string>> = {
   kinds: table(["kind", "first", "retries used up", "because"], kinds),
-  vendors: table(["vendor", "answer", "meaning", "first", "where it is said"], vendors),
+  vendors: table(["vendor", "answer", "meaning", "first", "source"], vendors),
   answers: table(
     ["answer", "first", "retries used up", "because"],
     answers.map(([says, reason]) => [says].concat(decided(reason)))

@@ -24,7 +24,7 @@ export const command = Command.make("doctor", {
       "Reads the environment as `holdfast chat` does, and checks every provider it",
       "names at the same time: is it there, how fast, does it accept the key, does",
       "it have the model, what can the model do. Costs no tokens. Connects to the",
-      "store of a fleet, if LLM_STORE_URL or the file names one, and makes a step.",
+      "store of a fleet, if LLM_STORE_URL or the file names one, and tries it.",
       "",
       "Shows the order in which providers are asked, and for the others why they",
       "are left out and what to set. A key is never shown, not even a part of it:",

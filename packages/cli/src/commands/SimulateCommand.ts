@@ -69,7 +69,7 @@ export const command = Command.make(
   },
   (input) => Effect.flatMap(Effect.promise(() => import("../simulate/simulate.ts")), ({ simulate }) => simulate(input))
 ).pipe(
-  Command.withShortDescription("Lives through an outage under a policy, in seconds"),
+  Command.withShortDescription("Plays an outage under a policy, in seconds"),
   Command.withDescription(paragraph(
     "Plays an hour of calls to a dependency that is down for most of it, in virtual",
     "time, and shows for each policy how many calls succeed, how much load reaches",
@@ -80,8 +80,8 @@ export const command = Command.make(
     "to a dependency that is down than its users do, which prolongs the outage.",
     "",
     "Given a file with a system (services, callers, events), it plays that: queues",
-    "fill, retries multiply from tier to tier, and some systems stay down when what",
-    "felled them is over. Language models under a chain have tokens, limits and a",
+    "fill, retries multiply from tier to tier, and some systems stay down after the",
+    "cause is gone. Language models under a chain have tokens, limits and a",
     "bill. docs/simulating-a-system.md has systems to start from.",
     "",
     "Change one thing in a copy of the file, and --compare plays both side by side.",
@@ -104,11 +104,11 @@ export const command = Command.make(
     },
     {
       command: "holdfast simulate system.yaml --find-limit --expect 'p99 <= 500ms'",
-      description: "Find how much load your system stands"
+      description: "Find how much load your system withstands"
     },
     {
       command: "holdfast simulate system.yaml --compare budget.yaml --report page.html",
-      description: "See what a change makes of it"
+      description: "Compare it with a change"
     },
     { command: "holdfast simulate --down-from 5 --down-to 6 --hang 0", description: "A minute of plain errors" }
   ])
