@@ -17,13 +17,13 @@
  * **Gotchas**
  *
  * - It does not retry. Give it an `HttpClient` that does, such as `ResilientHttpClient` of `@holdfast/http`, configured to retry POST.
- * - Vectors of two models are not comparable: embed all texts again when you change the model.
+ * - Vectors of two models are not comparable: embed all texts again when you change the model. `EmbeddingChain` asks another provider
+ *   of the same model.
  *
  * **Example**
  *
  * See {@link make}.
  */
-import type * as AiError from "effect/ai/AiError"
 import * as EmbeddingModel from "effect/ai/EmbeddingModel"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -35,9 +35,9 @@ import * as Schema from "effect/Schema"
 import * as Setting from "./internal/config/environment.ts"
 import * as OllamaApi from "./internal/ollama/api.ts"
 import { opt } from "./internal/protocol/field.ts"
+import type { Embedder } from "./internal/protocol/request/embedding.ts"
 import * as Embedding from "./internal/protocol/request/embedding.ts"
 import * as OptionChecks from "./internal/protocol/request/options.ts"
-import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
 import type { Options as ProviderOptions } from "./OllamaProvider.ts"
 
 /** Where Ollama runs, and which model to ask. */
@@ -80,10 +80,8 @@ const Response = Schema.Struct({
  * await Effect.runPromise(Effect.provideService(program, HttpClient.HttpClient, server)) // => 6
  * ```
  */
-export const make = (
-  options?: Options
-): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> =>
-  Embedding.make(options?.batchSize ?? 256, embedWith(options ?? {}))
+export const make = (options?: Options): Effect.Effect<Embedder, never, HttpClient.HttpClient> =>
+  Embedding.make(protocol(options ?? {}))
 
 /**
  * Makes a model from `OLLAMA_HOST` and `OLLAMA_EMBEDDING_MODEL`; `options` are for the rest.
@@ -105,7 +103,7 @@ export const make = (
  */
 export const makeConfig = Effect.fnUntraced(function*(
   options?: Omit<Options, "host" | "model">
-): Effect.fn.Return<EmbeddingModel.EmbeddingModel, Config.ConfigError, HttpClient.HttpClient> {
+): Effect.fn.Return<Embedder, Config.ConfigError, HttpClient.HttpClient> {
   const host = Option.getOrUndefined(yield* Setting.text("OLLAMA_HOST"))
   const model = Option.getOrUndefined(yield* Setting.text("OLLAMA_EMBEDDING_MODEL"))
   return yield* Setting.make(() => make({ ...options, host, model }))
@@ -155,27 +153,27 @@ export const layerConfig = (
 ): Layer.Layer<EmbeddingModel.EmbeddingModel, Config.ConfigError, HttpClient.HttpClient> =>
   Layer.effect(EmbeddingModel.EmbeddingModel, makeConfig(options))
 
-const embedWith = (options: Options) => {
+const protocol = (options: Options) => {
   const api = OllamaApi.make("OllamaEmbedding", options, defaultModel, OptionChecks.embedding)
   const path = "/api/embed"
-  const url = api.host + path
-
-  return (client: HttpClient.HttpClient) =>
-    Effect.fnUntraced(function*(
-      inputs: ReadonlyArray<string>
-    ): Effect.fn.Return<Embedding.Vectors, AiError.AiError> {
-      const call = api.callOf(client, "embedMany")
-      const errors = ProviderRequest.errors(call, url)
-      const request = api.request("POST", path).pipe(
-        HttpClientRequest.bodyJsonUnsafe({
-          ...api.body,
-          input: inputs,
-          ...(options.dimensions === undefined ? {} : { dimensions: options.dimensions })
-        })
-      )
-      const response = yield* Embedding.ask(call, errors, request, Response)
-      const vectors = response.embeddings ?? []
-      yield* Embedding.checkCount(vectors, inputs, errors)
-      return { vectors, inputTokens: response.prompt_eval_count ?? undefined }
+  const { dimensions } = options
+  return {
+    name: options.name ?? "ollama",
+    model: options.model ?? defaultModel,
+    dimensions,
+    batchSize: options.batchSize ?? 256,
+    url: api.host + path,
+    callOf: api.callOf,
+    request: (input: ReadonlyArray<string>) =>
+      HttpClientRequest.bodyJsonUnsafe(api.request("POST", path), {
+        ...api.body,
+        input,
+        ...(dimensions !== undefined && { dimensions })
+      }),
+    schema: Response,
+    read: ({ embeddings, prompt_eval_count }: typeof Response.Type) => ({
+      vectors: embeddings ?? [],
+      inputTokens: prompt_eval_count
     })
+  }
 }

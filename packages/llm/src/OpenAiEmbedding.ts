@@ -17,13 +17,12 @@
  *
  * - It does not retry. Give it an `HttpClient` that does, such as `ResilientHttpClient` of `@holdfast/http`, configured to retry
  *   POST.
- * - There is no fallback to another provider, because vectors of two models are not comparable.
+ * - Vectors of two models are not comparable. `EmbeddingChain` asks another provider of the same model.
  *
  * **Example**
  *
  * See {@link make}.
  */
-import type * as AiError from "effect/ai/AiError"
 import * as EmbeddingModel from "effect/ai/EmbeddingModel"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -34,9 +33,9 @@ import * as Schema from "effect/Schema"
 import * as Setting from "./internal/config/environment.ts"
 import * as OpenAiApi from "./internal/openai/api.ts"
 import { opt } from "./internal/protocol/field.ts"
+import type { Embedder } from "./internal/protocol/request/embedding.ts"
 import * as Embedding from "./internal/protocol/request/embedding.ts"
 import * as OptionChecks from "./internal/protocol/request/options.ts"
-import * as ProviderRequest from "./internal/protocol/request/providerRequest.ts"
 import type { Options as ProviderOptions } from "./OpenAiProvider.ts"
 
 /** How to reach the API, and which model to ask. */
@@ -76,17 +75,8 @@ const Response = Schema.Struct({
  * await Effect.runPromise(Effect.provideService(program, HttpClient.HttpClient, server)) // => [0.6, 0.8]
  * ```
  */
-export const make = (
-  options?: Options
-): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> => {
-  const api = OpenAiApi.make(
-    "OpenAiEmbedding",
-    options ?? {},
-    (preset) => preset.embeddingModel,
-    OptionChecks.embedding
-  )
-  return Embedding.make(options?.batchSize ?? api.preset.embeddingBatch, embedWith(options ?? {}, api))
-}
+export const make = (options?: Options): Effect.Effect<Embedder, never, HttpClient.HttpClient> =>
+  Embedding.make(protocol(options ?? {}))
 
 /**
  * Makes a model from `OPENAI_API_KEY`, `OPENAI_EMBEDDING_MODEL` and `OPENAI_BASE_URL`, or from the variables of another preset;
@@ -108,7 +98,7 @@ export const make = (
  */
 export const makeConfig = Effect.fnUntraced(function*(
   options?: Omit<Options, "apiKey" | "model" | "baseUrl">
-): Effect.fn.Return<EmbeddingModel.EmbeddingModel, Config.ConfigError, HttpClient.HttpClient> {
+): Effect.fn.Return<Embedder, Config.ConfigError, HttpClient.HttpClient> {
   const api = yield* OpenAiApi.config(options?.preset, "_EMBEDDING_MODEL")
   return yield* Setting.make(() => make({ ...options, ...api }))
 })
@@ -159,31 +149,32 @@ export const layerConfig = (
 ): Layer.Layer<EmbeddingModel.EmbeddingModel, Config.ConfigError, HttpClient.HttpClient> =>
   Layer.effect(EmbeddingModel.EmbeddingModel, makeConfig(options))
 
-const embedWith = (options: Options, api: OpenAiApi.Api) => {
+const protocol = (options: Options) => {
+  const api = OpenAiApi.make("OpenAiEmbedding", options, (preset) => preset.embeddingModel, OptionChecks.embedding)
   const path = "/embeddings"
-  const url = api.baseUrl + path
-
-  return (client: HttpClient.HttpClient) =>
-    Effect.fnUntraced(function*(
-      inputs: ReadonlyArray<string>
-    ): Effect.fn.Return<Embedding.Vectors, AiError.AiError> {
-      const call = api.callOf(client, "embedMany")
-      const errors = ProviderRequest.errors(call, url)
-      const request = api.request("POST", path).pipe(
-        HttpClientRequest.bodyJsonUnsafe({
-          ...options.parameters,
-          model: api.model,
-          input: inputs,
-          ...(options.dimensions === undefined ? {} : { [api.preset.embeddingLength]: options.dimensions })
-        })
-      )
-      const response = yield* Embedding.ask(call, errors, request, Response)
-      const byIndex = new Map((response.data ?? []).map(({ embedding, index }, i) => [index ?? i, embedding]))
+  const { dimensions } = options
+  return {
+    name: api.name,
+    model: api.model,
+    dimensions,
+    batchSize: options.batchSize ?? api.preset.embeddingBatch,
+    url: api.baseUrl + path,
+    callOf: api.callOf,
+    request: (input: ReadonlyArray<string>) =>
+      HttpClientRequest.bodyJsonUnsafe(api.request("POST", path), {
+        ...options.parameters,
+        model: api.model,
+        input,
+        ...(dimensions !== undefined && { [api.preset.embeddingLength]: dimensions })
+      }),
+    schema: Response,
+    read: ({ data, usage }: typeof Response.Type, inputs: ReadonlyArray<string>) => {
+      const byIndex = new Map((data ?? []).map(({ embedding, index }, i) => [index ?? i, embedding]))
       const vectors = inputs.flatMap((_, i) => {
         const vector = byIndex.get(i)
         return vector === undefined ? [] : [vector]
       })
-      yield* Embedding.checkCount(vectors, inputs, errors)
-      return { vectors, inputTokens: response.usage?.prompt_tokens ?? undefined }
-    })
+      return { vectors, inputTokens: usage?.prompt_tokens }
+    }
+  }
 }

@@ -9,8 +9,10 @@
  *
  * - A price is found by `provider/model`, then by model, then by either without the date of a snapshot: `gpt-5-2025-08-07` costs what
  *   `gpt-5` costs.
- * - {@link known} are US dollars per million tokens of the standard tier. {@link rows} has them all, each with the vendor's page, to check it
- *   against, and the day on which it was compared with a public list.
+ * - {@link known} are US dollars per million tokens, as of November 27, 2026. {@link rows} has them all, each with the vendor's page, to check
+ *   it against, and the public lists that stated the same price on that day. {@link seen} is the day.
+ * - A tier that the vendor says it served a request in (`flex`, `priority`, `batch`, Anthropic's `fast`) and Anthropic's region `us` have the
+ *   price's `factors`. Sound and images have prices of their own where the vendor has them.
  * - A provider belongs to a vendor by its name: `openai`, or `openai-eu` in a pool. A provider of any other name is priced by its
  *   model, if only the model's maker serves it: `gpt-5-mini` is, `openai/gpt-oss-120b` is not.
  *
@@ -18,8 +20,8 @@
  *
  * - A model without a price adds nothing to a sum of costs; its attempts count as `unpriced`. These are all local models, and all
  *   models at Azure, Vertex, OpenRouter and GitHub Models, where the price depends on facts that no answer has.
- * - Prices age. Batches, flex and priority tiers, tools that a vendor runs, images and sound are not in them; DeepSeek's are those
- *   at peak.
+ * - Prices age. Tools that a vendor runs and the storage of caches are not in them. DeepSeek's are halved outside of Beijing's working hours, but
+ *   not on China's public holidays. A tier without a factor is billed as the standard one.
  *
  * **Example**
  *
@@ -32,6 +34,7 @@ import { priceCheck } from "./internal/usage/price.ts"
 import * as Known from "./internal/usage/prices/known.ts"
 import type { Prices } from "./internal/usage/prices/prices.ts"
 import { firstOf, ofTable } from "./internal/usage/prices/prices.ts"
+import { sourcesOf } from "./internal/usage/prices/sources.ts"
 
 export type { Priced } from "./internal/usage/prices/find.ts"
 export { isPrices } from "./internal/usage/prices/prices.ts"
@@ -65,13 +68,16 @@ export const make = (prices: Readonly<Record<string, Price>>): Prices => {
  *
  * const find = (provider: string, model: string, location: "cloud" | "local" = "cloud") =>
  *   Prices.known.find({ provider, model, location, at: 0 })
- * find("openai", "gpt-5-2025-08-07") // => { input: 1.25, output: 10, cacheRead: 0.125 }
+ * find("openai", "gpt-5-2025-08-07")?.output // => 10
  * find("openai-eu", "gpt-5")?.input // => 1.25
  * find("azure", "gpt-5") // => undefined
  * find("ollama", "gpt-oss:20b", "local") // => undefined
  * ```
  */
 export const known: Prices = Known.prices
+
+/** The day on which {@link known} was last compared with the vendors' pages and other lists, as `YYYY-MM-DD`. */
+export const seen: string = Known.seen
 
 /**
  * Prices that win over others.
@@ -100,8 +106,10 @@ export interface Row {
   readonly from: string | undefined
   /** The vendor's page, to check the price against. */
   readonly source: string
-  /** When the price was compared with a public list, as `YYYY-MM-DD`. */
+  /** When the price was compared with `sources`, as `YYYY-MM-DD`. */
   readonly seen: string
+  /** The public lists, each with its version or date, that stated the same price. */
+  readonly sources: ReadonlyArray<string>
 }
 
 /**
@@ -117,7 +125,7 @@ export const rows: ReadonlyArray<Row> = /* @__PURE__ */ Known.known.flatMap((
   { models, providers: [provider], seen, source }
 ) =>
   Object.entries(models).flatMap(([model, row]): ReadonlyArray<Row> => {
-    const common = { provider, model, source, seen }
+    const common = { provider, model, source, seen, sources: sourcesOf(provider, model) }
     return "later" in row
       ? [{ ...common, price: row.now, from: undefined }, { ...common, price: row.later, from: row.from }]
       : [{ ...common, price: row, from: undefined }]

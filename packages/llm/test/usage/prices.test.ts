@@ -21,10 +21,15 @@ const find = (provider: string, model: string, at = 0, location: "cloud" | "loca
 describe("Prices.known", () => {
   it("states for each row its page and the day on which it was read, and amounts that make sense", () => {
     assert.isAbove(Prices.rows.length, 100)
-    for (const { model, price, provider, seen, source } of Prices.rows) {
+    for (const { model, price, provider, seen, source, sources } of Prices.rows) {
       const where = `${provider}/${model}`
       assert.match(source, /^https:\/\/[^ ]+$/u, where)
       assert.match(seen, /^2026-\d{2}-\d{2}$/u, where)
+      assert.isNotEmpty(sources, where)
+      for (const one of sources) assert.match(one, /2026|LiteLLM \d/u, where)
+      for (const factor of Object.values(price.factors ?? {})) assert.isTrue(factor > 0 && factor <= 6, where)
+      assert.isAtLeast(price.inputAudio ?? price.input, price.input, where)
+      assert.isAtMost(price.cacheReadAudio ?? 0, price.inputAudio ?? 0, where)
       assert.isAbove(price.input, 0, where)
       assert.isAtLeast(price.output, price.input, where)
       assert.isAtMost(price.cacheRead ?? 0, price.input, where)
@@ -90,10 +95,45 @@ describe("Prices.known", () => {
     assert.isUndefined(find("openai", "gpt-5", 0, "local"))
   })
 
+  it("says of most rows that two lists or more agree, and which day that was", () => {
+    const confirmed = Prices.rows.filter(({ sources }) => sources.length > 1)
+    assert.isAbove(confirmed.length, Prices.rows.length * 0.75)
+    assert.strictEqual(Prices.seen, "2026-11-27")
+  })
+
+  it("is half at DeepSeek outside of the hours that Beijing works", () => {
+    const at = (time: string) => find("deepseek", "deepseek-v4-pro", Date.parse(time))?.output
+    assert.strictEqual(at("2026-11-27T00:59:59.999Z"), 1.98)
+    assert.strictEqual(at("2026-11-27T01:00:00Z"), 3.96)
+    assert.strictEqual(at("2026-11-27T04:00:00Z"), 1.98)
+    assert.strictEqual(at("2026-11-27T09:59:59Z"), 3.96)
+    assert.strictEqual(at("2026-11-28T02:00:00Z"), 1.98)
+  })
+
+  it.each([
+    ["openai", "gpt-5-mini", { tier: "priority" }, 1.8],
+    ["openai", "gpt-5-mini", { tier: "fast" }, 1.8],
+    ["openai", "gpt-5.5", { tier: "priority" }, 2.5],
+    ["openai", "gpt-6-sol", { tier: "flex" }, 0.5],
+    ["openai", "gpt-4.1", { tier: "flex" }, 1],
+    ["anthropic", "claude-opus-5-5", { tier: "batch", region: "us" }, 0.55],
+    ["anthropic", "claude-opus-5-5", { tier: "fast" }, 2],
+    ["anthropic", "claude-haiku-4-5", { region: "us" }, 1],
+    ["gemini", "gemini-2.5-pro", { tier: "priority" }, 1.8],
+    ["gemini", "gemini-2.5-pro", { tier: "toString" }, 1]
+  ])("bills %s/%s served as %o by its factor", (provider, model, details, factor) => {
+    const price = find(provider, model)
+    const tokens = usage({ total: 1000 }, { total: 1000 })
+    assert.closeTo(costOf(price, tokens, details) ?? NaN, (costOf(price, tokens) ?? NaN) * factor, 1e-12)
+  })
+
   it("changes on the day that the vendor has announced", () => {
     const day = Date.parse("2027-01-01T00:00:00Z")
     assert.strictEqual(find("gemini", "gemini-3.8-flash", day - 1)?.input, 0.75)
     assert.strictEqual(find("gemini", "gemini-3.8-flash", day)?.input, 1.5)
+    const argon = Date.parse("2026-12-01T00:00:00Z")
+    assert.strictEqual(find("gemini", "gemini-4-argon", argon - 1)?.output, 10)
+    assert.strictEqual(find("gemini", "gemini-4-argon", argon)?.output, 20)
   })
 })
 
@@ -194,13 +234,17 @@ law(
     written: Tokens,
     forHour: Tokens,
     text: Tokens,
-    thoughts: Tokens
+    thoughts: Tokens,
+    heard: Tokens,
+    seen: Tokens,
+    spoken: Tokens,
+    drawn: Tokens
   },
-  ({ forHour, plain, read, row, text, thoughts, written }) =>
+  ({ drawn, forHour, heard, plain, read, row, seen, spoken, text, thoughts, written }) =>
     Effect.sync(() => {
       const price = Prices.rows[row]?.price
       assert.isDefined(price)
-      const prompt = plain + read + written
+      const prompt = plain + heard + seen + read + written
       const rate = price.above !== undefined && prompt > price.above.tokens ? price.above : price
       const hour = Math.min(forHour, written)
       const write = rate.cacheWrite ?? rate.input
@@ -210,12 +254,19 @@ law(
         [written - hour, write],
         [hour, rate.cacheWriteHour ?? write],
         [text, rate.output],
-        [thoughts, rate.reasoning ?? rate.output]
+        [thoughts, rate.reasoning ?? rate.output],
+        [heard, rate.inputAudio ?? rate.input],
+        [seen, rate.inputImage ?? rate.input],
+        [spoken, rate.outputAudio ?? rate.output],
+        [drawn, rate.outputImage ?? rate.output]
       ]
       const cost = costOf(
         price,
-        usage({ total: prompt, cacheRead: read, cacheWrite: written }, { total: text + thoughts, reasoning: thoughts }),
-        { cacheWriteHour: forHour }
+        usage(
+          { total: prompt, cacheRead: read, cacheWrite: written },
+          { total: text + thoughts + spoken + drawn, reasoning: thoughts }
+        ),
+        { cacheWriteHour: forHour, inputAudio: heard, inputImage: seen, outputAudio: spoken, outputImage: drawn }
       )
       // In whole billionths of a dollar: no float in the oracle.
       const exact = parts.reduce(

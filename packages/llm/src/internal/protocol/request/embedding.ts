@@ -3,7 +3,6 @@
  *
  * Guarded by `test/protocol/request/embedding.test.ts` and `test/Address.test.ts`.
  */
-import type * as AiError from "effect/ai/AiError"
 import * as EmbeddingModel from "effect/ai/EmbeddingModel"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -13,59 +12,67 @@ import type * as Schema from "effect/Schema"
 import { isPresent } from "../field.ts"
 import * as ProviderRequest from "./providerRequest.ts"
 
-/** The vectors of a request's inputs, in their order. */
-export interface Vectors {
-  readonly vectors: ReadonlyArray<ReadonlyArray<number>>
-  readonly inputTokens: number | undefined
+/** An `EmbeddingModel` that says whose vectors it gives. */
+export interface Embedder extends EmbeddingModel.EmbeddingModel {
+  /** The provider's name. */
+  readonly name: string
+  /** The model's id, as this provider calls it. */
+  readonly model: string
+  /** The length of the vectors that was asked for; `undefined` for the model's own length. */
+  readonly dimensions: number | undefined
 }
 
-/**
- * A model that embeds any number of inputs by requests of at most `batchSize`, one after the other. The caller has
- * checked it.
- */
-export const make = (
-  batchSize: number,
-  embedWith: (
-    client: HttpClient.HttpClient
-  ) => (inputs: ReadonlyArray<string>) => Effect.Effect<Vectors, AiError.AiError>
-): Effect.Effect<EmbeddingModel.EmbeddingModel, never, HttpClient.HttpClient> => {
-  return Effect.flatMap(HttpClient.HttpClient, (client) => {
-    const embed = embedWith(client)
-    return EmbeddingModel.make({
+/** What a protocol says of embeddings. */
+interface Protocol<A extends { readonly error?: unknown }, RD> {
+  readonly name: string
+  readonly model: string
+  readonly dimensions: number | undefined
+  /** The most texts of one request. The caller has checked it. */
+  readonly batchSize: number
+  readonly url: string
+  readonly callOf: (client: HttpClient.HttpClient, method: string) => ProviderRequest.ProviderRequest
+  readonly request: (inputs: ReadonlyArray<string>) => HttpClientRequest.HttpClientRequest
+  readonly schema: Schema.ConstraintDecoder<A, RD>
+  /** The vectors of an answer, in the order of the inputs. */
+  readonly read: (answer: A, inputs: ReadonlyArray<string>) => {
+    readonly vectors: ReadonlyArray<ReadonlyArray<number>>
+    readonly inputTokens: number | null | undefined
+  }
+}
+
+/** A model that embeds any number of inputs by requests of at most `batchSize`, one after the other. */
+export const make = <A extends { readonly error?: unknown }>(
+  protocol: Protocol<A, never>
+): Effect.Effect<Embedder, never, HttpClient.HttpClient> =>
+  Effect.gen(function*() {
+    const { batchSize, callOf, dimensions, model, name, read, request, schema, url } = protocol
+    const call = callOf(yield* HttpClient.HttpClient, "embedMany")
+    const errors = ProviderRequest.errors(call, url)
+    const embed = Effect.fnUntraced(function*(inputs: ReadonlyArray<string>) {
+      const answer = yield* ProviderRequest.json(call, request(inputs), schema)
+      // A server may say under a status of 200 what went wrong.
+      if (isPresent(answer.error)) {
+        return yield* errors.inBand({ error: answer.error }, yield* Clock.currentTimeMillis)
+      }
+      const batch = read(answer, inputs)
+      // A server that gives one vector too few would give every text after it the vector of another.
+      return batch.vectors.length === inputs.length
+        ? batch
+        : yield* errors.unreadable(`it has ${batch.vectors.length} embeddings of ${inputs.length} texts`)
+    })
+    const embedder = yield* EmbeddingModel.make({
       embedMany: Effect.fnUntraced(function*({ inputs }) {
         const results: Array<Array<number>> = []
         let inputTokens: number | undefined = 0
         for (let start = 0; start < inputs.length; start += batchSize) {
           const batch = yield* embed(inputs.slice(start, start + batchSize))
           for (const vector of batch.vectors) results.push([...vector])
-          inputTokens = inputTokens === undefined || batch.inputTokens === undefined
+          inputTokens = inputTokens === undefined || !isPresent(batch.inputTokens)
             ? undefined
             : inputTokens + batch.inputTokens
         }
         return { results, usage: { inputTokens } }
       })
     })
+    return { ...embedder, name, model, dimensions }
   })
-}
-
-/** Asks for vectors. A server may say under a status of 200 what went wrong. */
-export const ask = Effect.fnUntraced(function*<A extends { readonly error?: unknown }, RD>(
-  call: ProviderRequest.ProviderRequest,
-  errors: ProviderRequest.Errors,
-  request: HttpClientRequest.HttpClientRequest,
-  schema: Schema.ConstraintDecoder<A, RD>
-) {
-  const response = yield* ProviderRequest.json(call, request, schema)
-  if (!isPresent(response.error)) return response
-  return yield* errors.inBand({ error: response.error }, yield* Clock.currentTimeMillis)
-})
-
-/** A server that gives one vector too few would give every text after it the vector of another. */
-export const checkCount = (
-  vectors: ReadonlyArray<unknown>,
-  inputs: ReadonlyArray<string>,
-  errors: ProviderRequest.Errors
-): Effect.Effect<void, AiError.AiError> =>
-  vectors.length === inputs.length
-    ? Effect.void
-    : Effect.fail(errors.unreadable(`it has ${vectors.length} embeddings of ${inputs.length} texts`))

@@ -6,6 +6,7 @@
 import type { Location } from "../../../Provider.ts"
 import type { Price } from "../price.ts"
 import type { Changing, VendorPrices } from "./row.ts"
+import { times } from "./row.ts"
 
 /** What a price depends on. */
 export interface Priced {
@@ -47,11 +48,13 @@ const vendorOf = <V extends { readonly providers: ReadonlyArray<string> }>(
 
 const isChanging = (row: Price | Changing): row is Changing => "later" in row
 
-const rowOf = ({ dated = snapshot, models }: VendorPrices, model: string, at: number): Price | undefined => {
+const rowOf = (vendor: VendorPrices, model: string, at: number): Price | undefined => {
+  const { dated = snapshot, models, offPeak } = vendor
   const id = model.startsWith("models/") ? model.slice("models/".length) : model
   const row = own(models, id) ?? own(models, id.replace(dated, ""))
-  if (row === undefined || !isChanging(row)) return row
-  return at < Date.parse(row.from) ? row.now : row.later
+  if (row === undefined) return undefined
+  const price = !isChanging(row) ? row : at < Date.parse(row.from) ? row.now : row.later
+  return offPeak === undefined || offPeak.isPeak(at) ? price : times(price, offPeak.factor)
 }
 
 /**

@@ -12,6 +12,9 @@ import { vendors } from "./vendors.ts"
 
 export const known: ReadonlyArray<VendorPrices> = [...vendors, ...hosts]
 
+/** The day of the oldest row. */
+export const seen: string = known.map((vendor) => vendor.seen).toSorted()[0] ?? ""
+
 /**
  * Clouds whose price depends on facts that no answer has: the region or the contract (Azure, Vertex), the vendor that a router has
  * chosen (OpenRouter, LiteLLM), a subscription (GitHub Models, Ollama's cloud).

@@ -20,6 +20,8 @@ export interface VendorPrices {
   readonly dated?: RegExp
   /** Whether other providers serve models of the same names, so that a name alone does not tell the price. */
   readonly shared?: boolean
+  /** When the prices are lower, and by what factor. Default: never. */
+  readonly offPeak?: { readonly factor: number; readonly isPeak: (at: number) => boolean }
   readonly models: Readonly<Record<string, Price | Changing>>
 }
 
@@ -49,6 +51,14 @@ export const times = (price: Price, input: number, output = input): Price => ({
   ...(price.cacheRead !== undefined && { cacheRead: exact(price.cacheRead * input) }),
   ...(price.cacheWrite !== undefined && { cacheWrite: exact(price.cacheWrite * input) }),
   ...(price.cacheWriteHour !== undefined && { cacheWriteHour: exact(price.cacheWriteHour * input) })
+})
+
+/**
+ * What other tiers and regions cost. A batch costs half as much everywhere; OpenAI takes `fast` for `priority`.
+ */
+export const tiers = (price: Price, factors: Readonly<Record<string, number>> = {}): Price => ({
+  ...price,
+  factors: { batch: 0.5, ...factors, ...(factors["priority"] !== undefined && { fast: factors["priority"] }) }
 })
 
 /** A prompt longer than `tokens` costs a multiple. */
