@@ -50,7 +50,7 @@ const invalid = (members: EmbeddingChain.Options["members"], sameModel?: boolean
   )
 
 describe("EmbeddingChain", () => {
-  it.effect("takes the names of one model for one, and no others unless it is told so", () =>
+  it.effect("takes the names of one model for one, and others only with sameModel", () =>
     Effect.gen(function*() {
       const of = (name: string, model: string, dimensions?: number) => member(name, [], { model, dimensions }).made
       assert.strictEqual(yield* invalid([of("a", "BAAI/bge-m3"), of("b", "bge-m3:latest"), of("c", "BGE-M3")]), "")
@@ -74,7 +74,7 @@ describe("EmbeddingChain", () => {
     assert.throws(() => EmbeddingChain.make(options), RangeError, /3 options are invalid: members .*retries .*delay/u)
   })
 
-  it.effect("skips a failed member for its cool-down, and asks it all the same if all are skipped", () =>
+  it.effect("skips a failed member for its cool-down, and asks it anyway if all are skipped", () =>
     Effect.gen(function*() {
       const [a, b] = [member("a", ["key", "ok"]), member("b", ["ok", "key", "ok"])]
       const model = yield* EmbeddingChain.make({ members: [a.made, b.made], cooldown: "1 minute" })
