@@ -4,7 +4,7 @@
  * so no message is read where there is a code. Other runtimes give no codes: what their `fetch` says instead is told apart
  * by the phrases that it has, as recorded in `test/call/fetchFailures.ts`.
  *
- * Guarded by `test/call/secrets.laws.test.ts` and `test/call/fetchFailures.test.ts`.
+ * Guarded by `test/HttpFailure.test.ts` and `test/call/fetchFailures.test.ts`.
  */
 import { causesOf, isA, read, readText, withCauses } from "../foreignError.ts"
 

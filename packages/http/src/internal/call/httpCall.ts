@@ -2,7 +2,8 @@
  * One attempt of a call as one effect. It fails for transport failures and for transient responses, so that one loop
  * with one counter sees both.
  *
- * Guarded by `test/call/unsentTimeouts.test.ts`, `test/UndiciTransport.test.ts` and `test/call/telemetry.test.ts`.
+ * Guarded by `test/call/committed.test.ts`, `test/call/attemptClock.test.ts`, `test/call/unsentTimeouts.test.ts` and
+ * `test/call/telemetry.test.ts`.
  */
 import * as Deadline from "@holdfast/core/Deadline"
 import { AttemptTimeout, DeadlineExceeded } from "@holdfast/core/PolicyError"
