@@ -198,32 +198,32 @@ describe("refuses, with path and reason,", () => {
     [
       "a retry around a retry",
       { max_retries: 3, retry: { times: 2 } },
-      "max_retries beside retry.times is a retry around a retry: say one of them\n  at [\"max_retries\"]"
+      "max_retries beside retry.times is a retry around a retry: give only one\n  at [\"max_retries\"]"
     ],
     [
       "a retry around none",
       { initial_retry_delay: 1, retry: false },
-      "initial_retry_delay beside retry is a retry around a retry: say one of them\n  at [\"initial_retry_delay\"]"
+      "initial_retry_delay beside retry is a retry around a retry: give only one\n  at [\"initial_retry_delay\"]"
     ],
     [
       "a retry around a retry in an endpoint",
       { endpoints: { a: { path: "/a", max_retries: 1, retry: { times: 2 } } } },
-      "max_retries beside retry.times is a retry around a retry: say one of them\n  at [\"endpoints\"][\"a\"][\"max_retries\"]"
+      "max_retries beside retry.times is a retry around a retry: give only one\n  at [\"endpoints\"][\"a\"][\"max_retries\"]"
     ],
     [
       "delays that are told twice",
       { retry_jitter: 0.1, retry: { backoff: { type: "constant", delay: 1 } } },
-      "retry_jitter beside retry.backoff is a retry around a retry: say one of them\n  at [\"retry_jitter\"]"
+      "retry_jitter beside retry.backoff is a retry around a retry: give only one\n  at [\"retry_jitter\"]"
     ],
     [
       "a time that is told twice",
       { timeout: 1, timeouts: { attempt: 1 } },
-      "timeout and timeouts.attempt are the same: say one of them\n  at [\"timeout\"]"
+      "timeout and timeouts.attempt are the same: give only one\n  at [\"timeout\"]"
     ],
     [
       "a pool that is told twice",
       { keepalive_expiry: 1, transport: { keepAlive: 1 } },
-      "keepalive_expiry and transport.keepAlive are the same: say one of them\n  at [\"keepalive_expiry\"]"
+      "keepalive_expiry and transport.keepAlive are the same: give only one\n  at [\"keepalive_expiry\"]"
     ],
     [
       "a hedge around requests that must not be repeated",

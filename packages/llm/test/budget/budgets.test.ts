@@ -289,7 +289,7 @@ describe("Budgets", () => {
         "budgets.1.window",
         "budgets.2.limit must have `cost` or `tokens`",
         "budgets.2.whenSpent",
-        "budgets.1.name must be another one than \"all\""
+        "budgets.1.name must differ from \"all\""
       ]
     ) assert.throws(make, RangeError, fault)
     assert.throws(

@@ -237,7 +237,7 @@ export const transportError = (request: HttpClientRequest.HttpClientRequest, cau
 
 /** A body that was taken chunk by chunk is gone. */
 export const alreadyRead = (request: HttpClientRequest.HttpClientRequest): Failure =>
-  transportError(request, new Error("The body was read as a stream already, and can be read once"))
+  transportError(request, new Error("The body was already read as a stream, and can be read only once"))
 
 /** One array out of many, without a copy when there is one. */
 export const concat = (chunks: ReadonlyArray<Uint8Array>, length: number): Uint8Array => {

@@ -85,12 +85,12 @@ const poolNames = [
 
 const twice = (key: string, other: string): Conflict => ({
   key,
-  reason: `${key} and ${other} are the same: say one of them`
+  reason: `${key} and ${other} are the same: give only one`
 })
 
 const nested = (key: string, other: string): Conflict => ({
   key,
-  reason: `${key} beside ${other} is a retry around a retry: say one of them`
+  reason: `${key} beside ${other} is a retry around a retry: give only one`
 })
 
 /** The `timeouts` and `retry` that flat keys stand for, merged with the nested ones. */

@@ -120,7 +120,7 @@ const targetOf = (
 ): Request | RedirectError => {
   const { body } = request
   if (status !== 303 && body._tag === "Stream") {
-    return new RedirectError(`A ${status} asks for a body once more that is a stream, which can be read once`)
+    return new RedirectError(`A ${status} asks for the body again, but it is a stream, which can be read only once`)
   }
   const dropsBody = (status === 303 && request.method !== "GET" && request.method !== "HEAD") ||
     ((status === 301 || status === 302) && request.method === "POST")

@@ -97,7 +97,7 @@ export const uniqueNames = (
   for (const [i, budget] of budgets.entries()) {
     const name = nameOf(budget)
     if (names.has(name)) {
-      place.at(`${i}`).at("name").fault(`must be another one than ${JSON.stringify(name)}, which is taken`)
+      place.at(`${i}`).at("name").fault(`must differ from ${JSON.stringify(name)}, which is taken`)
     }
     names.add(name)
   }

@@ -104,7 +104,7 @@ const together = (llm: unknown, place: Place): void => {
     }
   }
   if (property(llm, "retry") !== undefined && all?.retry !== undefined) {
-    place.at("retry").fault("retry beside the retries of http is a retry around a retry: say one of them")
+    place.at("retry").fault("retry beside the retries of http is a retry around a retry: give only one")
   }
   for (const name of names) {
     const said = property(property(llm, "providers"), name)

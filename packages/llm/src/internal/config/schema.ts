@@ -140,7 +140,7 @@ export const LlmConfig = Schema.Struct({
   )
 })).check(Schema.makeFilter(({ http, retry }) =>
   retry !== undefined && http?.retry !== undefined
-    ? { path: ["retry"], issue: "retry beside the retries of http is a retry around a retry: say one of them" }
+    ? { path: ["retry"], issue: "retry beside the retries of http is a retry around a retry: give only one" }
     : undefined
 ))
 export type LlmConfig = typeof LlmConfig.Type

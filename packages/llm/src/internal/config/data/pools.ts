@@ -97,7 +97,7 @@ export const poolsCheck: Arguments.Check<unknown> = (value, place) => {
     if (!/^[a-z0-9][a-z0-9_.-]*$/u.test(name)) {
       at.fault("must be named in lower case, as PROVIDER_PRIORITY would name it: letters, digits, `-`, `_` and `.`")
     }
-    if ((names as ReadonlyArray<string>).includes(name)) at.fault("must have another name than a provider")
+    if ((names as ReadonlyArray<string>).includes(name)) at.fault("must not have the name of a provider")
     const said: { readonly strategy?: unknown; readonly members?: unknown } = Object(given)
     if (
       said.strategy === "cheapest" && Array.isArray(said.members) &&
