@@ -32,6 +32,19 @@ const packageOf = (file: string): string => file.slice(0, file.indexOf("/"))
 
 const withoutComments = (text: string): string => text.replaceAll(/\/\*[^]*?\*\/|^ *\/\/.*$/gmu, "")
 
+/** The last argument of a call, from behind its parenthesis on, if it has more than one. */
+const lastArgument = (code: string, from: number): string => {
+  let depth = 0
+  let comma = -1
+  for (let at = from; at < code.length; at++) {
+    const char = code[at] ?? ""
+    if ("([{".includes(char)) depth++
+    else if (depth === 0 && char === ",") comma = at
+    else if (")]}".includes(char) && depth-- === 0) return comma === -1 ? "" : code.slice(comma + 1, at).trim()
+  }
+  return ""
+}
+
 /** The defaults that code gives to options of a name: `name ?? 3`, `name = 3`, `optional(check, 3)` and the like. */
 export const givenTo = (option: string, texts: ReadonlyArray<string>): ReadonlyArray<unknown> => {
   const name = `(?:\\b${option}|\\bdefault${option[0]?.toUpperCase()}${option.slice(1)})`
@@ -39,7 +52,6 @@ export const givenTo = (option: string, texts: ReadonlyArray<string>): ReadonlyA
   const patterns = [
     new RegExp(`${name} \\?\\? ${value}`, "gu"),
     new RegExp(`${name}(?:: [^=\\n]*)? = ${value}`, "gu"),
-    new RegExp(`${name}: (?:\\w+\\.)?optional\\(.*, ${value}(?: as const)?\\)`, "gu"),
     new RegExp(`${name}: ${value}(?: as const)?,?$`, "gmu")
   ]
   const constant = (text: string): unknown => {
@@ -51,19 +63,36 @@ export const givenTo = (option: string, texts: ReadonlyArray<string>): ReadonlyA
       )
     ).find((found) => found !== undefined)
   }
-  return texts.flatMap((code) =>
-    patterns.flatMap((pattern) =>
-      Array.from(
-        code.matchAll(pattern),
-        ([, said = ""]) =>
-          literal(said) ?? (said.startsWith("`")
-            ? said.slice(1, -1).replaceAll(/\$\{(\w+)\}/gu, "<$1>")
-            : /^[a-z]/u.test(said)
-            ? constant(said)
-            : undefined)
-      )
-    )
-  ).filter((found) => found !== undefined)
+  const valueOf = (said: string): unknown =>
+    literal(said) ?? (said.startsWith("`")
+      ? said.slice(1, -1).replaceAll(/\$\{(\w+)\}/gu, "<$1>")
+      : /^[a-z]/u.test(said)
+      ? constant(said)
+      : undefined)
+  const checked = new RegExp(`${name}: (?:\\w+\\.)?optional\\(`, "gu")
+  return texts.flatMap((code) => [
+    ...patterns.flatMap((pattern) => Array.from(code.matchAll(pattern), ([, said = ""]) => valueOf(said))),
+    ...Array.from(code.matchAll(checked), ({ 0: begin, index }) => {
+      const [, said = ""] =
+        new RegExp(`^${value}(?: as const)?$`, "u").exec(lastArgument(code, index + begin.length)) ?? []
+      return valueOf(said)
+    })
+  ]).filter((found) => found !== undefined)
+}
+
+const codes = files.map(([file, text]) => [packageOf(file), withoutComments(text)] as const)
+
+const known = new Map<string, ReadonlyArray<unknown>>()
+
+/** The defaults of an option in a package. One that is handed down has the default of the package below. */
+const defaultsOf = (name: string, option: string): ReadonlyArray<unknown> => {
+  const key = `${name} ${option}`
+  const before = known.get(key)
+  if (before !== undefined) return before
+  const here = givenTo(option, codes.flatMap(([other, code]) => other === name ? [code] : []))
+  const given = here.length > 0 ? here : givenTo(option, codes.map(([, code]) => code))
+  known.set(key, given)
+  return given
 }
 
 /** The defaults in comments that no code has, as `file owner option: words`. */
@@ -71,14 +100,7 @@ export const unfounded = (): { readonly faults: ReadonlyArray<string>; readonly 
   const faults: Array<string> = []
   let held = 0
   for (const [file, text] of files) {
-    const siblings = files.filter(([other]) => packageOf(other) === packageOf(file)).map(([, text]) =>
-      withoutComments(text)
-    )
-    // An option that is handed down has the default of the package below.
-    const given = (option: string) => {
-      const here = givenTo(option, siblings)
-      return here.length > 0 ? here : givenTo(option, files.map(([, text]) => withoutComments(text)))
-    }
+    const given = (option: string) => defaultsOf(packageOf(file), option)
     for (const [, kind = "", name = ""] of text.matchAll(/^export (?:declare )?(interface|const) (\w+)/gmu)) {
       const owner = `${kind} ${name}`
       const tables = documented.filter((row) => row[0] === file && row[1] === owner).map((row) => row[2])

@@ -1,6 +1,7 @@
 /** What the environment can say of a chain, besides who is in it. */
 import { assert, describe, it } from "@effect/vitest"
 import * as ChainEvent from "@holdfast/llm/ChainEvent"
+import * as ChainStoreConfig from "@holdfast/llm/ChainStoreConfig"
 import * as ChatService from "@holdfast/llm/ChatService"
 import * as OllamaEmbedding from "@holdfast/llm/OllamaEmbedding"
 import * as OpenAiEmbedding from "@holdfast/llm/OpenAiEmbedding"
@@ -171,6 +172,7 @@ describe("The README and the guide to the providers", () => {
       yield* Effect.scoped(
         Layer.build(Layer.mergeAll(
           Layer.provide(ChatService.layerConfig(), ProviderChain.layerConfig()),
+          ChainStoreConfig.layerConfig,
           Usage.layerConfig(),
           OllamaEmbedding.layerConfig(),
           ...presets.map((preset) => OpenAiEmbedding.layerConfig({ preset }))

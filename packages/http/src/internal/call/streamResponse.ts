@@ -2,7 +2,7 @@
  * A response over a stream of bytes: what a script plays, and how a response of a client that is not ours is read,
  * waited for and given up in the same way as one of ours.
  *
- * Guarded by `test/call/secrets.laws.test.ts` and `test/call/attemptClock.test.ts`.
+ * Guarded by `test/contract/contract.test.ts` and `test/call/attemptClock.test.ts`.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
