@@ -5,6 +5,7 @@
  */
 import { copyFileSync, cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, join, normalize } from "node:path"
+import { fileURLToPath } from "node:url"
 import { contents } from "./contents.ts"
 import { references } from "./reference.ts"
 
@@ -71,4 +72,8 @@ for (const file of globSync("*.md", { cwd: join(import.meta.dirname, "pages") })
   write(basename(file, ".md"), readFileSync(join(import.meta.dirname, "pages", file), "utf8"))
 }
 cpSync(join(import.meta.dirname, "pages/public"), join(pages, "public"), { recursive: true })
+cpSync(dirname(fileURLToPath(import.meta.resolve("mermaid/dist/mermaid.esm.min.mjs"))), join(pages, "public/mermaid"), {
+  recursive: true,
+  filter: (file) => /\/dist$|\/chunks$|\/mermaid\.esm\.min(\.mjs$|$|\/[^/]*\.mjs$)/u.test(file)
+})
 for (const file of images) copyFileSync(join(root, file), join(pages, "public", basename(file)))

@@ -40,6 +40,13 @@ export default defineConfig({
           ? `<Diagram source="${encodeURIComponent(token.content)}" />`
           : fence?.(tokens, index, options, env, self) ?? ""
       }
+      // A corner of a table without a word is no heading of anything.
+      md.core.ruler.push("corners", ({ tokens }) => {
+        for (const [index, token] of tokens.entries()) {
+          if (token.type !== "th_open" || tokens[index + 1]?.content !== "") continue
+          for (const corner of [token, tokens[index + 2]]) if (corner !== undefined) corner.tag = "td"
+        }
+      })
     }
   },
   vite: {
@@ -50,7 +57,11 @@ export default defineConfig({
     build: { target: "es2022" }
   },
   themeConfig: {
-    search: { provider: "local" },
+    // The label begins with the text that is seen on the button, for those who speak to their browser.
+    search: {
+      provider: "local",
+      options: { translations: { button: { buttonAriaLabel: "Search K, with Control or Command" } } }
+    },
     outline: { level: [2, 3] },
     nav: [
       { text: "Guides", link: "/start" },

@@ -1,5 +1,5 @@
 /** All of the playground in the fragment of a link: it is not sent to any server. */
-import { type Sliders, untouched } from "./sliders.ts"
+import type { Sliders } from "./sliders.ts"
 
 export interface State {
   readonly text: string
@@ -7,15 +7,19 @@ export interface State {
   readonly sliders: Sliders
 }
 
+/** The longest text that is taken from a link, in characters. */
+const longest = 1_000_000
+
 export const encode = (state: State): string => {
-  const bytes = new TextEncoder().encode(JSON.stringify(state))
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/u, "")
+  // A string made from all bytes at once would take each as an argument, of which there may be too many.
+  let characters = ""
+  for (const byte of new TextEncoder().encode(JSON.stringify(state))) characters += String.fromCharCode(byte)
+  return btoa(characters).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/u, "")
 }
 
-const number = (value: unknown): number | undefined =>
-  typeof value === "number" && Number.isFinite(value) ? value : undefined
+const isFinite = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value)
 
-/** The state of a fragment; `undefined` where it has none. */
+/** The state of a fragment; `undefined` where it has none. Anyone can write a link, so nothing in it is taken unchecked. */
 export const decode = (fragment: string): State | undefined => {
   try {
     const bytes = Uint8Array.from(
@@ -23,16 +27,15 @@ export const decode = (fragment: string): State | undefined => {
       (character) => character.codePointAt(0) ?? 0
     )
     const { seed, sliders, text } = JSON.parse(new TextDecoder().decode(bytes)) as Partial<State>
-    if (typeof text !== "string") return undefined
+    if (typeof text !== "string" || text.length > longest) return undefined
     return {
       text,
-      seed: number(seed) ?? 1,
-      sliders: {
-        load: number(sliders?.load) ?? untouched.load,
-        retries: number(sliders?.retries),
-        budget: number(sliders?.budget),
-        timeout: number(sliders?.timeout)
-      }
+      seed: Number.isSafeInteger(seed) ? Number(seed) : 1,
+      sliders: Object.fromEntries(
+        Object.entries(typeof sliders === "object" && sliders !== null ? sliders : {}).filter(([, value]) =>
+          isFinite(value)
+        )
+      )
     }
   } catch {
     return undefined

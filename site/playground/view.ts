@@ -1,28 +1,18 @@
 /** What the page shows of a simulation, as plain data. */
 import type * as Outcome from "@holdfast/simulator/Outcome"
-import type { Running } from "@holdfast/simulator/Simulation"
 
-interface Line {
-  readonly name: string
-  readonly values: ReadonlyArray<number>
-}
-
-export interface Plot {
+/** A plot, without its values. */
+export interface PlotLines {
   readonly title: string
   readonly unit: string
-  readonly lines: ReadonlyArray<Line>
+  readonly lines: ReadonlyArray<string>
 }
 
-export interface View {
-  readonly now: number
-  readonly duration: number
-  readonly every: number
-  readonly isOver: boolean
-  readonly trigger: Outcome.Outcome["trigger"]
-  readonly plots: ReadonlyArray<Plot>
+export interface Summary {
+  /** The parts of the run that have figures. */
+  readonly phases: ReadonlyArray<string>
   /** Rows of a table: what, and how much in each part of the run. */
   readonly figures: ReadonlyArray<{ readonly what: string; readonly values: ReadonlyArray<string> }>
-  readonly phases: ReadonlyArray<string>
   /** Language models, and services with a price: what they answered, used and cost. */
   readonly providers: ReadonlyArray<{ readonly name: string; readonly values: ReadonlyArray<string> }>
   readonly breakers: ReadonlyArray<{ readonly edge: string; readonly state: string }>
@@ -33,9 +23,6 @@ const percent = (share: number): string => Number.isFinite(share) ? `${(share * 
 const times = (value: number): string => Number.isFinite(value) ? value.toFixed(2) : "-"
 const millis = (value: number): string =>
   !Number.isFinite(value) ? "-" : value < 1_000 ? `${Math.round(value)} ms` : `${(value / 1_000).toFixed(1)} s`
-
-const perSecond = (values: ReadonlyArray<number>, every: number): ReadonlyArray<number> =>
-  values.map((value) => value / (every / 1_000))
 
 const phases = ["whole", "before", "during", "after"] as const
 
@@ -52,7 +39,7 @@ const rows: ReadonlyArray<readonly [string, (figures: Outcome.Figures) => string
 
 export const providerColumns = ["Requests", "Answers", "Tokens in", "Tokens out", "Cost"]
 
-const providersOf = (services: Outcome.Outcome["services"]): View["providers"] =>
+const providersOf = (services: Outcome.Outcome["services"]): Summary["providers"] =>
   Object.entries(services).filter(([, { cost, tokens }]) => cost + tokens.input > 0).map(
     ([name, { cost, phases, tokens }]) => ({
       name,
@@ -62,7 +49,7 @@ const providersOf = (services: Outcome.Outcome["services"]): View["providers"] =
     })
   )
 
-const breakersOf = (edges: Outcome.Outcome["edges"]): View["breakers"] =>
+const breakersOf = (edges: Outcome.Outcome["edges"]): Summary["breakers"] =>
   edges.flatMap(({ from, opened, series, to }) => {
     const open = series.open.at(-1) ?? 0
     return opened === 0 && open === 0 ? [] : [{
@@ -71,46 +58,72 @@ const breakersOf = (edges: Outcome.Outcome["edges"]): View["breakers"] =>
     }]
   })
 
-export const viewOf = (running: Running): View => {
-  const outcome = running.outcome()
-  const { callers, edges, every, figures, recovery, services, trigger } = outcome
+/** More lines than these cannot be told apart. */
+const mostLines = 8
+
+/** A plot of an outcome, and how to read the values of its lines from a later one of the same run. */
+interface Plotted extends PlotLines {
+  readonly read: (outcome: Outcome.Outcome) => ReadonlyArray<ReadonlyArray<number>>
+}
+
+const shown = (names: ReadonlyArray<string>): ReadonlyArray<string> => names.slice(0, mostLines)
+
+/** The plots of a run, whose services and callers do not change. */
+export const plotsOf = (outcome: Outcome.Outcome): ReadonlyArray<Plotted> => {
+  const callers = shown(Object.keys(outcome.callers))
+  const services = shown(Object.keys(outcome.services))
+  const rest = (all: object, listed: ReadonlyArray<string>) => {
+    const more = Object.keys(all).length - listed.length
+    return more === 0 ? "" : ` (${listed.length} of ${listed.length + more})`
+  }
+  const [of, ofServices] = [rest(outcome.callers, callers), rest(outcome.services, services)]
+  const perSecond = (values: ReadonlyArray<number> | undefined = []) =>
+    values.map((value) => value / (outcome.every / 1_000))
+  return [
+    {
+      title: `Calls and good answers${of}`,
+      unit: "a second",
+      lines: callers.flatMap((name) => [`${name}: calls`, `${name}: good answers`]),
+      read: ({ callers: all }) =>
+        callers.flatMap((name) => [perSecond(all[name]?.series.calls), perSecond(all[name]?.series.succeeded)])
+    },
+    {
+      title: `Requests that reach a service${ofServices}`,
+      unit: "a second",
+      lines: services,
+      read: ({ services: all }) => services.map((name) => perSecond(all[name]?.series.arrived))
+    },
+    {
+      title: `Slowest calls (99th percentile)${of}`,
+      unit: "seconds",
+      lines: callers,
+      read: ({ callers: all }) =>
+        callers.map((name) => (all[name]?.series.p99 ?? []).map((value) => Number.isFinite(value) ? value / 1_000 : 0))
+    },
+    {
+      title: `Requests that wait for a worker${ofServices}`,
+      unit: "requests",
+      lines: services,
+      read: ({ services: all }) => services.map((name) => all[name]?.series.queue ?? [])
+    }
+  ]
+}
+
+/** The values of all lines of all plots up to an instant: those of the slots that are complete. */
+export const valuesOf = (
+  plots: ReadonlyArray<Plotted>,
+  outcome: Outcome.Outcome,
+  now: number
+): ReadonlyArray<ReadonlyArray<number>> => {
+  const slots = now >= outcome.duration ? Math.ceil(outcome.duration / outcome.every) : Math.floor(now / outcome.every)
+  return plots.flatMap(({ read }) =>
+    read(outcome).map((values) => Array.from({ length: slots }, (_, slot) => values[slot] ?? 0))
+  )
+}
+
+export const summaryOf = ({ edges, figures, recovery, services }: Outcome.Outcome, isOver: boolean): Summary => {
   const seen = phases.filter((phase) => figures[phase] !== undefined)
-  const lines = (of: (name: string) => ReadonlyArray<number>, names: ReadonlyArray<string>): ReadonlyArray<Line> =>
-    names.map((name) => ({ name, values: of(name) }))
   return {
-    now: Math.min(running.now, running.duration),
-    duration: running.duration,
-    every,
-    isOver: running.isOver,
-    trigger,
-    plots: [
-      {
-        title: "Calls and good answers",
-        unit: "a second",
-        lines: Object.entries(callers).flatMap(([name, { series }]) => [
-          { name: `${name}: calls`, values: perSecond(series.calls, every) },
-          { name: `${name}: good answers`, values: perSecond(series.succeeded, every) }
-        ])
-      },
-      {
-        title: "Requests that reach a service",
-        unit: "a second",
-        lines: lines((name) => perSecond(services[name]?.series.arrived ?? [], every), Object.keys(services))
-      },
-      {
-        title: "Slowest calls (99th percentile)",
-        unit: "s",
-        lines: lines(
-          (name) => (callers[name]?.series.p99 ?? []).map((value) => Number.isFinite(value) ? value / 1_000 : 0),
-          Object.keys(callers)
-        )
-      },
-      {
-        title: "Requests that wait for a worker",
-        unit: "",
-        lines: lines((name) => services[name]?.series.queue ?? [], Object.keys(services))
-      }
-    ],
     phases: seen,
     figures: rows.map(([what, show]) => ({
       what,
@@ -121,7 +134,7 @@ export const viewOf = (running: Running): View => {
     })),
     providers: providersOf(services),
     breakers: breakersOf(edges),
-    recovery: recovery === undefined || !running.isOver
+    recovery: recovery === undefined || !isOver
       ? undefined
       : recovery === Infinity
       ? "The system does not recover."

@@ -1,39 +1,25 @@
-import { computed, defineComponent, h, onBeforeUnmount, onMounted, ref, shallowRef } from "vue"
-import { decode, encode, type State } from "../../playground/link.ts"
+import { withBase } from "vitepress"
+import { defineComponent, h, onBeforeUnmount, onMounted, ref, shallowRef } from "vue"
+import type { Receiver } from "../../playground/changes.ts"
+import { decode, encode } from "../../playground/link.ts"
+import type { Scene } from "../../playground/messages.ts"
+import { Session } from "../../playground/session.ts"
 import { type Sliders, untouched } from "../../playground/sliders.ts"
 import { starts } from "../../playground/starts.ts"
-import { providerColumns, type View } from "../../playground/view.ts"
-import type { Reply, Request } from "../../playground/worker.ts"
+import type { Summary } from "../../playground/view.ts"
 import PlotView from "./PlotView.ts"
-
-/** A slider: what it changes, its ends, and its value in words. */
-const controls: ReadonlyArray<{
-  readonly key: keyof Sliders
-  readonly label: string
-  readonly min: number
-  readonly max: number
-  readonly step: number
-  readonly start: number
-  readonly words: (value: number) => string
-}> = [
-  { key: "load", label: "Load", min: 0.1, max: 3, step: 0.1, start: 1, words: (value) => `${value} times` },
-  { key: "retries", label: "Retries of a call", min: 0, max: 10, step: 1, start: 2, words: (value) => `${value}` },
-  {
-    key: "budget",
-    label: "Retry budget",
-    min: 0,
-    max: 1,
-    step: 0.05,
-    start: 0.2,
-    words: (value) => `${Math.round(value * 100)} % of the calls`
-  },
-  { key: "timeout", label: "Attempt timeout", min: 0.1, max: 20, step: 0.1, start: 2, words: (value) => `${value} s` }
-]
+import { results } from "./Results.ts"
+import SliderView from "./SliderView.ts"
 
 const speeds = [[1, "as in life"], [10, "10 times faster"], [100, "100 times faster"], [
   100_000,
   "as fast as possible"
 ]] as const
+
+/** How often plots are drawn for visitors who ask for reduced motion, in milliseconds. */
+const calm = 1_000
+
+type Phase = "running" | "paused" | "over"
 
 /** The playground: a system to edit, sliders, and what comes of it, computed by a worker in the visitor's browser. */
 export default defineComponent({
@@ -41,28 +27,76 @@ export default defineComponent({
     const text = ref(starts[0].text)
     const about = ref(starts[0].about)
     const seed = ref(1)
+    const seedText = ref("1")
     const speed = ref(100)
     const sliders = shallowRef<Sliders>(untouched)
-    const state = (): State => ({ text: text.value, seed: seed.value, sliders: sliders.value })
-    const view = shallowRef<View>()
+    const scene = shallowRef<Scene>()
+    const summary = shallowRef<Summary>()
     const fault = ref("")
-    const running = ref(false)
-    const copied = ref(false)
-    let worker: Worker | undefined
-    let id = 0
+    const phase = ref<Phase>("over")
+    const copied = ref("")
+    const seconds = ref(0)
+    const slots = ref(0)
+    const progress = ref<HTMLProgressElement>()
+    const painters = new Set<() => void>()
+    let received: Receiver | undefined
+    let now = 0
 
-    const send = (request: Request) => worker?.postMessage(request)
-    const run = () => {
-      fault.value = ""
-      copied.value = false
-      running.value = true
-      history.replaceState(null, "", `#${encode(state())}`)
-      send({ type: "run", id: ++id, speed: speed.value, state: state() })
+    const paint = () => {
+      // A picture sixty times a second is not made by patching the page: what changes is set directly.
+      if (progress.value !== undefined && scene.value !== undefined) progress.value.value = now / scene.value.duration
+      for (const painter of painters) painter()
     }
-    const stop = () => {
-      running.value = false
-      id++
-      send({ type: "stop" })
+    let wantsCalm: MediaQueryList | undefined
+    let painting: ReturnType<typeof setTimeout> | undefined
+    const frame = () => {
+      if (wantsCalm?.matches !== true) return paint()
+      painting ??= setTimeout(() => {
+        painting = undefined
+        paint()
+      }, calm)
+    }
+
+    const session = new Session(
+      () => new Worker(new URL("../../playground/worker.ts", import.meta.url), { type: "module" }),
+      {
+        onScene: (begun, lines) => {
+          received = lines
+          scene.value = begun
+          slots.value = 0
+        },
+        onSummary: (seen) => {
+          summary.value = seen
+          slots.value = received?.slots ?? 0
+          seconds.value = Math.floor(now / 1_000)
+        },
+        onFrame: (reached) => {
+          now = reached
+          frame()
+        },
+        onPaused: () => {
+          if (phase.value === "running") phase.value = "paused"
+        },
+        onOver: () => {
+          phase.value = "over"
+          seconds.value = Math.floor(now / 1_000)
+        },
+        onFault: (message) => {
+          fault.value = message
+          phase.value = "over"
+        }
+      }
+    )
+
+    const run = () => {
+      clearTimeout(pending)
+      if (summary.value !== undefined) summary.value = { ...summary.value, recovery: undefined }
+      fault.value = ""
+      copied.value = ""
+      phase.value = "running"
+      const state = { text: text.value, seed: seed.value, sliders: sliders.value }
+      history.replaceState(history.state, "", `#${encode(state)}`)
+      session.run(state, speed.value)
     }
     // Letters come faster than a run is worth.
     let pending: ReturnType<typeof setTimeout> | undefined
@@ -70,60 +104,49 @@ export default defineComponent({
       clearTimeout(pending)
       pending = setTimeout(run, 300)
     }
-    onMounted(() => {
-      const linked = decode(location.hash.slice(1))
-      if (linked !== undefined) {
-        text.value = linked.text
-        about.value = ""
-        seed.value = linked.seed
-        sliders.value = linked.sliders
-      }
-      worker = new Worker(new URL("../../playground/worker.ts", import.meta.url), { type: "module" })
-      worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => {
-        if (data.id !== id) return
-        if (data.type === "fault") {
-          fault.value = data.message
-          running.value = false
-        } else {
-          view.value = data.view
-          if (data.view.isOver) running.value = false
-        }
-      })
-      worker.addEventListener("error", (event) => {
-        fault.value = event.message
-        running.value = false
-      })
-      run()
-    })
-    onBeforeUnmount(() => worker?.terminate())
-
-    const done = computed(() => view.value === undefined ? 0 : Math.min(1, view.value.now / view.value.duration))
-
-    const slider = ({ key, label, max, min, start, step, words }: (typeof controls)[number]) => {
-      const value = sliders.value[key]
-      const set = (next: number | undefined) => {
-        sliders.value = { ...sliders.value, [key]: next }
-        soon()
-      }
-      return h("div", { class: "slider" }, [
-        h("label", { for: `slider-${key}` }, `${label}: ${value === undefined ? "as in the file" : words(value)}`),
-        h("input", {
-          id: `slider-${key}`,
-          type: "range",
-          min,
-          max,
-          step,
-          value: value ?? start,
-          "aria-valuetext": value === undefined ? "as in the file" : words(value),
-          onInput: (event: Event) => set(Number((event.target as HTMLInputElement).value))
-        }),
-        key === "load" || value === undefined
-          ? null
-          : h("button", { type: "button", onClick: () => set(undefined) }, `As in the file: ${label.toLowerCase()}`)
-      ])
+    const stop = () => {
+      phase.value = "over"
+      session.stop()
+    }
+    const resume = () => {
+      phase.value = "running"
+      session.resume()
     }
 
-    const editor = () => [
+    const take = (): boolean => {
+      const linked = decode(location.hash.slice(1))
+      if (linked === undefined) return false
+      text.value = linked.text
+      about.value = ""
+      seed.value = linked.seed
+      seedText.value = `${linked.seed}`
+      sliders.value = linked.sliders
+      return true
+    }
+    const changed = () => {
+      if (take()) run()
+    }
+    onMounted(() => {
+      wantsCalm = matchMedia("(prefers-reduced-motion: reduce)")
+      addEventListener("hashchange", changed)
+      take()
+      run()
+    })
+    onBeforeUnmount(() => {
+      removeEventListener("hashchange", changed)
+      clearTimeout(pending)
+      clearTimeout(painting)
+      session.close()
+    })
+
+    const copy = () =>
+      // Without HTTPS, and where it is not allowed, there is no clipboard.
+      Promise.resolve().then(() => navigator.clipboard.writeText(location.href)).then(
+        () => copied.value = "The link is copied.",
+        () => copied.value = "The link could not be copied: copy the address of this page."
+      )
+
+    const source = () => [
       h("label", { for: "start" }, "Start from"),
       h("select", {
         id: "start",
@@ -143,6 +166,7 @@ export default defineComponent({
         rows: 22,
         value: text.value,
         "aria-describedby": "fault",
+        "aria-invalid": fault.value !== "",
         onInput: (event: Event) => {
           text.value = (event.target as HTMLTextAreaElement).value
           soon()
@@ -150,34 +174,51 @@ export default defineComponent({
       }),
       h("p", { id: "fault", class: "fault", role: "alert" }, fault.value),
       h("details", [
-        h("summary", "What may stand here"),
+        h("summary", "The keys of a system"),
         h(
           "p",
           "A system has services, callers, events, and chains of the services that are language models. A policy has the keys of a policy file: retry, budget, circuitBreaker, bulkhead, rateLimit, attemptTimeout, deadline. A call over http has those of an HTTP policy. Durations are \"30 seconds\" or a number of seconds."
         ),
         h("p", [
-          "The keys are described in the reference of ",
-          h("a", { href: "/reference/simulator/System" }, "System"),
-          ", ",
-          h("a", { href: "/reference/simulator/Event" }, "Event"),
-          ", ",
-          h("a", { href: "/reference/simulator/Llm" }, "Llm"),
-          ", ",
-          h("a", { href: "/reference/http/HttpPolicyData" }, "HttpPolicyData"),
-          " and ",
-          h("a", { href: "/reference/core/PolicyData" }, "PolicyData"),
+          "The reference describes each key: ",
+          ...["simulator/System", "simulator/Event", "simulator/Llm", "http/HttpPolicyData", "core/PolicyData"].flatMap(
+            (module, i) => [
+              i === 0 ? "" : ", ",
+              h("a", { href: withBase(`/reference/${module}`) }, module.split("/")[1])
+            ]
+          ),
           "."
         ])
-      ]),
-      ...controls.map(slider),
+      ])
+    ]
+
+    const controls = () => [
+      ...(scene.value?.controls ?? []).map((control) =>
+        h(SliderView, {
+          key: control.key,
+          control,
+          value: sliders.value[control.key],
+          onMove: (value: number | undefined) => {
+            const { [control.key]: _, ...others } = sliders.value
+            sliders.value = value === undefined ? others : { ...others, [control.key]: value }
+            soon()
+          }
+        })
+      ),
       h("label", { for: "seed" }, "Seed"),
       h("input", {
         id: "seed",
         type: "number",
         step: 1,
-        value: seed.value,
-        onChange: (event: Event) => {
-          seed.value = Math.trunc(Number((event.target as HTMLInputElement).value)) || 1
+        value: seedText.value,
+        // The text is kept as it is typed, or the next picture would undo it.
+        onInput: (event: Event) => {
+          seedText.value = (event.target as HTMLInputElement).value
+        },
+        onChange: () => {
+          const given = Number(seedText.value)
+          seed.value = seedText.value.trim() !== "" && Number.isSafeInteger(given) ? given : 1
+          seedText.value = `${seed.value}`
           run()
         }
       }),
@@ -187,65 +228,59 @@ export default defineComponent({
         value: speed.value,
         onChange: (event: Event) => {
           speed.value = Number((event.target as HTMLSelectElement).value)
-          run()
+          session.speed(speed.value)
         }
-      }, speeds.map(([value, words]) => h("option", { value }, words))),
-      h("div", { class: "buttons" }, [
-        h("button", { type: "button", onClick: running.value ? stop : run }, running.value ? "Stop" : "Run"),
-        h("button", {
-          type: "button",
-          onClick: () => navigator.clipboard.writeText(location.href).then(() => copied.value = true)
-        }, copied.value ? "Link copied" : "Copy a link to this")
-      ])
+      }, speeds.map(([value, words]) => h("option", { value }, words)))
     ]
 
-    const table = (label: string, head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>) =>
-      h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, [
-        h("table", [
-          h("thead", [h("tr", head.map((cell) => h("th", { scope: "col" }, cell)))]),
-          h(
-            "tbody",
-            rows.map(([first, ...cells]) =>
-              h("tr", [h("th", { scope: "row" }, first), ...cells.map((cell) => h("td", cell))])
-            )
-          )
-        ])
+    const button = (label: string, onClick: () => void, disabled = false) =>
+      h("button", { type: "button", onClick, disabled }, label)
+
+    const buttons = () =>
+      h("div", { class: "buttons" }, [
+        button("Run", run),
+        phase.value === "paused"
+          ? button("Resume", resume)
+          : button("Pause", () => session.pause(), phase.value !== "running"),
+        button("Step", () => session.step(), phase.value === "over"),
+        button("Stop", stop, phase.value === "over"),
+        button("Copy a link to this", () => void copy()),
+        h("span", { role: "status", class: "copied" }, copied.value)
       ])
 
-    const results = (seen: View) => [
+    const plots = (seen: Scene, lines: Receiver) => {
+      let first = 0
+      return seen.plots.map((plot, i) => {
+        const view = h(PlotView, { key: i, plot, scene: seen, received: lines, first, slots: slots.value, painters })
+        first += plot.lines.length
+        return view
+      })
+    }
+
+    const outcome = (seen: Scene, lines: Receiver) => [
       h(
         "label",
         { for: "progress" },
-        `${Math.round(seen.now / 1_000)} of ${Math.round(seen.duration / 1_000)} seconds`
+        `${seconds.value} of ${Math.round(seen.duration / 1_000)} seconds${phase.value === "paused" ? ", paused" : ""}`
       ),
-      h("progress", { id: "progress", max: 1, value: done.value }),
-      ...seen.plots.map((plot) =>
-        h(PlotView, { plot, every: seen.every, duration: seen.duration, trigger: seen.trigger })
-      ),
-      h("p", { role: "status" }, seen.recovery ?? ""),
-      table("Figures", ["Figure", ...seen.phases], seen.figures.map(({ values, what }) => [what, ...values])),
-      ...(seen.providers.length === 0 ? [] : [
-        h("h2", { id: "models" }, "Models and what they cost"),
-        table(
-          "Models",
-          ["Model", ...providerColumns],
-          seen.providers.map(({ name, values }) => [name, ...values])
-        )
-      ]),
-      h("h2", { id: "breakers" }, "Circuit breakers"),
-      seen.breakers.length === 0
-        ? h("p", "None has opened.")
-        : h("ul", seen.breakers.map(({ edge, state }) => h("li", `${edge}: ${state}`)))
+      h("progress", { id: "progress", max: 1, ref: progress }),
+      h("p", { role: "status", class: "recovery" }, summary.value?.recovery ?? ""),
+      ...plots(seen, lines),
+      ...(summary.value === undefined ? [] : results(summary.value))
     ]
+    /** A component of its own: what it reads changes several times a second, and the editor need not be drawn again for that. */
+    const Outcome = defineComponent(() => () =>
+      h("div", [
+        ...(scene.value === undefined || received === undefined
+          ? [h("p", fault.value === "" ? "The simulation starts." : "There is nothing to show yet.")]
+          : outcome(scene.value, received))
+      ])
+    )
 
     return () =>
       h("div", { class: "playground" }, [
-        h("div", { class: "editor" }, editor()),
-        h(
-          "div",
-          { class: "results" },
-          view.value === undefined ? [h("p", "The simulation starts.")] : results(view.value)
-        )
+        h("div", { class: "editor" }, [...source(), ...controls()]),
+        h("div", { class: "results" }, [buttons(), h(Outcome)])
       ])
   }
 })

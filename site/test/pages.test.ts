@@ -1,0 +1,164 @@
+/**
+ * Every page of the built site in a real Chromium: it loads without an error and without anything from elsewhere, says what it
+ * is, is no wider than a phone, and breaks no rule of axe, at 360 and 1280 pixels, in light and in dark. Its links lead to pages
+ * and headings that exist.
+ */
+import axe from "axe-core"
+import { existsSync, globSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import type { Browser, Page } from "playwright-core"
+import { afterAll, assert, beforeAll, test } from "vitest"
+import { dist, launch, serve } from "./serve.ts"
+
+const pages = globSync("**/*.html", { cwd: dist }).map((file) =>
+  `/${file.replace(/(^|\/)index\.html$|\.html$/u, "$1")}`
+).toSorted()
+
+/** What a first visit may load, in bytes of JavaScript as it is sent, uncompressed. */
+const budget = 400_000
+
+let site: Awaited<ReturnType<typeof serve>>
+let browser: Browser
+
+beforeAll(async () => {
+  site = await serve()
+  browser = await launch()
+})
+
+afterAll(async () => {
+  await browser.close()
+  site.close()
+})
+
+/**
+ * Drops the lines of code that hold no colour which was not seen before: a page of the reference has thousands of words in the same
+ * six colours, and axe looks at each of them for seconds. The longest line of a block stays, so that it is as wide as it was.
+ */
+const thinOut = () => {
+  const seen = new Set<string>()
+  for (const block of document.querySelectorAll(".shiki code")) {
+    const lines = [...block.querySelectorAll(".line")]
+    const longest = lines.reduce((most, { textContent }) => Math.max(most, textContent?.length ?? 0), 0)
+    for (const line of lines) {
+      const styles = [...line.querySelectorAll("span")].map((span) => span.getAttribute("style") ?? "")
+      if (styles.every((style) => seen.has(style)) && (line.textContent?.length ?? 0) < longest) line.remove()
+      for (const style of styles) seen.add(style)
+    }
+  }
+}
+
+const violations = async (page: Page, where: string, rules?: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
+  const found = await page.evaluate(
+    (rules) =>
+      (globalThis as unknown as { readonly axe: typeof axe }).axe.run(document, {
+        resultTypes: ["violations"],
+        ...(rules === undefined ? {} : { runOnly: [...rules] })
+      }),
+    rules
+  )
+  return found.violations.map(({ help, nodes }) =>
+    `${where}: ${help}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 160)).join(" | ")}`
+  )
+}
+
+const narrow = { width: 360, height: 740 }
+const wide = { width: 1280, height: 900 }
+const turn = (page: Page, isDark: boolean) =>
+  page.evaluate((isDark) => document.documentElement.classList.toggle("dark", isDark), isDark)
+
+/** The faults of a page. Rules that know of colours alone are enough for a size that was looked at in the other colours. */
+const faultsOf = async (page: Page, path: string): Promise<ReadonlyArray<string>> => {
+  await page.setViewportSize(narrow)
+  await page.goto(site.origin + path, { waitUntil: "load" })
+  if (path === "/playground") await page.getByRole("region", { name: "Figures" }).waitFor()
+  const { description, title, wideness } = await page.evaluate(() => ({
+    wideness: document.documentElement.scrollWidth,
+    title: document.title,
+    description: document.querySelector("meta[name=description]")?.getAttribute("content") ?? ""
+  }))
+  await page.evaluate(thinOut)
+  await turn(page, true)
+  const dark = await violations(page, `${path}, dark, 360 pixels`)
+  await turn(page, false)
+  const light = await violations(page, `${path}, light, 360 pixels`, ["color-contrast"])
+  await page.setViewportSize(wide)
+  const lightWide = await violations(page, `${path}, light, 1280 pixels`)
+  await turn(page, true)
+  const darkWide = await violations(page, `${path}, dark, 1280 pixels`, ["color-contrast"])
+  await turn(page, false)
+  return [
+    ...(wideness > narrow.width ? [`${path} is ${wideness} pixels wide`] : []),
+    ...(title === "" || title === "Holdfast" && path !== "/" ? [`${path} has no title of its own`] : []),
+    ...(description === "" ? [`${path} has no description`] : []),
+    ...dark,
+    ...light,
+    ...lightWide,
+    ...darkWide
+  ]
+}
+
+test("every page loads, fits a phone, says what it is, and breaks no rule of axe", async () => {
+  const context = await browser.newContext({ reducedMotion: "reduce" })
+  await context.addInitScript(axe.source)
+  const faults: Array<string> = []
+  const left = [...pages]
+  const visit = async () => {
+    const page = await context.newPage()
+    page.on("pageerror", (error) => faults.push(`${page.url()}: ${error.message}`))
+    page.on("console", (message) => message.type() === "error" && faults.push(`${page.url()}: ${message.text()}`))
+    page.on(
+      "request",
+      (request) =>
+        /^(http|ws)/u.test(request.url()) && !request.url().startsWith(site.origin) && faults.push(request.url())
+    )
+    for (let path = left.shift(); path !== undefined; path = left.shift()) faults.push(...await faultsOf(page, path))
+  }
+  await Promise.all([visit(), visit()])
+  await context.close()
+  assert.isAbove(pages.length, 100)
+  assert.deepStrictEqual(faults, [])
+})
+
+test("every link leads to a page that exists, and to a heading of it", () => {
+  const files = new Map(pages.map((path) => {
+    const file = ["", ".html", "index.html"].map((end) => join(dist, path + end)).find((file) =>
+      /\.html$/u.test(file) && existsSync(file)
+    )
+    return [path, readFileSync(file ?? "", "utf8")] as const
+  }))
+  const ids = new Map(
+    Array.from(files, ([path, text]) => [path, new Set(text.matchAll(/ id="([^"]*)"/gu).map(([, id]) => id))])
+  )
+  const lost = Array.from(files).flatMap(([path, text]) =>
+    Array.from(
+      text.matchAll(/<a [^>]*href="([^"]*)"/gu),
+      ([, href = ""]) => new URL(href.replaceAll("&amp;", "&"), `http://site${path}`)
+    )
+      .filter(({ hash, hostname, pathname }) =>
+        hostname === "site" && !/\.[a-z]+$/u.test(pathname) &&
+        (!ids.has(pathname) || (hash !== "" && !ids.get(pathname)?.has(decodeURIComponent(hash.slice(1)))))
+      ).map(({ hash, pathname }) => `${path} links to ${pathname}${hash}`)
+  )
+  assert.deepStrictEqual(lost, [])
+})
+
+test("a first visit loads little", async () => {
+  const page = await browser.newPage()
+  let bytes = 0
+  page.on("response", async (response) => {
+    if (response.url().endsWith(".js")) bytes += (await response.body()).length
+  })
+  await page.goto(site.origin, { waitUntil: "networkidle" })
+  await page.close()
+  assert.isBelow(bytes, budget)
+})
+
+test("an address without a page gets a page that says so and leads on", async () => {
+  const page = await browser.newPage()
+  const response = await page.goto(`${site.origin}/gone/for/good`)
+  assert.strictEqual(response?.status(), 404)
+  await page.getByRole("heading", { name: "Page not found" }).waitFor()
+  await page.getByRole("link", { name: "Start in five minutes" }).click()
+  await page.getByRole("heading", { level: 1, name: /Start in five minutes/u }).waitFor()
+  await page.close()
+})
