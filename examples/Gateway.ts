@@ -114,7 +114,7 @@ const completions = authorized((tenant) =>
 )
 
 /** `POST /v1/chat/completions`, `GET /v1/models`, and `GET /health` for the balancer before it. */
-export const Routes = HttpRouter.addAll([
+const Routes = HttpRouter.addAll([
   HttpRouter.route("POST", "/v1/chat/completions", completions),
   HttpRouter.route(
     "GET",

@@ -134,15 +134,13 @@ const chainControls = (system: Data): ReadonlyArray<Placed> =>
     )
     const cooldown = secondsOf(at(options, "cooldown"))
     const after = secondsOf(at(options, "hedge", "after"))
-    return [
-      ...weights,
-      ...(cooldown === undefined
-        ? []
-        : [placed(["chains", chain, "cooldown"], `Cool-down of ${chain}`, "seconds", cooldown, [0, 300, 5])]),
-      ...(after === undefined
-        ? []
-        : [placed(["chains", chain, "hedge", "after"], `Hedge of ${chain} after`, "seconds", after, [0.5, 20, 0.5])])
-    ]
+    const cooldowns = cooldown === undefined
+      ? []
+      : [placed(["chains", chain, "cooldown"], `Cool-down of ${chain}`, "seconds", cooldown, [0, 300, 5])]
+    const hedges = after === undefined
+      ? []
+      : [placed(["chains", chain, "hedge", "after"], `Hedge of ${chain} after`, "seconds", after, [0.5, 20, 0.5])]
+    return weights.concat(cooldowns, hedges)
   })
 
 const placedControls = (system: Data): ReadonlyArray<Placed> => {
@@ -170,7 +168,7 @@ const callsOf = (system: Data): ReadonlyArray<unknown> =>
   [
     ...entriesAt(system, "callers"),
     ...entriesAt(system, "services").flatMap(([, service]) => entriesAt(service, "calls"))
-  ].flatMap(([, one]) => [one, ...entriesAt(one, "parallel").map(([, inner]) => inner)])
+  ].flatMap(([, one]) => [one].concat(entriesAt(one, "parallel").map(([, inner]) => inner)))
 
 const isToService = (system: Data) => (call: unknown): boolean => {
   const to = at(call, "to")
@@ -185,7 +183,7 @@ export const controlsOf = (system: unknown): ReadonlyArray<Control> => {
     load,
     ...(hasCalls || isData(system["chains"]) ? policyControls : []),
     ...(hasCalls ? [timeout] : []),
-    ...placedControls(system).map(({ path: _, ...control }) => control)
+    ...placedControls(system)
   ]
 }
 

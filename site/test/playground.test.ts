@@ -209,6 +209,7 @@ describe("whatever is typed", () => {
     await page.getByText(/calls are in flight/u).waitFor()
     await fill(small)
     await over()
+    assert.strictEqual(await fault().innerText(), "")
   })
 
   test("seeds that are no numbers become 1", async () => {
@@ -289,12 +290,14 @@ describe("wherever it runs", () => {
     await over()
     await page.getByLabel("Start from").selectOption("A herd after an outage")
     await over()
+    assert.strictEqual(await fault().innerText(), "")
   })
 
   test("without Web Workers it says so", async () => {
     await page.addInitScript(() => Reflect.deleteProperty(globalThis, "Worker"))
     await page.goto(link())
-    await page.getByText(/This browser has no Web Workers/u).waitFor()
+    await page.locator("#fault:not(:empty)").waitFor()
+    assert.match(await fault().innerText(), /This browser has no Web Workers/u)
   })
 
   test("two tabs run side by side", async () => {
@@ -302,6 +305,7 @@ describe("wherever it runs", () => {
     await Promise.all([page.goto(link({ seed: 2 })), other.goto(link({ seed: 3 }))])
     await Promise.all([fastest(), fastest(other)])
     await Promise.all([over(), over(other)])
+    assert.notStrictEqual(await figures(), await figures(other))
     await other.close()
   })
 

@@ -15,13 +15,13 @@ const dashes: ReadonlyArray<ReadonlyArray<number>> = [[], [6, 4], [2, 3], [10, 3
 export const dashOf = (line: number): ReadonlyArray<number> => dashes[(line + Math.floor(line / 5)) % 5] ?? []
 
 /** The first of 1, 2, 5, 10, 20, ... that is no less: the scale of a plot changes rarely. */
-export const roundUp = (value: number): number => {
+const roundUp = (value: number): number => {
   if (!(value > 0)) return 1
   const power = 10 ** Math.floor(Math.log10(value))
   return ([1, 2, 5].find((digit) => digit * power >= value) ?? 10) * power
 }
 
-export const greatest = (lines: ReadonlyArray<Float64Array>, slots: number): number => {
+const greatest = (lines: ReadonlyArray<Float64Array>, slots: number): number => {
   let most = 0
   for (const line of lines) for (let slot = 0; slot < slots; slot++) most = Math.max(most, line[slot] ?? 0)
   return most
