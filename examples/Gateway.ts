@@ -107,7 +107,7 @@ const completions = authorized((tenant) =>
       SchemaError: ({ message }) => Effect.succeed(Failure.refusal(400, { message, type: "invalid_request_error" })),
       HttpServerError: () =>
         Effect.succeed(
-          Failure.refusal(400, { message: "The body is no JSON, or too long.", type: "invalid_request_error" })
+          Failure.refusal(400, { message: "The body is not JSON, or it is too long.", type: "invalid_request_error" })
         )
     })
   )
