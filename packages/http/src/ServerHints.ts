@@ -141,8 +141,12 @@ const askedFor = (headers: Headers.Headers, now: number): number | undefined =>
 
 /** The wait until a quota that is spent is full again. */
 const quotaOf = (headers: Headers.Headers, now: number): number | undefined => {
-  const wait = (name: string, remaining: string) =>
-    isLeft(get(headers, remaining)) ? undefined : longest(get(headers, name), (value) => waitOf(value, now))
+  const wait = (name: string, remaining: string) => {
+    const reset = get(headers, name)
+    return reset === undefined || isLeft(get(headers, remaining))
+      ? undefined
+      : longest(reset, (value) => waitOf(value, now))
+  }
   return wait("x-ratelimit-reset-after", "x-ratelimit-remaining") ??
     structured(get(headers, "ratelimit") ?? "") ??
     wait("ratelimit-reset", "ratelimit-remaining") ??
@@ -155,7 +159,7 @@ const isLeft = (remaining: string | undefined): boolean => (numberOf(remaining?.
 
 /** `RateLimit`: items with parameters (draft-ietf-httpapi-ratelimit-headers 08 and later), before that a dictionary. */
 const structured = (header: string): number | undefined => {
-  if (header.length > longestHeader) return undefined
+  if (header === "" || header.length > longestHeader) return undefined
   // The name of a quota may be any text.
   const value = header.replaceAll(/"(?:[^"\\]|\\.)*"/g, "name")
   const parameter = (text: string, name: string) =>

@@ -34,6 +34,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { Client } from "undici"
+import { listens } from "./internal/call/policySpan.ts"
 import { timer } from "./internal/timer.ts"
 import { Connector } from "./internal/undici/connect/connector.ts"
 import { proxies } from "./internal/undici/connect/environment.ts"
@@ -76,9 +77,12 @@ export const make = (options: Options = {}): Effect.Effect<UndiciTransport["Serv
       (pools) => closing(pools, gracePeriod)
     ),
     (pools) => ({
-      client: HttpClient.makeWith<never, never, HttpClientError.HttpClientError, never>(
-        Effect.flatMap((request) => send(pools, limits, request)),
-        Effect.succeed
+      client: listens(
+        HttpClient.makeWith<never, never, HttpClientError.HttpClientError, never>(
+          Effect.flatMap((request) => send(pools, limits, request)),
+          Effect.succeed
+        ),
+        (_, request, told) => send(pools, limits, request, undefined, told)
       ),
       stats: Effect.sync(() => pools.stats()),
       statsChanges: pools.changes

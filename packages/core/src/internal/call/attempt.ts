@@ -4,6 +4,7 @@
  * Guarded by `test/breaker/inPolicy.test.ts`, `test/composition/order.test.ts` and
  * `test/composition/transparency.test.ts`.
  */
+import type * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -17,7 +18,7 @@ import { Timeout } from "../fiber/timeout.ts"
 import type { CompiledPolicy } from "../policy/parts.ts"
 import { retryAfterOfExit } from "../retryAfter.ts"
 import { afterRejection, afterResult, betweenAttempts } from "./betweenAttempts.ts"
-import type { Added, Call, Rest } from "./record.ts"
+import type { Added, AttemptBound, Bound, Call, Rest } from "./record.ts"
 
 /** Makes the next attempt, and continues with the steps after it. */
 export const attempt = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, now: number): Rest<A, E, R, SE, SR> => {
@@ -41,6 +42,7 @@ export const attempt = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, now: numbe
   const limit = attemptTimeout === undefined || hedge !== undefined || storedBreaker !== undefined
     ? undefined
     : new AttemptLimit<A, E, R>(call.fiber, attemptTimeout, call)
+  call.limit = limit
   // `timedOut` identifies the error that a timeout adds.
   return call.run(call.self, settle, limit, contextOf(call))
 }
@@ -91,6 +93,10 @@ const settle = <A, E, R, SE, SR>(
   exit: Exit.Exit<A, E | Added>
 ): Rest<A, E, R, SE, SR> => {
   call.running = false
+  call.limit = undefined
+  const { retry } = call.policy
+  // The call may go on, and its time with it.
+  if (Exit.isFailure(exit) || retry?.askResult !== undefined) call.bound?.arm()
   const timedOut = isOwnTimeout(call, exit)
   if (call.circuit !== undefined) {
     if (timedOut) call.blame()
@@ -101,7 +107,6 @@ const settle = <A, E, R, SE, SR>(
   if (call.observers.length > 0) {
     call.emit({ _tag: "AttemptSucceeded", duration: call.now() - call.attemptStartedAt })
   }
-  const { retry } = call.policy
   return retry?.askResult === undefined
     ? call.end(exit)
     : afterResult(call, retry, retry.askResult, exit.value, attempt)
@@ -165,19 +170,32 @@ const timeoutError = (millis: number): PolicyError<AttemptTimeout> =>
 const failWith = <A, E>(error: PolicyError<AttemptTimeout>): Exit.Exit<A, E> =>
   Exit.fail(error) as Exit.Exit<never, never>
 
-/** The time of an attempt. Its error is of the call, which knows it again. */
-class AttemptLimit<A, E, R> extends Timeout<A, E, R> {
-  declare private readonly timeout: number
-  declare private readonly call: { timedOut: PolicyError<AttemptTimeout> | undefined }
+/** What the time of an attempt needs of its call. */
+interface Timed {
+  readonly time: Clock.Clock
+  timedOut: PolicyError<AttemptTimeout> | undefined
+  readonly bound: Bound | undefined
+}
 
-  constructor(
-    fiber: Fiber.Fiber<unknown, unknown>,
-    timeout: number,
-    call: { timedOut: PolicyError<AttemptTimeout> | undefined; readonly time: Clock.Clock }
-  ) {
+/** The time of an attempt. Its error is of the call, which knows it again. */
+class AttemptLimit<A, E, R> extends Timeout<A, E, R> implements AttemptBound {
+  declare readonly timeout: number
+  declare private readonly call: Timed
+
+  constructor(fiber: Fiber.Fiber<unknown, unknown>, timeout: number, call: Timed) {
     super(fiber, timeout, call.time)
     this.timeout = timeout
     this.call = call
+  }
+
+  override ring(): void {
+    this.call.bound?.arm()
+    super.ring()
+  }
+
+  override clockFailed(cause: Cause.Cause<never>): void {
+    this.call.bound?.arm()
+    super.clockFailed(cause)
   }
 
   protected override late(): Exit.Exit<A, E> {

@@ -74,6 +74,16 @@ class CallLimit<A, E, R, SE, SR> extends Timeout<A, E | SE | Added, R | SR> impl
     return this.start(fiber, Effect.withFiber((fiber) => this.call.start(fiber)), inner)
   }
 
+  // Most calls end with their first attempt, whose own timer is enough while it runs.
+  protected override isCovered(): boolean {
+    const { attemptStartedAt, limit } = this.call
+    return limit !== undefined && limit.isSet && attemptStartedAt + limit.timeout < this.at
+  }
+
+  protected override left(): number {
+    return Math.min(super.left(), Math.max(0, this.at - this.call.now()))
+  }
+
   // The call around this one may have ended, which lifts its deadline.
   protected override more(): number {
     const before = this.at

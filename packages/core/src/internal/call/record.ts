@@ -40,6 +40,14 @@ export interface Bound {
   readonly expired: boolean
   /** The instant at which it is over, in milliseconds since the epoch. */
   readonly at: number
+  /** Sets its timer, if it has left the time to the timeout of an attempt so far. */
+  arm(): void
+}
+
+/** The time of an attempt that runs in the fiber of its call. */
+export interface AttemptBound {
+  readonly timeout: number
+  readonly isSet: boolean
 }
 
 export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> implements Waiter {
@@ -67,6 +75,8 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   /** The circuit that admitted the current attempt, and its ticket. */
   declare circuit: Circuit | undefined
   declare ticket: number
+  /** The timeout of the attempt that runs. */
+  declare limit: AttemptBound | undefined
   /** The error that the policy's own timeout made of the current attempt. */
   declare timedOut: PolicyError<AttemptTimeout> | undefined
   /** Why another attempt is made: the error or the result of the last, when that was judged, and the delay. */
@@ -110,6 +120,7 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
     this.admitted = false
     this.circuit = undefined
     this.ticket = 0
+    this.limit = undefined
     this.timedOut = undefined
     this.input = undefined
     this.judgedAt = 0

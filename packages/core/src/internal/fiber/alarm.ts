@@ -33,6 +33,11 @@ export abstract class Alarm {
     this.cleared = 0
   }
 
+  /** Whether it will ring. */
+  get isSet(): boolean {
+    return this.timer !== undefined || this.sleeper !== undefined
+  }
+
   abstract ring(): void
 
   /**

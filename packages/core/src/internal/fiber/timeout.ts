@@ -7,7 +7,8 @@
  * - While it runs, the fiber has a separate set of children; those still in it at the end are interrupted. Earlier
  *   children cost nothing, however many there are.
  * - The timer is set when the fiber first suspends, after the timers of the effect, so that the effect wins a tie. An
- *   effect that never suspends costs no timer.
+ *   effect that never suspends costs no timer, and neither does one whose own timeout inside rings first: that one
+ *   arms this one when it rings, and so does its call when it goes on after it.
  *
  * Guarded by `test/composition/interruption.test.ts`, `test/fiber/frame.test.ts` and `test/Deadline.test.ts`.
  */
@@ -46,6 +47,8 @@ export abstract class Timeout<A, E, R> extends Alarm.Alarm {
   declare private millis: number
   /** Whether the effect has not suspended yet. */
   declare private nested: boolean
+  /** Whether the timer is not set, because a timeout inside this one covers the time. */
+  declare private deferred: boolean
   /** The child fiber of the effect, if it has one. */
   declare private child: AnyFiber | undefined
   /** The context and the children that the fiber had before, if the effect runs in it. */
@@ -60,6 +63,7 @@ export abstract class Timeout<A, E, R> extends Alarm.Alarm {
     this.clock = clock
     this.millis = millis
     this.nested = false
+    this.deferred = false
     this.child = undefined
     this.outerContext = undefined
     this.outerChildren = undefined
@@ -108,6 +112,26 @@ export abstract class Timeout<A, E, R> extends Alarm.Alarm {
     return fiber._yielded === undefined ? fiber.yieldWith(() => {}) : end
   }
 
+  /**
+   * Whether a timeout within the effect rings before this one would. It has to call {@link arm} when it rings, and so does
+   * what goes on after it; otherwise nothing ends the effect.
+   */
+  protected isCovered(): boolean {
+    return false
+  }
+
+  /** How many milliseconds are left, when the timer is set after all. */
+  protected left(): number {
+    return this.millis
+  }
+
+  /** Sets the timer that was not needed so far. */
+  arm(): void {
+    if (!this.deferred) return
+    this.deferred = false
+    Alarm.set(this, this.fiber, this.left(), this.clock)
+  }
+
   /** How many more milliseconds the effect may take; called when the time is up. */
   protected more(): number {
     return 0
@@ -132,7 +156,8 @@ export abstract class Timeout<A, E, R> extends Alarm.Alarm {
   }
 
   private set(): void {
-    Alarm.set(this, this.fiber, this.millis, this.clock)
+    this.deferred = this.isCovered()
+    if (!this.deferred) Alarm.set(this, this.fiber, this.millis, this.clock)
   }
 
   private inChild(effect: Effect.Effect<A, E, R>, inner?: Context.Context<never>): Effect.Effect<A, E, R> {
@@ -150,6 +175,7 @@ export abstract class Timeout<A, E, R> extends Alarm.Alarm {
   }
 
   private close(abandoned: boolean): void {
+    this.deferred = false
     Alarm.clear(this)
     this.over(abandoned)
   }

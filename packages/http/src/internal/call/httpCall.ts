@@ -14,7 +14,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as HttpBody from "effect/http/HttpBody"
-import type * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Stream from "effect/Stream"
@@ -25,7 +24,7 @@ import { Shown } from "../secrets/shown.ts"
 import { AttemptFailure } from "./attemptFailure.ts"
 import { BodyResponse, contentLength, highWater } from "./bodyResponse.ts"
 import { DeadlineResponse } from "./deadlineResponse.ts"
-import { withPolicySpan } from "./policySpan.ts"
+import type { Send } from "./policySpan.ts"
 import { CurrentProgress, type Progress } from "./progress.ts"
 import { StreamResponse } from "./streamResponse.ts"
 import * as Telemetry from "./telemetry.ts"
@@ -60,11 +59,12 @@ export class HttpCall implements Progress {
   isTracked = false
   isWritten = false
 
-  private readonly inner: HttpClient.HttpClient
+  private readonly through: Send
   private readonly rules: Rules
   private readonly pauses: OriginPauses
   private readonly origin: string | undefined
   private readonly fiber: AnyFiber
+  private readonly clock: Clock.Clock
   private readonly sent: Request
   private readonly shown: Shown | undefined
   private sends = 0
@@ -73,7 +73,7 @@ export class HttpCall implements Progress {
   private answers: Array<BodyResponse> | undefined
 
   constructor(
-    inner: HttpClient.HttpClient,
+    through: Send,
     rules: Rules,
     pauses: OriginPauses,
     origin: string | undefined,
@@ -81,11 +81,12 @@ export class HttpCall implements Progress {
     request: Request,
     shown: Shown | undefined
   ) {
-    this.inner = inner
+    this.through = through
     this.rules = rules
     this.pauses = pauses
     this.origin = origin
     this.fiber = fiber
+    this.clock = fiber.getRef(Clock.Clock)
     this.request = request
     this.shown = shown
     const { parts } = rules
@@ -98,12 +99,13 @@ export class HttpCall implements Progress {
   /** One attempt: waits until the previous attempt's connection is released, and sends. */
   attempt(): Effect.Effect<BodyResponse, AttemptFailure> {
     return Effect.withFiber((fiber: AnyFiber) => {
-      const endsAt = this.rules.attempt === undefined ? Infinity : this.now() + this.rules.attempt
+      const now = this.now()
+      const endsAt = this.rules.attempt === undefined ? Infinity : now + this.rules.attempt
       const before = this.discarding
-      if (before === undefined) return this.send(fiber, endsAt)
+      if (before === undefined) return this.send(fiber, now, endsAt)
       return Effect.flatMap(Fiber.await(before), () => {
         this.discarding = undefined
-        return this.send(fiber, endsAt)
+        return this.send(fiber, this.now(), endsAt)
       })
     })
   }
@@ -152,17 +154,11 @@ export class HttpCall implements Progress {
   }
 
   /** `endsAt` is when the attempt must have ended, its body included, in milliseconds since the epoch. */
-  private send(fiber: AnyFiber, endsAt: number): Effect.Effect<BodyResponse, AttemptFailure> {
+  private send(fiber: AnyFiber, startedAt: number, endsAt: number): Effect.Effect<BodyResponse, AttemptFailure> {
     const resends = this.sends++
     this.isTracked = this.isWritten = false
-    const startedAt = this.now()
     const request = this.headed(fiber, resends)
-    const sending = withPolicySpan(
-      fiber,
-      request,
-      { shown: this.shown, resends, template: this.rules.template },
-      this.inner.execute(request)
-    )
+    const sending = this.through(fiber, request, { shown: this.shown, resends, template: this.rules.template })
     const told = Effect.onExitPrimitive(sending, (exit) => {
       if (Exit.isFailure(exit) && !Cause.hasFails(exit.cause)) this.record(this.endedBy(exit.cause, endsAt), startedAt)
       return undefined
@@ -263,7 +259,7 @@ export class HttpCall implements Progress {
   }
 
   private now(): number {
-    return this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    return this.clock.currentTimeMillisUnsafe()
   }
 
   /** The request, with a body that sets `bodySpent` when it is read. */

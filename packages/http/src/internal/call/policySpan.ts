@@ -7,27 +7,44 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Tracer from "effect/Tracer"
 import { hiddenUrl, type Names, shownHeader, withSecretNames } from "../secrets/hiddenUrl.ts"
 import { Shown } from "../secrets/shown.ts"
-import { isTraced } from "./span.ts"
+import { addTold, isTraced, type Told } from "./span.ts"
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
-/** What only the policy knows of a request. */
-interface Told {
-  /** What is shown of the request, if that is not the request itself. */
-  readonly shown: Shown | undefined
-  /** How many times the request was sent before. */
-  readonly resends: number
-  /** The template of the endpoint's path. */
-  readonly template: string | undefined
+/** Sends a request of a policy. */
+export type Send = (
+  fiber: AnyFiber,
+  request: HttpClientRequest.HttpClientRequest,
+  told: Told
+) => Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>
+
+/**
+ * The clients that take what a policy tells, and hide what it would. For any other a policy has to be the tracer, which
+ * costs more than the span. A client that wraps one of them is another, so that what it does still happens.
+ */
+const listening = new WeakMap<HttpClient.HttpClient, Send>()
+
+/** Says how a client takes what a policy tells: by then it is sure to do no less than its `execute`. */
+export const listens = (client: HttpClient.HttpClient, send: Send): HttpClient.HttpClient => {
+  listening.set(client, send)
+  return client
 }
 
+/** How a policy sends its requests through a client. */
+export const through = (client: HttpClient.HttpClient): Send =>
+  listening.get(client) ??
+    ((fiber, request, told) => withPolicySpan(fiber, request, told, client.execute(request)))
+
 /** Sends a request, and completes the span that its client opens. */
-export const withPolicySpan = <A, E, R>(
+const withPolicySpan = <A, E, R>(
   fiber: AnyFiber,
   request: HttpClientRequest.HttpClientRequest,
   told: Told,
@@ -54,16 +71,15 @@ export const withPolicySpan = <A, E, R>(
   return Effect.provideService(named, Tracer.Tracer, own)
 }
 
-const complete = (span: Tracer.Span, { resends, template }: Told, names: Names, shown: () => Shown): void => {
+const complete = (span: Tracer.Span, told: Told, names: Names, shown: () => Shown): void => {
   const { attribute, end } = span
-  if (resends > 0) span.attribute("http.request.resend_count", resends)
-  if (template !== undefined) span.attribute("url.template", template)
+  addTold(span, told)
   // Read by a client that has the span, and by no exporter: these are not enumerable, as the methods are not.
   define(span, "attribute", (key: string, value: unknown) => {
     attribute.call(span, key, typeof value === "string" ? shownValue(key, value, names) : value)
   })
   define(span, "end", (time: bigint, exit: Parameters<typeof end>[1]) => {
-    end.call(span, time, Exit.isSuccess(exit) ? exit : shown().exit(exit))
+    end.call(span, time, Exit.isSuccess(exit) ? exit : Exit.failCause(shown().failure(exit.cause)))
   })
 }
 

@@ -4,6 +4,7 @@
  *
  * Guarded by `test/call/telemetry.test.ts` and `test/call/unsentTimeouts.test.ts`.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -19,11 +20,28 @@ import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import { hiddenUrl, type Names, shownHeader, withSecretNames } from "../secrets/hiddenUrl.ts"
+import { Shown } from "../secrets/shown.ts"
 import type { Target } from "../undici/target.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 type Response = HttpClientResponse.HttpClientResponse
 type Failure = HttpClientError.HttpClientError
+
+/** What only a policy knows of a request that it sends. */
+export interface Told {
+  /** What is shown of the request, if that is not the request itself. */
+  readonly shown: Shown | undefined
+  /** How many times the request was sent before. */
+  readonly resends: number
+  /** The template of the endpoint's path. */
+  readonly template: string | undefined
+}
+
+/** Adds what only the policy knows. */
+export const addTold = (span: Tracer.Span, { resends, template }: Told): void => {
+  if (resends > 0) span.attribute("http.request.resend_count", resends)
+  if (template !== undefined) span.attribute("url.template", template)
+}
 
 export const isTraced = (fiber: Fiber.Fiber<unknown, unknown>, request: Request): boolean =>
   !fiber.getRef(Tracer.DisablePropagation) && !fiber.getRef(HttpClient.TracerDisabledWhen)(request)
@@ -32,35 +50,44 @@ export const traced = (
   fiber: Fiber.Fiber<unknown, unknown>,
   request: Request,
   target: Target,
+  told: Told | undefined,
   send: (headers: Readonly<Record<string, string>>, span: Tracer.Span) => Effect.Effect<Response, Failure>
 ): Effect.Effect<Response, Failure> =>
-  Effect.useSpan(fiber.getRef(HttpClient.SpanNameGenerator)(request), { kind: "client" }, (span) => {
+  Effect.useSpan(fiber.getRef(HttpClient.SpanNameGenerator)(request), clientSpan, (span) => {
     const names = redactedParams(fiber, request)
+    if (told !== undefined) addTold(span, told)
     span.attribute("http.request.method", request.method)
     addTarget(span, target, names)
     addHeaders(fiber, span, "request", request.headers, names)
     const headers = fiber.getRef(HttpClient.TracerPropagationEnabled)
       ? { ...request.headers, ...HttpTraceContext.toHeaders(span) }
       : request.headers
-    return Effect.map(send(headers, span), (response) => {
+    // What `useSpan` ends afterwards has ended already.
+    const end = (cause: Cause.Cause<unknown>) => {
+      const now = fiber.getRef(References.TracerTimingEnabled) ? fiber.getRef(Clock.Clock).currentTimeNanosUnsafe() : 0n
+      span.end(
+        now,
+        Exit.failCause(told === undefined ? cause : (told.shown ?? Shown.always(fiber, request)).failure(cause))
+      )
+    }
+    const answered = Effect.map(send(headers, span), (response) => {
       span.attribute("http.response.status_code", response.status)
       addHeaders(fiber, span, "response", response.headers, names)
-      if (response.status >= 400) endAsFailed(fiber, span, response)
+      // The response succeeds, and its span fails: OpenTelemetry counts 4xx and 5xx as errors of a client span.
+      if (response.status >= 400) {
+        span.attribute("error.type", String(response.status))
+        const reason = new HttpClientError.StatusCodeError({ request: response.request, response })
+        end(Cause.fail(new HttpClientError.HttpClientError({ reason })))
+      }
       return response
+    })
+    return told === undefined ? answered : Effect.onExitPrimitive(answered, (exit) => {
+      if (Exit.isFailure(exit)) end(exit.cause)
+      return undefined
     })
   })
 
-// The response succeeds, and its span fails: OpenTelemetry counts 4xx and 5xx as errors of a client span.
-const endAsFailed = (
-  fiber: Fiber.Fiber<unknown, unknown>,
-  span: Tracer.Span,
-  response: Response
-): void => {
-  span.attribute("error.type", String(response.status))
-  const now = fiber.getRef(References.TracerTimingEnabled) ? fiber.getRef(Clock.Clock).currentTimeNanosUnsafe() : 0n
-  const reason = new HttpClientError.StatusCodeError({ request: response.request, response })
-  span.end(now, Exit.fail(new HttpClientError.HttpClientError({ reason })))
-}
+const clientSpan = { kind: "client" } as const
 
 const redactedParams = (fiber: Fiber.Fiber<unknown, unknown>, request: Request): Names => {
   const names = withSecretNames(fiber.getRef(UrlParams.CurrentRedactedNames))

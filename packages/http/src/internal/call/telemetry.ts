@@ -21,12 +21,11 @@ const maxSeries = 2_000
 
 const methods: ReadonlySet<string> = new Set(allMethods)
 
-/** The series of the last request, which most are like. */
-let last: Series | undefined
+/** The series of the last request of each outcome, which most are like. There are few outcomes: statuses, and tags. */
+const last = new Map<number | string, Series>()
 
 interface Series {
   readonly method: string
-  readonly outcome: number | string
   readonly origin: string | undefined
   readonly template: string | undefined
   readonly histogram: Metric.Histogram<number>
@@ -45,12 +44,16 @@ export const record = (
   millis: number
 ): void => {
   const { method } = request
-  if (last?.outcome !== outcome || last.origin !== origin || last.method !== method || last.template !== template) {
+  const recent = last.get(outcome)
+  let histogram = recent?.histogram
+  if (
+    histogram === undefined || recent?.origin !== origin || recent.method !== method || recent.template !== template
+  ) {
     const key = `${method} ${outcome} ${origin} ${template ?? ""}`
-    const histogram = series.get(key) ?? learn(key, method, origin, template, outcome)
-    last = { method, outcome, origin, template, histogram }
+    histogram = series.get(key) ?? learn(key, method, origin, template, outcome)
+    last.set(outcome, { method, origin, template, histogram })
   }
-  last.histogram.updateUnsafe(millis / 1000, fiber.context)
+  histogram.updateUnsafe(millis / 1000, fiber.context)
 }
 
 /** Failures that a policy has given out: that has recorded their requests, and no policy around it does so again. */

@@ -16,6 +16,7 @@ import type * as HttpPolicy from "../../HttpPolicy.ts"
 import { AttemptFailure } from "../call/attemptFailure.ts"
 import type { BodyResponse } from "../call/bodyResponse.ts"
 import { HttpCall } from "../call/httpCall.ts"
+import { through } from "../call/policySpan.ts"
 import { handedOver } from "../call/redirects.ts"
 import * as Telemetry from "../call/telemetry.ts"
 import { KeptParts } from "../live/keptParts.ts"
@@ -81,12 +82,14 @@ export const compileClient = (
     pauses.longest = Math.max(...policies.map(({ rules }) => rules.longestPause))
     const isKeyed = (policy: EndpointPolicy) => policy.parts.idempotencyKey === "auto"
 
+    const send = through(inner)
+
     const run: Run = <E>(request: Request, own: Own<E>) =>
       Effect.withFiber((fiber): Effect.Effect<Response, E | Failure> => {
         const policy = policyOf(request)
         const origin = originOf(request.url)
         const shown = Shown.of(fiber, request, defaults.secrets.names)
-        const call = new HttpCall(inner, policy.rules, pauses, origin, fiber, request, shown)
+        const call = new HttpCall(send, policy.rules, pauses, origin, fiber, request, shown)
         return Effect.matchEffect(Effect.onExitPrimitive(policy.run(call, origin), (exit) => call.close(exit)), {
           onSuccess: given,
           onFailure: (failure): Effect.Effect<Response, E | Failure> =>

@@ -86,8 +86,8 @@ const protect = (
   key: string | undefined
 ): Effect.Effect<BodyResponse, AttemptFailure | PolicyError> =>
   call.isRepeatable
-    ? repeatable.protect({ key })(Hedge.idempotent(call.attempt()))
-    : call.tracked(careful.protect({ key })(call.attempt()))
+    ? repeatable.run(Hedge.idempotent(call.attempt()), key)
+    : call.tracked(careful.run(call.attempt(), key))
 
 /** Settings and state that the client shares with its endpoints. */
 export interface Common {

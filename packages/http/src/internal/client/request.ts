@@ -46,8 +46,12 @@ export const prepare = (
   isKeyed: ((request: Request) => boolean) | undefined
 ): HttpClient.HttpClient.Preprocess<never, never> => {
   const hasDefaults = Object.keys(headers).length > 0
-  return (request) =>
-    Effect.withFiber((fiber) => {
+  const isPlain = baseUrl === undefined && !hasDefaults
+  return (request) => {
+    if (isPlain && !secrets.mayMark(request) && (isKeyed === undefined || !needsKey(request))) {
+      return Effect.succeed(request)
+    }
+    return Effect.withFiber((fiber) => {
       let prepared = request
       if (baseUrl !== undefined && !isAbsolute(request.url)) {
         prepared = HttpClientRequest.prependUrl(prepared, baseUrl)
@@ -60,6 +64,7 @@ export const prepare = (
         ? Effect.map(uuid, (key) => HttpClientRequest.setHeader(prepared, "idempotency-key", key))
         : Effect.succeed(prepared)
     })
+  }
 }
 
 const needsKey = (request: Request): boolean =>

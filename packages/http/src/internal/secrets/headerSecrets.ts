@@ -39,6 +39,13 @@ export class Secrets {
     this.followsRequest = baseUrl === undefined && this.names.length > 0
   }
 
+  /** Whether {@link mark} has anything to look at. Most requests have no header of their own. */
+  mayMark(request: Request): boolean {
+    if (this.followsRequest) return true
+    for (const name in request.headers) if (!dropped.has(name)) return true
+    return false
+  }
+
   /** Notes the origin of a request that has or gets secrets. Done once, before any redirect. */
   mark(request: Request, fiber: AnyFiber): Request {
     if (!this.followsRequest && !this.hasOwn(request.headers, fiber)) return request

@@ -9,7 +9,6 @@
  * Guarded by `test/call/secrets.laws.test.ts` and `test/client/secrets.test.ts`.
  */
 import * as Cause from "effect/Cause"
-import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Headers from "effect/http/Headers"
 import * as HttpClientError from "effect/http/HttpClientError"
@@ -148,9 +147,9 @@ export class Shown {
     return shown
   }
 
-  /** How a span ended, with errors as they are shown. */
-  exit<E>(exit: Exit.Failure<unknown, E>): Exit.Exit<never, unknown> {
-    return Exit.failCause(Cause.map(exit.cause, (error) => this.cause(error)))
+  /** Why a span failed, with errors as they are shown. */
+  failure(cause: Cause.Cause<unknown>): Cause.Cause<unknown> {
+    return Cause.map(cause, (error) => this.cause(error))
   }
 
   private holdsSecrets(): boolean {

@@ -16,7 +16,7 @@ import type { Dispatcher } from "undici"
 import { ConnectionReset } from "../../HttpFailure.ts"
 import { TransportTimeouts } from "../../TransportTimeouts.ts"
 import { CurrentProgress } from "../call/progress.ts"
-import { isTraced, traced } from "../call/span.ts"
+import { isTraced, type Told, traced } from "../call/span.ts"
 import { Shown } from "../secrets/shown.ts"
 import type { Route } from "./connect/connector.ts"
 import { Exchange, type Limits } from "./exchange/exchange.ts"
@@ -35,12 +35,13 @@ export interface Known {
   readonly own: Partial<Dispatcher.DispatchOptions>
 }
 
-/** Sends a request on a connection of the pools, in a span. */
+/** Sends a request on a connection of the pools, in a span. `told` is what a policy says of it. */
 export const send = (
   pools: Pools,
   limits: Limits,
   request: Request,
-  known?: Known
+  known?: Known,
+  told?: Told
 ): Effect.Effect<Response, Failure> =>
   Effect.withFiber((fiber: Fiber.Fiber<unknown, unknown>) => {
     if (request.headers["upgrade"] !== undefined) return refuseUpgrade(request)
@@ -53,6 +54,7 @@ export const send = (
         fiber,
         request,
         target,
+        told,
         (headers, span) =>
           exchange(
             pools,
