@@ -44,16 +44,14 @@ export const record = (
   millis: number
 ): void => {
   const { method } = request
-  const recent = last.get(outcome)
-  let histogram = recent?.histogram
-  if (
-    histogram === undefined || recent?.origin !== origin || recent.method !== method || recent.template !== template
-  ) {
+  let recent = last.get(outcome)
+  if (recent?.origin !== origin || recent.method !== method || recent.template !== template) {
     const key = `${method} ${outcome} ${origin} ${template ?? ""}`
-    histogram = series.get(key) ?? learn(key, method, origin, template, outcome)
-    last.set(outcome, { method, origin, template, histogram })
+    const histogram = series.get(key) ?? learn(key, method, origin, template, outcome)
+    recent = { method, origin, template, histogram }
+    last.set(outcome, recent)
   }
-  histogram.updateUnsafe(millis / 1000, fiber.context)
+  recent.histogram.updateUnsafe(millis / 1000, fiber.context)
 }
 
 /** Failures that a policy has given out: that has recorded their requests, and no policy around it does so again. */
