@@ -45,7 +45,7 @@ export const record = (
 ): void => {
   const { method } = request
   let recent = last.get(outcome)
-  if (recent?.origin !== origin || recent.method !== method || recent.template !== template) {
+  if (recent === undefined || recent.origin !== origin || recent.method !== method || recent.template !== template) {
     const key = `${method} ${outcome} ${origin} ${template ?? ""}`
     const histogram = series.get(key) ?? learn(key, method, origin, template, outcome)
     recent = { method, origin, template, histogram }
