@@ -18,7 +18,8 @@ import { Timeout } from "../fiber/timeout.ts"
 import type { CompiledPolicy } from "../policy/parts.ts"
 import { retryAfterOfExit } from "../retryAfter.ts"
 import { afterRejection, afterResult, betweenAttempts } from "./betweenAttempts.ts"
-import type { Added, AttemptBound, Bound, Call, Rest } from "./record.ts"
+import type { AttemptBound } from "./deadline.ts"
+import type { Added, Bound, Call, Rest } from "./record.ts"
 
 /** Makes the next attempt, and continues with the steps after it. */
 export const attempt = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, now: number): Rest<A, E, R, SE, SR> => {

@@ -47,3 +47,9 @@ export const termOf = (fiber: Fiber.Fiber<unknown, unknown>): Term | undefined =
 /** A context in which a term runs. */
 export const within = (context: Context.Context<never>, term: Term): Context.Context<never> =>
   Context.add(Context.add(context, Deadline, term.at), CurrentTerm, term)
+
+/** The time of an attempt that runs in the fiber of its call, in milliseconds, and whether it will ring. */
+export interface AttemptBound {
+  readonly timeout: number
+  readonly isSet: boolean
+}

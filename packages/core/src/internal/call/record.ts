@@ -22,7 +22,7 @@ import * as Alarm from "../fiber/alarm.ts"
 import { Frame } from "../fiber/frame.ts"
 import { handOver } from "../fiber/handOver.ts"
 import type { CompiledPolicy } from "../policy/parts.ts"
-import { deadlineOf } from "./deadline.ts"
+import { type AttemptBound, deadlineOf } from "./deadline.ts"
 import type { Observer, PolicyEvent } from "./event.ts"
 import * as Observers from "./observers.ts"
 
@@ -42,12 +42,6 @@ export interface Bound {
   readonly at: number
   /** Sets its timer, if it has left the time to the timeout of an attempt so far. */
   arm(): void
-}
-
-/** The time of an attempt that runs in the fiber of its call. */
-export interface AttemptBound {
-  readonly timeout: number
-  readonly isSet: boolean
 }
 
 export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> implements Waiter {
