@@ -120,6 +120,7 @@ describe("decide", () => {
     deepStrictEqual(delay(0), retry(10_000))
     deepStrictEqual(delay(3), retry(25_000))
     deepStrictEqual(delay((own) => own === error ? 1 : 0), retry(15_000))
+    for (const share of [-1, Number.NaN, Infinity, "much"]) deepStrictEqual(delay(() => share as number), retry(10_000))
     for (const spread of [-1, Number.NaN, Infinity, "1"]) {
       assertTrue(
         rangeError(() => Retry.make({ retryAfter: { spread: spread as number } })).includes("retryAfter.spread must be")

@@ -149,7 +149,8 @@ export const refusal = (
 ): string | undefined => {
   if (repeatableMethods.has(request.method) || isKeyed(request)) return undefined
   const { idempotent } = options
-  return idempotent === true || (typeof idempotent === "function" && idempotent(request))
+  // A promise, which says nothing yet, must not count as a yes.
+  return idempotent === true || (typeof idempotent === "function" && idempotent(request) === true)
     ? undefined
     : `${request.method} without an Idempotency-Key may have been carried out`
 }
@@ -185,7 +186,7 @@ const isWorthIt = (response: HttpClientResponse.HttpClientResponse, retryOn: Par
   retryOn === undefined
     ? ServerHints.isTransient(response.status, response.headers)
     : typeof retryOn === "function"
-    ? retryOn(response)
+    ? retryOn(response) === true
     : retryOn.includes(response.status)
 
 /** The facts about a failed attempt. */

@@ -169,3 +169,16 @@ it.effect("asks the client of a program with Effect", () =>
     const response = yield* Effect.promise(() => fetch("http://localhost/stock"))
     assert.deepStrictEqual(yield* Effect.promise(() => response.json()), { left: 3 })
   }).pipe(Effect.provide(TestTransport.layer([TestTransport.respond(503), TestTransport.json(200, { left: 3 })]))))
+
+it("reads past empty chunks of a client below", async () => {
+  const script = TestTransport.layer([
+    TestTransport.respond(200, { body: TestTransport.chunked(["", "a", "", "b", ""], { every: 1 }) })
+  ])
+  const text = await Effect.runPromise(
+    Effect.flatMap(
+      ResilientFetch.make({ retry: false, commit: "head" }),
+      (fetch) => Effect.promise(() => fetch("http://a.example/").then((response) => response.text()))
+    ).pipe(Effect.provide(script))
+  )
+  assert.strictEqual(text, "ab")
+})

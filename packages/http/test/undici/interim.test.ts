@@ -65,6 +65,19 @@ describe("Interim responses", () => {
 
   it.live(`are read past over TLS (${cases} cases)`, () => readsPast((answer) => Server.tls(certificate, answer)))
 
+  it.live("are not looked for in a body", () =>
+    Effect.gen(function*() {
+      const body = kinds.join("") + Server.response(200, "within")
+      const server = yield* Server.raw((socket) =>
+        writeInPieces(socket, [
+          `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n`,
+          ...kinds,
+          Server.response(200, "within")
+        ])
+      )
+      assert.strictEqual(yield* Server.text(server.url), body)
+    }).pipe(Effect.provide(transport)))
+
   it.live("come before the failure of a server that then closes", () =>
     Effect.gen(function*() {
       for (const text of [kinds[0]!, "HTTP/1.1 10", `${kinds[1]}HTTP/1.1 200 OK\r\n`]) {

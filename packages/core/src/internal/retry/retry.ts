@@ -38,6 +38,12 @@ export const isRetryable = (error: unknown): boolean => {
   }
 }
 
+/** A share as a program says it, which may be none: a hint is a hint all the same. */
+const boundedSpread = <E>(spread: (error: E) => number) => (error: E): number => {
+  const share = spread(error)
+  return share > 0 && share < Infinity ? share : 0
+}
+
 /** Checks and compiles the options of a retry that nothing outside bounds. */
 export const make = <E, SE, SR>(where: string, options: unknown): Retry<E, SE, SR> =>
   compile(Arguments.check(where, alone, options ?? {}))
@@ -53,7 +59,7 @@ export const compile = <E, SE, SR>(options: RetryOptions): Retry<E, SE, SR> => {
   const backoff = (options.backoff ?? Backoff.exponential()) as Schedule.Schedule<unknown, E, SE, SR>
   const { max: maxHint, mode, spread } = options.retryAfter ??
     { max: defaults.maxRetryAfter, mode: defaults.mode, spread: defaults.spread }
-  const spreadOf = (error: unknown): number => typeof spread === "number" ? spread : spread(error as never)
+  const spreadOf = typeof spread === "number" ? spread : boundedSpread(spread as (error: E) => number)
   const ask = (options.while ?? isRetryable) as Retry<E, SE, SR>["ask"]
 
   const judge = (answer: boolean | Refusal, attempt: number): Stop | undefined => {
@@ -78,7 +84,8 @@ export const compile = <E, SE, SR>(options: RetryOptions): Retry<E, SE, SR> => {
         return stop("retryAfter", `asked to wait ${Duration.format(Duration.millis(hint))}`)
       }
       const asked = mode === "clamp" ? Math.min(hint, maxHint) : hint
-      wait = Math.max(wait, Math.ceil(asked * (1 + random * spreadOf(error))))
+      const share = typeof spreadOf === "number" ? spreadOf : spreadOf(error as E)
+      wait = Math.max(wait, Math.ceil(asked * (1 + random * share)))
     }
     if (elapsed + wait > maxElapsed) return stopElapsed
     if (wait >= remaining) return stopDeadline
@@ -89,7 +96,7 @@ export const compile = <E, SE, SR>(options: RetryOptions): Retry<E, SE, SR> => {
   return {
     times,
     backoff,
-    retryAfter: { mode, max: maxHint, spread: spread as Retry<E>["retryAfter"]["spread"] },
+    retryAfter: { mode, max: maxHint, spread: spreadOf },
     onTimeout: options.onTimeout,
     logLevel: options.logLevel,
     maxElapsed,
