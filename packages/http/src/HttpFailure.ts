@@ -26,7 +26,7 @@ import { isPolicyError } from "@holdfast/core/PolicyError"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -162,6 +162,7 @@ export const fromUnknown = (error: unknown, circumstances?: Circumstances): Http
  * ```
  */
 export const fromClientError = (error: HttpClientError.HttpClientError): Option.Option<HttpFailure> => {
+  if (!HttpClientError.isHttpClientError(error)) return Option.none()
   switch (error.reason._tag) {
     case "TransportError":
       // A policy that rejects or ends a call is not a failure of the transport.

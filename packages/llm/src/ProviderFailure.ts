@@ -114,8 +114,10 @@ const excerptLength = 2000
 const tellingHeader =
   /^(content-type|date|request-id|x-request-id|retry-after|retry-after-ms|x-should-retry|x-ratelimit-.*|ratelimit.*|anthropic-ratelimit-.*|openai-processing-ms|server)$/
 
-const tellingHeaders = (headers: Headers.Headers): Record<string, string> =>
-  Object.fromEntries(Object.entries(headers).filter(([name]) => tellingHeader.test(name)))
+const tellingHeaders = (headers: Headers.Headers, secrets: Refusal["secrets"] & {}): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => tellingHeader.test(name) ? [[name, scrub(value, secrets)]] : [])
+  )
 
 // -----------------------------------------------------------------------------
 // Constructors
@@ -142,7 +144,8 @@ export const toReason = (refusal: Refusal): AiError.AiErrorReason => {
   const inBody = retryHintOf(error, refusal.now)
   const hint = ServerHints.retryAfter(headers, refusal.now) ??
     (inBody === undefined ? undefined : Duration.millis(inBody))
-  const requestId = requestIdHeaders.map((name) => headers[name]).find(Predicate.isNotUndefined) ?? error.requestId
+  const id = requestIdHeaders.map((name) => headers[name]).find(Predicate.isNotUndefined) ?? error.requestId
+  const requestId = id === undefined ? undefined : scrub(id, secrets)
 
   const bodyText = typeof refusal.body === "string" ? refusal.body : JSON.stringify(refusal.body) ?? ""
   const words = [
@@ -167,7 +170,7 @@ export const toReason = (refusal: Refusal): AiError.AiErrorReason => {
       http: {
         ...(refusal.status === undefined
           ? undefined
-          : { response: { status: refusal.status, headers: tellingHeaders(headers) } }),
+          : { response: { status: refusal.status, headers: tellingHeaders(headers, secrets) } }),
         body: scrub(bodyText, secrets).slice(0, excerptLength)
       },
       description: advice === undefined ? said : `${said.replace(/[.\s]+$/, "")}. ${advice}`

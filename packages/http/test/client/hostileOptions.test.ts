@@ -1,5 +1,7 @@
 /** Options that are not what they look like: what cannot be read, or would be left out in silence, is a RangeError. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Backoff from "@holdfast/core/Backoff"
+import type * as HttpPolicy from "@holdfast/http/HttpPolicy"
 import * as ResilientDispatcher from "@holdfast/http/ResilientDispatcher"
 import * as ResilientFetch from "@holdfast/http/ResilientFetch"
 import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
@@ -7,6 +9,10 @@ import * as TestTransport from "@holdfast/http/testing/TestTransport"
 import * as UndiciFetch from "@holdfast/http/UndiciFetch"
 import * as UndiciTransport from "@holdfast/http/UndiciTransport"
 import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 
 const boom = (): never => {
@@ -79,3 +85,16 @@ it("UndiciTransport.make rejects options that are not an object", () => {
     assert.throws(() => Effect.runSync(Effect.scoped(UndiciTransport.make(options as never))), RangeError)
   }
 })
+
+it.live.each<[string, "GET" | "POST", HttpPolicy.Options]>([
+  ["idempotent", "POST", { idempotent: (async () => false) as never }],
+  ["idempotent", "POST", { idempotent: (() => "yes") as never }],
+  ["retryOn", "GET", { retryOn: (async () => false) as never }]
+])("an answer of %s that is not true is no yes", ([, method, options]) =>
+  Effect.gen(function*() {
+    yield* Effect.exit(HttpClient.execute(HttpClientRequest.make(method)("http://a.example/")))
+    assert.lengthOf(yield* (yield* TestTransport.TestTransport).sent, 1)
+  }).pipe(Effect.provide(Layer.provideMerge(
+    ResilientHttpClient.layer({ retry: { times: 2, backoff: Backoff.constant({ delay: 1 }) }, ...options }),
+    Layer.merge(TestTransport.layer([TestTransport.always(TestTransport.respond(503))]), Logger.layer([]))
+  ))))
