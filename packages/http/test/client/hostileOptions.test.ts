@@ -90,7 +90,7 @@ it.live.each<[string, "GET" | "POST", HttpPolicy.Options]>([
   ["idempotent", "POST", { idempotent: (async () => false) as never }],
   ["idempotent", "POST", { idempotent: (() => "yes") as never }],
   ["retryOn", "GET", { retryOn: (async () => false) as never }]
-])("an answer of %s that is not true is no yes", ([, method, options]) =>
+])("an answer of %s counts only if it is true", ([, method, options]) =>
   Effect.gen(function*() {
     yield* Effect.exit(HttpClient.execute(HttpClientRequest.make(method)("http://a.example/")))
     assert.lengthOf(yield* (yield* TestTransport.TestTransport).sent, 1)

@@ -38,7 +38,7 @@ export const isRetryable = (error: unknown): boolean => {
   }
 }
 
-/** A share as a program says it, which may be none: a hint is a hint all the same. */
+/** A share as a program says it, which may be none: the hint still counts. */
 const boundedSpread = <E>(spread: (error: E) => number) => (error: E): number => {
   const share = spread(error)
   return share > 0 && share < Infinity ? share : 0
