@@ -227,7 +227,7 @@ const own: ReadonlyArray<readonly [headers: Record<string, string>, millis: numb
     "anthropic-ratelimit-requests-remaining": "0",
     "anthropic-ratelimit-requests-reset": "2026-11-23T12:00:09Z"
   }, 9000],
-  // What is no number is not known to be left.
+  // Another text than a number does not say that anything is left.
   [{ "x-ratelimit-remaining": "many", "x-ratelimit-reset": "5" }, 5000],
   // LiteLLM hands the vendor's headers on behind a prefix.
   [{ "llm_provider-retry-after": "4" }, 4000],
