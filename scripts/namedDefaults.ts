@@ -45,24 +45,33 @@ const lastArgument = (code: string, from: number): string => {
   return ""
 }
 
+const value = "(\"[^\"]*\"|`[^`]*`|-?[\\w.]+(?:\\([\\d_]+\\))?)"
+
+const constants = new WeakMap<ReadonlyArray<string>, ReadonlyMap<string, unknown>>()
+
+/** The constants of code that are literals, by name. */
+const constantsOf = (texts: ReadonlyArray<string>): ReadonlyMap<string, unknown> => {
+  const before = constants.get(texts)
+  if (before !== undefined) return before
+  const found = new Map<string, unknown>()
+  for (const code of texts) {
+    for (const [, name = "", said = ""] of code.matchAll(new RegExp(`const (\\w+)(?:: [^=\\n]*)? = ${value}`, "gu"))) {
+      if (literal(said) !== undefined && !found.has(name)) found.set(name, literal(said))
+    }
+  }
+  constants.set(texts, found)
+  return found
+}
+
 /** The defaults that code gives to options of a name: `name ?? 3`, `name = 3`, `optional(check, 3)` and the like. */
 export const givenTo = (option: string, texts: ReadonlyArray<string>): ReadonlyArray<unknown> => {
   const name = `(?:\\b${option}|\\bdefault${option[0]?.toUpperCase()}${option.slice(1)})`
-  const value = "(\"[^\"]*\"|`[^`]*`|-?[\\w.]+(?:\\([\\d_]+\\))?)"
   const patterns = [
     new RegExp(`${name} \\?\\? ${value}`, "gu"),
     new RegExp(`${name}(?:: [^=\\n]*)? = ${value}`, "gu"),
     new RegExp(`${name}: ${value}(?: as const)?,?$`, "gmu")
   ]
-  const constant = (text: string): unknown => {
-    const last = text.split(".").at(-1) ?? ""
-    return texts.flatMap((code) =>
-      Array.from(
-        code.matchAll(new RegExp(`const ${last}(?:: [^=\\n]*)? = ${value}`, "gu")),
-        ([, said = ""]) => literal(said)
-      )
-    ).find((found) => found !== undefined)
-  }
+  const constant = (text: string): unknown => constantsOf(texts).get(text.split(".").at(-1) ?? "")
   const valueOf = (said: string): unknown =>
     literal(said) ?? (said.startsWith("`")
       ? said.slice(1, -1).replaceAll(/\$\{(\w+)\}/gu, "<$1>")
@@ -70,17 +79,26 @@ export const givenTo = (option: string, texts: ReadonlyArray<string>): ReadonlyA
       ? constant(said)
       : undefined)
   const checked = new RegExp(`${name}: (?:\\w+\\.)?optional\\(`, "gu")
-  return texts.flatMap((code) => [
-    ...patterns.flatMap((pattern) => Array.from(code.matchAll(pattern), ([, said = ""]) => valueOf(said))),
-    ...Array.from(code.matchAll(checked), ({ 0: begin, index }) => {
-      const [, said = ""] =
-        new RegExp(`^${value}(?: as const)?$`, "u").exec(lastArgument(code, index + begin.length)) ?? []
-      return valueOf(said)
-    })
-  ]).filter((found) => found !== undefined)
+  const byName = texts.filter((code) => code.toLowerCase().includes(option.toLowerCase()))
+  const said = byName.flatMap((code) => {
+    const written = patterns.flatMap((pattern) => Array.from(code.matchAll(pattern), ([, said = ""]) => said))
+    const inChecks = Array.from(
+      code.matchAll(checked),
+      ({ 0: begin, index }) =>
+        new RegExp(`^${value}(?: as const)?$`, "u").exec(lastArgument(code, index + begin.length))?.[1] ?? ""
+    )
+    return written.concat(inChecks)
+  })
+  return said.map(valueOf).filter((found) => found !== undefined)
 }
 
 const codes = files.map(([file, text]) => [packageOf(file), withoutComments(text)] as const)
+
+const every = codes.map(([, code]) => code)
+
+const byPackage = new Map(
+  Array.from(Map.groupBy(codes, ([name]) => name), ([name, codes]) => [name, codes.map(([, code]) => code)])
+)
 
 const known = new Map<string, ReadonlyArray<unknown>>()
 
@@ -89,8 +107,8 @@ const defaultsOf = (name: string, option: string): ReadonlyArray<unknown> => {
   const key = `${name} ${option}`
   const before = known.get(key)
   if (before !== undefined) return before
-  const here = givenTo(option, codes.flatMap(([other, code]) => other === name ? [code] : []))
-  const given = here.length > 0 ? here : givenTo(option, codes.map(([, code]) => code))
+  const here = givenTo(option, byPackage.get(name) ?? [])
+  const given = here.length > 0 ? here : givenTo(option, every)
   known.set(key, given)
   return given
 }
