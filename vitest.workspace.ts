@@ -43,7 +43,7 @@ const longAlone = [
 ]
 
 /** A worker more than there are cores, since one of the long files always waits. Other numbers of workers need other groups. */
-const oneMore = { maxWorkers: availableParallelism() + 1, sequence: { groupOrder: 1 } }
+const oneMore = { maxWorkers: availableParallelism() + 1, sequence: { groupOrder: 1 }, testTimeout: 120_000 }
 
 /** What looks at its whole process, or changes it: functions that V8 counts, metrics of all clients, faked timers, connections. */
 const alone = [
