@@ -7,7 +7,7 @@ it.live("the outage: a chain takes no answer for whole that is not, and what bot
   Effect.gen(function*() {
     const servers = yield* Effect.promise(open)
     servers.begin(250)
-    const ended = yield* asked(servers.first, servers.second, phases.length * 5, 50, 500)
+    const ended = yield* asked(servers.first, servers.second, phases.length * 5, 50, { patience: 500 })
     const bill = servers.bill()
     yield* Effect.promise(servers.close)
 

@@ -1,6 +1,8 @@
 /**
  * The same outage through LiteLLM's Router and through a chain of Holdfast's: `npx node examples/outage/compare.ts`. Sets LiteLLM up in
- * a Python environment of its own, once. Needs Python 3.10 or later, the package registry and a minute.
+ * a Python environment of its own, once. Needs Python 3.10 or later, the package registry and two minutes.
+ *
+ * Both are asked twice: as each is by default, and with one cool-down for both.
  */
 import { spawn } from "node:child_process"
 import { existsSync, mkdirSync } from "node:fs"
@@ -9,8 +11,8 @@ import type { Ended } from "./holdfast.ts"
 import { answer, open, phases, type Servers } from "./servers.ts"
 
 const litellm = "litellm==1.108.7"
-const phaseMillis = 3000
-const every = 300
+const phaseMillis = 2500
+const every = 250
 const questions = Math.floor(phases.length * phaseMillis / every)
 
 const folder = join(import.meta.dirname, "../../node_modules/.cache/outage")
@@ -43,8 +45,21 @@ interface Outcome {
   readonly bill: ReturnType<Servers["bill"]>
 }
 
-const play = async (name: string, servers: Servers, program: string, file: string): Promise<Outcome> => {
-  const args = [servers.first, servers.second, String(questions), String(every)]
+/** `cooldown` is in seconds, for both; without it each has its defaults. */
+const play = async (
+  name: string,
+  servers: Servers,
+  program: string,
+  file: string,
+  cooldown?: number
+): Promise<Outcome> => {
+  const args = [
+    servers.first,
+    servers.second,
+    String(questions),
+    String(every),
+    ...(cooldown ? [String(cooldown)] : [])
+  ]
   const output = await run(
     program,
     [join(import.meta.dirname, file), ...args],
@@ -97,11 +112,13 @@ process.stdout.write(
 )
 const outcomes = [
   await play("LiteLLM Router", servers, python, "litellm_router.py"),
-  await play("Holdfast", servers, process.execPath, "holdfast.ts")
+  await play("Holdfast", servers, process.execPath, "holdfast.ts"),
+  await play("LiteLLM Router, equal", servers, python, "litellm_router.py", 5),
+  await play("Holdfast, equal", servers, process.execPath, "holdfast.ts", 5)
 ]
 await servers.close()
-const [theirs = {}, ours = {}] = outcomes.map(figures)
-process.stdout.write(`| | ${outcomes.map(({ name }) => name).join(" | ")} |\n| --- | --- | --- |\n`)
-for (const [name, value] of Object.entries(theirs)) {
-  process.stdout.write(`| ${name} | ${value} | ${ours[name] ?? ""} |\n`)
+const columns = outcomes.map(figures)
+process.stdout.write(`| | ${outcomes.map(({ name }) => name).join(" | ")} |\n| --- | --- | --- | --- | --- |\n`)
+for (const name of Object.keys(columns[0] ?? {})) {
+  process.stdout.write(`| ${name} | ${columns.map((column) => column[name] ?? "").join(" | ")} |\n`)
 }

@@ -38,8 +38,20 @@ const ask = Effect.suspend(() => {
   )
 })
 
-/** So many questions, one every `every` milliseconds, each with so many milliseconds to its first content. */
-export const asked = (first: string, second: string, questions: number, every: number, patience = 10_000) =>
+/** How long is waited for content, and how long a failed server is skipped. Default: 10 seconds, and the chain's own default. */
+interface Settings {
+  readonly patience?: number
+  readonly cooldown?: number | undefined
+}
+
+/** So many questions, one every `every` milliseconds. */
+export const asked = (
+  first: string,
+  second: string,
+  questions: number,
+  every: number,
+  { cooldown, patience = 10_000 }: Settings = {}
+) =>
   Effect.forEach(
     Array.from({ length: questions }, (_, i) => i),
     (i) => Effect.delay(ask, i * every),
@@ -49,6 +61,7 @@ export const asked = (first: string, second: string, questions: number, every: n
       ProviderChain.layer({
         providers: [provider("first", first), provider("second", second)],
         retry: { times: 2 },
+        cooldown,
         timeouts: { firstContent: patience, betweenChunks: patience }
       }).pipe(Layer.provide(UndiciTransport.layer()))
     ),
@@ -56,12 +69,13 @@ export const asked = (first: string, second: string, questions: number, every: n
   )
 
 if (import.meta.main) {
-  const [first = "", second = "", questions = "0", every = "0"] = process.argv.slice(2)
+  const [first = "", second = "", questions = "0", every = "0", seconds] = process.argv.slice(2)
+  const cooldown = seconds === undefined ? undefined : Number(seconds) * 1000
   // What is loaded at the first question is loaded now.
   await Effect.runPromise(asked(first, second, 1, 0))
   process.stdout.write("ready\n")
   await once(process.stdin, "data")
   process.stdin.destroy()
-  const ended = await Effect.runPromise(asked(first, second, Number(questions), Number(every)))
+  const ended = await Effect.runPromise(asked(first, second, Number(questions), Number(every), { cooldown }))
   process.stdout.write(`${JSON.stringify(ended)}\n`)
 }

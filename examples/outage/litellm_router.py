@@ -13,18 +13,30 @@ litellm.suppress_debug_info = True
 logging.disable(logging.CRITICAL)
 
 first, second, questions, every = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]) / 1000
+cooldown = float(sys.argv[5]) if len(sys.argv) > 5 else None
 
 
-def deployment(name: str, url: str) -> dict:
-    params = {"model": "openai/simulated", "api_base": url, "api_key": "sk-simulated"}
+def deployment(name: str, url: str, **more) -> dict:
+    params = {"model": "openai/simulated", "api_base": url, "api_key": "sk-simulated", **more}
     return {"model_name": name, "litellm_params": {**params, "timeout": 10, "stream_timeout": 10}}
 
 
-router = Router(
-    model_list=[deployment("first", first), deployment("second", second)],
-    fallbacks=[{"first": ["second"]}],
-    num_retries=2,
-)
+if cooldown is None:
+    # As its documents show it: a model with another as its fallback.
+    router = Router(
+        model_list=[deployment("first", first), deployment("second", second)],
+        fallbacks=[{"first": ["second"]}],
+        num_retries=2,
+    )
+else:
+    # One group of two servers in an order: LiteLLM cools a server down only beside another of its group. One failure is enough, as it is
+    # for a chain.
+    router = Router(
+        model_list=[deployment("first", first, order=1), deployment("first", second, order=2)],
+        num_retries=2,
+        allowed_fails=0,
+        cooldown_time=cooldown,
+    )
 
 
 async def ask(i: int) -> dict:
