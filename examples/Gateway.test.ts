@@ -155,7 +155,7 @@ describe("Gateway", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.live("refuses what it cannot honour, with the path", () =>
+  it.live("rejects a setting that it cannot honour, with the path", () =>
     Effect.gen(function*() {
       const { acme, baseURL } = yield* gateway([TestProvider.script("cloud", [])])
       const two = yield* refused(() => acme.chat.completions.create({ model: "chain", messages, n: 2 }))

@@ -27,6 +27,8 @@ const banned: ReadonlyArray<readonly [phrase: RegExp, instead: string]> = [
     /(?<!\bthere\s+(?:\*\s+)?)\b(?:is|are|was|were) no (?!longer\b|more\b|other\b|use\b|interest\b|reason\b|such\b|one\b)/giu,
     "\"is not a ...\""
   ],
+  [/\bnothing (?:else )?is said\b/giu, "\"by default\", \"without ...\""],
+  [/\b(?:refuses|rejects) what\b/giu, "\"rejects an invalid ...\""],
   [/\btells? of\b/giu, "\"reports\", \"mentions\""],
   [/\ball the same\b/giu, "\"anyway\", \"still\""],
   [/\b(?:counts?|changes?) no more\b/giu, "\"no longer counts\""],

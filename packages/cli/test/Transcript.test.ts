@@ -74,7 +74,7 @@ describe("Demo.run", () => {
       assert.isTrue(end?._tag === "DemoEnded" && end.ok)
     }))
 
-  it.live("does not take an answer for whole whose tool ran twice", () =>
+  it.live("counts no answer as whole whose tool ran twice", () =>
     Effect.gen(function*() {
       const twice: Demo.Asker = {
         ask: (options) =>

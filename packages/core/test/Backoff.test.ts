@@ -49,7 +49,7 @@ describe("in Effect.retry", () => {
       deepStrictEqual(yield* starts(backoff, 5), [0, 1000, 4000, 13_000, 23_000, 33_000])
     }))
 
-  it.effect("exponential starts at 100 ms and doubles when nothing is said", () =>
+  it.effect("exponential starts at 100 ms and doubles by default", () =>
     Effect.gen(function*() {
       deepStrictEqual(yield* starts(Backoff.exponential({ jitter }), 4), [0, 100, 300, 700, 1500])
     }))
@@ -127,7 +127,7 @@ describe("delay", () => {
     strictEqual(Backoff.linear({ initial: 1000, max: 1000, jitter: wide }).delay(5, 0, 0.9), 1000)
   })
 
-  it("is fully jittered unless something else is said, but for constant", () => {
+  it("is fully jittered by default, but for constant", () => {
     strictEqual(Backoff.exponential({ initial: 1000 }).delay(1, 0, 0.25), 250)
     strictEqual(Backoff.linear({ initial: 1000 }).delay(1, 0, 0.25), 250)
     strictEqual(Backoff.constant({ delay: 1000 }).delay(1, 0, 0.25), 1000)

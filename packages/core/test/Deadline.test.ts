@@ -129,7 +129,7 @@ describe("within", () => {
       deepStrictEqual(seen, Option.some(5_000))
     }))
 
-  it("takes the effect first or last, and refuses what is not a time", () => {
+  it("takes the effect first or last, and rejects an invalid time", () => {
     for (const [input, got] of [[0, "0"], ["0 millis", "\"0 millis\""]] as const) {
       const message = `Deadline.within: duration must be longer than zero, got ${got}`
       strictEqual(rangeError(() => Deadline.within(Effect.void, input)), message)

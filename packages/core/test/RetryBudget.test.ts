@@ -29,7 +29,7 @@ const Moves = Schema.Array(Schema.Struct({
 
 const reserveOf = ({ minPerSecond, window }: typeof Options.Type) => minPerSecond * window / 1_000
 
-/** Refuses what breaks the law: retries granted and calls made, in any order of time. */
+/** Fails where the law is broken: retries granted and calls made, in any order of time. */
 const checkLaw = (
   options: typeof Options.Type,
   calls: ReadonlyArray<number>,

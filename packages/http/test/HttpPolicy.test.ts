@@ -53,7 +53,7 @@ describe("HttpPolicy", () => {
     assert.isTrue(decision instanceof Retry.Refusal && decision.because.includes("stream"))
   })
 
-  it("does not repeat what cannot succeed later", () => {
+  it("does not repeat a request that cannot succeed later", () => {
     const tls = HttpFailure.fromUnknown(Object.assign(new Error(), { code: "CERT_HAS_EXPIRED" }))
     assert.isFalse(HttpPolicy.decide(attempt(HttpClientRequest.get("/"), tls), {}))
   })

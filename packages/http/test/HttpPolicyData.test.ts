@@ -314,7 +314,7 @@ describe("refuses, with path and reason,", () => {
 })
 
 describe("merge", () => {
-  it("refuses what each place can mean and both together cannot", () => {
+  it("rejects settings that contradict each other in two places", () => {
     const error = Effect.runSync(
       Effect.flip(HttpPolicyData.merge(decode({ timeouts: { total: 30 } }), decode({ timeout: 60 })))
     )

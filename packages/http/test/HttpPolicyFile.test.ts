@@ -157,7 +157,7 @@ describe("changes", () => {
       }).pipe(Effect.provide(layer))
     }))
 
-  it.effect("leaves out what cannot be read or meant, and says why", () =>
+  it.effect("leaves out unreadable and invalid settings, and says why", () =>
     Effect.gen(function*() {
       const { file, layer, logs, write } = yield* fake("{}")
       yield* Effect.gen(function*() {

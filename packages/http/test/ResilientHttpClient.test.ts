@@ -197,7 +197,7 @@ describe("ResilientHttpClient", () => {
         assert.include(stopOf(events)?.[1], "stream")
       }).pipe(Effect.provide(over([respond(503)]))))
 
-    it.effect("sends a stream again that is said to give the same bytes each time", () =>
+    it.effect("sends a stream again that is declared to give the same bytes each time", () =>
       Effect.gen(function*() {
         const body = HttpBody.stream(Stream.make(new TextEncoder().encode("file")))
         yield* play(HttpClient.put("http://localhost/", { body }))

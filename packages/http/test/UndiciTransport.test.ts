@@ -248,7 +248,7 @@ describe("UndiciTransport", () => {
         yield* Server.idle
       }).pipe(Effect.provide(one)))
 
-    it.live("refuses what cannot be sent before anything is sent", () =>
+    it.live("rejects an invalid request before anything is sent", () =>
       Effect.gen(function*() {
         const server = yield* echo
         const reasonOf = (request: HttpClientRequest.HttpClientRequest) =>

@@ -11,7 +11,7 @@
  *   the URL has none. `llm.store.redis` may name other variables, a prefix, and more.
  * - Under `ProviderChain.layerReloadingConfig` the store follows the file. One that the file does not change keeps its connection and its
  *   state. A change is refused as a whole if its variable is not set.
- * - Where nothing is said of a store, each process is on its own.
+ * - Without a store, each process is on its own.
  *
  * **Gotchas**
  *
@@ -96,7 +96,7 @@ const field = (info: string, name: string): string | undefined =>
 
 /**
  * Looks at the server that the environment and the file name: its version, and how long a step takes, as a chain would make one. Fails with a
- * `ChainStoreError` if it is away, or runs no step. `undefined` where nothing is said of a store.
+ * `ChainStoreError` if it is away, or runs no step. `undefined` if no store is described.
  */
 export const inspect: Effect.Effect<Inspected | undefined, Config.ConfigError | ChainStoreError> = Effect.gen(
   function*() {

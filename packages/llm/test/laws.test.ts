@@ -127,7 +127,7 @@ describe("a fault of every kind at every step of every answer", () => {
 
 describe("outages", () => {
   law(
-    "M1: an answer is one provider's, whole, or what was seen of it is said",
+    "M1: an answer is one provider's, whole, or the error has what was seen of it",
     { world: Outage.World },
     ({ world }) =>
       Effect.map(

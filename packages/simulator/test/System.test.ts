@@ -135,7 +135,7 @@ describe("SystemData.decode", () => {
     [{ ...data, services: { web: { latency: "soon" } } }, /latency/],
     [{ ...data, callers: { users: { to: "wbe", rate: 1 } } }, /callers\.users\.to must be .*did you mean "web"/],
     [{ ...data, callers: { users: { to: "web", rate: 1, policy: { retry: { times: -1 } } } } }, /times/]
-  ])("rejects what is invalid with its path", async (input, says) => {
+  ])("rejects an invalid system with the path", async (input, says) => {
     const error = await Effect.runPromise(Effect.flip(SystemData.decode(input)))
     assert.match(error.message, says)
   })

@@ -90,7 +90,7 @@ const lines = Stream.unwrap(Stdio.Stdio.useSync((stdio) =>
 
 const prompt = Console.error("\nAsk, or ctrl-D:")
 
-/** With a person: what fails is said, and the session goes on; ctrl-C ends an answer. */
+/** With a person: failures are shown, and the session goes on; ctrl-C ends an answer. */
 const withPerson = Effect.fnUntraced(function*(session: Session.Session, first: Option.Option<string>) {
   const answer = Effect.fnUntraced(function*(question: string) {
     if (question !== "") {

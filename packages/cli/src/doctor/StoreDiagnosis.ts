@@ -10,7 +10,7 @@ import { told } from "./progress.ts"
 
 /** The store that the processes of a fleet share. Times are in milliseconds. */
 export type StoreDiagnosis =
-  /** Nothing is said of a store: each process is on its own. */
+  /** No store is described: each process is on its own. */
   | { readonly _tag: "None" }
   | {
     readonly _tag: "Ready"

@@ -168,7 +168,7 @@ describe("holdfast simulate", { timeout: 60_000 }, () => {
       )
     }))
 
-  it.live("refuses what cannot be in one line", () =>
+  it.live("rejects invalid input in one line", () =>
     Effect.gen(function*() {
       const path = yield* directory({
         "bad.yaml": "retry: { times: -1 }\n",

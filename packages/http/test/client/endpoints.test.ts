@@ -225,7 +225,7 @@ describe("classes of traffic", () => {
     }))
 })
 
-describe("what cannot be is refused, with the name of the endpoint", () => {
+describe("invalid options are rejected, with the name of the endpoint", () => {
   it.each<[string, HttpPolicy.Options, string]>([
     ["nothing to match", { endpoints: { a: {} } }, "endpoints.a must say to which origin, path or methods it applies"],
     ["no methods", { endpoints: { a: { methods: [] } } }, "endpoints.a.methods must have one at least, got none"],

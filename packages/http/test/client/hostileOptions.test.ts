@@ -1,4 +1,4 @@
-/** Options that are not what they look like: what cannot be read, or would be left out in silence, is a RangeError. */
+/** Options that are not what they look like: an unreadable one, or one that would be left out in silence, is a RangeError. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Backoff from "@holdfast/core/Backoff"
 import type * as HttpPolicy from "@holdfast/http/HttpPolicy"

@@ -262,7 +262,7 @@ describe("every part", () => {
       assert.include(String(error), "The bulkhead is full (1 running, room for 0 to wait); nothing of the call ran")
     }).pipe(Effect.provide(over([TestTransport.hang], { bulkhead: { limit: 1 } }))))
 
-  it("refuses what cannot be, and names it", () => {
+  it("rejects invalid options, and names them", () => {
     assert.strictEqual(
       refused({ timeouts: { attempt: "10 seconds", total: "9 seconds" } }),
       "timeouts.attempt must not be longer than timeouts.total (9000 millis), got 10000 millis"

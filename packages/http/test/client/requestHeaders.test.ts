@@ -147,7 +147,7 @@ describe("bearer and userAgent", () => {
     ))
 })
 
-describe("what cannot be is refused before anything is sent", () => {
+describe("invalid options are rejected before anything is sent", () => {
   it.each<[string, HttpPolicy.Options, string]>([
     [
       "a header with a line break",

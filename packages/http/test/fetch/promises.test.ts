@@ -123,7 +123,7 @@ describe.each(fetches)("over %s", (_, createFetch) => {
     assert.deepStrictEqual(getEventListeners(signal, "abort"), [])
   })
 
-  it("ends what is under way when it is closed, and refuses what comes later", async () => {
+  it("ends the requests in progress when it is closed, and rejects later ones", async () => {
     await using server = await contractServer()
     const fetch = createFetch(quick)
     const silent = rejection(fetch(`${server.url}/silent`))

@@ -46,7 +46,7 @@ const open = (count: number) =>
   })
 
 describe("The queue", () => {
-  it.live("takes 1,000 requests for an origin where nothing else is said", () =>
+  it.live("takes 1,000 requests for an origin by default", () =>
     Effect.gen(function*() {
       const server = yield* Server.raw(() => undefined)
       const fibers = yield* Effect.forEach(Array.from({ length: 1001 }), () => start(server.url))

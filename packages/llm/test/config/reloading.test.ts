@@ -278,7 +278,7 @@ describe("layerReloadingConfig", () => {
       program
     )
 
-  it.effect("goes on with a provider of which the same is said, and begins anew with one of which it is not", () =>
+  it.effect("keeps a provider whose settings are the same, and begins anew with one whose settings changed", () =>
     Effect.gen(function*() {
       const http = transport()
       const base = { retry: { attempts: 1 }, cooldown: "1 hour" }

@@ -1,5 +1,5 @@
 /**
- * A server that speaks Gemini's API as its reference says, and refuses what the API refuses: unknown fields, responses that do not
+ * A server that speaks Gemini's API as its reference says, and rejects the same requests: unknown fields, responses that do not
  * fit their calls, a call of its own that comes back without its signature. Google's own client is tried against it first.
  */
 import * as Effect from "effect/Effect"

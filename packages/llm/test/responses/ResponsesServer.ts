@@ -1,5 +1,5 @@
 /**
- * A server that speaks the Responses API as its reference says, and refuses what the API refuses: an output without its call,
+ * A server that speaks the Responses API as its reference says, and rejects the same requests: an output without its call,
  * reasoning that is not the API's own, an id of a response that it did not keep. OpenAI's own client is tried against it first.
  */
 import * as Effect from "effect/Effect"

@@ -17,7 +17,7 @@ const { bulkhead, circuitBreaker, rateLimit, retry } = PolicyData.PolicyData.fie
 const key = Schema.optionalKey
 const orNone = <S extends Schema.Constraint>(schema: S) => key(Schema.Union([Schema.Literal(false), schema]))
 
-/** Rejects what `Hedge.quantile` throws for, with its message. */
+/** Rejects options for which `Hedge.quantile` throws, with its message. */
 const isQuantile = Schema.makeFilter<Parameters<typeof Hedge.quantile>[0]>((data) => {
   try {
     Hedge.quantile(data)

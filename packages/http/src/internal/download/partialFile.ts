@@ -102,7 +102,7 @@ export const toPartialFile = (
       yield* file.sync
     })
 
-  /** Keeps what can be continued, and removes what cannot. */
+  /** Keeps a partial file to resume from, and removes any other. */
   const leave = (file: FileSystem.File, exit: Exit.Exit<unknown, Outcome | PlatformError>) =>
     Effect.ignore(
       noted === undefined || written === 0 || isProvenWrong(exit)

@@ -90,7 +90,7 @@ export const layerReloading = <E extends { readonly message: string } = never, R
 ): Layer.Layer<LanguageModel.LanguageModel, E | E2, R | R2> =>
   Layer.effect(LanguageModel.LanguageModel, ofOptions(changes))
 
-/** The model of what the environment and a file say; a provider is the same as long as nothing else is said of it. */
+/** The model of what the environment and a file say; a provider is the same as long as its settings are. */
 const ofConfig = <E, R>(
   changes: Stream.Stream<LlmConfig.LlmConfig, E, R>,
   options: ProgramOptions

@@ -23,7 +23,7 @@ interface Waits {
 
 const defaultMax = Duration.seconds(60)
 
-/** The delays of these waits; none where nothing is said of them. */
+/** The delays of these waits; none without settings. */
 const backoffOf = ({ max, min, multiplier }: Waits): RetryOptions["backoff"] => {
   if (max === undefined && min === undefined && multiplier === undefined) return undefined
   const shortest = min ?? Duration.zero

@@ -1,6 +1,6 @@
 /**
- * A store that the environment and a file describe, and that a chain which follows its file keeps up with it. While nothing is said
- * of a store it is one in memory, which shares with no other process.
+ * A store that the environment and a file describe, and that a chain which follows its file keeps up with it. Without a description
+ * it is one in memory, which shares with no other process.
  *
  * Guarded by `test/config/store.test.ts`.
  */

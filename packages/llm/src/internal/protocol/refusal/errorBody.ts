@@ -28,7 +28,7 @@ export interface ProviderError {
   readonly hints: ReadonlyMap<string, string | number>
 }
 
-/** An error of which nothing is said. */
+/** An error without a word about it. */
 export const noError: ProviderError = {
   message: undefined,
   codes: [],
