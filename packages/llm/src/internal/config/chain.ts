@@ -12,6 +12,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as AnthropicProvider from "../../AnthropicProvider.ts"
@@ -26,6 +27,7 @@ import type { Provider } from "../../Provider.ts"
 import * as Compile from "../compile/compile.ts"
 import type { Options, ProgramOptions, Treatment } from "../compile/options.ts"
 import { asMember } from "./below.ts"
+import { overrideFor } from "./data/overrides.ts"
 import type { NamedMember } from "./data/pools.ts"
 import { membersOf } from "./data/pools.ts"
 import * as Setting from "./environment.ts"
@@ -159,21 +161,30 @@ const poolOptions = (
 /** The environment wins over the file, and the file over the program. */
 export const options = Effect.fnUntraced(function*(
   program: Omit<Options, "providers">,
-  providers: ReadonlyArray<Pick<Provider, "name">>
+  providers: ReadonlyArray<Pick<Provider, "name" | "model">>
 ): Effect.fn.Return<Omit<Options, "providers">, Config.ConfigError> {
   const settings = yield* retrySettings
-  const file = yield* orConfigError(LlmConfig.toOptions(yield* LlmConfig.Current))
+  const current = yield* LlmConfig.Current
+  const file = yield* orConfigError(LlmConfig.toOptions(current))
   const overSettings = (base: Treatment["retry"], over: Treatment["retry"]): Treatment["retry"] => {
     const said = over === undefined ? base : over && { ...base, ...over }
     return settings === undefined ? said : { ...said, ...settings }
   }
   const overrides: Record<string, Treatment> = { ...program.overrides }
-  for (const { name } of providers) {
-    const own = file.overrides?.[name]
-    if (own === undefined) continue
+  for (const { model, name } of providers) {
+    const member = memberOf(current, name)
+    const said = overrideFor(current, { name, model, server: member?.data.provider ?? name, pool: member?.pool })
+    const own = { ...file.overrides?.[name], ...said }
+    if (Object.keys(own).length === 0) continue
     const before = overrides[name]
     const retry = overSettings(before?.retry, own.retry)
-    overrides[name] = { ...before, ...own, ...(retry !== undefined && { retry }) }
+    const parameters = { ...before?.parameters, ...own.parameters }
+    overrides[name] = {
+      ...before,
+      ...own,
+      ...(retry !== undefined && { retry }),
+      ...(Object.keys(parameters).length > 0 && { parameters })
+    }
   }
   return { ...program, ...file, retry: overSettings(program.retry, file.retry), overrides }
 })
@@ -228,6 +239,14 @@ export const providerConfig = (
 ): Effect.Effect<Provider, Config.ConfigError, HttpClient.HttpClient | Scope.Scope> =>
   overItsClient(typeof name === "string" ? { provider: name, server: name } : name, options?.transport)
 
+/** The model that a choice would be asked for, as far as the settings say it; empty where they don't. */
+const modelOf = ({ provider, server }: Selection.Choice): Effect.Effect<string, Config.ConfigError> =>
+  Effect.gen(function*() {
+    const { model, variables } = servers[server]
+    const own = memberOf(yield* LlmConfig.Current, provider)?.data.model
+    return own ?? Option.getOrUndefined(yield* Setting.text(variables.model)) ?? model ?? ""
+  })
+
 /** How `ProviderChain.layerConfig` would treat a provider. */
 export interface Treated extends Selection.Choice {
   /** What bounds a whole answer, and what is repeated. */
@@ -267,7 +286,11 @@ export interface Treated extends Selection.Choice {
  */
 export const treatments: Effect.Effect<ReadonlyArray<Treated>, Config.ConfigError> = Effect.gen(function*() {
   const choices = yield* Selection.selection
-  const said = yield* options({}, choices.map(({ provider }) => ({ name: provider })))
+  const asked = yield* Effect.forEach(
+    choices,
+    (choice) => Effect.map(modelOf(choice), (model) => ({ name: choice.provider, model }))
+  )
+  const said = yield* options({}, asked)
   return yield* Effect.forEach(choices, (choice) =>
     Effect.map(
       Setting.make(() => Compile.describe(said, { name: choice.provider, location: choice.location })),

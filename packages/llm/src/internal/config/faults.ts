@@ -15,7 +15,8 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import { budgetsDataCheck } from "../budget/data.ts"
 import { pricesCheck } from "../usage/prices/data.ts"
 import { hedgeCheck, parametersCheck, repairCheck } from "./data/answers.ts"
-import { poolsCheck } from "./data/pools.ts"
+import { byModelCheck, byProviderCheck } from "./data/overrides.ts"
+import { memberNames, poolsCheck } from "./data/pools.ts"
 import { storeCheck } from "./data/store.ts"
 import { report, timeCheck } from "./data/time.ts"
 import type { Name } from "./registry.ts"
@@ -56,6 +57,9 @@ const file = struct({
     hedge: optional(hedgeCheck),
     repair: optional(repairCheck),
     parameters: optional(parametersCheck),
+    // Checked with the pools that it may name.
+    by_provider: optional(() => undefined),
+    by_model: optional(byModelCheck),
     retry: optional(struct({
       attempts: optional(count),
       min_wait: optional(timeCheck),
@@ -96,9 +100,14 @@ const property = (value: unknown, key: string): unknown =>
 const together = (llm: unknown, place: Place): void => {
   const all = decoded(property(llm, "http"))
   const priority = property(llm, "provider_priority")
+  const pools = property(llm, "pools")
+  const known = [...names, ...isObject(pools) ? Object.keys(pools) : []]
+  const byProvider = property(llm, "by_provider")
+  if (byProvider !== undefined) {
+    byProviderCheck(byProvider, place.at("by_provider"), [...known, ...isObject(pools) ? memberNames(pools) : []])
+  }
   if (priority !== undefined) {
-    const pools = property(llm, "pools")
-    array(oneOf(...names, ...isObject(pools) ? Object.keys(pools) : []))(priority, place.at("provider_priority"))
+    array(oneOf(...known))(priority, place.at("provider_priority"))
     if (Array.isArray(priority) && priority.length === 0) {
       place.at("provider_priority").fault("must name a provider, or be left out")
     }

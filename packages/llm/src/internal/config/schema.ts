@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import { BudgetData } from "../budget/data.ts"
 import { PricesData } from "../usage/prices/data.ts"
 import { HedgeData, ParametersData, RepairData } from "./data/answers.ts"
+import { Overrides } from "./data/overrides.ts"
 import { Pools } from "./data/pools.ts"
 import { StoreData } from "./data/store.ts"
 import { Time } from "./data/time.ts"
@@ -28,7 +29,8 @@ const noRepeat = "a chain decides by the provider's failure what is repeated"
 
 /** The keys of HTTP that have no meaning for a chain, with the reason. */
 const strangers: { readonly [K in keyof Http]?: string } = {
-  hedge: "a chain asks another provider beside one that is late, and not the same one twice: say it under llm.hedge",
+  hedge:
+    "a chain asks another provider beside one that is late, and not the same one twice: say it under llm.hedge, or llm.by_provider",
   endpoints: "a provider has one endpoint",
   baseUrl: ownUrl,
   name: "the provider's name is its policy's",
@@ -79,6 +81,10 @@ export const foreignToProvider = (http: unknown): ReadonlyArray<Foreign> => {
   if (at(http, "retry", "budget") !== undefined) {
     found.push({ path: ["retry", "budget"], issue: "one budget is over all providers: say it under http" })
   }
+  for (const name of ["parameters", "repair", "cooldown"]) {
+    const issue = `${name} has no meaning here: say it under llm.by_provider`
+    if (at(http, name) !== undefined) found.push({ path: [name], issue })
+  }
   return found
 }
 
@@ -114,6 +120,10 @@ export const LlmConfig = Schema.Struct({
   repair: key(RepairData),
   /** As `parameters` of `ProviderChain.Options`. */
   parameters: key(ParametersData),
+  /** `parameters`, `hedge`, `repair` and `cooldown` of one provider, of a pool or of one of its members, by name. */
+  by_provider: key(Overrides),
+  /** The same by the model that is asked. A name that ends in `*` means all that begin so. */
+  by_model: key(Overrides),
   /** As `LLM_RETRY_*`. */
   retry: key(Schema.Struct({
     attempts: key(count),

@@ -89,6 +89,9 @@ const namesOf = (pools: object): ReadonlyArray<readonly [pool: string, index: nu
       : []
   )
 
+/** The names of the members of pools that have not been checked. */
+export const memberNames = (pools: object): ReadonlyArray<string> => namesOf(pools).map(([, , name]) => name)
+
 export const poolsCheck: Arguments.Check<unknown> = (value, place) => {
   if (!isObject(value) || Array.isArray(value)) return place.fault("must be pools by name")
   for (const [name, given] of Object.entries(value)) {
