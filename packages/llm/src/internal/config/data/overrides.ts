@@ -122,10 +122,12 @@ export const overrideFor = (
     .toSorted((one, other) => closeness(one, model) - closeness(other, model))
     .map((said) => by_model[said])
   const said = [...own(server), ...own(pool), ...models, ...(name === server ? [] : own(name))]
-  return said.reduce<Treatment>((before, data) => {
-    if (data === undefined) return before
+  let treatment: Treatment = {}
+  for (const data of said) {
+    if (data === undefined) continue
     const next = treatmentOf(data)
-    const parameters = { ...before.parameters, ...next.parameters }
-    return { ...before, ...next, ...(Object.keys(parameters).length > 0 && { parameters }) }
-  }, {})
+    const parameters = { ...treatment.parameters, ...next.parameters }
+    treatment = { ...treatment, ...next, ...(Object.keys(parameters).length > 0 && { parameters }) }
+  }
+  return treatment
 }
