@@ -11,6 +11,7 @@ import type { AddressInfo } from "node:net"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { locate } from "./vitest.servers.ts"
 
 /** A port of this machine that nothing listens on. */
 export const freePort = (): Promise<number> =>
@@ -57,7 +58,7 @@ export const serverWith = Effect.fnUntraced(function*(
   const args = [...own, "--bind", "127.0.0.1", ...more]
   let child: ChildProcess | undefined
   const start = Effect.callback<void>((resume) => {
-    const started = child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] })
+    const started = child = spawn(locate(program) ?? program, args, { stdio: ["ignore", "pipe", "inherit"] })
     let said = ""
     started.stdout.on("data", (data) => {
       said += data

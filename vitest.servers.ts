@@ -10,6 +10,8 @@ const folders = [
   ...(process.env["PATH"] ?? "").split(delimiter),
   "/usr/sbin",
   "/usr/local/sbin",
+  // Where `.ci/run` puts those that Debian lacks.
+  join(import.meta.dirname, "node_modules/.cache/servers"),
   // Debian keeps the servers of each version apart.
   ...globSync("/usr/lib/postgresql/*/bin")
 ]
@@ -29,7 +31,7 @@ export const locate = (name: string): string | undefined =>
   })
 
 const missing = process.env["CI"] === undefined
-  ? ["redis-server", "nginx", "haproxy", "prometheus", "chromium", "postgresql"].filter((name) =>
+  ? ["redis-server", "valkey-server", "nginx", "haproxy", "prometheus", "chromium", "postgresql"].filter((name) =>
     locate(programs[name] ?? name) === undefined
   )
   : []

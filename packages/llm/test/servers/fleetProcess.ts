@@ -1,9 +1,9 @@
 /** One process of a fleet: asks a chain at a steady rate, and tells the process that started it what came of it. */
-import * as NodeRedis from "@effect/platform-node/NodeRedis"
 import * as ChainStoreRedis from "@holdfast/llm/ChainStoreRedis"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import * as Pool from "@holdfast/llm/Pool"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
+import * as RedisClient from "@holdfast/llm/RedisClient"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -63,7 +63,7 @@ const Chain = ProviderChain.layer({
 }).pipe(
   // A busy machine holds a process up for longer than the default.
   Layer.provide(ChainStoreRedis.layer({ timeout: "1 second" })),
-  Layer.provide(NodeRedis.layer({ url: orders.redis })),
+  Layer.provide(RedisClient.layer({ url: orders.redis })),
   Layer.provide(FetchHttpClient.layer)
 )
 

@@ -124,12 +124,12 @@ export interface Process {
   readonly signal: (name: NodeJS.Signals) => void
 }
 
-/** Starts a process of a fleet. */
-export const start = (orders: Orders): Effect.Effect<Process, never, Scope.Scope> =>
+/** Starts a process of a fleet: the program that `fleetProcess.ts` is, as one file. */
+export const start = (program: string, orders: Orders): Effect.Effect<Process, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => {
-        const child = fork(new URL("fleetProcess.ts", import.meta.url), [JSON.stringify(orders)], { execArgv: [] })
+        const child = fork(program, [JSON.stringify(orders)], { execArgv: [] })
         const warnings: Array<{ message: string; at: number }> = []
         const ready = Promise.withResolvers<void>()
         const ended = Promise.withResolvers<Extract<Told, { readonly _tag: "Ended" }> | undefined>()

@@ -165,5 +165,50 @@ export const storeContract = (name: string, layer: Layer.Layer<ChainStore.ChainS
         assert.strictEqual(yield* ask((store) => store.spent(budget)), 0)
       })
     )
+
+    test(
+      "keeps times and limits as they are when its clock goes back by an hour",
+      Effect.gen(function*() {
+        const budget = { key: "tag:user:42", window: Duration.hours(1) }
+        yield* TestClock.adjust("2 hours")
+        yield* tell({ coolFor: 30_000 })
+        yield* enter({ anyway: true, member: "limited", requestsPerMinute: 1 })
+        yield* ask((store) => store.reserve({ ...budget, amount: 1, limit: 1 }))
+        yield* TestClock.adjust("1 seconds")
+        yield* TestClock.setTime(3_601_000)
+        const cooling = yield* enter({ process: "p2", token: "t2" })
+        assert.strictEqual(cooling._tag, "CoolingDown")
+        assert.isAtMost(cooling.state.coolingFor, 31_000)
+        const full = yield* enter({ member: "limited", requestsPerMinute: 1 })
+        assert.isTrue(full._tag === "Full" && full.wait <= 62_000)
+        const spent = yield* ask((store) => store.reserve({ ...budget, amount: 1, limit: 1 }))
+        assert.isTrue(spent._tag === "Refused" && spent.wait <= 62 * 60_000)
+        yield* TestClock.adjust("62 seconds")
+        const probe = yield* enter({ process: "p2", token: "t2" })
+        assert.isTrue(probe._tag === "Admitted" && probe.isProbe)
+        assert.strictEqual((yield* enter({ member: "limited", requestsPerMinute: 1 }))._tag, "Admitted")
+      })
+    )
+
+    test(
+      "says since when it keeps what it knows",
+      Effect.gen(function*() {
+        const [unknown] = yield* ask((store) => store.look("llm", ["openai"]))
+        assert.strictEqual(unknown?.madeAt, 0)
+        yield* TestClock.adjust("5 seconds")
+        const { madeAt } = yield* tell()
+        assert.isAbove(madeAt, 0)
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual((yield* enter()).state.madeAt, madeAt)
+        const sum = { key: "tag:user:42", window: Duration.hours(1), amount: 1, limit: 2 }
+        const first = yield* ask((store) => store.reserve(sum))
+        yield* TestClock.adjust("5 seconds")
+        const made = [yield* ask((store) => store.reserve(sum)), yield* ask((store) => store.reserve(sum))]
+        assert.deepStrictEqual(made.map(({ _tag, madeAt }) => [_tag, madeAt]), [
+          ["Reserved", first.madeAt],
+          ["Refused", first.madeAt]
+        ])
+      })
+    )
   })
 }

@@ -64,6 +64,8 @@ export class Gate {
   private unasked = nothing
   /** Until when it is skipped, as the store has not been told. */
   private coolUntil = 0
+  /** Since when the store keeps it, as it has said. */
+  private madeAt = 0
 
   limit({ requestsPerMinute = Infinity, tokensPerMinute = Infinity }: Limits): void {
     this.limits = { requestsPerMinute, tokensPerMinute }
@@ -107,6 +109,7 @@ export class Gate {
   }
 
   warm(now: number): boolean {
+    this.coolUntil = 0
     const wasDown = this.local.warm()
     if (wasDown) this.onReturn?.(now)
     return wasDown
@@ -128,13 +131,29 @@ export class Gate {
   // The store
   // ---------------------------------------------------------------------------
 
-  /** Takes over what the store says. */
-  follow(now: number, state: MemberState): void {
-    const wasDown = this.local.until > 0
-    this.local.follow(now, state, this.probe)
+  /** Takes over what the store says. `told` is what of this process's minute it has been told with that. */
+  follow(now: number, state: MemberState, told: Report["unasked"] = nothing): void {
+    const { madeAt } = this
+    this.madeAt = state.madeAt
     this.processes = Math.max(1, state.processes)
     this.elsewhere = Math.max(0, state.inFlight - this.inFlight)
+    if (madeAt > 0 && madeAt !== state.madeAt) this.tellAgain(now, told)
+    // Until it has been told, the store knows less than this process.
+    if (this.coolUntil > now && state.coolingFor < this.coolUntil - now) return
+    const wasDown = this.local.until > 0
+    this.local.follow(now, state, this.probe)
     if (wasDown && !state.isDown) this.onReturn?.(now)
+  }
+
+  /** The store has lost what it knew: it began anew, or another server has taken its place. */
+  private tellAgain(now: number, told: Report["unasked"]): void {
+    const { until, window } = this.local
+    window.advance(now)
+    this.unasked = {
+      requests: Math.max(0, window.requests - told.requests),
+      tokens: Math.max(0, window.amount - told.tokens)
+    }
+    this.coolUntil = Math.max(this.coolUntil, until > now ? until : 0)
   }
 
   refused(now: number, wait: number): void {
@@ -146,7 +165,9 @@ export class Gate {
     now: number,
     { coolFor = 0, requests = 0, tokens = 0 }: { coolFor?: number; requests?: number; tokens?: number }
   ): void {
-    this.unasked = { requests: this.unasked.requests + requests, tokens: this.unasked.tokens + tokens }
+    if (requests !== 0 || tokens !== 0) {
+      this.unasked = { requests: this.unasked.requests + requests, tokens: this.unasked.tokens + tokens }
+    }
     if (coolFor > 0) this.coolUntil = Math.max(this.coolUntil, now + coolFor)
   }
 
@@ -178,7 +199,7 @@ export class Gate {
         unasked
       }
       return Effect.matchEager(store.report(report), {
-        onSuccess: (state) => this.follow(now(), state),
+        onSuccess: (state) => this.follow(now(), state, unasked),
         onFailure: () => {
           this.owe(now(), { coolFor, ...unasked })
           if (told.settled !== undefined) this.owe(now(), { tokens: Math.max(0, told.settled.more) })

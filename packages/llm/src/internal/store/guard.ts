@@ -13,12 +13,16 @@ import { ChainStoreError } from "./store.ts"
 /** How long a store that has failed is not asked, in milliseconds. */
 const pause = 1_000
 
+/** A step that only reads may be answered by a server that takes no writes: a replica, or one that is out of memory. */
+type Kind = "read" | "write"
+
 export const guarded = (store: ChainStore["Service"], timeout: number): ChainStore["Service"] => {
   const away = new ChainStoreError({ message: "The chain store is away" })
   const late = new ChainStoreError({
     message: `The chain store did not answer in ${Duration.format(Duration.millis(timeout))}`
   })
-  let isAway = false
+  /** The kind of the step that found it away. Where that was a write, no read shows that it is back. */
+  let awayFor: Kind | undefined
   let askFrom = -Infinity
 
   /** Fails when the store has not answered in time. A process that was itself busy for so long waits once more: the answer may be there. */
@@ -30,12 +34,13 @@ export const guarded = (store: ChainStore["Service"], timeout: number): ChainSto
       return Effect.andThen(wait, Effect.andThen(again, Effect.fail(late)))
     })
 
-  const step = <A>(ask: () => Effect.Effect<A, ChainStoreError>): Effect.Effect<A, ChainStoreError> =>
+  const step = <A>(kind: Kind, ask: () => Effect.Effect<A, ChainStoreError>): Effect.Effect<A, ChainStoreError> =>
     Effect.flatMap(Clock.Clock, (clock) => {
       const now = () => clock.currentTimeMillisUnsafe()
-      if (isAway && now() < askFrom) return Effect.fail(away)
+      const found = awayFor
+      if (found !== undefined && (now() < askFrom || (found === "write" && kind === "read"))) return Effect.fail(away)
       // One step tries it; the others do not wait for its result.
-      if (isAway) askFrom = now() + pause
+      if (found !== undefined) askFrom = now() + pause
       // A store that throws has failed as one that dies.
       return Effect.suspend(ask).pipe(
         Effect.catchDefect((cause) =>
@@ -44,16 +49,16 @@ export const guarded = (store: ChainStore["Service"], timeout: number): ChainSto
         Effect.raceFirst(patience(now)),
         Effect.matchEffect({
           onSuccess: (answer) => {
-            if (!isAway) return Effect.succeed(answer)
-            isAway = false
+            if (awayFor === undefined || (awayFor === "write" && kind === "read")) return Effect.succeed(answer)
+            awayFor = undefined
             return Effect.as(
               Effect.logWarning("The chain store answers: this process shares with its fleet again"),
               answer
             )
           },
           onFailure: (error) => {
-            const known = isAway
-            isAway = true
+            const known = awayFor !== undefined
+            awayFor = awayFor === "write" ? awayFor : kind
             askFrom = now() + pause
             const failed = Effect.fail(error)
             return known ? failed : Effect.andThen(
@@ -66,11 +71,11 @@ export const guarded = (store: ChainStore["Service"], timeout: number): ChainSto
     })
 
   return {
-    enter: (entry) => step(() => store.enter(entry)),
-    report: (report) => step(() => store.report(report)),
-    look: (chain, members) => step(() => store.look(chain, members)),
-    reserve: (spending) => step(() => store.reserve(spending)),
-    settle: (settlement) => step(() => store.settle(settlement)),
-    spent: (account) => step(() => store.spent(account))
+    enter: (entry) => step("write", () => store.enter(entry)),
+    report: (report) => step("write", () => store.report(report)),
+    look: (chain, members) => step("read", () => store.look(chain, members)),
+    reserve: (spending) => step("write", () => store.reserve(spending)),
+    settle: (settlement) => step("write", () => store.settle(settlement)),
+    spent: (account) => step("read", () => store.spent(account))
   }
 }

@@ -44,10 +44,15 @@ export class StoredMember {
   private readonly holders = new Map<string, Leased<number>>()
   /** The requests and tokens of the last minute, where there are limits. */
   readonly window = new SlidingWindow(minute)
+  /** The time of the last step. */
+  private seen = -Infinity
+  /** Since when something is kept; 0 while nothing is. */
+  private madeAt = 0
 
   /** Lets a request in, as the probe if the member may be down. */
   enter(now: number, asked: Asked): Admission {
     const { inFlight, lease, process, requestsPerMinute, token, tokens, tokensPerMinute } = asked
+    this.advance(now)
     const isClosed = this.isCooling(now) || (this.isProbed(now) && this.probe?.value !== token)
     if (isClosed && !asked.anyway) return { _tag: "CoolingDown", state: this.state(now) }
     const isLimited = requestsPerMinute < Infinity || tokensPerMinute < Infinity
@@ -65,6 +70,7 @@ export class StoredMember {
   /** Takes what a process tells. */
   report(now: number, told: Told): MemberState {
     const { answered, coolFor, inFlight, lease, probe, process, settled, token, unasked } = told
+    this.advance(now)
     this.hold(now, process, inFlight, lease)
     if (settled !== undefined) this.window.correct(now, settled.slot, settled.more)
     if (unasked.requests > 0 || unasked.tokens > 0) this.window.add(now, unasked.requests, unasked.tokens)
@@ -80,6 +86,7 @@ export class StoredMember {
   }
 
   state(now: number): MemberState {
+    this.advance(now)
     this.window.advance(now)
     let inFlight = 0
     for (const [process, { until, value }] of this.holders) {
@@ -93,8 +100,19 @@ export class StoredMember {
       inFlight,
       processes: this.holders.size,
       requests: this.window.requests,
-      tokens: this.window.amount
+      tokens: this.window.amount,
+      madeAt: this.madeAt
     }
+  }
+
+  /** A clock that went back by more than a second: what was to end after a time still does. */
+  private advance(now: number): void {
+    const ahead = this.seen - now
+    this.seen = now
+    if (!(ahead > 1_000)) return
+    if (this.until > 0) this.until = Math.max(1, this.until - ahead)
+    if (this.probe !== undefined) this.probe = { ...this.probe, until: this.probe.until - ahead }
+    for (const [process, { until, value }] of this.holders) this.holders.set(process, { value, until: until - ahead })
   }
 
   /** It answers. Returns whether it was down before. */
@@ -131,6 +149,7 @@ export class StoredMember {
   }
 
   private hold(now: number, process: string, inFlight: number, lease: number): void {
+    if (this.madeAt === 0) this.madeAt = now
     this.holders.set(process, { value: inFlight, until: now + lease })
   }
 }

@@ -41,6 +41,8 @@ export class Purse {
       return this.tell(store).pipe(
         Effect.andThen(store.reserve(spending)),
         Effect.map((answer): Purchase => {
+          // A store that has lost what it knew is told again what this process has spent.
+          this.owe(spending, this.local.follow(now, inMillis(spending), answer.madeAt))
           if (answer._tag === "Refused") return { ...answer, wait: Duration.millis(answer.wait) }
           // Of use when the store is not.
           const here = this.local.reserve(now, { ...inMillis(spending), limit: Infinity })
@@ -100,6 +102,7 @@ export class Purse {
   }
 
   private owe({ key, window }: Account, amount: number): void {
+    if (amount === 0) return
     const name = `${Duration.toMillis(window)} ${key}`
     this.untold.set(name, { key, window, amount: amount + (this.untold.get(name)?.amount ?? 0) })
   }
@@ -111,12 +114,19 @@ export class Purse {
       const owed = [...this.untold]
       this.untold.clear()
       return Effect.forEach(owed, ([, account], i) =>
-        Effect.tapError(
-          store.reserve({ ...account, limit: Infinity }),
-          () =>
+        store.reserve({ ...account, limit: Infinity }).pipe(
+          Effect.tap(({ madeAt }) =>
+            Effect.map(Clock.currentTimeMillis, (now) => {
+              const lost = this.local.follow(now, inMillis(account), madeAt)
+              // A part of it has just been told.
+              this.owe(account, Math.max(0, lost - account.amount))
+            })
+          ),
+          Effect.tapError(() =>
             Effect.sync(() => {
               for (const [, { amount, key, window }] of owed.slice(i)) this.owe({ key, window }, amount)
             })
+          )
         ), { discard: true })
     })
   }

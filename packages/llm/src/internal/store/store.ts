@@ -55,6 +55,11 @@ export interface MemberState {
   readonly requests: number
   /** Tokens let in within the last minute. */
   readonly tokens: number
+  /**
+   * Since when the store keeps it, by its own clock in milliseconds; 0 while it keeps nothing. Another value than before means that the store
+   * has lost what it knew.
+   */
+  readonly madeAt: number
 }
 
 /** Whether a request is let in. */
@@ -108,9 +113,11 @@ export type Reserved =
     /** Where it is counted, for {@link Settlement}. */
     readonly slot: number
     readonly sum: number
+    /** Since when the store keeps the sum, as that of {@link MemberState}. */
+    readonly madeAt: number
   }
   /** Nothing was added. It would fit after `wait` milliseconds at the soonest. */
-  | { readonly _tag: "Refused"; readonly sum: number; readonly wait: number }
+  | { readonly _tag: "Refused"; readonly sum: number; readonly wait: number; readonly madeAt: number }
 
 /** The amount that was spent differs from the one that was reserved. */
 export interface Settlement extends Account {

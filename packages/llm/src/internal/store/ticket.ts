@@ -109,7 +109,7 @@ export class Ticket {
       this.wait = answer.wait
       gate.refused(now, answer.wait)
     }
-    gate.follow(now, answer.state)
+    gate.follow(now, answer.state, answer._tag === "Admitted" ? { requests: 1, tokens } : undefined)
     return answer._tag
   }
 

@@ -37,7 +37,9 @@ export class SlidingWindow {
   /** Forgets what has left the window. Returns the slot of the time. */
   advance(now: number): number {
     const index = Math.floor(now / this.width)
-    // A clock that went back keeps what it counted.
+    const ahead = (this.kept.at(-1)?.index ?? index) - index
+    // The clock went back: what was counted is as old as it was.
+    if (ahead > 1) this.kept = this.kept.map((slot) => ({ ...slot, index: slot.index - ahead }))
     if ((this.kept[0]?.index ?? Infinity) > index - slots) return index
     this.kept = this.kept.filter((slot) => slot.index > index - slots)
     this.requests = 0

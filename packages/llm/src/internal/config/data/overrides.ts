@@ -122,12 +122,8 @@ export const overrideFor = (
     .toSorted((one, other) => closeness(one, model) - closeness(other, model))
     .map((said) => by_model[said])
   const said = [...own(server), ...own(pool), ...models, ...(name === server ? [] : own(name))]
-  let treatment: Treatment = {}
-  for (const data of said) {
-    if (data === undefined) continue
-    const next = treatmentOf(data)
-    const parameters = { ...treatment.parameters, ...next.parameters }
-    treatment = { ...treatment, ...next, ...(Object.keys(parameters).length > 0 && { parameters }) }
-  }
-  return treatment
+  const treatments = said.flatMap((data) => data === undefined ? [] : [treatmentOf(data)])
+  const parameters = Object.assign({}, ...treatments.map(({ parameters }) => parameters))
+  const treatment: Treatment = Object.assign({}, ...treatments)
+  return Object.keys(parameters).length === 0 ? treatment : { ...treatment, parameters }
 }

@@ -1,7 +1,8 @@
 /**
  * The machines of `../member.ts` and `../sums.ts` as scripts, each of which Redis runs in one step and by its own clock. A law runs them side
  * by side with the machines. A member is one value: until when it is skipped, its probe with the end of the lease, the processes that
- * have requests in flight, and the slots of its window, the oldest first. A sum is its slots.
+ * have requests in flight, the slots of its window, the oldest first, when it was last written, and since when it is kept. A sum is its
+ * slots, and since when it is kept.
  *
  * Guarded by `test/store/ChainStore.test.ts`.
  */
@@ -14,11 +15,50 @@ local sentAt, late = tonumber(ARGV[1]), tonumber(ARGV[2])
 if sentAt and now - sentAt > late then return { "late", string.format("%.0f", now) } end
 
 local function text(number) return string.format("%.17g", number) end
+
+-- What another program, or another version of this one, has written at the key counts as nothing.
+local function read(key, isValid)
+  local stored = redis.pcall("GET", key)
+  if type(stored) ~= "string" then return nil end
+  local isRead, value = pcall(cmsgpack.unpack, stored)
+  if isRead and isValid(value) then return value end
+  return nil
+end
+
+local function areNumbers(values, count)
+  if type(values) ~= "table" then return false end
+  for i = 1, count do
+    if type(values[i]) ~= "number" then return false end
+  end
+  return true
+end
 `
 
 const windows = `
+-- Whether the clock went back, so that all that is kept has been moved. It is kept so at once: time goes on from there.
+local turned = false
+
+local function write(key, value, left)
+  redis.call("SET", key, cmsgpack.pack(value), "PX", math.ceil(left))
+end
+
+local function areSlots(slots)
+  if type(slots) ~= "table" then return false end
+  for _, slot in ipairs(slots) do
+    if not areNumbers(slot, 3) then return false end
+  end
+  return true
+end
+
 local function advance(slots, index)
   local kept, requests, amount = {}, 0, 0
+  local last = slots[#slots]
+  -- The clock went back: what was counted is as old as it was.
+  if last and index > -math.huge and last[1] > index + 1 then
+    local ahead = last[1] - index
+    for _, slot in ipairs(slots) do slot[1] = slot[1] - ahead end
+    turned = true
+  end
   for _, slot in ipairs(slots) do
     if slot[1] > index - 61 then
       kept[#kept + 1] = slot
@@ -61,16 +101,36 @@ end
 `
 
 const members = `
+local function isMember(member)
+  if type(member) ~= "table" or not areNumbers({ member[1], member[3], member[6], member[7] }, 4) then return false end
+  if type(member[2]) ~= "string" or type(member[4]) ~= "table" or not areSlots(member[5]) then return false end
+  for _, holding in pairs(member[4]) do
+    if not areNumbers(holding, 2) then return false end
+  end
+  return true
+end
+
 local function open(key)
-  local stored = redis.call("GET", key)
-  local member = stored and cmsgpack.unpack(stored) or { 0, "", 0, {}, {} }
+  local member = read(key, isMember) or { 0, "", 0, {}, {}, now, 0 }
+  local ahead = member[6] - now
+  -- The clock went back: what was to end after a time still does.
+  if ahead > 1000 then
+    if member[1] > 0 then member[1] = math.max(1, member[1] - ahead) end
+    member[3] = member[3] - ahead
+    for _, holding in pairs(member[4]) do holding[2] = holding[2] - ahead end
+    turned = true
+  end
+  member[6] = now
   member[5] = advance(member[5], math.floor(now / 1000))
+  if turned then write(key, member, math.max(61000, redis.call("PTTL", key))) end
+  turned = false
   return member
 end
 
 local function isProbed(member) return member[2] ~= "" and now < member[3] end
 
 local function hold(member, process, inFlight, lease)
+  if member[7] == 0 then member[7] = now end
   member[4][process] = { inFlight, now + lease }
 end
 
@@ -86,7 +146,7 @@ local function state(member)
   local _, requests, tokens = advance(member[5], -math.huge)
   return {
     member[1] > 0 and 1 or 0, text(math.max(0, math.ceil(member[1] - now))), isProbed(member) and 1 or 0,
-    inFlight, processes, requests, text(tokens)
+    inFlight, processes, requests, text(tokens), text(member[7])
   }
 end
 
@@ -94,7 +154,7 @@ local function save(key, member, lease)
   local left = math.max(61000, lease)
   -- That it failed is kept for a day, so that the first request after a quiet night is a probe.
   if member[1] > 0 then left = math.max(0, member[1] - now) + 86400000 end
-  redis.call("SET", key, cmsgpack.pack(member), "PX", math.ceil(left))
+  write(key, member, left)
 end
 `
 
@@ -157,12 +217,19 @@ local step, window = ARGV[3], tonumber(ARGV[4])
 local amount, limit, slot = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local width = window / 60
 local index = math.floor(now / width)
-local stored = redis.call("GET", KEYS[1])
-local slots, _, taken = advance(stored and cmsgpack.unpack(stored) or {}, index)
+local function isSum(sum) return type(sum) == "table" and type(sum[1]) == "number" and areSlots(sum[2]) end
+local known = read(KEYS[1], isSum) or { 0, {} }
+local slots, _, taken = advance(known[2], index)
+if #slots == 0 then known[1] = 0 end
 local function answer(tag, at, left)
   local _, _, total = advance(slots, -math.huge)
-  return { tag, string.format("%.0f", now), text(total), text(at), text(left) }
+  return { tag, string.format("%.0f", now), text(total), text(at), text(left), text(known[1]) }
 end
+local function save()
+  known[2] = slots
+  write(KEYS[1], known, width * 61)
+end
+if turned then save() end
 if step == "spent" then return answer("ok", 0, 0) end
 local at = slot
 if step == "settle" then
@@ -172,6 +239,7 @@ else
   if left > 0 then return answer("Refused", 0, left) end
   at = add(slots, index, 0, amount)
 end
-redis.call("SET", KEYS[1], cmsgpack.pack(slots), "PX", math.ceil(width * 61))
+if known[1] == 0 then known[1] = now end
+save()
 return answer("Reserved", at, 0)
 `

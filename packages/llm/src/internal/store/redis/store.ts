@@ -39,17 +39,21 @@ type State = readonly [
   inFlight: number,
   processes: number,
   requests: number,
-  tokens: string
+  tokens: string,
+  madeAt: string
 ]
 
-const stateOf = ([isDown, coolingFor, isProbed, inFlight, processes, requests, tokens]: State): MemberState => ({
+const stateOf = (
+  [isDown, coolingFor, isProbed, inFlight, processes, requests, tokens, madeAt]: State
+): MemberState => ({
   isDown: isDown === 1,
   coolingFor: Number(coolingFor),
   isProbed: isProbed === 1,
   inFlight,
   processes,
   requests,
-  tokens: Number(tokens)
+  tokens: Number(tokens),
+  madeAt: Number(madeAt)
 })
 
 /** The steps in Redis. A step that came later than `late` milliseconds has failed, and changed nothing. */
@@ -66,8 +70,9 @@ export const makeRedis = (
     // How far the clock of Redis is ahead of this process's, as of its last answer.
     let ahead: number | undefined
     const { late, prefix } = options
-    // The keys of a chain share a slot of a cluster.
-    const keyOf = ({ chain, member }: Address) => `${prefix}chain:{${chain}}:${member}`
+    // The keys of a chain share a slot of a cluster: that of the text within the first braces.
+    const tagOf = (chain: string) => chain.replaceAll(/[{}%]/gu, encodeURIComponent)
+    const keyOf = ({ chain, member }: Address) => `${prefix}chain:{${tagOf(chain)}}:${member}`
     const sumOf = ({ key, window }: Account) => `${prefix}sum:{${key}}:${Duration.toMillis(window)}`
 
     const run = <A>(
@@ -155,8 +160,8 @@ export const makeRedis = (
         const { amount, limit, window } = spending
         const args = ["reserve", Duration.toMillis(window), amount, limit === Infinity ? 1e300 : limit, 0]
         return run("sum", [sumOf(spending)], args, (tag, answer): Reserved => {
-          const [sum = 0, slot = 0, wait = 0] = answer.map(Number)
-          return tag === "Refused" ? { _tag: tag, sum, wait } : { _tag: "Reserved", slot, sum }
+          const [sum = 0, slot = 0, wait = 0, madeAt = 0] = answer.map(Number)
+          return tag === "Refused" ? { _tag: tag, sum, wait, madeAt } : { _tag: "Reserved", slot, sum, madeAt }
         })
       },
       settle: (settlement) => {

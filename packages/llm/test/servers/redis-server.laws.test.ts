@@ -1,0 +1,4 @@
+/** The laws of a store in Debian's Redis. */
+import { storeLaws } from "./storeLaws.ts"
+
+storeLaws("redis-server")
