@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
+import { monitorEventLoopDelay } from "node:perf_hooks"
 
 /** What a process is started with. */
 export interface Orders {
@@ -35,6 +36,8 @@ export type Told =
     readonly answered: number
     readonly failed: ReadonlyArray<string>
     readonly slowest: number
+    /** The longest time for which the machine let the process do nothing. */
+    readonly heldUp: number
   }
 
 const orders: Orders = JSON.parse(process.argv[2] ?? "{}")
@@ -73,6 +76,9 @@ const Warnings = Logger.layer([Logger.make(({ date, message }) => {
   process.send?.({ _tag: "Warned", message: String(text), at: date.getTime() } satisfies Told)
 })])
 
+const held = monitorEventLoopDelay({ resolution: 20 })
+held.enable()
+
 const program = Effect.gen(function*() {
   let answered = 0
   let slowest = 0
@@ -91,7 +97,7 @@ const program = Effect.gen(function*() {
     })
     yield* Effect.sleep("1 second")
   }))
-  yield* tell({ _tag: "Ended", answered, failed, slowest })
+  yield* tell({ _tag: "Ended", answered, failed, slowest, heldUp: Math.round(held.max / 1e6) })
 })
 
 await Effect.runPromise(program.pipe(Effect.provide(Layer.mergeAll(Chain, Warnings))))

@@ -9,6 +9,7 @@ import * as esbuild from "esbuild"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { monitorEventLoopDelay } from "node:perf_hooks"
 import { fileURLToPath } from "node:url"
 import { server } from "../../../../vitest.redis.ts"
 import type { Orders } from "./fleetProcess.ts"
@@ -93,6 +94,9 @@ describe.concurrent("a fleet of four processes", () => {
           requestsPerMinute: noLimit,
           cooldown: "3 seconds"
         })
+        // The vendor is in this process.
+        const held = monitorEventLoopDelay({ resolution: 20 })
+        held.enable()
         // A process that was held up for a second went on alone meanwhile, and says so.
         const shares = ({ at, process }: Asked) => !isAlone(processes[process] ?? { warnings: [] }, at)
         /** What the key was asked after the first refusal since an instant. */
@@ -132,6 +136,7 @@ describe.concurrent("a fleet of four processes", () => {
         const again = since(spentAgainAt)
         const answered = ends.map((end) => end?.answered ?? 0)
         const slowest = Math.max(...ends.map((end) => end?.slowest ?? Infinity))
+        const heldUp = Math.max(held.max / 1e6, ...ends.map((end) => end?.heldUp ?? 0))
         const backAfter = processes.map(({ warnings }) =>
           Math.min(
             ...warnings.filter(({ at, message }) => at > startedAt && message.includes("again")).map(({ at }) =>
@@ -148,6 +153,7 @@ describe.concurrent("a fleet of four processes", () => {
           learntWithinMillisAfterwards: again.learntWithin,
           answered,
           slowestMillis: slowest,
+          heldUpMillis: Math.round(heldUp),
           backAfterMillis: backAfter,
           told
         })
@@ -159,8 +165,8 @@ describe.concurrent("a fleet of four processes", () => {
         assert.isBelow(again.first, Infinity)
         assert.isBelow(again.learntWithin, 1_000)
         assert.deepStrictEqual(answered, [304, 304, 304, 304])
-        // A request waits for the store for a second at most when it looks, when it enters and when it leaves.
-        assert.isBelow(slowest, 4_000)
+        // A request waits for the store for a second at most when it looks, when it enters and when it leaves, on a machine that lets it run.
+        assert.isBelow(slowest, 4_000 + 4 * heldUp)
         for (const lines of told) {
           // One line each time that it goes away, and one when it is back: three times for the first, twice for the others.
           assert.isAtLeast(lines.length, 4)
