@@ -8,7 +8,7 @@
  *
  * **Details**
  *
- * YAML is a superset of JSON, so one parser reads both. {@link changes} watches the directory of the file, because
+ * YAML is a superset of JSON, so one parser reads both. Anchors, aliases and merge keys (`<<`) are read. {@link changes} watches the directory of the file, because
  * editors and Kubernetes replace the file.
  *
  * **Gotchas**
@@ -46,7 +46,7 @@ export class TextError extends Data.TaggedError("ConfigTextError")<{ readonly me
 export const parse = (text: string, path: ReadonlyArray<string> = []): Effect.Effect<unknown, TextError> =>
   Effect.try({
     try: () => {
-      const document = parseDocument(text)
+      const document = parseDocument(text, { merge: true })
       const [error] = document.errors
       if (error !== undefined) throw error
       // The parser reports too many nested aliases only here.

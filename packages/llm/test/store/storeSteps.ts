@@ -48,7 +48,7 @@ export const Step = Schema.Union([
 export type Step = typeof Step.Type
 
 /** No limit is written as 0. */
-export const limitOf = (limit: number): number => limit === 0 ? Infinity : limit
+const limitOf = (limit: number): number => limit === 0 ? Infinity : limit
 
 /** Makes a step at a store. Slots are counted from an instant. */
 export const make = (

@@ -16,9 +16,9 @@ import { budgetsDataCheck } from "../budget/data.ts"
 import { pricesCheck } from "../usage/prices/data.ts"
 import { hedgeCheck, parametersCheck, repairCheck } from "./data/answers.ts"
 import { byModelCheck, byProviderCheck } from "./data/overrides.ts"
-import { memberNames, poolsCheck } from "./data/pools.ts"
+import { addressCheck, memberNames, poolsCheck } from "./data/pools.ts"
 import { storeCheck } from "./data/store.ts"
-import { report, timeCheck } from "./data/time.ts"
+import { positiveTimeCheck, report, timeCheck } from "./data/time.ts"
 import type { Name } from "./registry.ts"
 import { names, servers } from "./registry.ts"
 import type { Http } from "./schema.ts"
@@ -50,7 +50,7 @@ const file = struct({
     http: optional(http(false)),
     providers: optional(byName(http(true))),
     models: optional(byName(text)),
-    base_urls: optional(byName(text)),
+    base_urls: optional(struct(Rec.map(servers, ({ name }) => optional(addressCheck(name))))),
     // Checked with the pools that it may name.
     provider_priority: optional(() => undefined),
     pools: optional(poolsCheck),
@@ -69,7 +69,7 @@ const file = struct({
     connectivity: optional(struct({ check_url: optional(text), timeout_ms: optional(count) })),
     max_tool_iterations: optional(count),
     prices: optional(pricesCheck),
-    budgets: optional(budgetsDataCheck(timeCheck)),
+    budgets: optional(budgetsDataCheck(positiveTimeCheck)),
     cooldown: optional(timeCheck),
     store: optional(storeCheck)
   }))

@@ -31,14 +31,13 @@ export const report = (exit: Exit.Exit<unknown, Schema.SchemaError>, place: Argu
   }
 }
 
-export const timeCheck: Arguments.Check<unknown> = (value, place) =>
-  report(Schema.decodeUnknownExit(Time)(value), place)
-
-/** A duration of more than zero. */
-export const positiveTimeCheck: Arguments.Check<unknown> = (value, place) => {
-  const exit = Schema.decodeUnknownExit(Time)(value)
-  report(exit, place)
-  if (Exit.isSuccess(exit) && Duration.isZero(exit.value)) {
-    place.fault(`must be longer than zero, got ${Arguments.show(value)}`)
+const timeOf =
+  (least: string, isValid: (time: Duration.Duration) => boolean): Arguments.Check<unknown> => (value, place) => {
+    const exit = Schema.decodeUnknownExit(Time)(value)
+    report(exit, place)
+    if (Exit.isSuccess(exit) && !isValid(exit.value)) place.fault(`must be ${least}, got ${Arguments.show(value)}`)
   }
-}
+
+export const timeCheck = timeOf("zero or longer", (time) => !Duration.isNegative(time))
+
+export const positiveTimeCheck = timeOf("longer than zero", Duration.isPositive)
