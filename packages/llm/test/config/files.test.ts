@@ -99,7 +99,11 @@ describe("a file of a chain", () => {
       /name of an environment variable/u
     ],
     ["a variable with a dollar", pool("{ provider: openai, key: $KEY_1 }"), /name of an environment variable/u],
-    ["an address that is not a URL", pool("{ provider: openai, base_url: hunter2@x }"), /must be an http or https URL/u],
+    [
+      "an address that is not a URL",
+      pool("{ provider: openai, base_url: hunter2@x }"),
+      /must be an http or https URL/u
+    ],
     [
       "an address of another kind",
       "llm: { base_urls: { openai: \"ftp://hunter2@x\" } }",
