@@ -37,7 +37,7 @@ const main = (): number => {
   if (seed !== undefined) process.stdout.write(`The seed of this run is ${seed}.\n`)
   const { status } = spawnSync(
     "vitest",
-    ["run", "--config", "vitest.workspace.ts", "--project", "unit", "--project", "long", "-t", " cases\\)$", ...files],
+    ["run", "--config", "vitest.workspace.ts", "--project", "unit", "--project", "long*", "-t", " cases\\)$", ...files],
     { stdio: "inherit", env: { ...process.env, ...(seed === undefined ? undefined : { HOLDFAST_LAWS_SEED: seed }) } }
   )
   if (status !== 0 && seed !== undefined) {
