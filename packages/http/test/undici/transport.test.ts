@@ -165,6 +165,25 @@ describe("UndiciTransport", () => {
         assert.strictEqual(yield* Server.text(server.url), "ok")
       }).pipe(Effect.provide(one)))
 
+    it.live("fails the reader of a body when the scope of its request closes", () =>
+      Effect.gen(function*() {
+        const server = yield* Server.raw((socket) =>
+          void socket.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")
+        )
+        const scope = yield* Scope.make()
+        const client = HttpClient.withScope(yield* HttpClient.HttpClient)
+        const response = yield* Scope.provide(client.get(server.url), scope)
+        const reader = yield* Effect.forkChild(Effect.flip(response.text), { startImmediately: true })
+        yield* Scope.close(scope, Exit.void)
+        const failure = failureOf(yield* Fiber.join(reader))
+        assert.deepStrictEqual([...summary(failure), failure.message.includes("CANCELLED")], [
+          "BodyCut",
+          "body",
+          true,
+          true
+        ])
+      }).pipe(Effect.provide(one)))
+
     it.live("writes nothing for a request that is interrupted before its connection is open", () =>
       Effect.gen(function*() {
         let heads = 0

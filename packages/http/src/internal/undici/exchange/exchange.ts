@@ -1,7 +1,8 @@
 /**
  * One request and its response on an undici connection, from the hand-over to the last byte of the body.
  *
- * Guarded by `test/undici/exchange.test.ts`, `test/undici/sockets.test.ts` and `test/undici/misbehaving.test.ts`.
+ * Guarded by `test/undici/exchange.test.ts`, `test/undici/transport.test.ts`, `test/undici/sockets.test.ts` and
+ * `test/undici/misbehaving.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
