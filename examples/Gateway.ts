@@ -5,12 +5,15 @@
  * Budgets, the ledger and pools go by that tag. Until the first part of an answer has come, a failure is an HTTP status;
  * after it, an answer that breaks off ends with an error event. A caller that goes away ends its request at the provider.
  *
+ * Several of them share cool-downs, limits and budgets with `LLM_STORE_URL`, the URL of a Redis.
+ *
  * Run it: `GATEWAY_KEYS=acme:secret-1,globex:secret-2 npx node examples/Gateway.ts`, with the variables of the providers, and
  * `GATEWAY_FILE=llm.yaml` for pools, budgets and prices.
  */
 import { NodeHttpServer, NodeRuntime, NodeServices } from "@effect/platform-node"
 import { UndiciTransport } from "@holdfast/http"
 import { Budgets, LlmConfig, Parameters, ProviderChain, Usage } from "@holdfast/llm"
+import * as ChainStoreConfig from "@holdfast/llm/ChainStoreConfig"
 import * as LlmConfigFile from "@holdfast/llm/LlmConfigFile"
 import { ByteSize, Clock, Config, Context, DateTime, type Duration, Effect, Layer, Redacted, Stream } from "effect"
 import { HttpEffect, HttpIncomingMessage, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -152,7 +155,8 @@ const Main = Layer.unwrap(Effect.gen(function*() {
       Budgets.layerConfig,
       Tenants.layerConfig
     ]),
-    Layer.provide([UndiciTransport.layer(), config])
+    Layer.provide([UndiciTransport.layer(), ChainStoreConfig.layerConfig]),
+    Layer.provide(config)
   )
 }))
 

@@ -35,6 +35,7 @@ export const contents: ReadonlyArray<Section> = [
       { text: "Observability", page: "observability", file: "docs/observability.md" },
       { text: "Defaults, metrics and events", page: "defaults", file: "docs/core.md" },
       { text: "Run a fleet", page: "fleet", file: "docs/fleet.md" },
+      { text: "Run a gateway", page: "gateway", file: "docs/gateway.md" },
       { text: "Providers", page: "providers", file: "docs/providers.md" },
       { text: "Add a provider", page: "adding-a-provider", file: "docs/adding-a-provider.md" }
     ]

@@ -87,16 +87,18 @@ const eventControls = (system: Data): ReadonlyArray<Placed> =>
   entriesAt(system, "events").flatMap(([i, event]) => {
     const [length, type, service] = [secondsOf(at(event, "for")), at(event, "type"), at(event, "service")]
     if (length === undefined || length <= 0 || typeof type !== "string") return []
-    const words = type.replace(/[A-Z]/gu, (letter) => ` ${letter.toLowerCase()}`)
-    const of = typeof service === "string" ? ` of ${service}` : ""
+    const words = `${type.replaceAll(/[A-Z]/gu, (letter) => ` ${letter.toLowerCase()}`)}${
+      typeof service === "string" ? ` of ${service}` : ""
+    }`
     const step = length >= 20 ? 5 : 1
-    return [
-      placed(["events", i, "for"], `Length of the ${words}${of}`, "seconds", length, [
-        0,
-        Math.ceil(length * 3 / step) * step,
-        step
-      ])
-    ]
+    const most = Math.ceil(length * 3 / step) * step
+    const lengths = [placed(["events", i, "for"], `Length of the ${words}`, "seconds", length, [0, most, step])]
+    const requests = at(event, "requests")
+    return typeof requests !== "number" || !(requests > 0)
+      ? lengths
+      : lengths.concat(
+        placed(["events", i, "requests"], `Requests in the ${words}`, "count", requests, [1, requests * 5, 1])
+      )
   })
 
 const limitControls = (system: Data): ReadonlyArray<Placed> =>

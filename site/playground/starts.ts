@@ -82,7 +82,7 @@ events:
   {
     name: "Cloud and Ollama",
     about:
-      "Two vendors of language models and a local one under a chain. The first is down for five minutes: the second costs more and has a limit, and the local one is slow. The table below the plots has the bill.",
+      "A pool of two vendors of language models, and a local one under the same chain. The first vendor is down for five minutes, and then has a small quota for a minute: the second costs more and has a limit, and the local one is slow. The table below the plots has the bill.",
     text: `duration: 20 minutes
 services:
   first:
@@ -99,14 +99,19 @@ services:
     model: { tokensPerSecond: 40, location: local }
 chains:
   assistant:
-    providers: [first, second, ollama]
+    providers:
+      - pool: [{ service: first, weight: 4 }, { service: second, weight: 1 }]
+        strategy: weighted
+      - ollama
     prompt: { median: 600, p99: 4000 } # tokens
     answer: { median: 200, p99: 900 }
     cooldown: 30 seconds
+    hedge: { after: 8 seconds }
 callers:
   people: { to: assistant, rate: 1.5 }
 events:
   - { type: outage, service: first, at: 5 minutes, for: 5 minutes }
+  - { type: quota, service: first, at: 14 minutes, for: 1 minute, requests: 20, window: 1 minute }
 `
   },
   {

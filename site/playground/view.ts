@@ -16,6 +16,8 @@ export interface Summary {
   /** Language models, and services with a price: what they answered, used and cost. */
   readonly providers: ReadonlyArray<{ readonly name: string; readonly values: ReadonlyArray<string> }>
   readonly breakers: ReadonlyArray<{ readonly edge: string; readonly state: string }>
+  /** The providers that a chain has passed by, and why. */
+  readonly skipped: ReadonlyArray<{ readonly edge: string; readonly state: string }>
   readonly recovery: string | undefined
 }
 
@@ -56,6 +58,22 @@ const breakersOf = (edges: Outcome.Outcome["edges"]): Summary["breakers"] =>
       edge: `${from} to ${to}`,
       state: open === 0 ? `closed; has opened ${opened} times` : `${open} open; has opened ${opened} times`
     }]
+  })
+
+const reasons: Readonly<Record<string, string>> = {
+  cooling: "it was cooling down",
+  limited: "its limits left no room",
+  full: "its bulkhead was full"
+}
+
+/** A provider whose cool-down has turned a request away since the summary before is cooling down now. */
+const skippedOf = (edges: Outcome.Outcome["edges"], before: Outcome.Outcome["edges"]): Summary["skipped"] =>
+  edges.flatMap(({ from, skipped, to }, i) => {
+    const all = Object.entries(skipped)
+    if (all.length === 0) return []
+    const isCooling = (skipped["cooling"] ?? 0) > (before[i]?.skipped["cooling"] ?? 0)
+    const words = all.map(([why, count]) => `${count} times because ${reasons[why] ?? `it was ${why}`}`).join(", ")
+    return [{ edge: `${from} to ${to}`, state: `${isCooling ? "cooling down; " : ""}passed by ${words}` }]
   })
 
 /** More lines than these cannot be told apart. */
@@ -121,7 +139,12 @@ export const valuesOf = (
   )
 }
 
-export const summaryOf = ({ edges, figures, recovery, services }: Outcome.Outcome, isOver: boolean): Summary => {
+/** The tables of an outcome. `before` are the edges as they were in the summary before. */
+export const summaryOf = (
+  { edges, figures, recovery, services }: Outcome.Outcome,
+  isOver: boolean,
+  before: Outcome.Outcome["edges"]
+): Summary => {
   const seen = phases.filter((phase) => figures[phase] !== undefined)
   return {
     phases: seen,
@@ -134,6 +157,7 @@ export const summaryOf = ({ edges, figures, recovery, services }: Outcome.Outcom
     })),
     providers: providersOf(services),
     breakers: breakersOf(edges),
+    skipped: skippedOf(edges, before),
     recovery: recovery === undefined || !isOver
       ? undefined
       : recovery === Infinity

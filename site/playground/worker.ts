@@ -34,6 +34,7 @@ class Run {
   private slice = 0.01
   private last: number
   private summarised = -Infinity
+  private before: ReturnType<Simulation.Running["outcome"]>["edges"] = []
   private undrawn = 0
   private isPaused = false
   speed: number
@@ -92,7 +93,11 @@ class Run {
     const now = performance.now()
     const outcome = running.outcome()
     const hasSummary = isOver || this.isPaused || now - this.summarised >= betweenSummaries
-    if (hasSummary) this.summarised = now
+    const { before } = this
+    if (hasSummary) {
+      this.summarised = now
+      this.before = outcome.edges
+    }
     this.undrawn++
     reply({
       type: "frame",
@@ -101,7 +106,7 @@ class Run {
       isOver,
       isPaused: this.isPaused,
       changed: this.sender.changed(valuesOf(this.plots, outcome, running.now)),
-      summary: hasSummary ? summaryOf(outcome, isOver) : undefined
+      summary: hasSummary ? summaryOf(outcome, isOver, before) : undefined
     })
   }
 

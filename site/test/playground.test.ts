@@ -38,6 +38,10 @@ const storm = (starts.find(({ name }) => name === "Three tiers of retries")?.tex
 )
   .replace("workers: 10", "workers: 3").replace("at: 1 minute", "at: 20 seconds").replace("3 minutes", "80 seconds")
 
+/** A provider's outage and quota, as among the systems to start from, in six minutes. */
+const models = (starts.find(({ name }) => name === "Cloud and Ollama")?.text ?? "").replace("20 minutes", "6 minutes")
+  .replace("at: 5 minutes, for: 5 minutes", "at: 1 minute, for: 1 minute").replace("at: 14 minutes", "at: 4 minutes")
+
 const link = (state: Partial<State> = {}) =>
   `${site.origin}/playground#${encode({ text: small, seed: 1, sliders: untouched, ...state })}`
 
@@ -90,20 +94,44 @@ describe("what it shows", () => {
   })
 
   test("language models have a bill, limits and an outage to change", async () => {
-    await page.goto(`${site.origin}/playground`)
+    await page.goto(link({ text: models }))
     await fastest()
-    await page.getByLabel("Start from").selectOption("Cloud and Ollama")
     await over()
     const rows = () => page.getByRole("region", { name: "Models" }).locator("tbody tr").allInnerTexts()
     const [first = "", second = "", ollama = ""] = await rows()
+    assert.match(
+      await page.locator("#skipped + ul").innerText(),
+      /assistant to first: .*passed by \d+ times because it was cooling/u
+    )
     assert.match(first, /^first\t\d{3,}\t\d{3,}\t\d+\t\d+\t0\.\d\d$/u)
     assert.match(ollama, /^ollama\t.*\t0\.00$/u)
-    await page.getByLabel(/^Length of the outage of first/u).focus()
-    await page.keyboard.press("Home")
+    for (const event of ["outage", "quota"]) {
+      await page.getByLabel(`Length of the ${event} of first`).focus()
+      await page.keyboard.press("Home")
+    }
     await page.getByRole("status").filter({ hasText: "recovers" }).waitFor({ state: "hidden" })
-    await page.getByText(/1200 of 1200 seconds/u).waitFor()
+    await page.getByText(/360 of 360 seconds/u).waitFor()
     const [, without = ""] = await rows()
     assert.isBelow(Number(without.split("\t")[1] ?? 0), Number(second.split("\t")[1]))
+    for (
+      const label of [
+        "Requests in the quota of first",
+        "Limit of second, tokens a minute",
+        "Weight of first",
+        "Hedge of assistant after"
+      ]
+    ) {
+      await page.getByLabel(label).waitFor()
+    }
+    // All to the second vendor, which costs more.
+    await page.getByLabel("Weight of first").focus()
+    await page.keyboard.press("Home")
+    await page.getByLabel("Weight of second").focus()
+    await page.keyboard.press("End")
+    await page.getByRole("status").filter({ hasText: "recovers" }).waitFor({ state: "hidden" })
+    await page.getByText(/360 of 360 seconds/u).waitFor()
+    const [, weighted = ""] = await rows()
+    assert.isAbove(Number(weighted.split("\t")[1] ?? 0), Number(without.split("\t")[1]))
   })
 
   test("every system to start from runs", async () => {

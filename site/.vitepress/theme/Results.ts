@@ -14,8 +14,10 @@ const table = (label: string, head: ReadonlyArray<string>, rows: ReadonlyArray<R
     ])
   ])
 
+const list = (states: Summary["breakers"]) => h("ul", states.map(({ edge, state }) => h("li", `${edge}: ${state}`)))
+
 /** The figures of a run as tables and lists. */
-export const results = ({ breakers, figures, phases, providers }: Summary) => [
+export const results = ({ breakers, figures, phases, providers, skipped }: Summary) => [
   table("Figures", ["Figure", ...phases], figures.map(({ values, what }) => [what, ...values])),
   ...(providers.length === 0 ? [] : [
     h("h2", { id: "models" }, "Models and what they cost"),
@@ -24,5 +26,6 @@ export const results = ({ breakers, figures, phases, providers }: Summary) => [
   h("h2", { id: "breakers" }, "Circuit breakers"),
   breakers.length === 0
     ? h("p", "No circuit breaker has opened.")
-    : h("ul", breakers.map(({ edge, state }) => h("li", `${edge}: ${state}`)))
+    : list(breakers),
+  ...(skipped.length === 0 ? [] : [h("h2", { id: "skipped" }, "Cool-downs and limits"), list(skipped)])
 ]
