@@ -4,6 +4,7 @@ import * as SystemData from "@holdfast/simulator/SystemData"
 import * as Effect from "effect/Effect"
 import { parse } from "yaml"
 import { Sender } from "./changes.ts"
+import { wordsOf } from "./faults.ts"
 import type { Reply, Request } from "./messages.ts"
 import { applied, controlsOf } from "./sliders.ts"
 import { plotsOf, summaryOf, valuesOf } from "./view.ts"
@@ -20,8 +21,6 @@ const betweenSummaries = 200
 const mostUndrawn = 2
 /** A call in flight takes some kilobytes. A browser ends a page that takes gigabytes. */
 const mostInFlight = 200_000
-
-const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
 
 class Run {
   private readonly id: number
@@ -147,6 +146,7 @@ class Run {
 
 let current: Run | undefined
 let id = 0
+let text = ""
 
 const guarded = (act: () => void): void => {
   try {
@@ -154,7 +154,7 @@ const guarded = (act: () => void): void => {
   } catch (error) {
     current?.stop()
     current = undefined
-    reply({ type: "fault", id, message: messageOf(error) })
+    reply({ type: "fault", id, message: wordsOf(text, error) })
   }
 }
 
@@ -162,6 +162,7 @@ const start = (request: Extract<Request, { readonly type: "run" }>): void => {
   current?.stop()
   current = undefined
   id = request.id
+  text = request.state.text
   const parsed: unknown = parse(request.state.text)
   const data = Effect.runSync(SystemData.decode(applied(parsed, request.state.sliders)))
   const running = Simulation.start(SystemData.toSystem(data), { seed: request.state.seed })

@@ -7,6 +7,7 @@ import { assert, describe, test } from "vitest"
 import { parse } from "yaml"
 import { law } from "../../vitest.law.ts"
 import { Receiver, Sender } from "../playground/changes.ts"
+import { wordsOf } from "../playground/faults.ts"
 import { decode, encode } from "../playground/link.ts"
 import { applied, controlsOf, type Sliders } from "../playground/sliders.ts"
 import { starts } from "../playground/starts.ts"
@@ -133,6 +134,40 @@ describe("sliders", () => {
     assert.deepStrictEqual(applied({ services: {} }, { "__proto__.polluted": 1, "services.x.y": 2 }), { services: {} })
     assert.isUndefined(({} as { readonly polluted?: number }).polluted)
   })
+})
+
+describe("a fault of a system", () => {
+  const system = `duration: 1 minute
+services:
+  stock:
+    workers: 4
+    latency: 50 millis
+callers:
+  users: { to: stock, rate: 10, policy: { retry: { times: 2 } } }
+events:
+  - { type: outage, service: stock, at: 20 seconds, for: 10 seconds }
+`
+  const cases: ReadonlyArray<readonly [string, string, string]> = [
+    ["workers: 4", "workrs: 4", "Line 4: services.stock.workrs is not an option (`workrs`: did you mean `workers`?)"],
+    ["times: 2", "tims: 2", "Line 7: callers.users.policy.retry.tims is not an option (`tims`: did you mean `times`?)"],
+    ["to: stock", "to: stok", "Line 7: callers.users.to must be \"stock\", got \"stok\": did you mean \"stock\"?"],
+    ["rate: 10", "rate: 0", "Line 7: callers.users.rate must be a number above 0, got 0"],
+    ["at: 20 seconds", "at: soon", "Line 9: events.0.at"],
+    ["services:", "servces:", "Line 2: servces is not an option (`servces`: did you mean `services`?)"],
+    ["times: 2", "times: [", "line 7"]
+  ]
+  for (const [given, typed, words] of cases) {
+    test(`such as "${typed}" is named with its line`, () => {
+      const text = system.replace(given, typed)
+      let said = ""
+      try {
+        Effect.runSync(SystemData.decode(parse(text)))
+      } catch (error) {
+        said = wordsOf(text, error)
+      }
+      assert.include(said, words)
+    })
+  }
 })
 
 test("the board's panels have a place of their own, an id, a data source and a query", () => {
