@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os"
+import { join } from "node:path"
 import { defineConfig } from "vitest/config"
 import { docExamples } from "./vitest.docs.ts"
 import { lawsTried } from "./vitest.laws.ts"
@@ -7,6 +8,9 @@ import { serversMissing, withoutServer } from "./vitest.servers.ts"
 
 // Long enough for a busy machine: no test waits by guessing, so only one that hangs gets here.
 const patience = { testTimeout: 30_000, hookTimeout: 30_000 }
+
+/** What the tests of a file have shown is searched for their secrets. */
+const searched = { setupFiles: [join(import.meta.dirname, "vitest.secrets.ts")] }
 
 /**
  * Tests that take more than a second: laws over thousands of cases, every byte of every answer, and whole processes. `npm run
@@ -69,6 +73,7 @@ export default defineConfig({
       {
         test: {
           ...patience,
+          ...searched,
           name: "unit",
           // Starting a process for each of three hundred files takes as long as running their tests.
           isolate: false,
@@ -77,11 +82,18 @@ export default defineConfig({
         }
       },
       {
-        test: { ...patience, name: "alone", include: alone, exclude: [...withoutServer, ...long, ...longAlone] }
+        test: {
+          ...patience,
+          ...searched,
+          name: "alone",
+          include: alone,
+          exclude: [...withoutServer, ...long, ...longAlone]
+        }
       },
       {
         test: {
           ...patience,
+          ...searched,
           ...oneMore,
           name: "long",
           isolate: false,
@@ -90,7 +102,7 @@ export default defineConfig({
         }
       },
       {
-        test: { ...patience, ...oneMore, name: "long-alone", include: longAlone, exclude: withoutServer }
+        test: { ...patience, ...searched, ...oneMore, name: "long-alone", include: longAlone, exclude: withoutServer }
       },
       {
         plugins: [docExamples()],
