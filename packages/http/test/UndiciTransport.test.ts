@@ -135,8 +135,8 @@ describe("UndiciTransport", () => {
         assert.strictEqual(yield* whole.text, "body")
         const once = yield* HttpClient.get(server.url)
         assert.strictEqual(yield* streamed(once), "body")
-        assert.include((yield* Effect.flip(streamed(once))).message, "can be read once")
-        assert.include((yield* Effect.flip(once.text)).message, "can be read once")
+        assert.include((yield* Effect.flip(streamed(once))).message, "can be read only once")
+        assert.include((yield* Effect.flip(once.text)).message, "can be read only once")
       }).pipe(Effect.provide(one)))
 
     it.live("cancels the rest of a stream that ends early", () =>

@@ -23,8 +23,8 @@ import type * as HttpFailure from "../HttpFailure.ts"
  * options makes a budget for each origin; a `RetryBudget` is shared by all origins.
  *
  * A hint of a server pauses all calls to its origin, up to `retryAfter.max`. They return within `retryAfter.spread` times
- * the pause, each when chance says. A server that asks for another pause as they return gets twice the spread, and so on,
- * up to `retryAfter.max`. A call whose `total` leaves no time for that fails at once.
+ * the pause, each when chance says. If several have waited, a server that asks for another pause as they return gets twice
+ * the spread, and so on, up to `retryAfter.max`. A call whose `total` leaves no time for that fails at once.
  */
 export type RetryOptions = Omit<Retry.Options<HttpFailure.HttpFailure>, "while" | "whileResult">
 

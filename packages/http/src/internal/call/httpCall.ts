@@ -123,6 +123,7 @@ export class HttpCall implements Progress {
   /** In how much time calls return that wait for `wait` after a failure, both in milliseconds. */
   spread(failure: AttemptFailure, wait: number): number {
     const { longestPause, spread: { max, share } } = this.rules
+    this.pauses.joined(this.origin)
     return Math.min(max, Math.max(wait * share(failure), this.pauses.spread(this.origin, longestPause)))
   }
 

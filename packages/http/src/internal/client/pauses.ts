@@ -21,6 +21,8 @@ interface Pause {
   readonly until: number
   /** After `until`, those who wait return within this time. */
   readonly spread: number
+  /** How many calls wait for it. */
+  waiting: number
 }
 
 /** In how much time calls return after a wait: the first spread as a share of it, and the longest one, in milliseconds. */
@@ -41,7 +43,8 @@ export class OriginPauses {
    * A server whose queue is full asks for a pause, and all the calls that have waited would fill the queue again: it
    * never recovers. So a pause that is asked for while the calls return from the one before, or in as much time again as
    * that took, doubles the spread: the load falls until the server takes it, or until most calls have no time to wait.
-   * What ends this is a server that goes without asking for as long as its last pause and return took.
+   * What ends this is a server that goes without asking for as long as its last pause and return took. One call that waited
+   * alone is not a herd, and returns as it did the first time.
    */
   ask(origin: string | undefined, now: number, millis: number, { max, share }: Spread): void {
     const wait = Math.min(millis, this.longest)
@@ -51,9 +54,15 @@ export class OriginPauses {
     const before = this.pauses.get(origin)
     const until = now + wait
     if (before === undefined || until > before.until) {
-      const growth = before !== undefined && before.until <= now ? 2 : 1
-      const spread = share === 0 ? 0 : Math.min(growth * Math.max(wait * share, before?.spread ?? 0), max)
-      this.pauses.set(origin, { from: now, until, spread })
+      const isWithin = before !== undefined && now < before.until
+      const first = wait * share
+      const spread = isWithin
+        ? Math.max(first, before.spread)
+        : before !== undefined && before.waiting > 1
+        ? 2 * Math.max(first, before.spread)
+        : first
+      const waiting = isWithin ? before.waiting : 0
+      this.pauses.set(origin, { from: now, until, spread: share === 0 ? 0 : Math.min(spread, max), waiting })
     }
   }
 
@@ -63,6 +72,12 @@ export class OriginPauses {
     if (origin === undefined || pause === undefined) return 0
     if (calmFrom(pause) <= now) this.pauses.delete(origin)
     return Math.max(0, Math.min(pause.until, pause.from + longest) - now)
+  }
+
+  /** A call waits for an origin. */
+  joined(origin: string | undefined): void {
+    const pause = origin === undefined ? undefined : this.pauses.get(origin)
+    if (pause !== undefined) pause.waiting++
   }
 
   /** In how much time those return who wait for an origin and believe no more than `longest`, in milliseconds. */
@@ -120,6 +135,7 @@ const paused = (
     const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
     const left = pauses.left(origin, now, longest)
     if (left === 0) return Effect.void
+    pauses.joined(origin)
     const chance = fiber.getRef(Random.Random).nextDoubleUnsafe()
     const wait = Math.ceil(left + pauses.spread(origin, longest) * chance)
     // A deadline from outside ends the wait by itself.
