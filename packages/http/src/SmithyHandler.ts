@@ -18,6 +18,7 @@
  *
  * See {@link make}.
  */
+import * as Base64 from "effect/encoding/Base64"
 import type { Fetch } from "./ResilientFetch.ts"
 
 /** A request of a Smithy client. */
@@ -28,6 +29,8 @@ export interface Request {
   readonly path: string
   readonly query?: Readonly<Record<string, string | ReadonlyArray<string> | null>> | undefined
   readonly fragment?: string | undefined
+  readonly username?: string | undefined
+  readonly password?: string | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly method: string
   readonly body?: unknown
@@ -75,7 +78,7 @@ export const make = (fetch: Fetch): Handler => ({
     const signals = signalsOf(options)
     const response = await fetch(urlOf(request), {
       method: request.method,
-      headers: headersOf(request.headers),
+      headers: headersOf(request),
       redirect: "manual",
       ...bodyOf(request),
       ...(signals.length === 0 ? undefined : { signal: AbortSignal.any(signals) })
@@ -95,17 +98,30 @@ export const make = (fetch: Fetch): Handler => ({
   destroy: () => undefined
 })
 
-const signalsOf = (options: HandlerOptions | undefined): Array<AbortSignal> => {
-  const { abortSignal, requestTimeout } = options ?? {}
-  const signals = abortSignal instanceof AbortSignal ? [abortSignal] : []
-  return requestTimeout === undefined || requestTimeout <= 0
-    ? signals
-    : [...signals, AbortSignal.timeout(requestTimeout)]
+const signalsOf = ({ abortSignal, requestTimeout = 0 }: HandlerOptions = {}): Array<AbortSignal> => {
+  const signals = typeof abortSignal === "object" && abortSignal !== null ? [standardSignal(abortSignal)] : []
+  // A timer takes no more. Smithy's own handlers ignore other values too.
+  return requestTimeout > 0 && requestTimeout < 2 ** 31
+    ? [...signals, AbortSignal.timeout(Math.ceil(requestTimeout))]
+    : signals
 }
 
-/** Removes the headers of the connection, which a fetch sets itself and does not accept. */
-const headersOf = (headers: Readonly<Record<string, string>>): Record<string, string> =>
-  Object.fromEntries(Object.entries(headers).filter(([name]) => !own.has(name.toLowerCase())))
+/** The signal, or one that follows it if it is of Smithy's own class. */
+const standardSignal = (signal: { readonly aborted?: boolean; onabort?: (() => void) | null }): AbortSignal => {
+  if (signal instanceof AbortSignal) return signal
+  const controller = new AbortController()
+  if (signal.aborted === true) controller.abort()
+  else signal.onabort = () => controller.abort()
+  return controller.signal
+}
+
+/** Removes the headers of the connection, which a fetch sets itself and does not accept, and adds name and password. */
+const headersOf = ({ headers, password, username }: Request): Record<string, string> => {
+  const sent = Object.entries(headers).filter(([name]) => !own.has(name.toLowerCase()))
+  if (username === undefined && password === undefined) return Object.fromEntries(sent)
+  const credentials = new TextEncoder().encode(`${username ?? ""}:${password ?? ""}`)
+  return { authorization: `Basic ${Base64.encode(credentials)}`, ...Object.fromEntries(sent) }
+}
 
 const own: ReadonlySet<string> = new Set(["connection", "expect", "host", "transfer-encoding"])
 
