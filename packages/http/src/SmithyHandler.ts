@@ -107,11 +107,12 @@ const signalsOf = ({ abortSignal, requestTimeout = 0 }: HandlerOptions = {}): Ar
 }
 
 /** The signal, or one that follows it if it is of Smithy's own class. */
-const standardSignal = (signal: { readonly aborted?: boolean; onabort?: (() => void) | null }): AbortSignal => {
+const standardSignal = (signal: { readonly aborted?: boolean }): AbortSignal => {
   if (signal instanceof AbortSignal) return signal
   const controller = new AbortController()
   if (signal.aborted === true) controller.abort()
-  else signal.onabort = () => controller.abort()
+  // It has no other way to tell.
+  else Reflect.set(signal, "onabort", () => controller.abort())
   return controller.signal
 }
 
