@@ -71,7 +71,7 @@ const play = (script: Script, reads: Reads) =>
       const i = asked++
       const end = { done: Cause.done(), fails: Effect.fail("cut"), dies: Effect.die("bug"), never: Effect.never }
       const wait = script.waits[i]
-      const work = wait === undefined
+      const work: Source = wait === undefined
         ? end[script.ending]
         : wait === 0
         ? Effect.succeed(i)
