@@ -51,7 +51,7 @@ const used = () => {
 
 const micros = ({ system, user }: NodeJS.CpuUsage): number => system + user
 
-/** Milliseconds to the first token, microseconds of this process a stream until then, and a token over all. */
+/** Milliseconds to the first token, and microseconds of this process: a stream until then, and a token from then on. */
 interface Measured {
   readonly [name: string]: number
   readonly first: number
@@ -78,7 +78,8 @@ const play = async (read: Read, server: Server, mode: Mode, look: () => void = (
     })
     if (length !== 6 * tokensOf[mode] - 1) throw new Error(`a text of ${length} characters is not what was sent`)
   }))
-  return { first: median(firsts), opening, cpu: micros(process.cpuUsage(cpu)) / (atOnce * tokensOf[mode]) }
+  const rest = micros(process.cpuUsage(cpu)) - opening * atOnce
+  return { first: median(firsts), opening, cpu: rest / (atOnce * (tokensOf[mode] - 1)) }
 }
 
 /** KiB a stream, while all are open. */
@@ -105,7 +106,7 @@ const burst = await each((read) => play(read, server, "burst"), rounds)
 process.stderr.write(", token by token")
 const paced = await each((read) => play(read, server, "paced"), rounds)
 process.stderr.write(", held open\n")
-const held = await each((read) => hold(read, server), Math.ceil(rounds / 2))
+const held = await each((read) => hold(read, server), Math.ceil(rounds / 3))
 server.close()
 await dispose()
 

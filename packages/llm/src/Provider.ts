@@ -137,7 +137,7 @@ export interface LiftOptions {
 export const fromLanguageModel: {
   (options: LiftOptions): (model: LanguageModel.LanguageModel) => Provider
   (model: LanguageModel.LanguageModel, options: LiftOptions): Provider
-} = dual(2, (model: LanguageModel.LanguageModel, options: LiftOptions): Provider => ({
+} = /* @__PURE__ */ dual(2, (model: LanguageModel.LanguageModel, options: LiftOptions): Provider => ({
   name: options.name,
   model: options.model,
   location: options.location ?? "cloud",

@@ -34,11 +34,12 @@ import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Address from "./Address.ts"
 import type { ProviderError } from "./internal/protocol/refusal/errorBody.ts"
-import { noError, readError } from "./internal/protocol/refusal/errorBody.ts"
+import { readError } from "./internal/protocol/refusal/errorBody.ts"
 import * as Kinds from "./internal/protocol/refusal/kinds.ts"
 import { reasonOf } from "./internal/protocol/refusal/refusalReason.ts"
 import { retryHintOf } from "./internal/protocol/refusal/retryHint.ts"
 import { scrub } from "./internal/protocol/refusal/scrub.ts"
+import { kindOfStatus } from "./internal/protocol/refusal/statuses.ts"
 import type * as Signals from "./internal/protocol/refusal/vendors/signal.ts"
 import * as VendorSignals from "./internal/protocol/refusal/vendorSignals.ts"
 
@@ -287,8 +288,7 @@ export const detail = (reason: AiError.AiErrorReason): Detail => {
     ? undefined
     : Duration.millis(own.retryAfter)
   return {
-    kind: own?.kind ??
-      (status === undefined ? undefined : VendorSignals.kindOf({ error: noError, status, headers: Headers.empty })),
+    kind: own?.kind ?? (status === undefined ? undefined : kindOfStatus(status)),
     status,
     retryAfter,
     shouldRetry: own?.shouldRetry,

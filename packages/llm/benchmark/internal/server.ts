@@ -9,7 +9,7 @@ import { createServer, type ServerResponse } from "node:http"
 export type Mode = "burst" | "paced"
 
 /** How many tokens a stream has. */
-export const tokensOf: Readonly<Record<Mode, number>> = { burst: 300, paced: 40 }
+export const tokensOf: Readonly<Record<Mode, number>> = { burst: 100, paced: 40 }
 
 export const pace = 8
 

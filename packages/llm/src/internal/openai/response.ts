@@ -50,7 +50,15 @@ const toTimestamp = (created: unknown): string | undefined => {
 // Reader
 // -----------------------------------------------------------------------------
 
-const indexOf = (choice: Fields): number => count(choice["index"]) ?? 0
+const indexOf = (choice: unknown): number => count(fields(choice)["index"]) ?? 0
+
+/** Whether a message has no field but its role beside its content. */
+const hasWordsAlone = (message: Fields): boolean => {
+  for (const key in message) {
+    if (key !== "content" && key !== "role" && isPresent(message[key])) return false
+  }
+  return true
+}
 
 /** Reads one answer. It is done at `[DONE]` after a `finish_reason`, or after a whole completion. */
 class CompletionReader extends Reader {
@@ -116,7 +124,14 @@ class CompletionReader extends Reader {
   }
 
   private say(message: Fields, fallback: unknown): boolean {
-    const said = contentOf(message["content"])
+    const { content } = message
+    // Nearly every piece is words alone. Here it skips the search for anything else.
+    if (typeof content === "string" && content !== "" && hasWordsAlone(message)) {
+      this.present()
+      this.content.text(content)
+      return true
+    }
+    const said = contentOf(content)
     if (said === undefined) return false
     for (const key of Kept.messageFields) {
       const value = message[key]
@@ -204,10 +219,10 @@ class CompletionReader extends Reader {
     if (isPresent(groqs)) return failed(this.errors.inBand({ error: groqs }, now))
     this.introduce(json)
     // A request asks for one answer: choices beside the first are none of it.
-    const choices = list(json["choices"]).map(fields)
+    const choices = list(json["choices"])
     if (choices.length > 0) this.choice ??= Math.min(...choices.map(indexOf))
     const choice = choices.find((choice) => indexOf(choice) === this.choice)
-    return choice === undefined ? more : this.onChoice(choice, now)
+    return choice === undefined ? more : this.onChoice(fields(choice), now)
   }
 
   /**

@@ -19,10 +19,14 @@ export const isFields = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** An object; none of whose fields is there where it is something else. */
-export const fields = (value: unknown): Fields => isFields(value) ? value : {}
+export const fields = (value: unknown): Fields => isFields(value) ? value : none
+
+const none: Fields = {}
 
 /** A list; empty where it is something else. */
-export const list = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value : []
+export const list = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value : empty
+
+const empty: ReadonlyArray<unknown> = []
 
 /** A text that is not empty. */
 export const text = (value: unknown): string | undefined =>

@@ -92,7 +92,8 @@ export class Writer {
       this.open = { type, id: `${type}-${this.blocks++}` }
       this.out({ type: `${type}-start`, id: this.open.id })
     }
-    this.out({ type: `${type}-delta`, id: this.open.id, delta })
+    // A type that is put together would be another text at each token, which every comparison has to read.
+    this.out({ type: type === "text" ? "text-delta" : "reasoning-delta", id: this.open.id, delta })
   }
 }
 

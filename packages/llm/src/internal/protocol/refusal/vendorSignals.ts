@@ -11,10 +11,10 @@
  *
  * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
  */
-import { transientStatuses } from "@holdfast/http/ServerHints"
 import type * as Headers from "effect/http/Headers"
 import type { ProviderError } from "./errorBody.ts"
 import type { Kind } from "./kinds.ts"
+import { isUnder, kindOfStatus, statuses } from "./statuses.ts"
 import { anthropic } from "./vendors/anthropic.ts"
 import { any } from "./vendors/any.ts"
 import { azure } from "./vendors/azure.ts"
@@ -45,8 +45,11 @@ const breadth = ({ server }: Signal): number => server === "any" ? 1 : 0
 
 const conditions = (signal: Signal): number => weights.filter((name) => signal[name] !== undefined).length
 
-/** Every row, in the order in which they are tried. */
-export const signals: ReadonlyArray<Signal> = [
+const sorted = (rows: () => ReadonlyArray<Signal>): ReadonlyArray<Signal> =>
+  rows().toSorted((a, b) => weightOf(a) - weightOf(b) || breadth(a) - breadth(b) || conditions(b) - conditions(a))
+
+/** Every row, in the order in which they are tried. Marked as pure, so that a bundle without a provider goes without the rows. */
+export const signals: ReadonlyArray<Signal> = /* @__PURE__ */ sorted(() => [
   ...openAi,
   ...azure,
   ...anthropic,
@@ -57,14 +60,12 @@ export const signals: ReadonlyArray<Signal> = [
   ...routers,
   ...local,
   ...ollama,
-  ...any
-].toSorted((a, b) => weightOf(a) - weightOf(b) || breadth(a) - breadth(b) || conditions(b) - conditions(a))
+  ...any,
+  ...statuses
+])
 
 const isOneOf = (texts: ReadonlyArray<string>, wanted: string | RegExp): boolean =>
   typeof wanted === "string" ? texts.includes(wanted) : texts.some((text) => wanted.test(text))
-
-const isUnder = (status: number | undefined, wanted: NonNullable<Signal["status"]>): boolean =>
-  status !== undefined && (typeof wanted === "number" ? status === wanted : wanted.includes(status))
 
 const matches = (signal: Signal, { error, headers, status }: Answer): boolean =>
   (signal.code === undefined || isOneOf(error.codes, signal.code)) &&
@@ -72,18 +73,14 @@ const matches = (signal: Signal, { error, headers, status }: Answer): boolean =>
   (signal.header === undefined || signal.header[1].test((headers[signal.header[0]] ?? "").toLowerCase())) &&
   (signal.phrase === undefined || signal.phrase.test(error.message ?? "")) &&
   (signal.category === undefined || isOneOf(error.codes, signal.category)) &&
-  (signal.status === undefined || isUnder(status, signal.status))
+  isUnder(status, signal.status)
 
 /** The row that an answer fits first, if any. */
 const signalOf = (answer: Answer): Signal | undefined => signals.find((signal) => matches(signal, answer))
 
-/**
- * The kind of a refusal; `undefined` where no row knows it. A status that every HTTP client retries is transient here too,
- * even if no row has it.
- */
+/** The kind of a refusal; `undefined` where no row knows it. */
 export const kindOf = (answer: Answer): Kind | undefined =>
-  signalOf(answer)?.kind ??
-    (answer.status !== undefined && transientStatuses.has(answer.status) ? "transient" : undefined)
+  signalOf(answer)?.kind ?? (answer.status === undefined ? undefined : kindOfStatus(answer.status))
 
 /** The status that a class of errors stands for when the answer had begun with 200. */
 export const statusByCategory: Readonly<Record<string, number>> = {

@@ -1,12 +1,10 @@
 /**
- * What HTTP says, and words that several vendors use.
+ * Words that several vendors use.
  *
  * Guarded by `test/corpus/refusals.test.ts`, `test/corpus/streams.test.ts` and `test/ProviderFailure.test.ts`.
  */
 import type { Signal } from "./signal.ts"
 
-const rfc9110 = "https://www.rfc-editor.org/rfc/rfc9110#section-15"
-const rfc6585 = "https://www.rfc-editor.org/rfc/rfc6585"
 const openAi = "https://platform.openai.com/docs/guides/error-codes"
 
 export const any: ReadonlyArray<Signal> = [
@@ -140,25 +138,5 @@ export const any: ReadonlyArray<Signal> = [
     phrase: /^cannot post \/|no route matched with those values|could not route to \//i,
     status: 404,
     source: "https://developers.cloudflare.com/fundamentals/api/troubleshooting/"
-  },
-  // Statuses
-  { server: "any", kind: "keyRejected", status: 401, source: rfc9110 },
-  { server: "any", kind: "quotaSpent", status: 402, source: openAi },
-  { server: "any", kind: "permissionDenied", status: [403, 407], source: rfc9110 },
-  { server: "any", kind: "wrongAddress", status: 405, source: rfc9110 },
-  { server: "any", kind: "transient", status: [408, 409, 425, 499], source: rfc9110 },
-  {
-    server: "any",
-    // A model behind the API failed: Bedrock and TGI.
-    kind: "transient",
-    status: 424,
-    source: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html"
-  },
-  { server: "any", kind: "unknownModel", status: 410, source: rfc9110 },
-  { server: "any", kind: "contextOverflow", status: 413, source: rfc9110 },
-  { server: "any", kind: "rateLimited", status: 429, source: rfc6585 },
-  { server: "any", kind: "regionUnsupported", status: 451, source: "https://www.rfc-editor.org/rfc/rfc7725" },
-  { server: "any", kind: "overloaded", status: [498, 503, 529], source: "https://console.groq.com/docs/errors" },
-  { server: "any", kind: "unsupported", status: 501, source: rfc9110 },
-  { server: "any", kind: "serverError", status: [500, 502, 504, 505, 506, 507, 508, 511, 599], source: rfc9110 }
+  }
 ]

@@ -7,7 +7,6 @@ import type { Signal } from "./signal.ts"
 
 const openRouter = "https://openrouter.ai/docs/api/reference/errors-and-debugging"
 const liteLlm = "https://docs.litellm.ai/docs/exception_mapping"
-const cloudflare = "https://developers.cloudflare.com/support/troubleshooting/http-status-codes/"
 
 export const routers: ReadonlyArray<Signal> = [
   // OpenRouter
@@ -206,12 +205,6 @@ export const routers: ReadonlyArray<Signal> = [
     kind: "permissionDenied",
     header: ["cf-mitigated", /challenge/],
     source: "https://developers.cloudflare.com/cloudflare-challenges/challenge-types/challenge-pages/detect-response/"
-  },
-  {
-    server: "Cloudflare",
-    kind: "serverError",
-    status: [520, 521, 522, 523, 524, 525, 526, 527, 530],
-    source: cloudflare
   },
   { server: "Cloudflare", kind: "quotaSpent", code: "2021", source: "https://developers.cloudflare.com/ai-gateway/" },
   {
