@@ -23,7 +23,7 @@ import { Agent, request } from "undici"
 /** Reads one stream to its end, says when the first token has come, and gives the length of the text. */
 export type Read = (url: string, onFirst: () => void) => Promise<number>
 
-export const question = "Why is the sky blue?"
+const question = "Why is the sky blue?"
 
 // -----------------------------------------------------------------------------
 // Others

@@ -26,9 +26,9 @@ const chunk = (delta: object, finish_reason: string | null = null): Buffer =>
     })
   }\n\n`)
 
-export const first = chunk({ role: "assistant", content: "token" })
-export const token = chunk({ content: " token" })
-export const last = Buffer.concat([chunk({}, "stop"), Buffer.from("data: [DONE]\n\n")])
+const first = chunk({ role: "assistant", content: "token" })
+const token = chunk({ content: " token" })
+const last = Buffer.concat([chunk({}, "stop"), Buffer.from("data: [DONE]\n\n")])
 const rest = Buffer.concat([...Array.from({ length: tokensOf.burst - 1 }, () => token), last])
 
 const serve = (): void => {
