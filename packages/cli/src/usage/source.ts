@@ -87,8 +87,11 @@ const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Usage.Entry))
 const ofLines = (name: string, text: string, { by, since = -Infinity }: Question): Effect.Effect<Sums, UsageRefused> =>
   Effect.gen(function*() {
     const entries: Array<Usage.Entry> = []
-    for (const [i, line] of text.split("\n").entries()) {
+    const lines = text.replace(/^\ufeff/u, "").split("\n")
+    for (const [i, line] of lines.entries()) {
       if (line.trim() === "") continue
+      // A process that was killed, or is at work, has not ended its last line.
+      if (i === lines.length - 1 && !isWhole(line)) break
       entries.push(
         yield* Effect.catch(
           decode(line),
@@ -98,6 +101,14 @@ const ofLines = (name: string, text: string, { by, since = -Infinity }: Question
     }
     return Usage.sumBy(entries.filter(({ at }) => at >= since), by)
   })
+
+const isWhole = (line: string): boolean => {
+  try {
+    return typeof JSON.parse(line) === "object"
+  } catch {
+    return !line.startsWith("{")
+  }
+}
 
 const stdin = Effect.flatMap(Stdio.Stdio, ({ stdin }) => Stream.mkString(Stream.decodeText(stdin))).pipe(
   Effect.catch(() => refuse("stdin cannot be read"))
@@ -119,14 +130,15 @@ export const sumsOf = Effect.fnUntraced(function*(
   }
   if (place === "-") return yield* ofLines("stdin", yield* stdin, question)
   const files = yield* FileSystem.FileSystem
-  const bytes = yield* Effect.catch(files.readFile(place), ({ reason }) =>
-    refuse(
-      reason._tag === "NotFound"
-        ? `There is no ledger at ${place}. UsageSql.layer over SqliteClient.layer({ filename }) makes one`
-        : `${place} cannot be read: ${inOneLine(reason.message)}`
-    ))
-  const head = new TextDecoder().decode(bytes.subarray(0, magic.length))
-  return head === magic
+  // A database may be larger than memory: its beginning tells what it is.
+  const textOf = (options?: { readonly bytesToRead: number }) =>
+    Effect.catch(Stream.mkString(Stream.decodeText(files.stream(place, options))), ({ reason }) =>
+      refuse(
+        reason._tag === "NotFound"
+          ? `There is no ledger at ${place}. UsageSql.layer over SqliteClient.layer({ filename }) makes one`
+          : `${place} cannot be read: ${inOneLine(reason.message)}`
+      ))
+  return (yield* textOf({ bytesToRead: magic.length })) === magic
     ? yield* ofSqlite(place, question)
-    : yield* ofLines(place, new TextDecoder().decode(bytes), question)
+    : yield* ofLines(place, yield* textOf(), question)
 })

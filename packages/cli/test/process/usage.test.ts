@@ -75,6 +75,18 @@ describe("holdfast usage", { timeout: 60_000 }, () => {
       assert.match(top.stdout, /\n2 +1 .*\n2 others +3 /u)
     }).pipe(Effect.scoped))
 
+  it.live("reads what a process that was killed has left, and tells of answers that broke off", () =>
+    Effect.gen(function*() {
+      const partial = `${JSON.stringify({ ...entries[0], outcome: "failed", partial: true })}\n`
+      const killed = yield* Holdfast.run(["usage", "-"], {}, `\ufeff${lines}${partial}{"at":17`)
+      assert.deepStrictEqual([killed.code, killed.stderr], [0, ""])
+      assert.match(killed.stdout, /^all +5 +2 /mu)
+      assert.match(killed.stdout, /Broken off before their usage was complete: 1 attempt\. The bill may be higher\./u)
+      const broken = yield* Holdfast.run(["usage", "-"], {}, `{"at":17\n${lines}`)
+      assert.strictEqual(broken.code, 1)
+      assert.include(broken.stderr, "line 1, is not an entry")
+    }))
+
   it.live("prints data, since a day, from stdin", () =>
     Effect.gen(function*() {
       const { code, stdout } = yield* Holdfast.run(

@@ -27,8 +27,20 @@ export const run = <A, E, R>(
 ): Effect.Effect<A, E, Exclude<R, LanguageModel.LanguageModel | Usage.Ledger> | SqlClient> =>
   Effect.provide(program, Layer.provideMerge(chain, UsageSql.layer(options)))
 
-const Tokens = Schema.optionalKey(Schema.Literals([0, 1, 12, 1_000_000_000]))
-const odd = ["42", "", "it's", "a \"b\" \\ c", "ünïcödé ☃", "$.x", "null", "line\nbreak"] as const
+const Tokens = Schema.optionalKey(Schema.Literals([0, 1, 12, 1_000_000_000, 2 ** 40]))
+const odd = [
+  "42",
+  "",
+  "half \ud83d",
+  "a\u0000b",
+  "x".repeat(5000),
+  "it's",
+  "a \"b\" \\ c",
+  "ünïcödé ☃",
+  "$.x",
+  "null",
+  "line\nbreak"
+] as const
 const tags = ["user", "it's", "a.b", "\"quoted\"", "$", "ünïcödé", "tag with spaces", "back\\slash"] as const
 
 /** Entries of every shape. */
@@ -47,6 +59,10 @@ export const Entries = Schema.Array(
     cacheWriteTokens: Tokens,
     outputTokens: Tokens,
     reasoningTokens: Tokens,
+    inputAudioTokens: Tokens,
+    outputImageTokens: Tokens,
+    tier: Schema.optionalKey(Schema.Literals(["flex"])),
+    partial: Schema.optionalKey(Schema.Literal(true)),
     cost: Schema.optionalKey(Schema.Literals([0, 0.25, 1e-6])),
     tags: Schema.optionalKey(Schema.Record(Schema.Literals(tags), Schema.Literals(odd)))
   })
@@ -69,7 +85,12 @@ export const sumsAgree = (entries: ReadonlyArray<Usage.Entry>, table: string) =>
       for (const range of [{}, { since: 86_400_000 }, { until: 86_400_000 }, { since: 1, until: 1_790_000_000_001 }]) {
         const { since = -Infinity, until = Infinity }: UsageSql.Range = range
         const within = entries.filter(({ at }) => at >= since && at < until)
-        const expected = Usage.sumBy(within, by)
+        const expected = new Map(
+          Array.from(
+            Usage.sumBy(within, by),
+            ([group, total]) => [group === undefined ? group : Table.storable(group), total]
+          )
+        )
         const sums = yield* UsageSql.sumBy(by, { ...range, table })
         assert.sameMembers([...sums.keys()], [...expected.keys()])
         for (const [group, total] of sums) near(total, expected.get(group) ?? Usage.zero)
@@ -115,6 +136,32 @@ export const contract = (name: string, fresh: Layer.Layer<SqlClient, SqlError>) 
       Effect.gen(function*() {
         const samples = yield* Arbitrary.sampleEffect(Arbitrary.schema(Entries), { count: 5, seed: name })
         for (const [i, entries] of samples.entries()) yield* sumsAgree(entries, `sums_${i}`)
+      }))
+
+    test("goes on in a table of an older version, and reads one that it may not change", () =>
+      Effect.gen(function*() {
+        const sql = yield* SqlClient
+        yield* run(ask, { table: "older" })
+        for (
+          const column of [
+            "is_partial",
+            "tier",
+            "input_audio_tokens",
+            "input_image_tokens",
+            "output_audio_tokens",
+            "output_image_tokens"
+          ]
+        ) {
+          yield* sql`ALTER TABLE ${sql("older")} DROP COLUMN ${sql(column)}`
+        }
+        yield* sql`DELETE FROM ${sql("older_migrations")} WHERE migration_id = 2`
+        const attempts = Effect.map(
+          UsageSql.sumBy("provider", { table: "older" }),
+          (sums) => [sums.get("cloud")?.attempts, sums.get("cloud")?.partial]
+        )
+        assert.deepStrictEqual(yield* attempts, [1, 0])
+        yield* run(ask, { table: "older" })
+        assert.deepStrictEqual(yield* attempts, [2, 0])
       }))
 
     test("writes an entry once that is written again", () =>

@@ -66,11 +66,22 @@ export const migrate = (table: string) =>
     })
   )
 
+/**
+ * A text as every database takes it: PostgreSQL knows neither NUL nor half of a character, and one such tag would fail all sums of its
+ * table.
+ */
+export const storable = (text: string): string => text.toWellFormed().replaceAll("\u0000", "\ufffd")
+
+const toJson = (tags: Readonly<Record<string, string>>): string =>
+  JSON.stringify(
+    Object.fromEntries(Object.entries(tags).map(([name, value]) => [storable(name), storable(value)]))
+  )
+
 const rowOf = ({ entry, id }: Identified) => ({
   id,
   at: Math.round(entry.at),
-  provider: entry.provider,
-  model: entry.model,
+  provider: storable(entry.provider),
+  model: storable(entry.model),
   location: entry.location,
   attempt: entry.attempt,
   outcome: entry.outcome,
@@ -89,7 +100,7 @@ const rowOf = ({ entry, id }: Identified) => ({
   is_partial: entry.partial === true ? 1 : null,
   tier: entry.tier ?? null,
   cost: entry.cost ?? null,
-  tags: entry.tags === undefined ? null : JSON.stringify(entry.tags)
+  tags: entry.tags === undefined ? null : toJson(entry.tags)
 })
 
 /** Writes entries in one statement; those that are there already stay as they are. */
@@ -156,11 +167,30 @@ const totalOf = (row: Row): Total => ({
   partial: Number(row.partial)
 })
 
-/** Sums the table up by group, in the database. */
+/**
+ * Sums the table up by group, in the database. A table that no writer has brought up to date knows of no answer that broke off. A reader of
+ * it may lack the right to change it.
+ */
 export const sumBy = (
   table: string,
   by: By,
-  { since, until }: Range
+  range: Range
+): Effect.Effect<ReadonlyMap<string | undefined, Total>, SqlError, SqlClient.SqlClient> =>
+  Effect.catchIf(
+    query(table, by, range, sums),
+    (error) => describe(error).includes("is_partial"),
+    () => query(table, by, range, { ...sums, partial: "0" })
+  )
+
+/** The messages of an error and of its causes. */
+const describe = (error: unknown, depth = 0): string =>
+  error instanceof Error && depth < 4 ? `${error.message} ${describe(error.cause, depth + 1)}` : ""
+
+const query = (
+  table: string,
+  by: By,
+  { since, until }: Range,
+  sums: Readonly<Record<string, string>>
 ): Effect.Effect<ReadonlyMap<string | undefined, Total>, SqlError, SqlClient.SqlClient> =>
   Effect.gen(function*() {
     const sql = yield* plain

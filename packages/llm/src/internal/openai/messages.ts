@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import { unsupported } from "../../ProviderFailure.ts"
 import type { Preset } from "../presets/preset.ts"
+import * as CacheMark from "../protocol/request/cacheMark.ts"
 import { dataOf, dataUrl, textOf } from "../protocol/request/mediaType.ts"
 import { toArguments } from "../protocol/tools/toolParams.ts"
 import { toMessages as toolMessages } from "../protocol/tools/toolResult.ts"
@@ -18,7 +19,11 @@ import { RequestTools } from "../protocol/tools/tools.ts"
 import * as Kept from "./kept.ts"
 
 type ContentPart =
-  | { readonly type: "text"; readonly text: string }
+  | {
+    readonly type: "text"
+    readonly text: string
+    readonly cache_control?: CacheMark.Mark & { readonly type: "ephemeral" }
+  }
   | { readonly type: "thinking"; readonly thinking: ReadonlyArray<{ readonly type: "text"; readonly text: string }> }
   | { readonly type: "image_url"; readonly image_url: { readonly url: string } }
   | { readonly type: "input_audio"; readonly input_audio: { readonly data: string; readonly format: "wav" | "mp3" } }
@@ -32,7 +37,7 @@ interface ToolCall {
 }
 
 export type Message =
-  | { readonly role: "system"; readonly content: string }
+  | { readonly role: "system"; readonly content: string | ReadonlyArray<ContentPart> }
   | { readonly role: "user"; readonly content: string | ReadonlyArray<ContentPart> }
   | {
     readonly role: "assistant"
@@ -93,16 +98,34 @@ const filePart = (part: Prompt.FilePart, preset: Preset): Effect.Effect<ContentP
   }
 }
 
+/** A text, with the mark of the part or, if it is the last of its message, of the message. */
+const textPart = (text: string, preset: Preset, ...options: ReadonlyArray<Prompt.ProviderOptions>): ContentPart => {
+  const mark = preset.cacheMarks && text.trim() !== ""
+    ? options.map(CacheMark.of).find((mark) => mark !== undefined)
+    : undefined
+  return { type: "text", text, ...(mark !== undefined && { cache_control: { type: "ephemeral", ...mark } }) }
+}
+
+/** A text alone is a string, unless it is marked. */
+const alone = (part: ContentPart): string | ReadonlyArray<ContentPart> =>
+  part.type === "text" && part.cache_control === undefined ? part.text : [part]
+
 const userMessage = Effect.fnUntraced(function*(
   message: Prompt.UserMessage,
   preset: Preset
 ): Effect.fn.Return<Message, AiError.AiErrorReason> {
   const [first, ...rest] = message.content
-  if (first?.type === "text" && rest.length === 0) return { role: "user", content: first.text }
+  if (first?.type === "text" && rest.length === 0) {
+    return { role: "user", content: alone(textPart(first.text, preset, first.options, message.options)) }
+  }
   const content = yield* Effect.forEach(
     message.content,
-    (part): Effect.Effect<ContentPart, AiError.AiErrorReason> =>
-      part.type === "text" ? Effect.succeed({ type: "text", text: part.text }) : filePart(part, preset)
+    (part, i): Effect.Effect<ContentPart, AiError.AiErrorReason> => {
+      const around = i === message.content.length - 1 ? [message.options] : []
+      return part.type === "text"
+        ? Effect.succeed(textPart(part.text, preset, part.options, ...around))
+        : filePart(part, preset)
+    }
   )
   return { role: "user", content }
 })
@@ -214,7 +237,10 @@ export const toMessages = (
     Effect.forEach(prompt.content, (message): Effect.Effect<ReadonlyArray<Message>, AiError.AiErrorReason> => {
       switch (message.role) {
         case "system":
-          return Effect.succeed([{ role: "system", content: message.content }])
+          return Effect.succeed([{
+            role: "system",
+            content: alone(textPart(message.content, reader.preset, message.options))
+          }])
         case "user":
           return Effect.map(userMessage(message, reader.preset), (message) => [message])
         case "assistant":

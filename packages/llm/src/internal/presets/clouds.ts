@@ -30,6 +30,8 @@ export const clouds = {
     embeddingModel: "openai/text-embedding-3-small",
     // "PDF inputs": a URL goes where the data of a file does.
     fetches: { images: true, files: true },
+    // "Prompt caching": Anthropic's marks on parts of text.
+    cacheMarks: true,
     source: "https://openrouter.ai/docs/api-reference/overview"
   },
   /**

@@ -13,6 +13,8 @@ export const locals = {
     name: "litellm",
     baseUrl: "http://127.0.0.1:4000/v1",
     variables: "LITELLM",
+    // "Prompt Caching": it hands Anthropic's marks on.
+    cacheMarks: true,
     start: "Start it with `litellm --config <config.yaml>`",
     source: "https://docs.litellm.ai/docs/proxy/user_keys"
   },

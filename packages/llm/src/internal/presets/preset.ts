@@ -55,6 +55,8 @@ export interface Preset {
   readonly structuredBesideTools: boolean
   /** Which URLs the server fetches itself, rather than taking bytes alone. */
   readonly fetches: { readonly images: boolean; readonly files: boolean }
+  /** Whether it hands marks of what is worth caching (`cache_control`) on to a vendor that reads them. */
+  readonly cacheMarks: boolean
   /** Whether the server holds a model to a schema's `pattern`, `minLength` and `maxLength`. */
   readonly enforcesPatterns: boolean
   /** What ids of tool calls the server takes: what all take, or nine letters and digits. */
@@ -98,6 +100,7 @@ export const cloud = {
   strictTools: true,
   structuredBesideTools: true,
   fetches: { images: true, files: false },
+  cacheMarks: false,
   enforcesPatterns: false,
   callIds: "portable",
   thinkTags: [],

@@ -4,6 +4,7 @@ import type * as Bedrock from "@aws-sdk/client-bedrock-runtime"
 import { assert, describe, it } from "@effect/vitest"
 import * as AnthropicProvider from "@holdfast/llm/AnthropicProvider"
 import * as BedrockProvider from "@holdfast/llm/BedrockProvider"
+import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import type * as Provider from "@holdfast/llm/Provider"
 import * as Prompt from "effect/ai/Prompt"
 import * as Effect from "effect/Effect"
@@ -136,6 +137,36 @@ describe("a mark of what to cache", () => {
       ]
       assert.deepStrictEqual(sent["system"], system)
       assert.deepStrictEqual(sent["messages"], messages)
+    }))
+
+  it.effect.each(["openrouter", "litellm"] as const)(
+    "goes through %s as Anthropic writes it, on parts of text",
+    (preset) =>
+      Effect.gen(function*() {
+        const sent = yield* ask(OpenAiProvider.make({ preset, baseUrl: "http://x", model: "anthropic/claude" }), prompt)
+        const [system, plain, user, ...rest] = sent["messages"] as ReadonlyArray<{ readonly content: unknown }>
+        assert.deepStrictEqual(system?.content, [
+          { type: "text", text: "Be short.", cache_control: { type: "ephemeral", ttl: "1h" } }
+        ])
+        assert.strictEqual(plain?.content, "Be kind.")
+        assert.deepStrictEqual(user?.content, [
+          { type: "text", text: "A long book", cache_control },
+          { type: "text", text: "What is it about?" },
+          { type: "text", text: " " }
+        ])
+        assert.deepStrictEqual(rest.at(-1)?.content, [{ type: "text", text: "Well?", cache_control }])
+      })
+  )
+
+  it.effect("is left out where a server caches by itself, or refuses fields that it does not know", () =>
+    Effect.gen(function*() {
+      for (const preset of ["openai", "groq", "mistral", "vllm"] as const) {
+        const body = JSON.stringify(
+          yield* ask(OpenAiProvider.make({ preset, baseUrl: "http://x", model: "m" }), prompt)
+        )
+        assert.include(body, "A long book")
+        assert.notInclude(body, "cache_control")
+      }
     }))
 
   it.effect("is left out for a model that would refuse it", () =>
