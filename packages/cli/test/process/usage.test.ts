@@ -75,7 +75,7 @@ describe("holdfast usage", { timeout: 60_000 }, () => {
       assert.match(top.stdout, /\n2 +1 .*\n2 others +3 /u)
     }).pipe(Effect.scoped))
 
-  it.live("reads what a process that was killed has left, and tells of answers that broke off", () =>
+  it.live("reads what a process that was killed has left, and reports answers that broke off", () =>
     Effect.gen(function*() {
       const partial = `${JSON.stringify({ ...entries[0], outcome: "failed", partial: true })}\n`
       const killed = yield* Holdfast.run(["usage", "-"], {}, `\ufeff${lines}${partial}{"at":17`)
