@@ -59,6 +59,19 @@ const page = (file: string): string =>
         })
   ).join("")
 
+/** The first sentences of a page as its description, which search engines show: up to 160 characters. */
+const description = (text: string): string => {
+  const paragraph =
+    text.replaceAll(/^```[^]*?^```$/gmu, "").split(/\n\s*\n/u).find((one) =>
+      !/^\s*([#|<>*-]|`import )/u.test(one) && one.trim() !== ""
+    ) ?? ""
+  const plain = paragraph.replaceAll(/\[([^\]]*)\]\([^)]*\)/gu, "$1").replaceAll(/[`*]/gu, "").replaceAll("&lt;", "<")
+    .replaceAll("&#123;", "{").replaceAll(/\s+/gu, " ").trim()
+  return plain.length <= 160 ? plain : `${plain.slice(0, 157).replace(/\s\S*$/u, "")}...`
+}
+
+const described = (text: string): string => `---\ndescription: ${JSON.stringify(description(text))}\n---\n\n${text}`
+
 const write = (name: string, text: string) => {
   const file = join(pages, `${name}.md`)
   mkdirSync(dirname(file), { recursive: true })
@@ -66,8 +79,8 @@ const write = (name: string, text: string) => {
 }
 
 rmSync(pages, { recursive: true, force: true })
-for (const { pages: listed } of contents) for (const { file, page: name } of listed) write(name, page(file))
-for (const [name, text] of references) write(`reference/${name}`, text)
+for (const { pages: listed } of contents) for (const { file, page: name } of listed) write(name, described(page(file)))
+for (const [name, text] of references) write(`reference/${name}`, described(text))
 for (const file of globSync("*.md", { cwd: join(import.meta.dirname, "pages") })) {
   write(basename(file, ".md"), readFileSync(join(import.meta.dirname, "pages", file), "utf8"))
 }

@@ -4,7 +4,7 @@
  * exist.
  */
 import axe from "axe-core"
-import { existsSync, globSync, readFileSync } from "node:fs"
+import { existsSync, globSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, test } from "vitest"
@@ -126,13 +126,16 @@ test("every page loads, fits a phone, says what it is, and breaks no rule of axe
   assert.deepStrictEqual(faults, [])
 })
 
+/** The HTML of a page. */
+const textOf = (path: string): string => {
+  const file = ["", ".html", "index.html"].map((end) => join(dist, path + end)).find((file) =>
+    file.endsWith(".html") && existsSync(file)
+  )
+  return readFileSync(file ?? "", "utf8")
+}
+
 test("every link leads to a page that exists, and to a heading of it", () => {
-  const files = new Map(pages.map((path) => {
-    const file = ["", ".html", "index.html"].map((end) => join(dist, path + end)).find((file) =>
-      file.endsWith(".html") && existsSync(file)
-    )
-    return [path, readFileSync(file ?? "", "utf8")] as const
-  }))
+  const files = new Map(pages.map((path) => [path, textOf(path)] as const))
   const ids = new Map(
     Array.from(files, ([path, text]) => [path, new Set(text.matchAll(/ id="([^"]*)"/gu).map(([, id]) => id))])
   )
@@ -147,6 +150,18 @@ test("every link leads to a page that exists, and to a heading of it", () => {
       ).map(({ hash, pathname }) => `${path} links to ${pathname}${hash}`)
   )
   assert.deepStrictEqual(lost, [])
+})
+
+test("every page has a description of its own, and none is heavier than a picture", () => {
+  const described = pages.filter((path) => path !== "/404").map((path) =>
+    /<meta name="description" content="([^"]{20,})"/u.exec(textOf(path))?.[1] ?? `${path} has none`
+  )
+  const twice = described.filter((one, i) => described.indexOf(one) < i)
+  assert.deepStrictEqual(twice.concat(described.filter((one) => one.endsWith(" has none"))), [])
+  const heavy = globSync("assets/*.js", { cwd: dist }).filter((file) =>
+    !file.includes("worker-") && statSync(join(dist, file)).size > 200_000
+  )
+  assert.deepStrictEqual(heavy, [])
 })
 
 test("a first visit loads little", async () => {
