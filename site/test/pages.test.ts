@@ -104,7 +104,8 @@ const faultsOf = async (page: Page, path: string): Promise<ReadonlyArray<string>
   return found
 }
 
-test("every page loads, fits a phone, says what it is, and breaks no rule of axe", async () => {
+// A hundred pages take a minute or two, and longer beside other work.
+test("every page loads, fits a phone, says what it is, and breaks no rule of axe", { timeout: 600_000 }, async () => {
   const context = await browser.newContext({ reducedMotion: "reduce" })
   await context.addInitScript(axe.source)
   const faults: Array<string> = []
