@@ -1,7 +1,7 @@
 /**
  * A visitor's simulation, as the page sees it: a worker that computes, and what it has sent.
  *
- * A worker that is stuck in one step hears nothing. It gets a second to answer, and then another one takes its place.
+ * A worker that is stuck in one step hears nothing. It gets five seconds to answer, and then another one takes its place.
  */
 import { Receiver } from "./changes.ts"
 import type { State } from "./link.ts"
@@ -19,7 +19,7 @@ export interface Listener {
   readonly onFault: (message: string) => void
 }
 
-const patience = 1_000
+const patience = 5_000
 
 export class Session {
   private readonly make: () => Worker
@@ -56,7 +56,6 @@ export class Session {
 
   pause(): void {
     this.send({ type: "pause" })
-    this.watched(() => {})
   }
 
   resume(): void {

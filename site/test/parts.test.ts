@@ -12,9 +12,8 @@ import { decode, encode } from "../playground/link.ts"
 import { applied, controlsOf } from "../playground/sliders.ts"
 import { starts } from "../playground/starts.ts"
 
-// A series may have any value: a latency without calls is not a number.
-// @effect-diagnostics-next-line schemaNumber:off
-const Value = Schema.Number
+/** A value of a series. A latency without calls is not a number: `null` stands for it. */
+const Value = Schema.NullOr(Schema.Finite)
 
 const Change = Schema.Struct({
   line: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 })),
@@ -36,12 +35,12 @@ law(
       const receiver = new Receiver(3, steps.reduce((sum, { grow }) => sum + grow, 0))
       let lines: ReadonlyArray<ReadonlyArray<number>> = [[], [], []]
       for (const { changes, fill, grow } of steps) {
-        const next = lines.map((line) => line.concat(Array.from({ length: grow }, () => fill)))
+        const next = lines.map((line) => line.concat(Array.from({ length: grow }, () => fill ?? NaN)))
         for (const { line, slot, value } of changes) {
           const of = next[line]
           if (of === undefined || slot >= of.length) continue
           if (slot < (lines[line]?.length ?? 0)) reach("an old slot changed")
-          of[slot] = value
+          of[slot] = value ?? NaN
         }
         const sent = sender.changed(next)
         // No more is sent than from the first difference on.
