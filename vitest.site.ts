@@ -8,6 +8,8 @@ export default defineConfig({
     // Every page in a browser, on a machine that does other work too.
     testTimeout: 240_000,
     hookTimeout: 120_000,
+    // The pages and the playground take the longest, each in a browser of its own.
+    maxWorkers: 2,
     reporters: ["default", ...(process.env["CI"] === undefined ? [] : ["json"])],
     outputFile: { json: "node_modules/.cache/reports/vitest.json" }
   }

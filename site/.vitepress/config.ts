@@ -57,11 +57,7 @@ export default defineConfig({
     build: { target: "es2022" }
   },
   themeConfig: {
-    // The label begins with the text that is seen on the button, for those who speak to their browser.
-    search: {
-      provider: "local",
-      options: { translations: { button: { buttonAriaLabel: "Search K, with Control or Command" } } }
-    },
+    search: { provider: "local" },
     outline: { level: [2, 3] },
     nav: [
       { text: "Guides", link: "/start" },

@@ -22,7 +22,7 @@ export default defineComponent({
     watch(isDark, draw)
     return () =>
       svg.value === ""
-        ? h("pre", { class: "diagram" }, text)
+        ? h("pre", { class: "diagram", tabindex: 0 }, text)
         : h("div", { class: "diagram", role: "img", tabindex: 0, "aria-label": text, innerHTML: svg.value })
   }
 })
