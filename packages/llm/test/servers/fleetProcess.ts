@@ -91,9 +91,13 @@ const program = Effect.gen(function*() {
     slowest = Math.max(slowest, (yield* Clock.currentTimeMillis) - from)
   }).pipe(Effect.catchCause((cause) => Effect.sync(() => failed.push(String(cause)))))
   yield* Effect.scoped(Effect.gen(function*() {
+    const clock = yield* Clock.Clock
+    // One that was stopped meanwhile does not make up for it.
+    const end = clock.currentTimeMillisUnsafe() + orders.seconds * 1_000 + 1_000
     yield* Effect.repeat(Effect.forkScoped(ask), {
       schedule: Schedule.fixed(1_000 / orders.rate),
-      times: orders.rate * orders.seconds - 1
+      times: orders.rate * orders.seconds - 1,
+      until: () => clock.currentTimeMillisUnsafe() > end
     })
     yield* Effect.sleep("1 second")
   }))

@@ -59,7 +59,7 @@ describe.concurrent("a fleet of four processes", () => {
     () =>
       Effect.gen(function*() {
         const requestsPerMinute = 300
-        const { account, processes } = yield* fleet({ rate: 4, seconds: 62, requestsPerMinute, cooldown: "3 seconds" })
+        const { account, processes } = yield* fleet({ rate: 4, seconds: 63, requestsPerMinute, cooldown: "3 seconds" })
         yield* Effect.sleep("10 seconds")
         processes[0]?.signal("SIGKILL")
         yield* Effect.sleep("5 seconds")
