@@ -104,7 +104,9 @@ export const start = Effect.fnUntraced(function*(
   const around = yield* Observers
   const observers = [...around, ...(ledger === undefined ? [] : [ledger.observer]), settings.metrics]
   const tags = yield* CurrentTags
-  const budgets = Option.getOrUndefined(yield* Effect.serviceOption(Budgets)) ?? settings.budgets
+  const inForce = Option.getOrUndefined(yield* Effect.serviceOption(Budgets)) ?? settings.budgets
+  // A file without budgets costs its requests nothing.
+  const budgets = inForce?.budgets.length === 0 ? undefined : inForce
   const log = new AttemptLog(method, observers, () => clock.currentTimeMillisUnsafe(), tags)
   const own = settings.deadline === undefined ? Infinity : clock.currentTimeMillisUnsafe() + settings.deadline
   // Only pools and budgets ask.
