@@ -88,7 +88,7 @@ describe("the pools of a file", () => {
         ["llm.pools.keys.members.1.price.input", /0 or more/u],
         ["llm.pools.other.members.0.name", /must be unique/u],
         ["llm.pools.dear.strategy", /needs the `price` of a member/u],
-        ["llm.pools.openai", /another name than a provider/u],
+        ["llm.pools.openai", /must not have the name of a provider/u],
         ["llm.pools.Big", /lower case/u],
         ["llm.pools.Big.members", /must have a member/u],
         ["llm.pools.nothing", /must be/u],
