@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import * as Holdfast from "./Holdfast.ts"
 import { Interruption } from "./terminal/Interruption.ts"
+import { Progress } from "./terminal/style.ts"
 
 // The exit code of an interrupted program says by which signal, as a shell does: 128 and the signal's number.
 let terminated = false
@@ -47,6 +48,9 @@ const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
 /** Runs the program with the arguments of this process, and ends the process with its exit code. */
 export const main = (version: string): void =>
   Holdfast.run(version).pipe(
+    Effect.provideService(Progress, (text) => {
+      if (process.stderr.isTTY) process.stderr.write(text)
+    }),
     Effect.provide(TerminalCapabilities.layer.pipe(Layer.provideMerge(NodeServices.layer))),
     (program) =>
       runMain(program, {

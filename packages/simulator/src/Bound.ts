@@ -110,7 +110,7 @@ const kinds: Readonly<Record<Figure, "number" | "share" | "duration">> = {
 }
 
 const phases = ["before", "during", "after", "whole"] as const
-const form = /^(?:(.+)\.)?([A-Za-z]\w*)(?:\s+(\w+))?\s*(<=|>=|<|>)\s*(.+)$/u
+const form = /^(?:(.+)\.)?([A-Za-z]\w*)(?:\s+(\w+))?\s*(<=|>=|<|>)\s*([^\s=<>][^=<>]*)$/u
 
 const valueOf = (figure: Figure, text: string, place: Arguments.Place): number => {
   if (kinds[figure] === "duration") return Arguments.duration({ min: 0 })(text, place)
@@ -119,7 +119,9 @@ const valueOf = (figure: Figure, text: string, place: Arguments.Place): number =
     place.fault(`must be a number${kinds[figure] === "share" ? " or a percentage" : ""}, got "${text}"`)
     return NaN
   }
-  return Number(digits) / (percent === "%" ? 100 : 1)
+  const amount = Number(digits) / (percent === "%" ? 100 : 1)
+  if (kinds[figure] === "share" && amount > 1) place.fault(`must be at most 1, which is 100 %, got ${text}`)
+  return amount
 }
 
 /**
@@ -143,7 +145,11 @@ export const parse = (text: string): Bound =>
   Arguments.check("Bound.parse", (_, place): Bound => {
     const [, name, word = "", phase, comparison, value = ""] = form.exec(text.trim()) ?? []
     if (comparison === undefined) {
-      place.fault(`must be a figure, a comparison and a value, such as "recovery <= 2m", got ${Arguments.show(text)}`)
+      place.fault(
+        `must be a figure, a comparison (<=, >=, < or >) and a value, such as "recovery <= 2m", got ${
+          Arguments.show(text)
+        }`
+      )
     }
     const isKnown = comparison !== undefined &&
       Arguments.oneOf(...figures)(word, place.at("figure")) !== undefined
@@ -219,13 +225,18 @@ const keeps = ({ comparison, value }: Bound, actual: number): boolean => {
 const verdict = (outcome: Outcome, bound: Bound): Verdict => {
   const { figure, name, phase } = bound
   const known = phases.filter((phase) => outcome.figures[phase] !== undefined)
-  if (name !== undefined && !(name in outcome.services) && !(name in outcome.callers)) {
-    const names = [...Object.keys(outcome.services), ...Object.keys(outcome.callers)]
-    throw new RangeError(`Bound.check: "${bound.text}" names no service or caller: there is ${names.join(", ")}`)
+  const services = Object.keys(outcome.services)
+  const callers = Object.keys(outcome.callers)
+  if (name !== undefined && !services.includes(name) && !callers.includes(name)) {
+    const [fault] = Arguments.faults(Arguments.oneOf(...services, ...callers), name)
+    throw new RangeError(`Bound.check: "${bound.text}" names no service or caller: it ${fault?.message}`)
   }
   const all = known.map((phase) => ({ phase, actual: figureOf(outcome, bound, phase) }))
   if (all.every(({ actual }) => actual === undefined)) {
-    throw new RangeError(`Bound.check: "${bound.text}": ${name} has no ${figure}`)
+    const [kind, others] = services.includes(name ?? "") ? ["service", callers] : ["caller", services]
+    const whose = others.filter((other) => figureOf(outcome, { ...bound, name: other }, "whole") !== undefined)
+    const instead = whose.length === 0 ? "leave out the name" : `there is one of ${whose.join(", ")}`
+    throw new RangeError(`Bound.check: "${bound.text}": the ${kind} ${name} has no ${figure}: ${instead}`)
   }
   const asked = phase !== undefined ? [phase] : known.length === 1 ? known : known.filter((one) => one !== "whole")
   const worse = bound.comparison.startsWith("<") ? Math.max : Math.min

@@ -204,8 +204,8 @@ export const runEffect = (
     const { onProgress = () => {}, ...rest } = options
     const running = new Running("Simulation.runEffect", system, rest)
     const of = running.duration
-    // So long that its steps take about 50 ms.
-    let slice = 1_000
+    // So long that its steps take about 50 ms. It begins short: a second may have millions of calls.
+    let slice = 1
     while (!running.isOver) {
       const before = yield* Clock.currentTimeMillis
       running.advanceTo(running.now + slice)

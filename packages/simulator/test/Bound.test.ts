@@ -25,8 +25,8 @@ describe("Bound.parse", () => {
   })
 
   it.each([
-    ["amplification", /must be a figure, a comparison and a value/],
-    ["", /must be a figure, a comparison and a value/],
+    ["amplification", /must be a figure, a comparison \(<=, >=, < or >\) and a value/],
+    ["", /must be a figure, a comparison .* and a value/],
     ["recovry <= 2m", /^Bound.parse: figure must be .* got "recovry": did you mean "recovery"\?$/],
     ["recovery <= 2", /value must be a finite duration of zero or more, such as "30 seconds"/],
     ["amplification <= 2m", /value must be a number, got "2m"/],
@@ -56,21 +56,33 @@ describe("Bound.check", () => {
 
   it("knows each figure of all calls, of a service and of a caller", () => {
     for (const figure of ["utilisation", "queue", "wasted", "rejected", "cost", "opened", "unended", "goodput"]) {
-      assert.isFinite(verdictOf(`${figure} whole <= 1000`).actual, figure)
+      assert.isFinite(verdictOf(`${figure} whole >= 0`).actual, figure)
     }
     for (const figure of ["amplification", "utilisation", "queue", "wasted", "rejected"]) {
-      assert.isFinite(verdictOf(`stock.${figure} whole <= 1000`).actual, figure)
+      assert.isFinite(verdictOf(`stock.${figure} whole >= 0`).actual, figure)
     }
-    for (const figure of ["success", "goodput"]) assert.isFinite(verdictOf(`users.${figure} whole <= 1000`).actual)
+    for (const figure of ["success", "goodput"]) assert.isFinite(verdictOf(`users.${figure} whole >= 0`).actual)
     for (const figure of ["p50", "p90", "p99", "max"]) assert.isFinite(verdictOf(`users.${figure} whole <= 1m`).actual)
     assert.closeTo(verdictOf("rejected during >= 50%").actual, 1, 0.01)
     assert.closeTo(verdictOf("cost whole <= 100").actual, 25, 0.5)
   })
 
+  it.each([
+    ["a share above all of it", "success >= 101%", /value must be at most 1, which is 100 %, got 101%/],
+    ["a comparison without a value", "p99 <= ", /must be a figure, a comparison \(<=, >=, < or >\) and a value/],
+    ["two comparisons", "p99 <= 1s <= 2s", /must be a figure, a comparison/],
+    ["a comparison of another language", "p99 =< 5s", /must be a figure, a comparison/]
+  ])("rejects %s", (_, text, says) => {
+    assert.throws(() => Bound.parse(text), says)
+  })
+
   it("rejects a name that is not there, and a figure that the named one does not have", () => {
-    assert.throws(() => verdictOf("stok.queue <= 1"), /names no service or caller: there is stock, users/)
-    assert.throws(() => verdictOf("stock.recovery <= 1s"), /stock has no recovery/)
-    assert.throws(() => verdictOf("users.queue <= 1"), /users has no queue/)
+    assert.throws(
+      () => verdictOf("stok.queue <= 1"),
+      /names no service or caller: it must be "stock" or "users", got "stok": did you mean "stock"\?/
+    )
+    assert.throws(() => verdictOf("stock.recovery <= 1s"), /the service stock has no recovery: leave out the name/)
+    assert.throws(() => verdictOf("users.queue <= 1"), /the caller users has no queue: there is one of stock/)
   })
 
   it("a bound of nothing holds: there was no call whose latency could break it", () => {

@@ -14,19 +14,12 @@ import * as FileSystem from "effect/FileSystem"
 import * as Predicate from "effect/Predicate"
 import * as Runtime from "effect/Runtime"
 import type * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as FailureWords from "../terminal/FailureWords.ts"
 import * as HttpPolicyWords from "./HttpPolicyWords.ts"
+import { at, type Issue, issuesOf } from "./issues.ts"
 import type { Kind } from "./kind.ts"
-
-/** One thing that is wrong. */
-export interface Issue {
-  /** Where in the file: `retry.times`. Empty for the whole of it. */
-  readonly path: string
-  readonly reason: string
-}
 
 /** The file cannot be read as YAML or JSON, or has nothing there; `message` is the line for stderr. */
 export class Unreadable extends Data.TaggedError("Unreadable")<{ readonly message: string }> {
@@ -58,13 +51,6 @@ export class Refused extends Data.TaggedError("Refused")<{
   }
 }
 
-/** Goes along a path of keys and indices; `undefined` where there is nothing. */
-const at = (value: unknown, keys: ReadonlyArray<string>): unknown =>
-  keys.reduce<unknown>(
-    (value, key) => Predicate.isObjectOrArray(value) && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined,
-    value
-  )
-
 /** The text of a file, or of stdin for `-`. */
 const textOf = (file: string): Effect.Effect<string, Unreadable, FileSystem.FileSystem | Stdio.Stdio> =>
   file === "-"
@@ -77,6 +63,8 @@ const textOf = (file: string): Effect.Effect<string, Unreadable, FileSystem.File
         new Unreadable({
           message: error.reason._tag === "NotFound"
             ? `there is no file ${file}`
+            : /\bEISDIR\b/u.test(FailureWords.ofFile(error))
+            ? `${file} is a folder: name a file in it`
             : `${file} cannot be read: ${FailureWords.ofFile(error)}`
         })
     )
@@ -99,32 +87,6 @@ const read = Effect.fnUntraced(function*(
     ? yield* new Unreadable({ message: path === "" ? `${file} is empty` : `${file} has nothing at ${path}` })
     : found
 })
-
-const format = SchemaIssue.makeFormatterStandardSchemaV1({
-  leafHook: (issue) =>
-    issue._tag === "UnexpectedKey"
-      ? "nothing has this key"
-      : issue._tag === "MissingKey"
-      ? "is missing"
-      : SchemaIssue.defaultLeafHook(issue)
-})
-
-const keysOf = (path: ReadonlyArray<unknown>): ReadonlyArray<string> =>
-  path.map((key) => String(Predicate.isReadonlyObject(key) && "key" in key ? key["key"] : key))
-
-/** The faults of a file, by path. Each is listed once. */
-const issuesOf = (input: unknown, error: Schema.SchemaError): ReadonlyArray<Issue> => {
-  const issues = format(error.issue).issues.map(({ message, path }) => {
-    const keys = keysOf(path ?? [])
-    const reason = message.split("\n").map((line) => line.trim()).join(" ")
-    // What a flat key says, such as `timeout`, stands elsewhere than where it is refused.
-    const said = /^Expected (?!.*, got )/u.test(reason) ? JSON.stringify(at(input, keys)) : undefined
-    return { path: keys.join("."), reason: said === undefined ? reason : `${reason}, got ${said}` }
-  })
-  return issues.filter((issue, index) =>
-    issues.findIndex((other) => other.path === issue.path && other.reason === issue.reason) === index
-  )
-}
 
 /** What a file means. */
 export interface Meaning {

@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import * as Runtime from "effect/Runtime"
 import { inOneLine, wrapped } from "../terminal/paragraph.ts"
 import { type Screen, screen } from "../terminal/style.ts"
+import type { Issue } from "./issues.ts"
 import type { Kind } from "./kind.ts"
 import * as LlmConfigWords from "./LlmConfigWords.ts"
 import * as PolicyFile from "./PolicyFile.ts"
@@ -44,7 +45,7 @@ const meaning = (file: string, { endpoints, first, notes }: Described, screen: S
 const wrongs = (
   file: string,
   what: PolicyFile.Refused["what"],
-  issues: ReadonlyArray<PolicyFile.Issue>,
+  issues: ReadonlyArray<Issue>,
   { style, width }: Screen
 ): ReadonlyArray<string> => {
   const whole = `the ${what}`

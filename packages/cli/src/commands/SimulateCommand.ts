@@ -24,27 +24,27 @@ export const command = Command.make(
     ),
     minutes: Flag.Int("minutes").pipe(
       Flag.withDescription("Length in minutes. Default: 60"),
-      Flag.withDefault(60)
+      Flag.optional
     ),
     calls: Flag.Int("calls").pipe(
       Flag.withDescription("Calls a minute. Default: 200"),
-      Flag.withDefault(200)
+      Flag.optional
     ),
     downFrom: Flag.Int("down-from").pipe(
       Flag.withDescription("Minute in which the outage begins. Default: 10"),
-      Flag.withDefault(10)
+      Flag.optional
     ),
     downTo: Flag.Int("down-to").pipe(
       Flag.withDescription("Minute in which it ends. Default: 50"),
-      Flag.withDefault(50)
+      Flag.optional
     ),
     hang: Flag.Finite("hang").pipe(
       Flag.withDescription("Share of requests that hang in it, 0 to 1. Default: 0.5"),
-      Flag.withDefault(0.5)
+      Flag.optional
     ),
     latency: Flag.Int("latency").pipe(
       Flag.withDescription("Milliseconds of a healthy answer. Default: 50"),
-      Flag.withDefault(50)
+      Flag.optional
     ),
     seed: Flag.Int("seed").pipe(
       Flag.withDescription("A seed repeats a run exactly. Default: 1"),

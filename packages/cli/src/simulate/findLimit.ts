@@ -3,7 +3,7 @@ import * as Bound from "@holdfast/simulator/Bound"
 import * as Limits from "@holdfast/simulator/Limits"
 import type * as System from "@holdfast/simulator/System"
 import * as Effect from "effect/Effect"
-import { clearLine, type Screen } from "../terminal/style.ts"
+import type { Screen } from "../terminal/style.ts"
 import { SimulationRefused } from "./SimulationRefused.ts"
 
 const times = (load: number): string => `${Number(load.toPrecision(3))} x`
@@ -24,14 +24,13 @@ export const findLimit = Effect.fnUntraced(function*(options: {
       message: "--find-limit needs a bound to search for, such as --expect 'p99 <= 500ms'"
     })
   }
-  const animate = screen.animate && !json
   const limit = yield* Limits.find(system, bounds.map(({ text }) => text), {
     seed,
     onRun: ({ holds, load }) => {
-      if (animate) screen.redraw(`${style.paint("quiet", "load")} ${times(load)}: ${holds ? "holds" : "breaks"}`)
+      screen.progress(`${style.paint("quiet", "load")} ${times(load)}: ${holds ? "holds" : "breaks"}`)
     }
   })
-  if (animate) yield* screen.write(clearLine)
+  screen.progress("")
   const { broken, breaksAt, holdsAt, runs } = limit
   const data = {
     policy: name,

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Kind } from "../check/kind.ts"
 import * as PolicyFile from "../check/PolicyFile.ts"
-import { clearLine, type Screen, screen } from "../terminal/style.ts"
+import { type Screen, screen } from "../terminal/style.ts"
 import * as Bounds from "./bounds.ts"
 import * as Candidates from "./Candidates.ts"
 import { findLimit } from "./findLimit.ts"
@@ -34,18 +34,53 @@ interface Input {
   readonly at: string
   readonly as: Kind
   readonly compare: ReadonlyArray<string>
-  readonly minutes: number
-  readonly calls: number
-  readonly downFrom: number
-  readonly downTo: number
-  readonly hang: number
-  readonly latency: number
+  readonly minutes: Option.Option<number>
+  readonly calls: Option.Option<number>
+  readonly downFrom: Option.Option<number>
+  readonly downTo: Option.Option<number>
+  readonly hang: Option.Option<number>
+  readonly latency: Option.Option<number>
   readonly seed: number
   readonly expect: ReadonlyArray<string>
   readonly findLimit: boolean
   readonly json: boolean
   readonly report: Option.Option<string>
 }
+
+const scenarioOf = (input: Input): Simulation.Scenario => ({
+  minutes: Option.getOrElse(input.minutes, () => 60),
+  callsPerMinute: Option.getOrElse(input.calls, () => 200),
+  downFrom: Option.getOrElse(input.downFrom, () => 10),
+  downTo: Option.getOrElse(input.downTo, () => 50),
+  hang: Option.getOrElse(input.hang, () => 0.5),
+  latency: Option.getOrElse(input.latency, () => 50),
+  seed: input.seed
+})
+
+/** The flags that a system has no use for, and where it says the same. */
+const ofPolicies = [
+  ["minutes", "--minutes", "duration"],
+  ["calls", "--calls", "the rate of its callers"],
+  ["downFrom", "--down-from", "events"],
+  ["downTo", "--down-to", "events"],
+  ["hang", "--hang", "hang of an outage among its events"],
+  ["latency", "--latency", "the latency of its services"]
+] as const
+
+/** What is wrong with the flags for a system. */
+const strange = (input: Input): string | undefined => {
+  const given = ofPolicies.find(([key]) => Option.isSome(input[key]))
+  if (given === undefined) return undefined
+  return `${given[1]} is for policies: a system says it itself, under ${given[2]}`
+}
+
+/** Flags that a search does not heed. */
+const unheeded = ({ compare, report }: Input): string | undefined =>
+  compare.length > 0
+    ? "--find-limit searches one file: leave out --compare, and search the other one by itself"
+    : Option.isSome(report)
+    ? "--find-limit writes no page: leave out --report, or play the load that it finds"
+    : undefined
 
 /** What a file holds: a system or a policy. */
 const read = Effect.fnUntraced(function*(file: string, at: string, as: Kind) {
@@ -64,6 +99,11 @@ const subjectOf = Effect.fnUntraced(function*({ as, at, compare, file }: Input) 
     return compare.length === 0
       ? { candidates: Candidates.all }
       : yield* new SimulationRefused({ message: "--compare needs a file to compare with" })
+  }
+  const names = [file.value, ...compare]
+  const twice = names.find((name, i) => names.indexOf(name) < i)
+  if (twice !== undefined) {
+    return yield* new SimulationRefused({ message: `--compare needs files that differ: ${twice} is named twice` })
   }
   const first = yield* read(file.value, at, as)
   const others = yield* Effect.forEach(compare, (file) => read(file, at, as))
@@ -88,14 +128,13 @@ const subjectOf = Effect.fnUntraced(function*({ as, at, compare, file }: Input) 
 const play = Effect.fnUntraced(function*(
   scenario: Simulation.Scenario,
   candidates: ReadonlyArray<Simulation.Candidate>,
-  own: Screen,
-  animate: boolean
+  own: Screen
 ) {
   const entries: Array<Report.Entry> = []
   for (const candidate of candidates) {
     const outcome = yield* Simulation.run(scenario, candidate, (minute) => {
       const words = `minute ${minute} of ${scenario.minutes}`
-      if (animate) own.redraw(SimulationScreen.progress(candidate.name, minute / scenario.minutes, words, own.style))
+      own.progress(SimulationScreen.progress(candidate.name, minute / scenario.minutes, words, own.style))
     })
     const { parts } = yield* PolicyFile.describe(candidate.options)
     entries.push({
@@ -104,17 +143,19 @@ const play = Effect.fnUntraced(function*(
       words: parts.map(({ part, text }) => `${part}: ${text}`)
     })
   }
-  if (animate) yield* own.write(clearLine)
+  own.progress("")
   return entries
 })
 
 export const simulate = Effect.fnUntraced(function*(input: Input) {
-  const { downFrom, downTo, hang, json, latency, minutes, seed } = input
-  const scenario: Simulation.Scenario = { minutes, callsPerMinute: input.calls, downFrom, downTo, hang, latency, seed }
-  const why = impossible(scenario)
-  if (why !== undefined) return yield* new SimulationRefused({ message: why })
+  const { json, seed } = input
+  const scenario = scenarioOf(input)
   const bounds = yield* Bounds.parse(input.expect)
   const subject = yield* subjectOf(input)
+  const why = (subject.variants === undefined ? impossible(scenario) : strange(input)) ??
+    (input.findLimit ? unheeded(input) : undefined)
+  if (why !== undefined) return yield* new SimulationRefused({ message: why })
+  if (Option.isSome(input.report)) yield* ReportFile.check(input.report.value)
   const own = yield* screen
   const { style } = own
   if (subject.variants !== undefined) {
@@ -134,7 +175,7 @@ export const simulate = Effect.fnUntraced(function*(input: Input) {
   const say = (lines: ReadonlyArray<string>) => json ? Effect.void : own.print(lines)
 
   yield* say([...SimulationScreen.header(scenario, own), ""])
-  const entries = yield* play(scenario, candidates, own, own.animate && !json)
+  const entries = yield* play(scenario, candidates, own)
   const verdicts = yield* Bounds.check(entries.at(-1)!.outcome.simulated, bounds)
   yield* say([
     ...SimulationScreen.table(entries.map(({ summary }) => summary), style),

@@ -7,9 +7,11 @@ import * as Simulator from "@holdfast/simulator/Simulation"
 import type * as System from "@holdfast/simulator/System"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { clearLine, type Screen } from "../terminal/style.ts"
+import type { Screen } from "../terminal/style.ts"
 import * as Bounds from "./bounds.ts"
+import { endless, notesOn } from "./notes.ts"
 import * as ReportFile from "./reportFile.ts"
+import { SimulationRefused } from "./SimulationRefused.ts"
 import * as SimulationScreen from "./SimulationScreen.ts"
 
 /** A system, and the file that it is from. */
@@ -28,26 +30,30 @@ export const playSystems = Effect.fnUntraced(function*(options: {
   readonly screen: Screen
 }) {
   const { bounds, json, report, screen, seed, variants } = options
+  for (const { file, system } of variants) {
+    const why = endless(system)
+    if (why !== undefined) return yield* new SimulationRefused({ message: `${file}: ${why}` })
+  }
   const { style } = screen
-  const animate = screen.animate && !json
   const play = ({ file, system }: Variant) =>
     Simulator.runEffect(system, {
       seed,
       onProgress: ({ now, of }) => {
-        if (animate) screen.redraw(SimulationScreen.progress(file, now / of, "", style))
+        screen.progress(SimulationScreen.progress(file, now / of, "", style))
       }
     })
   const [{ file }, ...others] = variants
   const outcome = yield* play(variants[0])
   const outcomes: Record<string, Outcome> = { [file]: outcome }
   for (const variant of others) outcomes[variant.file] = yield* play(variant)
-  if (animate) yield* screen.write(clearLine)
+  screen.progress("")
   const verdicts = yield* Bounds.check(outcome, bounds)
   if (json) {
     const compared = others.length === 0
       ? {}
       : { compared: others.map(({ file }) => ({ file, outcome: outcomes[file] })) }
-    yield* screen.write(`${JSON.stringify({ file, bounds: Bounds.data(verdicts), outcome, ...compared })}\n`)
+    const notes = notesOn(variants[0].system, outcome)
+    yield* screen.write(`${JSON.stringify({ file, bounds: Bounds.data(verdicts), notes, outcome, ...compared })}\n`)
   } else {
     const title = `${style.paint("title", "Holdfast simulation")}  ${style.paint("quiet", `seed ${seed}`)}`
     // The labels and figures beside the bars take about 40 columns.
@@ -57,6 +63,10 @@ export const playSystems = Effect.fnUntraced(function*(options: {
     )
     const compared = others.length === 0 ? [] : ["", ...Picture.compare(outcomes)]
     yield* screen.write([title, ...drawn, ...compared].map((line) => `${line}\n`).join(""))
+    const notes = variants.flatMap(({ file, system }) =>
+      notesOn(system, outcomes[file]!).map((note) => `${style.paint("warning", "note")}  ${file}: ${note}`)
+    )
+    if (notes.length > 0) yield* screen.print(["", ...notes])
     if (verdicts.length > 0) yield* screen.print(["", ...Bounds.lines(verdicts, style)])
   }
   if (Option.isSome(report)) {

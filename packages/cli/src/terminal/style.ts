@@ -4,6 +4,7 @@
  * `plain` puts no escape into any line, for files, pipes and `NO_COLOR`; `coloured` does.
  */
 import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Terminal from "effect/Terminal"
 import { styleText } from "node:util"
@@ -49,7 +50,16 @@ export interface Screen {
   readonly write: (text: string) => Effect.Effect<void>
   /** Draws over the last line. The empty text clears it. */
   readonly redraw: (text: string) => void
+  /** Draws how far long work is, over what it drew before. The empty text takes it away. */
+  readonly progress: (text: string) => void
 }
+
+/**
+ * Writes progress: to the terminal behind stderr, so that it shows while results go to a file or a pipe. Default: nowhere.
+ */
+export const Progress: Context.Reference<(text: string) => void> = Context.Reference("@holdfast/cli/Progress", {
+  defaultValue: () => (_: string): void => {}
+})
 
 /** Takes the last line away. */
 export const clearLine = "\r\u001b[2K"
@@ -60,6 +70,7 @@ export const screen = Effect.gen(function*() {
   const can = yield* TerminalCapabilities.TerminalCapabilities
   const runFork = Effect.runForkWith(yield* Effect.context())
   const columns = yield* terminal.columns
+  const progress = yield* Progress
   const display = (text: string) => Effect.orDie(terminal.display(text))
   const width = columns === 0 ? Infinity : Math.min(120, Math.max(40, columns))
   const self: Screen = {
@@ -70,7 +81,8 @@ export const screen = Effect.gen(function*() {
     write: display,
     redraw: (text) => {
       runFork(display(clearLine + text))
-    }
+    },
+    progress: (text) => progress(clearLine + text)
   }
   return self
 })

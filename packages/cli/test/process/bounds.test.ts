@@ -82,6 +82,26 @@ describe("holdfast simulate --expect", { timeout: 60_000 }, () => {
       assert.deepStrictEqual([alone.code, alone.stderr.includes("needs a file to compare with")], [2, true])
     }))
 
+  it.live("rejects flags that it would not heed, and a report that could not be written, before it plays", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      const other = path.replace("system.yaml", "other.yaml")
+      writeFileSync(other, system)
+      const bound = ["--expect", "p99 <= 1s"]
+      const cases: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
+        [["--minutes", "5"], /--minutes is for policies: a system says it itself, under duration/u],
+        [["--find-limit", ...bound, "--compare", other], /--find-limit searches one file/u],
+        [["--find-limit", ...bound, "--report", "page.html"], /--find-limit writes no page/u],
+        [["--compare", path], /--compare needs files that differ: \S+ is named twice/u],
+        [["--report", join(path, "page.html")], /the report cannot be written: .*give --report a file in a folder/u]
+      ]
+      for (const [args, says] of cases) {
+        const ended = yield* Holdfast.run(["simulate", path, ...args])
+        assert.deepStrictEqual([ended.code, ended.stdout], [2, ""])
+        assert.match(ended.stderr, says)
+      }
+    }))
+
   it.live("rejects a bound that names nothing, and a search without a bound", () =>
     Effect.gen(function*() {
       const path = yield* file

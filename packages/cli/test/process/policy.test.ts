@@ -116,7 +116,7 @@ llm:
       const cases = [
         [["absent.yaml"], /there is no file .*absent\.yaml/u],
         [["broken.yaml"], /neither YAML nor JSON/u],
-        [["."], /cannot be read: EISDIR/u],
+        [["."], /is a folder: name a file in it/u],
         [["empty.yaml"], /is empty/u],
         [["app.yaml", "--at", "policies.absent"], /has nothing at policies\.absent/u]
       ] as const
