@@ -26,20 +26,10 @@ const long = [
   "packages/llm/test/protocol/authorship.test.ts",
   "packages/llm/test/corpus/**/*.test.ts",
   "packages/llm/test/requests/*.test.ts",
-<<<<<<< HEAD
   "packages/cli/test/doctor/*.test.ts",
   "packages/cli/test/{Simulation,systems}.test.ts",
-  "packages/simulator/test/{model,queues,published}.test.ts",
-  "packages/simulator/test/{chain,endpoint}/*.test.ts"
-=======
-  "packages/*/test/servers/postgresql*.test.ts",
-  "packages/cli/test/{doctor,process}/*.test.ts",
-  "examples/Outage.test.ts",
   "packages/simulator/test/{model,queues,closedForms,published}.test.ts",
-  "packages/simulator/test/{chain,endpoint,real}/*.test.ts",
-  "packages/simulator/test/runtimes/*.test.ts",
-  "packages/cli/test/{Simulation,systems}.test.ts"
->>>>>>> eb41875 (Say what to write in place of each odd thing in a system's file and in the flags of simulate, and hold policies to closed formulas)
+  "packages/simulator/test/{chain,endpoint}/*.test.ts"
 ]
 
 /** Those of them that wait for servers, processes and browsers, or fake timers: each in a process of its own. */

@@ -43,7 +43,7 @@ describe("a file that holds no valid system is rejected with a path, a reason an
       "services.stock: must be a map of keys to values, such as `{ key: value }`, got nothing"
     ],
     [
-      "one event that is no list",
+      "one event without a list",
       `${stock}${callers}events: { type: outage }\n`,
       "events: must be a list, such as `[first, second]`, got {\"type\":\"outage\"}"
     ],

@@ -14,7 +14,7 @@ const play = (calls: number, rate: number, service: System.Service, caller: Part
 
 describe("a queue", () => {
   it.each([[1, 0, 0.9], [2, 3, 0.8], [4, 6, 1.2], [3, 12, 2]])(
-    "of %d workers and %d places at %d of its capacity rejects what the M/M/c/K formula says, and holds as many",
+    "of %d workers and %d places at %d of its capacity agrees with the M/M/c/K formula in its rejections and its length",
     (workers, queue, utilisation) => {
       const rate = utilisation * workers * 1_000 / 50
       const { services } = play(100_000, rate, { workers, queue, latency: { exponential: 50 } })

@@ -57,9 +57,10 @@ export interface Screen {
 /**
  * Writes progress: to the terminal behind stderr, so that it shows while results go to a file or a pipe. Default: nowhere.
  */
-export const Progress: Context.Reference<(text: string) => void> = Context.Reference("@holdfast/cli/Progress", {
-  defaultValue: () => (_: string): void => {}
-})
+export const Progress: Context.Reference<((text: string) => void) | undefined> = Context.Reference(
+  "@holdfast/cli/Progress",
+  { defaultValue: (): ((text: string) => void) | undefined => undefined }
+)
 
 /** Takes the last line away. */
 export const clearLine = "\r\u001b[2K"
@@ -82,7 +83,7 @@ export const screen = Effect.gen(function*() {
     redraw: (text) => {
       runFork(display(clearLine + text))
     },
-    progress: (text) => progress(clearLine + text)
+    progress: (text) => progress?.(clearLine + text)
   }
   return self
 })
