@@ -1,4 +1,5 @@
 import * as BedrockProvider from "@holdfast/llm/BedrockProvider"
+import type * as EmbeddingChain from "@holdfast/llm/EmbeddingChain"
 import * as GeminiProvider from "@holdfast/llm/GeminiProvider"
 import * as OllamaEmbedding from "@holdfast/llm/OllamaEmbedding"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
@@ -20,8 +21,8 @@ describe("embeddings", () => {
   test("need a transport, and fail only for settings", () => {
     expect(OpenAiEmbedding.layer()).type.toBe<Layer<EmbeddingModel, never, HttpClient>>()
     expect(OpenAiEmbedding.layerConfig()).type.toBe<Layer<EmbeddingModel, ConfigError, HttpClient>>()
-    expect(OllamaEmbedding.make()).type.toBe<Effect<EmbeddingModel, never, HttpClient>>()
-    expect(OllamaEmbedding.makeConfig()).type.toBe<Effect<EmbeddingModel, ConfigError, HttpClient>>()
+    expect(OllamaEmbedding.make()).type.toBe<Effect<EmbeddingChain.Embedder, never, HttpClient>>()
+    expect(OllamaEmbedding.makeConfig()).type.toBe<Effect<EmbeddingChain.Embedder, ConfigError, HttpClient>>()
   })
 
   test("accept no option that the environment sets", () => {
