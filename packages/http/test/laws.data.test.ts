@@ -135,7 +135,7 @@ const partsOf = ({ attempt, moreThanAttempt, ...plan }: PartsPlan, isClient: boo
   })
 }
 
-const isLine = (value: string): boolean => !/[\0\r\n]/.test(value)
+const isHeader = (value: string): boolean => !/[^\t\x20-\x7e\x80-\xff]/.test(value)
 
 /** The data that a plan stands for, whatever is drawn: bounds are told as what is above the value that they bound. */
 const dataOf = ({ attemptHeader, baseUrl, endpoints, headers, name, transport, ...parts }: Plan) =>
@@ -144,7 +144,7 @@ const dataOf = ({ attemptHeader, baseUrl, endpoints, headers, name, transport, .
     baseUrl,
     attemptHeader,
     headers: headers &&
-      Object.fromEntries(headers.filter(({ value }) => isLine(value)).map(({ name, value }) => [name, value])),
+      Object.fromEntries(headers.filter(({ value }) => isHeader(value)).map(({ name, value }) => [name, value])),
     ...partsOf(parts, true),
     endpoints: endpoints && Object.fromEntries(
       endpoints.map(({ methods, name, path, ...parts }) => [

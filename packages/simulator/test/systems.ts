@@ -138,7 +138,9 @@ const randomProviders = (seed: number): System.System => {
       price: { input: between(0, 5), output: between(1, 20) },
       ...(is(0.4) ? { requestsPerMinute: between(10, 300) } : {}),
       ...(is(0.4) ? { tokensPerMinute: between(1_000, 100_000) } : {}),
-      ...(is(0.3) ? { cuts: next() * 0.3 } : {})
+      ...(is(0.3) ? { cuts: next() * 0.3 } : {}),
+      // A pool that reads a limit in headers seldom meets it.
+      headers: of<false | "openai" | "anthropic">(false, "openai", "anthropic")
     }
   })
   const pool: Pool = {

@@ -33,6 +33,7 @@ export type Told =
   | { readonly _tag: "Warned"; readonly message: string; readonly at: number }
   | {
     readonly _tag: "Ended"
+    readonly asked: number
     readonly answered: number
     readonly failed: ReadonlyArray<string>
     readonly slowest: number
@@ -80,11 +81,13 @@ const held = monitorEventLoopDelay({ resolution: 20 })
 held.enable()
 
 const program = Effect.gen(function*() {
+  let asked = 0
   let answered = 0
   let slowest = 0
   const failed: Array<string> = []
   yield* tell({ _tag: "Ready" })
   const ask = Effect.gen(function*() {
+    asked++
     const from = yield* Clock.currentTimeMillis
     yield* LanguageModel.generateText({ prompt: "hello" })
     answered++
@@ -99,9 +102,9 @@ const program = Effect.gen(function*() {
       times: orders.rate * orders.seconds - 1,
       until: () => clock.currentTimeMillisUnsafe() > end
     })
-    yield* Effect.sleep("1 second")
+    while (answered + failed.length < asked) yield* Effect.sleep("50 millis")
   }))
-  yield* tell({ _tag: "Ended", answered, failed, slowest, heldUp: Math.round(held.max / 1e6) })
+  yield* tell({ _tag: "Ended", asked, answered, failed, slowest, heldUp: Math.round(held.max / 1e6) })
 })
 
 await Effect.runPromise(program.pipe(Effect.provide(Layer.mergeAll(Chain, Warnings))))
