@@ -40,14 +40,12 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { Budgets, layerConfig as budgetsConfig } from "./Budgets.ts"
 import { Connectivity, makeConfig as connectivityConfig } from "./Connectivity.ts"
-import { generateText } from "./internal/chain/generateText.ts"
-import { streamText } from "./internal/chain/streamText.ts"
 import * as Check from "./internal/compile/check.ts"
 import * as Compile from "./internal/compile/compile.ts"
 import type { Options, ProgramOptions, Source } from "./internal/compile/options.ts"
 import * as Configured from "./internal/config/chain.ts"
+import { modelOf } from "./internal/model/languageModel.ts"
 import { prepareStore } from "./internal/store/configured.ts"
-import { codecTransformer } from "./Provider.ts"
 
 export type {
   HedgeOptions,
@@ -91,12 +89,8 @@ export const make = <E = never, R = never>(
       options.providers,
       (source) => Effect.isEffect(source) ? source : Effect.succeed(source)
     )
-    const { members, settings } = yield* Compile.chainOf(options, providers)
-    return yield* LanguageModel.make({
-      codecTransformer,
-      generateText: (request) => generateText(members, settings, request),
-      streamText: (request) => streamText(members, settings, request)
-    })
+    const entered = { chain: yield* Compile.chainOf(options, providers), leave: Effect.void }
+    return yield* modelOf(() => entered)
   })
 
 /**

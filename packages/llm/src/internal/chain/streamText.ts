@@ -22,6 +22,7 @@ import { StreamInterrupted } from "../../ChainError.ts"
 import type { Decision } from "../../FallbackDecision.ts"
 import { annotate, authorOf, marked } from "../authorship/answeredBy.ts"
 import * as Projection from "../authorship/projection.ts"
+import { onDemand } from "../onDemand.ts"
 import { answered, settled } from "../pool/place.ts"
 import { SignOfLife } from "../protocol/signOfLife.ts"
 import * as AttemptSpan from "../telemetry/span.ts"
@@ -69,7 +70,7 @@ const timed = (
 }
 
 /** Opens a stream and reads until the first content or the end: what a policy may repeat. */
-const open =
+const begin =
   (request: ChainRequest) =>
   (running: RunningAttempt, visit: Scope.Scope): Effect.Effect<Opened, AiError.AiError, IdGenerator.IdGenerator> =>
     Effect.suspend(() => {
@@ -110,19 +111,24 @@ const open =
 
 const seenAlready: Decision = { _tag: "Fail", because: "a part of the answer was already seen" }
 
+/** How a chunk is given to the reader of the stream. */
+export type Give<A> = (chunk: Chunk) => Exit.Exit<Arr.NonEmptyReadonlyArray<A>, AiError.AiError>
+
 /** The answer from the commit on: as it comes, until the proof or an interruption. */
-class Following {
+class Following<A> {
   readonly opened: Opened
   readonly request: ChainRequest
+  private readonly give: Give<A>
   private readonly author: ReturnType<typeof authorOf>
   private readonly partial = { text: "", reasoning: "" }
   private introduced = false
   private over = false
-  readonly pull: Pull.Pull<Chunk, AiError.AiError> = Effect.suspend(() => this.given())
+  readonly pull: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, AiError.AiError> = Effect.suspend(() => this.given())
 
-  constructor(opened: Opened, request: ChainRequest) {
+  constructor(opened: Opened, request: ChainRequest, give: Give<A>) {
     this.opened = opened
     this.request = request
+    this.give = give
     this.author = authorOf(opened.running.member, request)
     this.more = opened.incoming.next(opened.pull, this.pull, (error) => this.interrupted(error))
   }
@@ -176,31 +182,43 @@ class Following {
   }
 
   /** The next chunk of the provider, as it is given. Made once: a token costs no effects of its own. */
-  private readonly more: Pull.Pull<Chunk, AiError.AiError>
+  private readonly more: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, AiError.AiError>
 
   /** What has come and was not given, or the end, or else more. */
-  private given(): Pull.Pull<Chunk, AiError.AiError> {
+  private given(): Pull.Pull<Arr.NonEmptyReadonlyArray<A>, AiError.AiError> {
     const out: Array<Part> = []
     for (const part of this.opened.incoming.release()) this.decorate(part, out)
-    if (Arr.isArrayNonEmpty(out)) return Effect.succeed(out)
+    if (Arr.isArrayNonEmpty(out)) return this.give(out)
     if (!this.over && !this.opened.incoming.ended) return this.more
     if (!this.over) this.end()
     return Cause.done()
   }
 }
 
+/** Opens the answer to a request, whose chunks are then given by `give`. What it holds is released with the scope. */
+export const open = Effect.fnUntraced(function*<A>(
+  members: ReadonlyArray<ChainMember>,
+  settings: Settings,
+  options: LanguageModel.ProviderOptions,
+  scope: Scope.Scope,
+  give: Give<A>
+): Effect.fn.Return<
+  Pull.Pull<Arr.NonEmptyReadonlyArray<A>, AiError.AiError>,
+  AiError.AiError,
+  IdGenerator.IdGenerator
+> {
+  const request = yield* start("streamText", members, settings, options)
+  // The reader may stop at any time: the attempt that it leaves behind was not a failure.
+  yield* Scope.addFinalizer(scope, Effect.sync(() => request.log.abandon()))
+  const opened = yield* answer(request, scope, begin(request))
+  // Of two answers that have begun in the same instant only the request's own is one.
+  if (opened.incoming.committed) request.log.committed(opened.running)
+  return new Following(opened, request, give).pull
+})
+
 export const streamText = (
   members: ReadonlyArray<ChainMember>,
   settings: Settings,
   options: LanguageModel.ProviderOptions
 ): Stream.Stream<Part, AiError.AiError, IdGenerator.IdGenerator> =>
-  Stream.unwrap(Effect.gen(function*() {
-    const scope = yield* Effect.scope
-    const request = yield* start("streamText", members, settings, options)
-    // The reader may stop at any time: the attempt that it leaves behind was not a failure.
-    yield* Scope.addFinalizer(scope, Effect.sync(() => request.log.abandon()))
-    const opened = yield* answer(request, scope, open(request))
-    // Of two answers that have begun in the same instant only the request's own is one.
-    if (opened.incoming.committed) request.log.committed(opened.running)
-    return Stream.fromPull(Effect.succeed(new Following(opened, request).pull))
-  }))
+  onDemand((scope) => open(members, settings, options, scope, Exit.succeed))

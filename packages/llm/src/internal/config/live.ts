@@ -4,16 +4,15 @@
  *
  * Guarded by `test/config/reloading.test.ts`.
  */
-import * as LanguageModel from "effect/ai/LanguageModel"
+import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Config from "effect/Config"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { codecTransformer } from "../../Provider.ts"
-import { generateText } from "../chain/generateText.ts"
-import { streamText } from "../chain/streamText.ts"
 import type { Chain } from "../compile/compile.ts"
+import type { Entered } from "../model/languageModel.ts"
+import { modelOf } from "../model/languageModel.ts"
 
 /** A chain, and what is to be done when it is no longer needed. */
 export interface Generation {
@@ -40,7 +39,7 @@ class Live {
   }
 
   /** The chain for one request, and what is to be done at the request's end. */
-  enter(): { readonly chain: Chain; readonly leave: Effect.Effect<void> } {
+  enter(): Entered {
     const held = this.current
     held.running++
     const leave = Effect.suspend(() =>
@@ -49,21 +48,6 @@ class Live {
     return { chain: held.generation.chain, leave }
   }
 }
-
-const modelOf = (live: Live) =>
-  LanguageModel.make({
-    codecTransformer,
-    generateText: (request) =>
-      Effect.suspend(() => {
-        const { chain, leave } = live.enter()
-        return Effect.ensuring(generateText(chain.members, chain.settings, request), leave)
-      }),
-    streamText: (request) =>
-      Stream.suspend(() => {
-        const { chain, leave } = live.enter()
-        return Stream.ensuring(streamText(chain.members, chain.settings, request), leave)
-      })
-  })
 
 /**
  * The model of the latest options, ready after the first. Later options that are invalid, or from which no chain can be made,
@@ -104,5 +88,6 @@ export const follow = Effect.fnUntraced(function*<A, E, R, E2 extends { readonly
     ),
     Effect.forkScoped
   )
-  return yield* modelOf(yield* Deferred.await(ready))
+  const latest = yield* Deferred.await(ready)
+  return yield* modelOf(() => latest.enter())
 })
