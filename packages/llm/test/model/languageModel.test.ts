@@ -82,16 +82,18 @@ const withTools = Effect.provide(
   })
 )
 
-/** Messages that can be read once. */
+const turn = { role: "user" as const, content: "hello" }
+
+/** Messages that are read once. */
 const once = function*() {
   yield { role: "user" as const, content: "hello" }
 }
 
 const unreadable = function*(): Generator<Prompt.MessageEncoded> {
+  yield turn
   throw new Error("no prompt")
 }
 
-const turn = { role: "user" as const, content: "hello" }
 const result = { type: "tool-result" as const, id: "c1", name: "weather", isFailure: false, result: { degrees: 3 } }
 const call = { type: "tool-call" as const, id: "c1", name: "weather", params: { city: "Graz" } }
 const used: ReadonlyArray<Prompt.MessageEncoded> = [
