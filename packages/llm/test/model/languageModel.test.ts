@@ -125,7 +125,7 @@ const requests = {
   "a toolkit that fails": () => ({ prompt: "hello", toolkit: Effect.fail("no toolkit") }),
   "no prompt": () => ({ prompt: unreadable() }),
   "odd messages": () => ({ prompt: [null] }),
-  "messages of no role": () => ({ prompt: [{ role: "nobody", content: 3 }] })
+  "messages of no role": () => ({ prompt: [{ role: "stranger", content: 3 }] })
 } satisfies Readonly<Record<string, () => Readonly<Record<string, unknown>>>>
 
 const requestNames = Object.keys(requests).filter((name): name is keyof typeof requests => name in requests)
@@ -164,7 +164,7 @@ const told = (exit: Exit.Exit<unknown, unknown>): string =>
       : reason._tag
   ).join()
 
-/** All that can be seen of a request, as text. */
+/** What a request shows to its reader, its provider and a tracer, as text. */
 const play = (script: Script, make: Make) =>
   Effect.gen(function*() {
     const seen: Array<string> = []

@@ -195,7 +195,7 @@ class Following<A> {
   }
 }
 
-/** Opens the answer to a request, whose chunks are then given by `give`. What it holds is released with the scope. */
+/** Opens the answer to a request, whose chunks are then given by `give`. Its resources live until the scope closes. */
 export const open = Effect.fnUntraced(function*<A>(
   members: ReadonlyArray<ChainMember>,
   settings: Settings,
