@@ -229,7 +229,7 @@ const makeWith = (options: Options) => {
     ): Effect.fn.Return<Answer.Answer, AiError.AiError, IdGenerator | Scope.Scope> {
       const response = yield* ProviderRequest.open(call, yield* post(call, request, stream))
       const origin = { model, requestId: response.headers["request-id"] }
-      const errors = ProviderRequest.errors(call, url, response.headers)
+      const errors = ProviderRequest.errors(call, url, response)
       const make = AnthropicResponse.make({ request, errors, newId: yield* newIds }, origin)
       return { body: ProviderRequest.bytes(call, response), make }
     })

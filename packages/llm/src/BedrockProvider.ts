@@ -234,7 +234,7 @@ const makeWith = (options: Options) => {
       const operation = stream ? "converse-stream" : "converse"
       const fields = Parameter.fields(yield* Parameters.Current, "converse", model, options.parameters)
       const response = yield* send(call, operation, withParameters({ ...body }, fields))
-      const errors = ProviderRequest.errors(call, `${address.shown}${path}/${operation}`, response.headers)
+      const errors = ProviderRequest.errors(call, `${address.shown}${path}/${operation}`, response)
       const make = BedrockResponse.make({ request, errors, newId: yield* newIds })
       return { body: Frames.toLines(ProviderRequest.bytes(call, response)), make }
     })

@@ -206,7 +206,7 @@ const makeWith = (options: Options) => {
       stream: boolean
     ): Effect.fn.Return<Answer.Answer, AiError.AiError, IdGenerator | Scope.Scope> {
       const response = yield* ProviderRequest.open(call, yield* post(call, request, stream))
-      const errors = ProviderRequest.errors(call, url, response.headers)
+      const errors = ProviderRequest.errors(call, url, response)
       const make = GeminiResponse.make({ request, errors, newId: yield* newIds })
       return { body: ProviderRequest.bytes(call, response), make }
     })

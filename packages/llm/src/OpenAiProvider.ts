@@ -213,7 +213,7 @@ const makeWith = (options: Options) => {
     ): Effect.fn.Return<Answer.Answer, AiError.AiError, IdGenerator | Scope.Scope> {
       const asked = yield* body(call, request, stream)
       const response = yield* Effect.catch(send(call, asked), withoutUsage(call, asked))
-      const errors = ProviderRequest.errors(call, url, response.headers)
+      const errors = ProviderRequest.errors(call, url, response)
       const make = OpenAiResponse.make({ request, errors, newId: yield* newIds }, habits)
       return { body: ProviderRequest.bytes(call, response), make }
     })

@@ -220,7 +220,7 @@ const makeWith = (options: Options) => {
           return send(call, request, stream, previous)
         })
       )
-      const errors = ProviderRequest.errors(call, url, response.headers)
+      const errors = ProviderRequest.errors(call, url, response)
       const make = ResponsesResponse.make({ request, errors, newId: yield* newIds }, onId)
       return { body: ProviderRequest.bytes(call, response), make }
     })

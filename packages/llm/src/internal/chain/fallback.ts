@@ -26,6 +26,7 @@ import { choose, decide } from "../../FallbackDecision.ts"
 import { afford, charged } from "../budget/afford.ts"
 import { permit } from "../permit.ts"
 import { heeding, roomAt, tokensAt } from "../pool/place.ts"
+import { within } from "../within.ts"
 import { cooldownOf, networkError, notInTime } from "./chainReasons.ts"
 import type { Demands } from "./filter.ts"
 import { coolingDown, demandsOf, failedBefore, qualified, withoutRoomFor } from "./filter.ts"
@@ -197,10 +198,7 @@ class Fallback<A, R> {
         ? open
         : Effect.provideService(open, TransportTimeouts, false)
       return Effect.catch(
-        limit === undefined ? opened : Effect.timeoutOrElse(opened, {
-          duration: limit,
-          orElse: () => Effect.suspend(() => Effect.fail(notInTime(member.provider, method, limit)))
-        }),
+        limit === undefined ? opened : within(opened, limit, () => notInTime(member.provider, method, limit)),
         (error) => {
           if (visit.repair.follows(error.reason)) {
             return Effect.andThen(log.repaired(running, error.reason), this.attempt(visit, running))

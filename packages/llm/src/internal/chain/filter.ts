@@ -7,6 +7,7 @@
  * Guarded by `test/Connectivity.test.ts`, `test/ProviderChain.test.ts` and `test/chain/treatment.test.ts`.
  */
 import * as AiError from "effect/ai/AiError"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -105,25 +106,34 @@ export const withoutRoomFor = (wait: number): Obstacle => {
 // -----------------------------------------------------------------------------
 
 /** Connectivity is checked only if there is a cloud provider. */
-const isOnline = Effect.fnUntraced(function*({ members, settings }: ChainRequest) {
-  const connectivity = Option.getOrUndefined(yield* Effect.serviceOption(Connectivity)) ?? settings.connectivity
-  const asks = connectivity !== undefined && members.some(({ provider }) => provider.location === "cloud")
-  return asks ? yield* connectivity.isOnline : true
-})
-
-/** Tokens are counted only if the context size of a provider is known. */
-const tokensOf = ({ members, options, settings }: ChainRequest): Effect.Effect<number | undefined> => {
-  const isBounded = members.some(({ provider }) => provider.capabilities.contextWindow !== undefined)
-  return !isBounded || settings.tokenizer === undefined
-    ? Effect.undefined
-    : settings.tokenizer.tokenize(options.prompt).pipe(
-      Effect.map((tokens) => tokens.length),
-      Effect.orElseSucceed(() => undefined)
-    )
+const isOnline = (
+  { members, settings }: ChainRequest,
+  context: Context.Context<never>
+): Effect.Effect<boolean> | undefined => {
+  const connectivity = Option.getOrUndefined(Context.getOption(context, Connectivity)) ?? settings.connectivity
+  return members.some(({ provider }) => provider.location === "cloud") ? connectivity?.isOnline : undefined
 }
 
-export const demandsOf = Effect.fnUntraced(function*(request: ChainRequest): Effect.fn.Return<Demands> {
-  const online = yield* isOnline(request)
-  const tokens = yield* tokensOf(request)
-  return { features: featuresOf(request.options), tokens, online }
-})
+/** Tokens are counted only if the context size of a provider is known. */
+const tokensOf = ({ members, options, settings }: ChainRequest): Effect.Effect<number | undefined> | undefined => {
+  const isBounded = members.some(({ provider }) => provider.capabilities.contextWindow !== undefined)
+  return !isBounded ? undefined : settings.tokenizer?.tokenize(options.prompt).pipe(
+    Effect.map((tokens) => tokens.length),
+    Effect.orElseSucceed(() => undefined)
+  )
+}
+
+export const demandsOf = (request: ChainRequest): Effect.Effect<Demands> =>
+  Effect.contextWith((context: Context.Context<never>) => {
+    const features = featuresOf(request.options)
+    const connected = isOnline(request, context)
+    const counted = tokensOf(request)
+    // Mostly there is nothing to ask.
+    if (connected === undefined && counted === undefined) {
+      return Effect.succeed({ features, tokens: undefined, online: true })
+    }
+    return Effect.flatMap(
+      connected ?? Effect.succeed(true),
+      (online) => Effect.map(counted ?? Effect.undefined, (tokens) => ({ features, tokens, online }))
+    )
+  })

@@ -7,6 +7,7 @@ import { Deadline } from "@holdfast/core/Deadline"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Prompt from "effect/ai/Prompt"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Budgets } from "../../Budgets.ts"
@@ -92,39 +93,41 @@ export class ChainRequest {
   }
 }
 
-export const start = Effect.fnUntraced(function*(
+/** Reads the context once: each service of its own would be two steps of the fiber for each request. */
+export const start = (
   method: Method,
   members: ReadonlyArray<ChainMember>,
   settings: Settings,
   options: LanguageModel.ProviderOptions
-): Effect.fn.Return<ChainRequest> {
-  const clock = yield* Clock.Clock
-  const outer = yield* Deadline
-  const ledger = Option.getOrUndefined(yield* Effect.serviceOption(Ledger)) ?? settings.ledger
-  const around = yield* Observers
-  const observers = [...around, ...(ledger === undefined ? [] : [ledger.observer]), settings.metrics]
-  const tags = yield* CurrentTags
-  const inForce = Option.getOrUndefined(yield* Effect.serviceOption(Budgets)) ?? settings.budgets
-  // A file without budgets costs its requests nothing.
-  const budgets = inForce?.budgets.length === 0 ? undefined : inForce
-  const log = new AttemptLog(method, observers, () => clock.currentTimeMillisUnsafe(), tags)
-  const own = settings.deadline === undefined ? Infinity : clock.currentTimeMillisUnsafe() + settings.deadline
-  // Only pools and budgets ask.
-  const isCounted = budgets !== undefined || members.some(({ place }) => place !== undefined)
-  const inputTokens = isCounted ? promptTokens(options) : 0
-  if (settings.fleet !== undefined) yield* settings.fleet.look
-  const ordered = yield* arrange(members, { method, input: inputTokens, now: clock.currentTimeMillisUnsafe() })
-  const parameters = yield* Current
-  return new ChainRequest({
-    method,
-    settings,
-    log,
-    options,
-    members: ordered,
-    parameters,
-    inputTokens,
-    spending: budgets &&
-      new Spending(budgets, tags, { inputTokens, maxOutputTokens: parameters.maxOutputTokens, now: log.now }),
-    deadline: Math.min(outer, own)
+): Effect.Effect<ChainRequest> =>
+  Effect.contextWith((context: Context.Context<never>) => {
+    const clock = Context.get(context, Clock.Clock)
+    const ledger = Option.getOrUndefined(Context.getOption(context, Ledger)) ?? settings.ledger
+    const around = Context.get(context, Observers)
+    const observers = [...around, ...(ledger === undefined ? [] : [ledger.observer]), settings.metrics]
+    const tags = Context.get(context, CurrentTags)
+    const inForce = Option.getOrUndefined(Context.getOption(context, Budgets)) ?? settings.budgets
+    // A file without budgets costs its requests nothing.
+    const budgets = inForce?.budgets.length === 0 ? undefined : inForce
+    const log = new AttemptLog(method, observers, () => clock.currentTimeMillisUnsafe(), tags)
+    const own = settings.deadline === undefined ? Infinity : log.now() + settings.deadline
+    // Only pools and budgets ask.
+    const isCounted = budgets !== undefined || members.some(({ place }) => place !== undefined)
+    const inputTokens = isCounted ? promptTokens(options) : 0
+    const parameters = Context.get(context, Current)
+    const deadline = Math.min(Context.get(context, Deadline), own)
+    const begun = () =>
+      new ChainRequest({
+        method,
+        settings,
+        log,
+        options,
+        members: arrange(members, { method, input: inputTokens, now: log.now() }, context),
+        parameters,
+        inputTokens,
+        spending: budgets &&
+          new Spending(budgets, tags, { inputTokens, maxOutputTokens: parameters.maxOutputTokens, now: log.now }),
+        deadline
+      })
+    return settings.fleet === undefined ? Effect.succeed(begun()) : Effect.map(settings.fleet.look, begun)
   })
-})

@@ -9,7 +9,7 @@ import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -78,33 +78,46 @@ const begin =
       // A scope below the visit's: whatever happens between the attempt and its reader, it is closed.
       const scope = Scope.forkUnsafe(visit)
       const life = new Life(request.log.now)
-      const opened = Effect.fnUntraced(function*(span: Tracer.Span) {
-        const context = yield* Effect.context<IdGenerator.IdGenerator>()
-        const pull = yield* Channel.toPullScoped(
-          Stream.toChannel(provider.streamText(request.optionsFor(running))),
-          scope
-        )
-        const incoming = new Incoming(running, request.log, life)
-        const next = incoming.next(pull, Effect.void, identity)
-        yield* head === undefined ? next : life.begins(
-          next,
+      const incoming = new Incoming(running, request.log, life)
+      type Reading = Effect.Effect<void, AiError.AiError, IdGenerator.IdGenerator>
+      const begun = (pull: Pull.Pull<Chunk, AiError.AiError, void, IdGenerator.IdGenerator>): Reading => {
+        const rest: Reading = Effect.suspend(() => incoming.committed || incoming.ended ? Effect.void : next)
+        const next: Reading = incoming.next(pull, rest, identity)
+        if (head === undefined) return next
+        const first = life.begins(
+          incoming.next(pull, Effect.void, identity),
           Duration.toMillis(head),
           () => broken("streamText", networkError(provider, `no sign of an answer within ${Duration.format(head)}`))
         )
-        while (!incoming.committed && !incoming.ended) yield* next
-        answered(running, "streamText", request.log.now())
-        return { incoming, pull: timed(pull, context, scope, running, life, request), running, span }
-      })
+        return Effect.andThen(first, rest)
+      }
+      const opened = (span: Tracer.Span) =>
+        Effect.contextWith((context: Context.Context<IdGenerator.IdGenerator>) =>
+          Effect.flatMap(
+            Channel.toPullScoped(Stream.toChannel(provider.streamText(request.optionsFor(running))), scope),
+            (pull) =>
+              Effect.map(begun(pull), (): Opened => {
+                answered(running, "streamText", request.log.now())
+                return { incoming, pull: timed(pull, context, scope, running, life, request), running, span }
+              })
+          )
+        )
       return AttemptSpan.open(running, request).pipe(
         Effect.flatMap((span) =>
           // What is read later on starts nothing that a span would show.
-          Effect.withParentSpan(opened(span), span, { captureStackTrace: false }).pipe(
-            Effect.provideService(SignOfLife, life.sign),
-            Effect.provideService(ReportedUsage, running.meter.follow),
-            Effect.onExit((exit) => Effect.sync(() => AttemptSpan.ended(span, exit)))
+          Effect.withParentSpan(
+            Effect.onExit(opened(span), (exit) => Effect.sync(() => AttemptSpan.ended(span, exit))),
+            span,
+            { captureStackTrace: false }
           )
         ),
-        Scope.provide(scope),
+        Effect.updateContext((context: Context.Context<IdGenerator.IdGenerator>) =>
+          context.pipe(
+            Context.add(Scope.Scope, scope),
+            Context.add(SignOfLife, life.sign),
+            Context.add(ReportedUsage, running.meter.follow)
+          )
+        ),
         Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))
       )
     })
@@ -196,25 +209,26 @@ class Following<A> {
 }
 
 /** Opens the answer to a request, whose chunks are then given by `give`. Its resources live until the scope closes. */
-export const open = Effect.fnUntraced(function*<A>(
+export const open = <A>(
   members: ReadonlyArray<ChainMember>,
   settings: Settings,
   options: LanguageModel.ProviderOptions,
   scope: Scope.Scope,
   give: Give<A>
-): Effect.fn.Return<
+): Effect.Effect<
   Pull.Pull<Arr.NonEmptyReadonlyArray<A>, AiError.AiError>,
   AiError.AiError,
   IdGenerator.IdGenerator
-> {
-  const request = yield* start("streamText", members, settings, options)
-  // The reader may stop at any time: the attempt that it leaves behind was not a failure.
-  yield* Scope.addFinalizer(scope, Effect.sync(() => request.log.abandon()))
-  const opened = yield* answer(request, scope, begin(request))
-  // Of two answers that have begun in the same instant only the request's own is one.
-  if (opened.incoming.committed) request.log.committed(opened.running)
-  return new Following(opened, request, give).pull
-})
+> =>
+  Effect.flatMap(start("streamText", members, settings, options), (request) => {
+    // The reader may stop at any time: the attempt that it leaves behind was not a failure.
+    const abandoned = Scope.addFinalizer(scope, Effect.sync(() => request.log.abandon()))
+    return Effect.map(Effect.andThen(abandoned, answer(request, scope, begin(request))), (opened) => {
+      // Of two answers that have begun in the same instant only the request's own is one.
+      if (opened.incoming.committed) request.log.committed(opened.running)
+      return new Following(opened, request, give).pull
+    })
+  })
 
 export const streamText = (
   members: ReadonlyArray<ChainMember>,

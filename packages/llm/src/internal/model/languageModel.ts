@@ -79,33 +79,36 @@ export const modelOf = Effect.fnUntraced(
 
     const full = own.streamText as StreamText
 
-    const plain = Effect.fnUntraced(function*(request: Request, scope: Scope.Scope) {
-      const span = yield* Effect.makeSpanScoped("LanguageModel.streamText", { kind: "client" })
-      const { concurrency = "unbounded", prompt, toolChoice = "auto" } = request
-      const options: LanguageModel.ProviderOptions = {
-        prompt: Prompt.make(prompt),
-        tools: [],
-        toolChoice: "none",
-        responseFormat: { type: "text" },
-        span,
-        previousResponseId: undefined,
-        incrementalPrompt: undefined
-      }
-      span.attribute("gen_ai.output.type", "text")
-      span.attribute("effect.ai.tool_choice", typeof toolChoice === "string" ? toolChoice : JSON.stringify(toolChoice))
-      span.attribute("effect.ai.concurrency", concurrency)
-      const { chain: { members, settings }, leave } = enter()
-      yield* Scope.addFinalizer(scope, leave)
-      return yield* open(members, settings, options, scope, decoded)
-    })
+    const plain = (request: Request, scope: Scope.Scope) =>
+      Effect.flatMap(Effect.makeSpanScoped("LanguageModel.streamText", { kind: "client" }), (span) => {
+        const { concurrency = "unbounded", prompt, toolChoice = "auto" } = request
+        const options: LanguageModel.ProviderOptions = {
+          prompt: Prompt.make(prompt),
+          tools: [],
+          toolChoice: "none",
+          responseFormat: { type: "text" },
+          span,
+          previousResponseId: undefined,
+          incrementalPrompt: undefined
+        }
+        span.attribute("gen_ai.output.type", "text")
+        span.attribute(
+          "effect.ai.tool_choice",
+          typeof toolChoice === "string" ? toolChoice : JSON.stringify(toolChoice)
+        )
+        span.attribute("effect.ai.concurrency", concurrency)
+        const { chain: { members, settings }, leave } = enter()
+        return Effect.andThen(Scope.addFinalizer(scope, leave), open(members, settings, options, scope, decoded))
+      })
 
     const plainOrFull: StreamText = (request) =>
       onDemand((scope) =>
         Effect.contextWith((context: Context.Context<never>) =>
           isPlain(request) && !isTransformed(around) && !isTransformed(context) && !isTracked(context)
-            ? plain(request, scope).pipe(
-              Effect.provideService(IdGenerator.IdGenerator, idGenerator),
-              Scope.provide(scope)
+            ? Effect.updateContext(
+              plain(request, scope),
+              (context: Context.Context<never>) =>
+                Context.add(Context.add(context, IdGenerator.IdGenerator, idGenerator), Scope.Scope, scope)
             )
             : Channel.toPullScoped(Stream.toChannel(full(request)), scope)
         )

@@ -6,8 +6,6 @@
  * Guarded by `test/OpenAiProvider.test.ts`, `test/openai/answers.test.ts` and `test/openai/presets.test.ts`.
  */
 import type * as Response from "effect/ai/Response"
-import * as DateTime from "effect/DateTime"
-import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import type { BodyEnd, Make, Step } from "../protocol/answer/answer.ts"
 import { failed, isTerminator, more } from "../protocol/answer/answer.ts"
@@ -37,13 +35,15 @@ const isError = (chunk: Fields): boolean => {
     ["detail", "message", "msg"].some((key) => isPresent(chunk[key]))
 }
 
+/** The latest instant of a `Date`, in milliseconds since the epoch (ECMA-262, 21.4.1.1). */
+const latest = 8.64e15
+
 const toTimestamp = (created: unknown): string | undefined => {
   const seconds = count(created) ?? 0
   if (seconds === 0) return undefined
   // Some servers count milliseconds.
-  return Option.getOrUndefined(
-    Option.map(DateTime.make(seconds > 1e11 ? seconds : seconds * 1000), DateTime.formatIso)
-  )
+  const millis = seconds > 1e11 ? seconds : seconds * 1000
+  return millis <= latest ? new Date(millis).toISOString() : undefined
 }
 
 // -----------------------------------------------------------------------------

@@ -4,6 +4,7 @@
  * Guarded by `test/pool/Pool.test.ts` and `test/laws.test.ts`.
  */
 import type * as Response from "effect/ai/Response"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { Pool } from "../../Pool.ts"
@@ -18,22 +19,21 @@ import { order } from "./strategy.ts"
 /** The members of a chain in the order in which a request asks them: those of a pool by its strategy. */
 export const arrange = (
   members: ReadonlyArray<ChainMember>,
-  request: Pick<Situation, "method" | "now" | "input">
-): Effect.Effect<ReadonlyArray<ChainMember>> => {
-  if (members.every(({ place }) => place === undefined)) return Effect.succeed(members)
-  return Effect.gen(function*() {
-    const session = yield* Session
-    const random = yield* Random.Random
-    const situation: Situation = { ...request, session, random: () => random.nextDoubleUnsafe() }
-    const arranged = new Set<Pool>()
-    return members.flatMap((member) => {
-      const pool = member.place?.pool
-      if (pool === undefined) return [member]
-      if (arranged.has(pool)) return []
-      arranged.add(pool)
-      const byPlace = new Map(members.map((other) => [other.place?.member, other]))
-      return order(pool.strategy, pool.members, situation).flatMap((one) => byPlace.get(one) ?? [])
-    })
+  request: Pick<Situation, "method" | "now" | "input">,
+  context: Context.Context<never>
+): ReadonlyArray<ChainMember> => {
+  if (members.every(({ place }) => place === undefined)) return members
+  const random = Context.get(context, Random.Random)
+  const session = Context.get(context, Session)
+  const situation: Situation = { ...request, session, random: () => random.nextDoubleUnsafe() }
+  const arranged = new Set<Pool>()
+  const byPlace = new Map(members.map((other) => [other.place?.member, other]))
+  return members.flatMap((member) => {
+    const pool = member.place?.pool
+    if (pool === undefined) return [member]
+    if (arranged.has(pool)) return []
+    arranged.add(pool)
+    return order(pool.strategy, pool.members, situation).flatMap((one) => byPlace.get(one) ?? [])
   })
 }
 

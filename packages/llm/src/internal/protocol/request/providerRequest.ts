@@ -183,10 +183,12 @@ export const open = Effect.fnUntraced(function*(
     Effect.mapError((error) => transportFailure(call, error, "before"))
   )
   const listener = yield* ResponseHeaders
-  listener?.(response.headers)
-  if (response.status >= 200 && response.status < 300) {
+  // Effect's response of `fetch` makes them anew each time.
+  const { headers, status } = response
+  listener?.(headers)
+  if (status >= 200 && status < 300) {
     // A login page or a proxy's landing page: waiting for an answer's end in it would look like a cut.
-    if (/^text\/html\b/i.test(response.headers["content-type"] ?? "")) {
+    if (/^text\/html\b/i.test(headers["content-type"] ?? "")) {
       return yield* unreadable(call, "it is a web page")
     }
     return response
@@ -201,8 +203,8 @@ export const open = Effect.fnUntraced(function*(
   return yield* failure(
     call,
     ProviderFailure.toReason({
-      status: response.status,
-      headers: response.headers,
+      status,
+      headers,
       body,
       now,
       secrets: call.secrets,
@@ -248,8 +250,12 @@ export interface Errors {
 }
 
 /** The errors of an answer that came from `url`. */
-export const errors = (call: ProviderRequest, url: string, headers?: Headers.Headers): Errors => ({
-  inBand: (body, now) => inBand(call, body, now, headers),
+export const errors = (
+  call: ProviderRequest,
+  url: string,
+  response?: Pick<HttpClientResponse.HttpClientResponse, "headers">
+): Errors => ({
+  inBand: (body, now) => inBand(call, body, now, response?.headers),
   cut: (terminator) => failure(call, ProviderFailure.cut({ url, terminator })),
   unreadable: (what) => unreadable(call, what),
   tooLarge: (what, limit) => tooLarge(call, what, limit),
