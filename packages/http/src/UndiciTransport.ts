@@ -34,14 +34,14 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { Client } from "undici"
-import { listens } from "./internal/call/policySpan.ts"
+import { listens } from "./internal/telemetry/policySpan.ts"
 import { timer } from "./internal/timer.ts"
 import { Connector } from "./internal/undici/connect/connector.ts"
 import { proxies } from "./internal/undici/connect/environment.ts"
 import type { Options, ProxyOptions, ProxyRules, Stats } from "./internal/undici/options.ts"
 import { PoolMetrics } from "./internal/undici/pool/metrics.ts"
 import { closing, Pools } from "./internal/undici/pool/pools.ts"
-import { send } from "./internal/undici/send.ts"
+import { send, sendIn } from "./internal/undici/send.ts"
 import { settingsOf } from "./internal/undici/settings.ts"
 
 export type {
@@ -82,7 +82,7 @@ export const make = (options: Options = {}): Effect.Effect<UndiciTransport["Serv
           Effect.flatMap((request) => send(pools, limits, request)),
           Effect.succeed
         ),
-        (_, request, told) => send(pools, limits, request, undefined, told)
+        (fiber, request, told) => sendIn(fiber, pools, limits, request, undefined, told)
       ),
       stats: Effect.sync(() => pools.stats()),
       statsChanges: pools.changes

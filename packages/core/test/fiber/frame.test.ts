@@ -6,6 +6,7 @@ import { afterEach, describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as Backoff from "@holdfast/core/Backoff"
 import * as Bulkhead from "@holdfast/core/Bulkhead"
+import * as Frame from "@holdfast/core/Frame"
 import * as Policy from "@holdfast/core/Policy"
 import { isPolicyError } from "@holdfast/core/PolicyError"
 import * as Cause from "effect/Cause"
@@ -16,12 +17,12 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import { law } from "../../../../vitest.law.ts"
-import * as Frame from "../../src/internal/fiber/unexported.ts"
+import * as Unexported from "../../src/internal/fiber/unexported.ts"
 import { build, Mixture } from "../AllParts.ts"
 import { Callers, crowd } from "../Crowd.ts"
 import { flaky, show } from "../Script.ts"
 
-afterEach(() => Frame.allow(true))
+afterEach(() => Unexported.allow(true))
 
 const current = Effect.withFiber((fiber) => Effect.succeed(fiber))
 
@@ -36,7 +37,7 @@ describe("Effect's fibers", () => {
   it.effect("take frames", () =>
     Effect.gen(function*() {
       assertTrue(
-        Frame.takesFrames(yield* current),
+        Unexported.takesFrames(yield* current),
         "Effect has changed: see packages/core/src/internal/fiber/unexported.ts"
       )
     }))
@@ -52,7 +53,7 @@ describe.each([["as a frame", true], ["by exported means", false]])("a call %s",
   const test = (name: string, body: () => Effect.Effect<void, unknown>) =>
     it.effect(name, () =>
       Effect.suspend(() => {
-        Frame.allow(frames)
+        Unexported.allow(frames)
         return body()
       }))
 
@@ -73,6 +74,44 @@ describe.each([["as a frame", true], ["by exported means", false]])("a call %s",
       deepStrictEqual(seen, ["finalized", "AttemptTimeout", "went on"])
       yield* Fiber.interrupt(caller)
       strictEqual(show(yield* Fiber.await(caller)), show(Exit.interrupt(0)))
+    }))
+
+  test("gives back by an effect what only an effect can, however it ends", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      class Given extends Frame.Frame<string, string, never> {
+        private readonly effect: Effect.Effect<string, string>
+        constructor(fiber: Fiber.Fiber<unknown, unknown>, effect: Effect.Effect<string, string>) {
+          super(fiber)
+          this.effect = effect
+        }
+        protected get recovers() {
+          return true
+        }
+        protected begin() {
+          return this.run(this.effect, (frame, exit) => frame.end(exit))
+        }
+        protected leave(exit: Exit.Exit<string, string>) {
+          return Effect.delay(Effect.sync(() => seen.push(show(exit))), "1 second")
+        }
+      }
+      const given = (effect: Effect.Effect<string, string>) =>
+        Effect.forkChild(Effect.withFiber((fiber) => new Given(fiber, effect).start(fiber)), { startImmediately: true })
+      const callers = yield* Effect.forEach(
+        [Effect.succeed("well"), Effect.fail("badly"), Effect.die("dead"), Effect.never],
+        given
+      )
+      yield* Effect.forEach(callers, (caller) => Effect.forkChild(Fiber.interrupt(caller), { startImmediately: true }))
+      deepStrictEqual(callers.map((caller) => caller.pollUnsafe()), [undefined, undefined, undefined, undefined])
+      yield* TestClock.adjust("1 second")
+      strictEqual(seen.length, 4)
+      const ends = yield* Effect.forEach(callers, Fiber.await)
+      deepStrictEqual(ends.map((exit) => Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)), [
+        true,
+        true,
+        true,
+        true
+      ])
     }))
 
   test("is left by a caller that is interrupted while an attempt ends whose time is up", () =>
@@ -216,7 +255,7 @@ law(
   ({ callers, mixture }, reach) =>
     Effect.gen(function*() {
       const chronicle = Effect.fnUntraced(function*(frames: boolean) {
-        Frame.allow(frames)
+        Unexported.allow(frames)
         const { held, policy } = yield* build(mixture)
         const { calls, moments, wrongs } = yield* crowd(callers, policy)
         if (moments.some(({ what }) => what === "left")) reach("a caller who leaves")

@@ -18,8 +18,8 @@ import { Timeout } from "../fiber/timeout.ts"
 import type { CompiledPolicy } from "../policy/parts.ts"
 import { retryAfterOfExit } from "../retryAfter.ts"
 import { afterRejection, afterResult, betweenAttempts } from "./betweenAttempts.ts"
-import type { AttemptBound } from "./deadline.ts"
-import type { Added, Bound, Call, Rest } from "./record.ts"
+import type { AttemptBound, Bound } from "./deadline.ts"
+import type { Added, Call, Rest } from "./record.ts"
 
 /** Makes the next attempt, and continues with the steps after it. */
 export const attempt = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>, now: number): Rest<A, E, R, SE, SR> => {
@@ -60,7 +60,7 @@ const rejected = <A, E, R, SE, SR>(
 
 /** The attempt knows its number, as under `Effect.retry`: the first one if a retry around the call says otherwise. */
 const contextOf = <A, E, R, SE, SR>(call: Call<A, E, R, SE, SR>): Context.Context<never> | undefined => {
-  if (call.policy.retry === undefined) return undefined
+  if (call.policy.retry === undefined || call.isOwn) return undefined
   const metadata = call.metadata ?? firstMetadata
   const { context } = call.fiber
   return Context.get(context, Schedule.CurrentMetadata) === metadata
@@ -96,8 +96,11 @@ const settle = <A, E, R, SE, SR>(
   call.running = false
   call.limit = undefined
   const { retry } = call.policy
-  // The call may go on, and its time with it.
-  if (Exit.isFailure(exit) || retry?.askResult !== undefined) call.bound?.arm()
+  if (Exit.isFailure(exit) || retry?.askResult !== undefined) {
+    // The call may go on, and its time with it.
+    call.bound?.arm()
+    call.show()
+  }
   const timedOut = isOwnTimeout(call, exit)
   if (call.circuit !== undefined) {
     if (timedOut) call.blame()

@@ -49,7 +49,7 @@ export const betweenAttempts = <A, E, R, SE, SR>(
 ): Rest<A, E, R, SE, SR> => {
   const failure = firstFailure(cause)
   // Defects and interruption are never retried.
-  if (failure === undefined) return call.fail(cause)
+  if (failure === undefined) return call.end(Exit.failCause(cause))
   const now = call.now()
   const { error } = failure
   if (!call.admitted && isPolicyError(error) && error.reason._tag === "CircuitOpen") {
@@ -57,7 +57,7 @@ export const betweenAttempts = <A, E, R, SE, SR>(
   }
   if (call.observers.length > 0) call.emit({ _tag: "AttemptFailed", duration: now - call.attemptStartedAt, error })
   const { ownTimeouts, retry } = call.policy
-  if (retry === undefined) return call.fail(cause)
+  if (retry === undefined) return call.end(Exit.failCause(cause))
   const ended: Ended<A, E> = { exit: Exit.failCause(cause), value: error, isResult: false }
   const timedOut = ownTimeout || (ownTimeouts !== undefined && isPolicyError(error) && ownTimeouts.has(error))
   if (timedOut && afterTimeout(retry) === "stop") return stop(call, stopTimeout, ended)

@@ -53,3 +53,20 @@ export interface AttemptBound {
   readonly timeout: number
   readonly isSet: boolean
 }
+
+/** The time of the whole call, where the policy bounds it. */
+export interface Bound {
+  readonly expired: boolean
+  /** The instant at which it is over, in milliseconds since the epoch. */
+  readonly at: number
+  /** Sets its timer, if it has left the time to the timeout of an attempt so far. */
+  arm(): void
+  /** Bounds what runs from now on, and shows it the deadline, if an attempt went without. */
+  show(): void
+}
+
+/** A call that runs, as its attempts know it. */
+export interface Running {
+  /** The deadline in force, in milliseconds since the epoch; `Infinity` without one. */
+  deadline(): number
+}

@@ -7,6 +7,7 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -21,8 +22,9 @@ import { firstFailure } from "../cause.ts"
 import * as Alarm from "../fiber/alarm.ts"
 import { Frame } from "../fiber/frame.ts"
 import { handOver } from "../fiber/handOver.ts"
+import type { Timeout } from "../fiber/timeout.ts"
 import type { CompiledPolicy } from "../policy/parts.ts"
-import { type AttemptBound, deadlineOf } from "./deadline.ts"
+import { type AttemptBound, type Bound, deadlineOf, type Running } from "./deadline.ts"
 import type { Observer, PolicyEvent } from "./event.ts"
 import * as Observers from "./observers.ts"
 
@@ -35,23 +37,19 @@ export type Rest<A, E, R, SE, SR> = Effect.Effect<A, E | SE | Added, R | SR>
 /** A step of a schedule that only an effect can take. */
 type Step<E, SE, SR> = (now: number, error: E) => Pull.Pull<[unknown, Duration.Duration], SE, unknown, SR>
 
-/** The time of the whole call, where the policy bounds it. */
-export interface Bound {
-  readonly expired: boolean
-  /** The instant at which it is over, in milliseconds since the epoch. */
-  readonly at: number
-  /** Sets its timer, if it has left the time to the timeout of an attempt so far. */
-  arm(): void
-}
-
-export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> implements Waiter {
+export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> implements Waiter, Running, Alarm.Target {
   declare readonly policy: CompiledPolicy<E, SE, SR>
   declare readonly key: string | undefined
   /** What an attempt runs. */
   declare self: Effect.Effect<A, E, R>
+  /** Whether `runIn` of `call.ts` runs it, and its context is still that of its caller. */
+  declare isOwn: boolean
   declare readonly observers: ReadonlyArray<Observer>
   declare readonly startedAt: number
   declare bound: Bound | undefined
+  declare timer: Alarm.Target["timer"]
+  declare sleeper: Alarm.Target["sleeper"]
+  declare cleared: number
   /** What {@link begin} does. */
   declare private readonly first: (call: Call<A, E, R, SE, SR>) => Rest<A, E, R, SE, SR>
   /** The bulkhead that has let the call in, or the one that it waits for. */
@@ -101,31 +99,27 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
     this.policy = policy
     this.key = key
     this.self = self
+    this.isOwn = false
     this.first = first
-    this.bound = undefined
-    this.permit = undefined
-    this.queue = undefined
-    this.before = undefined
-    this.after = undefined
-    this.attempt = 0
-    this.firstAttemptAt = 0
-    this.attemptStartedAt = 0
-    this.running = false
-    this.admitted = false
+    this.bound = this.timer = this.sleeper = undefined
+    this.cleared = 0
+    this.permit =
+      this.queue =
+      this.before =
+      this.after =
+        undefined
+    this.attempt = this.firstAttemptAt = this.attemptStartedAt = 0
+    this.running = this.admitted = false
     this.circuit = undefined
     this.ticket = 0
-    this.limit = undefined
-    this.timedOut = undefined
-    this.input = undefined
-    this.judgedAt = 0
-    this.delay = 0
-    this.metadata = undefined
-    this.step = undefined
-    this.output = undefined
-    this.resume = undefined
-    this.goOn = undefined
-    this.wokenBy = undefined
-    this.clock = undefined
+    this.limit = this.timedOut = this.input = undefined
+    this.judgedAt = this.delay = 0
+    this.metadata = this.step = this.output = undefined
+    this.resume =
+      this.goOn =
+      this.wokenBy =
+      this.clock =
+        undefined
     this.observers = policy.silent === true ? [] : Observers.of(fiber)
     this.startedAt = policy.timed || this.observers.length > 0 ? this.now() : 0
   }
@@ -136,6 +130,23 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
 
   protected override get recovers(): boolean {
     return this.policy.retry !== undefined
+  }
+
+  /** From now on, code of the program may run. */
+  show(): void {
+    if (!this.isOwn) return
+    this.isOwn = false
+    this.bound?.show()
+  }
+
+  override run<B, E2>(
+    effect: Effect.Effect<B, E2, R | SR>,
+    onEnd: (call: this, exit: Exit.Exit<B, E2>) => Rest<A, E, R, SE, SR>,
+    limit?: Timeout<B, E2, R | SR>,
+    inner?: Context.Context<never>
+  ): Rest<A, E, R, SE, SR> {
+    if (this.isOwn && (effect as unknown) !== this.self) this.show()
+    return super.run(effect, onEnd, limit, inner)
   }
 
   // Waiting.
@@ -177,12 +188,12 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   }
 
   /** The wait in the queue took too long, or the delay is over. */
-  override ring(): void {
+  ring(): void {
     this.leaveQueue()
     this.wake(Exit.void)
   }
 
-  override clockFailed(cause: Cause.Cause<never>): void {
+  clockFailed(cause: Cause.Cause<never>): void {
     this.leaveQueue()
     this.wake(Exit.failCause(cause))
   }
@@ -196,7 +207,7 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   // The end.
 
   /** Gives back all that the call holds. A call whose time was up is given back by its bound, which knows its end. */
-  protected override leave(exit: Exit.Exit<A, E | SE | Added>): void {
+  protected override leave(exit: Exit.Exit<A, E | SE | Added>): undefined {
     if (this.bound?.expired !== true) this.giveBack(exit)
   }
 
@@ -210,15 +221,11 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
       // A circuit is still set only if the call was interrupted. Settle it as ignored, which frees a probe's slot.
       circuit?.settle(this.ticket, this.now(), ignored, 0, 0, this)
     } finally {
-      if (permit !== undefined) this.release(permit, exit)
-    }
-  }
-
-  private release(permit: Bulkhead, exit: Exit.Exit<A, E | SE | Added>): void {
-    try {
-      if (permit.adapts) this.measure(permit, exit)
-    } finally {
-      permit.release()
+      try {
+        if (permit?.adapts === true) this.measure(permit, exit)
+      } finally {
+        permit?.release()
+      }
     }
   }
 
@@ -284,11 +291,6 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   tellOf<Event extends PolicyEvent>(observers: ReadonlyArray<(event: Event) => void>, event: Event): void {
     // An observer may have interrupted the caller: then there is nothing more to tell.
     if (!this.isInterrupted) Observers.tell(observers, event)
-  }
-
-  /** Ends with a cause of the attempt, untouched. */
-  fail(cause: Cause.Cause<E | Added>): Rest<A, E, R, SE, SR> {
-    return this.end(Exit.failCause(cause))
   }
 }
 

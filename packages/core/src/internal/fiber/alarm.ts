@@ -19,12 +19,27 @@ import type * as Fiber from "effect/Fiber"
 import * as TimerClock from "../../TimerClock.ts"
 
 /** A target for an alarm. It holds at most one alarm at a time. */
-export abstract class Alarm {
-  /** @internal The timer of the platform, while an alarm is set under the live clock. */
-  declare timer: ReturnType<typeof setTimeout> | undefined
-  /** @internal The fiber that sleeps for it, or the timer of a `TimerClock`, under a clock other than the live one. */
-  declare sleeper: TimerClock.Timer | undefined
-  /** @internal How many timers were cleared. */
+export interface Target {
+  /** The timer of the platform, while an alarm is set under the live clock. */
+  timer: ReturnType<typeof setTimeout> | undefined
+  /** The fiber that sleeps for it, or the timer of a `TimerClock`, under a clock other than the live one. */
+  sleeper: TimerClock.Timer | undefined
+  /** How many timers were cleared. */
+  cleared: number
+
+  ring(): void
+
+  /**
+   * The clock failed to sleep, or the platform refused a timer: the call has to end as it would if it slept on that clock
+   * itself. May be called within {@link set}.
+   */
+  clockFailed(cause: Cause.Cause<never>): void
+}
+
+/** A target, where nothing else is extended. */
+export abstract class Alarm implements Target {
+  declare timer: Target["timer"]
+  declare sleeper: Target["sleeper"]
   declare cleared: number
 
   constructor() {
@@ -40,10 +55,6 @@ export abstract class Alarm {
 
   abstract ring(): void
 
-  /**
-   * The clock failed to sleep, or the platform refused a timer: the call has to end as it would if it slept on that clock
-   * itself. May be called within {@link set}.
-   */
   abstract clockFailed(cause: Cause.Cause<never>): void
 }
 
@@ -55,7 +66,7 @@ const longest = 2 ** 31 - 1
 
 /** Rings `alarm` in `millis`, by the clock of `fiber`. */
 export const set = (
-  alarm: Alarm,
+  alarm: Target,
   fiber: Fiber.Fiber<unknown, unknown>,
   millis: number,
   clock: Clock.Clock = fiber.getRef(Clock.Clock)
@@ -71,7 +82,7 @@ export const set = (
 }
 
 /** Clears what {@link set} set, if it has not rung. */
-export const clear = (alarm: Alarm): void => {
+export const clear = (alarm: Target): void => {
   if (alarm.timer !== undefined) {
     clearTimeout(alarm.timer)
     alarm.timer = undefined
@@ -84,7 +95,7 @@ export const clear = (alarm: Alarm): void => {
 }
 
 // Look up the platform's functions at each use, as Effect does: tests replace them.
-const setTimer = (alarm: Alarm, millis: number): void => {
+const setTimer = (alarm: Target, millis: number): void => {
   alarm.timer = millis > longest
     ? setTimeout(later, longest, alarm, alarm.cleared, millis - longest)
     : setTimeout(ringTimer, millis, alarm, alarm.cleared)
@@ -92,13 +103,13 @@ const setTimer = (alarm: Alarm, millis: number): void => {
 
 // A timer that was set before timers were faked is out of reach of the fake `clearTimeout`, and fires anyway. Without
 // the count it would interrupt what the caller does by then, or ring for the next alarm.
-const ringTimer = (alarm: Alarm, cleared: number): void => {
+const ringTimer = (alarm: Target, cleared: number): void => {
   if (alarm.cleared !== cleared) return
   alarm.timer = undefined
   alarm.ring()
 }
 
-const later = (alarm: Alarm, cleared: number, millis: number): void => {
+const later = (alarm: Target, cleared: number, millis: number): void => {
   if (alarm.cleared !== cleared) return
   try {
     setTimer(alarm, millis)
@@ -108,7 +119,7 @@ const later = (alarm: Alarm, cleared: number, millis: number): void => {
 }
 
 const setSleeper = (
-  alarm: Alarm,
+  alarm: Target,
   fiber: Fiber.Fiber<unknown, unknown>,
   millis: number,
   clock: Clock.Clock

@@ -11,15 +11,42 @@ import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Alarm from "./alarm.ts"
 import type { Timeout } from "./timeout.ts"
 import { type AnyFiber, type Inner, isInner, isInterrupted, onFailure, onPop, onSuccess } from "./unexported.ts"
 
 /** Takes the end of what a frame ran, and says what comes next. */
 type Then<Self, A, E, R, B, E2> = (frame: Self, exit: Exit.Exit<B, E2>) => Effect.Effect<A, E, R>
 
-/** A call that ends with `A` or `E`. It runs one effect after the other, and knows at each end what comes next. */
-export abstract class Frame<A, E, R> extends Alarm.Alarm {
+/**
+ * A step of a fiber that ends with `A` or `E`: it runs one effect after the other, and knows at each end what comes next.
+ *
+ * Its class says in `begin` what it runs first, and in `leave` what it gives back however it ends, interrupted or not.
+ *
+ * ```ts import.meta.vitest
+ * import { Frame } from "@holdfast/core"
+ * import { Effect, Exit } from "effect"
+ * import type { Fiber } from "effect"
+ *
+ * let open = 0
+ *
+ * class Lookup extends Frame.Frame<string, never, never> {
+ *   protected readonly recovers = true
+ *   protected begin() {
+ *     open++
+ *     return this.run(Effect.fail("not found"), (lookup, exit) =>
+ *       lookup.end(Exit.succeed(Exit.isSuccess(exit) ? "found" : "none")))
+ *   }
+ *   protected leave() {
+ *     open--
+ *     return undefined
+ *   }
+ * }
+ *
+ * const program = Effect.withFiber((fiber: Fiber.Fiber<unknown, unknown>) => new Lookup(fiber).start(fiber))
+ * await Effect.runPromise(Effect.map(program, (found) => [found, open])) // => ["none", 0]
+ * ```
+ */
+export abstract class Frame<A, E, R> {
   declare fiber: AnyFiber
   declare private onEnd: Then<this, A, E, R, never, never> | undefined
   /** The context of the fiber while the frame runs something in another. */
@@ -27,7 +54,6 @@ export abstract class Frame<A, E, R> extends Alarm.Alarm {
   declare private wasInterruptible: boolean
 
   constructor(fiber: AnyFiber) {
-    super()
     this.fiber = fiber
     this.onEnd = undefined
     this.outer = undefined
@@ -43,14 +69,17 @@ export abstract class Frame<A, E, R> extends Alarm.Alarm {
   /** The first step. */
   protected abstract begin(): Effect.Effect<A, E, R>
 
-  /** Gives back all that the call holds, if it still does. Nothing comes next: it has ended, or it was interrupted. */
-  protected abstract leave(exit: Exit.Exit<A, E>): void
+  /**
+   * Gives back all that the call holds, if it still does. Nothing comes next: it has ended, or it was interrupted. An
+   * effect that is returned runs uninterruptibly before the end.
+   */
+  protected abstract leave(exit: Exit.Exit<A, E>): Effect.Effect<void> | undefined
 
   /** Runs the call, as a step of `fiber`. */
   start(fiber: AnyFiber): Effect.Effect<A, E, R> {
     this.fiber = fiber
     if (!isInner(fiber)) {
-      return Effect.onExitPrimitive(Effect.suspend(() => this.begin()), (exit) => void this.leave(exit))
+      return Effect.onExitPrimitive(Effect.suspend(() => this.begin()), (exit) => this.leave(exit))
     }
     try {
       return this.begin()
@@ -61,8 +90,9 @@ export abstract class Frame<A, E, R> extends Alarm.Alarm {
 
   /** Ends the call. */
   end(exit: Exit.Exit<A, E>): Effect.Effect<A, E, R> {
-    this.leave(exit)
-    return exit
+    // By exported means it is left when the fiber has its end.
+    const rest = isInner(this.fiber) ? this.leave(exit) : undefined
+    return rest === undefined ? exit : Effect.uninterruptible(Effect.flatMap(rest, () => exit))
   }
 
   /** Runs an effect, within the limit and in the context that are given, and then what `onEnd` says. */
@@ -88,6 +118,19 @@ export abstract class Frame<A, E, R> extends Alarm.Alarm {
       onSuccess: (value) => this.ended(Exit.succeed(value)),
       onFailure: (cause) => this.ended(Exit.failCause(cause))
     })
+  }
+
+  /** {@link run} of a step of the fiber, which is taken when the frame is in place. */
+  enter<B, E2>(
+    step: (fiber: AnyFiber) => Effect.Effect<B, E2, R>,
+    onEnd: Then<this, A, E, R, B, E2>
+  ): Effect.Effect<A, E, R> {
+    const { fiber } = this
+    if (!isInner(fiber)) return this.run(Effect.suspend(() => step(fiber)), onEnd)
+    this.onEnd = onEnd as Then<this, A, E, R, never, never>
+    fiber._stack.push(this)
+    // The frame gives the fiber an `A` for it.
+    return step(fiber) as Effect.Effect<never, never, R>
   }
 
   /** Whether the caller was interrupted, as far as is known: nothing will come next. */
@@ -136,8 +179,7 @@ export abstract class Frame<A, E, R> extends Alarm.Alarm {
     const passing = Cause.fromReasons(reasons) as Cause.Cause<E>
     const end = Exit.failCause(passing)
     try {
-      this.leave(end)
-      return end
+      return this.end(end)
     } catch (defect) {
       return Exit.failCause(Cause.combine(passing, Cause.die(defect)))
     }

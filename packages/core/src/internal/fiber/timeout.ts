@@ -37,6 +37,9 @@ class Children extends Set<AnyFiber> {
   }
 }
 
+/** Whether what a timeout bounds runs in `fiber` itself, and not in a child. */
+export const runsInside = (fiber: AnyFiber): fiber is Inner => isInner(fiber) && fiber.interruptible
+
 /** Ends its effect when the time is up. */
 export abstract class Timeout<A, E, R> extends Alarm.Alarm {
   declare expired: boolean
@@ -83,19 +86,33 @@ export abstract class Timeout<A, E, R> extends Alarm.Alarm {
   /** Runs an effect as a step of `fiber`. */
   start(fiber: AnyFiber, effect: Effect.Effect<A, E, R>, inner?: Context.Context<never>): Effect.Effect<A, E, R> {
     this.fiber = fiber
-    if (!isInner(fiber) || !fiber.interruptible) return this.inChild(effect, inner)
+    if (!runsInside(fiber)) return this.inChild(effect, inner)
+    this.push(fiber, inner)
+    const end = this.inside(effect, fiber)
+    return Exit.isExit(end) ? this.popped(end, fiber) : end
+  }
+
+  /** Bounds what a fiber does from here on, up to the end of the frame that is next. Called between two steps of it. */
+  protected boundRest(fiber: Inner, inner: Context.Context<never>): void {
+    this.fiber = fiber
+    this.push(fiber, inner)
+    Alarm.set(this, fiber, this.left(), this.clock)
+  }
+
+  /** Gives the fiber a context until the effect ends. Called while this is the last frame of the fiber. */
+  protected enter(inner: Context.Context<never>): void {
+    this.outerContext = this.fiber.context
+    this.fiber.setContext(inner)
+  }
+
+  private push(fiber: Inner, inner: Context.Context<never> | undefined): void {
     fiber._stack.push(this)
-    if (inner !== undefined) {
-      this.outerContext = fiber.context
-      fiber.setContext(inner)
-    }
+    if (inner !== undefined) this.enter(inner)
     const { _children: children } = fiber
     this.outerChildren = children
     if (children !== undefined) {
       fiber._children = children.size === 0 && !(children instanceof Children) ? undefined : new Children(children)
     }
-    const end = this.inside(effect, fiber)
-    return Exit.isExit(end) ? this.popped(end, fiber) : end
   }
 
   /** Runs the effect until it suspends or ends, so that the timer can be set then. */

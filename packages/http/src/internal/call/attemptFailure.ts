@@ -16,11 +16,11 @@ import * as HttpFailure from "../../HttpFailure.ts"
 import type * as HttpPolicy from "../../HttpPolicy.ts"
 import { shouldRetry } from "../../ServerHints.ts"
 import type { Shown } from "../secrets/shown.ts"
+import * as RequestDuration from "../telemetry/requestDuration.ts"
 import { BodyResponse } from "./bodyResponse.ts"
-import * as Telemetry from "./telemetry.ts"
 
 /** What a failure needs of its call. */
-interface Call {
+export interface Call {
   readonly request: HttpPolicy.Attempt["request"]
   readonly bodySpent: boolean
   /** How long the origin has asked not to be called, in milliseconds. */
@@ -144,7 +144,7 @@ export class AttemptFailure extends Unthrown {
   get outcome(): Effect.Effect<BodyResponse, HttpClientError.HttpClientError> {
     return this.#outcome instanceof BodyResponse
       ? Effect.succeed(this.#outcome)
-      : Effect.fail(Telemetry.recordedFailure(this.#call.shownFailure.error(this.#outcome)))
+      : Effect.fail(RequestDuration.recordedFailure(this.#call.shownFailure.error(this.#outcome)))
   }
 
   /** Frees the connection. */

@@ -1,118 +1,170 @@
 /**
- * One attempt of a call as one effect. It fails for transport failures and for transient responses, so that one loop
- * with one counter sees both.
+ * One request of the caller, with all its attempts: what they share, and what is cleaned up behind them.
  *
  * Guarded by `test/call/committed.test.ts`, `test/call/attemptClock.test.ts`, `test/call/unsentTimeouts.test.ts` and
  * `test/call/telemetry.test.ts`.
  */
 import * as Deadline from "@holdfast/core/Deadline"
-import { AttemptTimeout, DeadlineExceeded } from "@holdfast/core/PolicyError"
+import { Frame, type Running } from "@holdfast/core/Frame"
+import type { PolicyError } from "@holdfast/core/PolicyError"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as HttpBody from "effect/http/HttpBody"
+import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Stream from "effect/Stream"
 import * as HttpPolicy from "../../HttpPolicy.ts"
-import * as ServerHints from "../../ServerHints.ts"
 import type { OriginPauses } from "../client/pauses.ts"
 import { Shown } from "../secrets/shown.ts"
+import type { Send, Through } from "../telemetry/policySpan.ts"
+import * as RequestDuration from "../telemetry/requestDuration.ts"
+import { Attempt, type Call, recoverable, type Rules } from "./attempt.ts"
 import { AttemptFailure } from "./attemptFailure.ts"
-import { BodyResponse, contentLength, highWater } from "./bodyResponse.ts"
-import { DeadlineResponse } from "./deadlineResponse.ts"
-import type { Send } from "./policySpan.ts"
-import { CurrentProgress, type Progress } from "./progress.ts"
-import { StreamResponse } from "./streamResponse.ts"
-import * as Telemetry from "./telemetry.ts"
+import type { BodyResponse } from "./bodyResponse.ts"
+import { CurrentProgress } from "./progress.ts"
+import { handedOver } from "./redirects.ts"
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 type Request = HttpClientRequest.HttpClientRequest
+type Response = HttpClientResponse.HttpClientResponse
+type Failure = HttpClientError.HttpClientError
 
-/** The settings of a policy for each call. Times are in milliseconds. */
-export interface Rules {
-  readonly parts: HttpPolicy.Parts
-  readonly total: number | undefined
-  readonly attempt: number | undefined
-  /** The longest pause that a server can impose; 0 if nothing is retried. */
-  readonly longestPause: number
-  /** The time in which calls return after a pause: its first length as a share of the pause, and its bound. */
-  readonly spread: { readonly share: (failure: AttemptFailure) => number; readonly max: number }
-  /** Whether attempts of a request that is safe to repeat are hedged. */
-  readonly isHedged: boolean
-  readonly attemptHeader: string | undefined
-  readonly deadlineHeader: string | undefined
-  /** The path template of the endpoint. */
-  readonly template: string | undefined
+/** The policy of a call: it runs the attempts. */
+export interface Policy {
+  readonly rules: Rules
+  run(
+    call: HttpCall<unknown>,
+    origin: string | undefined,
+    fiber: AnyFiber
+  ): Effect.Effect<BodyResponse, AttemptFailure | PolicyError>
 }
 
-/** One request of the caller, with all its attempts. */
-export class HttpCall implements Progress {
-  readonly request: Request
-  /** Whether an attempt is safe to repeat, however it ended. */
-  readonly isRepeatable: boolean
-  /** Whether a single-use body has been read from. */
-  bodySpent = false
-  isTracked = false
-  isWritten = false
+/** A client, as its calls know it. */
+export interface Client {
+  readonly through: Through
+  readonly pauses: OriginPauses
+  /** The names of its secret headers. */
+  readonly secretHeaders: ReadonlyArray<string>
+}
 
-  private readonly through: Send
-  private readonly rules: Rules
-  private readonly pauses: OriginPauses
-  private readonly origin: string | undefined
-  private readonly fiber: AnyFiber
-  private readonly clock: Clock.Clock
-  private readonly sent: Request
-  private readonly shown: Shown | undefined
-  private sends = 0
-  private discarding: Fiber.Fiber<void> | undefined = undefined
+export class HttpCall<E> extends Frame<Response, E | Failure, never> implements Call {
+  declare readonly request: Request
+  declare readonly origin: string | undefined
+  declare readonly rules: Rules
+  declare readonly through: Send
+  declare readonly pauses: OriginPauses
+  declare readonly sent: Request
+  declare readonly shown: Shown | undefined
+  /** Whether an attempt is safe to repeat, however it ended. */
+  declare readonly isRepeatable: boolean
+  /** Whether its attempts run nothing of the program: neither a client of its own, nor the stream of a body. */
+  declare readonly isOwn: boolean
+  /** Whether a single-use body has been read from. */
+  declare bodySpent: boolean
+  declare isTracked: boolean
+  declare isWritten: boolean
+  declare sends: number
+
+  declare private readonly policy: Policy
+  /** What the caller sees of an error of the policy itself. */
+  declare private readonly own: (error: PolicyError, request: Request) => E
+  declare private readonly clock: Clock.Clock
+  declare private running: Running | undefined
+  declare private discarding: Fiber.Fiber<void> | undefined
   /** The responses to the legs of a hedge. All except the winner are cancelled. */
-  private answers: Array<BodyResponse> | undefined
+  declare private answers: Array<BodyResponse> | undefined
 
   constructor(
-    through: Send,
-    rules: Rules,
-    pauses: OriginPauses,
+    { pauses, secretHeaders, through }: Client,
+    policy: Policy,
     origin: string | undefined,
     fiber: AnyFiber,
     request: Request,
-    shown: Shown | undefined
+    own: (error: PolicyError, request: Request) => E
   ) {
-    this.through = through
-    this.rules = rules
-    this.pauses = pauses
-    this.origin = origin
-    this.fiber = fiber
-    this.clock = fiber.getRef(Clock.Clock)
+    super(fiber)
+    const { rules } = policy
+    const { body } = request
+    const isReplayable = rules.parts.streamBody === "replayable" || HttpPolicy.isReplayable(body)
     this.request = request
-    this.shown = shown
-    const { parts } = rules
-    const replayable = parts.streamBody === "replayable" || HttpPolicy.isReplayable(request.body)
-    this.isRepeatable = replayable && HttpPolicy.refusal(request, parts) === undefined
+    this.origin = origin
+    this.rules = rules
+    this.through = through.send
+    this.pauses = pauses
+    this.shown = Shown.of(fiber, request, secretHeaders)
+    this.isRepeatable = isReplayable && HttpPolicy.refusal(request, rules.parts) === undefined
+    this.isOwn = through.isOwn && body._tag !== "Stream"
+    this.bodySpent = false
+    this.isTracked = false
+    this.isWritten = false
+    this.sends = 0
+    this.policy = policy
+    this.own = own
+    this.clock = fiber.getRef(Clock.Clock)
+    this.running = undefined
+    this.discarding = undefined
     this.answers = rules.isHedged && this.isRepeatable ? [] : undefined
-    this.sent = replayable ? request : this.watched(request)
+    this.sent = isReplayable ? request : this.watched(request)
+  }
+
+  protected get recovers(): boolean {
+    return true
+  }
+
+  protected begin(): Effect.Effect<Response, E | Failure> {
+    return this.enter((fiber) => this.policy.run(this, this.origin, fiber), ended)
+  }
+
+  protected leave(): Effect.Effect<void> | undefined {
+    return this.close(undefined)
   }
 
   /** One attempt: waits until the previous attempt's connection is released, and sends. */
-  attempt(): Effect.Effect<BodyResponse, AttemptFailure> {
-    return Effect.withFiber((fiber: AnyFiber) => {
-      const now = this.now()
-      const endsAt = this.rules.attempt === undefined ? Infinity : now + this.rules.attempt
-      const before = this.discarding
-      if (before === undefined) return this.send(fiber, now, endsAt)
-      return Effect.flatMap(Fiber.await(before), () => {
-        this.discarding = undefined
-        return this.send(fiber, this.now(), endsAt)
-      })
+  attempt(fiber: AnyFiber, running: Running): Effect.Effect<BodyResponse, AttemptFailure> {
+    const now = this.now()
+    const endsAt = this.rules.attempt === undefined ? Infinity : now + this.rules.attempt
+    const before = this.discarding
+    this.running = running
+    if (before === undefined) return new Attempt(this, fiber, now, endsAt).start(fiber)
+    return Effect.flatMap(Fiber.await(before), () => {
+      this.discarding = undefined
+      return new Attempt(this, fiber, this.now(), endsAt).start(fiber)
     })
+  }
+
+  /** The response for the caller. */
+  given(response: BodyResponse): Effect.Effect<Response, Failure> {
+    response.isRecorded = true
+    return handedOver(response)
+  }
+
+  /** The failure for the caller; the last response, if that was transient. */
+  failed(failure: AttemptFailure | PolicyError): Effect.Effect<Response, E | Failure> {
+    return failure instanceof AttemptFailure
+      ? Effect.flatMap(failure.outcome, (response) => this.given(response))
+      : Effect.fail(RequestDuration.recordedFailure(this.own(failure, this.shown?.request ?? this.request)))
   }
 
   /** Lets the transport note how far a request has come, if a timeout may end its attempt. */
   tracked<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return this.rules.attempt === undefined ? self : Effect.provideService(self, CurrentProgress, this)
+  }
+
+  now(): number {
+    return this.clock.currentTimeMillisUnsafe()
+  }
+
+  deadline(fiber: AnyFiber): number {
+    return this.running?.deadline() ?? Deadline.inForce(fiber)
+  }
+
+  answered(answer: BodyResponse): BodyResponse {
+    this.answers?.push(answer)
+    return answer
   }
 
   /** How long the origin has asked not to be called, in milliseconds from now. */
@@ -132,16 +184,6 @@ export class HttpCall implements Progress {
     return this.shown ?? Shown.always(this.fiber, this.request)
   }
 
-  /** Cleans up after the call: stops discarding, and cancels the losing responses. */
-  close(exit: Exit.Exit<BodyResponse, unknown>): Effect.Effect<void> | undefined {
-    const { answers, discarding } = this
-    const stop = discarding === undefined ? undefined : Fiber.interrupt(discarding)
-    const lost = answers?.filter((answer) => !answer.isComplete && answer !== responseOf(exit)) ?? []
-    if (lost.length === 0) return stop
-    const cancel = Effect.forEach(lost, (answer) => answer.cancel, { concurrency: "unbounded", discard: true })
-    return stop === undefined ? cancel : Effect.andThen(stop, cancel)
-  }
-
   /** Frees the connections of what failed before another attempt begins. */
   discard(response: BodyResponse): void {
     const { answers } = this
@@ -154,113 +196,14 @@ export class HttpCall implements Progress {
     }
   }
 
-  /** `endsAt` is when the attempt must have ended, its body included, in milliseconds since the epoch. */
-  private send(fiber: AnyFiber, startedAt: number, endsAt: number): Effect.Effect<BodyResponse, AttemptFailure> {
-    const resends = this.sends++
-    this.isTracked = this.isWritten = false
-    const request = this.headed(fiber, resends)
-    const sending = this.through(fiber, request, { shown: this.shown, resends, template: this.rules.template })
-    const told = Effect.onExitPrimitive(sending, (exit) => {
-      if (Exit.isFailure(exit) && !Cause.hasFails(exit.cause)) this.record(this.endedBy(exit.cause, endsAt), startedAt)
-      return undefined
-    })
-    return Effect.matchEffect(told, {
-      onSuccess: (response) => {
-        if (!(response instanceof BodyResponse && response.isRecorded)) this.record(response.status, startedAt)
-        return this.received(fiber, this.answer(fiber, response, request), endsAt)
-      },
-      onFailure: (error) => {
-        const failure = AttemptFailure.lost(this, error)
-        if (!Telemetry.isRecorded(error)) this.record(failure.reason._tag, startedAt)
-        return Effect.fail(failure)
-      }
-    })
-  }
-
-  /** A response as it is shown. A client below may have added a secret to the request that it is for. */
-  private answer(fiber: AnyFiber, response: HttpClientResponse.HttpClientResponse, sent: Request): BodyResponse {
-    const shown = this.shown ?? (response.request === sent ? undefined : Shown.of(fiber, response.request))
-    return shown?.response(response) ?? StreamResponse.wrap(response)
-  }
-
-  private record(outcome: number | string, startedAt: number): void {
-    Telemetry.record(this.fiber, this.request, this.origin, this.rules.template, outcome, this.now() - startedAt)
-  }
-
-  /** What ended an attempt that has neither a response nor a failure. */
-  private endedBy(cause: Cause.Cause<unknown>, endsAt: number): string {
-    if (Cause.hasDies(cause)) return "Defect"
-    const now = this.now() + timerSlack
-    if (now >= endsAt) return "AttemptTimeout"
-    return now >= this.fiber.getRef(Deadline.Deadline) ? "DeadlineExceeded" : "Interrupted"
-  }
-
-  /** The request, with the headers of this attempt. */
-  private headed(fiber: AnyFiber, resends: number): Request {
-    const { attempt, attemptHeader, deadlineHeader } = this.rules
-    let request = this.sent
-    if (deadlineHeader !== undefined) {
-      const left = Math.min(Deadline.inForce(fiber) - this.now(), attempt ?? Infinity)
-      const millis = Math.floor(Math.max(0, left))
-      if (millis < Infinity) request = HttpClientRequest.setHeader(request, deadlineHeader, String(millis))
-    }
-    return attemptHeader === undefined || resends === 0
-      ? request
-      : HttpClientRequest.setHeader(request, attemptHeader, String(resends))
-  }
-
-  private received(
-    fiber: AnyFiber,
-    response: BodyResponse,
-    endsAt: number
-  ): Effect.Effect<BodyResponse, AttemptFailure> {
-    const { parts } = this.rules
-    const answer = this.bounded(fiber, response, endsAt)
-    if (HttpPolicy.isTransient(response, parts)) return this.refused(answer)
-    return response.isComplete || parts.commit === "head"
-      ? Effect.succeed(this.answered(answer))
-      : this.committed(response, answer)
-  }
-
-  private refused(answer: BodyResponse): Effect.Effect<never, AttemptFailure> {
-    const now = this.now()
-    const hint = ServerHints.retryAfter(answer.headers, now)
-    const failure = AttemptFailure.answered(this, this.answered(answer), hint)
-    const { max, share } = this.rules.spread
-    if (hint !== undefined) this.pauses.ask(this.origin, now, Duration.toMillis(hint), { share: share(failure), max })
-    return Effect.fail(failure)
-  }
-
-  /** Waits for the commit point: after it, a failure of the body goes to the caller. */
-  private committed(response: BodyResponse, answer: BodyResponse): Effect.Effect<BodyResponse, AttemptFailure> {
-    const length = contentLength(response.headers)
-    const wanted = length !== undefined && length <= highWater ? highWater : 1
-    return Effect.mapBoth(response.buffered(wanted), {
-      onSuccess: () => this.answered(answer),
-      onFailure: (error) => AttemptFailure.lost(this, error, "body")
-    })
-  }
-
-  /** Bounds the rest of the body by the attempt's timeout and by the call's deadline. */
-  private bounded(fiber: AnyFiber, response: BodyResponse, endsAt: number): BodyResponse {
-    const { attempt, total } = this.rules
-    if (response.isComplete) return response
-    const deadline = total === undefined ? Infinity : Deadline.inForce(fiber)
-    if (total !== undefined && deadline <= endsAt) {
-      const exceeded = () => new DeadlineExceeded({ deadline: Duration.millis(total), phase: "attempt" })
-      return new DeadlineResponse(response, deadline, exceeded)
-    }
-    if (attempt === undefined) return response
-    return new DeadlineResponse(response, endsAt, () => new AttemptTimeout({ timeout: Duration.millis(attempt) }))
-  }
-
-  private answered(answer: BodyResponse): BodyResponse {
-    this.answers?.push(answer)
-    return answer
-  }
-
-  private now(): number {
-    return this.clock.currentTimeMillisUnsafe()
+  /** Cleans up after the call: stops discarding, and cancels the responses that the caller does not get. */
+  close(given: BodyResponse | undefined): Effect.Effect<void> | undefined {
+    const { answers, discarding } = this
+    const stop = discarding === undefined ? undefined : Fiber.interrupt(discarding)
+    const lost = answers?.filter((answer) => !answer.isComplete && answer !== given) ?? []
+    if (lost.length === 0) return stop
+    const cancel = Effect.forEach(lost, (answer) => answer.cancel, { concurrency: "unbounded", discard: true })
+    return stop === undefined ? cancel : Effect.andThen(stop, cancel)
   }
 
   /** The request, with a body that sets `bodySpent` when it is read. */
@@ -286,12 +229,16 @@ export class HttpCall implements Progress {
   }
 }
 
-/** The policy's own timer starts some instructions before the attempt knows when it must end. */
-const timerSlack = 10
-
-/** The response in an exit: the successful one, or the transient one of the last attempt. */
-const responseOf = (exit: Exit.Exit<BodyResponse, unknown>): BodyResponse | undefined => {
-  if (Exit.isSuccess(exit)) return exit.value
-  const error = exit.cause.reasons.find(Cause.isFailReason)?.error
-  return error instanceof AttemptFailure ? error.response : undefined
+const ended = <E>(
+  call: HttpCall<E>,
+  exit: Exit.Exit<BodyResponse, AttemptFailure | PolicyError>
+): Effect.Effect<Response, E | Failure> => {
+  if (Exit.isSuccess(exit)) return afterwards(call.close(exit.value), call.given(exit.value))
+  const failed = recoverable(exit.cause)
+  if (Cause.isCause(failed)) return call.end(Exit.failCause(failed))
+  const last = failed instanceof AttemptFailure ? failed.response : undefined
+  return afterwards(call.close(last), call.failed(failed))
 }
+
+const afterwards = <A, E>(close: Effect.Effect<void> | undefined, then: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  close === undefined ? then : Effect.andThen(Effect.uninterruptible(close), then)

@@ -7,21 +7,17 @@
 import * as Arguments from "@holdfast/core/Arguments"
 import type { PolicyError } from "@holdfast/core/PolicyError"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import { defaultName as defaultDeadlineHeader } from "../../DeadlineHeader.ts"
 import type * as HttpPolicy from "../../HttpPolicy.ts"
-import { AttemptFailure } from "../call/attemptFailure.ts"
-import type { BodyResponse } from "../call/bodyResponse.ts"
 import { HttpCall } from "../call/httpCall.ts"
-import { through } from "../call/policySpan.ts"
-import { handedOver } from "../call/redirects.ts"
-import * as Telemetry from "../call/telemetry.ts"
 import { KeptParts } from "../live/keptParts.ts"
 import type { Secrets } from "../secrets/headerSecrets.ts"
-import { Shown } from "../secrets/shown.ts"
+import { through } from "../telemetry/policySpan.ts"
 import { type Common, compile, type EndpointPolicy } from "./endpointPolicy.ts"
 import { Endpoints } from "./endpoints.ts"
 import { httpOptions } from "./options.ts"
@@ -32,15 +28,17 @@ import * as RequestDefaults from "./request.ts"
 type Request = HttpClientRequest.HttpClientRequest
 type Response = HttpClientResponse.HttpClientResponse
 type Failure = HttpClientError.HttpClientError
+type AnyFiber = Fiber.Fiber<unknown, unknown>
 
 /** What the caller sees of an error of the policy itself. */
 type Own<E> = (error: PolicyError, request: Request) => E
-type Run = <E>(request: Request, own: Own<E>) => Effect.Effect<Response, E | Failure>
+type Run = <E>(fiber: AnyFiber, request: Request, own: Own<E>) => Effect.Effect<Response, E | Failure>
 
 /** The compiled options of a client. */
 export interface Compiled {
   readonly name: string
   readonly prepare: HttpClient.HttpClient.Preprocess<never, never>
+  /** Runs a call, as a step of its fiber. */
   readonly run: Run
   /** Whether anything is retried. */
   readonly retries: boolean
@@ -82,22 +80,9 @@ export const compileClient = (
     pauses.longest = Math.max(...policies.map(({ rules }) => rules.longestPause))
     const isKeyed = (policy: EndpointPolicy) => policy.parts.idempotencyKey === "auto"
 
-    const send = through(inner)
-
-    const run: Run = <E>(request: Request, own: Own<E>) =>
-      Effect.withFiber((fiber): Effect.Effect<Response, E | Failure> => {
-        const policy = policyOf(request)
-        const origin = originOf(request.url)
-        const shown = Shown.of(fiber, request, defaults.secrets.names)
-        const call = new HttpCall(send, policy.rules, pauses, origin, fiber, request, shown)
-        return Effect.matchEffect(Effect.onExitPrimitive(policy.run(call, origin), (exit) => call.close(exit)), {
-          onSuccess: given,
-          onFailure: (failure): Effect.Effect<Response, E | Failure> =>
-            failure instanceof AttemptFailure
-              ? Effect.flatMap(failure.outcome, given)
-              : Effect.fail(Telemetry.recordedFailure(own(failure, shown?.request ?? request)))
-        })
-      })
+    const client = { through: through(inner), pauses, secretHeaders: defaults.secrets.names }
+    const run: Run = (fiber, request, own) =>
+      new HttpCall(client, policyOf(request), originOf(request.url), fiber, request, own).start(fiber)
 
     return {
       name,
@@ -111,14 +96,11 @@ export const compileClient = (
     }
   })
 
-const given = (response: BodyResponse) => {
-  response.isRecorded = true
-  return handedOver(response)
-}
-
 const nameOf = (value: string | boolean | undefined, ifTrue: string): string | undefined =>
   value === undefined || value === false ? undefined : (value === true ? ifTrue : value).toLowerCase()
 
 /** Sends with a request the secrets that are for its origin. A redirect comes through here once more. */
-const keepSecrets = (secrets: Secrets, run: Run): Run => (request, own) =>
-  secrets.concerns(request) ? secrets.send(request, (request) => run(request, own)) : run(request, own)
+const keepSecrets = (secrets: Secrets, run: Run): Run => (fiber, request, own) =>
+  secrets.concerns(request)
+    ? secrets.send(request, (request) => Effect.withFiber((fiber) => run(fiber, request, own)))
+    : run(fiber, request, own)

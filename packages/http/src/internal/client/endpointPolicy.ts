@@ -7,6 +7,7 @@
 import * as Arguments from "@holdfast/core/Arguments"
 import * as Bulkhead from "@holdfast/core/Bulkhead"
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
+import * as Frame from "@holdfast/core/Frame"
 import * as Hedge from "@holdfast/core/Hedge"
 import * as Policy from "@holdfast/core/Policy"
 import type { PolicyError } from "@holdfast/core/PolicyError"
@@ -15,18 +16,21 @@ import * as RateLimit from "@holdfast/core/RateLimit"
 import * as Retry from "@holdfast/core/Retry"
 import * as RetryBudget from "@holdfast/core/RetryBudget"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import type * as HttpFailure from "../../HttpFailure.ts"
 import * as HttpPolicy from "../../HttpPolicy.ts"
+import type { Rules } from "../call/attempt.ts"
 import { AttemptFailure } from "../call/attemptFailure.ts"
 import type { BodyResponse } from "../call/bodyResponse.ts"
-import type { HttpCall, Rules } from "../call/httpCall.ts"
 import { afterTimeout } from "../call/progress.ts"
-import { templateOf } from "../call/telemetry.ts"
 import type { KeptParts } from "../live/keptParts.ts"
+import { templateOf } from "../telemetry/requestDuration.ts"
 import { timer } from "../timer.ts"
 import { ByOrigin, OriginBudgets } from "./budgets.ts"
 import { limited, type OriginPauses } from "./pauses.ts"
 
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+type Attempted = Effect.Effect<BodyResponse, AttemptFailure | PolicyError>
 type Breaker = CircuitBreaker.CircuitBreaker<HttpFailure.HttpFailure>
 
 /** The parts with state; `undefined` for a part that is not configured. */
@@ -35,6 +39,16 @@ interface Stateful {
   readonly rateLimit: RateLimit.RateLimit | undefined
   readonly circuitBreaker: Breaker | undefined
   readonly budget: RetryBudget.RetryBudget | OriginBudgets | undefined
+}
+
+/** A call, as far as its attempts go. */
+interface Attempts {
+  /** Whether an attempt is safe to repeat, however it ended. */
+  readonly isRepeatable: boolean
+  /** Whether its attempts run nothing of the program. */
+  readonly isOwn: boolean
+  attempt(fiber: AnyFiber, running: Frame.Running): Effect.Effect<BodyResponse, AttemptFailure>
+  tracked<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R>
 }
 
 /** The two policies of one origin. */
@@ -64,13 +78,13 @@ export class EndpointPolicy {
     this.pairs = stateful.budget instanceof OriginBudgets ? new ByOrigin() : undefined
   }
 
-  /** Runs the attempts of a call. */
-  run(call: HttpCall, origin: string | undefined): Effect.Effect<BodyResponse, AttemptFailure | PolicyError> {
-    if (this.pairs === undefined) return protect(this.only, call, origin)
+  /** Runs the attempts of a call, as a step of its fiber. */
+  run(call: Attempts, origin: string | undefined, fiber: AnyFiber): Attempted {
+    if (this.pairs === undefined) return protect(fiber, this.only, call, origin)
     const pair = this.pairs.get(origin)
     return pair === undefined
-      ? Effect.flatMap(this.pairOf(origin), (pair) => protect(pair, call, origin))
-      : protect(pair, call, origin)
+      ? Effect.flatMap(this.pairOf(origin), (pair) => Effect.withFiber((fiber) => protect(fiber, pair, call, origin)))
+      : protect(fiber, pair, call, origin)
   }
 
   private pairOf(origin: string | undefined): Effect.Effect<Pair> {
@@ -81,13 +95,16 @@ export class EndpointPolicy {
 }
 
 const protect = (
+  fiber: AnyFiber,
   { careful, repeatable }: Pair,
-  call: HttpCall,
+  call: Attempts,
   key: string | undefined
-): Effect.Effect<BodyResponse, AttemptFailure | PolicyError> =>
-  call.isRepeatable
-    ? repeatable.run(Hedge.idempotent(call.attempt()), key)
-    : call.tracked(careful.run(call.attempt(), key))
+): Attempted => {
+  const attempt = (fiber: AnyFiber, running: Frame.Running) => Hedge.idempotent(call.attempt(fiber, running))
+  return call.isRepeatable
+    ? Frame.begin(fiber, repeatable, key, attempt, call.isOwn)
+    : call.tracked(Effect.withFiber((fiber) => Frame.begin(fiber, careful, key, attempt, call.isOwn)))
+}
 
 /** Settings and state that the client shares with its endpoints. */
 export interface Common {

@@ -6,6 +6,7 @@
 import type { PolicyError } from "@holdfast/core/PolicyError"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
@@ -52,10 +53,16 @@ export const client = <E>(
   marked(
     live,
     HttpClient.makeWith<never, never, Failure | E, never>(
-      Effect.flatMap((request) => live.current.run(request, own)),
+      (prepared) => {
+        const run = (request: HttpClientRequest) => Effect.withFiber((fiber) => live.current.run(fiber, request, own))
+        // Most requests are ready at once.
+        return isReady(prepared) ? run(prepared.value) : Effect.flatMap(prepared, run)
+      },
       (request) => live.current.prepare(request)
     )
   )
+
+const isReady = <A>(self: Effect.Effect<A>): self is Exit.Success<A> => Exit.isExit(self) && Exit.isSuccess(self)
 
 const marked = <C extends object>({ current }: Live, client: C): C => {
   if (current.retries) retrying.add(client)

@@ -16,8 +16,8 @@ import type { Dispatcher } from "undici"
 import { ConnectionReset } from "../../HttpFailure.ts"
 import { TransportTimeouts } from "../../TransportTimeouts.ts"
 import { CurrentProgress } from "../call/progress.ts"
-import { isTraced, type Told, traced } from "../call/span.ts"
 import { Shown } from "../secrets/shown.ts"
+import { isTraced, type Told, traced } from "../telemetry/span.ts"
 import type { Route } from "./connect/connector.ts"
 import { Exchange, type Limits } from "./exchange/exchange.ts"
 import { encodeError, notSent } from "./exchange/failures.ts"
@@ -43,31 +43,42 @@ export const send = (
   known?: Known,
   told?: Told
 ): Effect.Effect<Response, Failure> =>
-  Effect.withFiber((fiber: Fiber.Fiber<unknown, unknown>) => {
-    if (request.headers["upgrade"] !== undefined) return refuseUpgrade(request)
-    const target = known?.target ?? pools.targets.of(request)
-    if (target instanceof InvalidTarget) return invalidUrl(fiber, request, target.cause)
-    // Of what is sent, target and headers have the secrets.
-    const shown = Shown.of(fiber, request)?.request ?? request
-    return isTraced(fiber, request)
-      ? traced(
-        fiber,
-        request,
-        target,
-        told,
-        (headers, span) =>
-          exchange(
-            pools,
-            limits,
-            shown,
-            target,
-            headers,
-            Context.add(fiber.context, Tracer.ParentSpan, span),
-            known?.own
-          )
-      )
-      : exchange(pools, limits, shown, target, request.headers, fiber.context, known?.own)
-  })
+  Effect.withFiber((fiber: Fiber.Fiber<unknown, unknown>) => sendIn(fiber, pools, limits, request, known, told))
+
+/** {@link send}, as a step of `fiber`. */
+export const sendIn = (
+  fiber: Fiber.Fiber<unknown, unknown>,
+  pools: Pools,
+  limits: Limits,
+  request: Request,
+  known?: Known,
+  told?: Told
+): Effect.Effect<Response, Failure> => {
+  if (request.headers["upgrade"] !== undefined) return refuseUpgrade(request)
+  const target = known?.target ?? pools.targets.of(request)
+  if (target instanceof InvalidTarget) return invalidUrl(fiber, request, target.cause)
+  // Of what is sent, target and headers have the secrets.
+  const hasNone = told !== undefined && told.shown === undefined
+  const shown = hasNone ? request : Shown.of(fiber, request)?.request ?? request
+  return isTraced(fiber, request)
+    ? traced(
+      fiber,
+      request,
+      target,
+      told,
+      (headers, span) =>
+        exchange(
+          pools,
+          limits,
+          shown,
+          target,
+          headers,
+          Context.add(fiber.context, Tracer.ParentSpan, span),
+          known?.own
+        )
+    )
+    : exchange(pools, limits, shown, target, request.headers, fiber.context, known?.own)
+}
 
 const exchange = (
   pools: Pools,

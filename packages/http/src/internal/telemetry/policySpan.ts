@@ -39,9 +39,19 @@ export const listens = (client: HttpClient.HttpClient, send: Send): HttpClient.H
 }
 
 /** How a policy sends its requests through a client. */
-export const through = (client: HttpClient.HttpClient): Send =>
-  listening.get(client) ??
-    ((fiber, request, told) => withPolicySpan(fiber, request, told, client.execute(request)))
+export interface Through {
+  readonly send: Send
+  /** Whether the client is one of ours, which runs nothing of the program but the stream of a body. */
+  readonly isOwn: boolean
+}
+
+export const through = (client: HttpClient.HttpClient): Through => {
+  const send = listening.get(client)
+  return {
+    send: send ?? ((fiber, request, told) => withPolicySpan(fiber, request, told, client.execute(request))),
+    isOwn: send !== undefined
+  }
+}
 
 /** Sends a request, and completes the span that its client opens. */
 const withPolicySpan = <A, E, R>(
