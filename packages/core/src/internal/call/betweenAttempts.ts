@@ -15,6 +15,7 @@ import * as Schedule from "effect/Schedule"
 import { isBackoff } from "../../Backoff.ts"
 import { isPolicyError } from "../../PolicyError.ts"
 import { firstFailure } from "../cause.ts"
+import { liveClock } from "../fiber/alarm.ts"
 import type { Answer, Retry, Stop } from "../retry/decision.ts"
 import { stopBudget, stopDeadline, stopElapsed, stopSchedule, stopTimeout } from "../retry/retry.ts"
 import type { RetryScheduled } from "./event.ts"
@@ -234,7 +235,14 @@ const sleep = <A, E, R, SE, SR>(
   now: number,
   next: Next
 ): Rest<A, E, R, SE, SR> => {
-  if (delay <= 0) return next(call, now)
+  // Without a delay the live clock yields once, as under `Effect.retry`: what an attempt forked starts before the next one.
+  if (delay <= 0 && call.time !== liveClock) return next(call, now)
+  if (delay <= 0) {
+    return call.run(
+      Effect.yieldNow,
+      (call, exit) => Exit.isFailure(exit) ? call.end(Exit.failCause(exit.cause)) : next(call, call.now())
+    )
+  }
   call.setAlarm(delay)
   return call.pause((call) => next(call, call.now()))
 }
