@@ -115,7 +115,7 @@ describe("a file that holds no valid system is rejected with a path, a reason an
     [
       "a duration of years",
       `duration: 400 days\n${stock}${callers}`,
-      "duration must be a finite duration of zero or more, at most 31d, got 34560000000 millis"
+      "duration must be a finite duration above zero, at most 31d, got 34560000000 millis"
     ],
     [
       "data that holds itself",

@@ -31,7 +31,7 @@ describe("the options of a policy", () => {
       }).split(/: \d+ options are invalid: |; /).slice(0, 8).join("\n"),
       [
         "Policy.make",
-        "deadline must be a finite duration of zero or more, such as \"30 seconds\" or \"1m 30s\", got \"soon\"",
+        "deadline must be a finite duration above zero, such as \"30 seconds\" or \"1m 30s\", got \"soon\"",
         "bulkhead.limit must be a whole number of 1 or more, got 0",
         "bulkhead.que is not an option (`que`: did you mean `queue`?)",
         "retry.backoff must be a Backoff or another Schedule, got 5",
@@ -109,6 +109,32 @@ describe("durations", () => {
       assertTrue(fault?.message.startsWith("must be a finite duration of zero or more"))
     }
   )
+
+  const bounds: ReadonlyArray<[bounds: Arguments.Bounds, expected: string, edge: number, valid: boolean]> = [
+    [{ min: 0 }, "a finite duration of zero or more", 0, true],
+    [{ above: 0 }, "a finite duration above zero", 0, false],
+    [{ above: 1_000 }, "a finite duration above 1s", 1_000, false],
+    [{ min: 1, max: 2_000 }, "a finite duration of 1ms or more, at most 2s", 2_000, true],
+    [{ above: 0, infinite: true }, "a duration above zero", Infinity, true],
+    [{ above: 0 }, "a finite duration above zero", Infinity, false]
+  ]
+
+  it.each(bounds)("says of the bounds %o what is valid", (bounds, expected, edge, valid) => {
+    const message = (input: unknown) => Arguments.faults(Arguments.duration(bounds), input)[0]?.message
+    for (const input of [-1, NaN, -Infinity, "-1s"]) assertTrue(message(input)?.startsWith(`must be ${expected}`))
+    strictEqual(message(edge) === undefined, valid)
+  })
+
+  it.each([
+    [{ seconds: NaN }, "{\"seconds\":\"NaN\"}"],
+    [{ seconds: -Infinity }, "{\"seconds\":\"-Infinity\"}"],
+    [[NaN, 0], "[\"NaN\",0]"],
+    [{ seconds: 1n }, "{\"seconds\":\"1\"}"],
+    [{ seconds: Symbol.iterator }, "{\"seconds\":\"Symbol(Symbol.iterator)\"}"]
+  ])("refuses %o and shows it", (input, shown) => {
+    const [fault] = Arguments.faults(Arguments.duration({ above: 0 }), input)
+    assertTrue(fault?.message.endsWith(`, got ${shown}`), fault?.message)
+  })
 })
 
 describe("makeFrom", () => {

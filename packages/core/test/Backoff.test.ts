@@ -215,8 +215,11 @@ describe("isBackoff", () => {
 })
 
 describe("arguments", () => {
-  const duration = (where: string, name: string, got: string) =>
-    `${where}: ${name} must be a finite duration of zero or more, got ${got}`
+  // A first delay of zero grows only where something is added to it.
+  const duration = (where: string, name: string, got: string) => {
+    const grows = name === "initial" && where !== "Backoff.linear"
+    return `${where}: ${name} must be a finite duration ${grows ? "above zero" : "of zero or more"}, got ${got}`
+  }
 
   const bad: ReadonlyArray<[input: Duration.Input, got: string]> = [
     [-5, "-5"],

@@ -138,7 +138,7 @@ describe("within", () => {
     for (const input of [-1, NaN, Infinity]) {
       strictEqual(
         rangeError(() => Deadline.within(Effect.void, input)),
-        `Deadline.within: duration must be a finite duration of zero or more, got ${input}`
+        `Deadline.within: duration must be a finite duration above zero, got ${input}`
       )
     }
   })

@@ -209,12 +209,12 @@ describe("arguments", () => {
   const cases: ReadonlyArray<[options: Policy.Options, message: string]> = [
     [{ deadline: 0 }, "deadline must be longer than zero, got 0"],
     [{ deadline: "0 seconds" }, "deadline must be longer than zero, got \"0 seconds\""],
-    [{ deadline: -1 }, "deadline must be a finite duration of zero or more, got -1"],
-    [{ deadline: NaN }, "deadline must be a finite duration of zero or more, got NaN"],
-    [{ deadline: Infinity }, "deadline must be a finite duration of zero or more, got Infinity"],
+    [{ deadline: -1 }, "deadline must be a finite duration above zero, got -1"],
+    [{ deadline: NaN }, "deadline must be a finite duration above zero, got NaN"],
+    [{ deadline: Infinity }, "deadline must be a finite duration above zero, got Infinity"],
     [{ attemptTimeout: 0 }, "attemptTimeout must be longer than zero, got 0"],
-    [{ attemptTimeout: -1 }, "attemptTimeout must be a finite duration of zero or more, got -1"],
-    [{ attemptTimeout: Duration.infinity }, "attemptTimeout must be a finite duration of zero or more, got Infinity"],
+    [{ attemptTimeout: -1 }, "attemptTimeout must be a finite duration above zero, got -1"],
+    [{ attemptTimeout: Duration.infinity }, "attemptTimeout must be a finite duration above zero, got Infinity"],
     [
       { deadline: "1 second", attemptTimeout: "1001 millis" },
       "attemptTimeout must not be longer than the deadline (1000 millis), got 1001 millis"

@@ -106,9 +106,9 @@ describe("decode", () => {
         // Whether a call may run twice at the same time is not for a file to say.
         [{ hedge: { after: "50 millis" } }, "is not an option", "at [\"hedge\"]"],
         [{ bulkhead: {} }, "whole number of 1 or more, got undefined", "at [\"bulkhead\"][\"limit\"]"],
-        [{ deadline: "soon" }, "must be a finite duration of zero or more", "at [\"deadline\"]"],
-        [{ deadline: "30" }, "must be a finite duration of zero or more", "at [\"deadline\"]"],
-        [{ deadline: NaN }, "must be a finite duration of zero or more, got NaN", "at [\"deadline\"]"],
+        [{ deadline: "soon" }, "must be a finite duration above zero", "at [\"deadline\"]"],
+        [{ deadline: "30" }, "must be a finite duration above zero", "at [\"deadline\"]"],
+        [{ deadline: NaN }, "must be a finite duration above zero, got NaN", "at [\"deadline\"]"],
         [{ circuitBreaker: { trip: { type: "consecutive" } } }, "at [\"circuitBreaker\"][\"trip\"][\"failures\"]"]
       ]
       for (const [file, ...says] of refusals) {
@@ -129,10 +129,10 @@ describe("decode", () => {
     Effect.gen(function*() {
       const refusals: ReadonlyArray<readonly [file: unknown, ...faults: ReadonlyArray<string>]> = [
         [{ deadline: 0 }, "deadline must be longer than zero, got 0 millis"],
-        [{ deadline: -1 }, "deadline must be a finite duration of zero or more, got -1000 millis"],
+        [{ deadline: -1 }, "deadline must be a finite duration above zero, got -1000 millis"],
         [
           { deadline: "Infinity" },
-          "deadline must be a finite duration of zero or more, got \"Infinity\""
+          "deadline must be a finite duration above zero, got \"Infinity\""
         ],
         [
           { deadline: "1 second", attemptTimeout: 10, retry: { times: 1.5, budget: { ratio: -1 } } },

@@ -232,7 +232,7 @@ describe("make", () => {
     refused({ minPerSecond: NaN }, "minPerSecond must be a number of 0 or more, got NaN")
     refused({ minPerSecond: Infinity }, "minPerSecond must be a number of 0 or more, got Infinity")
     refused({ window: 0 }, "window must be longer than zero, got 0")
-    refused({ window: "-1 seconds" }, "window must be a finite duration of zero or more, got \"-1 seconds\"")
+    refused({ window: "-1 seconds" }, "window must be a finite duration above zero, got \"-1 seconds\"")
   })
 })
 

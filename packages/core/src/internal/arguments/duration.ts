@@ -71,7 +71,9 @@ export const readDuration = (input: unknown): number | undefined => {
   } else if (typeof input === "object" && !Duration.isDuration(input)) {
     const values = Object.values(input)
     const isTuple = Array.isArray(input)
-    if (values.length === 0 || values.some((value) => typeof value !== "number")) return undefined
+    if (values.length === 0 || values.some((value) => typeof value !== "number" || Number.isNaN(value))) {
+      return undefined
+    }
     if (!isTuple && Object.keys(input).some((key) => !durationKeys.includes(key))) return undefined
   }
   // Effect decides about all other input.

@@ -64,6 +64,14 @@ export const invalidNumber = (place: Place, message: string): number => {
   return NaN
 }
 
+/** JSON has no numbers that are not finite, nor the other values that a mistake may bring. */
+const shown = (_key: string, value: unknown): unknown =>
+  typeof value === "bigint" || typeof value === "symbol" || (typeof value === "number" && !Number.isFinite(value))
+    ? String(value)
+    : typeof value === "function"
+    ? "a function"
+    : value
+
 /**
  * Formats any value for a message, shortened to 80 characters.
  *
@@ -78,7 +86,7 @@ export const show = (value: unknown): string => {
   try {
     if (typeof value === "function") return "a function"
     const plain = typeof value === "string" || (typeof value === "object" && !Duration.isDuration(value))
-    const text = plain ? JSON.stringify(value) : String(value)
+    const text = plain ? JSON.stringify(value, shown) : String(value)
     return text.length > 80 ? `${text.slice(0, 77)}...` : text
   } catch {
     return "an unprintable value"

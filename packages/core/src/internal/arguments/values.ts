@@ -72,8 +72,7 @@ export const duration = (bounds: Bounds): Check<number> => (value, place) => {
     return NaN
   }
   if (millis === 0 && bounds.above === 0) return invalidNumber(place, `must be longer than zero, got ${show(value)}`)
-  const { above, infinite, min = above, max } = bounds
-  const expected = `must be a${infinite === true ? "" : " finite"} duration${boundsOf(words, { min, max })}`
+  const expected = `must be a${bounds.infinite === true ? "" : " finite"} duration${boundsOf(words, bounds)}`
   const such = millis === undefined && typeof value !== "number" ? `, such as "30 seconds" or "1m 30s"` : ""
   return invalidNumber(place, `${expected}${such}, got ${show(value)}`)
 }
