@@ -23,6 +23,7 @@ const long = [
   "packages/http/test/ResumableDownload.test.ts",
   "packages/http/test/contract/contract.test.ts",
   "packages/llm/test/faults.test.ts",
+  "packages/llm/test/protocol/answer/webBody.test.ts",
   "packages/llm/test/protocol/authorship.test.ts",
   "packages/llm/test/corpus/**/*.test.ts",
   "packages/llm/test/requests/*.test.ts",

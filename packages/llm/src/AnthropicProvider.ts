@@ -231,7 +231,7 @@ const makeWith = (options: Options) => {
       const origin = { model, requestId: response.headers["request-id"] }
       const errors = ProviderRequest.errors(call, url, response)
       const make = AnthropicResponse.make({ request, errors, newId: yield* newIds }, origin)
-      return { body: ProviderRequest.bytes(call, response), make }
+      return { body: ProviderRequest.body(call, response), make }
     })
 
     return {

@@ -208,7 +208,7 @@ const makeWith = (options: Options) => {
       const response = yield* ProviderRequest.open(call, yield* post(call, request, stream))
       const errors = ProviderRequest.errors(call, url, response)
       const make = GeminiResponse.make({ request, errors, newId: yield* newIds })
-      return { body: ProviderRequest.bytes(call, response), make }
+      return { body: ProviderRequest.body(call, response), make }
     })
 
     return {

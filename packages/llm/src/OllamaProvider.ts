@@ -266,7 +266,7 @@ const makeWith = (options: Options) => {
     ): Effect.fn.Return<Answer.Answer, AiError.AiError, IdGenerator | Scope.Scope> {
       const response = yield* ProviderRequest.open(call, yield* post(call, request, stream))
       const make = OllamaResponse.make({ request, errors: ProviderRequest.errors(call, url), newId: yield* newIds })
-      return { body: ProviderRequest.bytes(call, response), make }
+      return { body: ProviderRequest.body(call, response), make }
     })
 
     const serverOf = (method: string) => ({ host, model, numCtx, request: api.request, call: callOf(method) })

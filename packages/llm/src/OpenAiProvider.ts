@@ -215,7 +215,7 @@ const makeWith = (options: Options) => {
       const response = yield* Effect.catch(send(call, asked), withoutUsage(call, asked))
       const errors = ProviderRequest.errors(call, url, response)
       const make = OpenAiResponse.make({ request, errors, newId: yield* newIds }, habits)
-      return { body: ProviderRequest.bytes(call, response), make }
+      return { body: ProviderRequest.body(call, response), make }
     })
 
     const list = api.request("GET", "/models")

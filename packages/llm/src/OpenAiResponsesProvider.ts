@@ -222,7 +222,7 @@ const makeWith = (options: Options) => {
       )
       const errors = ProviderRequest.errors(call, url, response)
       const make = ResponsesResponse.make({ request, errors, newId: yield* newIds }, onId)
-      return { body: ProviderRequest.bytes(call, response), make }
+      return { body: ProviderRequest.body(call, response), make }
     })
 
     const callOf = (method: string) => api.callOf(client, method)

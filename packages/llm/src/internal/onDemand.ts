@@ -10,14 +10,21 @@ import type * as Pull from "effect/Pull"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
-type Chunks<A, E, R> = Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E, void, R>
+export type Chunks<A, E, R> = Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E, void, R>
+
+/** A pull that is opened when its first chunk is asked for. */
+export const opened = <A, E, R, EX, RX>(
+  open: Effect.Effect<Chunks<A, E, R>, EX, RX>
+): Chunks<A, E | EX, R | RX> => {
+  let known: Chunks<A, E, R> | undefined
+  // Not before: what limits a pull in time, as `Stream.timeout` does, limits the opening too.
+  const opening = Effect.flatMap(open, (pull) => known = pull)
+  return Effect.suspend((): Chunks<A, E | EX, R | RX> => known ?? opening)
+}
 
 export const onDemand = <A, E, R, EX, RX>(
   open: (scope: Scope.Scope) => Effect.Effect<Chunks<A, E, R>, EX, RX>
 ): Stream.Stream<A, Pull.ExcludeDone<E> | EX, R | RX> =>
-  Stream.fromChannel(Channel.fromTransform((_: unknown, scope) => {
-    let opened: Chunks<A, E, R> | undefined
-    // Not before: what limits a pull in time, as `Stream.timeout` does, limits the opening too.
-    const opening = Effect.suspend(() => Effect.flatMap(open(scope), (pull) => opened = pull))
-    return Effect.succeed(Effect.suspend((): Chunks<A, E | EX, R | RX> => opened ?? opening))
-  }))
+  Stream.fromChannel(
+    Channel.fromTransform((_: unknown, scope) => Effect.succeed(opened(Effect.suspend(() => open(scope)))))
+  )

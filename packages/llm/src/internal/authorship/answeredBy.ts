@@ -1,14 +1,11 @@
 /**
- * Whose answer it is: in the metadata of its parts, and on the span of the request.
+ * Whose answer it is: in the metadata of its parts.
  *
  * Guarded by `test/laws.test.ts` and `test/authorship/projection.test.ts`.
  */
-import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
-import * as Telemetry from "effect/ai/Telemetry"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { Provider } from "../../Provider.ts"
 import type { ChainMember } from "../chain/member.ts"
 import type { ChainRequest } from "../chain/request.ts"
 
@@ -47,20 +44,6 @@ export const marked = <P extends Marked>(part: P, author: Response.ProviderMetad
   ...part,
   metadata: { ...part.metadata, ...author }
 })
-
-/** Says on the span of the request who answered it. */
-export const annotate = (
-  request: LanguageModel.ProviderOptions,
-  provider: Provider,
-  finish: Response.FinishPartEncoded
-): void =>
-  Telemetry.addGenAIAnnotations(request.span, {
-    provider: { name: provider.name },
-    operation: { name: "chat" },
-    request: { model: provider.model },
-    response: { finishReasons: [finish.reason] },
-    usage: { inputTokens: finish.usage.inputTokens.total, outputTokens: finish.usage.outputTokens.total }
-  })
 
 const decodeAnsweredBy = Schema.decodeUnknownOption(Schema.Struct({ holdfast: AnsweredBy }))
 

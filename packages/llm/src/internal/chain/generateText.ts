@@ -8,7 +8,7 @@ import type * as IdGenerator from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
 import type * as Response from "effect/ai/Response"
 import * as Effect from "effect/Effect"
-import { annotate, authorOf, marked } from "../authorship/answeredBy.ts"
+import { authorOf, marked } from "../authorship/answeredBy.ts"
 import * as Projection from "../authorship/projection.ts"
 import { answered, settled } from "../pool/place.ts"
 import * as AttemptSpan from "../telemetry/span.ts"
@@ -62,7 +62,7 @@ export const generateText = (
       const author = authorOf(running.member, request)
       running.member.gate.whole()
       request.log.succeeded(running)
-      annotate(options, provider, finish)
+      AttemptSpan.answeredBy(options.span, provider, finish)
       const metadata = parts.some((part) => part.type === "response-metadata")
         ? []
         : [{ type: "response-metadata" as const, modelId: provider.model, metadata: author }]

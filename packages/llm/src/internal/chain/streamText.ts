@@ -20,10 +20,11 @@ import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 import { StreamInterrupted } from "../../ChainError.ts"
 import type { Decision } from "../../FallbackDecision.ts"
-import { annotate, authorOf, marked } from "../authorship/answeredBy.ts"
+import { authorOf, marked } from "../authorship/answeredBy.ts"
 import * as Projection from "../authorship/projection.ts"
 import { onDemand } from "../onDemand.ts"
 import { answered, settled } from "../pool/place.ts"
+import { endableOf } from "../protocol/answer/webBody.ts"
 import { SignOfLife } from "../protocol/signOfLife.ts"
 import * as AttemptSpan from "../telemetry/span.ts"
 import { ReportedUsage } from "../usage/reported.ts"
@@ -34,7 +35,7 @@ import { Incoming, Life } from "./incoming.ts"
 import type { ChainMember, RunningAttempt, Settings } from "./member.ts"
 import type { ChainRequest } from "./request.ts"
 import { start } from "./request.ts"
-import { StreamReader } from "./streamReader.ts"
+import { StreamReader, Watch } from "./streamReader.ts"
 
 interface Opened {
   /** The rest of the stream, by the clock for silence and the deadline. */
@@ -57,16 +58,22 @@ const timed = (
   const silence = () =>
     broken("streamText", networkError(provider, `nothing came for ${Duration.format(Duration.millis(limit))}`))
   const passed = () => broken("streamText", deadlinePassed(provider))
-  return new StreamReader({
-    pull,
-    context,
-    scope,
-    now,
-    due: (from) => {
-      const at = Math.max(from, life.at) + limit
-      return at <= deadline ? { at, error: silence } : { at: deadline, error: passed }
-    }
-  }).pull
+  const due = (from: number) => {
+    const at = Math.max(from, life.at) + limit
+    return at <= deadline ? { at, error: silence } : { at: deadline, error: passed }
+  }
+  const endable = endableOf(pull)
+  if (endable === undefined) return new StreamReader({ pull, context, scope, now, due }).pull
+  // It has all its services: a reader of a body is not an effect that looks for some.
+  const direct = pull as Pull.Pull<Chunk, AiError.AiError>
+  const watch = new Watch({ now, due }, (late) => Effect.sync(() => endable.end?.(late)))
+  endable.watch = watch
+  let isWatched = false
+  return Effect.suspend(() => {
+    if (isWatched) return direct
+    isWatched = true
+    return Effect.andThen(Effect.forkIn(watch.run, scope, { startImmediately: true }), direct)
+  })
 }
 
 /** Opens a stream and reads until the first content or the end: what a policy may repeat. */
@@ -191,7 +198,7 @@ class Following<A> {
     if (finish === undefined) return
     AttemptSpan.finished(span, finish)
     settled(running, finish)
-    annotate(this.request.options, running.member.provider, finish)
+    AttemptSpan.answeredBy(this.request.options.span, running.member.provider, finish)
   }
 
   /** The next chunk of the provider, as it is given. Made once: a token costs no effects of its own. */

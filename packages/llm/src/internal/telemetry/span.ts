@@ -6,13 +6,14 @@
  */
 import type * as AiError from "effect/ai/AiError"
 import type * as Response from "effect/ai/Response"
-import * as Telemetry from "effect/ai/Telemetry"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
+import type { Provider } from "../../Provider.ts"
 import type { RunningAttempt } from "../chain/member.ts"
 import type { ChainRequest } from "../chain/request.ts"
 
@@ -47,8 +48,23 @@ export const ended = (span: Tracer.Span, exit: Exit.Exit<unknown, AiError.AiErro
   else span.attribute("error.type", Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "_OTHER")
 }
 
-export const finished = (span: Tracer.Span, finish: Response.FinishPartEncoded): void =>
-  Telemetry.addGenAIAnnotations(span, {
-    response: { finishReasons: [finish.reason] },
-    usage: { inputTokens: finish.usage.inputTokens.total, outputTokens: finish.usage.outputTokens.total }
-  })
+/** What an answer was and took: as `Telemetry.addGenAIAnnotations` says it, which spells its attributes anew for each span. */
+export const finished = (span: Tracer.Span, { reason, usage }: Response.FinishPartEncoded): void => {
+  span.attribute("gen_ai.response.finish_reasons", [reason])
+  const input = usage.inputTokens.total
+  const output = usage.outputTokens.total
+  if (Predicate.isNotNullish(input)) span.attribute("gen_ai.usage.input_tokens", input)
+  if (Predicate.isNotNullish(output)) span.attribute("gen_ai.usage.output_tokens", output)
+}
+
+/** Who answered, on the span of a request. */
+export const answeredBy = (
+  span: Tracer.Span,
+  { model, name }: Provider,
+  finish: Response.FinishPartEncoded
+): void => {
+  span.attribute("gen_ai.provider.name", name)
+  span.attribute("gen_ai.operation.name", "chat")
+  span.attribute("gen_ai.request.model", model)
+  finished(span, finish)
+}

@@ -108,7 +108,10 @@ const exactly = <A extends Readonly<Record<string, number | undefined>>>(counts:
   Object.fromEntries(Object.entries(counts).map(([name, value]) => [name, exact(value)])) as A
 
 const toUsage = ({ inputTokens, outputTokens }: typeof Response.Usage.Encoded): Response.Usage =>
-  new Response.Usage({ inputTokens: exactly(inputTokens), outputTokens: exactly(outputTokens) })
+  // Each count has been checked.
+  new Response.Usage({ inputTokens: exactly(inputTokens), outputTokens: exactly(outputTokens) }, {
+    disableChecks: true
+  })
 
 const isEmpty = (details: Details | undefined): boolean =>
   details === undefined || Object.values(details).every((value) => value === undefined)

@@ -10,15 +10,17 @@
 import type * as AiError from "effect/ai/AiError"
 import type { IdGenerator } from "effect/ai/IdGenerator"
 import type * as LanguageModel from "effect/ai/LanguageModel"
-import type * as Response from "effect/ai/Response"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Provider } from "../../../Provider.ts"
+import { onDemand } from "../../onDemand.ts"
 import type { Counts } from "../../usage/reported.ts"
 import { ReportedUsage } from "../../usage/reported.ts"
 import { isJson } from "../json.ts"
@@ -26,6 +28,8 @@ import type { Errors, ProviderRequest } from "../request/providerRequest.ts"
 import { SignOfLife } from "../signOfLife.ts"
 import type { Framing, Item } from "./decoder.ts"
 import * as Decoder from "./decoder.ts"
+import type { Body, Endable } from "./webBody.ts"
+import { endable, WebReader } from "./webBody.ts"
 import type { Part } from "./writer.ts"
 import { toWhole } from "./writer.ts"
 
@@ -67,7 +71,7 @@ export type Make = (out: (part: Part) => void) => Protocol
 
 /** The body of an answer, and how it is read. */
 export interface Answer {
-  readonly body: Stream.Stream<Uint8Array, AiError.AiError>
+  readonly body: Body
   readonly make: Make
 }
 
@@ -123,67 +127,68 @@ class Machine {
   }
 }
 
-/** Drives a machine over a body. Parts that came before a failure are emitted before it. */
+type Parts = Pull.Pull<Arr.NonEmptyReadonlyArray<Part>, AiError.AiError>
+
+/** Drives a machine over a body. Parts that came before a failure are given before it. */
 const drive = (
   { body, make }: Answer,
   isWhole: boolean,
-  limit: number
-): Stream.Stream<Part, AiError.AiError> =>
-  Stream.transformPull(
-    body,
-    (pull) =>
-      Effect.map(Effect.all([Clock.Clock, SignOfLife, ReportedUsage]), ([clock, sign, report]) => {
-        let buffer: Array<Part> = []
-        let last: Step = more
-        const protocol = make((part) => buffer.push(part))
-        report?.(() => protocol.counts)
-        const machine = new Machine(protocol, isWhole, limit)
-        const next = (): Pull.Pull<Arr.NonEmptyReadonlyArray<Part>, AiError.AiError> => {
-          const parts = buffer
-          if (Arr.isArrayNonEmpty(parts)) {
-            buffer = []
-            return Effect.succeed(parts)
-          }
-          switch (last._tag) {
-            case "Done":
-              return Cause.done()
-            case "Failed":
-              return Effect.fail(last.error)
-            case "More":
-              return advance
-          }
+  limit: number,
+  scope: Scope.Scope,
+  self: Endable = { end: undefined, watch: undefined }
+): Effect.Effect<Parts> =>
+  Effect.contextWith((context: Context.Context<never>) => {
+    const clock = Context.get(context, Clock.Clock)
+    const sign = Context.get(context, SignOfLife)
+    let buffer: Array<Part> = []
+    let last: Step = more
+    const protocol = make((part) => buffer.push(part))
+    Context.get(context, ReportedUsage)?.(() => protocol.counts)
+    const machine = new Machine(protocol, isWhole, limit)
+    /** What has come and was not given, or the end; `undefined` for neither. */
+    const ready = (): Parts | undefined => {
+      const parts = buffer
+      if (Arr.isArrayNonEmpty(parts)) {
+        buffer = []
+        return Effect.succeed(parts)
+      }
+      return last._tag === "Done" ? Cause.done() : last._tag === "Failed" ? Effect.fail(last.error) : undefined
+    }
+    const take = (chunks: ReadonlyArray<Uint8Array>): void => {
+      sign?.()
+      const now = clock.currentTimeMillisUnsafe()
+      for (const bytes of chunks) {
+        last = machine.feed(bytes, now)
+        if (last._tag !== "More") break
+      }
+    }
+    const end = (): void => {
+      last = machine.end(clock.currentTimeMillisUnsafe())
+    }
+    if (!Stream.isStream(body)) {
+      const reader = new WebReader(body, { ready, take, end, isDone: () => last._tag === "Done" }, self)
+      return Effect.as(Scope.addFinalizer(scope, reader.release), reader.pull)
+    }
+    return Effect.map(Channel.toPullScoped(Stream.toChannel(body), scope), (pull) => {
+      const next = (): Parts => ready() ?? advance
+      // Made once: the machine takes a chunk in without an effect of its own.
+      const advance: Parts = Pull.matchEffect(pull, {
+        onSuccess: (chunks) => {
+          take(chunks)
+          return next()
+        },
+        onFailure: (cause) => Effect.failCause(cause),
+        onDone: () => {
+          end()
+          return next()
         }
-        // Made once: the machine takes a chunk in without an effect of its own.
-        const advance: Pull.Pull<Arr.NonEmptyReadonlyArray<Part>, AiError.AiError> = Pull.matchEffect(pull, {
-          onSuccess: (chunks) => {
-            sign?.()
-            const now = clock.currentTimeMillisUnsafe()
-            for (const bytes of chunks) {
-              last = machine.feed(bytes, now)
-              if (last._tag !== "More") break
-            }
-            return next()
-          },
-          onFailure: (cause) => Effect.failCause(cause),
-          onDone: () => {
-            last = machine.end(clock.currentTimeMillisUnsafe())
-            return next()
-          }
-        })
-        return Effect.suspend(next)
       })
-  )
-
-/** The parts of a streamed answer as they come. */
-const stream = (answer: Answer): Stream.Stream<Response.StreamPartEncoded, AiError.AiError> =>
-  drive(answer, false, Decoder.defaultLimit)
+      return Effect.suspend(next)
+    })
+  })
 
 /** How many characters the body of a whole answer may have: 64 Mi. */
 const wholeLimit = 64 * 1024 * 1024
-
-/** The parts of a whole answer. */
-const whole = (answer: Answer): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError> =>
-  Effect.map(Stream.runCollect(drive(answer, true, wholeLimit)), toWhole)
 
 /** Sends a request, as a stream or whole, and says how the answer is read. */
 type Open = (
@@ -197,6 +202,19 @@ export const methods = (
   callOf: (method: string) => ProviderRequest,
   open: Open
 ): Pick<Provider, "generateText" | "streamText"> => ({
-  generateText: (request) => Effect.scoped(Effect.flatMap(open(callOf("generateText"), request, false), whole)),
-  streamText: (request) => Stream.unwrap(Effect.map(open(callOf("streamText"), request, true), stream))
+  generateText: (request) =>
+    Effect.scopedWith((scope) =>
+      open(callOf("generateText"), request, false).pipe(
+        Scope.provide(scope),
+        Effect.flatMap((answer) => Stream.runCollect(onDemand((scope) => drive(answer, true, wholeLimit, scope)))),
+        Effect.map(toWhole)
+      )
+    ),
+  streamText: (request) =>
+    endable((scope, self) =>
+      open(callOf("streamText"), request, true).pipe(
+        Scope.provide(scope),
+        Effect.flatMap((answer) => drive(answer, false, Decoder.defaultLimit, scope, self))
+      )
+    )
 })
