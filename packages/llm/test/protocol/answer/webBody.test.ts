@@ -195,7 +195,7 @@ describe("a body of fetch", () => {
     const reading = () => {
       const taken: Array<number> = []
       const self: Endable = { end: undefined, watch: undefined }
-      let come = (_: Uint8Array<ArrayBuffer>): void => undefined
+      let come: (bytes: Uint8Array<ArrayBuffer>) => void = () => undefined
       const readable = new ReadableStream<Uint8Array<ArrayBuffer>>({
         start: (controller) => {
           come = (bytes) => controller.enqueue(bytes)

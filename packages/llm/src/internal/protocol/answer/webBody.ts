@@ -15,6 +15,7 @@ import type * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
@@ -69,6 +70,21 @@ export const webBody = (
   if (web === undefined || web.body === null || Object.hasOwn(response, "stream")) return undefined
   const plain = HttpClientResponse.fromWeb(response.request, web)
   return Object.getPrototypeOf(response) === Object.getPrototypeOf(plain) ? web.body : undefined
+}
+
+/** The body of a response; `failed` says what a failure to read it means. */
+export const bodyOf = (
+  response: HttpClientResponse.HttpClientResponse,
+  failed: (error: HttpClientError.HttpClientError) => AiError.AiError
+): Body => {
+  const readable = webBody(response)
+  return readable === undefined ? Stream.mapError(response.stream, failed) : {
+    readable,
+    failed: (cause) => {
+      const reason = new HttpClientError.DecodeError({ request: response.request, response, cause })
+      return failed(new HttpClientError.HttpClientError({ reason }))
+    }
+  }
 }
 
 /** What takes the bytes in. */

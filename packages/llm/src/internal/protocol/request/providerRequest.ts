@@ -11,7 +11,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientError from "effect/http/HttpClientError"
+import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
@@ -23,7 +23,7 @@ import type { Kind } from "../../../ProviderFailure.ts"
 import * as ProviderFailure from "../../../ProviderFailure.ts"
 import type { Counts } from "../../usage/reported.ts"
 import { ReportedUsage } from "../../usage/reported.ts"
-import { type Body, webBody } from "../answer/webBody.ts"
+import { type Body, bodyOf } from "../answer/webBody.ts"
 import type { Fields } from "../field.ts"
 import { fields } from "../field.ts"
 import { isJson, parse } from "../json.ts"
@@ -139,16 +139,8 @@ export const bytes = (
   Stream.mapError(response.stream, (error) => transportFailure(call, error, "within"))
 
 /** The body of a response for the reader of an answer. */
-export const body = (call: ProviderRequest, response: HttpClientResponse.HttpClientResponse): Body => {
-  const readable = webBody(response)
-  return readable === undefined ? bytes(call, response) : {
-    readable,
-    failed: (cause) => {
-      const reason = new HttpClientError.DecodeError({ request: response.request, response, cause })
-      return transportFailure(call, new HttpClientError.HttpClientError({ reason }), "within")
-    }
-  }
-}
+export const body = (call: ProviderRequest, response: HttpClientResponse.HttpClientResponse): Body =>
+  bodyOf(response, (error) => transportFailure(call, error, "within"))
 
 /** How many characters the body of a whole answer may have: 64 Mi. */
 const bodyLimit = 64 * 1024 * 1024
