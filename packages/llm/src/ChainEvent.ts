@@ -39,6 +39,8 @@ export interface Origin {
   readonly attempt: number
   /** Milliseconds since the epoch, by the `Clock` in force. */
   readonly at: number
+  /** What was asked for; missing for a chat. */
+  readonly operation?: "embeddings" | undefined
   /** The tags of the request, of `Usage.withTags`; missing without any. */
   readonly tags?: Readonly<Record<string, string>> | undefined
 }

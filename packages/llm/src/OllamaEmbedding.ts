@@ -41,8 +41,11 @@ import * as OptionChecks from "./internal/protocol/request/options.ts"
 import type { Options as ProviderOptions } from "./OllamaProvider.ts"
 
 /** Where Ollama runs, and which model to ask. */
-export interface Options
-  extends Pick<ProviderOptions, "host" | "apiKey" | "numCtx" | "keepAlive" | "name" | "headers" | "parameters">
+export interface Options extends
+  Pick<
+    ProviderOptions,
+    "host" | "apiKey" | "numCtx" | "keepAlive" | "name" | "headers" | "location" | "parameters"
+  >
 {
   /** The model's name and tag. Default: `"nomic-embed-text"`. */
   readonly model?: string | undefined
@@ -160,6 +163,7 @@ const protocol = (options: Options) => {
   return {
     name: options.name ?? "ollama",
     model: options.model ?? defaultModel,
+    location: options.location ?? "local",
     dimensions,
     batchSize: options.batchSize ?? 256,
     url: api.host + path,

@@ -40,7 +40,7 @@ import type { Options as ProviderOptions } from "./OpenAiProvider.ts"
 
 /** How to reach the API, and which model to ask. */
 export interface Options
-  extends Pick<ProviderOptions, "preset" | "apiKey" | "baseUrl" | "name" | "headers" | "parameters">
+  extends Pick<ProviderOptions, "preset" | "apiKey" | "baseUrl" | "name" | "headers" | "location" | "parameters">
 {
   /** The model's id. Default: the preset's (`"text-embedding-3-small"` of `"openai"`); most have none, so name it. */
   readonly model?: string | undefined
@@ -156,6 +156,7 @@ const protocol = (options: Options) => {
   return {
     name: api.name,
     model: api.model,
+    location: options.location ?? api.preset.location,
     dimensions,
     batchSize: options.batchSize ?? api.preset.embeddingBatch,
     url: api.baseUrl + path,

@@ -211,7 +211,7 @@ export type { Choice } from "./internal/config/selection.ts"
 // Changes
 // -----------------------------------------------------------------------------
 
-export { layerReloading, layerReloadingConfig } from "./internal/config/reloading.ts"
+export { layerReloading, layerReloadingConfig } from "./internal/reload/reloading.ts"
 
 // -----------------------------------------------------------------------------
 // Responses

@@ -5,6 +5,7 @@ import type * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as Duration from "effect/Duration"
 import { wrapped } from "../terminal/paragraph.ts"
 import { plural, type Screen } from "../terminal/style.ts"
+import * as EmbeddingWords from "./EmbeddingWords.ts"
 import * as PolicyWords from "./PolicyWords.ts"
 import * as StoreWords from "./StoreWords.ts"
 
@@ -129,12 +130,19 @@ const money = (config: LlmConfig.LlmConfig, { style, width }: Screen): ReadonlyA
   ]
 }
 
+/** What the settings come to, with the environment. */
+export interface Found {
+  readonly treated: ReadonlyArray<Treated>
+  readonly store: ChainStore.Settings | undefined
+  /** The members of the chain of embeddings. */
+  readonly embeddings: ReadonlyArray<ProviderChain.Choice>
+}
+
 /** The whole of it. */
 export const lines = (
   place: string,
   config: LlmConfig.LlmConfig,
-  treated: ReadonlyArray<Treated>,
-  store: ChainStore.Settings | undefined,
+  { embeddings, store, treated }: Found,
   screen: Screen
 ): ReadonlyArray<string> => {
   const { style } = screen
@@ -147,6 +155,7 @@ export const lines = (
       ? ["", "  With this environment no provider is asked. `holdfast doctor` says what to set."]
       : []),
     ...chosen.flatMap((one, index) => treatment(config, one, `${index + 1}`, screen)),
+    ...EmbeddingWords.lines(config, embeddings, screen),
     ...money(config, screen),
     ...StoreWords.lines(config, store, screen),
     ...meant.flatMap((one) => treatment(config, one, "·", screen).concat(`    It is left out. ${one.advice ?? ""}`)),
@@ -161,11 +170,11 @@ export const lines = (
 /** The same as data. */
 export const toJson = (
   config: LlmConfig.LlmConfig,
-  treated: ReadonlyArray<Treated>,
-  store: ChainStore.Settings | undefined
+  { embeddings, store, treated }: Found
 ) => ({
   ok: true,
   providers: treated.map(providerToJson),
+  embeddings: EmbeddingWords.toJson(config, embeddings),
   prices: config.prices ?? null,
   budgets: (config.budgets ?? []).map(({ by, limit, name, when_spent, window }) => ({
     name: name ?? by ?? "all",

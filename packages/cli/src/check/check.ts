@@ -1,6 +1,7 @@
 /** Says what a file means, or what is wrong with it. */
 import type * as Policy from "@holdfast/core/Policy"
 import * as ChainStore from "@holdfast/llm/ChainStore"
+import * as EmbeddingChain from "@holdfast/llm/EmbeddingChain"
 import * as LlmConfig from "@holdfast/llm/LlmConfig"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as Data from "effect/Data"
@@ -92,8 +93,12 @@ const policyLines = (kind: Kind, { at, file, json }: Input, place: string, own: 
 const chainLines = ({ at, file, json }: Input, place: string, own: Screen) =>
   Effect.gen(function*() {
     const config = yield* PolicyFile.chain(file, at)
-    const asked = Effect.all({ treated: ProviderChain.treatments, store: ChainStore.settings })
-    const { store, treated } = yield* Effect.provide(asked, LlmConfig.layer(config)).pipe(
+    const asked = Effect.all({
+      treated: ProviderChain.treatments,
+      store: ChainStore.settings,
+      embeddings: EmbeddingChain.selection
+    })
+    const found = yield* Effect.provide(asked, LlmConfig.layer(config)).pipe(
       Effect.mapError(({ cause }) =>
         new PolicyFile.Refused({
           file,
@@ -104,8 +109,8 @@ const chainLines = ({ at, file, json }: Input, place: string, own: Screen) =>
       )
     )
     return json
-      ? [JSON.stringify(LlmConfigWords.toJson(config, treated, store))]
-      : LlmConfigWords.lines(place, config, treated, store, own)
+      ? [JSON.stringify(LlmConfigWords.toJson(config, found))]
+      : LlmConfigWords.lines(place, config, found, own)
   })
 
 export const check = Effect.fnUntraced(function*(input: Input) {

@@ -9,7 +9,8 @@
  * **Details**
  *
  * It is data, so that it can be drawn, printed as JSON and tested. The choice is the chain's own, from
- * `ProviderChain.selection`, and the checks are the providers' own preflights, which cost no tokens.
+ * `ProviderChain.selection`, and the checks are the providers' own preflights, which cost no tokens. A member of a chain of embeddings is
+ * asked to embed a word, which costs a token or two.
  *
  * **Gotchas**
  *
@@ -19,18 +20,15 @@
  *
  * See {@link diagnose} and {@link exitCodeOf}.
  */
-import * as Address from "@holdfast/llm/Address"
 import * as ChainStore from "@holdfast/llm/ChainStore"
 import * as ChatService from "@holdfast/llm/ChatService"
-import * as Connectivity from "@holdfast/llm/Connectivity"
 import * as FallbackDecision from "@holdfast/llm/FallbackDecision"
 import * as LlmConfig from "@holdfast/llm/LlmConfig"
 import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as Provider from "@holdfast/llm/Provider"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import type * as AiError from "effect/ai/AiError"
-import * as Clock from "effect/Clock"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -39,12 +37,15 @@ import * as Result from "effect/Result"
 import * as FailureWords from "../terminal/FailureWords.ts"
 import { inOneLine } from "../terminal/paragraph.ts"
 import { Pools, withTransport } from "../transport.ts"
+import * as EmbeddingDiagnosis from "./EmbeddingDiagnosis.ts"
 import * as ModelList from "./ModelList.ts"
+import * as NetworkDiagnosis from "./NetworkDiagnosis.ts"
 import type { Options } from "./progress.ts"
-import { told } from "./progress.ts"
+import { timed, told } from "./progress.ts"
 import * as Setting from "./Setting.ts"
 import * as StoreDiagnosis from "./StoreDiagnosis.ts"
 
+export type { Network } from "./NetworkDiagnosis.ts"
 export type { Options } from "./progress.ts"
 
 /** What came of looking at a provider. Times are in milliseconds. */
@@ -79,11 +80,6 @@ export interface ProviderDiagnosis {
   readonly version: string | undefined
 }
 
-/** Whether this machine is online. */
-export type Network =
-  | { readonly _tag: "NotChecked" }
-  | { readonly _tag: "Online" | "Offline"; readonly url: string; readonly millis: number }
-
 export interface Diagnosis {
   /** Whether a provider would answer. */
   readonly usable: boolean
@@ -91,19 +87,14 @@ export interface Diagnosis {
   readonly refused: string | undefined
   /** The providers that would answer, in the order in which they are asked. */
   readonly order: ReadonlyArray<string>
-  readonly network: Network
+  readonly network: NetworkDiagnosis.Network
   readonly store: StoreDiagnosis.StoreDiagnosis
+  /** The members of the chain of embeddings, in their order; none without such a chain. */
+  readonly embeddings: ReadonlyArray<EmbeddingDiagnosis.EmbeddingDiagnosis>
   /** Those that are asked first, in their order. */
   readonly providers: ReadonlyArray<ProviderDiagnosis>
   readonly settings: ReadonlyArray<Setting.Setting>
 }
-
-const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function*() {
-    const start = yield* Clock.monotonicTimeNanos
-    const result = yield* Effect.result(effect)
-    return { result, millis: Number((yield* Clock.monotonicTimeNanos) - start) / 1e6 }
-  })
 
 /** What a look at a provider has found, and what a chain would make of it. */
 interface Found extends Pick<ProviderDiagnosis, "model" | "check" | "capabilities" | "models" | "version"> {
@@ -231,19 +222,6 @@ const orderOf = (seen: ReadonlyArray<Seen>): ReadonlyArray<Seen> => {
   return order
 }
 
-const diagnoseNetwork = Effect.fnUntraced(function*(options: Options) {
-  const url = Option.getOrUndefined(yield* Config.option(Config.String("CONNECTIVITY_CHECK_URL")))
-  const connectivity = yield* Connectivity.makeConfig()
-  if (url === undefined || url.trim() === "") return { _tag: "NotChecked" as const }
-  const probe = Effect.timeoutOrElse(connectivity.isOnline, {
-    duration: options.timeout,
-    orElse: () => Effect.succeed(false)
-  })
-  const { millis, result } = yield* timed(told(probe, "network", options))
-  const online = Result.isSuccess(result) && result.success
-  return { _tag: online ? "Online" as const : "Offline" as const, url: Address.show(url), millis }
-})
-
 /** What the settings of the chain itself are refused for. Nothing is sent: a store in memory stands for that of the fleet. */
 const refusal = Layer.build(
   withTransport((transport) =>
@@ -267,13 +245,14 @@ const refusal = Layer.build(
 export const diagnose = (options: Options): Effect.Effect<Diagnosis, Config.ConfigError> =>
   Effect.gen(function*() {
     const choices = yield* ProviderChain.selection
-    const network = yield* diagnoseNetwork(options)
+    const network = yield* NetworkDiagnosis.diagnose(options)
     const seen = yield* Effect.forEach(
       choices,
       (choice) => diagnoseProvider(choice, network._tag !== "Offline", options),
       { concurrency: "unbounded" }
     )
     const store = yield* StoreDiagnosis.diagnose(options)
+    const embeddings = yield* EmbeddingDiagnosis.diagnose(network._tag !== "Offline", options)
     const invalid = store._tag === "Failed" && store.url === undefined ? store.because : undefined
     const refused = choices.some(({ chosen }) => chosen) ? invalid ?? (yield* refusal) : undefined
     const order = refused === undefined ? orderOf(seen) : []
@@ -283,6 +262,7 @@ export const diagnose = (options: Options): Effect.Effect<Diagnosis, Config.Conf
       order: order.map(({ choice, found }) => `${choice.provider}/${found.model}`),
       network,
       store,
+      embeddings,
       providers: seen.map(({ choice, found: { capabilities, check, model, models, version } }) =>
         Object.assign({ model, check, capabilities, models, version }, choice)
       ),

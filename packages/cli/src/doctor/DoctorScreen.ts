@@ -112,6 +112,29 @@ const storeLines = ({ store }: Diagnosis, { style, width }: Screen): ReadonlyArr
   ]
 }
 
+const embeddingLines = ({ embeddings }: Diagnosis, { style, width }: Screen): ReadonlyArray<string> =>
+  embeddings.length === 0 ? [] : [
+    style.paint("title", "Embeddings, in this order"),
+    ...embeddings.flatMap(({ advice, because, check, chosen, location, model, name }, i) => {
+      const mark = !chosen
+        ? style.paint("quiet", "·")
+        : check._tag === "Ready"
+        ? style.paint("good", "✓")
+        : style.paint("bad", "✗")
+      const called = (model === undefined ? name : `${name}/${model}`).padEnd(24)
+      const words = check._tag === "Ready"
+        ? `gives vectors of ${check.dimensions} numbers in ${Math.max(1, Math.round(check.millis))} ms`
+        : chosen
+        ? check.because
+        : advice ?? ""
+      return [
+        ...wrapped(because, width, `  ${i + 1} ${mark} ${style.paint("strong", called)} ${location.padEnd(5)}  `),
+        ...wrapped(words, width, "      ")
+      ]
+    }),
+    ""
+  ]
+
 const verdict = ({ order, providers, refused }: Diagnosis): string => {
   if (refused !== undefined) return `No provider is asked, because the settings are invalid: ${refused}`
   const [first, ...rest] = order
@@ -182,6 +205,7 @@ export const report = (diagnosis: Diagnosis, screen: Screen): ReadonlyArray<stri
     title("Network"),
     `  ${networkWords(diagnosis.network)}`,
     "",
+    ...embeddingLines(diagnosis, screen),
     ...storeLines(diagnosis, screen),
     title("Settings"),
     ...settings(diagnosis, screen),

@@ -1,4 +1,5 @@
-/** How a diagnosis tells what it waits for. */
+/** How a diagnosis tells what it waits for, and how long it took. */
+import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
@@ -13,4 +14,12 @@ export const told = <A, E, R>(effect: Effect.Effect<A, E, R>, what: string, { on
   Effect.suspend(() => {
     onProgress({ what, ended: false })
     return Effect.ensuring(effect, Effect.sync(() => onProgress({ what, ended: true })))
+  })
+
+/** An effect's result, with its milliseconds. */
+export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const start = yield* Clock.monotonicTimeNanos
+    const result = yield* Effect.result(effect)
+    return { result, millis: Number((yield* Clock.monotonicTimeNanos) - start) / 1e6 }
   })

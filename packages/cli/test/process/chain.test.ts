@@ -7,6 +7,7 @@ import { join } from "node:path"
 import * as OllamaServer from "../../src/demo/OllamaServer.ts"
 import * as OpenAiServer from "../../src/demo/OpenAiServer.ts"
 import type { Diagnosis } from "../../src/doctor/Diagnosis.ts"
+import * as EmbeddingServer from "./EmbeddingServer.ts"
 import * as Holdfast from "./holdfast.ts"
 
 const fileOf = (text: string) =>
@@ -65,6 +66,40 @@ describe("a chain in a file", { timeout: 60_000 }, () => {
         ]),
         [["openai", 2, 60_000], ["ollama", 2, 300_000]]
       )
+    }))
+
+  it.live("has embeddings, whose members are told, tried, and compared", () =>
+    Effect.gen(function*() {
+      const vectors = yield* EmbeddingServer.make
+      const file = yield* fileOf(`
+llm:
+  embeddings:
+    members:
+      - { provider: openai, key: ABSENT_KEY, model: m }
+      - { provider: vllm, model: m, base_url: "${vectors.url(2)}" }
+      - { provider: llamacpp, model: m, base_url: "${vectors.url(3)}" }
+      - { provider: lmstudio, model: m, base_url: "${vectors.url(0)}" }
+      - { provider: ollama, name: rack, model: m, base_url: "${vectors.url(2)}" }
+`)
+      const { stdout } = yield* Holdfast.run(["check", "--as", "llm", file])
+      assert.match(
+        stdout,
+        /^ {2}embeddings\n {4}openai +for m; ABSENT_KEY is not set, so it is left out\. Set ABSENT_KEY/mu
+      )
+      assert.match(stdout, /^ {4}rack +asks ollama for m; llm\.embeddings has it$/mu)
+      assert.match(stdout, /^ {4}vectors +of the model's own length, .*; the members must serve one model$/mu)
+      const json = yield* Holdfast.run(["check", "--as", "llm", "--json", file])
+      const { embeddings } = JSON.parse(json.stdout)
+      assert.deepStrictEqual(
+        embeddings.members.map(({ chosen, name }: { chosen: boolean; name: string }) => [name, chosen]),
+        [["openai", false], ["vllm", true], ["llamacpp", true], ["lmstudio", true], ["rack", true]]
+      )
+      const doctor = yield* Holdfast.run(["doctor", "--config", file])
+      assert.match(doctor.stdout, /^ {2}2 ✓ vllm\/m .*\n {6}gives vectors of 2 numbers in \d+ ms$/mu)
+      assert.match(doctor.stdout, /^ {2}3 ✗ llamacpp\/m .*\n {6}its vectors have 3 numbers, and those of vllm 2\./mu)
+      assert.match(doctor.stdout, /^ {2}4 ✗ lmstudio\/m .*\n {6}.*no such route/mu)
+      assert.match(doctor.stdout, /^ {2}5 ✓ rack\/m .*\n {6}gives vectors of 2 numbers in \d+ ms$/mu)
+      assert.deepStrictEqual(vectors.texts(), ["hello", "hello", "hello", "hello"])
     }))
 
   it.live("is refused with path and reason, by the file or with the environment, wherever it is named", () =>

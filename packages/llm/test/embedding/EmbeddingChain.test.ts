@@ -38,7 +38,14 @@ const member = (name: string, script: ReadonlyArray<Step> = [], options: Partial
             : Effect.fail(AiError.make({ module: name, method: "embedMany", reason: reasons[step] }))
         })
     }),
-    (model): EmbeddingChain.Embedder => ({ ...model, name, model: "bge-m3", dimensions: undefined, ...options })
+    (model): EmbeddingChain.Embedder => ({
+      ...model,
+      name,
+      model: "bge-m3",
+      location: "cloud",
+      dimensions: undefined,
+      ...options
+    })
   )
   return { made, asked }
 }
@@ -67,11 +74,23 @@ describe("EmbeddingChain", () => {
       const length = yield* invalid([of("a", "m", 512), of("b", "m", 256), of("c", "m")], true)
       assert.include(length, "members.1.dimensions must be 512, as of the first, got 256")
       assert.include(length, "members.2.dimensions must be 512, as of the first, got undefined")
+      assert.include(
+        yield* invalid([of("a", "m"), of("a", "m")]),
+        "members.1.name must be unique, got \"a\", as members.0"
+      )
     }))
 
   it("rejects invalid options, all at once", () => {
-    const options = { members: [] as unknown as EmbeddingChain.Options["members"], retries: -1, delay: "soon" as never }
-    assert.throws(() => EmbeddingChain.make(options), RangeError, /3 options are invalid: members .*retries .*delay/u)
+    const options = {
+      members: [] as unknown as EmbeddingChain.Options["members"],
+      retry: { times: -1 },
+      cooldown: "soon" as never
+    }
+    assert.throws(
+      () => EmbeddingChain.make(options),
+      RangeError,
+      /3 options are invalid: retry\.times .*cooldown .*members /u
+    )
   })
 
   it.effect("skips a failed member for its cool-down, and asks it anyway if all are skipped", () =>
@@ -104,7 +123,7 @@ law(
       const members = [member("m0", first), ...rest.map((script, i) => member(`m${i + 1}`, script))] as const
       const model = yield* EmbeddingChain.make({
         members: [members[0].made, ...members.slice(1).map(({ made }) => made)],
-        retries
+        retry: { times: retries }
       })
       let length: number | undefined
       for (const inputs of texts.slice(0, 5)) {

@@ -144,6 +144,7 @@ export const contract = (name: string, fresh: Layer.Layer<SqlClient, SqlError>) 
         yield* run(ask, { table: "older" })
         for (
           const column of [
+            "operation",
             "is_partial",
             "tier",
             "input_audio_tokens",
@@ -154,7 +155,7 @@ export const contract = (name: string, fresh: Layer.Layer<SqlClient, SqlError>) 
         ) {
           yield* sql`ALTER TABLE ${sql("older")} DROP COLUMN ${sql(column)}`
         }
-        yield* sql`DELETE FROM ${sql("older_migrations")} WHERE migration_id = 2`
+        yield* sql`DELETE FROM ${sql("older_migrations")} WHERE migration_id >= 2`
         const attempts = Effect.map(
           UsageSql.sumBy("provider", { table: "older" }),
           (sums) => [sums.get("cloud")?.attempts, sums.get("cloud")?.partial]

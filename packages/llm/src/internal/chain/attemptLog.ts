@@ -27,7 +27,7 @@ export class AttemptLog {
   readonly attempts: Array<Attempt> = []
   /** The budget that the request failed for, if it did. */
   spent: Pick<BudgetSpent, "budget" | "because"> | undefined = undefined
-  private readonly tags: Pick<ChainEvent, "tags">
+  private readonly common: Pick<ChainEvent, "operation" | "tags">
   /** The attempts that are running or have just ended, until the log has their outcome: several if the request is hedged. */
   private readonly running = new Set<RunningAttempt>()
   private readonly started = new Map<ChainMember, number>()
@@ -36,13 +36,16 @@ export class AttemptLog {
     this.method = method
     this.observers = observers
     this.now = now
-    this.tags = Object.keys(tags).length === 0 ? {} : { tags }
+    this.common = {
+      ...(method === "embedMany" && { operation: "embeddings" }),
+      ...(Object.keys(tags).length > 0 && { tags })
+    }
   }
 
   emit(member: ChainMember, attempt: number, event: Told): void {
     if (this.observers.length === 0) return
     const { location, model, name } = member.provider
-    const whole: ChainEvent = { provider: name, model, location, attempt, at: this.now(), ...this.tags, ...event }
+    const whole: ChainEvent = { provider: name, model, location, attempt, at: this.now(), ...this.common, ...event }
     for (const observer of this.observers) {
       // An observer must not be able to break the request that it watches.
       try {

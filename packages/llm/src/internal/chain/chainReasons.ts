@@ -38,7 +38,7 @@ export const broken = (method: string, reason: AiError.AiErrorReason): AiError.A
 
 /** The error of an attempt that its clock ended. */
 export const notInTime = (provider: Provider, method: Method, limit: Duration.Duration): AiError.AiError => {
-  const missing = method === "generateText" ? "answer" : "content"
+  const missing = method === "streamText" ? "content" : "answer"
   return broken(method, networkError(provider, `no ${missing} within ${Duration.format(limit)}`))
 }
 

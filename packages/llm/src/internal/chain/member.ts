@@ -62,7 +62,7 @@ export interface ChainMember {
   readonly place: PoolPlace | undefined
 }
 
-export type Method = "generateText" | "streamText"
+export type Method = "generateText" | "streamText" | "embedMany"
 
 /** Why nothing is sent to a provider: in words for an event, and as the reason of a failure. */
 export interface Obstacle {

@@ -126,7 +126,12 @@ export const start = (
         parameters,
         inputTokens,
         spending: budgets &&
-          new Spending(budgets, tags, { inputTokens, maxOutputTokens: parameters.maxOutputTokens, now: log.now }),
+          new Spending(budgets, tags, {
+            inputTokens,
+            // Vectors are no tokens.
+            maxOutputTokens: method === "embedMany" ? 0 : parameters.maxOutputTokens,
+            now: log.now
+          }),
         deadline
       })
     return settings.fleet === undefined ? Effect.succeed(begun()) : Effect.map(settings.fleet.look, begun)

@@ -124,6 +124,25 @@ const chain = struct({
   fallbackOnContentPolicy: optional(boolean)
 })
 
+/** The options of a chain of embeddings. */
+export const embeddingOptionsCheck: Check = struct({
+  retry: treatment.retry,
+  timeouts,
+  bulkhead: treatment.bulkhead,
+  cooldown: treatment.cooldown,
+  hedge: treatment.hedge,
+  members: Arguments.refine(Arguments.array((value) => value), (members, place) => {
+    if (members.length === 0) place.fault("must have a member")
+  }),
+  sameModel: optional(boolean),
+  name: optional(text),
+  localTimeouts: timeouts,
+  overrides: optional(record(struct(treatment))),
+  retryBudget: budget,
+  hedgeBudget: budget,
+  deadline: clock
+})
+
 /** The options of a chain. An override must name a provider, where the names of all are known. */
 export const optionsCheck: Check = (value, place) => {
   chain(value, place)

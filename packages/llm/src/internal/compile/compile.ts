@@ -152,7 +152,7 @@ const makeMember = Effect.fnUntraced(function*(
   const member: ChainMember = {
     provider,
     retry: yield* Policy.make({ name, retry: retryOf(retry, budget, provider.location) }),
-    attemptTimeout: { generateText: clocks?.answer, streamText: clocks?.firstContent },
+    attemptTimeout: { generateText: clocks?.answer, streamText: clocks?.firstContent, embedMany: clocks?.answer },
     head: clocks?.head,
     betweenChunks: clocks?.betweenChunks,
     bulkhead: bulkhead === undefined

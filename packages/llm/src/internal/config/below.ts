@@ -39,10 +39,13 @@ const settingsOf = (
 }
 
 /** The environment as a member of a pool sees it: its key, model and address in place of those of its server. */
-export const asMember = ({ base_url, key, model, provider }: Member): Layer.Layer<never> => {
+export const asMember = (
+  { base_url, key, model, provider }: Pick<Member, "provider" | "key" | "model" | "base_url">,
+  modelVariable = servers[provider].variables.model
+): Layer.Layer<never> => {
   const { variables } = servers[provider]
   const own = ConfigProvider.fromUnknown({
-    ...(model !== undefined && { [variables.model]: model }),
+    ...(model !== undefined && { [modelVariable]: model }),
     ...(base_url !== undefined && { [variables.address]: base_url })
   })
   return Layer.effect(

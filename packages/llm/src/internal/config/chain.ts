@@ -5,15 +5,12 @@
  */
 import type { Quantile } from "@holdfast/core/Hedge"
 import type * as Policy from "@holdfast/core/Policy"
-import * as ResilientHttpClient from "@holdfast/http/ResilientHttpClient"
 import type * as Arr from "effect/Array"
 import type * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as AnthropicProvider from "../../AnthropicProvider.ts"
 import * as GeminiProvider from "../../GeminiProvider.ts"
@@ -27,6 +24,8 @@ import type { Provider } from "../../Provider.ts"
 import * as Compile from "../compile/compile.ts"
 import type { Options, ProgramOptions, Treatment } from "../compile/options.ts"
 import { asMember } from "./below.ts"
+import type { Transport } from "./client.ts"
+import { orConfigError, overClient } from "./client.ts"
 import { overrideFor } from "./data/overrides.ts"
 import type { NamedMember } from "./data/pools.ts"
 import { membersOf } from "./data/pools.ts"
@@ -61,38 +60,22 @@ const source = (server: Name, options: { readonly name: string }): Configurable 
   }
 }
 
-type Transport = NonNullable<ProgramOptions["transport"]>
-
-const orConfigError = <A, R>(self: Effect.Effect<A, Schema.SchemaError, R>): Effect.Effect<A, Config.ConfigError, R> =>
-  Effect.mapError(self, (error) => Setting.fail(error.message, error))
-
 /** The member of a pool of the file that has this name. */
 export const memberOf = (file: LlmConfig.LlmConfig, name: string): NamedMember | undefined =>
   membersOf(file.pools).find((member) => member.name === name)
 
-/** A provider, or a member of a pool, over a client, and where a file says so a connection pool, of its own. */
+/** A provider, or a member of a pool, over its own client. */
 export const overItsClient = Effect.fnUntraced(function*(
-  { provider: name, server }: Pick<Selection.Choice, "provider" | "server">,
+  choice: Pick<Selection.Choice, "provider" | "server">,
   transport: Transport | undefined
 ) {
-  const file = yield* LlmConfig.Current
-  const options = yield* orConfigError(LlmConfig.clientOptions(file, server))
-  const member = memberOf(file, name)
-  const plain = source(server, { name })
-  const made = member === undefined ? plain : Effect.provide(plain, asMember(member.data))
-  const client = Object.keys(options).length === 0
-    ? made
-    : Effect.provide(made, ResilientHttpClient.layer({ ...options, name: `llm.${name}`, retry: false }))
-  if (file.providers?.[server]?.transport === undefined) return yield* client
-  if (transport === undefined) {
-    return yield* Effect.fail(
-      Setting.fail(
-        `llm.providers.${server} describes a pool of its own. Give ProviderChain.layerConfig what makes one: ` +
-          "{ transport: UndiciTransport.layer }"
-      )
-    )
-  }
-  return yield* Effect.provide(client, yield* Layer.build(transport(LlmConfig.transport(file, server))))
+  const member = memberOf(yield* LlmConfig.Current, choice.provider)
+  const plain = source(choice.server, { name: choice.provider })
+  return yield* overClient(
+    member === undefined ? plain : Effect.provide(plain, asMember(member.data)),
+    choice,
+    transport
+  )
 })
 
 /** Those that the settings choose, in their order. Warns of who may be missed. */
@@ -161,7 +144,7 @@ const poolOptions = (
 /** The environment wins over the file, and the file over the program. */
 export const options = Effect.fnUntraced(function*(
   program: Omit<Options, "providers">,
-  providers: ReadonlyArray<Pick<Provider, "name" | "model">>
+  providers: ReadonlyArray<Pick<Provider, "name" | "model"> & { readonly server?: Name }>
 ): Effect.fn.Return<Omit<Options, "providers">, Config.ConfigError> {
   const settings = yield* retrySettings
   const current = yield* LlmConfig.Current
@@ -171,10 +154,11 @@ export const options = Effect.fnUntraced(function*(
     return settings === undefined ? said : { ...said, ...settings }
   }
   const overrides: Record<string, Treatment> = { ...program.overrides }
-  for (const { model, name } of providers) {
-    const member = memberOf(current, name)
-    const said = overrideFor(current, { name, model, server: member?.data.provider ?? name, pool: member?.pool })
-    const own = { ...file.overrides?.[name], ...said }
+  for (const { model, name, server } of providers) {
+    const member = server === undefined ? memberOf(current, name) : undefined
+    const asked = server ?? member?.data.provider ?? name
+    const said = overrideFor(current, { name, model, server: asked, pool: member?.pool })
+    const own = { ...file.overrides?.[server ?? name], ...said }
     if (Object.keys(own).length === 0) continue
     const before = overrides[name]
     const retry = overSettings(before?.retry, own.retry)

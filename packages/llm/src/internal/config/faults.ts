@@ -15,6 +15,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import { budgetsDataCheck } from "../budget/data.ts"
 import { pricesCheck } from "../usage/prices/data.ts"
 import { hedgeCheck, parametersCheck, repairCheck } from "./data/answers.ts"
+import { embeddingNamesOf, embeddingsCheck } from "./data/embeddings.ts"
 import { byModelCheck, byProviderCheck } from "./data/overrides.ts"
 import { addressCheck, memberNames, poolsCheck } from "./data/pools.ts"
 import { storeCheck } from "./data/store.ts"
@@ -54,6 +55,7 @@ const file = struct({
     // Checked with the pools that it may name.
     provider_priority: optional(() => undefined),
     pools: optional(poolsCheck),
+    embeddings: optional(embeddingsCheck),
     hedge: optional(hedgeCheck),
     repair: optional(repairCheck),
     parameters: optional(parametersCheck),
@@ -103,8 +105,13 @@ const together = (llm: unknown, place: Place): void => {
   const pools = property(llm, "pools")
   const known = [...names, ...isObject(pools) ? Object.keys(pools) : []]
   const byProvider = property(llm, "by_provider")
+  const embeddings = embeddingNamesOf(property(llm, "embeddings"))
   if (byProvider !== undefined) {
-    byProviderCheck(byProvider, place.at("by_provider"), [...known, ...isObject(pools) ? memberNames(pools) : []])
+    byProviderCheck(byProvider, place.at("by_provider"), [
+      ...known,
+      ...isObject(pools) ? memberNames(pools) : [],
+      ...embeddings
+    ])
   }
   if (priority !== undefined) {
     array(oneOf(...known))(priority, place.at("provider_priority"))

@@ -36,6 +36,8 @@ export interface Server {
     readonly model: string
     readonly address: string
     readonly key: string | undefined
+    /** Names the model for embeddings; `undefined` where the server gives none by this protocol. */
+    readonly embedding: string | undefined
     /** Other names of the key's and the address's, which the vendor's own client reads. */
     readonly others: { readonly key?: string; readonly address?: string }
   }
@@ -55,7 +57,13 @@ export interface Server {
 /** A server in the cloud: a key describes it, or another address that speaks its API. */
 const cloud = (prefix: string, owner: string) => ({
   location: "cloud" as const,
-  variables: { model: `${prefix}_MODEL`, address: `${prefix}_BASE_URL`, key: `${prefix}_API_KEY`, others: {} },
+  variables: {
+    model: `${prefix}_MODEL`,
+    address: `${prefix}_BASE_URL`,
+    key: `${prefix}_API_KEY`,
+    embedding: undefined,
+    others: {}
+  },
   settings: [`${prefix}_API_KEY`, `${prefix}_BASE_URL`] as const,
   isReady: false,
   advice: `Set ${prefix}_API_KEY to a key of ${owner}'s, or ${prefix}_BASE_URL to a server that speaks its API`
@@ -74,7 +82,7 @@ const chatCompletions = (preset: Preset, name: PresetName): Server => {
     baseUrl,
     model,
     source,
-    variables: { ...common.variables, others: otherVariables }
+    variables: { ...common.variables, embedding: `${variables}_EMBEDDING_MODEL`, others: otherVariables }
   } as const
   const { address, key } = common.variables
   if (location === "local") {
@@ -116,6 +124,7 @@ export const servers: Readonly<Record<Name, Server>> = {
       model: "OPENAI_RESPONSES_MODEL",
       address: "OPENAI_RESPONSES_BASE_URL",
       key: "OPENAI_API_KEY",
+      embedding: undefined,
       others: {}
     },
     // The key alone says chat completions.
@@ -142,6 +151,7 @@ export const servers: Readonly<Record<Name, Server>> = {
       model: "BEDROCK_MODEL",
       address: "BEDROCK_BASE_URL",
       key: "AWS_BEARER_TOKEN_BEDROCK",
+      embedding: undefined,
       others: {}
     },
     // The keys of an account are there for much else.
@@ -166,7 +176,13 @@ export const servers: Readonly<Record<Name, Server>> = {
     protocol: { _tag: "OllamaChat", isCloud: true },
     baseUrl: "https://ollama.com",
     model: "gpt-oss:120b",
-    variables: { model: "OLLAMA_CLOUD_MODEL", address: "OLLAMA_CLOUD_HOST", key: "OLLAMA_API_KEY", others: {} },
+    variables: {
+      model: "OLLAMA_CLOUD_MODEL",
+      address: "OLLAMA_CLOUD_HOST",
+      key: "OLLAMA_API_KEY",
+      embedding: undefined,
+      others: {}
+    },
     settings: ["OLLAMA_API_KEY", "OLLAMA_CLOUD_HOST"],
     advice: "Set OLLAMA_API_KEY to a key of ollama.com",
     source: "https://docs.ollama.com/cloud"
@@ -178,7 +194,13 @@ export const servers: Readonly<Record<Name, Server>> = {
     location: "local",
     baseUrl: "http://127.0.0.1:11434",
     model: "llama3.2",
-    variables: { model: "OLLAMA_MODEL", address: "OLLAMA_HOST", key: undefined, others: {} },
+    variables: {
+      model: "OLLAMA_MODEL",
+      address: "OLLAMA_HOST",
+      key: undefined,
+      embedding: "OLLAMA_EMBEDDING_MODEL",
+      others: {}
+    },
     settings: ["OLLAMA_MODEL", "OLLAMA_HOST"],
     isReady: true,
     advice:
@@ -188,3 +210,8 @@ export const servers: Readonly<Record<Name, Server>> = {
 }
 
 export const names: ReadonlyArray<Name> = Object.values(servers).map(({ name }) => name)
+
+/** Those that give embeddings. */
+export const embeddingNames: ReadonlyArray<Name> = names.filter((name) =>
+  servers[name].variables.embedding !== undefined
+)

@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import { BudgetData } from "../budget/data.ts"
 import { PricesData } from "../usage/prices/data.ts"
 import { HedgeData, ParametersData, RepairData } from "./data/answers.ts"
+import { EmbeddingsData } from "./data/embeddings.ts"
 import { Overrides } from "./data/overrides.ts"
 import { Pools } from "./data/pools.ts"
 import { StoreData } from "./data/store.ts"
@@ -114,6 +115,8 @@ export const LlmConfig = Schema.Struct({
   provider_priority: key(Schema.NonEmptyArray(Schema.NonEmptyString)),
   /** Several keys, deployments or vendors of one model, by a name that `provider_priority` may list. */
   pools: key(Pools),
+  /** The members of `EmbeddingChain.layerConfig`. */
+  embeddings: key(EmbeddingsData),
   /** As `hedge` and `hedgeBudget` of `ProviderChain.Options`. */
   hedge: key(HedgeData),
   /** As `repair` of `ProviderChain.Options`. */

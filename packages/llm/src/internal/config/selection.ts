@@ -54,8 +54,14 @@ const alongside = (choice: Choice): Choice => {
   return { ...choice, chosen: true, because: "another provider may fail, and it needs no key", advice: undefined }
 }
 
-/** Whether a member of a pool can be asked: its variable has a key, or its server needs none. */
-const memberChoice = ({ data, name, pool }: NamedMember, settings: Facts["settings"]): Choice => {
+/** What a file says of a member. */
+interface Asked extends Pick<NamedMember, "name"> {
+  readonly pool: string | undefined
+  readonly data: Pick<NamedMember["data"], "provider" | "key" | "model" | "base_url">
+}
+
+/** Whether a member of a pool, or of a chain of embeddings, can be asked: its variable has a key, or its server needs none. */
+export const memberChoice = ({ data, name, pool }: Asked, settings: Facts["settings"]): Choice => {
   const { advice, location, settings: needs, variables } = servers[data.provider]
   const choice = { provider: name, server: data.provider, pool, location }
   const said = data.key === undefined ? needs : [data.key]
@@ -65,7 +71,12 @@ const memberChoice = ({ data, name, pool }: NamedMember, settings: Facts["settin
   const isDescribed = data.base_url !== undefined || variables.key === undefined || location === "local" ||
     (data.model !== undefined && needs.includes(variables.model))
   if (data.key === undefined && isDescribed) {
-    return { ...choice, chosen: true, because: `the pool "${pool}" has it`, advice: undefined }
+    return {
+      ...choice,
+      chosen: true,
+      because: pool === undefined ? "llm.embeddings has it" : `the pool "${pool}" has it`,
+      advice: undefined
+    }
   }
   const blank = said.find((setting) => settings[setting] === "blank")
   const because = blank !== undefined
@@ -151,6 +162,15 @@ const readPriority = Effect.fnUntraced(function*(
     )
   }
   return wanted
+})
+
+/** Which of the variables that describe members are set. */
+export const presences = Effect.fnUntraced(function*(members: ReadonlyArray<Asked>) {
+  const settings: Record<string, Presence> = {}
+  for (const { data: { key, provider } } of members) {
+    for (const name of key === undefined ? servers[provider].settings : [key]) settings[name] = yield* presence(name)
+  }
+  return settings
 })
 
 /** Read as a secret whatever it is: only whether it is there is of interest. */

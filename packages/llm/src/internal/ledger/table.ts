@@ -55,6 +55,13 @@ const addKinds = (table: string) =>
     yield* sql`ALTER TABLE ${sql(table)} ADD COLUMN tier TEXT`
   })
 
+/** What was asked for, if not a chat. */
+const addOperation = (table: string) =>
+  Effect.gen(function*() {
+    const sql = yield* plain
+    yield* sql`ALTER TABLE ${sql(table)} ADD COLUMN operation TEXT`
+  })
+
 const kinds = ["input_audio_tokens", "input_image_tokens", "output_audio_tokens", "output_image_tokens", "is_partial"]
 
 /** Makes the table, if it is not there yet, or brings it up to date. */
@@ -62,7 +69,11 @@ export const migrate = (table: string) =>
   Effect.asVoid(
     Migrator.make({})({
       table: `${table}_migrations`,
-      loader: Migrator.fromRecord({ "1_create": createTable(table), "2_kinds": addKinds(table) })
+      loader: Migrator.fromRecord({
+        "1_create": createTable(table),
+        "2_kinds": addKinds(table),
+        "3_operation": addOperation(table)
+      })
     })
   )
 
@@ -99,6 +110,7 @@ const rowOf = ({ entry, id }: Identified) => ({
   output_image_tokens: entry.outputImageTokens ?? null,
   is_partial: entry.partial === true ? 1 : null,
   tier: entry.tier ?? null,
+  operation: entry.operation ?? null,
   cost: entry.cost ?? null,
   tags: entry.tags === undefined ? null : toJson(entry.tags)
 })

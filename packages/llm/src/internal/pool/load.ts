@@ -28,7 +28,7 @@ export class MemberLoad {
   /** Who is let in: limits, cool-down, and requests in flight. */
   gate: Gate
   private readonly limits: Limits
-  private readonly means: { generateText?: Mean; streamText?: Mean } = {}
+  private readonly means: { generateText?: Mean; streamText?: Mean; embedMany?: Mean } = {}
   private back: number | undefined = undefined
   private readonly answers = new AnswerTokens()
   private remaining: Remaining | undefined = undefined

@@ -25,7 +25,7 @@ export interface Candidate {
 export interface Situation {
   readonly now: number
   /** How the duration of an answer is measured: to its first content if it is streamed, otherwise to its end. */
-  readonly method: "generateText" | "streamText"
+  readonly method: "generateText" | "streamText" | "embedMany"
   /** The tokens that the request sends, about. */
   readonly input: number
   readonly session: string | undefined

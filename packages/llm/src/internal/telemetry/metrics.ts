@@ -39,19 +39,19 @@ const counted = {
 export const observer = (context: Context.Context<never>): Observer => {
   const histograms = new Map<string, Metric.Histogram<number>>()
   const counters = new Map<string, Metric.Counter<number>>()
-  const operation = ({ model, provider }: Origin) => ({
-    "gen_ai.operation.name": "chat",
+  const attributesOf = ({ model, operation, provider }: Origin) => ({
+    "gen_ai.operation.name": operation ?? "chat",
     "gen_ai.provider.name": provider,
     "gen_ai.request.model": model
   })
 
   const record = (name: keyof typeof kinds, origin: Origin, value: number, attribute?: readonly [string, string]) => {
-    const key = `${name} ${origin.provider} ${origin.model} ${attribute?.[1] ?? ""}`
+    const key = `${name} ${origin.operation} ${origin.provider} ${origin.model} ${attribute?.[1] ?? ""}`
     let histogram = histograms.get(key)
     if (histogram === undefined) {
       const { boundaries, description, unit } = kinds[name]
       // Effect's exporter takes the unit of a metric from this attribute.
-      const attributes = { ...operation(origin), unit, ...(attribute && { [attribute[0]]: attribute[1] }) }
+      const attributes = { ...attributesOf(origin), unit, ...(attribute && { [attribute[0]]: attribute[1] }) }
       histogram = Metric.histogram(name, { description, boundaries, attributes })
       histograms.set(key, histogram)
     }

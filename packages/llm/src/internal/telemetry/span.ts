@@ -1,6 +1,6 @@
 /**
  * The span of an attempt, under that of its request, as OpenTelemetry's conventions for generative AI have it: one client
- * span an operation, `chat <model>`, with `error.type` where it failed. Neither prompt nor answer is in it.
+ * span an operation, `chat <model>` or `embeddings <model>`, with `error.type` where it failed. Neither prompt nor answer is in it.
  *
  * Guarded by `test/laws.test.ts` and `test/readme.test.ts`.
  */
@@ -20,17 +20,18 @@ import type { ChainRequest } from "../chain/request.ts"
 /** Opens the span of an attempt. It ends with the scope. */
 export const open = (
   { attempt, hedge, member }: RunningAttempt,
-  { options }: ChainRequest
+  { method, options }: ChainRequest
 ): Effect.Effect<Tracer.Span, never, Scope.Scope> => {
   const { model, name } = member.provider
-  return Effect.makeSpanScoped(`chat ${model}`, {
+  const operation = method === "embedMany" ? "embeddings" : "chat"
+  return Effect.makeSpanScoped(`${operation} ${model}`, {
     kind: "client",
     parent: options.span,
     attributes: {
-      "gen_ai.operation.name": "chat",
+      "gen_ai.operation.name": operation,
       "gen_ai.provider.name": name,
       "gen_ai.request.model": model,
-      "gen_ai.output.type": options.responseFormat.type,
+      ...(method === "embedMany" ? {} : { "gen_ai.output.type": options.responseFormat.type }),
       "holdfast.llm.attempt": attempt,
       ...(hedge > 0 ? { "holdfast.llm.hedge": hedge } : {})
     }
@@ -67,4 +68,9 @@ export const answeredBy = (
   span.attribute("gen_ai.operation.name", "chat")
   span.attribute("gen_ai.request.model", model)
   finished(span, finish)
+}
+
+/** The vectors are there. */
+export const embedded = (span: Tracer.Span, inputTokens: number | undefined): void => {
+  if (inputTokens !== undefined) span.attribute("gen_ai.usage.input_tokens", inputTokens)
 }

@@ -22,6 +22,8 @@ export const Entry = Schema.Struct({
   location: Schema.Literals(["cloud", "local"]),
   /** Which attempt at this provider for one request: 1 is the first. */
   attempt: Schema.Int,
+  /** What was asked for; missing for a chat. */
+  operation: Schema.optionalKey(Schema.Literal("embeddings")),
   outcome: Schema.Literals(["succeeded", "failed", "interrupted"]),
   /** The tag of the reason of a failure: `"RateLimitError"`. */
   reason: Schema.optionalKey(Schema.String),
@@ -88,7 +90,7 @@ const outcomes = { AttemptSucceeded: "succeeded", AttemptFailed: "failed", Attem
  * ```
  */
 export const entryOf = (event: Ended, prices: Lookup | Readonly<Record<string, Price>> = {}): Entry => {
-  const { at, attempt, details, location, model, partial, provider, tags, usage } = event
+  const { at, attempt, details, location, model, operation, partial, provider, tags, usage } = event
   const priced = { provider, model, location, at }
   const tokens = {
     inputTokens: usage?.inputTokens.total,
@@ -112,6 +114,7 @@ export const entryOf = (event: Ended, prices: Lookup | Readonly<Record<string, P
     model,
     location,
     attempt,
+    ...(operation === undefined ? {} : { operation }),
     outcome: outcomes[event._tag],
     ...(event._tag === "AttemptFailed" ? { reason: event.reason._tag } : {}),
     durationMillis: Duration.toMillis(event.duration),

@@ -53,7 +53,7 @@ export type Pools = typeof Pools.Type
 const { array, number, oneOf, optional, struct, text } = Arguments
 
 /** A fault never shows the value: it may be a key. */
-const variable: Arguments.Check<unknown> = (value, place) =>
+export const variable: Arguments.Check<unknown> = (value, place) =>
   typeof value === "string" && /^[A-Za-z_][A-Za-z0-9_]*$/u.test(value)
     ? value
     : place.fault("must be the name of an environment variable that has the key, such as OPENAI_KEY_2, not the key")
@@ -74,7 +74,8 @@ const member: Arguments.Check<unknown> = (value, place) => {
   return memberFields(value, place)
 }
 
-const addressOf = (value: object, place: Arguments.Place): void => {
+/** Checks the address of a member with the server that it is of. */
+export const addressOf = (value: object, place: Arguments.Place): void => {
   if ("base_url" in value && value.base_url !== undefined) {
     addressCheck("provider" in value ? value.provider : undefined)(value.base_url, place.at("base_url"))
   }
@@ -94,7 +95,7 @@ const memberFields = struct({
 })
 
 /** What makes a member another one than those beside it. */
-const accountOf = (member: unknown): string | undefined => {
+export const accountOf = (member: unknown): string | undefined => {
   const { base_url, key, model, provider } = Object(member)
   return provider === undefined ? undefined : JSON.stringify([provider, key, model, base_url])
 }

@@ -9,6 +9,8 @@ import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Schema from "effect/Schema"
+import type { Location } from "../../../Provider.ts"
+import { report } from "../../usage/reported.ts"
 import { isPresent } from "../field.ts"
 import * as ProviderRequest from "./providerRequest.ts"
 
@@ -16,6 +18,7 @@ import * as ProviderRequest from "./providerRequest.ts"
 export interface Embedder extends EmbeddingModel.EmbeddingModel {
   /** The provider's name. */
   readonly name: string
+  readonly location: Location
   /** The model's id, as this provider calls it. */
   readonly model: string
   /** The length of the vectors that was asked for; `undefined` for the model's own length. */
@@ -26,6 +29,7 @@ export interface Embedder extends EmbeddingModel.EmbeddingModel {
 interface Protocol<A extends { readonly error?: unknown }, RD> {
   readonly name: string
   readonly model: string
+  readonly location: Location
   readonly dimensions: number | undefined
   /** The most texts of one request. The caller has checked it. */
   readonly batchSize: number
@@ -45,7 +49,7 @@ export const make = <A extends { readonly error?: unknown }>(
   protocol: Protocol<A, never>
 ): Effect.Effect<Embedder, never, HttpClient.HttpClient> =>
   Effect.gen(function*() {
-    const { batchSize, callOf, dimensions, model, name, read, request, schema, url } = protocol
+    const { batchSize, callOf, dimensions, location, model, name, read, request, schema, url } = protocol
     const call = callOf(yield* HttpClient.HttpClient, "embedMany")
     const errors = ProviderRequest.errors(call, url)
     const embed = Effect.fnUntraced(function*(inputs: ReadonlyArray<string>) {
@@ -64,8 +68,10 @@ export const make = <A extends { readonly error?: unknown }>(
       embedMany: Effect.fnUntraced(function*({ inputs }) {
         const results: Array<Array<number>> = []
         let inputTokens: number | undefined = 0
+        // The batches before one that fails are billed nevertheless.
+        const tell = () => inputTokens ? report({ inputTokens: { total: inputTokens }, outputTokens: {} }) : Effect.void
         for (let start = 0; start < inputs.length; start += batchSize) {
-          const batch = yield* embed(inputs.slice(start, start + batchSize))
+          const batch = yield* Effect.tapError(embed(inputs.slice(start, start + batchSize)), tell)
           for (const vector of batch.vectors) results.push([...vector])
           inputTokens = inputTokens === undefined || !isPresent(batch.inputTokens)
             ? undefined
@@ -74,5 +80,5 @@ export const make = <A extends { readonly error?: unknown }>(
         return { results, usage: { inputTokens } }
       })
     })
-    return { ...embedder, name, model, dimensions }
+    return { ...embedder, name, model, location, dimensions }
   })

@@ -63,6 +63,7 @@ export const embedding = {
   model: common.model,
   baseUrl: common.baseUrl,
   name: common.name,
+  location: common.location,
   headers: common.headers,
   parameters: common.parameters,
   dimensions: optional(integer({ min: 1 })),

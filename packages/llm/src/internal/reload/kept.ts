@@ -14,65 +14,85 @@ import * as Scope from "effect/Scope"
 import * as Struct from "effect/Struct"
 import * as LlmConfig from "../../LlmConfig.ts"
 import type { Provider } from "../../Provider.ts"
-import * as Configured from "./chain.ts"
+import * as Configured from "../config/chain.ts"
 
-interface Slot {
+interface Slot<A> {
   readonly name: string
   /** All that a file says of it, but for what is the chain's. */
   readonly said: unknown
-  readonly provider: Provider
+  readonly provider: A
   readonly scope: Scope.Closeable
   /** How many chains have it. */
   uses: number
 }
 
 /** Providers of one chain. */
-export interface Taken {
-  readonly providers: Arr.NonEmptyReadonlyArray<Provider>
+export interface Taken<A> {
+  readonly providers: Arr.NonEmptyReadonlyArray<A>
   /** The chain is made: from now on these are those to keep. */
   readonly keep: () => void
   /** The chain is no longer needed. */
   readonly release: Effect.Effect<void>
 }
 
+/** What providers there are, and how each is made. */
+interface Supply<A> {
+  readonly chosen: Effect.Effect<Arr.NonEmptyReadonlyArray<Choice>, Config.ConfigError>
+  readonly make: (choice: Choice) => Effect.Effect<A, Config.ConfigError, HttpClient.HttpClient | Scope.Scope>
+  /** What a file says of a provider alone. */
+  readonly saidOf: (file: LlmConfig.LlmConfig, choice: Choice) => unknown
+}
+
 type Choice = Parameters<typeof Configured.overItsClient>[0]
 
-const saidOf = (file: LlmConfig.LlmConfig, { provider, server: name }: Choice): unknown => {
-  const member = Configured.memberOf(file, provider)?.data
+/** What a file says of how a server is called. */
+export const saidOfServer = (file: LlmConfig.LlmConfig, name: Choice["server"]) => {
   const own = file.providers?.[name]
   const chains = ["bulkhead", "retry", "timeouts", "transport"] as const
   return {
     common: Struct.omit(file.http ?? {}, chains),
     own: Struct.omit(own ?? {}, chains),
     transport: own?.transport === undefined ? undefined : LlmConfig.transport(file, name),
-    model: file.models?.[name],
-    address: file.base_urls?.[name],
-    // Everything else about a member is set by its pool.
-    member: member && Struct.pick(member, ["provider", "key", "model", "base_url"])
+    address: file.base_urls?.[name]
   }
 }
 
-export class KeptProviders {
-  private kept: ReadonlyArray<Slot> = []
+/** The providers of a chain, of which a file says what its server and its pool do. */
+export const supplyOf = (make: Supply<Provider>["make"]): Supply<Provider> => ({
+  chosen: Configured.chosen,
+  make,
+  saidOf: (file, { provider, server }) => {
+    const member = Configured.memberOf(file, provider)?.data
+    return {
+      ...saidOfServer(file, server),
+      model: file.models?.[server],
+      // Everything else about a member is set by its pool.
+      member: member && Struct.pick(member, ["provider", "key", "model", "base_url"])
+    }
+  }
+})
+
+export class KeptProviders<A> {
+  private kept: ReadonlyArray<Slot<A>> = []
   private readonly scope: Scope.Scope
-  private readonly make: (choice: Choice) => ReturnType<typeof Configured.overItsClient>
+  private readonly supply: Supply<A>
 
   /** What providers have opened is closed with the scope at the latest. */
-  constructor(scope: Scope.Scope, make: KeptProviders["make"]) {
+  constructor(scope: Scope.Scope, supply: Supply<A>) {
     this.scope = scope
-    this.make = make
+    this.supply = supply
   }
 
   /** The providers that the settings in force choose. */
-  get take(): Effect.Effect<Taken, Config.ConfigError, HttpClient.HttpClient> {
+  get take(): Effect.Effect<Taken<A>, Config.ConfigError, HttpClient.HttpClient> {
     return Effect.suspend(() => {
-      const slots: Array<Slot> = []
+      const slots: Array<Slot<A>> = []
       const release = Effect.suspend(() =>
         Effect.forEach(slots, (slot) => --slot.uses === 0 ? Scope.close(slot.scope, Exit.void) : Effect.void, {
           discard: true
         })
       )
-      return Configured.chosen.pipe(
+      return this.supply.chosen.pipe(
         Effect.flatMap(Effect.forEach((choice) =>
           Effect.map(this.slot(choice), (slot) => {
             slot.uses++
@@ -80,7 +100,7 @@ export class KeptProviders {
             return slot.provider
           })
         )),
-        Effect.map((providers): Taken => ({
+        Effect.map((providers): Taken<A> => ({
           providers,
           keep: () => {
             this.kept = slots
@@ -92,14 +112,14 @@ export class KeptProviders {
     })
   }
 
-  private slot(choice: Choice): Effect.Effect<Slot, Config.ConfigError, HttpClient.HttpClient> {
+  private slot(choice: Choice): Effect.Effect<Slot<A>, Config.ConfigError, HttpClient.HttpClient> {
     return Effect.gen({ self: this }, function*() {
       const name = choice.provider
-      const said = saidOf(yield* LlmConfig.Current, choice)
+      const said = this.supply.saidOf(yield* LlmConfig.Current, choice)
       const kept = this.kept.find((slot) => slot.name === name)
       if (kept !== undefined && Equal.equals(kept.said, said)) return kept
       const scope = yield* Scope.fork(this.scope)
-      const provider = yield* this.make(choice).pipe(
+      const provider = yield* this.supply.make(choice).pipe(
         Scope.provide(scope),
         Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
       )

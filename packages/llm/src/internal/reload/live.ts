@@ -1,45 +1,41 @@
 /**
- * A chain whose options change while it is used. A request keeps the options that were in force when it began. Resources of
+ * A chain, of chats or of embeddings, whose options change while it is used. A request keeps the options that were in force when it began. Resources of
  * replaced options, such as a pool, are released after the last request that began with them.
  *
  * Guarded by `test/config/reloading.test.ts`.
  */
-import type * as LanguageModel from "effect/ai/LanguageModel"
 import * as Config from "effect/Config"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Chain } from "../compile/compile.ts"
-import type { Entered } from "../model/languageModel.ts"
-import { modelOf } from "../model/languageModel.ts"
 
 /** A chain, and what is to be done when it is no longer needed. */
-export interface Generation {
-  readonly chain: Chain
+export interface Generation<C> {
+  readonly chain: C
   readonly release: Effect.Effect<void>
 }
 
 /** The chain in force. */
-class Live {
-  private current: { readonly generation: Generation; running: number }
+export class Live<C> {
+  private current: { readonly generation: Generation<C>; running: number }
 
-  constructor(generation: Generation) {
+  constructor(generation: Generation<C>) {
     this.current = { generation, running: 0 }
   }
 
-  get chain(): Chain {
+  get chain(): C {
     return this.current.generation.chain
   }
 
-  swap(generation: Generation): Effect.Effect<void> {
+  swap(generation: Generation<C>): Effect.Effect<void> {
     const before = this.current
     this.current = { generation, running: 0 }
     return before.running === 0 ? before.generation.release : Effect.void
   }
 
   /** The chain for one request, and what is to be done at the request's end. */
-  enter(): Entered {
+  enter(): { readonly chain: C; readonly leave: Effect.Effect<void> } {
     const held = this.current
     held.running++
     const leave = Effect.suspend(() =>
@@ -50,24 +46,26 @@ class Live {
 }
 
 /**
- * The model of the latest options, ready after the first. Later options that are invalid, or from which no chain can be made,
+ * The chain of the latest options, ready after the first. Later options that are invalid, or from which no chain can be made,
  * are logged as a warning and leave the chain unchanged.
  */
-export const follow = Effect.fnUntraced(function*<A, E, R, E2 extends { readonly message: string }, R2>(
+export const follow = Effect.fnUntraced(function*<C, A, E, R, E2 extends { readonly message: string }, R2>(
   changes: Stream.Stream<A, E, R>,
-  compile: (options: A, previous: Chain | undefined) => Effect.Effect<Generation, E2, R2>
-): Effect.fn.Return<LanguageModel.LanguageModel, E | E2, R | R2 | Scope.Scope> {
-  const ready = yield* Deferred.make<Live, E | E2>()
-  let live: Live | undefined
+  compile: (options: A, previous: C | undefined) => Effect.Effect<Generation<C>, E2, R2>,
+  /** Names the chain in the log. */
+  what = "the chain"
+): Effect.fn.Return<Live<C>, E | E2, R | R2 | Scope.Scope> {
+  const ready = yield* Deferred.make<Live<C>, E | E2>()
+  let live: Live<C> | undefined
   const stays = (error: { readonly message: string }) =>
     Effect.logWarning(
       // The cause of a `ConfigError` says what is wrong, without the name of its class.
-      `llm: the chain stays as it is: ${error instanceof Config.ConfigError ? error.cause.message : error.message}`
+      `llm: ${what} stays as it is: ${error instanceof Config.ConfigError ? error.cause.message : error.message}`
     )
-  const swap = (live: Live, options: A) =>
+  const swap = (live: Live<C>, options: A) =>
     compile(options, live.chain).pipe(
       Effect.flatMap((next) => live.swap(next)),
-      Effect.andThen(Effect.logInfo("llm: the chain has changed")),
+      Effect.andThen(Effect.logInfo(`llm: ${what} has changed`)),
       Effect.catch(stays),
       Effect.catchDefect((defect) => defect instanceof RangeError ? stays(defect) : Effect.die(defect))
     )
@@ -84,10 +82,9 @@ export const follow = Effect.fnUntraced(function*<A, E, R, E2 extends { readonly
     Effect.catchCause((cause) =>
       live === undefined
         ? Deferred.failCause(ready, cause)
-        : Effect.logWarning("llm: the chain no longer changes", cause)
+        : Effect.logWarning(`llm: ${what} no longer changes`, cause)
     ),
     Effect.forkScoped
   )
-  const latest = yield* Deferred.await(ready)
-  return yield* modelOf(() => latest.enter())
+  return yield* Deferred.await(ready)
 })

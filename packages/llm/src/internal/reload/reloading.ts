@@ -4,26 +4,22 @@
  * Guarded by `test/config/reloading.test.ts`.
  */
 import * as LanguageModel from "effect/ai/LanguageModel"
+import type * as Arr from "effect/Array"
 import type * as Config from "effect/Config"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Equal from "effect/Equal"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import { Budgets, layerConfig as budgetsConfig } from "../../Budgets.ts"
-import { Connectivity, makeConfig as connectivityConfig } from "../../Connectivity.ts"
-import * as LlmConfig from "../../LlmConfig.ts"
+import type * as LlmConfig from "../../LlmConfig.ts"
 import type { Pool } from "../../Pool.ts"
 import type { Provider } from "../../Provider.ts"
-import { prepareBudgets } from "../budget/configured.ts"
 import * as Compile from "../compile/compile.ts"
 import type { Options, ProgramOptions, Source } from "../compile/options.ts"
-import { prepareStore } from "../store/configured.ts"
-import * as Configured from "./chain.ts"
-import { KeptProviders } from "./kept.ts"
+import * as Configured from "../config/chain.ts"
+import { modelOf } from "../model/languageModel.ts"
+import { followFile } from "./followed.ts"
+import { KeptProviders, supplyOf } from "./kept.ts"
 import * as Live from "./live.ts"
 
 /** The model of options; a provider is the same as long as its source is. */
@@ -37,7 +33,7 @@ const ofOptions = <E extends { readonly message: string }, R, E2, R2>(
       const before = made.get(source)
       return before === undefined ? source : Effect.succeed(before)
     }
-    return Live.follow(
+    const live = Live.follow(
       changes,
       Effect.fnUntraced(function*(options: Options<E, R>, previous: Compile.Chain | undefined) {
         const providers = yield* Effect.forEach(options.providers, provider)
@@ -49,6 +45,7 @@ const ofOptions = <E extends { readonly message: string }, R, E2, R2>(
         return { chain, release: Effect.void }
       })
     )
+    return Effect.flatMap(live, (live) => modelOf(() => live.enter()))
   })
 
 /**
@@ -90,55 +87,28 @@ export const layerReloading = <E extends { readonly message: string } = never, R
 ): Layer.Layer<LanguageModel.LanguageModel, E | E2, R | R2> =>
   Layer.effect(LanguageModel.LanguageModel, ofOptions(changes))
 
-/** The model of what the environment and a file say; a provider is the same as long as its settings are. */
+/** The model of what the environment and a file say. */
 const ofConfig = <E, R>(
   changes: Stream.Stream<LlmConfig.LlmConfig, E, R>,
   options: ProgramOptions
-): Effect.Effect<LanguageModel.LanguageModel, E | Config.ConfigError, R | HttpClient.HttpClient | Scope.Scope> =>
-  Effect.gen(function*() {
-    const { transport, ...program } = options
-    const scope = yield* Effect.scope
-    const kept = new KeptProviders(
-      scope,
-      (choice) => Configured.overItsClient(choice, transport)
-    )
-    const given = Option.getOrUndefined(yield* Effect.serviceOption(Connectivity))
-    let budgets = Option.getOrUndefined(yield* Effect.serviceOption(Budgets))
+): Effect.Effect<LanguageModel.LanguageModel, E | Config.ConfigError, R | HttpClient.HttpClient | Scope.Scope> => {
+  const { transport, ...program } = options
+  const live = Effect.suspend(() => {
     let pools: ReadonlyArray<Provider | Pool> = []
-    let probe:
-      | { readonly said: LlmConfig.LlmConfig["connectivity"]; readonly service: Connectivity["Service"] }
-      | undefined
-
-    const compile = Effect.fnUntraced(function*(file: LlmConfig.LlmConfig, previous: Compile.Chain | undefined) {
-      const said = file.connectivity
-      const service = given ??
-        (probe !== undefined && Equal.equals(probe.said, said) ? probe.service : yield* connectivityConfig())
-      const followed = budgets ?? Context.get(yield* Scope.provide(Layer.build(budgetsConfig), scope), Budgets)
-      const beside = [yield* prepareStore, yield* prepareBudgets(followed)]
-      const { keep, providers, release } = yield* kept.take
-      const make = Effect.gen(function*() {
+    return followFile(
+      changes,
+      (scope) => new KeptProviders(scope, supplyOf((choice) => Configured.overItsClient(choice, transport))),
+      Effect.fnUntraced(function*(providers: Arr.NonEmptyReadonlyArray<Provider>, previous: Compile.Chain | undefined) {
         const sources = yield* Configured.sources(providers, pools)
         const all = { ...yield* Configured.options(program, providers), providers: sources }
-        return { chain: yield* Compile.chainOf(all, sources, previous), sources }
+        const chain = yield* Compile.chainOf(all, sources, previous)
+        pools = sources
+        return chain
       })
-      const { chain, sources } = yield* make.pipe(
-        Effect.provideService(Connectivity, service),
-        Effect.provideService(Budgets, followed),
-        Effect.onError(() => release)
-      )
-      keep()
-      yield* Effect.forEach(beside, ({ swap }) => swap)
-      budgets = followed
-      pools = sources
-      probe = { said, service }
-      return { chain, release }
-    })
-
-    return yield* Live.follow(
-      changes,
-      (file, previous) => Effect.provide(compile(file, previous), LlmConfig.layer(file))
     )
   })
+  return Effect.flatMap(live, (live) => modelOf(() => live.enter()))
+}
 
 /**
  * `ProviderChain.layerConfig` with a file that changes while it is used, as `LlmConfigFile.changes` follows it. The
