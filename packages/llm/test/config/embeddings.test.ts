@@ -194,7 +194,7 @@ describe("the embeddings of a file", () => {
       ))
     }))
 
-  it.effect("fail without a member that can be asked, and for members of two models, with what to do", () =>
+  it.effect("fail if no member has its key, and for members of two models, with what to do", () =>
     Effect.gen(function*() {
       const refused = (llm: object) =>
         Effect.gen(function*() {

@@ -128,7 +128,7 @@ export const start = (
         spending: budgets &&
           new Spending(budgets, tags, {
             inputTokens,
-            // Vectors are no tokens.
+            // Vectors have no output tokens.
             maxOutputTokens: method === "embedMany" ? 0 : parameters.maxOutputTokens,
             now: log.now
           }),
