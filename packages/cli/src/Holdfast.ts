@@ -16,16 +16,18 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import { PlatformError } from "effect/PlatformError"
 import * as Predicate from "effect/Predicate"
 import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
+import * as Terminal from "effect/Terminal"
 import * as ChatCommand from "./commands/ChatCommand.ts"
 import * as CheckCommand from "./commands/CheckCommand.ts"
 import * as DemoCommand from "./commands/DemoCommand.ts"
 import * as DoctorCommand from "./commands/DoctorCommand.ts"
 import * as SimulateCommand from "./commands/SimulateCommand.ts"
 import * as UsageCommand from "./commands/UsageCommand.ts"
-import { inOneLine, paragraph, wrapped } from "./terminal/paragraph.ts"
+import { fitted, inOneLine, paragraph, wrapped } from "./terminal/paragraph.ts"
 
 const command = Command.make("holdfast").pipe(
   Command.withDescription(paragraph(
@@ -59,8 +61,12 @@ const command = Command.make("holdfast").pipe(
 /** A message in one line. Effect writes "Did you mean this?" and the name below it. */
 const meant = (message: string): string => inOneLine(message).replace(" Did you mean", ". Did you mean")
 
+/** The lines of each paragraph are one for a terminal that is narrower than them. */
+const inParagraphs = (text: string): string => text.split("\n\n").map(inOneLine).join("\n\n  ")
+
 /** Help for the width of a terminal: descriptions go on below where they began. */
-const help = ({ globalFlags = [], ...doc }: HelpDoc.HelpDoc, colors: boolean): string => {
+const help = ({ globalFlags = [], ...given }: HelpDoc.HelpDoc, colors: boolean, width: number): string => {
+  const doc = width < 80 ? { ...given, description: inParagraphs(given.description) } : given
   const formatted = CliOutput.defaultFormatter({ colors }).formatHelpDoc({
     ...doc,
     // Their choices are in their descriptions.
@@ -68,12 +74,12 @@ const help = ({ globalFlags = [], ...doc }: HelpDoc.HelpDoc, colors: boolean): s
   })
   return formatted.split("\n").flatMap((line) => {
     const [, left, right] = /^(\s+\S.*?\s{2,})(\S.*)$/u.exec(line) ?? []
-    return left === undefined || right === undefined ? [line] : wrapped(right, 80, left)
+    return left === undefined || right === undefined ? fitted([line], width) : wrapped(right, width, left)
   }).join("\n")
 }
 
 /** Reports wrong usage in one line on stderr, and keeps help for those who ask for it. */
-const presenter: CliOutput.Presenter = {
+const presenter = (terminal: Terminal.Terminal): CliOutput.Presenter => ({
   present: (event) => {
     switch (event._tag) {
       case "InvalidInvocation":
@@ -82,19 +88,20 @@ const presenter: CliOutput.Presenter = {
             `(see ${event.commandPath.join(" ")} --help)`
         )
       case "Help":
-        return Effect.flatMap(
-          TerminalCapabilities.TerminalCapabilities,
-          ({ canColor }) => Console.log(help(event.helpDoc, canColor))
-        )
+        return Effect.gen(function*() {
+          const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
+          const columns = yield* terminal.columns
+          yield* Console.log(help(event.helpDoc, canColor, columns === 0 ? 80 : Math.min(80, Math.max(40, columns))))
+        })
       case "Version":
         return CliOutput.defaultPresenter.present(event)
     }
   }
-}
+})
 
 /** Flags that every command has. Logs are for those who ask for them, and go to stderr. */
 const settings = Layer.mergeAll(
-  CliOutput.layerPresenter(presenter),
+  Layer.unwrap(Effect.map(Terminal.Terminal, (terminal) => CliOutput.layerPresenter(presenter(terminal)))),
   CliConfig.layer({
     builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions, GlobalFlag.LogLevel]
   }),
@@ -108,6 +115,14 @@ const isBrokenPipe = (cause: Cause.Cause<unknown>): boolean => {
     ? error.reason.cause
     : error
   return Predicate.hasProperty(origin, "code") && origin.code === "EPIPE"
+}
+
+/** The message of an error. The system's own reason, such as a full disk, is in the cause of a `PlatformError`. */
+const words = (error: unknown): string => {
+  if (!Predicate.isError(error)) return String(error)
+  return error instanceof PlatformError && Predicate.isError(error.reason.cause)
+    ? `${error.message}: ${error.reason.cause.message}`
+    : error.message
 }
 
 /** Runs the program with the arguments of `Stdio`. */
@@ -124,7 +139,7 @@ export const run = (version: string) =>
       const error = Cause.squash(cause)
       return Cause.hasInterruptsOnly(cause) || !Runtime.getErrorReported(error)
         ? Effect.void
-        : Console.error(`holdfast: ${Predicate.isError(error) ? error.message : String(error)}`)
+        : Console.error(`holdfast: ${words(error)}`)
     }),
     Effect.provide(settings)
   )

@@ -57,8 +57,20 @@ export const sparkline = (
   }).join("")
 }
 
-/** Rows with their columns below each other: the first to the left, numbers to the right. */
-export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
+/**
+ * Rows with their columns below each other: the first to the left, numbers to the right. A table that is wider than
+ * `columns` is turned on its side, if it is narrower that way.
+ */
+export const table = (rows: ReadonlyArray<ReadonlyArray<string>>, columns = Infinity): ReadonlyArray<string> => {
+  const upright = aligned(rows)
+  if (widest(upright) <= columns) return upright
+  const turned = aligned((rows[0] ?? []).map((_, i) => rows.map((row) => row[i] ?? "")))
+  return widest(turned) < widest(upright) ? turned : upright
+}
+
+const widest = (lines: ReadonlyArray<string>): number => Math.max(0, ...lines.map(({ length }) => length))
+
+const aligned = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)))
   return rows.map((row) =>
     row.map((cell, i) => i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)).join("  ").trimEnd()
@@ -73,7 +85,7 @@ const phasesOf = (outcome: Outcome): ReadonlyArray<Phase> =>
   )
 
 /** The figures of all calls together, in a row for each part of the run. */
-const overall = (outcome: Outcome): ReadonlyArray<string> =>
+const overall = (outcome: Outcome, columns: number | undefined): ReadonlyArray<string> =>
   table([
     ["", "calls", "succeed", "a second", "load", "p50", "p99", "wasted"],
     ...phasesOf(outcome).map((phase) => {
@@ -89,7 +101,7 @@ const overall = (outcome: Outcome): ReadonlyArray<string> =>
         Bound.show("wasted", wasted)
       ]
     })
-  ])
+  ], columns)
 
 const rejections = (counts: Readonly<Record<string, number>>): string =>
   Object.entries(counts).filter(([, count]) => count > 0).map(([name, count]) => `${name} ${count}`).join(", ")
@@ -107,7 +119,7 @@ const edges = (outcome: Outcome): ReadonlyArray<string> =>
   })
 
 /** What each language model answered, used and cost, and what the others have cost. */
-const providers = (outcome: Outcome): ReadonlyArray<string> => {
+const providers = (outcome: Outcome, columns: number | undefined): ReadonlyArray<string> => {
   const priced = Object.entries(outcome.services).filter(([, { cost, tokens }]) => cost + tokens.input > 0)
   if (priced.length === 0) return []
   return table([
@@ -121,7 +133,7 @@ const providers = (outcome: Outcome): ReadonlyArray<string> => {
       cost.toFixed(2)
     ]),
     ["all", "", "", "", "", outcome.figures.whole.cost.toFixed(2)]
-  ])
+  ], columns)
 }
 
 /** The series of an outcome, each as a line of bars under the same axis. */
@@ -159,6 +171,14 @@ const series = (outcome: Outcome, width: number): ReadonlyArray<string> => {
   ]
 }
 
+/** How much room there is for a picture. */
+export interface Options {
+  /** How many columns a line of bars has, beside its label and its figure. Default: 60. */
+  readonly width?: number | undefined
+  /** How many columns a table may have before it is turned on its side. Default: no limit. */
+  readonly columns?: number | undefined
+}
+
 /**
  * An outcome in some lines: the figures of each part of the run, what policies rejected and stopped, and a line of bars
  * for each series, whose height on the right is that of the highest bar.
@@ -179,19 +199,22 @@ const series = (outcome: Outcome, width: number): ReadonlyArray<string> => {
  */
 export const lines = (
   outcome: Outcome,
-  options: { readonly width?: number | undefined } = {}
+  options: Options = {}
 ): ReadonlyArray<string> => [
-  ...overall(outcome),
+  ...overall(outcome, options.columns),
   "",
   ...(outcome.recovery === undefined ? [] : [`recovery: ${Bound.show("recovery", outcome.recovery)}`]),
   ...edges(outcome),
-  ...providers(outcome),
+  ...providers(outcome, options.columns),
   "",
   ...series(outcome, options.width ?? 60)
 ]
 
 /** Outcomes of variants side by side, such as of one system under several policies. */
-export const compare = (outcomes: Readonly<Record<string, Outcome>>): ReadonlyArray<string> => {
+export const compare = (
+  outcomes: Readonly<Record<string, Outcome>>,
+  options: Pick<Options, "columns"> = {}
+): ReadonlyArray<string> => {
   const costs = Object.values(outcomes).some(({ figures }) => figures.whole.cost > 0)
   return table([
     ["", "succeed", "while well", "load", "p50", "p99", "wasted", "recovery", ...(costs ? ["cost"] : [])],
@@ -210,5 +233,5 @@ export const compare = (outcomes: Readonly<Record<string, Outcome>>): ReadonlyAr
         recovery === undefined ? "-" : Bound.show("recovery", recovery)
       ].concat(costs ? whole.cost.toFixed(2) : [])
     })
-  ])
+  ], options.columns)
 }

@@ -61,7 +61,9 @@ const textOf = (file: string): Effect.Effect<string, Unreadable, FileSystem.File
       FileSystem.FileSystem.use((fs) => fs.readFileString(file)),
       (error) =>
         new Unreadable({
-          message: error.reason._tag === "NotFound"
+          message: file === ""
+            ? "the name of the file is empty: name a file"
+            : error.reason._tag === "NotFound"
             ? `there is no file ${file}`
             : /\bEISDIR\b/u.test(FailureWords.ofFile(error))
             ? `${file} is a folder: name a file in it`
@@ -79,12 +81,16 @@ const read = Effect.fnUntraced(function*(
     ConfigFile.parse(text),
     ({ message }) =>
       new Unreadable({
-        message: `${file} is neither YAML nor JSON: ${FailureWords.firstLine(message).replace(/:$/u, "")}`
+        message: `${file === "-" ? "stdin" : file} is neither YAML nor JSON: ${
+          FailureWords.firstLine(message).replace(/:$/u, "")
+        }`
       })
   )
   const found = at(value, path.split(".").filter((key) => key !== ""))
   return found === undefined || found === null
-    ? yield* new Unreadable({ message: path === "" ? `${file} is empty` : `${file} has nothing at ${path}` })
+    ? yield* new Unreadable({
+      message: path === "" ? `${file === "-" ? "stdin" : file} is empty` : `${file} has nothing at ${path}`
+    })
     : found
 })
 

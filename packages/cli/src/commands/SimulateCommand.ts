@@ -93,7 +93,7 @@ export const command = Command.make(
     "write 'database.queue' for one service.",
     "",
     "Exit codes: 0 played, 1 the file is not valid or a bound is broken,",
-    "2 wrong usage, 130 or 143 interrupted."
+    "2 no file to read, or wrong usage, 130 or 143 interrupted."
   )),
   Command.withExamples([
     { command: "holdfast simulate", description: "See what retries, a budget and a breaker do" },

@@ -214,6 +214,8 @@ export const report = (diagnosis: Diagnosis, screen: Screen): ReadonlyArray<stri
   ]
 }
 
-/** The line that is drawn over and over while checks run. */
-export const waiting = (open: ReadonlySet<string>, style: Style): string =>
-  style.paint("quiet", `Asking ${[...open].join(", ")} ...`)
+/** The line that is drawn over and over while checks run, within the width of the screen. */
+export const waiting = (open: ReadonlySet<string>, { style, width }: Pick<Screen, "style" | "width">): string => {
+  const words = `Asking ${[...open].join(", ")} ...`
+  return style.paint("quiet", words.length < width ? words : `${words.slice(0, width - 5)} ...`)
+}

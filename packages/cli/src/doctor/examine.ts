@@ -41,7 +41,7 @@ export const examine = Effect.fnUntraced(function*(input: {
     onProgress: ({ ended, what }) => {
       if (ended) open.delete(what)
       else open.add(what)
-      if (animate) own.redraw(open.size === 0 ? "" : DoctorScreen.waiting(open, own.style))
+      if (animate) own.redraw(open.size === 0 ? "" : DoctorScreen.waiting(open, own))
     }
   }).pipe(
     Effect.provide(LlmConfig.layer(file)),

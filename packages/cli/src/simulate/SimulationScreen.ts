@@ -1,6 +1,6 @@
 /** What a person sees of a simulation in a terminal: pure functions to lines of text. */
 import { plot } from "simple-ascii-chart"
-import { columns as inColumns, wrapped } from "../terminal/paragraph.ts"
+import { columns as inColumns, fitted, wrapped } from "../terminal/paragraph.ts"
 import { type Screen, seconds, type Style } from "../terminal/style.ts"
 import type { Outcome, Scenario, Summary } from "./Simulation.ts"
 
@@ -56,13 +56,20 @@ export const table = (summaries: ReadonlyArray<Summary>, style: Style): Readonly
 }
 
 /** What reached the dependency, minute by minute, one plot a policy. */
-export const plots = (scenario: Scenario, outcomes: ReadonlyArray<Outcome>, style: Style): ReadonlyArray<string> => {
+export const plots = (
+  scenario: Scenario,
+  outcomes: ReadonlyArray<Outcome>,
+  { style, width }: Pick<Screen, "style" | "width">
+): ReadonlyArray<string> => {
   const most = Math.max(...outcomes.flatMap(({ minutes }) => minutes.map(({ attempts }) => attempts)))
   return outcomes.flatMap(({ minutes, name }) => [
     "",
-    `  ${style.paint("strong", name)}  ${style.paint("quiet", "attempts a minute that reach the dependency")}`,
+    ...fitted([
+      `  ${style.paint("strong", name)}  ${style.paint("quiet", "attempts a minute that reach the dependency")}`
+    ], width),
     ...plot(minutes.map(({ attempts }, i): [number, number] => [i, attempts]), {
-      width: 72,
+      // The axis and its labels take the rest.
+      width: Math.min(72, width - 8),
       height: 6,
       yRange: [0, most],
       customXAxisTicks: [0, scenario.downFrom, scenario.downTo, scenario.minutes],
@@ -72,10 +79,19 @@ export const plots = (scenario: Scenario, outcomes: ReadonlyArray<Outcome>, styl
   ])
 }
 
-/** The line that is drawn over and over while it runs. `done` is a share. */
-export const progress = (name: string, done: number, words: string, style: Style): string => {
-  const width = 30
-  const full = Math.round(Math.min(1, done) * width)
-  return `${style.paint("quiet", name.padEnd(18))} ${style.paint("good", "█".repeat(full))}` +
-    `${style.paint("quiet", "░".repeat(width - full))} ${words}`
+/** The line that is drawn over and over while it runs, within the width of the screen. `done` is a share. */
+export const progress = (
+  name: string,
+  done: number,
+  words: string,
+  { style, width }: Pick<Screen, "style" | "width">
+): string => {
+  const label = Math.min(18, Math.max(6, width - words.length - 7))
+  const bar = Math.min(30, Math.max(4, width - label - words.length - 3))
+  const full = Math.round(Math.min(1, done) * bar)
+  return `${style.paint("quiet", shortened(name, label).padEnd(label))} ${style.paint("good", "█".repeat(full))}` +
+    `${style.paint("quiet", "░".repeat(bar - full))} ${words}`
 }
+
+/** The end of a name that is too long, which tells files apart. */
+const shortened = (name: string, length: number): string => name.length <= length ? name : `…${name.slice(1 - length)}`

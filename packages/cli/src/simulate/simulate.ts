@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Kind } from "../check/kind.ts"
 import * as PolicyFile from "../check/PolicyFile.ts"
-import { type Screen, screen } from "../terminal/style.ts"
+import { clearLine, Progress, type Screen, screen } from "../terminal/style.ts"
 import * as Bounds from "./bounds.ts"
 import * as Candidates from "./Candidates.ts"
 import { findLimit } from "./findLimit.ts"
@@ -134,7 +134,7 @@ const play = Effect.fnUntraced(function*(
   for (const candidate of candidates) {
     const outcome = yield* Simulation.run(scenario, candidate, (minute) => {
       const words = `minute ${minute} of ${scenario.minutes}`
-      own.progress(SimulationScreen.progress(candidate.name, minute / scenario.minutes, words, own.style))
+      own.progress(SimulationScreen.progress(candidate.name, minute / scenario.minutes, words, own))
     })
     const { parts } = yield* PolicyFile.describe(candidate.options)
     entries.push({
@@ -147,7 +147,12 @@ const play = Effect.fnUntraced(function*(
   return entries
 })
 
-export const simulate = Effect.fnUntraced(function*(input: Input) {
+/** Plays what is asked for. A run that fails or is interrupted leaves no half-drawn progress in the terminal. */
+export const simulate = (input: Input) => Effect.ensuring(played(input), noProgress)
+
+const noProgress = Effect.map(Progress, (progress) => progress?.(clearLine))
+
+const played = Effect.fnUntraced(function*(input: Input) {
   const { json, seed } = input
   const scenario = scenarioOf(input)
   const bounds = yield* Bounds.parse(input.expect)
@@ -179,7 +184,7 @@ export const simulate = Effect.fnUntraced(function*(input: Input) {
   const verdicts = yield* Bounds.check(entries.at(-1)!.outcome.simulated, bounds)
   yield* say([
     ...SimulationScreen.table(entries.map(({ summary }) => summary), style),
-    ...SimulationScreen.plots(scenario, entries.map(({ outcome }) => outcome), style)
+    ...SimulationScreen.plots(scenario, entries.map(({ outcome }) => outcome), own)
   ])
   if (verdicts.length > 0) yield* say(["", style.paint("strong", last.name), ...Bounds.lines(verdicts, style)])
   if (json) {

@@ -39,7 +39,7 @@ export const playSystems = Effect.fnUntraced(function*(options: {
     Simulator.runEffect(system, {
       seed,
       onProgress: ({ now, of }) => {
-        screen.progress(SimulationScreen.progress(file, now / of, "", style))
+        screen.progress(SimulationScreen.progress(file, now / of, "", screen))
       }
     })
   const [{ file }, ...others] = variants
@@ -56,13 +56,14 @@ export const playSystems = Effect.fnUntraced(function*(options: {
     yield* screen.write(`${JSON.stringify({ file, bounds: Bounds.data(verdicts), notes, outcome, ...compared })}\n`)
   } else {
     const title = `${style.paint("title", "Holdfast simulation")}  ${style.paint("quiet", `seed ${seed}`)}`
-    // The labels and figures beside the bars take about 40 columns.
-    const width = Math.min(60, Math.max(20, screen.width - 44))
+    // The labels and figures beside the bars take about 40 columns, or 30 if the names are short.
+    const width = Math.min(60, Math.max(10, screen.width - 44))
+    const columns = screen.width
     const drawn = variants.flatMap(({ file }) =>
-      ["", style.paint("strong", file)].concat(Picture.lines(outcomes[file]!, { width }))
+      ["", style.paint("strong", file)].concat(Picture.lines(outcomes[file]!, { width, columns }))
     )
-    const compared = others.length === 0 ? [] : ["", ...Picture.compare(outcomes)]
-    yield* screen.write([title, ...drawn, ...compared].map((line) => `${line}\n`).join(""))
+    const compared = others.length === 0 ? [] : ["", ...Picture.compare(outcomes, { columns })]
+    yield* screen.print([title, ...drawn, ...compared])
     const notes = variants.flatMap(({ file, system }) =>
       notesOn(system, outcomes[file]!).map((note) => `${style.paint("warning", "note")}  ${file}: ${note}`)
     )

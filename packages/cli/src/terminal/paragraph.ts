@@ -5,11 +5,17 @@ import { displayWidth } from "effect/cli/CliOutput"
 export const paragraph = (...lines: ReadonlyArray<string>): string =>
   lines.map((line, index) => index === 0 || line === "" ? line : `  ${line}`).join("\n")
 
+/** The fewest columns beside a head. With less room the text begins below it. */
+const leastRoom = 20
+
 /**
  * A head and the text after it in lines of at most `width` columns, broken between words. The lines after the first begin
  * with `indent` blanks. A word that is wider than a line has a line of its own.
  */
 export const wrapped = (text: string, width: number, head = "", indent = displayWidth(head)): ReadonlyArray<string> => {
+  if (indent > 6 && width - indent < leastRoom && head.trim() !== "") {
+    return [...fitted([head], width), ...wrapped(text, width, " ".repeat(6))]
+  }
   const lines: Array<string> = []
   let line = head
   let isFresh = true

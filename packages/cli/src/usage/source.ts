@@ -11,6 +11,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
+import * as FailureWords from "../terminal/FailureWords.ts"
 import { inOneLine } from "../terminal/paragraph.ts"
 
 /** Why a ledger cannot be read, and what to do. */
@@ -132,12 +133,17 @@ export const sumsOf = Effect.fnUntraced(function*(
   const files = yield* FileSystem.FileSystem
   // A database may be larger than memory: its beginning tells what it is.
   const textOf = (options?: { readonly bytesToRead: number }) =>
-    Effect.catch(Stream.mkString(Stream.decodeText(files.stream(place, options))), ({ reason }) =>
+    Effect.catch(Stream.mkString(Stream.decodeText(files.stream(place, options))), (error) =>
       refuse(
-        reason._tag === "NotFound"
+        error.reason._tag === "NotFound"
           ? `There is no ledger at ${place}. UsageSql.layer over SqliteClient.layer({ filename }) makes one`
-          : `${place} cannot be read: ${inOneLine(reason.message)}`
+          : `${place} cannot be read: ${FailureWords.ofFile(error)}`
       ))
+  const isFolder = yield* Effect.orElseSucceed(
+    Effect.map(files.stat(place), ({ type }) => type === "Directory"),
+    () => false
+  )
+  if (isFolder) return yield* refuse(`${place} cannot be read: it is a folder. Name a file in it`)
   return (yield* textOf({ bytesToRead: magic.length })) === magic
     ? yield* ofSqlite(place, question)
     : yield* ofLines(place, yield* textOf(), question)
