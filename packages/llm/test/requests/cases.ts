@@ -96,6 +96,9 @@ const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwA
 const jpeg = "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA=="
 const pdf = "JVBERi0xLjQKJSVFT0YK"
 const wav = "UklGRiQAAABXQVZFZm10IA=="
+const word = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+const docx = "UEsDBBQ="
+const mp4 = "AAAAGGZ0eXBtcDQy"
 const plain = "R3LDvMOfZQ=="
 
 const toolLoop = (...messages: ReadonlyArray<Message>): Case => ({
@@ -196,6 +199,9 @@ export const cases: Readonly<Record<string, Case>> = {
   "a PDF without a name": { messages: [user("Sum it up.", file("application/pdf", pdf))] },
   "a PDF by URL": { messages: [user("Sum it up.", file("application/pdf", "https://example.com/a.pdf"))] },
   "a text file": { messages: [user("Sum it up.", file("text/plain", plain, "notes.txt"))] },
+  "a Word file": { messages: [user("Sum it up.", file(word, docx, "report.docx"))] },
+  "a Word file by URL": { messages: [user("Sum it up.", file(word, "https://example.com/a.docx"))] },
+  "a video": { messages: [user("What happens?", file("video/mp4", mp4))] },
   "audio": { messages: [user("What is said?", file("audio/wav", wav))] },
   "a structured answer": {
     messages: [user("Who wrote it?")],

@@ -181,8 +181,26 @@ export const differences: ReadonlyArray<Reason> = [
     why: "The tool is offered without `strict`, and the toolkit checks the parameters"
   },
   {
+    sdk: /vercel-openai-compatible/,
+    case: /a video/,
+    path: /^refused$/,
+    why: "Few servers of chat completions read a video, and OpenAI's does not (\"File inputs\"): the next provider may"
+  },
+  {
+    sdk: /vercel-openai-responses/,
+    case: /a Word file/,
+    path: /^refused$/,
+    why: "The Responses API reads Word files, as data and by URL (\"File inputs\"); Vercel's library does not know it"
+  },
+  {
+    sdk: /google/,
+    case: /a Word file/,
+    path: /^refused$/,
+    why: "Gemini reads no Word files (\"Document understanding\"), and would answer 400"
+  },
+  {
     sdk: /deepseek/,
-    case: /a PDF|audio/,
+    case: /a PDF|audio|a video|a Word file$/,
     path: /^refused$/,
     why:
       "Vercel's library drops the file with a warning. A prompt without its file is another prompt, so it is refused here"

@@ -10,8 +10,9 @@ import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
 import { unsupported } from "../../ProviderFailure.ts"
 import * as CacheMark from "../protocol/request/cacheMark.ts"
+import { fileIdOf } from "../protocol/request/fileId.ts"
 import type { FileData } from "../protocol/request/mediaType.ts"
-import { dataOf, textOf } from "../protocol/request/mediaType.ts"
+import { dataOf, isText, textOf } from "../protocol/request/mediaType.ts"
 import { toArguments } from "../protocol/tools/toolParams.ts"
 import { toMessages as toResults } from "../protocol/tools/toolResult.ts"
 import { RequestTools } from "../protocol/tools/tools.ts"
@@ -21,6 +22,7 @@ type Source =
   | { readonly type: "base64"; readonly media_type: string; readonly data: string }
   | { readonly type: "url"; readonly url: string }
   | { readonly type: "text"; readonly media_type: "text/plain"; readonly data: string }
+  | { readonly type: "file"; readonly file_id: string }
 
 interface CacheControl {
   readonly type: "ephemeral"
@@ -61,9 +63,10 @@ const images: ReadonlySet<string> = new Set(["image/jpeg", "image/png", "image/g
 
 const imageBlock = (part: Prompt.FilePart): Effect.Effect<Block, AiError.AiErrorReason> => {
   const data = dataOf(part)
-  return data._tag === "Url" || images.has(data.mediaType)
+  const mediaType = data._tag === "Url" ? part.mediaType : data.mediaType
+  return images.has(mediaType) || (data._tag === "Url" && mediaType === "image/*")
     ? Effect.succeed({ type: "image", source: sourceOf(data) })
-    : unusable(`the Messages API takes JPEG, PNG, GIF and WebP, not ${data.mediaType}`)
+    : unusable(`the Messages API takes JPEG, PNG, GIF and WebP, not ${mediaType}`)
 }
 
 /** A block up to which the prompt is to be cached. Thoughts take no mark. */
@@ -80,8 +83,16 @@ const lastMarked = (blocks: ReadonlyArray<Block>, options: Prompt.ProviderOption
 
 const userBlock = (part: Prompt.UserMessagePart): Effect.Effect<Block, AiError.AiErrorReason> => {
   if (part.type === "text") return Effect.succeed({ type: "text", text: part.text })
-  if (part.mediaType.startsWith("image/")) return imageBlock(part)
+  const isImage = part.mediaType.startsWith("image/")
   const title = part.fileName === undefined ? {} : { title: part.fileName }
+  // "Files API": PDF files and texts are documents, and images images; other files are for tools that the vendor runs.
+  const isReadable = part.mediaType === "application/pdf" || isText(part.mediaType) || images.has(part.mediaType)
+  const id = isReadable ? fileIdOf(part, "anthropic") : undefined
+  if (id !== undefined) {
+    const source = { type: "file" as const, file_id: id }
+    return Effect.succeed(isImage ? { type: "image", source } : { type: "document", source, ...title })
+  }
+  if (isImage) return imageBlock(part)
   if (part.mediaType === "application/pdf") {
     return Effect.succeed({ type: "document", source: sourceOf(dataOf(part)), ...title })
   }

@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import { unsupported } from "../../ProviderFailure.ts"
 import * as CacheMark from "../protocol/request/cacheMark.ts"
 import type { FileData } from "../protocol/request/mediaType.ts"
-import { dataOf, textOf } from "../protocol/request/mediaType.ts"
+import { dataOf, isText, textOf } from "../protocol/request/mediaType.ts"
 import { toArguments } from "../protocol/tools/toolParams.ts"
 import { toMessages as toolMessages } from "../protocol/tools/toolResult.ts"
 import { RequestTools } from "../protocol/tools/tools.ts"
@@ -24,6 +24,8 @@ type Block =
   | { readonly text: string }
   | { readonly image: { readonly format: string; readonly source: Source } }
   | { readonly document: { readonly format: string; readonly name: string; readonly source: Source } }
+  | { readonly video: { readonly format: string; readonly source: Source } }
+  | { readonly audio: { readonly format: string; readonly source: Source } }
   | { readonly toolUse: { readonly toolUseId: string; readonly name: string; readonly input: object } }
   | {
     readonly toolResult: {
@@ -67,6 +69,31 @@ const documents: Readonly<Record<string, string>> = {
   "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx"
 }
 
+/** "VideoBlock", by what the types are called elsewhere. */
+const videos: Readonly<Record<string, string>> = {
+  "video/mp4": "mp4",
+  "video/quicktime": "mov",
+  "video/x-matroska": "mkv",
+  "video/webm": "webm",
+  "video/x-flv": "flv",
+  "video/mpeg": "mpeg",
+  "video/x-ms-wmv": "wmv",
+  "video/3gpp": "three_gp"
+}
+
+/** "AudioBlock". */
+const sounds: Readonly<Record<string, string>> = {
+  "audio/mp3": "mp3",
+  "audio/mpeg": "mp3",
+  "audio/wav": "wav",
+  "audio/aac": "aac",
+  "audio/flac": "flac",
+  "audio/ogg": "ogg",
+  "audio/opus": "opus",
+  "audio/mp4": "m4a",
+  "audio/webm": "webm"
+}
+
 /** The API fetches from S3 alone. */
 const sourceOf = (data: FileData): Source | undefined =>
   data._tag === "Bytes"
@@ -92,8 +119,15 @@ const fileBlock = (part: Prompt.FilePart, index: number): Effect.Effect<Block, A
   if (format !== undefined) {
     return Effect.succeed({ document: { format, name: documentName(part.fileName, index), source } })
   }
+  const video = videos[mediaType]
+  if (video !== undefined) return Effect.succeed({ video: { format: video, source } })
+  const sound = sounds[mediaType]
+  if (sound !== undefined) return Effect.succeed({ audio: { format: sound, source } })
+  if (data._tag === "Url" && isText(mediaType)) {
+    return Effect.succeed({ document: { format: "txt", name: documentName(part.fileName, index), source } })
+  }
   return Option.match(textOf(part), {
-    onNone: () => unusable(`Bedrock takes PNG, JPEG, GIF, WebP and documents, not ${mediaType}`),
+    onNone: () => unusable(`Bedrock takes PNG, JPEG, GIF, WebP, documents, sound and video, not ${mediaType}`),
     onSome: (text) => Effect.succeed({ text })
   })
 }

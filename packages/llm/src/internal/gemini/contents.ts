@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { unsupported } from "../../ProviderFailure.ts"
 import { parse } from "../protocol/json.ts"
-import { dataOf, textOf } from "../protocol/request/mediaType.ts"
+import { dataOf, isText, textOf } from "../protocol/request/mediaType.ts"
 import { toArguments } from "../protocol/tools/toolParams.ts"
 import { toMessages } from "../protocol/tools/toolResult.ts"
 import { RequestTools } from "../protocol/tools/tools.ts"
@@ -36,7 +36,11 @@ const readable = /^(image\/(png|jpeg|webp|heic|heif|avif)$|application\/pdf$|aud
 
 const filePart = (part: Prompt.FilePart): Effect.Effect<Part, AiError.AiErrorReason> => {
   const data = dataOf(part)
-  if (data._tag === "Url") return Effect.succeed({ fileData: { mimeType: part.mediaType, fileUri: data.url } })
+  if (data._tag === "Url") {
+    return readable.test(part.mediaType) || isText(part.mediaType)
+      ? Effect.succeed({ fileData: { mimeType: part.mediaType, fileUri: data.url } })
+      : Effect.fail(unsupported("contents", `Gemini takes no files of type ${part.mediaType}`))
+  }
   if (readable.test(data.mediaType)) {
     return Effect.succeed({ inlineData: { mimeType: data.mediaType, data: data.base64 } })
   }

@@ -12,6 +12,7 @@ import type * as Schema from "effect/Schema"
 import { unsupported } from "../../ProviderFailure.ts"
 import type { Preset } from "../presets/preset.ts"
 import * as CacheMark from "../protocol/request/cacheMark.ts"
+import { fileIdOf } from "../protocol/request/fileId.ts"
 import { dataOf, dataUrl, textOf } from "../protocol/request/mediaType.ts"
 import { toArguments } from "../protocol/tools/toolParams.ts"
 import { toMessages as toolMessages } from "../protocol/tools/toolResult.ts"
@@ -27,7 +28,10 @@ type ContentPart =
   | { readonly type: "thinking"; readonly thinking: ReadonlyArray<{ readonly type: "text"; readonly text: string }> }
   | { readonly type: "image_url"; readonly image_url: { readonly url: string } }
   | { readonly type: "input_audio"; readonly input_audio: { readonly data: string; readonly format: "wav" | "mp3" } }
-  | { readonly type: "file"; readonly file: { readonly filename: string; readonly file_data: string } }
+  | {
+    readonly type: "file"
+    readonly file: { readonly filename: string; readonly file_data: string } | { readonly file_id: string }
+  }
   | { readonly type: "document_url"; readonly document_url: string }
 
 interface ToolCall {
@@ -73,6 +77,10 @@ const pdfPart = (
 const filePart = (part: Prompt.FilePart, preset: Preset): Effect.Effect<ContentPart, AiError.AiErrorReason> => {
   const text = textOf(part)
   if (Option.isSome(text)) return Effect.succeed({ type: "text", text: text.value })
+  const id = part.mediaType === "application/pdf" && preset.reads.pdf === "file"
+    ? fileIdOf(part, preset.name)
+    : undefined
+  if (id !== undefined) return Effect.succeed({ type: "file", file: { file_id: id } })
   const data = dataOf(part)
   const isImage = part.mediaType.startsWith("image/")
   if (data._tag === "Url") {

@@ -9,7 +9,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { unsupported } from "../../ProviderFailure.ts"
 import type { Preset } from "../presets/preset.ts"
-import { dataOf, dataUrl, textOf } from "../protocol/request/mediaType.ts"
+import { fileIdOf } from "../protocol/request/fileId.ts"
+import { dataOf, dataUrl, isText, textOf } from "../protocol/request/mediaType.ts"
 import { toArguments } from "../protocol/tools/toolParams.ts"
 import { toMessages } from "../protocol/tools/toolResult.ts"
 import { RequestTools } from "../protocol/tools/tools.ts"
@@ -20,6 +21,7 @@ type Content =
   | { readonly type: "input_image"; readonly image_url: string }
   | { readonly type: "input_file"; readonly filename: string; readonly file_data: string }
   | { readonly type: "input_file"; readonly file_url: string }
+  | { readonly type: "input_image" | "input_file"; readonly file_id: string }
 
 export type InputItem =
   | { readonly role: "system"; readonly content: string }
@@ -36,12 +38,28 @@ export type InputItem =
   | { readonly type: "function_call_output"; readonly call_id: string; readonly output: string }
   | Kept.Item
 
+/** What the API reads as a file, and how one without a name is called ("File inputs", "Accepted file types"). */
+const documents: Readonly<Record<string, string>> = {
+  "application/pdf": "document.pdf",
+  "application/msword": "document.doc",
+  "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "document.docx",
+  "application/vnd.oasis.opendocument.text": "document.odt",
+  "application/rtf": "document.rtf",
+  "application/vnd.ms-powerpoint": "document.ppt",
+  "application/vnd.openxmlformats-officedocument.presentationml.presentation": "document.pptx",
+  "application/vnd.ms-excel": "document.xls",
+  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "document.xlsx"
+}
+
 const filePart = (part: Prompt.FilePart, { fetches, name }: Preset): Effect.Effect<Content, AiError.AiErrorReason> => {
   const data = dataOf(part)
   const isImage = part.mediaType.startsWith("image/")
+  const isReadable = isImage || Object.hasOwn(documents, part.mediaType) || isText(part.mediaType)
+  const id = isReadable ? fileIdOf(part, "openai") : undefined
+  if (id !== undefined) return Effect.succeed({ type: isImage ? "input_image" : "input_file", file_id: id })
   if (data._tag === "Url") {
     if (isImage && fetches.images) return Effect.succeed({ type: "input_image", image_url: data.url })
-    return isImage || part.mediaType !== "application/pdf"
+    return isImage || !isReadable
       ? Effect.fail(unsupported("input", `${name} takes the bytes of a file of type ${part.mediaType}, not its URL`))
       : Effect.succeed({ type: "input_file", file_url: data.url })
   }
@@ -51,16 +69,19 @@ const filePart = (part: Prompt.FilePart, { fetches, name }: Preset): Effect.Effe
     )
   }
   if (isImage) return Effect.succeed({ type: "input_image", image_url: dataUrl(data) })
-  if (data.mediaType === "application/pdf") {
+  const called = Object.hasOwn(documents, data.mediaType) ? documents[data.mediaType] : undefined
+  if (called !== undefined) {
     return Effect.succeed({
       type: "input_file",
-      filename: part.fileName ?? "document.pdf",
+      filename: part.fileName ?? called,
       file_data: dataUrl(data)
     })
   }
   return Option.match(textOf(part), {
     onNone: () =>
-      Effect.fail(unsupported("input", `the Responses API takes images and PDF files, not ${part.mediaType}`)),
+      Effect.fail(
+        unsupported("input", `the Responses API takes images, PDF and Office files and texts, not ${part.mediaType}`)
+      ),
     onSome: (text) => Effect.succeed({ type: "input_text", text })
   })
 }

@@ -59,10 +59,13 @@ export const dataUrl = ({ base64, mediaType }: Extract<FileData, { readonly _tag
 
 const textual = /^text\/|^application\/(json|xml|yaml|x-yaml|javascript|sql|toml)$|\+(json|xml)$/
 
+/** Whether a file of this type is text. */
+export const isText = (mediaType: string): boolean => textual.test(mediaType)
+
 /** A file that is text, as its text: a model reads it where no API takes it as a file. */
 export const textOf = (part: Prompt.FilePart): Option.Option<string> => {
   const data = dataOf(part)
-  return data._tag === "Url" || !textual.test(data.mediaType)
+  return data._tag === "Url" || !isText(data.mediaType)
     ? Option.none()
     : Result.getSuccess(Base64.decodeString(data.base64))
 }
