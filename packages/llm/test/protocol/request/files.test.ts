@@ -11,6 +11,7 @@ import * as OllamaProvider from "@holdfast/llm/OllamaProvider"
 import * as OpenAiProvider from "@holdfast/llm/OpenAiProvider"
 import * as OpenAiResponsesProvider from "@holdfast/llm/OpenAiResponsesProvider"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
+import { detail } from "@holdfast/llm/ProviderFailure"
 import * as TestProvider from "@holdfast/llm/testing/TestProvider"
 import * as LanguageModel from "effect/ai/LanguageModel"
 import * as Prompt from "effect/ai/Prompt"
@@ -90,7 +91,7 @@ const cellOf = (protocol: Protocol, mediaType: MediaType) =>
       if (refused === undefined) continue
       // The chain goes on to the next provider: the refusal is about this one.
       assert.strictEqual(refused._tag, "InvalidRequestError")
-      assert.deepStrictEqual(refused.metadata["holdfast"], { kind: "unsupported" })
+      assert.strictEqual(detail(refused).kind, "unsupported")
     }
     return forms.length === 0 ? "-" : forms.join(", ")
   })
