@@ -38,13 +38,12 @@ const unknownKey = (path: Path): string => {
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** The faults of an error: those of the schema with their paths, or those of the whole system, which begin with theirs. */
+/** The faults of an error, with their paths. */
 const faultsOf = (error: Schema.SchemaError): ReadonlyArray<{ readonly path: Path; readonly message: string }> =>
   format(error.issue).issues.flatMap(({ message, path = [] }) => {
     const keys = path.map((key) => String(typeof key === "object" ? key.key : key))
     if (message === "Expected no excess property") return [{ path: keys, message: unknownKey(keys) }]
-    if (keys.length > 0) return [{ path: keys, message: `${keys.join(".")}: ${message}` }]
-    return message.split("; ").map((one) => ({ path: one.split(" ")[0]?.split(".") ?? [], message: one }))
+    return [{ path: keys, message: keys.length === 0 ? message : `${keys.join(".")}: ${message}` }]
   })
 
 /** The line of the key or the item at a path, or of what is around it if there is none. */

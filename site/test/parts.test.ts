@@ -153,8 +153,8 @@ events:
   const cases: ReadonlyArray<readonly [string, string, string]> = [
     ["workers: 4", "workrs: 4", "Line 4: services.stock.workrs is not an option (`workrs`: did you mean `workers`?)"],
     ["times: 2", "tims: 2", "Line 7: callers.users.policy.retry.tims is not an option (`tims`: did you mean `times`?)"],
-    ["to: stock", "to: stok", "Line 7: callers.users.to must be \"stock\", got \"stok\": did you mean \"stock\"?"],
-    ["rate: 10", "rate: 0", "Line 7: callers.users.rate must be a number above 0, got 0"],
+    ["to: stock", "to: stok", "Line 7: callers.users.to: must be \"stock\", got \"stok\": did you mean \"stock\"?"],
+    ["rate: 10", "rate: 0", "Line 7: callers.users.rate: must be a number above 0, got 0"],
     ["at: 20 seconds", "at: soon", "Line 9: events.0.at"],
     ["services:", "servces:", "Line 2: servces is not an option (`servces`: did you mean `services`?)"],
     ["times: 2", "times: [", "line 7"]

@@ -55,7 +55,7 @@ describe("a file that holds no valid system is rejected with a path, a reason an
     [
       "an event at an unknown service",
       `${stock}${callers}events: [{ type: outage, service: stok, at: 1, for: 2 }]\n`,
-      "events.0.service must be \"stock\", got \"stok\": did you mean \"stock\"?"
+      "events.0.service: must be \"stock\", got \"stok\": did you mean \"stock\"?"
     ],
     [
       "an unknown backoff",
@@ -75,22 +75,22 @@ describe("a file that holds no valid system is rejected with a path, a reason an
     [
       "a call to an unknown service",
       `${stock}callers: { users: { to: stok, rate: 5 } }\n`,
-      "callers.users.to must be \"stock\", got \"stok\": did you mean \"stock\"?"
+      "callers.users.to: must be \"stock\", got \"stok\": did you mean \"stock\"?"
     ],
     [
       "a circle",
       "services: { a: { latency: 1, calls: [{ to: b }] }, b: { latency: 1, calls: [{ to: a }] } }\ncallers: { users: { to: a, rate: 1 } }\n",
-      "services must not call each other in a circle, got a -> b -> a"
+      "services: must not call each other in a circle, got a -> b -> a"
     ],
     [
       "no workers",
       `services: { stock: { latency: 1, workers: 0 } }\n${callers}`,
-      "services.stock.workers must be a whole number of 1 or more, got 0"
+      "services.stock.workers: must be a whole number of 1 or more, got 0"
     ],
     [
       "a rate below zero",
       `${stock}callers: { users: { to: stock, rate: -5 } }\n`,
-      "callers.users.rate must be a number above 0, got -5"
+      "callers.users.rate: must be a number above 0, got -5"
     ],
     [
       "an infinite rate",
@@ -105,7 +105,12 @@ describe("a file that holds no valid system is rejected with a path, a reason an
     [
       "a probability above 1",
       "services: { a: { latency: 1, calls: [{ to: b, probability: 1.5 }] }, b: { latency: 1 } }\ncallers: { users: { to: a, rate: 1 } }\n",
-      "services.a.calls.0.probability must be above 0 and at most 1, got 1.5"
+      "services.a.calls.0.probability: must be above 0 and at most 1, got 1.5"
+    ],
+    [
+      "an invalid policy of a call among others",
+      `services: { a: { latency: 1, calls: [{ to: stock, policy: { retry: { times: -1 } } }] }, stock: { latency: 1 } }\n${callers}`,
+      "services.a.calls.0.policy.retry.times: must be a whole number of 0 or more, got -1"
     ],
     [
       "a word for a duration",
@@ -115,7 +120,7 @@ describe("a file that holds no valid system is rejected with a path, a reason an
     [
       "a duration of years",
       `duration: 400 days\n${stock}${callers}`,
-      "duration must be a finite duration above zero, at most 31d, got 34560000000 millis"
+      "duration: must be a finite duration above zero, at most 31d, got 34560000000 millis"
     ],
     [
       "data that holds itself",
@@ -124,6 +129,11 @@ describe("a file that holds no valid system is rejected with a path, a reason an
     ]
   ])("%s", async (_, text, says) => {
     assert.include((await refusal(text)).split("; "), says)
+  })
+
+  it("a call, which is not taken for calls at the same time", async () => {
+    const text = `services: { a: { latency: 1, calls: [{ to: stock, policy: { retry: { times: -1 } } }] } }\n${callers}`
+    assert.notInclude(await refusal(text), "parallel")
   })
 })
 

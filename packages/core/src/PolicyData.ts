@@ -22,7 +22,6 @@
  *
  * See {@link PolicyData} and {@link decode}.
  */
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -35,7 +34,7 @@ import * as Backoff from "./Backoff.ts"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
 import { readDuration } from "./internal/arguments/duration.ts"
 import { policyFile } from "./internal/policy/file.ts"
-import { compilePolicy } from "./internal/policy/parts.ts"
+import { policyOptions } from "./internal/policy/parts.ts"
 import * as Jitter from "./Jitter.ts"
 import type * as Policy from "./Policy.ts"
 
@@ -184,9 +183,11 @@ const Unchecked = Schema.Struct({
  * data.deadline // => Duration.seconds(30)
  * ```
  */
-export const PolicyData = Unchecked.check(
-  makes((data) => compilePolicy(toOptions(data), Context.empty()), "a valid policy")
-)
+export const PolicyData = Unchecked.check(Schema.makeFilter<typeof Unchecked.Type>(
+  (data) =>
+    Arguments.faults(policyOptions, toOptions(data)).map(({ message, path }) => ({ path: [...path], issue: message })),
+  { expected: "a valid policy" }
+))
 export type PolicyData = typeof PolicyData.Type
 
 /**

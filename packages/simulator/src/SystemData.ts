@@ -19,12 +19,14 @@
  *
  * See {@link decode}.
  */
+import * as Arguments from "@holdfast/core/Arguments"
 import * as PolicyData from "@holdfast/core/PolicyData"
 import * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ChainSchema, ModelSchema, toChain } from "./internal/chain/data.ts"
 import type { ChainData } from "./internal/chain/dataTypes.ts"
+import { systemOf } from "./internal/model/check.ts"
 import { number, Time, time } from "./internal/time.ts"
 import * as System from "./System.ts"
 
@@ -148,15 +150,11 @@ const Unchecked = Schema.Struct({
 
 /** The schema of a system as data. */
 export const SystemData: Schema.Codec<SystemData, unknown> = Unchecked.check(
-  Schema.makeFilter<SystemData>((data) => {
-    try {
-      System.make(toSystem(data))
-      return undefined
-    } catch (error) {
-      if (error instanceof RangeError) return error.message.replace(/^System\.make: /u, "")
-      throw error
-    }
-  }, { expected: "a valid system" })
+  Schema.makeFilter<SystemData>(
+    (data) =>
+      Arguments.faults(systemOf, toSystem(data)).map(({ message, path }) => ({ path: [...path], issue: message })),
+    { expected: "a valid system" }
+  )
 )
 
 /**

@@ -120,9 +120,17 @@ const meaningOf = (input: unknown, file: string, path: string, kind: Kind): Effe
 export const meaning = (file: string, path: string, kind: Kind) =>
   Effect.flatMap(read(file, path), (input) => meaningOf(input, file, path, kind))
 
-/** Reads a system that a file describes, or else what it means as a policy. A system has `services`. */
-export const systemOrMeaning = Effect.fnUntraced(function*(file: string, path: string, kind: Kind) {
-  const input = yield* read(file, path)
+/**
+ * Reads a system that a file describes, or else what it means as a policy, after a change of its content. A system has
+ * `services`.
+ */
+export const systemOrMeaning = Effect.fnUntraced(function*<E = never>(
+  file: string,
+  path: string,
+  kind: Kind,
+  change: (input: unknown) => Effect.Effect<unknown, E> = Effect.succeed
+) {
+  const input = yield* change(yield* read(file, path))
   if (!Predicate.hasProperty(input, "services")) return { meaning: yield* meaningOf(input, file, path, kind) }
   const data = yield* Effect.mapError(
     SystemData.decode(input),

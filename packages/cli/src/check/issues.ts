@@ -77,9 +77,36 @@ const faultOf = (message: string, keys: ReadonlyArray<string>, value: unknown): 
 const keysOf = (path: ReadonlyArray<unknown>): ReadonlyArray<string> =>
   path.map((key) => String(Predicate.isReadonlyObject(key) && "key" in key ? key["key"] : key))
 
+/** How many keys of an object are missing or unknown: those of another kind of object than was meant. */
+const strangeKeys = (issue: SchemaIssue.Issue): number =>
+  issue._tag !== "Composite"
+    ? 0
+    : issue.issues.filter((inner) =>
+      inner._tag === "Pointer" && (inner.issue._tag === "MissingKey" || inner.issue._tag === "UnexpectedKey")
+    ).length
+
+/** An object that may be of several kinds is judged as the kind whose keys it has. */
+const asMeant = (issue: SchemaIssue.Issue): SchemaIssue.Issue => {
+  switch (issue._tag) {
+    case "Pointer":
+      return new SchemaIssue.Pointer(issue.path, asMeant(issue.issue))
+    case "Composite": {
+      const [first, ...others] = issue.issues
+      return new SchemaIssue.Composite(issue.ast, [asMeant(first), ...others.map(asMeant)])
+    }
+    case "AnyOf": {
+      const fewest = Math.min(...issue.issues.map(strangeKeys))
+      const meant = issue.issues.filter((inner) => strangeKeys(inner) === fewest)
+      return new SchemaIssue.AnyOf(issue.ast, meant.map(asMeant))
+    }
+    default:
+      return issue
+  }
+}
+
 /** The faults of a file, by path. Each is listed once. */
 export const issuesOf = (input: unknown, error: Schema.SchemaError): ReadonlyArray<Issue> => {
-  const issues = format(error.issue).issues.map(({ message, path }) => {
+  const issues = format(asMeant(error.issue)).issues.map(({ message, path }) => {
     const keys = keysOf(path ?? [])
     return faultOf(message, keys, at(input, keys))
   })

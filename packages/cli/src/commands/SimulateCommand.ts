@@ -18,6 +18,10 @@ export const command = Command.make(
     ),
     at: PolicyFlags.at,
     as: PolicyFlags.as,
+    set: Flag.String("set").pipe(
+      Flag.withDescription("Changes the file: callers.users.rate=200; may be repeated"),
+      Flag.atLeast(0)
+    ),
     compare: Flag.String("compare").pipe(
       Flag.withDescription("A file to play beside the first; may be repeated"),
       Flag.atLeast(0)
@@ -84,7 +88,8 @@ export const command = Command.make(
     "cause is gone. Language models under a chain have tokens, limits and a",
     "bill. docs/simulating-a-system.md has systems to start from.",
     "",
-    "Change one thing in a copy of the file, and --compare plays both side by side.",
+    "--set changes a value of the file by its path: a number, a word or a duration.",
+    "--compare plays another file, or the same one without the change, beside it.",
     "",
     "--expect holds the last policy, or the system, to a bound: a figure, a",
     "comparison and a value. Figures: amplification, recovery, success, goodput,",
@@ -105,6 +110,10 @@ export const command = Command.make(
     {
       command: "holdfast simulate system.yaml --find-limit --expect 'p99 <= 500ms'",
       description: "Find how much load your system withstands"
+    },
+    {
+      command: "holdfast simulate system.yaml --set services.stock.workers=20 --compare system.yaml",
+      description: "See what twenty workers change"
     },
     {
       command: "holdfast simulate system.yaml --compare budget.yaml --report page.html",

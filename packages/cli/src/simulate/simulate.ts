@@ -6,6 +6,7 @@ import * as PolicyFile from "../check/PolicyFile.ts"
 import { clearLine, Progress, type Screen, screen } from "../terminal/style.ts"
 import * as Bounds from "./bounds.ts"
 import * as Candidates from "./Candidates.ts"
+import * as Changes from "./changes.ts"
 import { findLimit } from "./findLimit.ts"
 import * as Report from "./Report.ts"
 import * as ReportFile from "./reportFile.ts"
@@ -33,6 +34,7 @@ interface Input {
   readonly file: Option.Option<string>
   readonly at: string
   readonly as: Kind
+  readonly set: ReadonlyArray<string>
   readonly compare: ReadonlyArray<string>
   readonly minutes: Option.Option<number>
   readonly calls: Option.Option<number>
@@ -82,31 +84,41 @@ const unheeded = ({ compare, report }: Input): string | undefined =>
     ? "--find-limit writes no page: leave out --report, or play the load that it finds"
     : undefined
 
-/** What a file holds: a system or a policy. */
-const read = Effect.fnUntraced(function*(file: string, at: string, as: Kind) {
-  const found = yield* PolicyFile.systemOrMeaning(file, at, as)
+/** What a file with its changes holds: a system or a policy. */
+const read = Effect.fnUntraced(function*(
+  { as, at }: Pick<Input, "as" | "at">,
+  path: string,
+  changes: ReadonlyArray<Changes.Change> = []
+) {
+  const found = yield* PolicyFile.systemOrMeaning(path, at, as, (input) => Changes.apply(input, changes))
+  const changed = changes.length === 0 ? "" : ` with ${changes.map(({ text }) => text).join(", ")}`
+  const file = `${path}${changed}`
   if (found.meaning === undefined) return { file, system: found.system }
   const [options] = found.meaning.policies
-  return { file, candidate: { name: options.name ?? file, options } }
+  return { file, candidate: { name: `${options.name ?? path}${changed}`, options } }
 })
 
 /**
  * What is played: systems, or policies, which are compared with less. The policy of the file is the last one. Without a
  * file, the policies to learn from.
  */
-const subjectOf = Effect.fnUntraced(function*({ as, at, compare, file }: Input) {
+const subjectOf = Effect.fnUntraced(function*(input: Input) {
+  const { compare, file } = input
+  const changes = yield* Changes.parseAll(input.set)
   if (Option.isNone(file)) {
+    if (changes.length > 0) return yield* new SimulationRefused({ message: "--set needs a file to change" })
     return compare.length === 0
       ? { candidates: Candidates.all }
       : yield* new SimulationRefused({ message: "--compare needs a file to compare with" })
   }
-  const names = [file.value, ...compare]
+  // A file with changes may be compared with itself.
+  const names = changes.length === 0 ? [file.value, ...compare] : compare
   const twice = names.find((name, i) => names.indexOf(name) < i)
   if (twice !== undefined) {
     return yield* new SimulationRefused({ message: `--compare needs files that differ: ${twice} is named twice` })
   }
-  const first = yield* read(file.value, at, as)
-  const others = yield* Effect.forEach(compare, (file) => read(file, at, as))
+  const first = yield* read(input, file.value, changes)
+  const others = yield* Effect.forEach(compare, (file) => read(input, file))
   const different = others.find(({ system }) => (system === undefined) !== (first.system === undefined))
   if (different !== undefined) {
     const [system, policy] = first.system === undefined ? [different.file, first.file] : [first.file, different.file]
