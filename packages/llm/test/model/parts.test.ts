@@ -9,11 +9,13 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { law } from "../../../../vitest.law.ts"
 import { decoded } from "../../src/internal/model/parts.ts"
-import { finish, parts } from "./parts.ts"
+import { finishes, parts } from "./parts.ts"
 
-type Name = keyof typeof parts
+const all = { ...parts, ...finishes }
 
-const names = Object.keys(parts).filter((name): name is Name => name in parts)
+type Name = keyof typeof all
+
+const names = Object.keys(all).filter((name): name is Name => name in all)
 
 const chunkSchema = Schema.NonEmptyArray(Response.StreamPart(Toolkit.empty))
 
@@ -36,7 +38,7 @@ describe("the parts of a plain stream", () => {
       Effect.gen(function*() {
         const chunk = Arr.map(
           kinds,
-          (kind) => ({ ...kind === "finish" ? finish() : parts[kind], ...metadata === undefined ? {} : { metadata } })
+          (kind) => ({ ...all[kind], ...metadata === undefined ? {} : { metadata } })
         )
         const meant = yield* Effect.exit(Schema.decodeEffect(chunkSchema)(chunk))
         const own = decoded(chunk)

@@ -44,8 +44,6 @@ export const improper = {
   "an odd time": { type: "response-metadata", id: "resp_1", modelId: "m", timestamp: "yesterday" }
 } satisfies Readonly<Record<string, Part>>
 
-export const parts: Readonly<Record<keyof typeof proper | keyof typeof improper, Part>> = { ...proper, ...improper }
-
 export const finish = (reason: Response.FinishReason = "stop"): Part => ({
   type: "finish",
   reason,
@@ -54,3 +52,37 @@ export const finish = (reason: Response.FinishReason = "stop"): Part => ({
     outputTokens: { total: 4, text: undefined, reasoning: undefined }
   }
 })
+
+/** Ends of answers, proper or not. */
+export const finishes = {
+  "finish": finish(),
+  "finish for length": finish("length"),
+  "counts in another order": odd({
+    type: "finish",
+    usage: { outputTokens: { reasoning: 1, total: 4, more: 2 }, inputTokens: { cacheWrite: 1, total: 3, uncached: 2, extra: 1 } },
+    reason: "tool-calls"
+  }),
+  "no counts": odd({ type: "finish", reason: "other", usage: { inputTokens: {}, outputTokens: {} } }),
+  "a mark": { ...finish(), metadata: { holdfast: { provider: "cloud", attempts: 1, offline: false, model: null } } },
+  "deep metadata": { ...finish(), metadata: { vendor: { list: [1, { a: ["b"] }], half: 0.5 } } },
+  "metadata that is no JSON": odd({ ...finish(), metadata: { vendor: { nothing: undefined } } }),
+  "metadata of a class": odd({ ...finish(), metadata: { vendor: new Date(0) } }),
+  "a list for metadata": odd({ ...finish(), metadata: ["a"] }),
+  "null for the metadata of a finish": odd({ ...finish(), metadata: null }),
+  "a response": odd({ ...finish(), response: { status: 200, headers: {} } }),
+  "a response undefined": odd({ ...finish(), response: undefined }),
+  "an unknown reason": odd({ ...finish(), reason: "bored" }),
+  "half a token": odd({ type: "finish", reason: "stop", usage: { inputTokens: { total: 0.5 }, outputTokens: {} } }),
+  "text for a count": odd({ type: "finish", reason: "stop", usage: { inputTokens: { total: "3" }, outputTokens: {} } }),
+  "null for a count": odd({
+    type: "finish",
+    reason: "stop",
+    usage: { inputTokens: { total: null }, outputTokens: {} }
+  }),
+  "null for counts": odd({ type: "finish", reason: "stop", usage: { inputTokens: null, outputTokens: {} } }),
+  "half of the counts": odd({ type: "finish", reason: "stop", usage: { inputTokens: {} } }),
+  "no usage": odd({ type: "finish", reason: "stop" }),
+  "null for usage": odd({ type: "finish", reason: "stop", usage: null })
+} satisfies Readonly<Record<string, Part>>
+
+export const parts: Readonly<Record<keyof typeof proper | keyof typeof improper, Part>> = { ...proper, ...improper }

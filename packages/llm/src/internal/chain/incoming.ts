@@ -47,14 +47,16 @@ export class Life {
   /** When it was, in milliseconds since the epoch. */
   at = 0
   begun = false
+  /** Whether the stream says by itself when something has come. */
+  isTold = false
 
   constructor(now: () => number) {
     this.now = now
   }
 
-  readonly sign = (): void => {
-    this.at = this.now()
+  readonly sign = (): number => {
     this.begun = true
+    return this.at = this.now()
   }
 
   /** Reads from a server whose first sign must come within `limit` milliseconds. */
@@ -85,7 +87,7 @@ export class Incoming {
   }
 
   private take(chunk: Chunk): AiError.AiError | undefined {
-    this.life.sign()
+    if (!this.life.isTold) this.life.sign()
     for (const part of chunk) {
       switch (part.type) {
         case "error":

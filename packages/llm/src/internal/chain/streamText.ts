@@ -22,7 +22,7 @@ import { StreamInterrupted } from "../../ChainError.ts"
 import type { Decision } from "../../FallbackDecision.ts"
 import { authorOf, marked } from "../authorship/answeredBy.ts"
 import * as Projection from "../authorship/projection.ts"
-import { onDemand } from "../onDemand.ts"
+import { type Next, onDemand } from "../onDemand.ts"
 import { answered, settled } from "../pool/place.ts"
 import { endableOf } from "../protocol/answer/webBody.ts"
 import { SignOfLife } from "../protocol/signOfLife.ts"
@@ -40,6 +40,8 @@ import { StreamReader, Watch } from "./streamReader.ts"
 interface Opened {
   /** The rest of the stream, by the clock for silence and the deadline. */
   readonly pull: Pull.Pull<Chunk, AiError.AiError>
+  /** Starts what looks after the reads of that, if it is not in them. */
+  readonly watch: Effect.Effect<unknown> | undefined
   readonly incoming: Incoming
   readonly running: RunningAttempt
   readonly span: Tracer.Span
@@ -53,7 +55,7 @@ const timed = (
   { member: { betweenChunks, provider } }: RunningAttempt,
   life: Life,
   { deadline, log: { now } }: ChainRequest
-): Pull.Pull<Chunk, AiError.AiError> => {
+): Pick<Opened, "pull" | "watch"> => {
   const limit = betweenChunks === undefined ? Infinity : Duration.toMillis(betweenChunks)
   const silence = () =>
     broken("streamText", networkError(provider, `nothing came for ${Duration.format(Duration.millis(limit))}`))
@@ -63,17 +65,17 @@ const timed = (
     return at <= deadline ? { at, error: silence } : { at: deadline, error: passed }
   }
   const endable = endableOf(pull)
-  if (endable === undefined) return new StreamReader({ pull, context, scope, now, due }).pull
-  // It has all its services: a reader of a body is not an effect that looks for some.
-  const direct = pull as Pull.Pull<Chunk, AiError.AiError>
+  if (endable === undefined) {
+    return { pull: new StreamReader({ pull, context, scope, now, due }).pull, watch: undefined }
+  }
   const watch = new Watch({ now, due }, (late) => Effect.sync(() => endable.end?.(late)))
   endable.watch = watch
-  let isWatched = false
-  return Effect.suspend(() => {
-    if (isWatched) return direct
-    isWatched = true
-    return Effect.andThen(Effect.forkIn(watch.run, scope, { startImmediately: true }), direct)
-  })
+  life.isTold = true
+  return {
+    // It has all its services: a reader of a body is not an effect that looks for some.
+    pull: pull as Pull.Pull<Chunk, AiError.AiError>,
+    watch: Effect.forkIn(watch.run, scope, { startImmediately: true })
+  }
 }
 
 /** Opens a stream and reads until the first content or the end: what a policy may repeat. */
@@ -105,7 +107,7 @@ const begin =
             (pull) =>
               Effect.map(begun(pull), (): Opened => {
                 answered(running, "streamText", request.log.now())
-                return { incoming, pull: timed(pull, context, scope, running, life, request), running, span }
+                return { incoming, ...timed(pull, context, scope, running, life, request), running, span }
               })
           )
         )
@@ -143,14 +145,14 @@ class Following<A> {
   private readonly partial = { text: "", reasoning: "" }
   private introduced = false
   private over = false
-  readonly pull: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, AiError.AiError> = Effect.suspend(() => this.given())
-
+  private watch: Opened["watch"]
   constructor(opened: Opened, request: ChainRequest, give: Give<A>) {
     this.opened = opened
     this.request = request
     this.give = give
     this.author = authorOf(opened.running.member, request)
-    this.more = opened.incoming.next(opened.pull, this.pull, (error) => this.interrupted(error))
+    this.watch = opened.watch
+    this.more = opened.incoming.next(opened.pull, Effect.suspend(this.next), (error) => this.interrupted(error))
   }
 
   private decorate(part: Part, out: Array<Part>): void {
@@ -205,11 +207,16 @@ class Following<A> {
   private readonly more: Pull.Pull<Arr.NonEmptyReadonlyArray<A>, AiError.AiError>
 
   /** What has come and was not given, or the end, or else more. */
-  private given(): Pull.Pull<Arr.NonEmptyReadonlyArray<A>, AiError.AiError> {
+  readonly next = (): Pull.Pull<Arr.NonEmptyReadonlyArray<A>, AiError.AiError> => {
     const out: Array<Part> = []
     for (const part of this.opened.incoming.release()) this.decorate(part, out)
     if (Arr.isArrayNonEmpty(out)) return this.give(out)
-    if (!this.over && !this.opened.incoming.ended) return this.more
+    if (!this.over && !this.opened.incoming.ended) {
+      const { watch } = this
+      if (watch === undefined) return this.more
+      this.watch = undefined
+      return Effect.andThen(watch, this.more)
+    }
     if (!this.over) this.end()
     return Cause.done()
   }
@@ -222,18 +229,14 @@ export const open = <A>(
   options: LanguageModel.ProviderOptions,
   scope: Scope.Scope,
   give: Give<A>
-): Effect.Effect<
-  Pull.Pull<Arr.NonEmptyReadonlyArray<A>, AiError.AiError>,
-  AiError.AiError,
-  IdGenerator.IdGenerator
-> =>
+): Effect.Effect<Next<A, AiError.AiError, never>, AiError.AiError, IdGenerator.IdGenerator> =>
   Effect.flatMap(start("streamText", members, settings, options), (request) => {
     // The reader may stop at any time: the attempt that it leaves behind was not a failure.
     const abandoned = Scope.addFinalizer(scope, Effect.sync(() => request.log.abandon()))
     return Effect.map(Effect.andThen(abandoned, answer(request, scope, begin(request))), (opened) => {
       // Of two answers that have begun in the same instant only the request's own is one.
       if (opened.incoming.committed) request.log.committed(opened.running)
-      return new Following(opened, request, give).pull
+      return new Following(opened, request, give).next
     })
   })
 

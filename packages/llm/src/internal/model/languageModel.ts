@@ -110,7 +110,7 @@ export const modelOf = Effect.fnUntraced(
               (context: Context.Context<never>) =>
                 Context.add(Context.add(context, IdGenerator.IdGenerator, idGenerator), Scope.Scope, scope)
             )
-            : Channel.toPullScoped(Stream.toChannel(full(request)), scope)
+            : Effect.map(Channel.toPullScoped(Stream.toChannel(full(request)), scope), (pull) => () => pull)
         )
       )
 

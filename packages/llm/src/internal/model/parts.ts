@@ -2,8 +2,8 @@
  * The parts of a stream without a toolkit as Effect's `LanguageModel` gives them: decoded by its schema, or to the same outcome.
  *
  * A delta of text or thoughts has three fields of plain text, and so have the ends of its block. They are nearly all parts of
- * an answer, and are written out here. A part with anything else in it, metadata included, goes through the schema, and so does
- * the whole chunk if one part is invalid: the error says at which place of the chunk it is.
+ * an answer, and are written out here, as is its end. A part with anything else in it goes through the schema, and so does the
+ * whole chunk if one part is invalid: the error says at which place of the chunk it is.
  *
  * Guarded by `test/model/parts.test.ts`, which compares the two.
  */
@@ -29,10 +29,54 @@ let made: ReturnType<typeof decoders> | undefined
 /** The mark of a decoded part. */
 const mark = "~effect/ai/Response/Part"
 
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype
+
+const isFlat = (value: unknown): boolean =>
+  value === null || typeof value === "string" || typeof value === "boolean" || Number.isSafeInteger(value)
+
+/** Whether metadata is JSON at a glance, as the mark of a chain is. */
+const isMetadata = (metadata: unknown): boolean =>
+  isObject(metadata) &&
+  Object.values(metadata).every((value) => isFlat(value) || isObject(value) && Object.values(value).every(isFlat))
+
+/** Counts of tokens in the order of the schema; `undefined` where the schema has to say what is wrong with them. */
+const counts = <K extends string>(given: unknown, names: ReadonlyArray<K>) => {
+  if (!isObject(given)) return undefined
+  const out: Partial<Record<K, number | undefined>> = {}
+  for (const name of names) {
+    const value = given[name]
+    if (value !== undefined && !(typeof value === "number" && Number.isSafeInteger(value))) return undefined
+    if (name in given) out[name] = value
+  }
+  return out
+}
+
+const reasons: ReadonlySet<unknown> = new Set(Response.FinishReason.literals)
+
+/** The end of an answer: one a stream, but for its schema it is as much as fifty words. */
+const ended = (part: Response.FinishPartEncoded): Decoded | undefined => {
+  const { metadata = {}, reason, usage } = part
+  if ("response" in part || !reasons.has(reason) || !isObject(usage) || !isMetadata(metadata)) return undefined
+  const inputTokens = counts(usage.inputTokens, ["uncached", "total", "cacheRead", "cacheWrite"])
+  const outputTokens = counts(usage.outputTokens, ["total", "text", "reasoning"])
+  if (inputTokens === undefined || outputTokens === undefined) return undefined
+  return {
+    [mark]: mark,
+    metadata: { ...metadata },
+    type: "finish",
+    reason,
+    // Each count has been checked.
+    usage: new Response.Usage({ inputTokens, outputTokens }, { disableChecks: true })
+  }
+}
+
 /** A part that holds text alone, as the schema decodes it: its fields in the same order. */
 const written = (part: Part): Decoded | undefined => {
   // The types are checked, for a provider may be the program's own. The mark is as a rule not there, and optional.
-  if (part.metadata !== undefined || mark in part) return undefined
+  if (mark in part) return undefined
+  if (part.type === "finish") return ended(part)
+  if (part.metadata !== undefined) return undefined
   switch (part.type) {
     case "text-delta":
     case "reasoning-delta": {

@@ -6,7 +6,10 @@
  */
 import * as Context from "effect/Context"
 
-export const SignOfLife: Context.Reference<(() => void) | undefined> = Context.Reference<(() => void) | undefined>(
+/** Takes a sign, and says when it was, in milliseconds since the epoch. */
+type Listener = () => number
+
+export const SignOfLife: Context.Reference<Listener | undefined> = Context.Reference<Listener | undefined>(
   "@holdfast/llm/SignOfLife",
   { defaultValue: () => undefined }
 )

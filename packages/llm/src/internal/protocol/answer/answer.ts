@@ -136,7 +136,7 @@ const drive = (
   limit: number,
   scope: Scope.Scope,
   self: Endable = { end: undefined, watch: undefined }
-): Effect.Effect<Parts> =>
+): Effect.Effect<() => Parts> =>
   Effect.contextWith((context: Context.Context<never>) => {
     const clock = Context.get(context, Clock.Clock)
     const sign = Context.get(context, SignOfLife)
@@ -155,8 +155,7 @@ const drive = (
       return last._tag === "Done" ? Cause.done() : last._tag === "Failed" ? Effect.fail(last.error) : undefined
     }
     const take = (chunks: ReadonlyArray<Uint8Array>): void => {
-      sign?.()
-      const now = clock.currentTimeMillisUnsafe()
+      const now = sign?.() ?? clock.currentTimeMillisUnsafe()
       for (const bytes of chunks) {
         last = machine.feed(bytes, now)
         if (last._tag !== "More") break
@@ -167,7 +166,7 @@ const drive = (
     }
     if (!Stream.isStream(body)) {
       const reader = new WebReader(body, { ready, take, end, isDone: () => last._tag === "Done" }, self)
-      return Effect.as(Scope.addFinalizer(scope, reader.release), reader.pull)
+      return Effect.as(Scope.addFinalizer(scope, reader.release), () => reader.pull)
     }
     return Effect.map(Channel.toPullScoped(Stream.toChannel(body), scope), (pull) => {
       const next = (): Parts => ready() ?? advance
@@ -183,7 +182,7 @@ const drive = (
           return next()
         }
       })
-      return Effect.suspend(next)
+      return next
     })
   })
 

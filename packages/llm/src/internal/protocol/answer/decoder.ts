@@ -71,6 +71,16 @@ const scan = (line: string, state: { depth: number; quoted: boolean }): void => 
 /** Lines that are not SSE's and yet an error: `error: {...}` of llama.cpp up to 2025, and bare JSON of gateways and Gemini. */
 const stray = /(^|[\r\n])(?:error:|\{|\[\s*(?:\{|[\r\n]))/
 
+/** Whether a text of whole lines may hold one of these: only where a line begins is looked at, for most lines are of `data`. */
+const hasStray = (text: string): boolean => {
+  if (text.includes("\r")) return stray.test(text)
+  for (let at = 0; at !== text.length; at = text.indexOf("\n", at) + 1 || text.length) {
+    const first = text[at]
+    if (first === "e" || first === "{" || first === "[") return stray.test(text)
+  }
+  return false
+}
+
 const readEvents = (limit: number): Reader => {
   let give: (event: Item) => void = () => undefined
   let overflowed = false
@@ -100,7 +110,7 @@ const readEvents = (limit: number): Reader => {
     return `\r\rdata:${data}\n`
   }
   const lines = (text: string): void => {
-    parser.feed(open !== "" || stray.test(text) ? text.split(/(?<=\n|\r(?!\n))/).map(repair).join("") : text)
+    parser.feed(open !== "" || hasStray(text) ? text.split(/(?<=\n|\r(?!\n))/).map(repair).join("") : text)
     if (open.length > limit) overflowed = true
   }
   return {

@@ -21,7 +21,7 @@ import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Chunks } from "../../onDemand.ts"
+import type { Next } from "../../onDemand.ts"
 import { opened } from "../../onDemand.ts"
 
 /** How the reads of a stream are ended, and who wants to know when they begin and end. */
@@ -43,7 +43,7 @@ export const endableOf = (pull: object): Endable | undefined => {
 
 /** A stream that is opened on demand, and may say how its reads are ended. */
 export const endable = <A, R>(
-  open: (scope: Scope.Scope, self: Endable) => Effect.Effect<Chunks<A, AiError.AiError, R>, AiError.AiError, R>
+  open: (scope: Scope.Scope, self: Endable) => Effect.Effect<Next<A, AiError.AiError, R>, AiError.AiError, R>
 ): Stream.Stream<A, AiError.AiError, R> =>
   Stream.fromChannel(Channel.fromTransform((_: unknown, scope) => {
     const self: Endable = { end: undefined, watch: undefined }
