@@ -65,7 +65,7 @@ export const finishes = {
   "no counts": odd({ type: "finish", reason: "other", usage: { inputTokens: {}, outputTokens: {} } }),
   "a mark": { ...finish(), metadata: { holdfast: { provider: "cloud", attempts: 1, offline: false, model: null } } },
   "deep metadata": { ...finish(), metadata: { vendor: { list: [1, { a: ["b"] }], half: 0.5 } } },
-  "metadata that is no JSON": odd({ ...finish(), metadata: { vendor: { nothing: undefined } } }),
+  "metadata beyond JSON": odd({ ...finish(), metadata: { vendor: { nothing: undefined } } }),
   "metadata of a class": odd({ ...finish(), metadata: { vendor: new Date(0) } }),
   "a list for metadata": odd({ ...finish(), metadata: ["a"] }),
   "null for the metadata of a finish": odd({ ...finish(), metadata: null }),
