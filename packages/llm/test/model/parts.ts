@@ -59,7 +59,10 @@ export const finishes = {
   "finish for length": finish("length"),
   "counts in another order": odd({
     type: "finish",
-    usage: { outputTokens: { reasoning: 1, total: 4, more: 2 }, inputTokens: { cacheWrite: 1, total: 3, uncached: 2, extra: 1 } },
+    usage: {
+      outputTokens: { reasoning: 1, total: 4, more: 2 },
+      inputTokens: { cacheWrite: 1, total: 3, uncached: 2, extra: 1 }
+    },
     reason: "tool-calls"
   }),
   "no counts": odd({ type: "finish", reason: "other", usage: { inputTokens: {}, outputTokens: {} } }),
