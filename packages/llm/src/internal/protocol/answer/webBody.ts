@@ -66,11 +66,16 @@ export type Body = Stream.Stream<Uint8Array, AiError.AiError> | WebBody
 export const webBody = (
   response: HttpClientResponse.HttpClientResponse
 ): ReadableStream<Uint8Array<ArrayBuffer>> | undefined => {
-  const web = Option.getOrUndefined(HttpClientResponse.toWeb(response))
-  if (web === undefined || web.body === null || Object.hasOwn(response, "stream")) return undefined
-  const plain = HttpClientResponse.fromWeb(response.request, web)
-  return Object.getPrototypeOf(response) === Object.getPrototypeOf(plain) ? web.body : undefined
+  // Another response may count as read once it was asked for its web form, and its stream then fails.
+  if (Object.hasOwn(response, "stream") || Object.getPrototypeOf(response) !== ownOf(response)) return undefined
+  return Option.getOrUndefined(HttpClientResponse.toWeb(response))?.body ?? undefined
 }
+
+let own: object | undefined
+
+/** The prototype of Effect's own response of `fetch`. */
+const ownOf = ({ request }: HttpClientResponse.HttpClientResponse): object =>
+  own ??= Object.getPrototypeOf(HttpClientResponse.fromWeb(request, new Response())) as object
 
 /** The body of a response; `failed` says what a failure to read it means. */
 export const bodyOf = (
