@@ -38,7 +38,7 @@ const longAlone = [
   "packages/core/test/isolation/{laws.isolation,workerd}.test.ts",
   "packages/http/test/{defects,load}.test.ts",
   "packages/http/test/undici/{decoding,givingUp,interim,misbehaving,misbehaving.connections,secrets,sockets}.test.ts",
-  "packages/*/test/servers/redis-server.fleet.test.ts",
+  "packages/*/test/servers/redis-server.{fleet,moves}.test.ts",
   "packages/llm/test/runtimes/*.test.ts",
   "packages/*/test/servers/postgresql*.test.ts",
   "packages/cli/test/process/*.test.ts",

@@ -45,6 +45,18 @@ export interface Options {
   readonly cluster?: boolean | undefined
   /** Whether the connection is encrypted. Default: as the scheme of the URL says. */
   readonly tls?: boolean | undefined
+  /**
+   * The certificate, in PEM, of the authority that signed that of the server. Default: those that Node.js trusts, with those of
+   * `NODE_EXTRA_CA_CERTS`.
+   */
+  readonly ca?: string | undefined
+}
+
+/** A value in its place may be a secret, so it is not shown. */
+const certificate: Arguments.Check<string | undefined> = (value, place) => {
+  if (typeof value === "string" && /-----BEGIN CERTIFICATE-----[^]+-----END CERTIFICATE-----/u.test(value)) return value
+  place.fault("must be a certificate in PEM (the value is not shown)")
+  return undefined
 }
 
 const fields = Arguments.struct({
@@ -52,15 +64,21 @@ const fields = Arguments.struct({
   url: (value) => value,
   password: Arguments.optional(Arguments.instance(Redacted.isRedacted, "a `Redacted`")),
   cluster: Arguments.optional(Arguments.boolean),
-  tls: Arguments.optional(Arguments.boolean)
+  tls: Arguments.optional(Arguments.boolean),
+  ca: Arguments.optional(certificate)
 })
 
 const optionsCheck: Arguments.Check<Target.Target | undefined> = (value, place) => {
   const before = place.faults.length
   const options = fields(value, place)
   if (place.faults.length > before) return undefined
-  const { cluster, password, tls, url } = options
-  return Target.check({ cluster, tls, password: password as Redacted.Redacted | undefined })(url, place.at("url"))
+  const { ca, cluster, password, tls, url } = options
+  const target = Target.check({ ca, cluster, tls, password: password as Redacted.Redacted | undefined })(
+    url,
+    place.at("url")
+  )
+  if (ca !== undefined && target?.tls === false) place.at("ca").fault("has no meaning without TLS: use rediss://")
+  return target
 }
 
 const make = (options: Options) =>

@@ -6,70 +6,27 @@ import * as RedisClient from "@holdfast/llm/RedisClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
-import { type ChildProcess, spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { createClient } from "redis"
-import { freePort, layerClock } from "../../../../vitest.redis.ts"
+import { layerClock } from "../../../../vitest.redis.ts"
 import { storeContract } from "../store/storeContract.ts"
-
-/** The slots of three masters. */
-const shares = [["0", "5460"], ["5461", "10922"], ["10923", "16383"]] as const
-
-const common = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--cluster-enabled", "yes"]
+import type { Cluster } from "./redisCluster.ts"
+import { startCluster } from "./redisCluster.ts"
 
 describe("A Redis Cluster", () => {
-  const folder = mkdtempSync(join(tmpdir(), "holdfast-cluster-"))
-  const children: Array<ChildProcess> = []
+  let cluster: Cluster
   let url: string
 
   beforeAll(async () => {
-    const nodes = await Promise.all(shares.map(async (_, i) => ({ port: await freePort(), bus: await freePort(), i })))
-    for (const { bus, i, port } of nodes) {
-      const own = ["--port", `${port}`, "--cluster-port", `${bus}`, "--cluster-config-file", `nodes-${i}.conf`]
-      children.push(spawn("redis-server", [...own, ...common, "--dir", folder], { stdio: "ignore" }))
-    }
-    for (const [i, { port }] of nodes.entries()) {
-      const client = createClient({ url: `redis://127.0.0.1:${port}` })
-      client.on("error", () => undefined)
-      await client.connect()
-      await client.sendCommand(["CLUSTER", "ADDSLOTSRANGE", ...shares[i] ?? []])
-      for (const other of nodes) {
-        await client.sendCommand(["CLUSTER", "MEET", "127.0.0.1", `${other.port}`, `${other.bus}`])
-      }
-      await client.close()
-    }
-    for (const { port } of nodes) {
-      const client = createClient({ url: `redis://127.0.0.1:${port}` })
-      await client.connect()
-      while (!String(await client.sendCommand(["CLUSTER", "INFO"])).includes("cluster_state:ok")) {
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      }
-      await client.close()
-    }
-    url = nodes.map(({ port }) => `redis://127.0.0.1:${port}`).join(",")
+    cluster = await startCluster()
+    url = cluster.nodes.map(({ url }) => url).join(",")
   }, 60_000)
 
-  afterAll(() => {
-    for (const child of children) child.kill("SIGKILL")
-    rmSync(folder, { recursive: true })
-  })
+  afterAll(() => cluster.end())
 
   // The other nodes are found from the second.
   const client = Layer.unwrap(Effect.sync(() => RedisClient.layer({ url: url.split(",")[1] ?? "", cluster: true })))
   const emptied = Layer.provideMerge(
     Layer.effectDiscard(
-      Effect.promise(() =>
-        Promise.all(
-          url.split(",").map(async (url) => {
-            const node = createClient({ url })
-            await node.connect()
-            await node.flushAll()
-            await node.close()
-          })
-        )
-      )
+      Effect.promise(() => Promise.all(cluster.nodes.map(({ send }) => send("FLUSHALL"))))
     ),
     client
   )

@@ -31,16 +31,19 @@ interface Link {
   readonly failure: () => unknown
   /** Whether it will not come back by itself. */
   readonly isGone: () => boolean
+  readonly isCluster: boolean
   readonly close: () => Promise<unknown>
   readonly destroy: () => void
 }
 
 type Delay = (retries: number) => number
 
-const socketOf = (node: Node, tls: boolean, reconnectStrategy: Delay) =>
+const trust = (ca: string | undefined) => ca === undefined ? {} : { ca }
+
+const socketOf = (node: Node, { ca, tls }: Target, reconnectStrategy: Delay) =>
   node.path === undefined
     ? tls
-      ? { host: node.host, port: node.port, tls, connectTimeout: silence, reconnectStrategy } as const
+      ? { host: node.host, port: node.port, tls, ...trust(ca), connectTimeout: silence, reconnectStrategy } as const
       : { host: node.host, port: node.port, connectTimeout: silence, reconnectStrategy }
     : { path: node.path, tls: false, reconnectStrategy } as const
 
@@ -52,7 +55,7 @@ const secretsOf = ({ password, username }: Target) => ({
 const toServer = (target: Target, delay: Delay): Link => {
   const [node] = target.nodes
   const client = createClient({
-    socket: socketOf(node, target.tls, delay),
+    socket: socketOf(node, target, delay),
     ...secretsOf(target),
     database: target.database,
     // A command that waits for a connection is of no use later.
@@ -71,6 +74,7 @@ const toServer = (target: Target, delay: Delay): Link => {
     ready,
     failure: () => failure,
     isGone: () => !client.isOpen,
+    isCluster: false,
     close: async () => client.isOpen ? await client.close() : undefined,
     destroy: () => {
       if (client.isOpen) client.destroy()
@@ -86,7 +90,11 @@ const toCluster = (target: Target, delay: Delay): Link => {
   const common = {
     ...secretsOf(target),
     disableOfflineQueue: true,
-    socket: { ...(target.tls && { tls: true as const }), connectTimeout: silence, reconnectStrategy: delay }
+    socket: {
+      ...(target.tls && { tls: true as const, ...trust(target.ca) }),
+      connectTimeout: silence,
+      reconnectStrategy: delay
+    }
   }
   const cluster = createCluster({
     rootNodes: target.nodes.flatMap((node) =>
@@ -123,6 +131,7 @@ const toCluster = (target: Target, delay: Delay): Link => {
     ready,
     failure: () => failure,
     isGone: () => isGone,
+    isCluster: true,
     close: async () => cluster.isOpen ? await cluster.close() : undefined,
     destroy: () => {
       if (cluster.isOpen) cluster.destroy()
@@ -139,9 +148,13 @@ const explained = (error: unknown, link: Link): unknown => {
     return new Error(`The server is a node of a cluster: set \`cluster\` to true (${text})`, { cause: error })
   }
   // The client only says that it is offline.
-  const isOffline = error instanceof Error && /Client(?:Offline|Closed)Error/u.test(error.constructor.name)
-  return isOffline ? link.failure() ?? error : error
+  return isOffline(error) ? link.failure() ?? new Error(unanswered, { cause: error }) : error
 }
+
+const isOffline = (error: unknown): boolean =>
+  error instanceof Error && /Client(?:Offline|Closed)Error/u.test(error.constructor.name)
+
+const unanswered = "The server has not answered yet. Check its address, and whether it speaks TLS"
 
 class RedisLink {
   private link: Link
@@ -190,8 +203,10 @@ class RedisLink {
     try {
       return await link.send(command)
     } catch (error) {
-      // The primary is elsewhere, and only a new connection gets there.
-      if (link === this.link && /^(?:READONLY|UNBLOCKED|FAILOVER)/u.test(textOf(error))) this.renew()
+      // The primary is elsewhere, and only a new connection gets there. One of a cluster that is gone may have a successor.
+      const isElsewhere = /^(?:READONLY|UNBLOCKED|FAILOVER|CLUSTERDOWN)/u.test(textOf(error)) ||
+        (link.isCluster && isOffline(error))
+      if (link === this.link && isElsewhere) this.renew()
       throw explained(error, link)
     } finally {
       this.pending.delete(sent)

@@ -17,6 +17,8 @@ export interface Target {
   readonly password: Redacted.Redacted | undefined
   readonly database: number
   readonly tls: boolean
+  /** The authority that signed the server's certificate, in PEM; `undefined` for those that are known. */
+  readonly ca: string | undefined
   readonly cluster: boolean
 }
 
@@ -25,6 +27,7 @@ export interface Beside {
   readonly password?: Redacted.Redacted | undefined
   readonly cluster?: boolean | undefined
   readonly tls?: boolean | undefined
+  readonly ca?: string | undefined
 }
 
 const secure: Readonly<Record<string, boolean>> = {
@@ -94,6 +97,7 @@ const read = (text: string, beside: Beside, place: Arguments.Place): Target | un
     password: beside.password ?? (password === undefined ? undefined : Redacted.make(password)),
     database: Number(database),
     tls,
+    ca: beside.ca,
     cluster
   }
 }
