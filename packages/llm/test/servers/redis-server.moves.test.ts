@@ -53,7 +53,7 @@ const watched = <A, E, R>(self: Effect.Effect<A, E, R>) =>
 const spent = TestProvider.failure(new AiError.QuotaExhaustedError({}))
 const up = (name: string) => TestProvider.make(name, () => Effect.succeed(TestProvider.text("hi")))
 
-/** A chain over a store whose first provider is down and cools down for an hour; asked, it answers all the same. */
+/** A chain over a store whose first provider is down and cools down for an hour; asked, the request is answered. */
 const chainOver = (store: ChainStore.ChainStore["Service"], name: string) =>
   Effect.gen(function*() {
     const down = TestProvider.make("down", () => Effect.succeed(spent))

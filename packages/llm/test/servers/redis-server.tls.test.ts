@@ -92,7 +92,7 @@ describe("Redis over TLS", () => {
       assert.isBelow(Duration.toMillis(took), 4_000)
     }).pipe(Effect.scoped))
 
-  it("rejects an authority that is no certificate, and shows nothing of it", () => {
+  it("rejects an authority in another form than PEM, and shows nothing of it", () => {
     const made = Effect.runSyncExit(
       Effect.scoped(Layer.build(RedisClient.layer({ url: "rediss://127.0.0.1:1", ca: "hunter2-not-a-pem" })))
     )
