@@ -89,7 +89,7 @@ export const make = <E = never, R = never>(
       options.providers,
       (source) => Effect.isEffect(source) ? source : Effect.succeed(source)
     )
-    const entered = { chain: yield* Compile.chainOf(options, providers), leave: Effect.void }
+    const entered = { chain: yield* Compile.chainOf(options, providers), leave: undefined }
     return yield* modelOf(() => entered)
   })
 

@@ -74,7 +74,11 @@ const timed = (
   return {
     // It has all its services: a reader of a body is not an effect that looks for some.
     pull: pull as Pull.Pull<Chunk, AiError.AiError>,
-    watch: Effect.forkIn(watch.run, scope, { startImmediately: true })
+    watch: Effect.suspend(() => {
+      // The read that follows: the watch need not wait for it.
+      watch.begins()
+      return Effect.forkIn(watch.run, scope, { startImmediately: true })
+    })
   }
 }
 

@@ -30,7 +30,7 @@ import { type Decoded, decoded } from "./parts.ts"
 /** The chain for one request, and what is to be done at the request's end. */
 export interface Entered {
   readonly chain: Pick<Chain, "members" | "settings">
-  readonly leave: Effect.Effect<void>
+  readonly leave: Effect.Effect<void> | undefined
 }
 
 const isTransformed = (context: Context.Context<never>): boolean =>
@@ -63,12 +63,14 @@ export const modelOf = Effect.fnUntraced(
       generateText: (request) =>
         Effect.suspend(() => {
           const { chain, leave } = enter()
-          return Effect.ensuring(generateText(chain.members, chain.settings, request), leave)
+          const answer = generateText(chain.members, chain.settings, request)
+          return leave === undefined ? answer : Effect.ensuring(answer, leave)
         }),
       streamText: (request) =>
         Stream.suspend(() => {
           const { chain, leave } = enter()
-          return Stream.ensuring(streamText(chain.members, chain.settings, request), leave)
+          const parts = streamText(chain.members, chain.settings, request)
+          return leave === undefined ? parts : Stream.ensuring(parts, leave)
         })
     })
     const around = yield* Effect.context<never>()
@@ -98,7 +100,8 @@ export const modelOf = Effect.fnUntraced(
         )
         span.attribute("effect.ai.concurrency", concurrency)
         const { chain: { members, settings }, leave } = enter()
-        return Effect.andThen(Scope.addFinalizer(scope, leave), open(members, settings, options, scope, decoded))
+        const opened = open(members, settings, options, scope, decoded)
+        return leave === undefined ? opened : Effect.andThen(Scope.addFinalizer(scope, leave), opened)
       })
 
     const plainOrFull: StreamText = (request) =>

@@ -92,6 +92,9 @@ export const bodyOf = (
   }
 }
 
+/** Why the rest of a body is cancelled. Without a reason `fetch` makes one for each, whose stack takes as long as a token. */
+let whole: DOMException | undefined
+
 /** What takes the bytes in. */
 export interface Sink<A> {
   readonly take: (chunks: ReadonlyArray<Uint8Array>) => void
@@ -170,7 +173,8 @@ export class WebReader<A> {
   readonly release: Effect.Effect<void> = Effect.suspend(() => {
     const { reader } = this
     if (this.sink.isDone()) {
-      reader.cancel().catch(() => undefined)
+      whole ??= new DOMException("The answer has been read", "AbortError")
+      reader.cancel(whole).catch(() => undefined)
       reader.releaseLock()
       return Effect.void
     }
