@@ -57,7 +57,10 @@ export default defineConfig({
     build: { target: "es2022" }
   },
   themeConfig: {
-    search: { provider: "local" },
+    search: {
+      provider: "local",
+      options: { translations: { button: { buttonText: "Search", buttonAriaLabel: "Search Ctrl K" } } }
+    },
     outline: { level: [2, 3] },
     nav: [
       { text: "Guides", link: "/start" },
