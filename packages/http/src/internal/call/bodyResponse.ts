@@ -26,6 +26,12 @@ import { type Names, shownHeader, withSecretNames } from "../secrets/hiddenUrl.t
 
 type Failure = HttpClientError.HttpClientError
 
+/** Headers or trailers. */
+export type Fields = Readonly<Record<string, string | Array<string> | undefined>>
+
+/** What undici's controller has of them. */
+export type RawFields = Array<Buffer> | Array<string> | Fields | undefined
+
 export abstract class BodyResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly request: HttpClientRequest.HttpClientRequest
   readonly status: number
@@ -55,9 +61,25 @@ export abstract class BodyResponse extends Inspectable.Class implements HttpClie
     return ""
   }
 
+  /** The headers, each with its values apart if it was repeated, where the transport tells. */
+  get fields(): Fields {
+    const { "set-cookie": _, ...headers } = this.headers
+    return this.setCookie.length === 0 ? headers : { ...headers, "set-cookie": [...this.setCookie] }
+  }
+
+  /** The headers as undici's parser gave them: names and values by turns, in bytes, where the transport tells. */
+  get rawHeaders(): RawFields {
+    return undefined
+  }
+
   /** The fields behind the body, once it has ended, where the transport tells. */
-  get trailers(): Readonly<Record<string, string | Array<string> | undefined>> {
+  get trailers(): Fields {
     return {}
+  }
+
+  /** The same as undici's parser gave them. */
+  get rawTrailers(): RawFields {
+    return undefined
   }
 
   /** The response that a `fetch` gave. From then on its connection is released by {@link cancel} alone. */

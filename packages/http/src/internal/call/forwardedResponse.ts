@@ -41,6 +41,18 @@ export abstract class ForwardedResponse extends BodyResponse {
     return this.inner.statusText
   }
 
+  override get fields() {
+    return this.inner.fields
+  }
+
+  override get rawHeaders() {
+    return this.inner.rawHeaders
+  }
+
+  override get rawTrailers() {
+    return this.inner.rawTrailers
+  }
+
   override get trailers() {
     return this.inner.trailers
   }

@@ -15,7 +15,6 @@ import * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { IncomingHttpHeaders } from "node:http"
 import { Readable } from "node:stream"
 import { type Dispatcher, errors } from "undici"
 import * as HttpFailure from "../../HttpFailure.ts"
@@ -26,12 +25,14 @@ import type { Options, ReasonOf } from "../policyOptions.ts"
 
 export type Client = HttpClient.HttpClient.With<HttpClientError.HttpClientError | PolicyError<ReasonOf<Options>>>
 
+type Raw = NonNullable<Dispatcher.DispatchController["rawHeaders"]> | null
+
 export class Dispatch implements Dispatcher.DispatchController {
   aborted = false
   paused = false
   reason: Error | null = null
-  rawHeaders: Array<string> | null = null
-  rawTrailers: Array<string> | null = null
+  rawHeaders: Raw = null
+  rawTrailers: Raw = null
 
   private readonly handler: Dispatcher.DispatchHandler
   private readonly body: unknown
@@ -81,8 +82,8 @@ export class Dispatch implements Dispatcher.DispatchController {
   private send(client: Client, request: HttpClientRequest.HttpClientRequest): Effect.Effect<BodyResponse, unknown> {
     return Effect.flatMap(client.execute(request), (answer) => {
       const response = StreamResponse.wrap(answer)
-      const headers = rawHeaders(response)
-      this.rawHeaders = flat(headers)
+      const headers = response.fields
+      this.rawHeaders = response.rawHeaders ?? flat(headers)
       this.handler.onResponseStart?.(this, response.status, headers, response.statusText)
       const read = Stream.runForEachArray(response.stream, (chunks) => this.hand(chunks, 0))
       return Effect.as(this.aborted ? Effect.andThen(response.cancel, Effect.interrupt) : read, response)
@@ -111,8 +112,8 @@ export class Dispatch implements Dispatcher.DispatchController {
     this.isOver = true
     this.onEnd(this)
     if (Exit.isFailure(exit)) return this.fail(this.reason ?? errorOf(exit.cause))
-    const { trailers } = exit.value
-    this.rawTrailers = flat(trailers)
+    const { rawTrailers, trailers } = exit.value
+    this.rawTrailers = rawTrailers ?? flat(trailers)
     try {
       this.handler.onResponseEnd?.(this, trailers)
     } catch (error) {
@@ -141,11 +142,6 @@ const behind = (error: HttpClientError.HttpClientError): unknown => {
   if (reason._tag === "EncodeError") return reason.cause ?? new errors.InvalidArgumentError(reason.description)
   const failure = Option.getOrUndefined(HttpFailure.fromClientError(error))
   return failure === undefined ? error : isA(failure.cause, Error) ? failure.cause : failure
-}
-
-const rawHeaders = (response: BodyResponse): IncomingHttpHeaders => {
-  const { "set-cookie": _, ...headers } = response.headers
-  return response.setCookie.length === 0 ? headers : { ...headers, "set-cookie": [...response.setCookie] }
 }
 
 /** Names and values by turns, as they stand in a message. */

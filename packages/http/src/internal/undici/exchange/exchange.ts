@@ -29,7 +29,7 @@ import { ended, failed, IncomingBody, reading, waiting } from "./incomingBody.ts
 import { Patience } from "./patience.ts"
 import { describeRefusal } from "./refusedRequest.ts"
 import { UploadFailure } from "./requestBody.ts"
-import { UndiciResponse } from "./response.ts"
+import { type Raw, UndiciResponse } from "./response.ts"
 
 type Failure = HttpClientError.HttpClientError
 type Resume = (effect: Effect.Effect<HttpClientResponse.HttpClientResponse, Failure>) => void
@@ -196,6 +196,11 @@ export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler
   giveBack(): void {
     this.dropBody()
     this.finish()
+  }
+
+  /** The head and the trailers, as undici's parser gave them. */
+  get raw(): Raw | undefined {
+    return this.controller
   }
 
   protected goOn(): void {

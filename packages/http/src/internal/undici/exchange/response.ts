@@ -10,7 +10,7 @@ import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { IncomingHttpHeaders } from "node:http"
-import { BodyResponse } from "../../call/bodyResponse.ts"
+import { BodyResponse, type RawFields } from "../../call/bodyResponse.ts"
 import type { Target } from "../target.ts"
 import type { IncomingBody } from "./incomingBody.ts"
 
@@ -23,6 +23,13 @@ interface Exchange extends IncomingBody {
   readonly statusText: string
   readonly headers: IncomingHttpHeaders | undefined
   readonly trailers: IncomingHttpHeaders | undefined
+  readonly raw: Raw | undefined
+}
+
+/** What undici's controller keeps of a response. */
+export interface Raw {
+  rawHeaders?: RawFields | null
+  rawTrailers?: RawFields | null
 }
 
 export class UndiciResponse extends BodyResponse {
@@ -52,8 +59,20 @@ export class UndiciResponse extends BodyResponse {
     return this.exchange.statusText
   }
 
+  override get fields(): IncomingHttpHeaders {
+    return this.exchange.headers ?? {}
+  }
+
+  override get rawHeaders(): RawFields {
+    return this.exchange.raw?.rawHeaders ?? undefined
+  }
+
   override get trailers(): IncomingHttpHeaders {
     return this.exchange.trailers ?? {}
+  }
+
+  override get rawTrailers(): RawFields {
+    return this.exchange.raw?.rawTrailers ?? undefined
   }
 
   get bytes(): Effect.Effect<Uint8Array, Failure> {
