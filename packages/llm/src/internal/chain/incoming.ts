@@ -109,19 +109,19 @@ export class Incoming {
   }
 
   /**
-   * Takes in the next chunk of `pull` and goes on with `then`; at the end asks for the proof and releases what was held. `told`
+   * Takes in the next chunk of `pull` and goes on with what `then` gives; at the end asks for the proof and releases what was held. `told`
    * is the error of a failure.
    */
   next<A, E, R, R2>(
     pull: Pull.Pull<Chunk, AiError.AiError, void, R>,
-    then: Effect.Effect<A, E, R2>,
+    then: () => Effect.Effect<A, E, R2>,
     told: (error: AiError.AiError) => AiError.AiError
   ): Effect.Effect<A, E | AiError.AiError, R | R2> {
     type Next = Effect.Effect<A, E | AiError.AiError, R2>
     return Pull.matchEffect(pull, {
       onSuccess: (chunk): Next => {
         const error = this.take(chunk)
-        return error === undefined ? then : Effect.fail(told(error))
+        return error === undefined ? then() : Effect.fail(told(error))
       },
       onFailure: (cause): Next => Effect.mapError(Effect.failCause(cause), told),
       onDone: (): Next => {
@@ -131,7 +131,7 @@ export class Incoming {
         this.ended = true
         this.ready.push(...this.held)
         this.held = []
-        return then
+        return then()
       }
     })
   }

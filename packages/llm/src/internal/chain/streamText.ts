@@ -94,15 +94,15 @@ const begin =
       const incoming = new Incoming(running, request.log, life)
       type Reading = Effect.Effect<void, AiError.AiError, IdGenerator.IdGenerator>
       const begun = (pull: Pull.Pull<Chunk, AiError.AiError, void, IdGenerator.IdGenerator>): Reading => {
-        const rest: Reading = Effect.suspend(() => incoming.committed || incoming.ended ? Effect.void : next)
+        const rest = (): Reading => incoming.committed || incoming.ended ? Effect.void : next
         const next: Reading = incoming.next(pull, rest, identity)
         if (head === undefined) return next
         const first = life.begins(
-          incoming.next(pull, Effect.void, identity),
+          incoming.next(pull, () => Effect.void, identity),
           Duration.toMillis(head),
           () => broken("streamText", networkError(provider, `no sign of an answer within ${Duration.format(head)}`))
         )
-        return Effect.andThen(first, rest)
+        return Effect.flatMap(first, rest)
       }
       const opened = (span: Tracer.Span) =>
         Effect.contextWith((context: Context.Context<IdGenerator.IdGenerator>) =>
@@ -156,7 +156,7 @@ class Following<A> {
     this.give = give
     this.author = authorOf(opened.running.member, request)
     this.watch = opened.watch
-    this.more = opened.incoming.next(opened.pull, Effect.suspend(this.next), (error) => this.interrupted(error))
+    this.more = opened.incoming.next(opened.pull, this.next, (error) => this.interrupted(error))
   }
 
   private decorate(part: Part, out: Array<Part>): void {
