@@ -114,6 +114,20 @@ export const storeContract = (name: string, layer: Layer.Layer<ChainStore.ChainS
     )
 
     test(
+      "frees a probe that is never heard of when its lease ends, and not a millisecond before",
+      Effect.gen(function*() {
+        yield* tell({ coolFor: 1_000 })
+        yield* TestClock.adjust("1 seconds")
+        yield* enter({ token: "gone" })
+        yield* TestClock.adjust("9999 millis")
+        assert.strictEqual((yield* enter({ process: "p2", token: "t2" }))._tag, "CoolingDown")
+        yield* TestClock.adjust("1 millis")
+        const next = yield* enter({ process: "p2", token: "t2" })
+        assert.isTrue(next._tag === "Admitted" && next.isProbe)
+      })
+    )
+
+    test(
       "counts the requests in flight of all processes that are heard of",
       Effect.gen(function*() {
         yield* enter({ process: "p1", inFlight: 2 })
