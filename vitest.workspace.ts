@@ -39,6 +39,7 @@ const longAlone = [
   "packages/http/test/{defects,load}.test.ts",
   "packages/http/test/undici/{decoding,givingUp,interim,misbehaving,misbehaving.connections,secrets,sockets}.test.ts",
   "packages/*/test/servers/redis-server.{fleet,moves}.test.ts",
+  "packages/llm/test/ledger/faces.test.ts",
   "packages/llm/test/runtimes/*.test.ts",
   "packages/*/test/servers/postgresql*.test.ts",
   "packages/cli/test/process/*.test.ts",

@@ -8,7 +8,7 @@
  *
  * **Details**
  *
- * One connection, in WAL mode, which waits up to 5 seconds for another process that writes. Statements run one after the other.
+ * One connection, in WAL mode. Statements run one after the other, and fail if another process holds the lock for longer than `busyTimeout`.
  *
  * **Gotchas**
  *
@@ -18,6 +18,8 @@
  *
  * See `UsageSql.layer`.
  */
+import type { DurationInput } from "@holdfast/core/Arguments"
+import { check, duration } from "@holdfast/core/Arguments"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Reactivity from "effect/reactivity/Reactivity"
@@ -37,7 +39,16 @@ export interface Options {
   readonly filename: string
   /** Whether the file is only read, and must be there. Default: `false`. */
   readonly readonly?: boolean | undefined
+  /**
+   * How long a statement waits for a lock of another process. `node:sqlite` waits in the thread that runs the whole program, so keep it short
+   * and try again, as `UsageSql` does. Default: `"50 millis"`.
+   */
+  readonly busyTimeout?: DurationInput | undefined
 }
+
+const busy = duration({ min: 0 })
+
+const isLocked = ({ reason }: SqlError): boolean => reason._tag === "LockTimeoutError"
 
 const errnoOf = (cause: unknown): unknown =>
   typeof cause === "object" && cause !== null && "errcode" in cause && !("errno" in cause)
@@ -76,14 +87,22 @@ const connectionTo = (database: DatabaseSync): Connection => {
 
 /** Opens a database until the scope ends. Fails with a `SqlError` if the file is not a database, or cannot be opened. */
 export const make = (
-  { filename, readonly = false }: Options
+  { busyTimeout = "50 millis", filename, readonly = false }: Options
 ): Effect.Effect<SqlClient.SqlClient, SqlError, Scope.Scope | Reactivity.Reactivity> =>
   Effect.gen(function*() {
     const database = yield* Effect.acquireRelease(
-      attempt("open", () => new DatabaseSync(filename, { readOnly: readonly, timeout: 5000 })),
+      attempt("open", () =>
+        new DatabaseSync(filename, {
+          readOnly: readonly,
+          timeout: check("SqliteClient.make: busyTimeout", busy, busyTimeout)
+        })),
       (database) => Effect.sync(() => database.close())
     )
-    if (!readonly) yield* attempt("open", () => database.exec("PRAGMA journal_mode = WAL"))
+    if (!readonly) {
+      // Readers and a writer then do not wait for one another. A file that is locked stays as it is until it is opened anew.
+      const concurrent = attempt("open", () => database.exec("PRAGMA journal_mode = WAL"))
+      yield* Effect.catchIf(concurrent, isLocked, () => Effect.void)
+    }
     const connection = connectionTo(database)
     const one = yield* Semaphore.make(1)
     return yield* SqlClient.make({

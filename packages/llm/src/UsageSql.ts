@@ -8,8 +8,8 @@
  * **Details**
  *
  * - It is a `Usage.Ledger` like the one in memory, and writes each entry to the table `holdfast_usage`, which it makes.
- * - Entries are written in batches in the background, so that no request waits for the database. While that is away, they wait
- *   in a bounded queue, and every attempt to write them logs a warning. Each entry is written once, even if an answer of the database
+ * - Entries are written in batches in the background, so that no request waits for the database. While that is away, locked
+ *   or full, they wait in a bounded queue, and the log says once that they do and once that they are written. Each entry is written once, even if an answer of the database
  *   is lost.
  * - When the scope of the layer ends, what waits is written.
  *

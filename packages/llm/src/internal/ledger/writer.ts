@@ -6,7 +6,6 @@
  */
 import * as Backoff from "@holdfast/core/Backoff"
 import * as Jitter from "@holdfast/core/Jitter"
-import * as Policy from "@holdfast/core/Policy"
 import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -26,17 +25,13 @@ export interface WriterOptions {
   readonly closeWithin: number
 }
 
-/** As long as it takes: an entry is dropped if there is no room, or at the end, but never for the number of attempts. */
-const persistent = Policy.make({
-  name: "llm.ledger",
-  attemptTimeout: "30 seconds",
-  retry: {
-    times: Number.MAX_SAFE_INTEGER,
-    backoff: Backoff.exponential({ initial: "100 millis", factor: 2, max: "30 seconds", jitter: Jitter.equal }),
-    while: () => true,
-    budget: undefined
-  }
-})
+/** Without end: an entry is dropped if there is no room, or at the end, but never for the number of attempts. */
+const backoff = Backoff.exponential({ initial: "100 millis", factor: 2, max: "30 seconds", jitter: Jitter.equal })
+
+const attemptTimeout = "30 seconds"
+
+/** Failures in a row that are not worth a word: processes that write to one file lock one another out for moments. */
+const tolerated = 3
 
 /** A text that no other process has. */
 const uniquePrefix = Effect.map(
@@ -49,13 +44,27 @@ export const open = Effect.fnUntraced(function*(
   options: WriterOptions
 ): Effect.fn.Return<(entry: Entry) => void, never, SqlClient.SqlClient | Scope.Scope> {
   const sql = yield* SqlClient.SqlClient
-  const policy = yield* persistent
   const prefix = yield* uniquePrefix
   const some = yield* Latch.make(false)
   const waiting: Array<Identified> = []
   let count = 0
   let lost = 0
   let migrated = false
+  let failures = 0
+
+  /** An outage is told when it begins and when it ends, and not at every attempt between. A lock that is soon released is not one. */
+  const tellAway = (error: unknown) =>
+    Effect.suspend(() => {
+      if (++failures !== tolerated + 1) return Effect.void
+      return Effect.logWarning("llm: the ledger cannot write to its database: entries wait until it can", error)
+    })
+
+  const tellBack = Effect.suspend(() => {
+    const isTold = failures > tolerated
+    failures = 0
+    if (!isTold) return Effect.void
+    return Effect.logWarning("llm: the ledger writes to its database again")
+  })
 
   const written = (entries: Arr.NonEmptyReadonlyArray<Identified>) =>
     Effect.suspend(() => migrated ? Effect.void : migrate(options.table)).pipe(
@@ -78,7 +87,14 @@ export const open = Effect.fnUntraced(function*(
     while (true) {
       const batch = waiting.slice(0, options.batch)
       if (!Arr.isArrayNonEmpty(batch)) break
-      yield* Effect.orDie(policy.protect(written(batch)))
+      yield* written(batch).pipe(
+        Effect.timeout(attemptTimeout),
+        Effect.tapError(tellAway),
+        Effect.retry(backoff),
+        // The delays never end, so this cannot happen.
+        Effect.orDie
+      )
+      yield* tellBack
       waiting.splice(0, batch.length)
     }
     yield* tellLost
