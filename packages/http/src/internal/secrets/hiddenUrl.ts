@@ -1,5 +1,6 @@
 /**
- * URLs as they may be shown: without user info, and with `REDACTED` for the values of parameters that hold secrets.
+ * URLs as they may be shown: without user info, and with `REDACTED` for tokens in the path and for the values of
+ * parameters that hold secrets.
  *
  * The names are those below and those of Effect's `UrlParams.CurrentRedactedNames`, which are the signatures of AWS, Azure
  * and Google. A program adds names of its own to that reference.
@@ -7,6 +8,7 @@
  * Guarded by `test/call/secrets.laws.test.ts` and `test/client/secrets.test.ts`.
  */
 import * as UrlParams from "effect/http/UrlParams"
+import { mayHaveToken, withoutTokens } from "./pathTokens.ts"
 
 /** Names of parameters, and patterns of names. */
 export type Names = ReadonlyArray<string | RegExp>
@@ -34,7 +36,9 @@ export const withSecretNames = (names: Names): Names => {
 }
 
 /** Whether nothing of a URL can be a secret by these rules. */
-export const isPlain = (url: string): boolean => !/[?#@;]/.test(url)
+export const isPlain = (url: string): boolean => !suspicious.test(url)
+
+const suspicious = new RegExp(`[?#@;]|${mayHaveToken.source}`, "i")
 
 /** A URL, or part of one that begins with `?` or `#`, as it may be shown. */
 export const hiddenUrl = (url: string, names: Names): string => hidden(url, names, holdsSecret)
@@ -82,9 +86,9 @@ export const shownHeader = (name: string, value: string, names: Names): string =
 
 const urlHeaders: ReadonlySet<string> = new Set(["content-location", "link", "location", "referer", "refresh"])
 
-/** User info, and parameters of a segment (`;jsessionid=...`). */
+/** User info, tokens, and parameters of a segment (`;jsessionid=...`). */
 const hiddenPath = (head: string, names: Names): string =>
-  withoutUserInfo(head).replaceAll(
+  withoutTokens(withoutUserInfo(head)).replaceAll(
     /;([^=;/\\]+)=[^;/\\]*/g,
     (pair, name: string) => isSecretName(name, names) ? `;${name}=REDACTED` : pair
   )

@@ -20,6 +20,7 @@ import * as Redacted from "effect/Redacted"
 import type { BodyResponse } from "../call/bodyResponse.ts"
 import { StreamResponse } from "../call/streamResponse.ts"
 import { hiddenUrl, isPlain, isSecret, type Names, withSecretNames } from "./hiddenUrl.ts"
+import { tokensOf } from "./pathTokens.ts"
 import { scrub } from "./scrub.ts"
 import { ShownResponse } from "./shownResponse.ts"
 
@@ -205,6 +206,7 @@ export class Shown {
     for (const [name, text] of [...(href?.searchParams ?? []), ...(withoutParams?.searchParams ?? [])]) {
       if (isSecret(name, text, this.names)) value(text)
     }
+    tokensOf(url).forEach(value)
     for (const [, text] of urlParams.params) if (Redacted.isRedacted(text)) value(Redacted.value(text))
     for (const text of [withoutParams?.username, withoutParams?.password]) {
       if (text !== undefined) [text, decodedOf(text)].forEach(value)
