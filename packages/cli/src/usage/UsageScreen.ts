@@ -1,8 +1,9 @@
 /** What a person sees of a ledger in a terminal: pure functions to lines of text. */
 import type * as Usage from "@holdfast/llm/Usage"
+import { displayWidth } from "effect/cli/CliOutput"
 import { plot } from "simple-ascii-chart"
-import { columns } from "../terminal/paragraph.ts"
-import { plural, type Screen, type Style } from "../terminal/style.ts"
+import { columns, wrapped } from "../terminal/paragraph.ts"
+import { plural, type Screen } from "../terminal/style.ts"
 
 /** The sum of a group. */
 export interface Row {
@@ -28,25 +29,54 @@ const money = (cost: number): string =>
 
 const longest = 30
 
-const nameOf = (group: string | undefined): string => {
+/** A name in so many columns of a terminal: some characters take two. */
+const nameOf = (group: string | undefined, room: number): string => {
   // A tag may hold anything, an escape of a terminal too.
   const name = (group ?? "(without the tag)").replaceAll(/\p{C}/gu, "\u00b7")
-  return [...name].length > longest ? `${[...name].slice(0, longest - 1).join("")}\u2026` : name
+  if (displayWidth(name) <= room) return name
+  let shown = ""
+  for (const { segment } of new Intl.Segmenter().segment(name)) {
+    if (displayWidth(shown + segment) >= room) break
+    shown += segment
+  }
+  return `${shown}\u2026`
 }
 
-const tableOf = (rows: ReadonlyArray<Row>, by: string, style: Style): ReadonlyArray<string> => {
+/** A column of figures. */
+interface Figures {
+  readonly title: string
+  readonly of: (total: Usage.Total) => string
+}
+
+const figures: ReadonlyArray<Figures> = [
+  { title: "attempts", of: ({ attempts }) => figure(attempts) },
+  { title: "failed", of: ({ failed, interrupted }) => figure(failed + interrupted) },
+  { title: "input", of: ({ inputTokens }) => figure(inputTokens) },
+  { title: "output", of: ({ outputTokens }) => figure(outputTokens) },
+  { title: "cost", of: ({ cost }) => money(cost) },
+  { title: "unpriced", of: ({ unpriced }) => unpriced === 0 ? "" : figure(unpriced) }
+]
+
+/** What a narrow terminal does without, the first first: it is in the line below the table, or in `--json`. */
+const dispensable = ["unpriced", "failed", "output", "input", "attempts"]
+
+const shortest = 12
+
+const tableOf = (rows: ReadonlyArray<Row>, by: string, { style, width }: Screen): ReadonlyArray<string> => {
   const hasUnpriced = rows.some(({ total }) => total.unpriced > 0)
-  const titles = [by, "attempts", "failed", "input", "output", "cost", ...hasUnpriced ? ["unpriced"] : []]
+  const widthOf = ({ of, title }: Figures) => 2 + Math.max(title.length, ...rows.map(({ total }) => of(total).length))
+  let shown = figures.filter(({ title }) => hasUnpriced || title !== "unpriced")
+  const roomFor = () => width - shown.reduce((sum, column) => sum + widthOf(column), 0)
+  for (const least of dispensable) if (roomFor() < shortest) shown = shown.filter(({ title }) => title !== least)
+  const room = Math.min(longest, roomFor())
+  const painted = (title: string, text: string) => title === "unpriced" ? style.paint("warning", text) : text
   return columns([
-    titles.map((title) => style.paint("quiet", title)),
+    [by, ...shown.map(({ title }) => title)].map((title, i) =>
+      style.paint("quiet", i === 0 ? nameOf(title, room) : title)
+    ),
     ...rows.map(({ group, total }) => [
-      style.paint("strong", nameOf(group)),
-      figure(total.attempts),
-      figure(total.failed + total.interrupted),
-      figure(total.inputTokens),
-      figure(total.outputTokens),
-      money(total.cost),
-      ...hasUnpriced ? [total.unpriced === 0 ? "" : style.paint("warning", figure(total.unpriced))] : []
+      style.paint("strong", nameOf(group, room)),
+      ...shown.map(({ of, title }) => painted(title, of(total)))
     ])
   ])
 }
@@ -98,12 +128,16 @@ const bars = (rows: ReadonlyArray<Row>, { style, width }: Screen): ReadonlyArray
   const sum = rows.reduce((all, row) => all + of(row), 0)
   const most = Math.max(...rows.map(of))
   if (most === 0) return []
-  const room = Math.max(8, Math.min(30, width - longest - 20))
+  const amounts = Math.max(...rows.map((row) => words(of(row)).length))
+  // A share takes 7 columns, and each of the gaps two, as does the margin.
+  const left = width - amounts - 15
+  const names = Math.min(longest, Math.max(8, left - 30))
+  const room = Math.max(4, Math.min(30, left - names))
   return [
     "",
     `  ${style.paint("strong", name)}`,
     ...columns(rows.map((row) => [
-      `  ${nameOf(row.group)}`,
+      `  ${nameOf(row.group, names)}`,
       style.paint("good", "\u2588".repeat(Math.ceil(of(row) / most * room)).padEnd(room, " ")),
       words(of(row)),
       `${(of(row) / sum * 100).toFixed(1)} %`
@@ -119,24 +153,19 @@ export const lines = (
   all: Usage.Total,
   screen: Screen
 ): ReadonlyArray<string> => {
-  const { style } = screen
+  const { style, width } = screen
+  const note = (text: string) => wrapped(text, width, "  ").map((line) => style.paint("quiet", line))
   const title = typeof by === "object" ? by.tag : by
   const unpriced = all.unpriced === 0
     ? []
-    : [style.paint(
-      "quiet",
-      `  Without a price, and not in the cost: ${plural(all.unpriced, "attempt")} with tokens.`
-    )]
+    : note(`Without a price, and not in the cost: ${plural(all.unpriced, "attempt")} with tokens.`)
   const partial = all.partial === 0
     ? []
-    : [style.paint(
-      "quiet",
-      `  Broken off before their usage was complete: ${plural(all.partial, "attempt")}. The bill may be higher.`
-    )]
+    : note(`Broken off before their usage was complete: ${plural(all.partial, "attempt")}. The bill may be higher.`)
   return [
-    `${style.paint("title", "Usage")}  ${style.paint("quiet", place)}`,
+    `${style.paint("title", "Usage")}  ${style.paint("quiet", nameOf(place, Math.max(8, width - 7)))}`,
     "",
-    ...tableOf([...rows, { group: "all", total: all }], title, style),
+    ...tableOf([...rows, { group: "all", total: all }], title, screen),
     ...unpriced,
     ...partial,
     ...by === "day" ? days(rows, screen) : bars(rows, screen)
