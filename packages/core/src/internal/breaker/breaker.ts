@@ -13,6 +13,7 @@ import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import { CircuitOpen, isPolicyError, PolicyError } from "../../PolicyError.ts"
+import { isYes } from "../answer.ts"
 import * as Machine from "./circuit.ts"
 import { Circuits } from "./circuits.ts"
 import { type BreakerOptions, defaults } from "./options.ts"
@@ -69,8 +70,8 @@ export class Breaker<in E> {
     let outcome: Machine.Outcome = Machine.ignored
     for (const reason of exit.cause.reasons) {
       if (Cause.isDieReason(reason)) return Machine.failure
-      if (Cause.isFailReason(reason) && !isRejection(reason.error) && this.ignore?.(reason.error) !== true) {
-        if (this.isFailure === undefined || this.isFailure(reason.error)) return Machine.failure
+      if (Cause.isFailReason(reason) && !isRejection(reason.error) && !isYes(this.ignore?.(reason.error))) {
+        if (this.isFailure === undefined || isYes(this.isFailure(reason.error))) return Machine.failure
         outcome = Machine.success
       }
     }

@@ -17,7 +17,7 @@ import { isPolicyError } from "../../PolicyError.ts"
 import { firstFailure } from "../cause.ts"
 import { liveClock } from "../fiber/alarm.ts"
 import type { Answer, Retry, Stop } from "../retry/decision.ts"
-import { stopBudget, stopDeadline, stopElapsed, stopSchedule, stopTimeout } from "../retry/retry.ts"
+import { plainAnswer, stopBudget, stopDeadline, stopElapsed, stopSchedule, stopTimeout } from "../retry/retry.ts"
 import type { RetryScheduled } from "./event.ts"
 import type { Added, Call, Rest } from "./record.ts"
 import { isReported, reportRetry } from "./retryLog.ts"
@@ -82,19 +82,20 @@ const answered = <A, E, R, SE, SR>(
   call: Call<A, E, R, SE, SR>,
   retry: Retry<E, SE, SR>,
   ended: Ended<A, E>,
-  answer: Answer<SE, SR>,
+  said: Answer<SE, SR>,
   now: number,
   next: Next
 ): Rest<A, E, R, SE, SR> => {
-  if (typeof answer !== "boolean" && Effect.isEffect(answer)) {
+  if (typeof said !== "boolean" && Effect.isEffect(said)) {
     return call.run(
-      answer,
+      said,
       (call, exit) =>
         Exit.isFailure(exit)
           ? call.end(Exit.failCause(exit.cause))
           : answered(call, retry, ended, exit.value, call.now(), next)
     )
   }
+  const answer = typeof said === "boolean" ? said : plainAnswer(said)
   if (answer === false && ended.isResult) return call.end(ended.exit)
   const stopped = retry.judge(answer, call.attempt)
   return stopped === undefined ? when(call, retry, ended, now, next) : stop(call, stopped, ended)

@@ -16,6 +16,7 @@ import type * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import type * as Schedule from "effect/Schedule"
 import type { AttemptTimeout, PolicyError } from "../../PolicyError.ts"
+import { isYes } from "../answer.ts"
 import { type Circuit, failure, ignored } from "../breaker/circuit.ts"
 import type { Bulkhead, Waiter } from "../bulkhead/queue.ts"
 import { firstFailure } from "../cause.ts"
@@ -232,7 +233,7 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   /** Tells an adaptive bulkhead how the call ended. Its limit follows the dependency, so delays between attempts do not count. */
   private measure(permit: Bulkhead, exit: Exit.Exit<A, E | SE | Added>): void {
     const error = Exit.isSuccess(exit) ? undefined : firstFailure(exit.cause)?.error
-    const dropped = error !== undefined && this.policy.bulkhead?.isOverload(error) === true
+    const dropped = error !== undefined && isYes(this.policy.bulkhead?.isOverload(error))
     const now = this.now()
     if (dropped || Exit.isSuccess(exit)) permit.settle(now, now - this.attemptStartedAt, dropped)
   }

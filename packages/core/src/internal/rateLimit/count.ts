@@ -149,6 +149,9 @@ export class Place extends Alarm.Alarm implements Member<Place> {
   /** Lets it go on, from within another call. */
   private goOn: (() => void) | undefined = undefined
   private resting = false
+  private restsFor = 0
+  /** How long it has rested by the timers, in milliseconds. The clock may stand still or go back meanwhile. */
+  rested = 0
 
   constructor(limit: Limit, until: number, reject: () => Effect.Effect<never, Rejection>) {
     super()
@@ -177,6 +180,7 @@ export class Place extends Alarm.Alarm implements Member<Place> {
   rest(fiber: Fiber.Fiber<unknown, unknown>, millis: number): Effect.Effect<void, Rejection> {
     return Effect.callback((resume) => {
       this.resting = true
+      this.restsFor = millis
       this.resume = resume
       this.goOn = handOver(fiber, resume)
       Alarm.set(this, fiber, millis)
@@ -198,6 +202,7 @@ export class Place extends Alarm.Alarm implements Member<Place> {
   override ring(): void {
     if (this.resting) {
       this.resting = false
+      this.rested += this.restsFor
       return this.resume?.(Effect.void)
     }
     this.limit.leave(this)

@@ -10,9 +10,10 @@ import type * as Schedule from "effect/Schedule"
 import * as Arguments from "../../Arguments.ts"
 import * as Backoff from "../../Backoff.ts"
 import * as RetryBudget from "../../RetryBudget.ts"
+import { isYes } from "../answer.ts"
 import type { StopReason } from "../call/event.ts"
 import { retryAfterOf } from "../retryAfter.ts"
-import type { Decision, Failure, Refusal, Retry, Stop } from "./decision.ts"
+import { type Decision, type Failure, Refusal, type Retry, type Stop } from "./decision.ts"
 import { defaults, endless, isEndless, type RetryOptions, retryOptions } from "./options.ts"
 
 /** The value of `Retry.defaultMaxRetryAfter`, which says why. */
@@ -37,6 +38,9 @@ export const isRetryable = (error: unknown): boolean => {
     return true
   }
 }
+
+/** Reads an answer of `while` or `whileResult` that is no effect. */
+export const plainAnswer = (answer: unknown): boolean | Refusal => answer instanceof Refusal ? answer : isYes(answer)
 
 /** A share as a program says it, which may be none: the hint still counts. */
 const boundedSpread = <E>(spread: (error: E) => number) => (error: E): number => {
@@ -64,13 +68,14 @@ export const compile = <E, SE, SR>(options: RetryOptions): Retry<E, SE, SR> => {
 
   const judge = (answer: boolean | Refusal, attempt: number): Stop | undefined => {
     if (answer === true) return attempt > times ? stopTimes : undefined
-    return answer === false ? stopNotRetryable : stop("notRetryable", answer.because)
+    // In JavaScript a predicate may answer with nothing at all, which is no as it is to `Effect.retry`.
+    return typeof answer !== "object" || answer === null ? stopNotRetryable : stop("notRetryable", answer.because)
   }
 
   const verdict = (error: E, attempt: number): Stop | undefined => {
     const answer = ask(error)
     if (Effect.isEffect(answer)) throw new TypeError("`while` answers with an effect, which only a call can run")
-    return judge(answer, attempt)
+    return judge(plainAnswer(answer), attempt)
   }
 
   const timing = ({ delay, elapsed, error, random, remaining }: Failure<unknown>): Decision => {
