@@ -52,11 +52,6 @@ describe("decide", () => {
     deepStrictEqual(decide({ ...failure, error: new Down({ attempt: 3 }) }), stop("notRetryable"))
   })
 
-  it.each([undefined, null, 0, 1, "", "yes", {}])("takes %o, which no `while` may answer, as a refusal", (answer) => {
-    const { verdict } = Retry.make({ while: () => answer as unknown as boolean })
-    strictEqual(verdict("down", 1)?._tag, "Stop")
-  })
-
   it("passes on why `while` refused", () => {
     const { decide } = Retry.make({ while: () => Retry.refuse("a payment is never sent twice") })
     deepStrictEqual(decide(failure), stop("notRetryable", "a payment is never sent twice"))
