@@ -100,7 +100,7 @@ const predicates: Record<string, (answer: () => boolean) => Effect.Effect<boolea
     })
 }
 
-describe("a predicate's answer that is no boolean", () => {
+describe("a predicate's answer that is not a boolean", () => {
   for (const [name, ask] of Object.entries(predicates)) {
     it.effect(`${name} takes it as \`if\` does`, () =>
       Effect.gen(function*() {

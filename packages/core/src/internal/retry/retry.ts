@@ -39,7 +39,7 @@ export const isRetryable = (error: unknown): boolean => {
   }
 }
 
-/** Reads an answer of `while` or `whileResult` that is no effect. */
+/** Reads an answer of `while` or `whileResult` that is not an effect. */
 export const plainAnswer = (answer: unknown): boolean | Refusal => answer instanceof Refusal ? answer : isYes(answer)
 
 /** A share as a program says it, which may be none: the hint still counts. */
@@ -68,8 +68,7 @@ export const compile = <E, SE, SR>(options: RetryOptions): Retry<E, SE, SR> => {
 
   const judge = (answer: boolean | Refusal, attempt: number): Stop | undefined => {
     if (answer === true) return attempt > times ? stopTimes : undefined
-    // In JavaScript a predicate may answer with nothing at all, which is no as it is to `Effect.retry`.
-    return typeof answer !== "object" || answer === null ? stopNotRetryable : stop("notRetryable", answer.because)
+    return answer === false ? stopNotRetryable : stop("notRetryable", answer.because)
   }
 
   const verdict = (error: E, attempt: number): Stop | undefined => {
