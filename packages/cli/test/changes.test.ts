@@ -38,7 +38,7 @@ describe("--set", () => {
       assert.notProperty({}, "polluted")
     }))
 
-  it.effect.each([
+  it.effect.each<readonly [string, string]>([
     ["rate", "--set must be a path and a value, such as callers.users.rate=200, got \"rate\""],
     ["=1", "--set must be a path and a value, such as callers.users.rate=200, got \"=1\""],
     ["a..b=1", "--set must be a path and a value, such as callers.users.rate=200, got \"a..b=1\""],

@@ -268,10 +268,19 @@ export const show = (figure: Figure, value: number): string => {
   }
 }
 
+const unrounded = (figure: Figure, value: number): string => {
+  if (!Number.isFinite(value)) return show(figure, value)
+  const digits = Number((kinds[figure] === "share" ? value * 100 : value).toPrecision(15))
+  return `${digits}${{ share: " %", duration: " ms", number: "" }[kinds[figure]]}`
+}
+
 /** A verdict in a line. */
 export const describe = ({ actual, bound, holds, phase }: Verdict): string => {
   const where = figureIsWhole(bound.figure) || phase === "whole" ? "" : ` ${phase} the events`
-  return `${bound.text}: ${show(bound.figure, actual)}${where}${holds ? "" : ", which breaks it"}`
+  // A value that rounds to the limit which it breaks is shown as it is.
+  const rounded = show(bound.figure, actual)
+  const shown = holds || rounded !== show(bound.figure, bound.value) ? rounded : unrounded(bound.figure, actual)
+  return `${bound.text}: ${shown}${where}${holds ? "" : ", which breaks it"}`
 }
 
 const figureIsWhole = (figure: Figure): boolean => ["recovery", "opened", "unended"].includes(figure)

@@ -95,6 +95,41 @@ describe("Bound.check", () => {
   })
 })
 
+describe("Bound.show and Bound.describe", () => {
+  it.each<[Bound.Figure, number, string]>([
+    ["success", 1, "100 %"],
+    ["success", 0.123_456, "12.35 %"],
+    ["goodput", 1_234.5, "1235"],
+    ["goodput", 0.123_45, "0.1235"],
+    ["amplification", Number.NaN, "-"],
+    ["amplification", Infinity, "unbounded"],
+    ["recovery", Infinity, "never"],
+    ["p99", 0.123, "0.12 ms"],
+    ["p99", 1_499.6, "1s 500ms"]
+  ])("shows a %s of %s as %s", (figure, value, text) => {
+    assert.strictEqual(Bound.show(figure, value), text)
+  })
+
+  it.each<[string, number, string]>([
+    ["success >= 100%", 0.999_99, "99.999 %"],
+    ["goodput >= 100", 99.999, "99.999"],
+    ["p99 <= 10ms", 10.4, "10.4 ms"],
+    ["p99 < 10ms", 10, "10 ms"],
+    ["amplification <= 1", 1.000_01, "1.00001"],
+    ["p99 <= 10ms", 12.4, "12ms"],
+    ["recovery <= 1s", Infinity, "never"],
+    ["recovery < 1s", 1_000.4, "1000.4 ms"]
+  ])("tells a figure that breaks %s by a little from the limit: %s is %s", (text, actual, shown) => {
+    const said = Bound.describe({ bound: Bound.parse(text), actual, phase: "whole", holds: false })
+    assert.strictEqual(said, `${text}: ${shown}, which breaks it`)
+  })
+
+  it("rounds a figure that holds", () => {
+    const verdict = { bound: Bound.parse("success >= 99%"), actual: 0.990_001, phase: "whole", holds: true } as const
+    assert.strictEqual(Bound.describe(verdict), "success >= 99%: 99 %")
+  })
+})
+
 describe("Simulation.expect", () => {
   it("throws every bound with its figure, kept and broken", () => {
     const system = {
