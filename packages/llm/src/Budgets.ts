@@ -136,9 +136,10 @@ export const layer = (options: Options): Layer.Layer<Budgets> => Layer.effect(Bu
  * await Effect.runPromise(program) // => [["user", 5, "cheapest"]]
  * ```
  */
-export const layerConfig: Layer.Layer<Budgets, Config.ConfigError> = Layer.effect(
+export const layerConfig: Layer.Layer<Budgets, Config.ConfigError> = /* @__PURE__ */ Layer.effect(
   Budgets,
-  Effect.gen(function*() {
+  // Pure, so that a bundle without it has neither the prices of the vendors nor the settings of a file.
+  /* @__PURE__ */ Effect.gen(function*() {
     const { budgets, prices } = yield* budgetsOfFile
     const book = yield* bookOf(budgets, prices)
     return remember(serviceOf(book), book)
