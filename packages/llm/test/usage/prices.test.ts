@@ -31,7 +31,9 @@ describe("Prices.known", () => {
       assert.isAtLeast(price.inputAudio ?? price.input, price.input, where)
       assert.isAtMost(price.cacheReadAudio ?? 0, price.inputAudio ?? 0, where)
       assert.isAbove(price.input, 0, where)
-      assert.isAtLeast(price.output, price.input, where)
+      // Vectors cost nothing.
+      if (/embed/u.test(model)) assert.strictEqual(price.output, 0, where)
+      else assert.isAtLeast(price.output, price.input, where)
       assert.isAtMost(price.cacheRead ?? 0, price.input, where)
       assert.isAtLeast(price.cacheWrite ?? price.input, price.input, where)
       assert.isAtLeast(price.cacheWriteHour ?? Infinity, price.cacheWrite ?? price.input, where)
@@ -65,7 +67,11 @@ describe("Prices.known", () => {
     ["bedrock", "eu.anthropic.claude-opus-4-6-v1", 5.5],
     ["bedrock", "amazon.nova-pro-v1:0", 0.8],
     ["groq", "openai/gpt-oss-120b", 0.15],
-    ["cerebras", "gpt-oss-120b", 0.35]
+    ["cerebras", "gpt-oss-120b", 0.35],
+    ["openai", "text-embedding-3-small", 0.02],
+    ["gemini-openai", "gemini-embedding-001", 0.15],
+    ["mistral", "mistral-embed", 0.1],
+    ["cohere", "embed-v4.0", 0.12]
   ])("finds %s/%s", (provider, model, input) => {
     assert.strictEqual(find(provider, model)?.input, input)
   })

@@ -40,6 +40,9 @@ export const price = (input: number, output: number, cacheRead?: number): Price 
   ...(cacheRead !== undefined && { cacheRead })
 })
 
+/** Of a model for embeddings, whose vectors cost nothing. */
+export const embedding = (input: number): Price => ({ input, output: 0 })
+
 /** Twelve digits are more than any vendor states. */
 const exact = (value: number): number => Number(value.toPrecision(12))
 

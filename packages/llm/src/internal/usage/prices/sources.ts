@@ -13,6 +13,10 @@ const lists: Readonly<Record<string, string>> = {
   p: "Portkey-AI/models, 2026-08-21",
   d: "anomalyco/models.dev, 2026-07-02",
   s: "simonw/llm-prices, 2026-08-05",
+  r: "the model's page at OpenRouter, 2026-11",
+  c: "opencode.ai/data, 2026-11",
+  b: "the model library of getmaxim.ai/bifrost, 2026-11",
+  w: "vercel.com/ai-gateway/models, 2026-11",
   n: "release notes of tools and resellers that name the vendor's page, 2026-09 to 2026-11"
 }
 
@@ -26,7 +30,10 @@ const agreed: Readonly<Record<string, Agreed>> = {
       "gpt-5-nano gpt-4.1 gpt-4.1-mini gpt-4o gpt-4o-mini o3-pro o3-mini o4-mini",
     ln: "gpt-6.1-sol gpt-6-astra gpt-6-sol gpt-6-luna gpt-5.6 gpt-5.6-sol",
     lpd: "gpt-4o-2024-05-13",
-    lpn: "gpt-5.6-terra gpt-5.6-luna"
+    lpn: "gpt-5.6-terra gpt-5.6-luna",
+    vr: "text-embedding-3-large",
+    v: "text-embedding-3-small",
+    r: "text-embedding-ada-002"
   },
   anthropic: {
     n: "claude-fable-5-2",
@@ -44,7 +51,8 @@ const agreed: Readonly<Record<string, Agreed>> = {
     lgpds: "gemini-2.5-flash-lite",
     lgs: "gemini-3.5-flash-lite",
     ln: "gemini-3.8-flash",
-    vln: "gemini-4-argon"
+    vln: "gemini-4-argon",
+    cw: "gemini-embedding-001"
   },
   mistral: {
     l: "mistral-medium-latest",
@@ -55,7 +63,8 @@ const agreed: Readonly<Record<string, Agreed>> = {
     lgpds: "codestral-latest",
     ln: "mistral-large-4",
     lp: "ministral-14b-latest ministral-8b-latest ministral-3b-latest",
-    lpd: "mistral-large-latest devstral-latest"
+    lpd: "mistral-large-latest devstral-latest",
+    c: "mistral-embed"
   },
   deepseek: {
     vl: "deepseek-flash deepseek-v4-flash deepseek-v4-pro"
@@ -68,7 +77,8 @@ const agreed: Readonly<Record<string, Agreed>> = {
     vl: "grok-4.7"
   },
   cohere: {
-    lgd: "command-a-03-2025 command-r-plus-08-2024 command-r-08-2024 command-r7b-12-2024"
+    lgd: "command-a-03-2025 command-r-plus-08-2024 command-r-08-2024 command-r7b-12-2024",
+    b: "embed-v4.0"
   },
   perplexity: {
     lgpd: "sonar sonar-pro sonar-reasoning-pro sonar-deep-research"

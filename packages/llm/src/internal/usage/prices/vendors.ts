@@ -14,7 +14,7 @@
  * Guarded by `test/usage/prices.test.ts`.
  */
 import type { VendorPrices } from "./row.ts"
-import { claude, longer, price, tiers } from "./row.ts"
+import { claude, embedding, longer, price, tiers } from "./row.ts"
 
 const seen = "2026-11-27"
 
@@ -34,6 +34,9 @@ const openAi: VendorPrices = {
     "gpt-5.6-sol": tiers(long({ ...price(4, 20, 0.4), cacheWrite: 5 }), { priority: 2, flex: 0.5 }),
     "gpt-5.6-terra": tiers(long({ ...price(2, 12, 0.2), cacheWrite: 2.5 }), { priority: 2, flex: 0.5 }),
     "gpt-5.6-luna": tiers(long({ ...price(0.2, 1.2, 0.02), cacheWrite: 0.25 }), { priority: 2, flex: 0.5 }),
+    "text-embedding-3-large": embedding(0.13),
+    "text-embedding-3-small": embedding(0.02),
+    "text-embedding-ada-002": embedding(0.1),
     "gpt-5.5": tiers(long(price(5, 30, 0.5)), { priority: 2.5, flex: 0.5 }),
     "gpt-5.5-pro": tiers(long(price(30, 180)), { flex: 0.5 }),
     "gpt-5.4": tiers(long(price(2.5, 15, 0.25)), { priority: 2, flex: 0.5 }),
@@ -120,6 +123,7 @@ const gemini: VendorPrices = {
     "gemini-3-flash-preview": hearing(price(0.5, 3, 0.05), 1),
     "gemini-2.5-pro": longGemini(price(1.25, 10, 0.125)),
     "gemini-2.5-flash": hearing(price(0.3, 2.5, 0.03), 1),
+    "gemini-embedding-001": embedding(0.15),
     "gemini-2.5-flash-lite": hearing(price(0.1, 0.4, 0.01), 0.3)
   }
 }
@@ -131,6 +135,7 @@ const mistral: VendorPrices = {
   models: {
     "mistral-large-4": price(0.68, 2.09, 0.068),
     "mistral-large-2512": price(0.5, 1.5, 0.05),
+    "mistral-embed": embedding(0.1),
     "mistral-large-latest": price(0.5, 1.5, 0.05),
     "mistral-medium-2604": price(1.5, 7.5, 0.15),
     "mistral-medium-latest": price(1.5, 7.5, 0.15),
@@ -189,6 +194,7 @@ const cohere: VendorPrices = {
     "command-a-03-2025": price(2.5, 10),
     "command-r-plus-08-2024": price(2.5, 10),
     "command-r-08-2024": price(0.15, 0.6),
+    "embed-v4.0": embedding(0.12),
     "command-r7b-12-2024": price(0.0375, 0.15)
   }
 }
