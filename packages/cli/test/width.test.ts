@@ -77,11 +77,11 @@ const run = (args: ReadonlyArray<string>, columns: number) =>
       Effect.exit,
       Effect.provideService(Console.Console, screen),
       Effect.provideService(Progress, (text) => void drawn.push(text)),
-      Effect.provide(Layer.mergeAll(
+      Effect.provide([
+        NodeServices.layer,
         Stdio.layerTest({ args: Effect.succeed(args) }),
         Layer.succeed(Terminal.Terminal, terminal)
-      )),
-      Effect.provide(NodeServices.layer),
+      ]),
       Effect.map(() => ({ lines: shown.split("\n"), drawn: drawn.map((text) => text.replace(clearLine, "")) }))
     )
   })
