@@ -17,7 +17,8 @@
  * **Gotchas**
  *
  * Nested retries multiply. Remove `retryTransient`, and set an SDK's `maxRetries` to 0, above this layer. Wrapping one
- * of these clients in another throws a `RangeError` if both retry.
+ * of these clients in another throws a `RangeError` if both retry, also through a combinator such as `mapRequest` or
+ * `filterStatusOk`.
  *
  * **Example**
  *

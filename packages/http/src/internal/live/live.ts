@@ -23,8 +23,15 @@ export interface Live {
   current: Compiled
 }
 
-/** Clients that retry: no other client may retry around them. */
+/**
+ * Clients that retry, and the two functions of which they are made: no other client may retry around them. A combinator of
+ * Effect's makes another client, and keeps one of the functions (but for `withCookiesRef`): the one of responses if it changes requests, and the one of
+ * requests if it changes responses.
+ */
 const retrying = new WeakSet<object>()
+
+const isRetrying = (client: HttpClient.HttpClient): boolean =>
+  [client, client.postprocess, client.preprocess].some((part) => retrying.has(part))
 
 /** Compiles a client over the `HttpClient` in the context. */
 export const over = (options: HttpPolicy.Options = {}): Effect.Effect<Live, never, HttpClient.HttpClient> =>
@@ -39,7 +46,7 @@ const compile = (
   previous?: Compiled
 ): Effect.Effect<Compiled> =>
   Effect.map(compileClient(inner, pauses, options, previous), (compiled) => {
-    if (compiled.retries && retrying.has(inner)) {
+    if (compiled.retries && isRetrying(inner)) {
       throw new RangeError("ResilientHttpClient.make: retry must be false around a client that retries itself")
     }
     return compiled
@@ -64,8 +71,8 @@ export const client = <E>(
 
 const isReady = <A>(self: Effect.Effect<A>): self is Exit.Success<A> => Exit.isExit(self) && Exit.isSuccess(self)
 
-const marked = <C extends object>({ current }: Live, client: C): C => {
-  if (current.retries) retrying.add(client)
+const marked = <E>({ current }: Live, client: HttpClient.HttpClient.With<E>): HttpClient.HttpClient.With<E> => {
+  if (current.retries) { for (const part of [client, client.postprocess, client.preprocess]) retrying.add(part) }
   return client
 }
 
