@@ -16,9 +16,8 @@
  *
  * **Gotchas**
  *
- * Nested retries multiply. Remove `retryTransient`, and set an SDK's `maxRetries` to 0, above this layer. Wrapping one
- * of these clients in another throws a `RangeError` if both retry, also through a combinator such as `mapRequest` or
- * `filterStatusOk`.
+ * Nested retries multiply. Above this layer, remove `retryTransient` and set an SDK's `maxRetries` to 0. One of these
+ * clients around another, through a combinator or not, throws a `RangeError` if both retry.
  *
  * **Example**
  *
