@@ -1,5 +1,6 @@
 /** The page of an outcome: whole, without anything from elsewhere, and without markup from names. */
 import { assert, describe, it } from "@effect/vitest"
+import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
 import * as Page from "../src/Page.ts"
 import * as Scenarios from "../src/Scenarios.ts"
 import * as Simulation from "../src/Simulation.ts"
@@ -44,6 +45,28 @@ describe("Page.html", () => {
     })
     assert.include(html, "The variants")
     assert.strictEqual(html.split("<figure>").length - 1, 9)
+  })
+
+  it("says what the policy of each call decided, and nothing of what it did not", () => {
+    const outcome = Simulation.run({
+      duration: "1 minute",
+      services: { stock: { latency: 10 } },
+      callers: {
+        careful: {
+          to: "stock",
+          rate: 20,
+          policy: { retry: { times: 1 }, circuitBreaker: { trip: CircuitBreaker.consecutive(5), openFor: "5 seconds" } }
+        },
+        plain: { to: "stock", rate: 20 }
+      },
+      events: [{ type: "outage", service: "stock", at: "20 seconds", for: "10 seconds" }]
+    })
+    const { opened, retries } = outcome.edges.find(({ from }) => from === "careful")!
+    assert.isAbove(Math.min(opened, retries), 0)
+    const html = Page.html({ one: outcome })
+    assert.include(html, `${retries} retries; `)
+    assert.include(html, `; breaker opened ${opened} times`)
+    assert.notMatch(html, /[ >]0 (retries|hedges|rejected|not retried|deadlines|times)|opened 0/u)
   })
 
   it("has the bill of language models", () => {

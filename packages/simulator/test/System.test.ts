@@ -52,6 +52,12 @@ describe("System.make", () => {
     ["a cache that never misses", caller({ cache: { hits: 1 } }), /cache\.hits must be below 1, got 1/],
     ["an invalid policy", caller({ policy: { retry: { times: -1 } } }), /users\.policy\.retry\.times must be/],
     ["a number for a policy", caller({ policy: 3 }), /users\.policy must be the options of Policy\.make/],
+    ["null for a chain", { ...valid, chains: { main: null } }, /chains\.main must be the options of a chain, got null/],
+    [
+      "null in a pool",
+      { ...valid, chains: { main: { providers: [{ pool: [null] }] } } },
+      /chains\.main\.providers\.0\.pool\.0 must be .*got null/
+    ],
     ["an unknown event", event({ type: "outrage" }), /events\.0\.type must be .*did you mean "outage"/],
     ["an event of no service", event({ service: "db" }), /events\.0\.service must be "stock", got "db"/],
     ["an event without an end", event({ for: undefined }), /events\.0\.for must be a finite duration/]
@@ -81,6 +87,19 @@ describe("System.make", () => {
       }
     }
     assert.throws(() => System.make(circle), /in a circle, got stock -> price -> stock/)
+  })
+
+  it("lets people ask once more after two seconds, unless the system says when", () => {
+    const asking = (again: System.Caller["again"]) =>
+      Simulation.run({
+        ...valid,
+        duration: "30 seconds",
+        callers: { users: { ...users, again } },
+        events: [{ type: "outage", service: "stock", at: "5 seconds", for: "10 seconds" }]
+      })
+    assert.deepStrictEqual(asking({}), asking({ share: 1, times: 1, after: "2 seconds" }))
+    assert.notDeepEqual(asking({}), asking({ after: "1 second" }))
+    assert.notDeepEqual(asking({}), asking({ times: 2 }))
   })
 
   it("returns the system itself", () => assert.strictEqual(System.make(valid), valid))
@@ -128,6 +147,20 @@ describe("SystemData.decode", () => {
       ]
     }
     assert.deepStrictEqual(Simulation.run(system), Simulation.run(inCode))
+  })
+
+  it("means the policy of an HTTP client that the file has", async () => {
+    const of = (times: number) => ({
+      ...data,
+      callers: { users: { to: "web", rate: 20, http: { policy: { retry: { times } } } } },
+      events: [{ type: "outage", service: "web", at: 20, for: 5 }]
+    })
+    const decoded = SystemData.toSystem(await Effect.runPromise(SystemData.decode(of(0))))
+    const { http: _, ...plain } = decoded.callers["users"]!
+    const inCode = (times: number) =>
+      Simulation.run({ ...decoded, callers: { users: { ...plain, http: { policy: { retry: { times } } } } } })
+    assert.deepStrictEqual(Simulation.run(decoded), inCode(0))
+    assert.notDeepEqual(Simulation.run(decoded), inCode(3))
   })
 
   it.each<[object, RegExp]>([
