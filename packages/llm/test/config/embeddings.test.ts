@@ -1,10 +1,12 @@
 /** The chain of embeddings of a file: decoded, checked, made with the environment, and followed while it is used. */
 import { assert, describe, it } from "@effect/vitest"
 import * as ChainEvent from "@holdfast/llm/ChainEvent"
+import * as ChainStore from "@holdfast/llm/ChainStore"
 import * as EmbeddingChain from "@holdfast/llm/EmbeddingChain"
 import * as LlmConfig from "@holdfast/llm/LlmConfig"
 import * as EmbeddingModel from "effect/ai/EmbeddingModel"
 import * as ConfigProvider from "effect/ConfigProvider"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
@@ -31,7 +33,7 @@ interface Sent {
 }
 
 /** Servers of every protocol, by the status that each host answers with. */
-const servers = (statuses: Record<string, number> = {}) => {
+const servers = (statuses: Record<string, number> = {}, lengths: Record<string, number> = {}) => {
   const sent: Array<Sent> = []
   const client = HttpClient.make((request) =>
     Effect.sync(() => {
@@ -45,7 +47,8 @@ const servers = (statuses: Record<string, number> = {}) => {
         texts: body.input.length
       })
       const status = statuses[host] ?? 200
-      const vectors = body.input.map((text: string) => [text.length, 1])
+      const length = lengths[host] ?? 2
+      const vectors = body.input.map((text: string) => [text.length, 1, 0].slice(0, length))
       return HttpClientResponse.fromWeb(
         request,
         status !== 200
@@ -216,7 +219,17 @@ describe("the embeddings of a file", () => {
 
   it.effect("follow a file that changes: members that stay keep what is known of them, and a bad file changes nothing", () =>
     Effect.gen(function*() {
-      const { layer, sent } = servers({ "one.local": 401 })
+      const lengths: Record<string, number> = {}
+      const { layer, sent } = servers({ "one.local": 401 }, lengths)
+      const chains = new Set<string>()
+      const memory = Context.get(yield* Layer.build(ChainStore.layerMemory), ChainStore.ChainStore)
+      const store = Layer.succeed(ChainStore.ChainStore, {
+        ...memory,
+        enter: (entry) => {
+          chains.add(entry.chain)
+          return memory.enter(entry)
+        }
+      })
       const logs: Array<string> = []
       const files = yield* Queue.make<LlmConfig.LlmConfig>()
       const one = { provider: "vllm", model: "m", base_url: "http://one.local/v1" }
@@ -251,9 +264,18 @@ describe("the embeddings of a file", () => {
         assert.deepStrictEqual(yield* hosts, ["three"])
         assert.match((yield* take({ embeddings: { members: [two] } })) ?? "", /has changed/u)
         assert.deepStrictEqual(yield* hosts, ["two"])
+        // The vectors so far have two numbers, and those of another member must have as many.
+        lengths["four.local"] = 3
+        const four = { provider: "vllm", name: "four", model: "m", base_url: "http://four.local/v1" }
+        yield* take({ embeddings: { members: [four, two] } })
+        assert.deepStrictEqual(yield* hosts, ["four", "two"])
+        yield* take({ embeddings: { members: [two], dimensions: 2 } })
+        yield* embed("a")
+        assert.deepStrictEqual(sent.splice(0).map(({ dimensions }) => dimensions), [2])
+        assert.deepStrictEqual([...chains], ["llm-embeddings"])
       }).pipe(Effect.provide(
         EmbeddingChain.layerReloadingConfig(Stream.fromQueue(files)).pipe(
-          Layer.provide([layer, env({})]),
+          Layer.provide([layer, store, env({})]),
           Layer.provideMerge(Logger.layer([Logger.make(({ message }) => logs.push(String(message)))]))
         )
       ))

@@ -1,5 +1,6 @@
 /** Embeddings in the ledger, in budgets, in events, in metrics and in spans. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Deadline from "@holdfast/core/Deadline"
 import * as Budgets from "@holdfast/llm/Budgets"
 import * as ChainError from "@holdfast/llm/ChainError"
 import * as ChainEvent from "@holdfast/llm/ChainEvent"
@@ -10,6 +11,7 @@ import * as Usage from "@holdfast/llm/Usage"
 import * as UsageSql from "@holdfast/llm/UsageSql"
 import * as AiError from "effect/ai/AiError"
 import * as EmbeddingModel from "effect/ai/EmbeddingModel"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
@@ -256,5 +258,36 @@ describe("embeddings in the ledger", () => {
         "late AttemptInterrupted",
         "b AttemptSucceeded"
       ])
+    }))
+
+  it.effect("go to the next member when one has not answered in time", () =>
+    Effect.gen(function*() {
+      const silent = Effect.map(
+        EmbeddingModel.make({ embedMany: () => Effect.never }),
+        (model): EmbeddingChain.Embedder => ({
+          ...model,
+          name: "silent",
+          model: "m",
+          location: "cloud",
+          dimensions: undefined
+        })
+      )
+      const model = yield* EmbeddingChain.make({
+        members: [silent, member("b").embedder],
+        timeouts: { answer: "3 seconds" },
+        retry: false
+      })
+      const [took] = yield* elapse(Effect.timed(model.embed("text")))
+      assert.strictEqual(Duration.toMillis(took), 3000)
+    }))
+
+  it.effect("are sent together only where they have the same deadline", () =>
+    Effect.gen(function*() {
+      const a = member("a")
+      const model = yield* EmbeddingChain.make({ members: [a.embedder] })
+      const by = (deadline: number, text: string) =>
+        Effect.provideService(model.embed(text), Deadline.Deadline, deadline)
+      yield* Effect.all([by(60_000, "a"), by(1_000, "b"), by(60_000, "c")], { concurrency: "unbounded" })
+      assert.deepStrictEqual(a.asked.toSorted(), [["a", "c"], ["b"]])
     }))
 })

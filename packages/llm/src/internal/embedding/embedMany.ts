@@ -117,7 +117,6 @@ export const embedMany = (
       const { members, settings } = chain.chain
       const request = yield* start("embedMany", members, settings, asRequest(inputs, span))
       const { response, running } = yield* answer(request, scope, open(chain, request, inputs))
-      running.member.gate.whole()
       request.log.succeeded(running)
       return response
     })
