@@ -9,6 +9,9 @@ export interface Limiter {
   admit(now: number, tokens: number): number
 }
 
+/** Sums of parts of a request round by less than this, so that a request is admitted just when it was told to come. */
+const rounding = 1e-9
+
 /** A bucket that fills within a minute, of requests or of tokens. A request larger than the bucket is admitted when it is full. */
 class MinuteBucket {
   private readonly size: number
@@ -26,7 +29,7 @@ class MinuteBucket {
     this.left = Math.min(this.size, this.left + (now - this.at) * this.size / 60_000)
     this.at = now
     const missing = Math.min(amount, this.size) - this.left
-    return missing <= 0 ? 0 : missing * 60_000 / this.size
+    return missing <= rounding * this.size ? 0 : missing * 60_000 / this.size
   }
 
   take(amount: number): void {
@@ -39,7 +42,7 @@ class MinuteBucket {
     this.wait(now, 0)
     return {
       limit: this.size,
-      left: Math.max(0, Math.floor(this.left)),
+      left: Math.max(0, Math.floor(this.left + rounding * this.size)),
       full: (this.size - this.left) * 60_000 / this.size
     }
   }
@@ -93,7 +96,7 @@ export class TokenBucket implements Limiter {
   admit(now: number): number {
     this.tokens = Math.min(this.size, this.tokens + (now - this.at) * this.rate)
     this.at = now
-    if (this.tokens < 1) return (1 - this.tokens) / this.rate
+    if (this.tokens < 1 - rounding) return (1 - this.tokens) / this.rate
     this.tokens--
     return 0
   }
