@@ -14,7 +14,7 @@ describe("Picture.table", () => {
     assert.deepStrictEqual(Picture.table(wide, 20), ["         before", "succeed    99 %", "load        1 x"])
   })
 
-  it("stands upright where it would be no narrower on its side", () => {
+  it("stands upright where its side is wider", () => {
     const tall = Picture.table(wide, 20).map((line) => [line.slice(0, 7).trim(), line.slice(7).trim()])
     assert.deepStrictEqual(Picture.table(tall, 3), Picture.table(tall))
   })
@@ -37,7 +37,7 @@ describe("Picture.compare", () => {
     assert.match(row, /^calm .* -$/u)
   })
 
-  it("is no wider than the columns that it has, where it fits on its side", () => {
+  it("fits its columns, on its side where that is narrower", () => {
     const lines = Picture.compare({ calm: Simulation.run(system) }, { columns: 40 })
     assert.isAtMost(Math.max(...lines.map(({ length }) => length)), 40)
     assert.match(lines.at(-1) ?? "", /^recovery +-$/u)
