@@ -17,7 +17,7 @@
  * **Gotchas**
  *
  * Nested retries multiply. Above this layer, remove `retryTransient` and set an SDK's `maxRetries` to 0. One of these
- * clients around another, through a combinator or not, throws a `RangeError` if both retry.
+ * clients around another throws a `RangeError` if both retry, unless combinators of both requests and responses hide it.
  *
  * **Example**
  *

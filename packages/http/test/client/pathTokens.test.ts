@@ -19,6 +19,15 @@ const hidden: ReadonlyArray<readonly [path: string, shown: string]> = [
   ["/t/glpat-1234567890abcdefghij/x", "/t/REDACTED/x"],
   ["/t/xoxb-123456789012-abcdefABCDEF", "/t/REDACTED"],
   ["/t/AIzaSyD-9tSrke72PouQMnMX-a7eZSW0jkFMBWY", "/t/REDACTED"],
+  ["//services//T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX", "//services//T00000000/B00000000/REDACTED"],
+  ["/hooks/catch/1234567/abc123x/", "/hooks/catch/1234567/REDACTED/"],
+  ["/webhookb2/a@b/IncomingWebhook/0123456789abcdef0123456789abcdef/c", "/webhookb2/a@b/IncomingWebhook/REDACTED/c"],
+  ["/t/gsk_0123456789abcdefABCDEF", "/t/REDACTED"],
+  ["/t/xai-0123456789abcdefABCDEF", "/t/REDACTED"],
+  ["/t/SG.0123456789abcdef.ABCDEF", "/t/REDACTED"],
+  ["/%62ot110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw/getMe", "/bot110201543:REDACTED/getMe"],
+  ["/v1/keys/sk%2Dproj%2Dabc123DEF456ghi789", "/v1/keys/REDACTED"],
+  ["/v1/keys?u=sk-proj-abc123DEF456ghi789&a=1", "/v1/keys?u=REDACTED&a=1"],
   ["/verify/eyJhbGciOiJI.eyJzdWIiOiIx.SflKxwRJSMeKKF2QT4", "/verify/REDACTED"]
 ]
 
@@ -31,6 +40,8 @@ it.each(hidden)("hides the token of %s", (path, shown) => {
 
 const shown: ReadonlyArray<string> = [
   "/items/42",
+  "/caf%C3%A9/a%20b/%2Fc",
+  "/items?q=sk-learn-a-guide-to-all-of-it&r=50%25",
   "/items/6ba7b810-9dad-11d1-80b4-00c04fd430c8",
   "/commits/9fceb02d0ae598e95dc970b74767f19372d61af8",
   "/2026/11/27/how-to-keep-a-secret",

@@ -52,12 +52,15 @@ export abstract class Frame<A, E, R> {
   /** The context of the fiber while the frame runs something in another. */
   declare private outer: Context.Context<never> | undefined
   declare private wasInterruptible: boolean
+  /** Whether it has given back what it holds: by exported means, no frame is there to say so. */
+  declare private isLeft: boolean
 
   constructor(fiber: AnyFiber) {
     this.fiber = fiber
     this.onEnd = undefined
     this.outer = undefined
     this.wasInterruptible = true
+    this.isLeft = false
   }
 
   /**
@@ -79,7 +82,10 @@ export abstract class Frame<A, E, R> {
   start(fiber: AnyFiber): Effect.Effect<A, E, R> {
     this.fiber = fiber
     if (!isInner(fiber)) {
-      return Effect.onExitPrimitive(Effect.suspend(() => this.begin()), (exit) => this.leave(exit))
+      return Effect.onExitPrimitive(
+        Effect.suspend(() => this.begin()),
+        (exit) => this.isLeft ? undefined : this.leave(exit)
+      )
     }
     try {
       return this.begin()
@@ -90,8 +96,8 @@ export abstract class Frame<A, E, R> {
 
   /** Ends the call. */
   end(exit: Exit.Exit<A, E>): Effect.Effect<A, E, R> {
-    // By exported means it is left when the fiber has its end.
-    const rest = isInner(this.fiber) ? this.leave(exit) : undefined
+    this.isLeft = true
+    const rest = this.leave(exit)
     return rest === undefined ? exit : Effect.uninterruptible(Effect.flatMap(rest, () => exit))
   }
 

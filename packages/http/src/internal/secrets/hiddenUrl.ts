@@ -140,6 +140,7 @@ const mostEncodings = 8
 /** The same, without decoding: all of a value is decoded together, which takes time in proportion to its length. */
 const holdsPlainSecret = (text: string, names: Names): boolean => {
   if (hidden(text, names, holdsPlainSecret) !== text || /^(?:bearer|basic)\s+\S/i.test(text)) return true
+  if (withoutTokens(text) !== text) return true
   for (const [, quoted, plain] of text.matchAll(/"([^"]*)"\s*:|(?:^|[&;])([^=?#&;/:"]+)=/g)) {
     if (isSecretName(quoted ?? plain ?? "", names)) return true
   }
