@@ -50,10 +50,12 @@ const tokenOf = (whole: string): string => /(?:[/:]|%3a)([^/:%]*)$/i.exec(whole)
 
 /** The tokens of a path, as they are and as they are encoded in it. */
 export const tokensOf = (path: string): ReadonlyArray<string> =>
-  !mayHaveToken.test(path) ? [] : [path, decodedPath(path)].flatMap((path) => [
-    ...Array.from(path.matchAll(inPlace), ([whole]) => tokenOf(whole)),
-    ...Array.from(path.matchAll(withPrefix), ([whole, before = ""]) => whole.slice(before.length))
-  ])
+  mayHaveToken.test(path) ? [...tokensIn(path), ...tokensIn(decodedPath(path))] : []
+
+const tokensIn = (path: string): ReadonlyArray<string> => [
+  ...Array.from(path.matchAll(inPlace), ([whole]) => tokenOf(whole)),
+  ...Array.from(path.matchAll(withPrefix), ([whole, before = ""]) => whole.slice(before.length))
+]
 
 const decodedPath = (path: string): string => {
   if (!path.includes("%")) return path
