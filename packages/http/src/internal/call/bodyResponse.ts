@@ -30,7 +30,7 @@ type Failure = HttpClientError.HttpClientError
 export type Fields = Readonly<Record<string, string | Array<string> | undefined>>
 
 /** What undici's controller has of them. */
-export type RawFields = Array<Buffer> | Array<string> | Fields | undefined
+export type RawFields = ReadonlyArray<Uint8Array> | ReadonlyArray<string> | Fields | undefined
 
 export abstract class BodyResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly request: HttpClientRequest.HttpClientRequest

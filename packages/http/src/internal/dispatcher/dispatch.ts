@@ -25,6 +25,7 @@ import type { Options, ReasonOf } from "../policyOptions.ts"
 
 export type Client = HttpClient.HttpClient.With<HttpClientError.HttpClientError | PolicyError<ReasonOf<Options>>>
 
+// From undici's parser these are buffers, which the types of other runtimes do not know.
 type Raw = NonNullable<Dispatcher.DispatchController["rawHeaders"]> | null
 
 export class Dispatch implements Dispatcher.DispatchController {
@@ -83,7 +84,7 @@ export class Dispatch implements Dispatcher.DispatchController {
     return Effect.flatMap(client.execute(request), (answer) => {
       const response = StreamResponse.wrap(answer)
       const headers = response.fields
-      this.rawHeaders = response.rawHeaders ?? flat(headers)
+      this.rawHeaders = (response.rawHeaders ?? flat(headers)) as Raw
       this.handler.onResponseStart?.(this, response.status, headers, response.statusText)
       const read = Stream.runForEachArray(response.stream, (chunks) => this.hand(chunks, 0))
       return Effect.as(this.aborted ? Effect.andThen(response.cancel, Effect.interrupt) : read, response)
@@ -113,7 +114,7 @@ export class Dispatch implements Dispatcher.DispatchController {
     this.onEnd(this)
     if (Exit.isFailure(exit)) return this.fail(this.reason ?? errorOf(exit.cause))
     const { rawTrailers, trailers } = exit.value
-    this.rawTrailers = rawTrailers ?? flat(trailers)
+    this.rawTrailers = (rawTrailers ?? flat(trailers)) as Raw
     try {
       this.handler.onResponseEnd?.(this, trailers)
     } catch (error) {
