@@ -28,6 +28,9 @@ const hidden: ReadonlyArray<readonly [path: string, shown: string]> = [
   ["/%62ot110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw/getMe", "/bot110201543:REDACTED/getMe"],
   ["/v1/keys/sk%2Dproj%2Dabc123DEF456ghi789", "/v1/keys/REDACTED"],
   ["/v1/keys?u=sk-proj-abc123DEF456ghi789&a=1", "/v1/keys?u=REDACTED&a=1"],
+  ["/a/sk-proj-abc123DEF456ghi789,b", "/a/REDACTED,b"],
+  ["/a/(sk-proj-abc123DEF456ghi789)", "/a/(REDACTED)"],
+  ["/a/sk-proj-abc123DEF456ghi789=/x", "/a/REDACTED=/x"],
   ["/verify/eyJhbGciOiJI.eyJzdWIiOiIx.SflKxwRJSMeKKF2QT4", "/verify/REDACTED"]
 ]
 
@@ -40,6 +43,13 @@ it.each(hidden)("hides the token of %s", (path, shown) => {
 
 const shown: ReadonlyArray<string> = [
   "/items/42",
+  "/p/glass-table-120x60-oak-top",
+  "/p/glow-in-the-dark-stars-100-pack",
+  "/blog/sk-telecom-results-2026-q3",
+  "/r/rk-3588-board-review-2026",
+  "/n/npm_and_yarn-bump-lodash-4.17.21",
+  "/hf_training_run_2026_11_27",
+  "/services/translate/batch/document-translation",
   "/caf%C3%A9/a%20b/%2Fc",
   "/items?q=sk-learn-a-guide-to-all-of-it&r=50%25",
   "/items/6ba7b810-9dad-11d1-80b4-00c04fd430c8",
@@ -60,4 +70,9 @@ const shown: ReadonlyArray<string> = [
 it.each(shown)("shows %s", (path) => {
   assert.strictEqual(hiddenUrl(path, names), path)
   assert.strictEqual(hiddenUrl(`https://api.example${path}`, names), `https://api.example${path}`)
+})
+
+it("shows a host that begins like a token", () => {
+  const url = "https://sk-abcdef123456ghi789.example/items"
+  assert.strictEqual(hiddenUrl(url, names), url)
 })

@@ -24,14 +24,13 @@ export interface Live {
 }
 
 /**
- * Clients that retry, and the two functions of which they are made: no other client may retry around them. A combinator of
- * Effect's makes another client, and keeps one of the functions (but for `withCookiesRef`): the one of responses if it changes requests, and the one of
- * requests if it changes responses.
+ * Our clients, and the two functions of which each is made. No client may retry around one that retries, and a combinator
+ * of Effect's that makes another client of it keeps one of the functions, unless it changes requests and responses both.
  */
-const retrying = new WeakSet<object>()
+const parts = new WeakMap<object, Live>()
 
 const isRetrying = (client: HttpClient.HttpClient): boolean =>
-  [client, client.postprocess, client.preprocess].some((part) => retrying.has(part))
+  [client, client.postprocess, client.preprocess].some((part) => parts.get(part)?.current.retries === true)
 
 /** Compiles a client over the `HttpClient` in the context. */
 export const over = (options: HttpPolicy.Options = {}): Effect.Effect<Live, never, HttpClient.HttpClient> =>
@@ -71,8 +70,8 @@ export const client = <E>(
 
 const isReady = <A>(self: Effect.Effect<A>): self is Exit.Success<A> => Exit.isExit(self) && Exit.isSuccess(self)
 
-const marked = <E>({ current }: Live, client: HttpClient.HttpClient.With<E>): HttpClient.HttpClient.With<E> => {
-  if (current.retries) { for (const part of [client, client.postprocess, client.preprocess]) retrying.add(part) }
+const marked = <E>(live: Live, client: HttpClient.HttpClient.With<E>): HttpClient.HttpClient.With<E> => {
+  for (const part of [client, client.postprocess, client.preprocess]) parts.set(part, live)
   return client
 }
 

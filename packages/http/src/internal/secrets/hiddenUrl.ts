@@ -38,7 +38,7 @@ export const withSecretNames = (names: Names): Names => {
 /** Whether nothing of a URL can be a secret by these rules. */
 export const isPlain = (url: string): boolean => !suspicious.test(url)
 
-const suspicious = new RegExp(`[?#@;]|${mayHaveToken.source}`, "i")
+const suspicious = new RegExp(`[?#@;]|${mayHaveToken.source}`)
 
 /** A URL, or part of one that begins with `?` or `#`, as it may be shown. */
 export const hiddenUrl = (url: string, names: Names): string => hidden(url, names, holdsSecret)
