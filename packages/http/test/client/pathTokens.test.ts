@@ -26,6 +26,7 @@ const hidden: ReadonlyArray<readonly [path: string, shown: string]> = [
   ["/t/xai-0123456789abcdefABCDEF", "/t/REDACTED"],
   ["/t/SG.0123456789abcdef.ABCDEF", "/t/REDACTED"],
   ["/%62ot110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw/getMe", "/bot110201543:REDACTED/getMe"],
+  ["/t/gsk_0123456789abcdefABCDEF/sk%2Dproj%2Dabc123DEF456ghi789", "/t/REDACTED/REDACTED"],
   ["/v1/keys/sk%2Dproj%2Dabc123DEF456ghi789", "/v1/keys/REDACTED"],
   ["/v1/keys?u=sk-proj-abc123DEF456ghi789&a=1", "/v1/keys?u=REDACTED&a=1"],
   ["/a/sk-proj-abc123DEF456ghi789,b", "/a/REDACTED,b"],

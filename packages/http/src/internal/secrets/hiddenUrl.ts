@@ -8,6 +8,7 @@
  * Guarded by `test/call/secrets.laws.test.ts` and `test/client/secrets.test.ts`.
  */
 import * as UrlParams from "effect/http/UrlParams"
+import { unescaped } from "./escapes.ts"
 import { mayHaveToken, withoutTokens } from "./pathTokens.ts"
 
 /** Names of parameters, and patterns of names. */
@@ -147,12 +148,4 @@ const holdsPlainSecret = (text: string, names: Names): boolean => {
   return false
 }
 
-const decoded = (text: string): string => {
-  if (!/[%+]/.test(text)) return text
-  try {
-    return decodeURIComponent(text.replaceAll("+", " "))
-  } catch {
-    // One malformed escape does not keep the others from being read.
-    return text.replaceAll(/%([\da-f]{2})/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
-  }
-}
+const decoded = (text: string): string => unescaped(text.replaceAll("+", " "))

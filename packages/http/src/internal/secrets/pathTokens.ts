@@ -4,10 +4,7 @@
  *
  * Guarded by `test/client/pathTokens.test.ts` and `test/call/secrets.laws.test.ts`.
  */
-
-/** What stands before a token: the paths of Telegram's bots, and of the webhooks of Zapier, Slack, Discord and Teams. */
-const places = String
-  .raw`(?:bot\d+(?::|%3[aA])|hooks\/+catch\/+\d+\/+)[\w~.-]{5,}|(?:services\/+T[A-Z\d]{6,}\/+B[A-Z\d]{6,}\/+|webhooks\/+\d+\/+|IncomingWebhook\/+)[\w~.-]{16,}`
+import { unescaped } from "./escapes.ts"
 
 /**
  * How tokens begin: OpenAI, Anthropic, Stripe, GitHub, GitLab, Slack, Google, Groq, xAI, Replicate, Hugging Face, npm, PyPI,
@@ -21,7 +18,9 @@ export const mayHaveToken = new RegExp(
   String.raw`(?:^|[^\w~.-])(?:bot\d|services/|hooks/|webhooks/|IncomingWebhook/|${prefixes})|%[2-7]`
 )
 
-const inPlace = new RegExp(String.raw`\/(?:${places})`, "g")
+// A token, behind what it stands in: the paths of Telegram's bots and Zapier's hooks, and of the webhooks of Slack, Discord and Teams.
+const inPlace =
+  /(\/(?:bot\d+(?::|%3[aA])|hooks\/+catch\/+\d+\/+)(?=[\w~.-]{5})|\/(?:services\/+T[A-Z\d]{6,}\/+B[A-Z\d]{6,}\/+|webhooks\/+\d+\/+|IncomingWebhook\/+)(?=[\w~.-]{16}))([\w~.-]+)/g
 const withPrefix = new RegExp(String.raw`(^|[^\w~.-])((?:${prefixes})[\w~.-]{12,})`, "g")
 
 /** A slug can begin like a key, and have numbers and words in it. A key has a long run of both, or of both cases. */
@@ -34,11 +33,10 @@ const isRandom = (text: string): boolean =>
 export const withoutTokens = (url: string): string => {
   if (!mayHaveToken.test(url)) return url
   const [authority = ""] = /^[a-z][a-z\d+.-]*:[/\\]{2}[^/\\]*/i.exec(url) ?? []
-  const path = url.slice(authority.length)
-  const shown = hide(path)
-  const plain = decodedPath(path)
-  const shownPlain = plain === path ? plain : hide(plain)
-  return authority + (shown !== path || shownPlain === plain ? shown : shownPlain)
+  const shown = hide(url.slice(authority.length))
+  const plain = unescaped(shown)
+  const hidden = hide(plain)
+  return authority + (hidden === plain ? shown : hidden)
 }
 
 const hide = (path: string, found?: Array<string>): string => {
@@ -47,26 +45,13 @@ const hide = (path: string, found?: Array<string>): string => {
     return "REDACTED"
   }
   return path
-    .replace(inPlace, (whole) => {
-      const token = /(?:[/:]|%3a)([^/:%]*)$/i.exec(whole)?.[1] ?? ""
-      return whole.slice(0, whole.length - token.length) + hidden(token)
-    })
+    .replace(inPlace, (_, before: string, token: string) => before + hidden(token))
     .replace(withPrefix, (whole, before: string, token: string) => isRandom(token) ? before + hidden(token) : whole)
 }
 
 /** The tokens of a URL, as they are and as they are encoded in it. */
 export const tokensOf = (url: string): ReadonlyArray<string> => {
   const found: Array<string> = []
-  if (mayHaveToken.test(url)) { for (const path of [url, decodedPath(url)]) hide(path, found) }
+  if (mayHaveToken.test(url)) { for (const path of [url, unescaped(url)]) hide(path, found) }
   return found
-}
-
-const decodedPath = (path: string): string => {
-  if (!path.includes("%")) return path
-  try {
-    return decodeURIComponent(path)
-  } catch {
-    // One malformed escape does not keep the others from being read.
-    return path.replaceAll(/%([2-7][\da-f])/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
-  }
 }

@@ -19,6 +19,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { BodyResponse } from "../call/bodyResponse.ts"
 import { StreamResponse } from "../call/streamResponse.ts"
+import { unescaped } from "./escapes.ts"
 import { hiddenUrl, isPlain, isSecret, type Names, withSecretNames } from "./hiddenUrl.ts"
 import { tokensOf } from "./pathTokens.ts"
 import { scrub } from "./scrub.ts"
@@ -209,7 +210,7 @@ export class Shown {
     tokensOf(url).forEach(value)
     for (const [, text] of urlParams.params) if (Redacted.isRedacted(text)) value(Redacted.value(text))
     for (const text of [withoutParams?.username, withoutParams?.password]) {
-      if (text !== undefined) [text, decodedOf(text)].forEach(value)
+      if (text !== undefined) [text, unescaped(text)].forEach(value)
     }
     for (const name in headers) {
       if (this.secretHeaders.includes(name) || Headers.isRedactedName(name, this.headerNames)) {
@@ -234,14 +235,6 @@ const { toJSON } = HttpClientRequest.empty
 
 /** A shorter secret is not searched for in texts: it would strike out parts of words. Within its URL it is hidden. */
 const shortest = 4
-
-const decodedOf = (text: string): string => {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
 
 const framesOf = (stack: string | undefined): string => {
   const at = stack?.search(/\n\s+at /) ?? -1
