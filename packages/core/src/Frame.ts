@@ -22,15 +22,13 @@
  * See {@link Frame} and {@link begin}.
  */
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import { runIn } from "./internal/call/call.ts"
 import { deadlineOf, type Running } from "./internal/call/deadline.ts"
+import type { AnyFiber } from "./internal/fiber/unexported.ts"
 import type { Policy } from "./internal/policy/shape.ts"
 
 export type { Running } from "./internal/call/deadline.ts"
 export { Frame } from "./internal/fiber/frame.ts"
-
-type AnyFiber = Fiber.Fiber<unknown, unknown>
 
 /**
  * Runs the attempts of a client under a policy, as a step of `fiber`: what `attempt` returns is run as one attempt, and

@@ -35,17 +35,16 @@ export interface Known {
   readonly own: Partial<Dispatcher.DispatchOptions>
 }
 
-/** Sends a request on a connection of the pools, in a span. `told` is what a policy says of it. */
+/** Sends a request on a connection of the pools, in a span. */
 export const send = (
   pools: Pools,
   limits: Limits,
   request: Request,
-  known?: Known,
-  told?: Told
+  known?: Known
 ): Effect.Effect<Response, Failure> =>
-  Effect.withFiber((fiber: Fiber.Fiber<unknown, unknown>) => sendIn(fiber, pools, limits, request, known, told))
+  Effect.withFiber((fiber: Fiber.Fiber<unknown, unknown>) => sendIn(fiber, pools, limits, request, known))
 
-/** {@link send}, as a step of `fiber`. */
+/** {@link send}, as a step of `fiber`. `told` is what a policy says of the request. */
 export const sendIn = (
   fiber: Fiber.Fiber<unknown, unknown>,
   pools: Pools,
