@@ -1,5 +1,5 @@
 /**
- * Percent escapes of a text that somebody else wrote.
+ * Percent escapes of a text from outside: a URL, a name of a header, a message of a server.
  *
  * Guarded by `test/client/pathTokens.test.ts` and `test/call/secrets.laws.test.ts`.
  */
