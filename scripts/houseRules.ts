@@ -5,6 +5,7 @@
  * - The header of an internal file names the tests that guard it, and these exist.
  * - The doc of a public module has the headings When to use, Details, Gotchas and Example, in this order.
  * - The guides name files that exist.
+ * - A count in a message is written by `Arguments.plural`, so that no message says "1 retries".
  */
 import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
@@ -26,6 +27,10 @@ export const guardsOf = (text: string): ReadonlyArray<string> => {
   return Array.from(sentence.matchAll(/`([^`]+)`/gu), ([, name = ""]) => name)
 }
 
+/** A value before a noun in the plural, in a template. A name of something is no count. */
+const counted =
+  /\$\{(?!name\})[\w.?!]+\} (?:attempts|bytes|calls|characters|circuits|connections|deadlines|embeddings|entries|events|faults|failures|files|hedges|keys|lines|members|minutes|models|numbers|options|others|parts|probes|providers|questions|redirects|requests|resumes|retries|rows|runs|services|tasks|texts|times|tokens|tools|vectors|words)\b/gu
+
 /** The faults of one source file. */
 export const faultsOf = (
   file: string,
@@ -37,6 +42,9 @@ export const faultsOf = (
   const lines = text.split("\n").length - 1
   const limit = file.includes("/src/") ? 300 : 500
   if (lines > limit) faults.push(`has ${lines} lines: split it at ${limit}`)
+  if (file.includes("/src/")) {
+    for (const [found] of text.matchAll(counted)) faults.push(`counts by hand in "${found}": write Arguments.plural`)
+  }
   if (file.includes("/src/internal/")) {
     const guards = guardsOf(text)
     if (guards.length === 0) faults.push("names no tests: end its header with \"Guarded by `test/...`.\"")
@@ -102,7 +110,7 @@ if (import.meta.main) {
     )
   ]
   if (faults.length > 0) {
-    process.stdout.write(`${faults.join("\n")}\n${faults.length} faults of the house\n`)
+    process.stdout.write(`${faults.join("\n")}\nfaults of the house: ${faults.length}\n`)
     process.exitCode = 1
   }
 }

@@ -5,6 +5,7 @@
 import * as Duration from "effect/Duration"
 import { readFileSync, writeFileSync } from "node:fs"
 import { STATUS_CODES } from "node:http"
+import { plural } from "../packages/core/src/internal/arguments/plural.ts"
 import { defaults } from "../packages/http/src/internal/undici/transportOptions.ts"
 import { transientStatuses } from "../packages/http/src/ServerHints.ts"
 import { filling, table } from "./tables.ts"
@@ -56,7 +57,7 @@ const durations: ReadonlySet<string> = new Set([
 const inWords = (millis: number): string => {
   const [amount, unit] = millis % 60_000 === 0 ? [millis / 60_000, "minute"] : [millis / 1000, "second"]
   if (Duration.toMillis(`${amount} ${unit}s` as Duration.Input) !== millis) throw new Error(`${millis} millis`)
-  return `${amount} ${unit}${amount === 1 ? "" : "s"}`
+  return plural(amount, unit)
 }
 
 type Row = ReadonlyArray<string>

@@ -1,4 +1,5 @@
 /** What the page shows of a simulation, as plain data. */
+import { plural } from "@holdfast/core/Arguments"
 import type * as Outcome from "@holdfast/simulator/Outcome"
 
 /** A plot, without its values. */
@@ -56,7 +57,9 @@ const breakersOf = (edges: Outcome.Outcome["edges"]): Summary["breakers"] =>
     const open = series.open.at(-1) ?? 0
     return opened === 0 && open === 0 ? [] : [{
       edge: `${from} to ${to}`,
-      state: open === 0 ? `closed; has opened ${opened} times` : `${open} open; has opened ${opened} times`
+      state: open === 0
+        ? `closed; has opened ${plural(opened, "time")}`
+        : `${open} open; has opened ${plural(opened, "time")}`
     }]
   })
 
@@ -72,7 +75,9 @@ const skippedOf = (edges: Outcome.Outcome["edges"], before: Outcome.Outcome["edg
     const all = Object.entries(skipped)
     if (all.length === 0) return []
     const isCooling = (skipped["cooling"] ?? 0) > (before[i]?.skipped["cooling"] ?? 0)
-    const words = all.map(([why, count]) => `${count} times because ${reasons[why] ?? `it was ${why}`}`).join(", ")
+    const words = all.map(([why, count]) => `${plural(count, "time")} because ${reasons[why] ?? `it was ${why}`}`).join(
+      ", "
+    )
     return [{ edge: `${from} to ${to}`, state: `${isCooling ? "cooling down; " : ""}passed by ${words}` }]
   })
 

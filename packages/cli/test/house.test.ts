@@ -51,6 +51,12 @@ it("finds long files and crowded folders", () => {
   deepStrictEqual(crowded(folder(13)).length, 1)
 })
 
+it("finds messages that count by hand", () => {
+  const said = (template: string) => faults("packages/core/src/A.ts", `const said = \`${template}\`\n`).length
+  deepStrictEqual(["${times} retries", "up to ${a.b.length} calls", "${limit} bytes: raise it"].map(said), [1, 1, 1])
+  deepStrictEqual(["${plural(times, \"retry\", \"retries\")}", "${name} calls", "${millis} ms"].map(said), [0, 0, 0])
+})
+
 it("finds files that a guide names and that do not exist", () => {
   const guide = "Write `Retry.ts`, then `<Part>.ts` and `internal/gone.ts`.\n```sh\nvitest `other.ts`\n```\n"
   deepStrictEqual(strangers(guide, (file) => file === "packages/core/src/Retry.ts"), ["internal/gone.ts"])

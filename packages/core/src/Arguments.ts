@@ -26,8 +26,9 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { hint } from "./internal/arguments/nearest.ts"
 import { type Check, type Fault, format, invalid, Place, show } from "./internal/arguments/place.ts"
+import { plural } from "./internal/arguments/plural.ts"
 
-export { type Check, type Fault, format, Place, show }
+export { type Check, type Fault, format, Place, plural, show }
 export {
   boolean,
   type Bounds,
@@ -96,7 +97,7 @@ export const check = <A>(where: string, check: Check<A>, value: unknown): A => {
   const { length } = place.faults
   if (length === 0) return checked
   const all = place.faults.map(format).join("; ")
-  throw new RangeError(length === 1 ? `${where}: ${all}` : `${where}: ${length} options are invalid: ${all}`)
+  throw new RangeError(length === 1 ? `${where}: ${all}` : `${where}: ${plural(length, "option")} are invalid: ${all}`)
 }
 
 /**

@@ -28,6 +28,7 @@ import { hasProperty } from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Arguments from "./Arguments.ts"
+import { plural } from "./internal/arguments/plural.ts"
 import {
   constantFields,
   decorrelatedFields,
@@ -186,7 +187,9 @@ export const exponential = (options?: {
     exponentialOptions,
     options ?? {}
   )
-  const words = `${format(initial)}, then ${factor} times as long each time up to ${format(max)}`
+  const words = factor === 1
+    ? `${format(initial)} each time`
+    : `${format(initial)}, then ${plural(factor, "time")} as long each time up to ${format(max)}`
   const of = ["exponential", initial, factor]
   return capped(of, words, (retry) => initial * factor ** (retry - 1), max, jitter)
 }

@@ -29,6 +29,7 @@ import { dual } from "effect/Function"
 import type * as LogLevel from "effect/LogLevel"
 import type * as Schedule from "effect/Schedule"
 import type { DurationInput } from "./Arguments.ts"
+import { plural } from "./internal/arguments/plural.ts"
 import { run } from "./internal/call/call.ts"
 import type { RetryScheduled } from "./internal/call/event.ts"
 import { type Attempt, History } from "./internal/call/history.ts"
@@ -235,7 +236,7 @@ export class RetriesExhausted<out E = unknown> extends Data.TaggedError("Retries
 
   override get message(): string {
     const { length } = this.attempts
-    return `Gave up after ${length} ${length === 1 ? "failure" : "failures"}: ${describe(this.cause)}`
+    return `Gave up after ${plural(length, "failure")}: ${describe(this.cause)}`
   }
 }
 

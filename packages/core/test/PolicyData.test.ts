@@ -219,6 +219,26 @@ describe("toOptions", () => {
       ])
     }))
 
+  it.effect("is told in the singular where there is one of a kind", () =>
+    Effect.gen(function*() {
+      const data = yield* PolicyData.decode({
+        bulkhead: { limit: 1, queue: 1, maxWait: "1s" },
+        rateLimit: { limit: 1, window: "1s", maxWait: 0 },
+        retry: { times: 1, backoff: { type: "exponential", initial: "1s", factor: 1, max: "1s", jitter: "none" } },
+        circuitBreaker: { trip: { type: "rate", threshold: 0.5, size: 1, minimumCalls: 1 }, openFor: "1s" }
+      })
+      const ones = yield* Policy.make(PolicyData.toOptions(data))
+      const brief = yield* Policy.make({ name: "brief", attemptTimeout: "1s" })
+      deepStrictEqual(Policy.describe(ones).text.split("\n"), [
+        "policy: at most 2 attempts, with no bound on time",
+        "- bulkhead: 1 call runs at the same time, 1 waits for up to 1s, further calls are rejected",
+        "- rateLimit: 1 call starts in 1s, further calls are rejected",
+        "- retry: up to 1 retry after 1s each time, or as the other side asks, up to 1m",
+        "- circuitBreaker: opens when 50 % of the last 1 call failed, if they are 1 or more; for 1s, then 1 probe must succeed"
+      ])
+      strictEqual(Policy.describe(brief).text.split("\n")[0], "brief: at most 1 attempt, in at most 1s")
+    }))
+
   it.effect("leaves room for what is not data", () =>
     Effect.gen(function*() {
       const data = yield* PolicyData.decode({ retry: { times: 5, backoff: { type: "constant", delay: "2 seconds" } } })

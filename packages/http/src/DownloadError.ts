@@ -19,6 +19,7 @@
  *
  * See {@link DownloadError}.
  */
+import { plural } from "@holdfast/core/Arguments"
 import * as Data from "effect/Data"
 import { hasProperty, isTagged } from "effect/Predicate"
 
@@ -35,7 +36,9 @@ export class NoStrongValidator extends Data.TaggedError("NoStrongValidator")<{
   readonly isRetryable = true
   override get message(): string {
     const what = this.etag === undefined ? "no ETag" : `only the weak ETag ${this.etag}`
-    return `The body was cut after ${this.received} bytes and has ${what}: it cannot be continued, begin it anew`
+    return `The body was cut after ${
+      plural(this.received, "byte")
+    } and has ${what}: it cannot be continued, begin it anew`
   }
 }
 
@@ -81,7 +84,9 @@ export class WrongLength extends Data.TaggedError("WrongLength")<{
 }> {
   readonly isRetryable = false
   override get message(): string {
-    return `${this.expected} bytes were announced, and there are ${this.actual}`
+    return `The body has ${plural(this.actual, "byte")}, and ${this.expected} ${
+      this.expected === 1 ? "was" : "were"
+    } announced`
   }
 }
 
@@ -115,7 +120,9 @@ export class TooManyResumes extends Data.TaggedError("TooManyResumes")<{
 }> {
   readonly isRetryable = true
   override get message(): string {
-    return `The body was cut once more after ${this.resumes} resumes, with ${this.received} bytes received`
+    return `The body was cut once more after ${plural(this.resumes, "resume")}, with ${
+      plural(this.received, "byte")
+    } received`
   }
 }
 

@@ -20,6 +20,7 @@
  *
  * See {@link isNoAnswer} and {@link isStreamInterrupted}.
  */
+import { plural } from "@holdfast/core/Arguments"
 import * as AiError from "effect/ai/AiError"
 import * as Response from "effect/ai/Response"
 import * as DateTime from "effect/DateTime"
@@ -70,9 +71,9 @@ export class NoAnswer extends AiError.AiError.extend<NoAnswer>("@holdfast/llm/No
 
   override get message(): string {
     const providers = new Set(this.attempts.map((attempt) => attempt.provider)).size
-    const count = `${this.attempts.length} ${this.attempts.length === 1 ? "attempt" : "attempts"}`
+    const count = plural(this.attempts.length, "attempt")
     const story = this.attempts.map((attempt) => `\n- ${describe(attempt)}`).join("")
-    return `No answer from ${providers} ${providers === 1 ? "provider" : "providers"} in ${count}: ` +
+    return `No answer from ${plural(providers, "provider")} in ${count}: ` +
       `${line(this.reason)}${story}`
   }
 }
@@ -122,7 +123,9 @@ export class StreamInterrupted extends AiError.AiError.extend<StreamInterrupted>
   }
 
   override get message(): string {
-    return `The answer of ${this.provider}/${this.model} broke off after ${this.partial.text.length} characters: ` +
+    return `The answer of ${this.provider}/${this.model} broke off after ${
+      plural(this.partial.text.length, "character")
+    }: ` +
       line(this.reason)
   }
 }

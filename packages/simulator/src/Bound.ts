@@ -289,7 +289,7 @@ const figureIsWhole = (figure: Figure): boolean => ["recovery", "opened", "unend
 export class BoundBroken extends Data.TaggedError("BoundBroken")<{ readonly verdicts: ReadonlyArray<Verdict> }> {
   override get message(): string {
     const broken = this.verdicts.filter(({ holds }) => !holds).length
-    return `${broken} of ${this.verdicts.length} bounds are broken\n${
+    return `${broken} of ${Arguments.plural(this.verdicts.length, "bound")} ${broken === 1 ? "is" : "are"} broken\n${
       this.verdicts.map((verdict) => `  ${verdict.holds ? "holds " : "BROKEN"}  ${describe(verdict)}`).join("\n")
     }`
   }

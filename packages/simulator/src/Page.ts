@@ -18,6 +18,7 @@
  *
  * See {@link html}.
  */
+import { plural } from "@holdfast/core/Arguments"
 import * as Bound from "./Bound.ts"
 import { chart, type Line } from "./internal/page/chart.ts"
 import { escape, key, style, table } from "./internal/page/markup.ts"
@@ -61,13 +62,13 @@ const overview = (outcomes: ReadonlyArray<readonly [string, Outcome]>): string =
 
 const decisionsOf = (edge: EdgeOutcome): string =>
   [
-    edge.retries === 0 ? "" : `${edge.retries} retries`,
-    edge.hedges === 0 ? "" : `${edge.hedges} hedges`,
+    edge.retries === 0 ? "" : plural(edge.retries, "retry", "retries"),
+    edge.hedges === 0 ? "" : plural(edge.hedges, "hedge"),
     ...Object.entries(edge.rejected).map(([part, count]) => count === 0 ? "" : `${count} rejected by ${part}`),
     ...Object.entries(edge.stopped).map(([why, count]) => count === 0 ? "" : `${count} not retried: ${why}`),
-    edge.deadlines === 0 ? "" : `${edge.deadlines} deadlines passed`,
-    edge.opened === 0 ? "" : `breaker opened ${edge.opened} times`,
-    ...Object.entries(edge.skipped).map(([why, count]) => `${count} times passed by: ${why}`)
+    edge.deadlines === 0 ? "" : `${plural(edge.deadlines, "deadline")} passed`,
+    edge.opened === 0 ? "" : `breaker opened ${plural(edge.opened, "time")}`,
+    ...Object.entries(edge.skipped).map(([why, count]) => `${plural(count, "time")} passed by: ${why}`)
   ].filter((text) => text !== "").join("; ")
 
 /** A series, for each second. */

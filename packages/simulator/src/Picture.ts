@@ -19,6 +19,7 @@
  *
  * See {@link lines}.
  */
+import { plural } from "@holdfast/core/Arguments"
 import * as Bound from "./Bound.ts"
 import type { Outcome, Phase } from "./Outcome.ts"
 
@@ -111,7 +112,7 @@ const edges = (outcome: Outcome): ReadonlyArray<string> =>
     const parts = [
       rejections(edge.rejected) === "" ? "" : `rejected by ${rejections(edge.rejected)}`,
       edge.stopped["budget"] === 0 ? "" : `stopped by the budget ${edge.stopped["budget"]}`,
-      edge.opened === 0 ? "" : `breaker opened ${edge.opened} times`,
+      edge.opened === 0 ? "" : `breaker opened ${plural(edge.opened, "time")}`,
       edge.hedges === 0 ? "" : `hedges ${edge.hedges}`,
       rejections(edge.skipped) === "" ? "" : `passed by: ${rejections(edge.skipped)}`
     ].filter((part) => part !== "")

@@ -140,7 +140,7 @@ describe("Simulation.expect", () => {
     assert.strictEqual(Simulation.expect(system, ["p99 <= 10ms"]).figures.whole.success, 1)
     assert.throws(
       () => Simulation.expect(system, ["p99 <= 10ms", "goodput >= 100"]),
-      /^1 of 2 bounds are broken\n {2}holds {3}p99 <= 10ms: 10ms\n {2}BROKEN {2}goodput >= 100: \d+(\.\d+)?, which breaks it$/
+      /^1 of 2 bounds is broken\n {2}holds {3}p99 <= 10ms: 10ms\n {2}BROKEN {2}goodput >= 100: \d+(\.\d+)?, which breaks it$/
     )
   })
 })

@@ -1,3 +1,4 @@
+import { plural } from "@holdfast/core/Arguments"
 import { withBase } from "vitepress"
 import { defineComponent, h, onBeforeUnmount, onMounted, ref, shallowRef } from "vue"
 import type { Receiver } from "../../playground/changes.ts"
@@ -261,7 +262,9 @@ export default defineComponent({
       h(
         "label",
         { for: "progress" },
-        `${seconds.value} of ${Math.round(seen.duration / 1_000)} seconds${phase.value === "paused" ? ", paused" : ""}`
+        `${seconds.value} of ${plural(Math.round(seen.duration / 1_000), "second")}${
+          phase.value === "paused" ? ", paused" : ""
+        }`
       ),
       h("progress", { id: "progress", max: 1, ref: progress }),
       h("p", { role: "status", class: "recovery" }, summary.value?.recovery ?? ""),

@@ -1,3 +1,4 @@
+import { plural } from "@holdfast/core/Arguments"
 import { defineComponent, h, nextTick, type PropType } from "vue"
 import { type Control, inRange } from "../../playground/sliders.ts"
 import { round } from "./PlotView.ts"
@@ -6,7 +7,7 @@ const words = ({ unit }: Control, value: number): string => {
   const exact = Number(value.toFixed(2))
   switch (unit) {
     case "times":
-      return `${exact} times`
+      return plural(exact, "time")
     case "share":
       return `${Math.round(value * 100)} %`
     case "seconds":

@@ -1,11 +1,12 @@
 /** How an answer came about, or why it did not: the line for a person, and the document for a script. */
+import { plural } from "@holdfast/core/Arguments"
 import * as ChainError from "@holdfast/llm/ChainError"
 import type * as ChainEvent from "@holdfast/llm/ChainEvent"
 import * as ChatService from "@holdfast/llm/ChatService"
 import type * as AiError from "effect/ai/AiError"
 import * as Duration from "effect/Duration"
 import * as FailureWords from "../terminal/FailureWords.ts"
-import { plural, seconds } from "../terminal/style.ts"
+import { seconds } from "../terminal/style.ts"
 
 /** What went wrong on the way: the providers that failed or were left out, each with why, in order. */
 export class Detours {
@@ -29,7 +30,7 @@ export class Detours {
 const tokens = ({ usage: { inputTokens, outputTokens } }: ChatService.Answer): string =>
   inputTokens.total === undefined || outputTokens.total === undefined
     ? "tokens unknown"
-    : `${inputTokens.total} + ${outputTokens.total} tokens`
+    : `${inputTokens.total} + ${plural(outputTokens.total, "token")}`
 
 const outcomes = {
   answered: undefined,

@@ -1,4 +1,5 @@
 /** What the chain of embeddings in a file means, with the environment. */
+import { plural } from "@holdfast/core/Arguments"
 import type * as LlmConfig from "@holdfast/llm/LlmConfig"
 import type * as ProviderChain from "@holdfast/llm/ProviderChain"
 import { wrapped } from "../terminal/paragraph.ts"
@@ -32,8 +33,10 @@ export const lines = (
     }),
     ...line(
       "vectors",
-      `${dimensions === undefined ? "of the model's own length" : `of ${dimensions} numbers`}, ` +
-        (batch_size === undefined ? "in batches as each server takes them" : `in batches of ${batch_size} texts`) +
+      `${dimensions === undefined ? "of the model's own length" : `of ${plural(dimensions, "number")}`}, ` +
+        (batch_size === undefined
+          ? "in batches as each server takes them"
+          : `in batches of ${plural(batch_size, "text")}`) +
         (same_model === true ? "; the members are said to serve one model" : "; the members must serve one model")
     )
   ]

@@ -1,4 +1,5 @@
 /** What a policy for HTTP means, as policies of the core: the client's, and one for each endpoint that has its own. */
+import { plural } from "@holdfast/core/Arguments"
 import * as PolicyData from "@holdfast/core/PolicyData"
 import type * as HttpPolicyData from "@holdfast/http/HttpPolicyData"
 import * as Duration from "effect/Duration"
@@ -49,8 +50,10 @@ export const notes = ({ hedge, timeouts, transport = {} }: Data): ReadonlyArray<
       ? "an attempt takes until its body has ended: say timeouts: { attempt: false } where one streams"
       : undefined,
     hedge ? "a request that may be repeated gets a second one beside it when it is slow" : undefined,
-    connections === undefined ? undefined : `at most ${connections} connections to an origin`,
-    idleConnections === undefined ? undefined : `of which ${idleConnections} are kept when idle`,
+    connections === undefined ? undefined : `at most ${plural(connections, "connection")} to an origin`,
+    idleConnections === undefined
+      ? undefined
+      : `of which ${idleConnections} ${idleConnections === 1 ? "is" : "are"} kept when idle`,
     keepAlive === undefined ? undefined : `an idle connection is kept for ${Duration.format(keepAlive)}`
   ].filter((note) => note !== undefined)
 }

@@ -1,10 +1,11 @@
 /** What a chain in a file means, with the environment: who is asked, and by which policy each. */
+import { plural } from "@holdfast/core/Arguments"
 import type * as ChainStore from "@holdfast/llm/ChainStore"
 import type * as LlmConfig from "@holdfast/llm/LlmConfig"
 import type * as ProviderChain from "@holdfast/llm/ProviderChain"
 import * as Duration from "effect/Duration"
 import { wrapped } from "../terminal/paragraph.ts"
-import { plural, type Screen } from "../terminal/style.ts"
+import type { Screen } from "../terminal/style.ts"
 import * as EmbeddingWords from "./EmbeddingWords.ts"
 import * as PolicyWords from "./PolicyWords.ts"
 import * as StoreWords from "./StoreWords.ts"
@@ -36,8 +37,8 @@ const poolWords = (
   if (name === undefined || pool === undefined) return []
   const member = pool.members.find((member, i) => (member.name ?? `${name}-${i + 1}`) === provider)
   const limits = [
-    member?.requests_per_minute === undefined ? undefined : `${member.requests_per_minute} requests`,
-    member?.tokens_per_minute === undefined ? undefined : `${member.tokens_per_minute} tokens`
+    member?.requests_per_minute === undefined ? undefined : plural(member.requests_per_minute, "request"),
+    member?.tokens_per_minute === undefined ? undefined : plural(member.tokens_per_minute, "token")
   ].filter((words) => words !== undefined)
   const first = firsts[pool.strategy ?? "leastBusy"]
   return [
@@ -60,7 +61,7 @@ const firsts = {
 const rest = (
   { betweenChunks, cooldown, firstContent, hedge, parameters, policy: { attempts }, repairs }: Treated
 ): ReadonlyArray<string> => [
-  `It is asked ${attempts === 1 ? "once" : `at most ${attempts} times`}. A stream takes ${
+  `It is asked ${attempts === 1 ? "once" : `at most ${plural(attempts, "time")}`}. A stream takes ${
     within(firstContent)
   } to its ` +
   `first content, and ${within(betweenChunks)} between two pieces.`,
@@ -118,7 +119,7 @@ const money = (config: LlmConfig.LlmConfig, { style, width }: Screen): ReadonlyA
     `  ${style.paint("title", "money")}`,
     ...line("prices", pricesWords(config)),
     ...(budgets ?? []).flatMap(({ by, limit, name, when_spent, window }) => {
-      const most = "cost" in limit ? `a cost of ${limit.cost}` : `${limit.tokens} tokens`
+      const most = "cost" in limit ? `a cost of ${limit.cost}` : plural(limit.tokens, "token")
       const who = by === undefined ? "all requests together" : `the requests of each ${by}`
       const then = when_spent === "cheapest" ? "only the cheapest provider is asked" : "requests fail"
       return line(

@@ -1,4 +1,5 @@
 /** What a policy does, as lines for a terminal and as data. */
+import { plural } from "@holdfast/core/Arguments"
 import type * as Policy from "@holdfast/core/Policy"
 import * as Duration from "effect/Duration"
 import { wrapped } from "../terminal/paragraph.ts"
@@ -13,7 +14,7 @@ export const lines = (
     ? ["  It has no parts, and does nothing."]
     : parts.flatMap(({ part, text }) => wrapped(text, width, `  ${style.paint("strong", part.padEnd(15))} `))),
   "",
-  `  A call is executed ${attempts === 1 ? "once" : `at most ${attempts} times`}, ` +
+  `  A call is executed ${attempts === 1 ? "once" : `at most ${plural(attempts, "time")}`}, ` +
   `and takes ${Duration.isFinite(duration) ? `at most ${Duration.format(duration)}` : "any time"}.`
 ]
 

@@ -2,6 +2,7 @@
  * The demo's program on Holdfast: a `ProviderChain` of the simulated OpenAI, Anthropic and Ollama over `UndiciTransport`,
  * with a policy whose times are short enough to watch, and one tool.
  */
+import { plural } from "@holdfast/core/Arguments"
 import * as Backoff from "@holdfast/core/Backoff"
 import * as Jitter from "@holdfast/core/Jitter"
 import * as UndiciTransport from "@holdfast/http/UndiciTransport"
@@ -48,7 +49,7 @@ const options = {
 /** The policy in force, in words. */
 export const policy: ReadonlyArray<string> = [
   `A request to a cloud fails after ${options.timeouts.firstContent} without its first words.`,
-  `A failed request is retried up to ${options.retry.times} times, after a short delay or as told.`,
+  `A failed request is retried up to ${plural(options.retry.times, "time")}, after a short delay or as told.`,
   "A spent quota or a refused key goes to the next provider at once.",
   `A provider that failed for good is skipped for ${options.cooldown}; acts start afresh.`,
   `No answer takes longer than ${options.deadline}, whatever happens.`,

@@ -1,7 +1,8 @@
 /** What a person sees of a demo: pure functions from its events to lines of text. */
+import { plural } from "@holdfast/core/Arguments"
 import { plot } from "simple-ascii-chart"
 import { columns } from "../terminal/paragraph.ts"
-import { plural, seconds, type Style } from "../terminal/style.ts"
+import { seconds, type Style } from "../terminal/style.ts"
 import type { ActEnded, ActStarted, AskEnded, AttemptEnded, DemoEnded, DemoStarted, Step, Tally } from "./DemoEvent.ts"
 
 const names: Readonly<Record<string, string>> = {
@@ -18,7 +19,9 @@ const providerName = (provider: string | undefined): string =>
 /** What will happen, and the policy in force. */
 export const header = (event: DemoStarted, style: Style): ReadonlyArray<string> => [
   `${style.paint("title", "Holdfast demo")}  ${style.paint("quiet", `seed ${event.seed}`)}`,
-  `In ${event.acts} acts a program asks language models ${plural(event.asks, "question")}, and they go wrong.`,
+  `In ${plural(event.acts, "act")} a program asks language models ${
+    plural(event.asks, "question")
+  }, and they go wrong.`,
   "Holdfast asks OpenAI, then Anthropic, then a local Ollama; plain fetch asks OpenAI alone.",
   style.paint("quiet", "All are simulated on this machine, over real sockets: no key, no bill."),
   "",
@@ -46,7 +49,7 @@ const grouped = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
       groups.push({ word, times: 1 })
     }
   }
-  return groups.map(({ times, word }) => times === 1 ? word : `${word} (${times} times)`)
+  return groups.map(({ times, word }) => times === 1 ? word : `${word} (${plural(times, "time")})`)
 }
 
 /** Why an answer took the way it took, in one sentence. `undefined` when there is nothing to tell. */
@@ -198,8 +201,11 @@ const columnsLeft = (rows: ReadonlyArray<readonly [string, string]>): ReadonlyAr
 /** What to take from it, and where to read on. */
 export const ending = (end: DemoEnded, style: Style, program: Program): ReadonlyArray<string> => {
   const verdict = end.ok
-    ? style.paint("good", `Holdfast answered all ${end.holdfast.asked} questions to the letter`)
-    : style.paint("bad", `Holdfast answered ${end.holdfast.whole} of ${end.holdfast.asked} questions to the letter`)
+    ? style.paint("good", `Holdfast answered all ${plural(end.holdfast.asked, "question")} to the letter`)
+    : style.paint(
+      "bad",
+      `Holdfast answered ${end.holdfast.whole} of ${plural(end.holdfast.asked, "question")} to the letter`
+    )
   return [
     `${verdict}, with ${plural(end.holdfast.requests, "request")} in ${seconds(end.holdfast.millis)}.`,
     `Plain fetch: ${tallyWords(end.fetch)}.`,

@@ -1,4 +1,5 @@
 /** What a person sees of a diagnosis: pure functions to lines of text. */
+import { plural } from "@holdfast/core/Arguments"
 import * as ProviderChain from "@holdfast/llm/ProviderChain"
 import { whileAway } from "../check/StoreWords.ts"
 import { wrapped } from "../terminal/paragraph.ts"
@@ -26,7 +27,9 @@ const abilities = ({ capabilities, models, version }: ProviderDiagnosis): string
     version === undefined ? undefined : `version ${version}`,
     // A cloud does not say what its model can do; a request finds out.
     can.length === 0 ? undefined : `${version === undefined ? "taken to do" : "does"} ${can.join(", ")}`,
-    capabilities?.contextWindow === undefined ? undefined : `a context of up to ${capabilities.contextWindow} tokens`,
+    capabilities?.contextWindow === undefined
+      ? undefined
+      : `a context of up to ${plural(capabilities.contextWindow, "token")}`,
     models === undefined || models.length === 0 ? undefined : `has ${ModelList.some(models)}`
   ].filter((words) => words !== undefined).join("; ")
 }
@@ -123,7 +126,7 @@ const embeddingLines = ({ embeddings }: Diagnosis, { style, width }: Screen): Re
         : style.paint("bad", "✗")
       const called = (model === undefined ? name : `${name}/${model}`).padEnd(24)
       const words = check._tag === "Ready"
-        ? `gives vectors of ${check.dimensions} numbers in ${Math.max(1, Math.round(check.millis))} ms`
+        ? `gives vectors of ${plural(check.dimensions, "number")} in ${Math.max(1, Math.round(check.millis))} ms`
         : chosen
         ? check.because
         : advice ?? ""

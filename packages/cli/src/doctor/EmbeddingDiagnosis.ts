@@ -1,4 +1,5 @@
 /** Whether each member of the chain of embeddings gives vectors, and vectors of one length: part of a diagnosis. */
+import { plural } from "@holdfast/core/Arguments"
 import * as EmbeddingChain from "@holdfast/llm/EmbeddingChain"
 import type * as Provider from "@holdfast/llm/Provider"
 import type * as ProviderChain from "@holdfast/llm/ProviderChain"
@@ -69,7 +70,7 @@ const compared = (members: ReadonlyArray<EmbeddingDiagnosis>): ReadonlyArray<Emb
       ? {
         ...member,
         check: failed(
-          `its vectors have ${member.check.dimensions} numbers, and those of ${first.name} ${dimensions}. ` +
+          `its vectors have ${plural(member.check.dimensions, "number")}, and those of ${first.name} ${dimensions}. ` +
             "Check that both serve one model, or set dimensions"
         )
       }

@@ -1,4 +1,5 @@
 /** What a person sees of a simulation in a terminal: pure functions to lines of text. */
+import { plural } from "@holdfast/core/Arguments"
 import { plot } from "simple-ascii-chart"
 import { columns as inColumns, fitted, wrapped } from "../terminal/paragraph.ts"
 import { type Screen, seconds, type Style } from "../terminal/style.ts"
@@ -12,7 +13,9 @@ const time = (millis: number): string =>
 
 /** What happens in the scenario, in words. */
 export const scene = (scenario: Scenario): string =>
-  `${scenario.minutes} minutes with ${scenario.callsPerMinute} calls a minute to a dependency that answers in ` +
+  `${plural(scenario.minutes, "minute")} with ${
+    plural(scenario.callsPerMinute, "call")
+  } a minute to a dependency that answers in ` +
   `${time(scenario.latency)} and is down from minute ${scenario.downFrom} to minute ${scenario.downTo}; ` +
   `down, it lets ${Math.round(scenario.hang * 100)} % of what reaches it hang, and fails the rest after a second`
 
@@ -49,7 +52,7 @@ export const table = (summaries: ReadonlyArray<Summary>, style: Style): Readonly
     ...unended.map(({ name, unended }) =>
       style.paint(
         "bad",
-        `  ${unended} calls under "${name}" had not ended a quarter of an hour after the last one began`
+        `  ${plural(unended, "call")} under "${name}" had not ended a quarter of an hour after the last one began`
       )
     )
   ]

@@ -1,4 +1,5 @@
 /** What a simulation is held to: the bounds of `--expect`. */
+import { plural } from "@holdfast/core/Arguments"
 import * as Bound from "@holdfast/simulator/Bound"
 import type { Outcome } from "@holdfast/simulator/Outcome"
 import * as Data from "effect/Data"
@@ -48,6 +49,6 @@ export const hold = (name: string, verdicts: ReadonlyArray<Bound.Verdict>): Effe
   if (broken.length === 0) return Effect.void
   const words = broken.map((verdict) => Bound.describe({ ...verdict, holds: true }))
   return new BoundsBroken({
-    message: `${name} breaks ${broken.length} of ${verdicts.length} bounds: ${words.join("; ")}`
+    message: `${name} breaks ${broken.length} of ${plural(verdicts.length, "bound")}: ${words.join("; ")}`
   })
 }

@@ -1,4 +1,5 @@
 /** Searches the load at which a bound breaks. */
+import { plural } from "@holdfast/core/Arguments"
 import * as Bound from "@holdfast/simulator/Bound"
 import * as Limits from "@holdfast/simulator/Limits"
 import type * as System from "@holdfast/simulator/System"
@@ -50,7 +51,7 @@ export const findLimit = Effect.fnUntraced(function*(options: {
       : [`at ${times(breaksAt)} it breaks ${Bound.describe({ ...verdict, holds: true })}`]),
     style.paint(
       "quiet",
-      `${runs.length} runs, found by halving: a load below the limit that breaks a bound is not seen`
+      `${plural(runs.length, "run")}, found by halving: a load below the limit that breaks a bound is not seen`
     )
   ])
 })

@@ -18,7 +18,7 @@ export const endless = (system: System.System): string | undefined => {
   const calls = Object.values(system.callers).reduce((sum, { rate = 0 }) => sum + rate, 0) * length / 1_000
   if (calls <= mostCalls) return undefined
   return `its callers make ${calls.toPrecision(2)} calls in ${Duration.format(Duration.millis(length))}, ` +
-    `which would take hours: lower their rate or the duration, to at most ${mostCalls} calls`
+    `which would take hours: lower their rate or the duration, to at most ${Arguments.plural(mostCalls, "call")}`
 }
 
 /** A line for each event that never begins, and one if nothing was called. */

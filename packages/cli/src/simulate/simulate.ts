@@ -1,4 +1,5 @@
 /** Plays a scenario under one policy or several, and draws or writes what came of it. */
+import { plural } from "@holdfast/core/Arguments"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Kind } from "../check/kind.ts"
@@ -24,7 +25,9 @@ const impossible = (scenario: Simulation.Scenario): string | undefined => {
     return `--minutes times --calls must be at most 5000000 calls, got ${minutes * callsPerMinute}`
   }
   if (!(downFrom >= 0 && downFrom < downTo && downTo <= minutes)) {
-    return `--down-from must be before --down-to, and both within the ${minutes} minutes, got ${downFrom} and ${downTo}`
+    return `--down-from must be before --down-to, and both within ${
+      plural(minutes, "minute")
+    }, got ${downFrom} and ${downTo}`
   }
   if (!(hang >= 0 && hang <= 1)) return `--hang must be a share from 0 to 1, got ${hang}`
   return latency >= 0 ? undefined : `--latency must be 0 or more milliseconds, got ${latency}`

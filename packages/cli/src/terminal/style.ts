@@ -90,6 +90,3 @@ export const screen = Effect.gen(function*() {
 
 /** A time as a person reads it. */
 export const seconds = (millis: number): string => `${(millis / 1000).toFixed(millis < 9995 ? 2 : 1)} s`
-
-/** A count and its noun: `1 request`, `2 requests`. */
-export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`

@@ -1,9 +1,10 @@
 /** What a person sees of a ledger in a terminal: pure functions to lines of text. */
+import { plural } from "@holdfast/core/Arguments"
 import type * as Usage from "@holdfast/llm/Usage"
 import { displayWidth } from "effect/cli/CliOutput"
 import { plot } from "simple-ascii-chart"
 import { columns, wrapped } from "../terminal/paragraph.ts"
-import { plural, type Screen } from "../terminal/style.ts"
+import type { Screen } from "../terminal/style.ts"
 
 /** The sum of a group. */
 export interface Row {

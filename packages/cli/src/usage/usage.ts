@@ -1,4 +1,5 @@
 /** Sums a ledger up, and draws or prints what came of it. */
+import { plural } from "@holdfast/core/Arguments"
 import * as Usage from "@holdfast/llm/Usage"
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
@@ -82,7 +83,7 @@ const ordered = (rows: ReadonlyArray<Row>, by: Usage.By, top: number): ReadonlyA
   const others = sorted.slice(top)
   return others.length === 0
     ? sorted
-    : [...sorted.slice(0, top), { group: `${others.length} others`, total: plus(others) }]
+    : [...sorted.slice(0, top), { group: plural(others.length, "other"), total: plus(others) }]
 }
 
 export const usage = Effect.fnUntraced(function*(input: Input) {

@@ -3,6 +3,7 @@
  *
  * Guarded by `test/TestTransport.test.ts`, `test/HttpFailure.test.ts` and `test/UndiciTransport.test.ts`.
  */
+import { plural } from "@holdfast/core/Arguments"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import { transientStatuses } from "../ServerHints.ts"
@@ -55,8 +56,8 @@ export class PoolTimeout extends Data.TaggedError("PoolTimeout")<{
   readonly isRetryable = true
   override get message(): string {
     const what = Duration.isZero(this.wait)
-      ? `The queue for a connection is full (${this.queued} requests wait)`
-      : `No connection became free within ${Duration.format(this.wait)} (${this.queued} requests waited)`
+      ? `The queue for a connection is full (${plural(this.queued, "request waits", "requests wait")})`
+      : `No connection became free within ${Duration.format(this.wait)} (${plural(this.queued, "request")} waited)`
     return `${what}: raise connections, or send less at once`
   }
 }
@@ -81,7 +82,7 @@ export class BodyTimeout extends Data.TaggedError("BodyTimeout")<{ readonly code
 export class BodyCut extends Data.TaggedError("BodyCut")<{ readonly code: string; readonly received: number }> {
   readonly isRetryable = true
   override get message(): string {
-    return `The body of the response was cut after ${this.received} bytes (${this.code})`
+    return `The body of the response was cut after ${plural(this.received, "byte")} (${this.code})`
   }
 }
 
@@ -102,8 +103,10 @@ export class ResponseTooLarge extends Data.TaggedError("ResponseTooLarge")<{
   readonly isRetryable = false
   override get message(): string {
     return this.isDecoded
-      ? `The decoded body of the response exceeds ${this.limit} bytes: raise maxDecodedSize if that is expected`
-      : `The body of the response exceeds ${this.limit} bytes: raise maxResponseSize if that is expected`
+      ? `The decoded body of the response exceeds ${
+        plural(this.limit, "byte")
+      }: raise maxDecodedSize if that is expected`
+      : `The body of the response exceeds ${plural(this.limit, "byte")}: raise maxResponseSize if that is expected`
   }
 }
 

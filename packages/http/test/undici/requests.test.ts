@@ -128,7 +128,7 @@ describe("a body that is not what its content-length says", () => {
   const streams: ReadonlyArray<readonly [name: string, chunks: ReadonlyArray<string>, message: string]> = [
     ["is empty", [], "has 0 bytes, and its content-length says 5"],
     ["is too short", ["fo", "ur"], "has 4 bytes, and its content-length says 5"],
-    ["is too long", ["four", "five"], "has 8 or more bytes, and its content-length says 5"]
+    ["is too long", ["four", "five"], "has at least 8 bytes, and its content-length says 5"]
   ]
   it.live.each(streams)(
     "fails a stream that %s, which the server never takes for a whole request",

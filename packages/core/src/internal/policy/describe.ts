@@ -5,6 +5,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Backoff from "../../Backoff.ts"
+import { plural } from "../arguments/plural.ts"
 import { type CompiledPolicy, longestWait, type PartName, partWords } from "./parts.ts"
 import type { Policy } from "./shape.ts"
 
@@ -96,7 +97,7 @@ export const describe = <E, X, R, M>(policy: Policy<E, X, R, M>): Description =>
   const most = duration === Infinity
     ? "with no bound on time"
     : `in at most ${Duration.format(Duration.millis(Math.round(duration)))}`
-  const head = `${policy.name}: at most ${attempts} ${attempts === 1 ? "attempt" : "attempts"}, ${most}`
+  const head = `${policy.name}: at most ${plural(attempts, "attempt")}, ${most}`
   const text = [head, ...parts.map(({ part, text }) => `- ${part}: ${text}`)].join("\n")
   return { name: policy.name, parts, attempts, duration: Duration.millis(duration), text }
 }

@@ -10,6 +10,7 @@ import * as Arguments from "../../Arguments.ts"
 import * as Backoff from "../../Backoff.ts"
 import { isPolicyError, type PolicyError } from "../../PolicyError.ts"
 import * as RetryBudget from "../../RetryBudget.ts"
+import { plural } from "../arguments/plural.ts"
 import { Breaker } from "../breaker/breaker.ts"
 import { breakerOptions } from "../breaker/options.ts"
 import { isCircuitBreaker, type StoredBreaker } from "../breaker/shape.ts"
@@ -144,11 +145,9 @@ const time = (millis: number): string =>
 
 const percent = (share: number): string => `${Math.round(share * 100)} %`
 
-const count = (n: number, one: string, many: string): string => n === 1 ? `1 ${one}` : `${n} ${many}`
-
 const tripWords = (trip: Trip): string => {
-  if (trip._tag === "Consecutive") return `${count(trip.failures, "failure", "failures")} in a row`
-  const of = trip._tag === "TimeRate" ? `the calls of ${time(trip.window)}` : `the last ${trip.size} calls`
+  if (trip._tag === "Consecutive") return `${plural(trip.failures, "failure")} in a row`
+  const of = trip._tag === "TimeRate" ? `the calls of ${time(trip.window)}` : `the last ${plural(trip.size, "call")}`
   const slow = trip.slow === undefined
     ? ""
     : `, or when ${percent(trip.slow.threshold)} take longer than ${time(trip.slow.longerThan)}`
@@ -162,8 +161,8 @@ export const partWords: { readonly [K in PartName]: (policy: AnyPolicy) => strin
   bulkhead: ({ bulkhead }) => {
     if (bulkhead === undefined) return undefined
     const { limit, queue } = bulkhead.only
-    const wait = queue === 0 ? "no call waits" : `${queue} wait for up to ${time(bulkhead.maxWait)}`
-    return `${count(limit, "call runs", "calls run")} at the same time, ${wait}, further calls are rejected`
+    const wait = queue === 0 ? "no call waits" : `${plural(queue, "waits", "wait")} for up to ${time(bulkhead.maxWait)}`
+    return `${plural(limit, "call runs", "calls run")} at the same time, ${wait}, further calls are rejected`
   },
   rateLimit: ({ rateLimit }) => {
     if (rateLimit === undefined) return undefined
@@ -171,12 +170,12 @@ export const partWords: { readonly [K in PartName]: (policy: AnyPolicy) => strin
     const wait = rateLimit.maxWait === 0
       ? "further calls are rejected"
       : `further calls wait for up to ${time(rateLimit.maxWait)}`
-    return `${count(limit, "call starts", "calls start")} in ${time(window)}, ${wait}`
+    return `${plural(limit, "call starts", "calls start")} in ${time(window)}, ${wait}`
   },
   retry: ({ retry }) => {
     if (retry === undefined) return undefined
     const { budget, retryAfter, times } = retry
-    const retries = times === Infinity ? "retries without end" : `up to ${count(times, "retry", "retries")}`
+    const retries = times === Infinity ? "retries without end" : `up to ${plural(times, "retry", "retries")}`
     const delays = Backoff.isBackoff(retry.backoff) ? `after ${retry.backoff}` : "after the delays of a schedule"
     const hint = retryAfter.mode === "wait"
       ? "or as long as the other side asks"
@@ -192,12 +191,12 @@ export const partWords: { readonly [K in PartName]: (policy: AnyPolicy) => strin
     const { openFor, probes, trip } = circuits.rules
     const others = storedBreaker === undefined ? "" : "; others share it through a store"
     const open = typeof openFor === "number" ? time(openFor) : String(openFor)
-    return `opens when ${tripWords(trip)}; for ${open}, then ${count(probes, "probe", "probes")} must succeed${others}`
+    return `opens when ${tripWords(trip)}; for ${open}, then ${plural(probes, "probe")} must succeed${others}`
   },
   hedge: ({ hedge }) =>
     hedge === undefined
       ? undefined
-      : `up to ${count(hedge.max, "more attempt", "more attempts")} beside one that is slow`,
+      : `up to ${plural(hedge.max, "more attempt")} beside one that is slow`,
   attemptTimeout: ({ attemptTimeout }) =>
     attemptTimeout === undefined ? undefined : `an attempt is interrupted after ${time(attemptTimeout)}`
 }

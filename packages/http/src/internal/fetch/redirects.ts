@@ -6,6 +6,7 @@
  * Guarded by `test/fetch/contract.test.ts` and
  * `test/issues/a-dropped-response-of-fetch-keeps-its-connection.test.ts`.
  */
+import { plural } from "@holdfast/core/Arguments"
 import * as Deadline from "@holdfast/core/Deadline"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -67,7 +68,9 @@ export const follow = <E>(
       if (location === undefined) return { response, url: url.href, redirected: hops > 0, isForeign }
       yield* response.discard
       if (location instanceof RedirectError) return yield* Effect.fail(location)
-      if (hops === longest) return yield* Effect.fail(new RedirectError(`More than ${longest} redirects in a row`))
+      if (hops === longest) {
+        return yield* Effect.fail(new RedirectError(`More than ${plural(longest, "redirect")} in a row`))
+      }
       const isSameOrigin = originOf(url.href) === originOf(location.href)
       isForeign ||= !isSameOrigin
       const target = targetOf(next, response.status, location, isSameOrigin)

@@ -4,6 +4,7 @@
  *
  * Guarded by `test/bedrock/BedrockProvider.test.ts`.
  */
+import { plural } from "@holdfast/core/Arguments"
 import { EventStreamCodec } from "@smithy/eventstream-codec"
 import type * as AiError from "effect/ai/AiError"
 import * as Stream from "effect/Stream"
@@ -76,7 +77,7 @@ class Frames {
     while (all.length - at >= 4 && !this.isBroken) {
       const length = new DataView(all.buffer, all.byteOffset + at, 4).getUint32(0)
       if (length > limit || length < 16) {
-        lines += this.broken(`a frame of ${length} bytes`)
+        lines += this.broken(`a frame of ${plural(length, "byte")}`)
         break
       }
       if (all.length - at < length) break

@@ -3,6 +3,7 @@
  *
  * Guarded by `test/chain/commit.test.ts`, `test/chain/retry.test.ts` and `test/chain/treatment.test.ts`.
  */
+import { plural } from "@holdfast/core/Arguments"
 import * as AiError from "effect/ai/AiError"
 import type * as Response from "effect/ai/Response"
 import * as Duration from "effect/Duration"
@@ -24,11 +25,10 @@ export const deadlinePassed = (provider: Provider): AiError.AiErrorReason =>
   networkError(provider, "the request passed its deadline")
 
 /** The reason of a request that is longer than the model's context. */
-export const tooLong = (provider: Provider, tokens: number): AiError.AiErrorReason =>
+export const tooLong = (provider: Provider, tokens: number, contextWindow: number): AiError.AiErrorReason =>
   new AiError.InvalidRequestError({
     parameter: "prompt",
-    description:
-      `${provider.name}/${provider.model} reads ${provider.capabilities.contextWindow} tokens, and the prompt ` +
+    description: `${provider.name}/${provider.model} reads ${plural(contextWindow, "token")}, and the prompt ` +
       `has ${tokens}. Shorten it, or add a provider with a larger context`,
     metadata: { holdfast: { kind: "contextOverflow" } }
   })

@@ -6,6 +6,7 @@
  *
  * Guarded by `test/Connectivity.test.ts`, `test/ProviderChain.test.ts` and `test/chain/treatment.test.ts`.
  */
+import { plural } from "@holdfast/core/Arguments"
 import * as AiError from "effect/ai/AiError"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -52,8 +53,8 @@ const obstacle = ({ provider }: ChainMember, { features, online, tokens }: Deman
   if (contextWindow !== undefined && tokens !== undefined && tokens > contextWindow) {
     return {
       why: "tooLong",
-      because: `the prompt has ${tokens} tokens, and the model reads ${contextWindow}`,
-      reason: tooLong(provider, tokens)
+      because: `the prompt has ${plural(tokens, "token")}, and the model reads ${contextWindow}`,
+      reason: tooLong(provider, tokens, contextWindow)
     }
   }
   return undefined

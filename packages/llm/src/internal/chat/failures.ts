@@ -3,6 +3,7 @@
  *
  * Guarded by `test/ChatService.test.ts` and `test/laws.test.ts`.
  */
+import { plural } from "@holdfast/core/Arguments"
 import * as AiError from "effect/ai/AiError"
 import * as Prompt from "effect/ai/Prompt"
 import type * as Tool from "effect/ai/Tool"
@@ -52,7 +53,7 @@ export class TurnFailed extends AiError.AiError.extend<TurnFailed>("@holdfast/ll
   }
 
   override get message(): string {
-    const count = `${this.toolCalls.length} tool ${this.toolCalls.length === 1 ? "call" : "calls"}`
+    const count = plural(this.toolCalls.length, "tool call")
     return `The turn failed after ${count}: ${this.failure.message}`
   }
 }

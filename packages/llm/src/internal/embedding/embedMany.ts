@@ -4,6 +4,7 @@
  *
  * Guarded by `test/embedding/EmbeddingChain.test.ts` and `test/embedding/ledger.test.ts`.
  */
+import { plural } from "@holdfast/core/Arguments"
 import * as AiError from "effect/ai/AiError"
 import type * as EmbeddingModel from "effect/ai/EmbeddingModel"
 import type * as LanguageModel from "effect/ai/LanguageModel"
@@ -101,7 +102,8 @@ const wrongLength = (embedder: Embedder, length: number, got: number): AiError.A
     module: "EmbeddingChain",
     method: "embedMany",
     reason: new AiError.InvalidResponseError({
-      description: `the vectors of ${show(embedder)} have ${got} numbers, and those of this chain ${length}. ` +
+      description:
+        `the vectors of ${show(embedder)} have ${plural(got, "number")}, and those of this chain ${length}. ` +
         "Check that all members serve one model, and give each the same dimensions"
     })
   })

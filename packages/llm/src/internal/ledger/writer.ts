@@ -4,6 +4,7 @@
  *
  * Guarded by `test/ledger/UsageSql.test.ts`.
  */
+import { plural } from "@holdfast/core/Arguments"
 import * as Backoff from "@holdfast/core/Backoff"
 import * as Jitter from "@holdfast/core/Jitter"
 import * as Arr from "effect/Array"
@@ -79,7 +80,9 @@ export const open = Effect.fnUntraced(function*(
     if (lost === 0) return Effect.void
     const told = lost
     lost = 0
-    return Effect.logWarning(`llm: the ledger has lost ${told} entries: the database was away, and the queue full`)
+    return Effect.logWarning(
+      `llm: the ledger has lost ${plural(told, "entry", "entries")}: the database was away, and the queue full`
+    )
   })
 
   /** Writes what waits. An entry leaves the queue when it is in the table, so an interruption loses none. */
@@ -114,7 +117,9 @@ export const open = Effect.fnUntraced(function*(
       duration: Duration.millis(options.closeWithin),
       orElse: () =>
         Effect.logWarning(
-          `llm: the ledger ends with ${waiting.length + lost} entries that are not in the database, which was away`
+          `llm: the ledger ends with ${
+            plural(waiting.length + lost, "entry", "entries")
+          } not in the database, which was away`
         )
     })
   )

@@ -10,6 +10,7 @@
  *
  * Guarded by `test/engine/engine.test.ts` and `test/laws.test.ts`.
  */
+import { plural } from "@holdfast/core/Arguments"
 import * as TimerClock from "@holdfast/core/TimerClock"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -154,7 +155,7 @@ export class Engine {
   drain(): void {
     const { scheduler } = this
     for (let tasks = 0; scheduler.pending !== undefined; tasks++) {
-      if (tasks === mostTasks) throw new Error(`no progress: ${mostTasks} tasks were run at ${this.now} ms`)
+      if (tasks === mostTasks) throw new Error(`no progress: ${plural(mostTasks, "task")} were run at ${this.now} ms`)
       const { pending } = scheduler
       scheduler.pending = undefined
       pending()

@@ -8,6 +8,7 @@
  *
  * Guarded by `test/undici/requests.test.ts` and `test/undici/routes.test.ts`.
  */
+import { plural } from "@holdfast/core/Arguments"
 import type * as Context from "effect/Context"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Stream from "effect/Stream"
@@ -31,7 +32,7 @@ export const bodyOf = (
   const length = Number(declared)
   if (sent instanceof Readable) return new Upload(counted(sent, length))
   const known = sizeOf(sent)
-  return known === undefined || known === length ? sent : wrongLength(`has ${known}`, length)
+  return known === undefined || known === length ? sent : wrongLength(known, length)
 }
 
 /** What a request body's own stream failed with, so that it is not taken for a failure of the connection. */
@@ -41,8 +42,8 @@ export class UploadFailure extends Error {
 
 const uploadFailure = (cause: unknown) => new UploadFailure("The stream of the request body failed", { cause })
 
-const wrongLength = (what: string, declared: number) =>
-  new UploadFailure(`The request body ${what} bytes, and its content-length says ${declared}`)
+const wrongLength = (size: number, declared: number, least = "") =>
+  new UploadFailure(`The request body has ${least}${plural(size, "byte")}, and its content-length says ${declared}`)
 
 const convert = (body: HttpClientRequest.HttpClientRequest["body"], context: Context.Context<never>): UndiciBody => {
   switch (body._tag) {
@@ -117,8 +118,8 @@ async function* counted(chunks: Readable, length: number): AsyncGenerator<Uint8A
   let size = 0
   for await (const chunk of chunks as AsyncIterable<Uint8Array | string>) {
     size += typeof chunk === "string" ? Buffer.byteLength(chunk) : chunk.byteLength
-    if (size > length) throw wrongLength(`has ${size} or more`, length)
+    if (size > length) throw wrongLength(size, length, "at least ")
     yield chunk
   }
-  if (size < length) throw wrongLength(`has ${size}`, length)
+  if (size < length) throw wrongLength(size, length)
 }

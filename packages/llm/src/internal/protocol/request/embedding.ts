@@ -3,6 +3,7 @@
  *
  * Guarded by `test/protocol/request/embedding.test.ts` and `test/Address.test.ts`.
  */
+import { plural } from "@holdfast/core/Arguments"
 import * as EmbeddingModel from "effect/ai/EmbeddingModel"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -62,7 +63,9 @@ export const make = <A extends { readonly error?: unknown }>(
       // A server that gives one vector too few would give every text after it the vector of another.
       return batch.vectors.length === inputs.length
         ? batch
-        : yield* errors.unreadable(`it has ${batch.vectors.length} embeddings of ${inputs.length} texts`)
+        : yield* errors.unreadable(
+          `it has ${plural(batch.vectors.length, "embedding")} of ${plural(inputs.length, "text")}`
+        )
     })
     const embedder = yield* EmbeddingModel.make({
       embedMany: Effect.fnUntraced(function*({ inputs }) {
