@@ -121,7 +121,7 @@ export interface Endpoint extends Parts {
   /**
    * A pattern for the path of the URL, the path of `baseUrl` included, in the syntax of the URL Pattern standard
    * (urlpattern.spec.whatwg.org): `"/v1/charges/:id"`. Anything but plain text needs a platform with `URLPattern`: Node
-   * 24, and browsers since 2025. Default: any.
+   * 24, browsers since 2025, or the package `urlpattern-polyfill`. Default: any.
    */
   readonly path?: string | undefined
   /** The methods, in capitals. Default: all. */

@@ -45,7 +45,11 @@ export const pathOption: Arguments.Check<PathMatch> = (value, place) => {
   }
   const { URLPattern } = globalThis as { readonly URLPattern?: UrlPattern }
   if (URLPattern === undefined) {
-    place.fault(`must be plain text where there is no URLPattern, got ${Arguments.show(path)}`)
+    place.fault(
+      `is a pattern, and this runtime has no URLPattern: use Node 24, or import "urlpattern-polyfill" before, got ${
+        Arguments.show(path)
+      }`
+    )
     return nothing
   }
   try {

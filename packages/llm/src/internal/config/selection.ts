@@ -235,8 +235,6 @@ export const noneConfigured = (choices: ReadonlyArray<Choice>): Config.ConfigErr
       ...choices.filter(({ pool, server }) => pool !== undefined || first.has(server)).map((
         { advice, because, provider }
       ) => `${provider}: ${because}. ${advice ?? ""}`),
-      `Known are also ${
-        names.filter((name) => !first.has(name)).map((name) => `${name} (${servers[name].settings[0]})`).join(", ")
-      }`
+      `${names.length - first.size} more providers: run \`holdfast doctor\`, or see ProviderChain.servers`
     ].join(". ")
   )
