@@ -126,7 +126,7 @@ describe("a policy of all parts", () => {
         description.text,
         `stock: at most 8 attempts, in at most 10s
 - deadline: the call ends within 10s, with its waits and delays
-- bulkhead: 1 call runs at the same time, 1 wait for up to 5s, further calls are rejected
+- bulkhead: 1 call runs at the same time, 1 waits for up to 5s, further calls are rejected
 - rateLimit: 3 calls start in 1m, further calls are rejected
 - retry: up to 3 retries after 1s, or as the other side asks, up to 1s; a budget bounds the retries of all calls
 - circuitBreaker: opens when 2 failures in a row; for 2s, then 1 probe must succeed

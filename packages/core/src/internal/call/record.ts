@@ -23,6 +23,7 @@ import { firstFailure } from "../cause.ts"
 import * as Alarm from "../fiber/alarm.ts"
 import { Frame } from "../fiber/frame.ts"
 import { handOver } from "../fiber/handOver.ts"
+import { read } from "../fiber/now.ts"
 import type { Timeout } from "../fiber/timeout.ts"
 import type { CompiledPolicy } from "../policy/parts.ts"
 import { type AttemptBound, type Bound, deadlineOf, type Running } from "./deadline.ts"
@@ -267,7 +268,7 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   }
 
   now(): number {
-    return this.time.currentTimeMillisUnsafe()
+    return read(this.time)
   }
 
   random(): number {

@@ -8,12 +8,12 @@
  * Guarded by `test/Hedge.test.ts` and `test/peers/hedges.test.ts`.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Alarm from "../fiber/alarm.ts"
+import { nowOf } from "../fiber/now.ts"
 import { Keyed } from "../keyed.ts"
 import { isRetryable } from "../retry/retry.ts"
 import { retryAfterOfExit } from "../retryAfter.ts"
@@ -271,6 +271,6 @@ class Race<A, E, R> extends Alarm.Alarm {
   }
 
   now(): number {
-    return this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    return nowOf(this.fiber)
   }
 }

@@ -108,10 +108,10 @@ export class Limit {
     this.nextAt = now + Math.max(1, Math.ceil(wait))
   }
 
-  /** When a call that joins the queue now will be admitted, if no call leaves the queue before. */
-  get expectedAt(): number {
+  /** When a call that joins the queue at `now` will be admitted, if no call leaves the queue before. */
+  expectedAt(now: number): number {
     const { algorithm, limit, refill, window } = this.rules
-    return this.nextAt +
+    return (this.isRefused(now) ? this.nextAt : now) +
       (algorithm === "fixed-window" ? Math.floor(this.waiting / limit) * window : this.waiting * refill)
   }
 
@@ -149,9 +149,12 @@ export class Place extends Alarm.Alarm implements Member<Place> {
   /** Lets it go on, from within another call. */
   private goOn: (() => void) | undefined = undefined
   private resting = false
+  private restsFrom = 0
   private restsFor = 0
   /** How long it has rested by the timers, in milliseconds. The clock may stand still or go back meanwhile. */
   rested = 0
+  // The shortest next rest. It doubles while the clock does not follow the timers, so that they end the wait soon.
+  private shortest = 1
 
   constructor(limit: Limit, until: number, reject: () => Effect.Effect<never, Rejection>) {
     super()
@@ -176,14 +179,17 @@ export class Place extends Alarm.Alarm implements Member<Place> {
     this.goOn?.()
   }
 
-  /** Makes the first in the queue wait for `millis`, or until the limit changes. */
-  rest(fiber: Fiber.Fiber<unknown, unknown>, millis: number): Effect.Effect<void, Rejection> {
+  /** Makes the first in the queue wait until the limit's next permission, or until the limit changes. */
+  rest(fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void, Rejection> {
     return Effect.callback((resume) => {
+      const now = nowOf(fiber)
+      if (this.restsFor > 0) this.shortest = now - this.restsFrom < this.restsFor / 2 ? 2 * this.restsFor : 1
       this.resting = true
-      this.restsFor = millis
+      this.restsFrom = now
+      this.restsFor = Math.max(this.shortest, this.limit.nextAt - now)
       this.resume = resume
       this.goOn = handOver(fiber, resume)
-      Alarm.set(this, fiber, millis)
+      Alarm.set(this, fiber, this.restsFor)
       return Effect.sync(() => {
         this.resting = false
         Alarm.clear(this)

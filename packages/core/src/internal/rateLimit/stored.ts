@@ -4,7 +4,6 @@
  * Guarded by `test/rateLimit/rateLimit.test.ts` and `test/rateLimit/count.test.ts`.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -108,7 +107,7 @@ export class RateLimits {
     const deadline = deadlineOf(fiber)
     // A call admitted as the deadline passes is useless.
     const until = Math.min(now + this.maxWait, deadline - 1)
-    if (limit.expectedAt > until || limit.waiting >= this.queue) return this.reject(limit, now)
+    if (limit.expectedAt(now) > until || limit.waiting >= this.queue) return this.reject(limit, now)
     const place = new Place(limit, until, () => this.reject(limit, nowOf(fiber)))
     // Leaving is safe before joining, so that an interruption finds no gap.
     return Effect.onExitPrimitive(
@@ -131,18 +130,15 @@ export class RateLimits {
   ): Effect.fn.Return<void, Rejection> {
     yield* place.turn(fiber)
     for (;;) {
-      const now = nowOf(fiber)
+      if (!limit.isRefused(nowOf(fiber)) && (yield* this.ask(limit)) === 0) return
       // Other calls, here or in another process, may have been admitted meanwhile. Under a clock that stands still, such as a
       // faked `Date`, the wait has an end too: timers that ring a little early do not add up to twice the time.
-      if (limit.nextAt > place.until || place.rested > 2 * this.maxWait) {
+      const now = nowOf(fiber)
+      if (Math.max(limit.nextAt, now) > place.until || place.rested > 2 * this.maxWait) {
         limit.leave(place)
         return yield* this.reject(limit, now)
       }
-      if (limit.isRefused(now)) {
-        yield* place.rest(fiber, limit.nextAt - now)
-        continue
-      }
-      if ((yield* this.ask(limit)) === 0) return
+      yield* place.rest(fiber)
     }
   })
 
@@ -153,7 +149,7 @@ export class RateLimits {
   }
 
   private askHere(limit: Limit): Effect.Effect<number> {
-    return Effect.map(Clock.currentTimeMillis, (now) => {
+    return Effect.map(currentTime, (now) => {
       const wait = limit.take(now)
       if (wait > 0) limit.refuse(now, wait)
       return wait
@@ -167,7 +163,7 @@ export class RateLimits {
   ): Effect.fn.Return<number> {
     const { algorithm, limit: calls, window } = this.rules
     const deadline = yield* Effect.withFiber((fiber) => Effect.succeed(deadlineOf(fiber)))
-    const askedAt = yield* Clock.currentTimeMillis
+    const askedAt = yield* currentTime
     if (askedAt < this.storeFrom) return yield* this.askHere(limit)
     // One call tries a failed store; the others do not wait for the result.
     if (this.storeFailed) this.storeFrom = askedAt + storePause
@@ -187,7 +183,7 @@ export class RateLimits {
       }),
       Effect.exit
     )
-    const now = yield* Clock.currentTimeMillis
+    const now = yield* currentTime
     const refusal = refusalOf(exit)
     if (Exit.isSuccess(exit) || refusal !== undefined) {
       this.storeFailed = false
@@ -220,7 +216,7 @@ export class RateLimits {
   private reject(limit: Limit, now: number): Exit.Exit<never, Rejection> {
     this.rejections++
     this.rejected.updateUnsafe(1, this.context)
-    const wait = Math.max(1, Math.ceil(limit.expectedAt - now))
+    const wait = Math.max(1, Math.ceil(limit.expectedAt(now) - now))
     if (this.rejection === undefined || this.rejectedFor !== wait) {
       this.rejectedFor = wait
       this.rejection = Exit.fail(new PolicyError({ reason: new RateLimited({ retryAfter: Duration.millis(wait) }) }))
@@ -236,6 +232,8 @@ export class RateLimits {
 
 const lossOf = (limit: Limit, now: number): Loss =>
   limit.waiting > 0 ? "use" : limit.isFresh(now) ? "nothing" : limit.isRefused(now) ? "much" : "little"
+
+const currentTime = Effect.withFiber((fiber) => Effect.succeed(nowOf(fiber)))
 
 const timedOut = { _tag: "StoreTimeout" } as const
 
