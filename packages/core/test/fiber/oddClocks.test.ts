@@ -100,7 +100,7 @@ const parts = {
   ),
   "a limit whose store has no room": Effect.map(
     Effect.provideService(RateLimit.make({ ...second, name: "stock", maxWait: "1 hour" }), Store.RateLimiterStore, {
-      fixedWindow: () => Effect.succeed([2, 1] as const),
+      fixedWindow: () => Effect.succeed([2, 600_000] as const),
       tokenBucket: () => Effect.succeed([-1, 0] as const)
     }),
     (limit) => limit.protect(Effect.void)
