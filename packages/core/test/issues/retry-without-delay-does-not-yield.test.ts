@@ -6,6 +6,7 @@ import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as Backoff from "@holdfast/core/Backoff"
 import * as Bulkhead from "@holdfast/core/Bulkhead"
+import * as Frame from "@holdfast/core/Frame"
 import * as Policy from "@holdfast/core/Policy"
 import * as Retry from "@holdfast/core/Retry"
 import * as Effect from "effect/Effect"
@@ -34,6 +35,14 @@ const ways: ReadonlyArray<[name: string, protect: Effect.Effect<Protect>]> = [
       const bulkhead = yield* Bulkhead.make({ limit: 1 })
       return (self) => policy.protect(bulkhead.protect(self))
     })
+  ],
+  [
+    "a client whose attempts run code of the program",
+    Effect.map(
+      Policy.make({ retry }),
+      (policy): Protect => (self) =>
+        Effect.withFiber((fiber) => Frame.begin(fiber, policy, undefined, () => self, false))
+    )
   ]
 ]
 

@@ -237,7 +237,7 @@ const sleep = <A, E, R, SE, SR>(
   next: Next
 ): Rest<A, E, R, SE, SR> => {
   // Without a delay the live clock yields once, as under `Effect.retry`: what an attempt forked starts before the next one.
-  if (delay <= 0 && call.time !== liveClock) return next(call, now)
+  if (delay <= 0 && (!call.mayFork || call.time !== liveClock)) return next(call, now)
   if (delay <= 0) {
     return call.run(
       Effect.yieldNow,

@@ -46,6 +46,7 @@ export const runIn = <A, E, R, SE, SR>(
 ): Rest<A, E, R, SE, SR> => {
   const self: Effect.Effect<A, E, R> = Effect.withFiber((fiber) => attempt(fiber, call))
   const call = new Call<A, E, R, SE, SR>(policy, key, self, fiber, first)
+  call.mayFork = !isOwn
   // Observers read the context in which they are told, a leg has one of its own, and a store may take time.
   call.isOwn = isOwn && call.observers.length === 0 && policy.hedge === undefined && policy.storedBreaker === undefined
   return start(call, fiber)

@@ -46,6 +46,8 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
   declare self: Effect.Effect<A, E, R>
   /** Whether `runIn` of `call.ts` runs it, and its context is still that of its caller. */
   declare isOwn: boolean
+  /** Whether an attempt may fork something that has to start before the next one. */
+  declare mayFork: boolean
   declare readonly observers: ReadonlyArray<Observer>
   declare readonly startedAt: number
   declare bound: Bound | undefined
@@ -102,6 +104,7 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
     this.key = key
     this.self = self
     this.isOwn = false
+    this.mayFork = true
     this.first = first
     this.bound = this.timer = this.sleeper = undefined
     this.cleared = 0
@@ -117,11 +120,8 @@ export class Call<A, E, R, SE, SR> extends Frame<A, E | SE | Added, R | SR> impl
     this.limit = this.timedOut = this.input = undefined
     this.judgedAt = this.delay = 0
     this.metadata = this.step = this.output = undefined
-    this.resume =
-      this.goOn =
-      this.wokenBy =
-      this.clock =
-        undefined
+    this.resume = this.goOn = undefined
+    this.wokenBy = this.clock = undefined
     this.observers = policy.silent === true ? [] : Observers.of(fiber)
     this.startedAt = policy.timed || this.observers.length > 0 ? this.now() : 0
   }
