@@ -15,6 +15,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Store from "effect/persistence/RateLimiter"
+import * as TestClock from "effect/testing/TestClock"
 import { show } from "../Script.ts"
 
 const start = 1_700_000_000_000
@@ -25,7 +26,14 @@ const readings: ReadonlyArray<readonly [name: string, read: (nth: number) => num
   ["reads Infinity", () => Infinity],
   ["reads -Infinity", () => -Infinity],
   ["reads NaN", () => NaN],
-  ["reads NaN now and then", (nth) => nth % 3 === 1 ? NaN : start + nth * 10_000],
+  // A loop that reads the clock as often each time meets the NaN at the same place each time.
+  ...[0, 1, 2, 3].map((phase) =>
+    [
+      `reads NaN at every reading ${phase} of 4`,
+      (nth: number) => nth % 4 === phase ? NaN : start + nth * 10_000
+    ] as const
+  ),
+  ["reads NaN every third time", (nth) => nth % 3 === 1 ? NaN : start + nth * 10_000],
   ["reads Infinity now and then", (nth) => nth % 3 === 1 ? Infinity : start + nth * 10_000],
   ["reads zero", () => 0],
   ["goes back", (nth) => start - nth * 1_000],
@@ -196,3 +204,15 @@ describe.each(readings)("after a clock that %s", (_, read) => {
       deepStrictEqual(yield* within(seen, right()), ["up", "CircuitOpen", "CircuitOpen", "up"])
     }))
 })
+
+it.effect("a call that comes after the clock was set back waits as one before does", () =>
+  Effect.gen(function*() {
+    const limit = yield* RateLimit.make({ limit: 1, window: "1 second", maxWait: "10 seconds" })
+    const call = Effect.forkChild(Effect.exit(limit.protect(Effect.void)), { startImmediately: true })
+    yield* TestClock.setTime(86_400_000)
+    yield* call
+    yield* call
+    yield* TestClock.setTime(0)
+    const late = yield* call
+    deepStrictEqual([late.pollUnsafe(), (yield* limit.stats()).waiting], [undefined, 2])
+  }))
