@@ -133,9 +133,10 @@ export class RateLimits {
       if (!limit.isRefused(nowOf(fiber)) && (yield* this.ask(limit)) === 0) return
       // Other calls, here or in another process, may have been admitted meanwhile. Under a clock that stands still, such as a
       // faked `Date`, the wait has an end too: timers that ring a little early do not add up to twice the time.
-      if (limit.nextAt > place.until || place.rested > 2 * this.maxWait) {
+      const now = nowOf(fiber)
+      if (Math.max(limit.nextAt, now) > place.until || place.rested > 2 * this.maxWait) {
         limit.leave(place)
-        return yield* this.reject(limit, nowOf(fiber))
+        return yield* this.reject(limit, now)
       }
       yield* place.rest(fiber)
     }
