@@ -101,6 +101,8 @@ it.effect("counts each request once, with policies around policies", () =>
       yield* TestClock.adjust(wait)
       yield* Fiber.join(fiber)
     }
+    yield* Fiber.interrupt(yield* Effect.forkChild(call, { startImmediately: true }))
+    assert.isTrue(Exit.hasDies(yield* call))
     const found = (yield* durations).filter(({ attributes }) => attributes?.["server.address"] === "nested.example")
     const counts = found.map(({ attributes, state }) => [
       attributes?.["error.type"] ?? attributes?.["http.response.status_code"],
@@ -112,7 +114,9 @@ it.effect("counts each request once, with policies around policies", () =>
         ["503", 1],
         ["200", 1],
         ["ConnectionReset", 2],
-        ["AttemptTimeout", 1]
+        ["AttemptTimeout", 1],
+        ["Interrupted", 1],
+        ["Defect", 1]
       ])
     )
   }).pipe(Effect.provide(
@@ -129,6 +133,8 @@ it.effect("counts each request once, with policies around policies", () =>
           TestTransport.respond(200),
           TestTransport.fail("ConnectionReset"),
           TestTransport.fail("ConnectionReset"),
+          TestTransport.hang,
+          // The script ends with it, and the next request dies.
           TestTransport.hang
         ]))
       )

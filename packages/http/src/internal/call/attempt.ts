@@ -96,7 +96,8 @@ export class Attempt extends Frame<BodyResponse, AttemptFailure, never> {
   }
 
   protected leave(exit: Exit.Exit<BodyResponse, AttemptFailure>): undefined {
-    if (Exit.isFailure(exit) && !Cause.hasFails(exit.cause)) this.record(this.endedBy(exit.cause))
+    if (Exit.isSuccess(exit) || Cause.hasFails(exit.cause) || !RequestDuration.endedFirst(exit.cause)) return
+    this.record(this.endedBy(exit.cause))
   }
 
   /** Takes the response of the transport. */

@@ -4,6 +4,7 @@
  *
  * Guarded by `test/call/telemetry.test.ts` and `test/call/secrets.laws.test.ts`.
  */
+import type * as Cause from "effect/Cause"
 import type * as Fiber from "effect/Fiber"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import { all as allMethods } from "effect/http/HttpMethod"
@@ -63,6 +64,16 @@ export const recordedFailure = <E>(error: E): E => {
 }
 
 export const isRecorded = (error: object): boolean => failures.has(error)
+
+/**
+ * Takes down that an interruption or a defect has ended a request: `false` if a policy below has done so. It passes the
+ * policies around with the same reasons.
+ */
+export const endedFirst = (cause: Cause.Cause<unknown>): boolean => {
+  const isFirst = !cause.reasons.some(isRecorded)
+  cause.reasons.forEach(recordedFailure)
+  return isFirst
+}
 
 const learn = (
   key: string,
