@@ -8,7 +8,7 @@ import * as Arguments from "@holdfast/core/Arguments"
 import { isObject } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { embeddingNames, names } from "../registry.ts"
-import { accountOf, addressOf, variable } from "./pools.ts"
+import { common, membersCheck } from "./members.ts"
 
 const key = Schema.optionalKey
 
@@ -39,35 +39,13 @@ export const EmbeddingsData = Schema.Struct({
 })
 export type EmbeddingsData = typeof EmbeddingsData.Type
 
-const { array, boolean, integer, oneOf, optional, struct, text } = Arguments
+const { boolean, integer, optional, struct } = Arguments
 
-const memberFields = struct({
-  provider: oneOf(...embeddingNames),
-  name: optional(text),
-  key: optional(variable),
-  model: optional(text),
-  // Checked with the server that it is of.
-  base_url: () => undefined
-})
-
-/** A text in place of a member may be a key, so it is not shown. */
-const member: Arguments.Check<unknown> = (value, place) => {
-  if (!isObject(value)) return place.fault("must be an object, such as { provider: ollama, model: bge-m3 }")
-  addressOf(value, place)
-  return memberFields(value, place)
-}
+const list = membersCheck(struct(common(embeddingNames)), "{ provider: ollama, model: bge-m3 }")
 
 const members: Arguments.Check<unknown> = (value, place) => {
-  array(member)(value, place)
+  list(value, place)
   if (!Array.isArray(value)) return
-  if (value.length === 0) place.fault("must have a member")
-  const accounts = value.map(accountOf)
-  for (const [i, account] of accounts.entries()) {
-    const first = accounts.indexOf(account)
-    if (account !== undefined && first < i) {
-      place.at(`${i}`).fault(`asks the same as member ${first}: give it another key, model or base_url`)
-    }
-  }
   const called = namesOf(value)
   for (const [i, name] of called.entries()) {
     if (called.indexOf(name) < i) place.at(`${i}`).at("name").fault(`must be unique, got ${Arguments.show(name)}`)

@@ -10,6 +10,7 @@ import type { Strategy } from "../../pool/strategy.ts"
 import { strategies } from "../../pool/strategy.ts"
 import { Price, priceCheck } from "../../usage/price.ts"
 import { names } from "../registry.ts"
+import { common, membersCheck } from "./members.ts"
 import { positiveTimeCheck, Time, timeCheck } from "./time.ts"
 
 const key = Schema.optionalKey
@@ -50,73 +51,25 @@ export type Pools = typeof Pools.Type
 // Checks
 // -----------------------------------------------------------------------------
 
-const { array, number, oneOf, optional, struct, text } = Arguments
-
-/** A fault never shows the value: it may be a key. */
-export const variable: Arguments.Check<unknown> = (value, place) =>
-  typeof value === "string" && /^[A-Za-z_][A-Za-z0-9_]*$/u.test(value)
-    ? value
-    : place.fault("must be the name of an environment variable that has the key, such as OPENAI_KEY_2, not the key")
-
-/** The address of a server. It is not shown: it may hold a password. Ollama's may be a host and a port, as in `OLLAMA_HOST`. */
-export const addressCheck = (server: unknown): Arguments.Check<unknown> => (value, place) => {
-  if (typeof value !== "string" || value.trim() === "") return place.fault("must be a string that is not empty")
-  const protocol = URL.parse(value.trim())?.protocol ?? ""
-  return server === "ollama" || server === "ollama-cloud" || /^https?:$/u.test(protocol)
-    ? value
-    : place.fault("must be an http or https URL (the value is not shown)")
-}
-
-/** A text in place of a member may be a key, so it is not shown. */
-const member: Arguments.Check<unknown> = (value, place) => {
-  if (!isObject(value)) return place.fault("must be an object, such as { provider: openai, key: OPENAI_KEY_2 }")
-  addressOf(value, place)
-  return memberFields(value, place)
-}
-
-/** Checks the address of a member with the server that it is of. */
-export const addressOf = (value: object, place: Arguments.Place): void => {
-  if ("base_url" in value && value.base_url !== undefined) {
-    addressCheck("provider" in value ? value.provider : undefined)(value.base_url, place.at("base_url"))
-  }
-}
+const { number, oneOf, optional, struct } = Arguments
 
 const memberFields = struct({
-  provider: oneOf(...names),
-  name: optional(text),
-  key: optional(variable),
-  model: optional(text),
-  // Checked with the server that it is of.
-  base_url: () => undefined,
+  ...common(names),
   weight: optional(number({ above: 0 })),
   requests_per_minute: optional(number({ min: 1 })),
   tokens_per_minute: optional(number({ min: 1 })),
   price: optional(priceCheck)
 })
 
-/** What makes a member another one than those beside it. */
-export const accountOf = (member: unknown): string | undefined => {
-  const { base_url, key, model, provider } = Object(member)
-  return provider === undefined ? undefined : JSON.stringify([provider, key, model, base_url])
-}
-
 const pool = struct({
   strategy: optional(oneOf(...strategies)),
   warm_up: optional(timeCheck),
   half_life: optional(positiveTimeCheck),
-  members: (value, place) => {
-    array(member)(value, place)
-    const said = Array.isArray(value) ? value.map(accountOf) : []
-    for (const [i, account] of said.entries()) {
-      const first = said.indexOf(account)
-      if (account !== undefined && first < i) {
-        place.at(`${i}`).fault(
-          `asks the same as member ${first}, whose limits would count twice: give it another key, model or base_url`
-        )
-      }
-    }
-    if (Array.isArray(value) && value.length === 0) place.fault("must have a member")
-  }
+  members: membersCheck(
+    memberFields,
+    "{ provider: openai, key: OPENAI_KEY_2 }",
+    ", whose limits would count twice"
+  )
 })
 
 const namesOf = (pools: object): ReadonlyArray<readonly [pool: string, index: number, name: string]> =>
