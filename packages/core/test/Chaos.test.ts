@@ -12,8 +12,8 @@ import * as Metric from "effect/Metric"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
-import * as Tracer from "effect/Tracer"
 import { law } from "../../../vitest.law.ts"
+import { recorder } from "../../../vitest.tracer.ts"
 import { watch } from "./Script.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
@@ -229,17 +229,11 @@ describe("inject", () => {
 describe("a span", () => {
   it.effect("says that its call was struck on purpose", () =>
     Effect.gen(function*() {
-      const events: Array<readonly [string, unknown]> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          span.event = (name, _, attributes) => void events.push([name, attributes])
-          return span
-        }
-      })
+      const { spans, tracer } = recorder()
       const call = StockChaos.inject(Effect.void).pipe(Effect.withSpan("call"), Effect.exit)
       const layer = StockChaos.layer({ seed: 1, rate: 1, fault: on.fault })
       yield* call.pipe(Effect.provide(layer), Effect.withTracer(tracer))
+      const events = spans.flatMap(({ events }) => events.map(([name, , attributes]) => [name, attributes]))
       deepStrictEqual(events, [["holdfast.chaos", { "holdfast.chaos": "app/StockChaos", kind: "fault" }]])
     }))
 })

@@ -13,6 +13,7 @@ import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
+import { recorder } from "../../../vitest.tracer.ts"
 import { Down, flaky, watch } from "./Script.ts"
 
 const backoff = Backoff.constant({ delay: "1 second" })
@@ -238,14 +239,7 @@ describe("warnings", () => {
 describe("spans", () => {
   it.effect("note each retry on the span in which the call was made", () =>
     Effect.gen(function*() {
-      const spans: Array<Tracer.NativeSpan> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = recorder()
       const policy = yield* Policy.make({ name: "stock", retry: { times: 2, backoff } })
       const down = flaky(2)
       yield* watch(down.effect.pipe(

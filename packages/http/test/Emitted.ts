@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
 import { inspect } from "node:util"
-import { recorder } from "./tracer.ts"
+import { recorder } from "../../../vitest.tracer.ts"
 
 export class Emitted {
   private readonly values: Array<unknown> = []

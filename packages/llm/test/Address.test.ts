@@ -22,9 +22,9 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
-import * as Tracer from "effect/Tracer"
 import { inspect } from "node:util"
 import { law } from "../../../vitest.law.ts"
+import { recorder } from "../../../vitest.tracer.ts"
 import { generate, stream } from "./providerOptions.ts"
 
 const secret = "hunter2"
@@ -105,13 +105,7 @@ law(
       const userinfo = where === "query" ? "" : where === "user" ? `${hidden}@` : `ada:${hidden}@`
       const query = where === "query" || where === "both" ? `?tenant=${hidden}&key=${hidden}` : ""
       const told: Array<unknown> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          told.push(span.name, span.attributes)
-          return span
-        }
-      })
+      const { spans, tracer } = recorder()
       const logger = Logger.make(({ message }) => told.push(message))
       for (const ask of askers[who]?.(`http://${userinfo}gpu.local:8080/v1${query}`) ?? []) {
         const fiber = yield* ask.pipe(
@@ -127,6 +121,7 @@ law(
         assertHidden(exit, "the exit")
         if (Exit.isFailure(exit)) assertHidden(Cause.pretty(exit.cause), "the cause")
       }
+      for (const { attributes, name } of spans) told.push(name, attributes)
       for (const value of told) assertHidden(value instanceof Map ? [...value] : value, "a log or a span")
     }),
   { cases: 500 }

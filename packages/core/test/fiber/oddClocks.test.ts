@@ -93,11 +93,14 @@ const parts = {
     Policy.make({ hedge: { after: "1 second", max: 3 }, deadline: "1 hour" }),
     (policy) => policy.protect(Hedge.idempotent(Effect.never))
   ),
-  "a bulkhead": Effect.gen(function*() {
-    const bulkhead = yield* Bulkhead.make({ limit: 1, queue: 3, maxWait: "1 hour" })
-    const running = yield* Effect.forkChild(bulkhead.protect(Effect.never), { startImmediately: true })
-    return Effect.ensuring(bulkhead.protect(Effect.void), Fiber.interrupt(running))
-  }),
+  "a bulkhead": Effect.map(
+    Bulkhead.make({ limit: 1, queue: 3, maxWait: "1 hour" }),
+    (bulkhead) =>
+      Effect.flatMap(
+        Effect.forkChild(bulkhead.protect(Effect.never), { startImmediately: true }),
+        (running) => Effect.ensuring(bulkhead.protect(Effect.void), Fiber.interrupt(running))
+      )
+  ),
   "a fixed window": Effect.map(
     RateLimit.make({ ...second, maxWait: "1 hour" }),
     (limit) => Effect.andThen(limit.protect(Effect.void), limit.protect(Effect.void))
@@ -109,7 +112,9 @@ const parts = {
   "a limit whose store has no room": Effect.map(
     Effect.provideService(RateLimit.make({ ...second, name: "stock", maxWait: "1 hour" }), Store.RateLimiterStore, {
       fixedWindow: () => Effect.succeed([2, 600_000] as const),
-      tokenBucket: () => Effect.succeed([-1, 0] as const)
+      tokenBucket: () => Effect.succeed([-1, 0] as const),
+      adaptiveConsume: () => Effect.die("not asked"),
+      adaptiveFeedback: () => Effect.die("not asked")
     }),
     (limit) => limit.protect(Effect.void)
   ),

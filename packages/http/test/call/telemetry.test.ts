@@ -18,8 +18,8 @@ import * as Metric from "effect/Metric"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 import { inspect } from "node:util"
+import { recorder } from "../../../../vitest.tracer.ts"
 import * as Server from "../server.ts"
-import { recorder } from "../tracer.ts"
 
 const clients = [["undici", UndiciTransport.layer({ gracePeriod: 0 })], ["fetch", FetchHttpClient.layer]] as const
 

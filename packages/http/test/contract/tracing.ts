@@ -8,9 +8,9 @@ import * as UrlParams from "effect/http/UrlParams"
 import * as Redacted from "effect/Redacted"
 import * as Tracer from "effect/Tracer"
 import type { IncomingHttpHeaders } from "node:http"
+import { recorder } from "../../../../vitest.tracer.ts"
 import type { ContractServer } from "../fetch/server.ts"
 import * as Server from "../server.ts"
-import { recorder } from "../tracer.ts"
 import { ended, type Scenario, type Scenarios } from "./Scenario.ts"
 
 /** The client spans that an effect makes, without ports and in the order in which they began. */

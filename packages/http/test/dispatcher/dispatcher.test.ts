@@ -12,8 +12,8 @@ import { once } from "node:events"
 import { type Duplex, Readable, Writable } from "node:stream"
 import { setTimeout as sleep } from "node:timers/promises"
 import { Agent, type Dispatcher, errors, interceptors, request, stream } from "undici"
+import { recorder } from "../../../../vitest.tracer.ts"
 import * as Server from "../server.ts"
-import { recorder } from "../tracer.ts"
 import { backoff, dispatching, failing } from "./dispatching.ts"
 
 describe("requests of undici", () => {

@@ -19,9 +19,9 @@ import * as Https from "node:https"
 import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { recorder } from "../../../../vitest.tracer.ts"
 import { certificate, trust } from "../certificate.ts"
 import * as Server from "../server.ts"
-import { recorder } from "../tracer.ts"
 
 const stats = Effect.flatMap(UndiciTransport.UndiciTransport, (transport) => transport.stats)
 

@@ -20,8 +20,8 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
 import type * as Net from "node:net"
+import { recorder } from "../../../../vitest.tracer.ts"
 import * as Server from "../server.ts"
-import { recorder } from "../tracer.ts"
 
 const soon: HttpPolicy.RetryOptions = { times: 3, backoff: Backoff.constant({ delay: "5 millis" }) }
 

@@ -17,8 +17,8 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import type * as Net from "node:net"
+import { recorder } from "../../../../vitest.tracer.ts"
 import * as Server from "../server.ts"
-import { recorder } from "../tracer.ts"
 
 const one = UndiciTransport.layer({ connections: 1 })
 

@@ -19,6 +19,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
 import { law } from "../../../../vitest.law.ts"
+import { recorder } from "../../../../vitest.tracer.ts"
 import { StoredMember } from "../../src/internal/store/member.ts"
 
 const overloaded = new AiError.InternalProviderError({ description: "overloaded" })
@@ -356,14 +357,7 @@ describe("the size of a prompt", () => {
 describe("what others can see", () => {
   /** A tracer that keeps its spans. */
   const spans = () => {
-    const kept: Array<Tracer.NativeSpan> = []
-    const tracer = Tracer.make({
-      span: (options) => {
-        const span = new Tracer.NativeSpan(options)
-        kept.push(span)
-        return span
-      }
-    })
+    const { spans: kept, tracer } = recorder()
     return { kept, layer: Layer.succeed(Tracer.Tracer, tracer) }
   }
 

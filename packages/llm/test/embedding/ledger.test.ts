@@ -17,6 +17,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Metric from "effect/Metric"
 import * as Tracer from "effect/Tracer"
+import { recorder } from "../../../../vitest.tracer.ts"
 import { elapse } from "../chain/asking.ts"
 
 /** A member whose vectors take a token a letter. Its script says which requests fail. */
@@ -204,14 +205,7 @@ describe("embeddings in the ledger", () => {
 
   it.effect("have a span and metrics of their own operation", () =>
     Effect.gen(function*() {
-      const spans: Array<Tracer.NativeSpan> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = recorder()
       yield* Effect.gen(function*() {
         const model = yield* EmbeddingChain.make({ members: [member("a").embedder] })
         yield* model.embedMany(["four"])

@@ -17,8 +17,8 @@ import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
-import * as Tracer from "effect/Tracer"
 import { law } from "../../../../vitest.law.ts"
+import { recorder } from "../../../../vitest.tracer.ts"
 import { generateText } from "../../src/internal/chain/generateText.ts"
 import { streamText } from "../../src/internal/chain/streamText.ts"
 import { type Chain, chainOf } from "../../src/internal/compile/compile.ts"
@@ -192,14 +192,7 @@ const play = (script: Script, make: Make) =>
       },
       preflight: Effect.void
     }
-    const spans: Array<Tracer.NativeSpan> = []
-    const tracer = Tracer.make({
-      span: (options) => {
-        const span = new Tracer.NativeSpan(options)
-        spans.push(span)
-        return span
-      }
-    })
+    const { spans, tracer } = recorder()
     const chain = yield* chainOf({ providers: [provider], retry: false }, [provider])
     const transform: Telemetry.SpanTransformer = ({ response, span }) => {
       seen.push(`transformed ${response.map(({ type }) => type).join()} of ${span._tag}`)

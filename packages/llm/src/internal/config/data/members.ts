@@ -44,7 +44,7 @@ const accountOf = (member: unknown): string | undefined => {
  * One member or more, no two of which ask the same. A text in place of a member may be a key, so it is not shown.
  *
  * - `example`: a member as a file writes it.
- * - `harm`: what comes of two that ask the same, such as ", whose limits would count twice".
+ * - `harm`: the harm of two that ask the same, such as ", whose limits would count twice".
  */
 export const membersCheck = (
   fields: Arguments.Check<unknown>,
