@@ -37,7 +37,8 @@ export { Frame } from "./internal/fiber/frame.ts"
  * - `key` names one of several dependencies, as for `protect`.
  * - `isOwn` is whether the attempts are code of the client alone, which does not read `Deadline` or
  *   `Schedule.CurrentMetadata` in its context and ends at once when it is interrupted. They then run in the context of
- *   the caller, the deadline is asked of the call, and a retry without a delay does not yield. Say no if an attempt may run code of the program.
+ *   the caller, the deadline is asked of the call, and a retry without a delay does not yield. Say no if an attempt may
+ *   run code of the program.
  *
  * ```ts import.meta.vitest
  * import { Backoff, Frame, Policy } from "@holdfast/core"
