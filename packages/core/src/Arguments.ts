@@ -25,7 +25,7 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { hint } from "./internal/arguments/nearest.ts"
-import { type Check, type Fault, format, invalid, Place, show } from "./internal/arguments/place.ts"
+import { type Check, type Fault, forgottenStep, format, invalid, Place, show } from "./internal/arguments/place.ts"
 import { plural } from "./internal/arguments/plural.ts"
 
 export { type Check, type Fault, format, Place, plural, show }
@@ -147,9 +147,12 @@ export type Fields = { readonly [key: string]: Check<unknown> }
 /** What {@link struct} returns. */
 export type Checked<F extends Fields> = { readonly [K in keyof F]: F[K] extends Check<infer A> ? A : never }
 
-/** An object with properties. What is iterated over (arrays, a `Map`, the platform's `Headers`) has others or none. */
+/**
+ * An object with properties. Values that are iterated over (arrays, a `Map`, the platform's `Headers`) have others or none, and an
+ * effect or a promise only stands for its value.
+ */
 const isObject = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !(Symbol.iterator in value)
+  typeof value === "object" && value !== null && !(Symbol.iterator in value) && forgottenStep(value) === undefined
 
 /** An object of options. An unknown key is a fault, whose message suggests the closest known option. */
 export const struct = <const F extends Fields>(fields: F): Check<Checked<F>> => {

@@ -41,15 +41,14 @@ import { isRetryBudget } from "./RetryBudget.ts"
 
 const TypeId = "~@holdfast/core/Hedge"
 
-declare const IdempotentTypeId: unique symbol
-
 /**
  * An effect that may run several times, even concurrently, with the outcome of one run. Declare it with {@link
  * idempotent}. The declaration covers only this effect: declare an effect derived from it, such as by `Effect.map`,
  * again.
  */
 export interface Idempotent<out A, out E = never, out R = never> extends Effect.Effect<A, E, R> {
-  readonly [IdempotentTypeId]: typeof IdempotentTypeId
+  /** Only a type. The compiler names it where the declaration is missing. */
+  readonly "~declared by Hedge.idempotent": true
 }
 
 /**

@@ -3,8 +3,8 @@
  *
  * **When to use**
  *
- * Use it for policies that operators change: decode the file with {@link decode}, add what only the program knows, and make
- * the policy with `Policy.make`.
+ * Use it for policies that operators change: decode the file with {@link decode}, turn the data into options with {@link
+ * toOptions}, add what only the program knows, and make the policy with `Policy.make`.
  *
  * **Details**
  *
@@ -14,7 +14,7 @@
  *
  * **Gotchas**
  *
- * Options that are not data, such as functions, come from the program: spread the decoded options and add them. So does a
+ * Options that are not data, such as functions, come from the program: spread the result of {@link toOptions} and add them. So does a
  * hedge, since only the program knows whether a call may run twice concurrently. Within another schema, {@link PolicyData}
  * reports wrong types first, and impossible combinations only when there are none.
  *

@@ -1,4 +1,4 @@
-import { describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as Backoff from "@holdfast/core/Backoff"
 import * as Policy from "@holdfast/core/Policy"
@@ -189,6 +189,15 @@ describe("warnings", () => {
     Effect.gen(function*() {
       deepStrictEqual((yield* watch(Retry.retry(Effect.void, {}))).logs, [])
       deepStrictEqual(yield* warn({ isRetryable: false }), [])
+    }))
+
+  it.effect("say why a promise was rejected, and not only that it was", () =>
+    Effect.gen(function*() {
+      const refused = new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED 127.0.0.1:1") })
+      const call = Effect.tryPromise(() => Promise.reject(refused))
+      const { logs } = yield* watch(Retry.retry(call, { times: 1, backoff }))
+      assert.include(logs[0], "UnknownError")
+      assert.include(logs[0], "TypeError: fetch failed: Error: connect ECONNREFUSED 127.0.0.1:1")
     }))
 
   it.effect("do not break the call when the error has no words for itself", () =>

@@ -126,7 +126,7 @@ export const layer = (options?: Options): Layer.Layer<HttpClient.HttpClient | Un
 export const layerConfig = (
   options: Config.Wrap<
     Omit<Options, "addresses" | "proxy" | "tls"> & { readonly proxy?: ProxyOptions | undefined }
-  >
+  > = {}
 ): Layer.Layer<HttpClient.HttpClient | UndiciTransport, Config.ConfigError> =>
   Layer.effectContext(
     Effect.flatMap(Config.all([Config.unwrap(options), proxyConfig]), ([given, proxy]) =>

@@ -101,7 +101,7 @@ export interface Pool {
 /** Whether a value is a pool. */
 export const isPool = (u: unknown): u is Pool => Predicate.hasProperty(u, TypeId)
 
-const memberCheck = Arguments.struct({
+const memberFields = Arguments.struct({
   provider: Arguments.instance(Predicate.isObject, "a provider"),
   weight: Arguments.optional(Arguments.number({ above: 0 }), 1),
   price: Arguments.optional(priceCheck),
@@ -110,6 +110,12 @@ const memberCheck = Arguments.struct({
     tokensPerMinute: Arguments.optional(Arguments.number({ min: 1 }))
   }))
 })
+
+/** A provider in place of a member is the mistake to expect: it is told what goes around it. */
+const memberCheck: typeof memberFields = (value, place) =>
+  Effect.isEffect(value) || Predicate.hasProperty(value, "generateText")
+    ? Arguments.instance((_): _ is never => false, "{ provider, weight, price, limits }")(value, place)
+    : memberFields(value, place)
 
 const poolCheck = Arguments.refine(
   Arguments.struct({

@@ -131,7 +131,7 @@ describe("layerConfig", () => {
 
   const get = (url: string, variables: Record<string, string>) =>
     Server.text(url).pipe(
-      Effect.provide(Layer.provide(UndiciTransport.layerConfig({}), environment(variables)))
+      Effect.provide(Layer.provide(UndiciTransport.layerConfig(), environment(variables)))
     )
 
   it.live("sends through the proxy of the environment, but for the hosts that are excepted", () =>

@@ -225,6 +225,10 @@ describe("a pool", () => {
       members: [{ provider: always("a"), weight: 0, limits: { requestsPerMinut: 3 } }]
     } as unknown as Pool.Options
     assert.throws(() => Pool.make(wrong), RangeError, /members.*weight[^]*requestsPerMinut[^]*strategy[^]*warmUp/u)
+    for (const bare of [always("a"), Effect.succeed(always("a"))]) {
+      const options = { members: [bare] } as unknown as Pool.Options
+      assert.throws(() => Pool.make(options), RangeError, /members\.0 must be \{ provider, weight/u)
+    }
     assert.throws(() => Pool.make({ strategy: "cheapest", members: [{ provider: always("a") }] }), RangeError, "price")
   })
 })

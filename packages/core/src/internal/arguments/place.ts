@@ -4,6 +4,8 @@
  * Guarded by `test/Arguments.test.ts` and `test/issues/duration-as-an-object-is-not-shown.test.ts`.
  */
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 
 /** One fault: where it is, and what is expected there. */
 export interface Fault {
@@ -72,6 +74,13 @@ const shown = (_key: string, value: unknown): unknown =>
     ? "a function"
     : value
 
+/** For an effect, a promise or a layer in place of its value: what was forgotten. */
+export const forgottenStep = (value: unknown): string | undefined => {
+  if (Effect.isEffect(value)) return "an Effect that has not run: yield* it first"
+  if (value instanceof Promise) return "a Promise: await it first"
+  return Layer.isLayer(value) ? "a Layer: build it, or provide it to the program" : undefined
+}
+
 /**
  * Formats any value for a message, shortened to 80 characters.
  *
@@ -80,11 +89,14 @@ const shown = (_key: string, value: unknown): unknown =>
  *
  * Arguments.show("soon") // => '"soon"'
  * Arguments.show(() => 1) // => "a function"
+ * Arguments.show(Promise.resolve(1)) // => "a Promise: await it first"
  * ```
  */
 export const show = (value: unknown): string => {
   try {
     if (typeof value === "function") return "a function"
+    const forgotten = forgottenStep(value)
+    if (forgotten !== undefined) return forgotten
     const plain = typeof value === "string" || (typeof value === "object" && !Duration.isDuration(value))
     const text = plain ? JSON.stringify(value, shown) : String(value)
     return text.length > 80 ? `${text.slice(0, 77)}...` : text

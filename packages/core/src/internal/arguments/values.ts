@@ -7,7 +7,7 @@
 import * as Duration from "effect/Duration"
 import { durationKeys, readDuration } from "./duration.ts"
 import { hint, nearest } from "./nearest.ts"
-import { type Check, invalid, invalidNumber, show } from "./place.ts"
+import { type Check, forgottenStep, invalid, invalidNumber, show } from "./place.ts"
 
 /** Bounds of a number; each is optional. */
 export interface Bounds {
@@ -64,7 +64,8 @@ const words = (millis: number): string => millis === 0 ? "zero" : Duration.forma
 export const duration = (bounds: Bounds): Check<number> => (value, place) => {
   const millis = readDuration(value)
   if (millis !== undefined && isWithin(millis, bounds)) return millis
-  const stray = typeof value === "object" && value !== null && !Duration.isDuration(value) && !Array.isArray(value)
+  const stray = typeof value === "object" && value !== null && !Duration.isDuration(value) && !Array.isArray(value) &&
+      forgottenStep(value) === undefined
     ? Object.keys(value).filter((key) => !durationKeys.includes(key))
     : []
   if (stray.length > 0) {

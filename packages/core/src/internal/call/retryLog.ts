@@ -22,12 +22,32 @@ const text = (error: object, key: string): string | undefined => {
   }
 }
 
+/** The cause of Effect's own wrapper of a rejected promise. Its message alone says only that there was one. */
+const causeOf = (error: object): unknown => {
+  try {
+    return Predicate.hasProperty(error, "cause") ? error.cause : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const inWords = (error: unknown): string => {
+  if (!Predicate.isObject(error)) return String(error)
+  return [text(error, "_tag") ?? text(error, "name"), text(error, "message")].filter(Predicate.isNotUndefined)
+    .join(": ")
+}
+
 /** An error in a few words: its tag or name, and its message. */
 export const describe = (error: unknown): string => {
-  if (!Predicate.isObject(error)) return String(error)
-  const kind = text(error, "_tag") ?? text(error, "name")
-  const message = text(error, "message")
-  const words = [kind, message].filter(Predicate.isNotUndefined).join(": ")
+  let words = inWords(error)
+  if (!Predicate.isObject(error)) return words
+  // `fetch` in `Effect.tryPromise` fails with a cause that has a cause: the third of them names the address.
+  if (text(error, "_tag") === "UnknownError") {
+    for (let cause = causeOf(error), deep = 0; cause !== undefined && deep < 2; deep++) {
+      words += `: ${inWords(cause)}`
+      cause = Predicate.isObject(cause) ? causeOf(cause) : undefined
+    }
+  }
   // A warning is one line, whatever the error has to say.
   return words.replaceAll(/\s+/g, " ") || "an error without a message"
 }
