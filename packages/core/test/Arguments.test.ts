@@ -34,7 +34,7 @@ describe("the options of a policy", () => {
         "deadline must be a finite duration above zero, such as \"30 seconds\" or \"1m 30s\", got \"soon\"",
         "bulkhead.limit must be a whole number of 1 or more, got 0",
         "bulkhead.que is not an option (`que`: did you mean `queue`?)",
-        "retry.backoff must be a Backoff or another Schedule, got 5",
+        "retry.backoff must be a Backoff or another Schedule (data: PolicyData.toOptions), got 5",
         "retry.retryAfter.maxx is not an option (`maxx`: did you mean `max`?)",
         "retry.budget.ratio must be a number of 0 or more, got -1",
         "retry.budget.rati is not an option (`rati`: did you mean `ratio`?)"

@@ -111,11 +111,14 @@ const memberFields = Arguments.struct({
   }))
 })
 
-/** A provider in place of a member is the mistake to expect: it is told what goes around it. */
-const memberCheck: typeof memberFields = (value, place) =>
-  Effect.isEffect(value) || Predicate.hasProperty(value, "generateText")
-    ? Arguments.instance((_): _ is never => false, "{ provider, weight, price, limits }")(value, place)
-    : memberFields(value, place)
+const isMember = (value: unknown): value is object =>
+  Predicate.isObject(value) && !Effect.isEffect(value) && !Predicate.hasProperty(value, "generateText")
+
+/** A bare provider is the mistake to expect: it is said what goes around it. */
+const memberCheck: typeof memberFields = (value, place) => {
+  const member = Arguments.instance(isMember, "{ provider, weight, price, limits }")(value, place)
+  return member === undefined ? member : memberFields(member, place)
+}
 
 const poolCheck = Arguments.refine(
   Arguments.struct({

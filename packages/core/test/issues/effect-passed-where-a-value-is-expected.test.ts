@@ -39,10 +39,10 @@ const places: ReadonlyArray<readonly [path: string, of: (value: unknown) => obje
 ]
 
 const forgotten: ReadonlyArray<readonly [value: unknown, remedy: string]> = [
-  [CircuitBreaker.make(), "got an Effect that has not run: yield* it first"],
-  [RetryBudget.make(), "got an Effect that has not run: yield* it first"],
+  [CircuitBreaker.make(), "got an Effect: yield* it first"],
+  [RetryBudget.make(), "got an Effect: yield* it first"],
   [Promise.resolve({ times: 3 }), "got a Promise: await it first"],
-  [Layer.empty, "got a Layer: build it, or provide it to the program"]
+  [Layer.empty, "got a Layer"]
 ]
 
 describe("what stands for a value and is none yet", () => {
@@ -59,7 +59,7 @@ describe("what stands for a value and is none yet", () => {
   })
 
   it("shows a value for what it is", () => {
-    assert.strictEqual(Arguments.show(Effect.void), "an Effect that has not run: yield* it first")
+    assert.strictEqual(Arguments.show(Effect.void), "an Effect: yield* it first")
     assert.strictEqual(Arguments.show({ an: "object" }), `{"an":"object"}`)
   })
 })

@@ -76,9 +76,9 @@ const shown = (_key: string, value: unknown): unknown =>
 
 /** For an effect, a promise or a layer in place of its value: what was forgotten. */
 export const forgottenStep = (value: unknown): string | undefined => {
-  if (Effect.isEffect(value)) return "an Effect that has not run: yield* it first"
-  if (value instanceof Promise) return "a Promise: await it first"
-  return Layer.isLayer(value) ? "a Layer: build it, or provide it to the program" : undefined
+  if (Effect.isEffect(value)) return "an Effect: yield* it first"
+  if (Layer.isLayer(value)) return "a Layer"
+  return value instanceof Promise ? "a Promise: await it first" : undefined
 }
 
 /**

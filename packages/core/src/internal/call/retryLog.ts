@@ -12,23 +12,18 @@ import * as LogLevel from "effect/LogLevel"
 import * as Predicate from "effect/Predicate"
 import type { RetryScheduled } from "./event.ts"
 
-/** A text that an error has under a key. Errors are foreign, and a getter that throws says nothing. */
-const text = (error: object, key: string): string | undefined => {
+/** Something that an error has under a key. Errors are foreign, and a getter that throws says nothing. */
+const at = (error: unknown, key: string): unknown => {
   try {
-    const value = Predicate.hasProperty(error, key) ? error[key] : undefined
-    return Predicate.isString(value) && value.length > 0 ? value : undefined
+    return Predicate.hasProperty(error, key) ? error[key] : undefined
   } catch {
     return undefined
   }
 }
 
-/** The cause of Effect's own wrapper of a rejected promise. Its message alone says only that there was one. */
-const causeOf = (error: object): unknown => {
-  try {
-    return Predicate.hasProperty(error, "cause") ? error.cause : undefined
-  } catch {
-    return undefined
-  }
+const text = (error: unknown, key: string): string | undefined => {
+  const value = at(error, key)
+  return Predicate.isString(value) && value.length > 0 ? value : undefined
 }
 
 const inWords = (error: unknown): string => {
@@ -43,10 +38,8 @@ export const describe = (error: unknown): string => {
   if (!Predicate.isObject(error)) return words
   // `fetch` in `Effect.tryPromise` fails with a cause that has a cause: the third of them names the address.
   if (text(error, "_tag") === "UnknownError") {
-    for (let cause = causeOf(error), deep = 0; cause !== undefined && deep < 2; deep++) {
-      words += `: ${inWords(cause)}`
-      cause = Predicate.isObject(cause) ? causeOf(cause) : undefined
-    }
+    const cause = at(error, "cause")
+    for (const one of [cause, at(cause, "cause")]) if (one !== undefined) words += `: ${inWords(one)}`
   }
   // A warning is one line, whatever the error has to say.
   return words.replaceAll(/\s+/g, " ") || "an error without a message"

@@ -3,7 +3,6 @@
  *
  * Guarded by `test/Retry.test.ts`, `test/retry/effectfulWhile.test.ts` and `test/composition/order.test.ts`.
  */
-import { hasProperty } from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Arguments from "../../Arguments.ts"
 import * as Backoff from "../../Backoff.ts"
@@ -46,17 +45,8 @@ export const retryFields = (duration: typeof Arguments.duration) => ({
 const isFunction = (value: unknown): value is () => "retry" | "stop" => typeof value === "function"
 const isShare = (value: unknown): value is (error: never) => number => typeof value === "function"
 
-/** The data of a file has a `type`, and becomes a Backoff by `PolicyData.toOptions`. */
-const backoffOption: Arguments.Check<Schedule.Schedule<unknown, unknown, unknown, unknown>> = (value, place) =>
-  Arguments.instance(
-    isSchedule,
-    hasProperty(value, "type")
-      ? "a Backoff or another Schedule: PolicyData.toOptions makes it from the data of a file"
-      : "a Backoff or another Schedule"
-  )(value, place)
-
 export const retryOptions = struct({
-  backoff: optional(backoffOption),
+  backoff: optional(Arguments.instance(isSchedule, "a Backoff or another Schedule (data: PolicyData.toOptions)")),
   while: optional(callback<(error: never) => unknown>()),
   whileResult: optional(callback<(result: never) => unknown>()),
   onRetry: optional(callback()),
