@@ -45,7 +45,7 @@ const forgotten: ReadonlyArray<readonly [value: unknown, remedy: string]> = [
   [Layer.empty, "got a Layer"]
 ]
 
-describe("what stands for a value and is none yet", () => {
+describe("an effect, a promise or a layer in place of its value", () => {
   it.each(places)("%s says what was forgotten", (path, of) => {
     for (const [value, remedy] of forgotten) {
       const message = refused(of(value))
