@@ -21,8 +21,11 @@
 import { plural } from "@holdfast/core/Arguments"
 import * as Bound from "./Bound.ts"
 import { chart, type Line } from "./internal/page/chart.ts"
-import { escape, key, style, table } from "./internal/page/markup.ts"
+import { escape, key, page, table } from "./internal/page/markup.ts"
 import type { EdgeOutcome, Figures, Outcome, Phase } from "./Outcome.ts"
+
+export { type Chart, chart, type Line } from "./internal/page/chart.ts"
+export { escape, key, page, table } from "./internal/page/markup.ts"
 
 const phases: ReadonlyArray<Phase> = ["before", "during", "after", "whole"]
 
@@ -156,7 +159,6 @@ export const html = (
   options: { readonly title?: string | undefined } = {}
 ): string => {
   const all = Object.entries(outcomes)
-  const title = escape(options.title ?? "Holdfast simulation")
   const [[, first] = []] = all
   const several = first === undefined || all.length < 2 ? "" : overview(all) +
     chart({
@@ -171,19 +173,11 @@ export const html = (
         )
       }))
     })
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${title}</title><style>${style}</style></head><body><main>
-<h1>${title}</h1>
-<p class="quiet">${
-    first === undefined
-      ? "No outcome."
-      : `${Bound.show("p50", first.duration)}, seed ${first.seed}.${
-        first.trigger === undefined ? "" : " What goes wrong is shaded."
-      }`
-  }</p>
-${several}
-${all.map(([name, outcome], i) => sectionOf(name, i, outcome)).join("\n")}
-</main></body></html>
-`
+  const scene = first === undefined
+    ? "No outcome."
+    : `${Bound.show("p50", first.duration)}, seed ${first.seed}.${
+      first.trigger === undefined ? "" : " What goes wrong is shaded."
+    }`
+  const sections = all.map(([name, outcome], i) => sectionOf(name, i, outcome)).join("\n")
+  return page(options.title ?? "Holdfast simulation", `<p class="quiet">${scene}</p>\n${several}\n${sections}`)
 }

@@ -1,22 +1,23 @@
 /**
- * The style of a page, and its tables.
+ * A page, its style, and its tables.
  *
  * Guarded by `test/Page.test.ts`.
  */
 
+/** A text within markup. */
 export const escape = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("\"", "&quot;")
 
 /** Lines differ by colour and by dashes. The colours have a contrast of 4.5 on both papers. */
 export const dashes: ReadonlyArray<string> = ["", "6 4", "2 3", "10 3 2 3", "1 4"]
 
-/** The mark of a line. */
+/** The mark of a line, by its place among the lines. */
 export const key = (index: number): string =>
   `<svg class="key" viewBox="0 0 24 6" aria-hidden="true"><polyline class="l${
     index % dashes.length
   }" points="0,3 24,3" stroke-dasharray="${dashes[index % dashes.length]}"/></svg>`
 
-/** A table whose cells are markup. It scrolls where it is too wide. */
+/** A table whose cells are markup, the first of a row its heading. It scrolls where it is too wide. */
 export const table = (
   label: string,
   head: ReadonlyArray<string>,
@@ -30,7 +31,7 @@ export const table = (
     ).join("")
   }</tbody></table></div>`
 
-export const style = `
+const style = `
 :root { color-scheme: light dark; --ink: #1c1b1f; --paper: #fff; --quiet: #5c5c63; --line: #d9d9de; --shade: #f3e3e1;
   --l0: #1a6fb0; --l1: #b3261e; --l2: #1b7f4b; --l3: #8a5a00; --l4: #6b4fa0 }
 @media (prefers-color-scheme: dark) {
@@ -41,9 +42,30 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 h1 { font-size: 1.5rem } h2 { margin-top: 3rem } .quiet { color: var(--quiet) } .scroll { overflow-x: auto }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; font-variant-numeric: tabular-nums }
 th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid var(--line) }
-th:first-child, td:last-child:nth-child(5) { text-align: left } th { font-weight: 500 } thead th { color: var(--quiet) }
-figure { margin: 2rem 0 } figcaption { font-weight: 600 } .plot { width: 100%; height: auto } .plot text { font-size: 12px; fill: var(--quiet) }
+td { white-space: nowrap } @media (max-width: 600px) { table { font-size: .8rem } th, td { padding: .3rem .2rem } }
+th:first-child, td:last-child:nth-child(5) { text-align: left; white-space: normal } th { font-weight: 500 } thead th { color: var(--quiet) }
+figure { margin: 2rem 0 } figcaption { font-weight: 600 } .plot { width: 100%; min-width: 600px; height: auto } .plot text { font-size: 12px; fill: var(--quiet) }
 .grid { stroke: var(--line) } .down { fill: var(--shade) } polyline { fill: none; stroke-width: 2 } .key { width: 1.5em; height: .4em; margin-right: .4em }
 .l0 { stroke: var(--l0) } .l1 { stroke: var(--l1) } .l2 { stroke: var(--l2) } .l3 { stroke: var(--l3) } .l4 { stroke: var(--l4) }
 .legend { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .25rem 1rem }
+`
+
+/**
+ * A page of HTML under a heading, in the style of simulations. It needs nothing from anywhere.
+ *
+ * ```ts import.meta.vitest
+ * import { Page } from "@holdfast/simulator"
+ *
+ * const page = Page.page("Retries <3>", `<p>${Page.escape("x < y")}</p>`)
+ *
+ * page.includes("<h1>Retries &lt;3&gt;</h1>") && page.includes("<p>x &lt; y</p>") // => true
+ * ```
+ */
+export const page = (title: string, main: string): string =>
+  `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>${escape(title)}</title><style>${style}</style></head><body><main>
+<h1>${escape(title)}</h1>
+${main}
+</main></body></html>
 `
