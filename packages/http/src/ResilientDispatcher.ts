@@ -11,7 +11,8 @@
  * **Details**
  *
  * A dispatch is one call under the policy, with all its retries; the handler sees the last response or failure, and no
- * byte of an attempt that was retried. Requests go over pools of their own, as those of `UndiciTransport` do. Bodies
+ * byte of an attempt that was retried. It is told what undici's `Agent` tells, in the same order: interim responses (103
+ * Early Hints), trailers, and what of the request was sent, the last for each attempt. Requests go over pools of their own, as those of `UndiciTransport` do. Bodies
  * are handed on as they come, compressed or not: undici's `fetch` decodes them. The handler's `pause`, `resume` and
  * `abort` reach the connection. An error is undici's own where there is one, with its `code`; otherwise a
  * `PolicyError`, or an `HttpFailure` such as `PoolTimeout`. Upgrades (WebSocket) and `CONNECT` are passed to an undici
@@ -20,8 +21,19 @@
  * **Gotchas**
  *
  * undici's `fetch` gives every body as a stream. A body of up to 64 KiB with a `content-length` is read ahead, so that
- * a retry can send it again; a longer one is sent once. Header names are sent in lower case. `dispatch` always returns
- * `true`: instead of `drain` events there is the pool's bounded queue. The types need `@types/node`, as undici's do.
+ * a retry can send it again; a longer one is sent once. The types need `@types/node`, as undici's do.
+ *
+ * A policy needs these differences from an `Agent`:
+ *
+ * - `onRequestStart` comes at once, and not when there is a connection: a call begins once, and its attempts may use
+ *   several. So it also comes before a failure to connect and before the error of an invalid request.
+ * - `onResponseStart` waits for the first 64 KiB of the body or its end, because a body that is cut is retried.
+ *   `commit: "head"` hands the head on at once.
+ * - `dispatch` always returns `true`: instead of `drain` events there is the pool's bounded queue.
+ * - A body that is shorter or longer than its `content-length` is refused before any of it is sent.
+ * - A 100 (Continue) that was not requested is skipped, as RFC 9110 section 15.2 says; undici closes the connection.
+ * - Header names are sent in lower case, and the values of a repeated header in one line.
+ * - A path that is a whole URL is refused: for a proxy, there is `transport.proxy`.
  *
  * **Example**
  *

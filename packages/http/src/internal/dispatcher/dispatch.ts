@@ -22,18 +22,20 @@ import type { BodyResponse } from "../call/bodyResponse.ts"
 import { StreamResponse } from "../call/streamResponse.ts"
 import { isA } from "../foreignError.ts"
 import type { Options, ReasonOf } from "../policyOptions.ts"
+import type { OnInterim } from "../undici/exchange/interim.ts"
+import type { Watch } from "../undici/exchange/watchedExchange.ts"
 
 export type Client = HttpClient.HttpClient.With<HttpClientError.HttpClientError | PolicyError<ReasonOf<Options>>>
 
 // From undici's parser these are buffers, which the types of other runtimes do not know.
-type Raw = NonNullable<Dispatcher.DispatchController["rawHeaders"]> | null
+type Raw = Dispatcher.DispatchController["rawHeaders"]
 
-export class Dispatch implements Dispatcher.DispatchController {
+export class Dispatch implements Dispatcher.DispatchController, Watch {
   aborted = false
   paused = false
   reason: Error | null = null
-  rawHeaders: Raw = null
-  rawTrailers: Raw = null
+  rawHeaders: Exclude<Raw, undefined> = null
+  rawTrailers: Exclude<Raw, undefined> = null
 
   private readonly handler: Dispatcher.DispatchHandler
   private readonly body: unknown
@@ -41,6 +43,8 @@ export class Dispatch implements Dispatcher.DispatchController {
   private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private onResume: (() => void) | undefined = undefined
   private isOver = false
+  /** Why the handler gets no further event: it has aborted the call, or thrown. */
+  private stopped: { readonly by: Error } | undefined = undefined
 
   constructor(handler: Dispatcher.DispatchHandler, body: unknown, onEnd: (dispatch: Dispatch) => void) {
     this.handler = handler
@@ -54,8 +58,11 @@ export class Dispatch implements Dispatcher.DispatchController {
     context: Context.Context<never>
   ): void {
     const run = Effect.suspend((): Effect.Effect<BodyResponse, unknown> => {
-      this.handler.onRequestStart?.(this, {})
-      return this.aborted ? Effect.interrupt : Effect.flatMap(request, (request) => this.send(client, request))
+      // undici has no context either, unless an interceptor gives one.
+      this.tell(() => this.handler.onRequestStart?.(this, null))
+      return this.stopped !== undefined
+        ? Effect.interrupt
+        : Effect.flatMap(request, (request) => this.send(client, request))
     })
     const fiber = Effect.runForkWith(context)(run)
     this.fiber = fiber
@@ -63,10 +70,10 @@ export class Dispatch implements Dispatcher.DispatchController {
   }
 
   abort(reason?: Error): void {
-    if (this.isOver || this.aborted) return
+    if (this.isOver || this.stopped !== undefined) return
     this.aborted = true
-    this.reason = reason ?? new errors.RequestAbortedError()
-    this.fiber?.interruptUnsafe()
+    this.reason = reason ?? null
+    this.stop(reason ?? new errors.RequestAbortedError())
   }
 
   pause(): void {
@@ -80,14 +87,45 @@ export class Dispatch implements Dispatcher.DispatchController {
     onResume?.()
   }
 
+  readonly onBodySent = (chunk: Buffer): void => this.tell(() => this.handler.onBodySent?.(chunk))
+
+  readonly onRequestSent = (): void => this.tell(() => this.handler.onRequestSent?.())
+
+  readonly onResponseStarted = (): void => this.tell(() => this.handler.onResponseStarted?.())
+
+  readonly onInterim: OnInterim = (status, headers, statusText, rawHeaders) =>
+    this.tell(() => {
+      this.rawHeaders = rawHeaders ?? null
+      this.handler.onResponseStart?.(this, status, headers, statusText)
+    })
+
+  /** Hands a step of an attempt to the handler. A handler that throws ends the call, as with undici. */
+  private tell(step: () => void): void {
+    if (this.isOver || this.stopped !== undefined) return
+    try {
+      step()
+    } catch (error) {
+      this.stop(error as Error)
+    }
+  }
+
+  private stop(by: Error): void {
+    this.stopped ??= { by }
+    this.fiber?.interruptUnsafe()
+  }
+
   private send(client: Client, request: HttpClientRequest.HttpClientRequest): Effect.Effect<BodyResponse, unknown> {
     return Effect.flatMap(client.execute(request), (answer) => {
       const response = StreamResponse.wrap(answer)
       const headers = response.fields
-      this.rawHeaders = (response.rawHeaders ?? flat(headers)) as Raw
-      this.handler.onResponseStart?.(this, response.status, headers, response.statusText)
+      this.tell(() => {
+        this.rawHeaders = (response.rawHeaders ?? flat(headers)) as typeof this.rawHeaders
+        this.handler.onResponseStart?.(this, response.status, headers, response.statusText)
+      })
+      if (this.stopped !== undefined) return Effect.andThen(response.cancel, Effect.interrupt)
       const read = Stream.runForEachArray(response.stream, (chunks) => this.hand(chunks, 0))
-      return Effect.as(this.aborted ? Effect.andThen(response.cancel, Effect.interrupt) : read, response)
+      // A handler that pauses at the head gets the end of an empty body when it resumes.
+      return Effect.as(request.method === "HEAD" ? read : Effect.andThen(read, this.hand([], 0)), response)
     })
   }
 
@@ -95,11 +133,12 @@ export class Dispatch implements Dispatcher.DispatchController {
   private hand(chunks: ReadonlyArray<Uint8Array>, from: number): Effect.Effect<void> {
     return Effect.suspend(() => {
       for (let i = from; i < chunks.length; i++) {
-        if (this.aborted) return Effect.interrupt
+        if (this.stopped !== undefined) return Effect.interrupt
         if (this.paused) return Effect.andThen(this.resumed, this.hand(chunks, i))
-        this.handler.onResponseData?.(this, bufferOf(chunks[i]!))
+        this.tell(() => this.handler.onResponseData?.(this, bufferOf(chunks[i]!)))
       }
-      return this.paused && !this.aborted ? this.resumed : Effect.void
+      if (this.stopped !== undefined) return Effect.interrupt
+      return this.paused ? this.resumed : Effect.void
     })
   }
 
@@ -112,9 +151,9 @@ export class Dispatch implements Dispatcher.DispatchController {
   private ended(exit: Exit.Exit<BodyResponse, unknown>): void {
     this.isOver = true
     this.onEnd(this)
-    if (Exit.isFailure(exit)) return this.fail(this.reason ?? errorOf(exit.cause))
+    if (Exit.isFailure(exit)) return this.fail(this.stopped?.by ?? errorOf(exit.cause))
     const { rawTrailers, trailers } = exit.value
-    this.rawTrailers = (rawTrailers ?? flat(trailers)) as Raw
+    this.rawTrailers = (rawTrailers ?? flat(trailers)) as typeof this.rawTrailers
     try {
       this.handler.onResponseEnd?.(this, trailers)
     } catch (error) {

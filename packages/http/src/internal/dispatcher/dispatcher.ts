@@ -66,6 +66,7 @@ export class ResilientDispatcher extends Dispatcher {
       if (typeof options !== "object" || options === null) {
         throw new errors.InvalidArgumentError("opts must be an object")
       }
+      refuseUnknown(options)
       if (this.destroyed) throw new errors.ClientDestroyedError()
       if (this.closed) throw new errors.ClientClosedError()
       if (options.method === "CONNECT" || isSet(options.upgrade)) return this.base.upgrades.dispatch(options, handler)
@@ -84,7 +85,7 @@ export class ResilientDispatcher extends Dispatcher {
   override close(callback: () => void): void
   override close(callback?: () => void): Promise<void> | void {
     if (this.destroyed && !this.closed) return settle(Promise.reject(new errors.ClientDestroyedError()), callback)
-    this.closing ??= this.idle().then(() => this.destroy())
+    this.closing ??= Promise.all([this.idle(), this.base.upgrades.close()]).then(() => this.destroy())
     return settle(this.closing, callback)
   }
 
@@ -96,7 +97,7 @@ export class ResilientDispatcher extends Dispatcher {
     if (typeof error === "function") return this.destroy(null, error)
     if (this.destroying === undefined) {
       const reason = error ?? new errors.ClientDestroyedError()
-      this.destroying = this.base.close()
+      this.destroying = Promise.all([this.base.upgrades.destroy(reason), this.base.close()]).then(() => undefined)
       for (const dispatch of this.underWay) dispatch.abort(reason)
     }
     return settle(this.destroying, callback)
@@ -116,12 +117,22 @@ export class ResilientDispatcher extends Dispatcher {
     dispatch.start(
       this.base.client,
       request,
-      Context.add(this.base.context, CurrentDispatch, { target, own: ownOf(options) })
+      Context.add(this.base.context, CurrentDispatch, { target, own: ownOf(options), watch: dispatch })
     )
   }
 
   private idle(): Promise<void> {
     return this.underWay.size === 0 ? Promise.resolve() : new Promise((resolve) => this.onIdle = resolve)
+  }
+}
+
+/** undici refuses these too: what they meant is an interceptor's now, or another function's. */
+const refuseUnknown = (options: object): void => {
+  for (const name of ["dispatcher", "throwOnError", "maxRedirections"]) {
+    const value: unknown = Reflect.get(options, name)
+    if (value !== undefined && value !== null && value !== 0) {
+      throw new errors.InvalidArgumentError(`opts.${name} must be left out: a dispatcher does not take it`)
+    }
   }
 }
 

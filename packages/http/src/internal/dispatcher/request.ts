@@ -74,18 +74,29 @@ const isIterable = (body: unknown): body is AsyncIterable<unknown> | Iterable<un
 const readableOf = (body: AsyncIterable<unknown> | Iterable<unknown>): Readable =>
   body instanceof Readable ? body : Readable.from(body, { objectMode: false })
 
-/** Headers in each of the forms that undici takes. */
+/** Headers in each of the forms that undici takes, with its rules for their values. */
 const headersOf = (input: Dispatcher.DispatchOptions["headers"]): Headers.Headers => {
   const headers: Record<string, string> = {}
   for (const [name, value] of pairsOf(input)) {
-    if (value === undefined || value === null) continue
+    if (value === undefined) continue
     const key = name.toLowerCase()
-    for (const one of Array.isArray(value) ? value : [value]) {
-      const before = headers[key]
-      headers[key] = before === undefined ? String(one) : `${before}${key === "cookie" ? "; " : ", "}${one}`
+    const before = headers[key]
+    if (before !== undefined && (key === "host" || key === "content-length")) {
+      throw new errors.InvalidArgumentError(`opts.headers must have ${key} once`)
     }
+    const text = Array.isArray(value) ? value.map((one) => textOf(name, one)) : [textOf(name, value)]
+    const all = before === undefined ? text : [before, ...text]
+    headers[key] = all.join(key === "cookie" ? "; " : ", ")
   }
   return Headers.fromRecordUnsafe(headers)
+}
+
+/** undici sends a value that is `null` as an empty one. */
+const textOf = (name: string, value: unknown): string => {
+  if (typeof value === "object" && value !== null || typeof value === "function" || typeof value === "symbol") {
+    throw new errors.InvalidArgumentError(`opts.headers: the value of ${name} must be text, or an array of texts`)
+  }
+  return value === null ? "" : String(value)
 }
 
 const pairsOf = (input: Dispatcher.DispatchOptions["headers"]): Iterable<readonly [string, unknown]> => {
@@ -95,5 +106,14 @@ const pairsOf = (input: Dispatcher.DispatchOptions["headers"]): Iterable<readonl
     if (input.length % 2 !== 0) throw new errors.InvalidArgumentError("opts.headers must have a value for each name")
     return Array.from({ length: input.length / 2 }, (_, i) => [String(input[2 * i]), input[2 * i + 1]])
   }
-  return Symbol.iterator in input ? input as Iterable<[string, unknown]> : Object.entries(input)
+  return Symbol.iterator in input ? pairs(input) : Object.entries(input)
+}
+
+function* pairs(input: Iterable<unknown>): Generator<readonly [string, unknown]> {
+  for (const pair of input) {
+    if (!Array.isArray(pair) || pair.length !== 2) {
+      throw new errors.InvalidArgumentError("opts.headers must have pairs of a name and a value")
+    }
+    yield [String(pair[0]), pair[1]]
+  }
 }

@@ -22,6 +22,7 @@ import type { Route } from "./connect/connector.ts"
 import { Exchange, type Limits } from "./exchange/exchange.ts"
 import { encodeError, notSent } from "./exchange/failures.ts"
 import { bodyOf, UploadFailure } from "./exchange/requestBody.ts"
+import { type Watch, WatchedExchange } from "./exchange/watchedExchange.ts"
 import type { Pools } from "./pool/pools.ts"
 import { InvalidTarget, type Target } from "./target.ts"
 
@@ -33,6 +34,8 @@ type Failure = HttpClientError.HttpClientError
 export interface Known {
   readonly target: Target
   readonly own: Partial<Dispatcher.DispatchOptions>
+  /** What watches each attempt. */
+  readonly watch: Watch
 }
 
 /** Sends a request on a connection of the pools, in a span. */
@@ -73,10 +76,10 @@ export const sendIn = (
           target,
           headers,
           Context.add(fiber.context, Tracer.ParentSpan, span),
-          known?.own
+          known
         )
     )
-    : exchange(pools, limits, shown, target, request.headers, fiber.context, known?.own)
+    : exchange(pools, limits, shown, target, request.headers, fiber.context, known)
 }
 
 const exchange = (
@@ -86,11 +89,11 @@ const exchange = (
   target: Target,
   headers: Readonly<Record<string, string>>,
   context: Context.Context<never>,
-  own?: Partial<Dispatcher.DispatchOptions>
+  known?: Known
 ): Effect.Effect<Response, Failure> =>
   Effect.callback((resume) => {
     const body = bodyOf(request, context)
-    if (body instanceof UploadFailure) return resume(Effect.fail(encodeError(request, body.message)))
+    if (body instanceof UploadFailure) return resume(Effect.fail(encodeError(request, body.message, body.cause)))
     if (pools.isClosing) return resume(Effect.fail(notSent(request, new ConnectionReset({ code: "UND_ERR_CLOSED" }))))
     const { origin, path } = target
     const pool = pools.of(origin)
@@ -102,9 +105,11 @@ const exchange = (
       headers: sentHeaders(request, headers, forward),
       body,
       ...(!Context.get(context, TransportTimeouts) && withoutTimeouts),
-      ...own
+      ...known?.own
     }
-    const one = new Exchange(request, options, target, limits, scope, resume)
+    const one = known === undefined
+      ? new Exchange(request, options, target, limits, scope, resume)
+      : new WatchedExchange(request, options, target, limits, scope, resume, known.watch)
     one.track(Context.get(context, CurrentProgress))
     pool.send(one, context)
     return Effect.sync(() => {

@@ -3,6 +3,8 @@
  *
  * Guarded by `test/undici/exchange.test.ts` and `test/undici/pool.test.ts`.
  */
+import type { OnInterim } from "./interim.ts"
+
 export interface Carrier<in Exchange> {
   /** Whether it does without TLS. */
   readonly isPlain: boolean
@@ -10,7 +12,7 @@ export interface Carrier<in Exchange> {
   readonly isForwarded: boolean
   readonly isDestroyed: boolean
   /** A request is about to be written. */
-  expectResponse(): void
+  expectResponse(onInterim?: OnInterim): void
   dispatch(exchange: Exchange): void
   release(isWhole: boolean): void
   giveUp(): void

@@ -3,17 +3,30 @@
  * any number of them, asked for or not. undici destroys the connection for a 100, and begins to count `headersTimeout`
  * anew after each of the others, so that a server could keep a request waiting for ever.
  *
+ * They go to the caller, if it asked for them, as undici would tell them; a 100 goes nowhere, as with undici.
+ *
  * An unasked 101 stays: it says that the connection speaks something else from here on, which undici refuses.
  *
  * Guarded by `test/undici/exchange.test.ts`, `test/undici/misbehaving.test.ts` and `test/undici/pool.test.ts`.
  */
+import type { IncomingHttpHeaders } from "node:http"
 import type { Socket } from "node:net"
+import { type Dispatcher, util } from "undici"
+
+/** What hears of an interim response. */
+export type OnInterim = (
+  status: number,
+  headers: IncomingHttpHeaders,
+  statusText: string,
+  rawHeaders: Dispatcher.DispatchController["rawHeaders"]
+) => void
 
 export class InterimResponses {
   /** Whether what comes next is the beginning of a response. */
   private expecting = true
   /** A beginning that is too short to tell. */
   private held: Buffer | undefined = undefined
+  private onInterim: OnInterim | undefined = undefined
 
   /** Stands between a socket and undici from now on. */
   static of(socket: Socket): InterimResponses {
@@ -33,9 +46,10 @@ export class InterimResponses {
   }
 
   /** A request is about to be written. */
-  expect(): void {
+  expect(onInterim?: OnInterim): void {
     this.expecting = true
     this.held = undefined
+    this.onInterim = onInterim
   }
 
   /** What follows the interim responses, if anything of that is here. */
@@ -46,6 +60,7 @@ export class InterimResponses {
         this.held = bytes
         return undefined
       }
+      if (this.onInterim !== undefined) tell(bytes.subarray(0, end), this.onInterim)
       bytes = bytes.subarray(end)
     }
     this.expecting = false
@@ -62,6 +77,17 @@ const isInterim = (bytes: Buffer): boolean => {
     if (statusLine[i] !== "?" && statusLine[i] !== line[i]) return false
   }
   return line.length < statusLine.length || line.slice(9, 12) !== "101"
+}
+
+const tell = (head: Buffer, onInterim: OnInterim): void => {
+  const [line = "", ...fields] = head.toString("latin1").split("\r\n")
+  const status = Number(line.slice(9, 12))
+  if (status === 100) return
+  const rawHeaders = fields.flatMap((field) => {
+    const colon = field.indexOf(":")
+    return colon < 1 ? [] : [field.slice(0, colon), field.slice(colon + 1).trim()]
+  }).map((one) => Buffer.from(one, "latin1"))
+  onInterim(status, util.parseHeaders(rawHeaders), line.slice(13), rawHeaders)
 }
 
 const statusLine = "HTTP/1.? 1??"

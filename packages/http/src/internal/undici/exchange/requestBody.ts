@@ -15,7 +15,7 @@ import * as Stream from "effect/Stream"
 import { Readable } from "node:stream"
 import type { ReadableStream as NodeReadableStream } from "node:stream/web"
 import type { Dispatcher } from "undici"
-import { FormData } from "undici"
+import { errors, FormData } from "undici"
 
 type UndiciBody = Exclude<Dispatcher.DispatchOptions["body"], undefined>
 
@@ -42,8 +42,10 @@ export class UploadFailure extends Error {
 
 const uploadFailure = (cause: unknown) => new UploadFailure("The stream of the request body failed", { cause })
 
-const wrongLength = (size: number, declared: number, least = "") =>
-  new UploadFailure(`The request body has ${least}${plural(size, "byte")}, and its content-length says ${declared}`)
+const wrongLength = (size: number, declared: number, least = "") => {
+  const message = `The request body has ${least}${plural(size, "byte")}, and its content-length says ${declared}`
+  return new UploadFailure(message, { cause: new errors.RequestContentLengthMismatchError(message) })
+}
 
 const convert = (body: HttpClientRequest.HttpClientRequest["body"], context: Context.Context<never>): UndiciBody => {
   switch (body._tag) {

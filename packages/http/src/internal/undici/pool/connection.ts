@@ -8,7 +8,7 @@ import { type buildConnector, Client } from "undici"
 import type { Connect, Opening, Route } from "../connect/connector.ts"
 import type { Carrier } from "../exchange/carrier.ts"
 import { cancelled, type Exchange } from "../exchange/exchange.ts"
-import { InterimResponses } from "../exchange/interim.ts"
+import { InterimResponses, type OnInterim } from "../exchange/interim.ts"
 
 /** The pool's callbacks for the events of a connection. */
 export interface Owner {
@@ -76,8 +76,8 @@ export class Connection implements Carrier<Exchange> {
     return this.client.destroyed
   }
 
-  expectResponse(): void {
-    this.interim?.expect()
+  expectResponse(onInterim?: OnInterim): void {
+    this.interim?.expect(onInterim)
   }
 
   start(exchange: Exchange): void {
