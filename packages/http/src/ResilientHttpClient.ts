@@ -17,7 +17,7 @@
  * **Gotchas**
  *
  * Nested retries multiply. Above this layer, remove `retryTransient` and set an SDK's `maxRetries` to 0. One of these
- * clients around another throws a `RangeError` if both retry, unless combinators of both requests and responses hide it.
+ * clients around another throws a `RangeError` if both retry, or logs a warning later if combinators hide the inner one.
  *
  * **Example**
  *

@@ -103,7 +103,7 @@ export class Attempt extends Frame<BodyResponse, AttemptFailure, never> {
   /** Takes the response of the transport. */
   received(response: Response): Effect.Effect<BodyResponse, AttemptFailure> {
     const { call } = this
-    if (!(response instanceof BodyResponse && response.isRecorded)) this.record(response.status)
+    if (!(response instanceof BodyResponse && response.recordedBy !== undefined)) this.record(response.status)
     const own = this.shown(response)
     const answer = this.bounded(own)
     const { parts } = call.rules

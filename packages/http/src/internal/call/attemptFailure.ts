@@ -17,7 +17,7 @@ import type * as HttpPolicy from "../../HttpPolicy.ts"
 import { shouldRetry } from "../../ServerHints.ts"
 import type { Shown } from "../secrets/shown.ts"
 import * as RequestDuration from "../telemetry/requestDuration.ts"
-import { BodyResponse } from "./bodyResponse.ts"
+import { BodyResponse, type Recorder } from "./bodyResponse.ts"
 
 /** What a failure needs of its call. */
 export interface Call {
@@ -28,6 +28,7 @@ export interface Call {
   /** In how much time calls return that wait for `wait` after a failure, both in milliseconds. */
   spread(failure: AttemptFailure, wait: number): number
   readonly shownFailure: Shown
+  readonly recorder: Recorder
   discard(response: BodyResponse): void
 }
 
@@ -144,7 +145,7 @@ export class AttemptFailure extends Unthrown {
   get outcome(): Effect.Effect<BodyResponse, HttpClientError.HttpClientError> {
     return this.#outcome instanceof BodyResponse
       ? Effect.succeed(this.#outcome)
-      : Effect.fail(RequestDuration.recordedFailure(this.#call.shownFailure.error(this.#outcome)))
+      : Effect.fail(RequestDuration.recordedFailure(this.#call.shownFailure.error(this.#outcome), this.#call.recorder))
   }
 
   /** Frees the connection. */

@@ -32,11 +32,17 @@ export type Fields = Readonly<Record<string, string | Array<string> | undefined>
 /** What undici's controller has of them. */
 export type RawFields = ReadonlyArray<Uint8Array> | ReadonlyArray<string> | Fields | undefined
 
+/** A client with a policy, as the policies around it know it. */
+export interface Recorder {
+  /** Whether it retries, or a client below it. */
+  retries: boolean
+}
+
 export abstract class BodyResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly request: HttpClientRequest.HttpClientRequest
   readonly status: number
-  /** Whether a policy has given it out: that has recorded its request, and no policy around it does so again. */
-  isRecorded = false
+  /** The client that has given it out: that has recorded its request, and no policy around it does so again. */
+  recordedBy: Recorder | undefined = undefined
 
   constructor(request: HttpClientRequest.HttpClientRequest, status: number) {
     super()

@@ -24,7 +24,7 @@ import type { Send, Through } from "../telemetry/policySpan.ts"
 import * as RequestDuration from "../telemetry/requestDuration.ts"
 import { Attempt, type Call, recoverable, type Rules } from "./attempt.ts"
 import { AttemptFailure } from "./attemptFailure.ts"
-import type { BodyResponse } from "./bodyResponse.ts"
+import type { BodyResponse, Recorder } from "./bodyResponse.ts"
 import { CurrentProgress } from "./progress.ts"
 import { handedOver } from "./redirects.ts"
 
@@ -47,6 +47,7 @@ export interface Policy {
 export interface Client {
   readonly through: Through
   readonly pauses: OriginPauses
+  readonly recorder: Recorder
   /** The names of its secret headers. */
   readonly secretHeaders: ReadonlyArray<string>
 }
@@ -57,6 +58,7 @@ export class HttpCall<E> extends Frame<Response, E | Failure, never> implements 
   declare readonly rules: Rules
   declare readonly through: Send
   declare readonly pauses: OriginPauses
+  declare readonly recorder: Recorder
   declare readonly sent: Request
   declare readonly shown: Shown | undefined
   /** Whether an attempt is safe to repeat, however it ended. */
@@ -79,7 +81,7 @@ export class HttpCall<E> extends Frame<Response, E | Failure, never> implements 
   declare private answers: Array<BodyResponse> | undefined
 
   constructor(
-    { pauses, secretHeaders, through }: Client,
+    { pauses, recorder, secretHeaders, through }: Client,
     policy: Policy,
     origin: string | undefined,
     fiber: AnyFiber,
@@ -95,6 +97,7 @@ export class HttpCall<E> extends Frame<Response, E | Failure, never> implements 
     this.rules = rules
     this.through = through.send
     this.pauses = pauses
+    this.recorder = recorder
     this.shown = Shown.of(fiber, request, secretHeaders)
     this.isRepeatable = isReplayable && HttpPolicy.refusal(request, rules.parts) === undefined
     this.isOwn = through.isOwn && body._tag !== "Stream"
@@ -138,7 +141,7 @@ export class HttpCall<E> extends Frame<Response, E | Failure, never> implements 
 
   /** The response for the caller. */
   given(response: BodyResponse): Effect.Effect<Response, Failure> {
-    response.isRecorded = true
+    response.recordedBy = this.recorder
     return handedOver(response)
   }
 
@@ -146,7 +149,9 @@ export class HttpCall<E> extends Frame<Response, E | Failure, never> implements 
   failed(failure: AttemptFailure | PolicyError): Effect.Effect<Response, E | Failure> {
     return failure instanceof AttemptFailure
       ? Effect.flatMap(failure.outcome, (response) => this.given(response))
-      : Effect.fail(RequestDuration.recordedFailure(this.own(failure, this.shown?.request ?? this.request)))
+      : Effect.fail(
+        RequestDuration.recordedFailure(this.own(failure, this.shown?.request ?? this.request), this.recorder)
+      )
   }
 
   /** Lets the transport note how far a request has come, if a timeout may end its attempt. */

@@ -14,12 +14,14 @@ import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import { defaultName as defaultDeadlineHeader } from "../../DeadlineHeader.ts"
 import type * as HttpPolicy from "../../HttpPolicy.ts"
+import type { Recorder } from "../call/bodyResponse.ts"
 import { HttpCall } from "../call/httpCall.ts"
 import { KeptParts } from "../live/keptParts.ts"
 import type { Secrets } from "../secrets/headerSecrets.ts"
 import { through } from "../telemetry/policySpan.ts"
 import { type Common, compile, type EndpointPolicy } from "./endpointPolicy.ts"
 import { Endpoints } from "./endpoints.ts"
+import { noticing } from "./nestedRetries.ts"
 import { httpOptions } from "./options.ts"
 import { originOf } from "./origin.ts"
 import type { OriginPauses } from "./pauses.ts"
@@ -42,6 +44,7 @@ export interface Compiled {
   readonly run: Run
   /** Whether anything is retried. */
   readonly retries: boolean
+  readonly recorder: Recorder
   readonly kept: KeptParts
 }
 
@@ -80,7 +83,14 @@ export const compileClient = (
     pauses.longest = Math.max(...policies.map(({ rules }) => rules.longestPause))
     const isKeyed = (policy: EndpointPolicy) => policy.parts.idempotencyKey === "auto"
 
-    const client = { through: through(inner), pauses, secretHeaders: defaults.secrets.names }
+    const retries = policies.some(({ retries }) => retries)
+    const recorder: Recorder = { retries }
+    const client = {
+      through: noticing(through(inner), name, retries, recorder),
+      pauses,
+      recorder,
+      secretHeaders: defaults.secrets.names
+    }
     const run: Run = (fiber, request, own) =>
       new HttpCall(client, policyOf(request), originOf(request.url), fiber, request, own).start(fiber)
 
@@ -91,7 +101,8 @@ export const compileClient = (
         policies.some(isKeyed) ? (request) => isKeyed(policyOf(request)) : undefined
       ),
       run: keepSecrets(defaults.secrets, run),
-      retries: policies.some(({ retries }) => retries),
+      retries,
+      recorder,
       kept
     }
   })

@@ -25,12 +25,13 @@ export interface Live {
 
 /**
  * Our clients, and the two functions of which each is made. No client may retry around one that retries, and a combinator
- * of Effect's that makes another client of it keeps one of the functions, unless it changes requests and responses both.
+ * of Effect's that makes another client of it keeps one of the functions, unless it changes requests and responses both:
+ * the first answer shows that.
  */
 const parts = new WeakMap<object, Live>()
 
 const isRetrying = (client: HttpClient.HttpClient): boolean =>
-  [client, client.postprocess, client.preprocess].some((part) => parts.get(part)?.current.retries === true)
+  [client, client.postprocess, client.preprocess].some((part) => parts.get(part)?.current.recorder.retries === true)
 
 /** Compiles a client over the `HttpClient` in the context. */
 export const over = (options: HttpPolicy.Options = {}): Effect.Effect<Live, never, HttpClient.HttpClient> =>
@@ -45,8 +46,11 @@ const compile = (
   previous?: Compiled
 ): Effect.Effect<Compiled> =>
   Effect.map(compileClient(inner, pauses, options, previous), (compiled) => {
-    if (compiled.retries && isRetrying(inner)) {
-      throw new RangeError("ResilientHttpClient.make: retry must be false around a client that retries itself")
+    if (isRetrying(inner)) {
+      if (compiled.retries) {
+        throw new RangeError("ResilientHttpClient.make: retry must be false around a client that retries itself")
+      }
+      compiled.recorder.retries = true
     }
     return compiled
   })

@@ -9,6 +9,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import { all as allMethods } from "effect/http/HttpMethod"
 import * as Metric from "effect/Metric"
+import type { Recorder } from "../call/bodyResponse.ts"
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
@@ -55,15 +56,18 @@ export const record = (
   recent.histogram.updateUnsafe(millis / 1000, fiber.context)
 }
 
-/** Failures that a policy has given out: that has recorded their requests, and no policy around it does so again. */
-const failures = new WeakSet<object>()
+/** Failures that a client has given out: that has recorded their requests, and no policy around it does so again. */
+const failures = new WeakMap<object, Recorder | undefined>()
 
-export const recordedFailure = <E>(error: E): E => {
-  if (typeof error === "object" && error !== null) failures.add(error)
+export const recordedFailure = <E>(error: E, by?: Recorder): E => {
+  if (typeof error === "object" && error !== null) failures.set(error, by)
   return error
 }
 
 export const isRecorded = (error: object): boolean => failures.has(error)
+
+/** The client that has given a failure out. */
+export const recorderOf = (error: object): Recorder | undefined => failures.get(error)
 
 /**
  * Takes down that an interruption or a defect has ended a request: `false` if a policy below has done so. It passes the
@@ -71,7 +75,7 @@ export const isRecorded = (error: object): boolean => failures.has(error)
  */
 export const endedFirst = (cause: Cause.Cause<unknown>): boolean => {
   const isFirst = !cause.reasons.some(isRecorded)
-  cause.reasons.forEach(recordedFailure)
+  for (const reason of cause.reasons) recordedFailure(reason)
   return isFirst
 }
 
