@@ -9,8 +9,8 @@ import { parseAst, type Vite } from "vitest/node"
 const cli = fileURLToPath(import.meta.resolve("./packages/cli/src/index.ts"))
 const fence = /^([ *]*)```ts import\.meta\.vitest\b.*\n([^]*?)^[ *]*```$/gm
 
-const withAssertions = (code: string): string => {
-  let out = "import { assertEquals as $assert } from \"@effect/vitest/utils\";"
+const withAssertions = (code: string, assertions: string): string => {
+  let out = `import { assertEquals as $assert } from ${JSON.stringify(assertions)};`
   let from = 0
   let asserted = 0
   for (const { end, start, type } of parseAst(code, { lang: "ts" }).body) {
@@ -24,12 +24,22 @@ const withAssertions = (code: string): string => {
   return out + code.slice(from)
 }
 
-/** The line of each example's fence in a text, and its module, padded with blank lines to where it stood. */
-export const examples = (text: string): ReadonlyArray<{ readonly line: number; readonly module: () => string }> =>
+interface Example {
+  /** The line of its fence. */
+  readonly line: number
+  /** Its module, padded with blank lines to where it stood. `assertions` has `assertEquals`. */
+  readonly module: (assertions?: string) => string
+}
+
+/** The examples in a text. */
+export const examples = (text: string): ReadonlyArray<Example> =>
   Array.from(text.matchAll(fence), ({ 1: margin = "", 2: body = "", index }) => {
     const line = text.slice(0, index).split("\n").length
     const code = body.replace(/^.*$/gm, (row) => row.slice(margin.length).padStart(row.length))
-    return { line, module: () => withAssertions("\n".repeat(line) + code) }
+    return {
+      line,
+      module: (assertions = "@effect/vitest/utils") => withAssertions("\n".repeat(line) + code, assertions)
+    }
   })
 
 export const docExamples = (): Vite.Plugin => ({
