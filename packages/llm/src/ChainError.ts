@@ -171,7 +171,7 @@ export const isNoAnswer = (u: unknown): u is NoAnswer => u instanceof NoAnswer
  *   ])
  * )
  *
- * await Effect.runPromise(program) // => "the budget \"all\" (100 tokens in 1h) is spent: 0 is taken, and the request may take 502"
+ * await Effect.runPromise(program) // => "the budget \"all\" (100 tokens in 1h) is less than the 502 that the request may take: raise the limit, or set maxOutputTokens"
  * ```
  */
 export const isBudgetSpent = (u: unknown): u is BudgetSpent => u instanceof BudgetSpent

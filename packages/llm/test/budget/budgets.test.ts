@@ -87,6 +87,15 @@ describe("A budget", () => {
     }).pipe(Effect.provide(chain([cloud], tokens(250))))
   })
 
+  it.effect("that is smaller than one request says so, and promises no time at which there is room", () =>
+    Effect.gen(function*() {
+      const error = spent(yield* Effect.flip(ask(100)))
+      assert.include(error.message, "(20 tokens in 1d) is less than the ")
+      assert.include(error.message, "raise the limit, or set maxOutputTokens")
+      assert.notInclude(error.message, "There is room again")
+      assert.isUndefined(error.reason._tag === "QuotaExhaustedError" ? error.reason.resetAt : 0)
+    }).pipe(Effect.provide(chain([always("cloud", answer(40, 60))], tokens(20)))))
+
   it.effect("has room again when what was spent has left the window", () =>
     Effect.gen(function*() {
       yield* ask(100)

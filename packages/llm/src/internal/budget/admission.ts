@@ -167,6 +167,11 @@ export const because = (admission: Exclude<Admission, { readonly _tag: "Admitted
     return `the budget ${nameBudget(admission.budget)} needs the price of ${model}, which is unknown`
   }
   const { needs, spent: { budget, sum, value } } = admission
+  if (needs > budget.limit) {
+    return `the budget ${nameBudget(budget, value)} is less than the ${
+      figure(needs)
+    } that the request may take: raise the limit, or set maxOutputTokens`
+  }
   return `the budget ${nameBudget(budget, value)} is spent: ${figure(sum)} is taken, and the request may take ${
     figure(needs)
   }`

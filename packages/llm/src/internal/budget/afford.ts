@@ -22,7 +22,10 @@ const free: Admitted = { _tag: "Admitted", settle: () => Effect.void }
 
 const obstacleOf = (refused: Refused, { provider }: ChainMember, now: number): Obstacle => {
   const why = because(refused, `${provider.name}/${provider.model}`)
-  const resetAt = refused._tag === "Spent" ? DateTime.makeUnsafe(now + Duration.toMillis(refused.wait)) : undefined
+  // No time makes room for a request that is larger than its budget.
+  const resetAt = refused._tag === "Spent" && refused.needs <= refused.spent.budget.limit
+    ? DateTime.makeUnsafe(now + Duration.toMillis(refused.wait))
+    : undefined
   return { why: "budget", because: why, reason: new AiError.QuotaExhaustedError({ resetAt }) }
 }
 
