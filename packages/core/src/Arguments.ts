@@ -24,7 +24,7 @@ import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { hint } from "./internal/arguments/nearest.ts"
+import { hint, nearest } from "./internal/arguments/nearest.ts"
 import { type Check, type Fault, forgottenStep, format, invalid, Place, show } from "./internal/arguments/place.ts"
 import { plural } from "./internal/arguments/plural.ts"
 
@@ -163,15 +163,20 @@ export const struct = <const F extends Fields>(fields: F): Check<Checked<F>> => 
         place,
         value === undefined
           ? `is required: an object with ${known.join(", ")}`
-          : `must be an object, got ${show(value)}`
+          : `must be an object, got ${show(value)}${hint("", known)}`
       )
     }
     const checked: Record<string, unknown> = {}
     for (const key of known) {
       checked[key] = run(fields[key] as Check<unknown>, () => value[key as keyof typeof value], place.at(key))
     }
+    // The options are listed once.
+    let list = known
     for (const key of Object.keys(value)) {
-      if (!Object.hasOwn(fields, key)) place.at(key).fault(`is not an option${hint(key, known)}`)
+      if (Object.hasOwn(fields, key)) continue
+      const meant = nearest(key, known)
+      place.at(key).fault(`is not an option${meant === undefined ? hint(key, list) : hint(key, known)}`)
+      if (meant === undefined) list = []
     }
     // Every key has passed its check.
     return checked as Checked<F>

@@ -34,12 +34,34 @@ describe("the options of a policy", () => {
         "deadline must be a finite duration above zero, such as \"30 seconds\" or \"1m 30s\", got \"soon\"",
         "bulkhead.limit must be a whole number of 1 or more, got 0",
         "bulkhead.que is not an option (`que`: did you mean `queue`?)",
-        "retry.backoff must be a Backoff or another Schedule (data: PolicyData.toOptions), got 5",
         "retry.retryAfter.maxx is not an option (`maxx`: did you mean `max`?)",
+        "retry.backoff must be a Backoff or another Schedule (data: PolicyData.toOptions), got 5",
         "retry.budget.ratio must be a number of 0 or more, got -1",
         "retry.budget.rati is not an option (`rati`: did you mean `ratio`?)"
       ].join("\n")
     )
+  })
+
+  it.each([
+    [{ retry: { maxAttempts: 3 } }, "retry.maxAttempts is not an option (`maxAttempts`: did you mean `times`?)"],
+    [{ retry: { max_retries: 3 } }, "retry.max_retries is not an option (`max_retries`: did you mean `times`?)"],
+    [{ retry: { retryIf: () => true } }, "retry.retryIf is not an option (`retryIf`: did you mean `while`?)"],
+    [{ retry: { delay: 5 } }, "retry.delay is not an option (`delay`: did you mean `backoff`?)"],
+    [
+      { circuitBreaker: { resetTimeout: 5 } },
+      "circuitBreaker.resetTimeout is not an option (`resetTimeout`: did you mean"
+    ],
+    [{ circuitBreaker: { failureThreshold: 5 } }, "(`failureThreshold`: did you mean `trip`?)"],
+    [{ bulkhead: { limit: 1, maxConcurrent: 5 } }, "(`maxConcurrent`: did you mean `limit`?)"],
+    [{ rateLimit: { limit: 1, window: 5, interval: 5 } }, "(`interval`: did you mean `window`?)"],
+    [{ retries: 3 }, "retries is not an option (`retries`: did you mean `retry`?)"],
+    [{ timeout: 3 }, "timeout is not an option (`timeout`: did you mean `attemptTimeout`?)"]
+  ])("suggest what another library calls by another name: %o", (options, message) => {
+    assertTrue(refused(options).includes(message))
+  })
+
+  it("are listed once, however many are unknown", () => {
+    strictEqual(refused({ retry: { foo: 1, quux: 2 } }).split("the options are").length, 2)
   })
 
   it("are refused together where they are impossible together, beside other faults", () => {

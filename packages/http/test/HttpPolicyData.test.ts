@@ -178,7 +178,9 @@ describe("refuses, with path and reason,", () => {
     [
       "one of the pool in an endpoint",
       { endpoints: { a: { path: "/a", max_connections: 1 } } },
-      "is not an option\n  at [\"endpoints\"][\"a\"][\"max_connections\"]"
+      "is not an option (the options are origin, path, methods, retry, timeouts, bulkhead, rateLimit, circuitBreaker, hedge, " +
+      "retryOn, idempotencyKey, idempotent, streamBody, commit, timeout, max_retries, initial_retry_delay, max_retry_delay, " +
+      "retry_multiplier, retry_jitter)\n  at [\"endpoints\"][\"a\"][\"max_connections\"]"
     ],
     [
       "an attempt above the total",
@@ -269,7 +271,7 @@ describe("refuses, with path and reason,", () => {
     [
       "an invalid base URL",
       { baseUrl: "example.com" },
-      "must be a URL of HTTP or a path, got \"example.com\"\n  at [\"baseUrl\"]"
+      "must be a URL of HTTP or a path, got \"example.com\": write \"https://\" before it\n  at [\"baseUrl\"]"
     ],
     ["what is not a map", "llm", "Expected object"]
   ])("%s", (_, input, message) => {

@@ -36,7 +36,9 @@ export class ConnectTimeout extends Data.TaggedError("ConnectTimeout")<{ readonl
 export class TlsFailure extends Data.TaggedError("TlsFailure")<{ readonly code: string }> {
   readonly isRetryable = false
   override get message(): string {
-    return `The TLS handshake failed (${this.code}): check the certificate and the protocol versions of both sides`
+    return this.code === "ERR_SSL_WRONG_VERSION_NUMBER"
+      ? `The server did not answer with TLS (${this.code}): check the port, and that the URL may say https`
+      : `The TLS handshake failed (${this.code}): check the certificate and the protocol versions of both sides`
   }
 }
 

@@ -162,7 +162,10 @@ export const make = (script: ReadonlyArray<Step>): Effect.Effect<TestTransport["
         switch (step?._tag) {
           case undefined:
             return Effect.die(
-              new Error(`TestTransport: request ${sent.length} came, and the script ends after ${script.length}`)
+              new Error(
+                `TestTransport: request ${sent.length} came, and the script ends after ${script.length}: ` +
+                  "add a step, or end it with TestTransport.always(step)"
+              )
             )
           case "Always":
             return play(request, url, step.step)

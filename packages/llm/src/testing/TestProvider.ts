@@ -176,7 +176,9 @@ export const script = (name: string, answers: ReadonlyArray<Answer>, options?: O
     const answer = answers[index]
     return answer === undefined
       ? Effect.die(
-        new Error(`TestProvider "${name}" was sent request ${index + 1}, and its script has ${answers.length}`)
+        new Error(
+          `TestProvider "${name}" was sent request ${index + 1}, and its script has ${answers.length}: add an answer`
+        )
       )
       : Effect.succeed(answer)
   }, options)

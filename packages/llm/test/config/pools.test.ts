@@ -129,7 +129,7 @@ describe("the pools of a file", () => {
         advice: "Set KEY_1 to the key of this member"
       })
       const unknown = yield* Effect.flip(choices(llm, { PROVIDER_PRIORITY: "kees" }))
-      assert.include(unknown.message, "\"kees\", which is neither a provider nor a pool. Known are keys, openai")
+      assert.include(unknown.message, "\"kees\", which is neither a provider nor a pool: did you mean \"keys\"?")
     }))
 })
 

@@ -24,6 +24,20 @@ const distance = (one: string, other: string): number => {
   return above[other.length] ?? 0
 }
 
+/** Words of other libraries, each behind ours. */
+const synonyms = [
+  "times attempts maxattempts retries maxretries numretries stop",
+  "backoff delay wait maxdelay mindelay",
+  "trip threshold failurethreshold failures",
+  "openfor resettimeout halfopenafter breakduration recoverytimeout",
+  "limit concurrency maxconcurrent capacity",
+  "window interval per period",
+  "retry times attempts maxattempts retries maxretries numretries",
+  "whileresult retryifresult",
+  "while retryif shouldretry retryon",
+  "deadline total totaltimeout"
+].map((row) => row.split(" "))
+
 const plain = (word: string): string => word.toLowerCase().replaceAll(/[^a-z0-9]/g, "")
 
 /** The nearest of the known words, if one is near. */
@@ -44,6 +58,8 @@ export const nearest = (word: string, known: ReadonlyArray<string>): string | un
     }
   }
   if (best !== undefined || given.length < 3) return best
+  const ours = synonyms.find(([name, ...others]) => others.includes(given) && known.some((one) => plain(one) === name))
+  if (ours !== undefined) return known.find((candidate) => plain(candidate) === ours[0])
   const within = known.filter((candidate) => plain(candidate).includes(given) || given.includes(plain(candidate)))
   // Of `output` and `outputAudio` the word that both begin with.
   const [stem] = within.toSorted((one, other) => one.length - other.length)
@@ -54,6 +70,6 @@ export const nearest = (word: string, known: ReadonlyArray<string>): string | un
 export const hint = (word: string, known: ReadonlyArray<string>): string => {
   const meant = nearest(word, known)
   if (meant !== undefined) return ` (\`${word}\`: did you mean \`${meant}\`?)`
-  if (known.length === 0 || known.length > 16) return ""
+  if (known.length === 0 || known.length > 24) return ""
   return known.length === 1 ? ` (the only option is ${known[0]})` : ` (the options are ${known.join(", ")})`
 }

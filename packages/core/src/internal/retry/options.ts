@@ -46,11 +46,11 @@ const isFunction = (value: unknown): value is () => "retry" | "stop" => typeof v
 const isShare = (value: unknown): value is (error: never) => number => typeof value === "function"
 
 export const retryOptions = struct({
+  ...retryFields(duration),
   backoff: optional(Arguments.instance(isSchedule, "a Backoff or another Schedule (data: PolicyData.toOptions)")),
   while: optional(callback<(error: never) => unknown>()),
   whileResult: optional(callback<(result: never) => unknown>()),
   onRetry: optional(callback()),
-  ...retryFields(duration),
   retryAfter: optional(
     struct({ ...hintFields(duration), spread: optional(Arguments.or(isShare, spread), defaults.spread) })
   ),

@@ -42,6 +42,9 @@ export const secretOption: Arguments.Check<unknown> = (value, place) => {
   if (Redacted.isRedacted(value)) {
     headerSecret(value, place)
     if (Redacted.value(value) === "") place.fault("must not be empty, as that of a variable which is not set")
-  } else Arguments.secret(Arguments.instance(Redacted.isRedacted, "a Redacted"))(value, place)
+  } else {Arguments.secret(Arguments.instance(Redacted.isRedacted, "a Redacted, as Redacted.make makes one"))(
+      value,
+      place
+    )}
   return value
 }

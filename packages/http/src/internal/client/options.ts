@@ -26,9 +26,9 @@ const isFunction = (value: unknown): value is () => unknown => typeof value === 
 const coreParts = ["bulkhead", "rateLimit", "retry", "circuitBreaker", "hedge"] as const
 
 /** A part, which {@link checkParts} looks into. */
-const part: Check<unknown> = (value, place) => {
+const part = (example: string): Check<unknown> => (value, place) => {
   if (value !== undefined && value !== false && !isObject(value)) {
-    place.fault(`must be options or false, got ${Arguments.show(value)}`)
+    place.fault(`must be options, such as ${example}, or false, got ${Arguments.show(value)}`)
   }
   return value
 }
@@ -36,12 +36,12 @@ const part: Check<unknown> = (value, place) => {
 const timeout = optional(or(isFalse, timer))
 
 const parts = {
-  retry: part,
+  retry: part("{ times: 3 }"),
   timeouts: optional(struct({ attempt: timeout, total: timeout })),
-  bulkhead: part,
-  rateLimit: part,
-  circuitBreaker: part,
-  hedge: part,
+  bulkhead: part("{ limit: 64 }"),
+  rateLimit: part("{ limit: 5, window: \"1 second\" }"),
+  circuitBreaker: part("{ openFor: \"30 seconds\" }"),
+  hedge: part("{ after: \"200 millis\" }"),
   retryOn: optional(or(isFunction, Arguments.array(Arguments.integer({ min: 100, max: 599 })))),
   idempotencyKey: optional(oneOf("auto", "none")),
   idempotent: optional(or(isBoolean, callback())),
@@ -79,7 +79,8 @@ const endpoint = Arguments.refine(struct({ ...parts, ...matchFields }), checkMat
 const baseUrlOption: Check<string> = (value, place) => {
   const url = string(value, place)
   if (typeof url === "string" && !/^\/(?![/\\])/.test(url) && !isAbsolute(url)) {
-    place.fault(`must be a URL of HTTP or a path, got ${shownUrl(url)}`)
+    const scheme = url.includes(":") ? "" : `: write "https://" before it`
+    place.fault(`must be a URL of HTTP or a path, got ${shownUrl(url)}${scheme}`)
   }
   return url
 }

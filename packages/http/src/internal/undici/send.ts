@@ -144,7 +144,7 @@ const invalidUrl = (
   request: Request,
   cause: unknown
 ): Effect.Effect<never, Failure> => {
-  const description = "The URL must be absolute, with http or https"
+  const description = "The URL must be absolute, with http or https, or the client needs a baseUrl"
   const reason = new HttpClientError.InvalidUrlError({ request, cause, description })
   return Effect.fail(Shown.always(fiber, request).error(new HttpClientError.HttpClientError({ reason })))
 }

@@ -99,7 +99,7 @@ const isEncoded = (text: string): boolean => {
 const secret: Check<Redacted.Redacted | undefined> = (value, place) => {
   if (value === undefined) return value
   if (!Redacted.isRedacted(value)) {
-    place.fault("must be a Redacted, got something else")
+    place.fault("must be a Redacted, as Redacted.make makes one, got something else")
     return undefined
   }
   headerValue(Redacted.value(value), place)

@@ -7,6 +7,7 @@ import * as Arguments from "@holdfast/core/Arguments"
 import * as Policy from "@holdfast/core/Policy"
 import * as RetryBudget from "@holdfast/core/RetryBudget"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import { isPool } from "../../Pool.ts"
 import type { Provider } from "../../Provider.ts"
@@ -86,6 +87,9 @@ const providerFields: { readonly [K in keyof Provider]?: Check } = {
 const provider: Check = (value, place) => {
   if (typeof value !== "object" || value === null) {
     return place.fault(`must be a provider, or an Effect that makes one, got ${Arguments.show(value)}`)
+  }
+  if (Predicate.hasProperty(value, "make") && typeof value.make === "function") {
+    return place.fault("must be a provider, or an Effect that makes one, got what makes one: call its `make`")
   }
   for (const [key, check] of Object.entries(providerFields)) check(value[key as keyof typeof value], place.at(key))
 }

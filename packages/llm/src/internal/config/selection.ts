@@ -3,6 +3,7 @@
  *
  * Guarded by `test/config/selection.test.ts` and `test/LlmConfig.test.ts`.
  */
+import * as Arguments from "@holdfast/core/Arguments"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -151,10 +152,10 @@ const readPriority = Effect.fnUntraced(function*(
   const unknown = wanted.find((name) => !isName(name) && !pools.includes(name))
   if (unknown !== undefined) {
     const what = pools.length === 0 ? "not a provider" : "neither a provider nor a pool"
-    const known = [...pools, ...names].join(", ")
-    return yield* Effect.fail(
-      Setting.fail(`PROVIDER_PRIORITY names "${unknown}", which is ${what}. Known are ${known}`)
-    )
+    const known = [...pools, ...names]
+    const [fault] = Arguments.faults(Arguments.oneOf(...known), unknown)
+    const [meant = `. Known are ${known.join(", ")}`] = /: did you mean .*/u.exec(fault?.message ?? "") ?? []
+    return yield* Effect.fail(Setting.fail(`PROVIDER_PRIORITY names "${unknown}", which is ${what}${meant}`))
   }
   if (wanted.length === 0) {
     return yield* Effect.fail(
