@@ -1,6 +1,6 @@
 /**
  * A promise, or a function that makes one, was passed to `protect`. It was taken for the options of a call, and the program
- * failed later with words about the inside of a fiber. A key under a wrong name, or that was no text, was ignored: all
+ * failed later with words about the inside of a fiber. A key under a wrong name, or that was not text, was ignored: all
  * tenants then shared one state.
  */
 import { assert, describe, it } from "@effect/vitest"
