@@ -98,7 +98,7 @@ describe("UsageSql.layer", () => {
       assert.isUndefined(fiber.pollUnsafe())
       yield* TestClock.adjust("1 millis")
       assert.lengthOf(yield* Fiber.join(fiber), 3)
-      assert.include(log.messages.join("\n"), "the ledger ends with 3 entries that are not in the database")
+      assert.include(log.messages.join("\n"), "the ledger ends with 3 entries not in the database")
     }))
 
   it.effect("goes on when the database is back, and tells both once", () =>

@@ -56,7 +56,7 @@ const protocols: ReadonlyArray<Protocol> = [
         "an index twice",
         { body: { data: [{ index: 0, embedding: [1] }, { index: 0, embedding: [2] }] } },
         "InvalidResponseError",
-        "1 embeddings of 2 texts"
+        "1 embedding of 2 texts"
       ],
       [
         "an index too far",
