@@ -22,7 +22,7 @@ import { redact } from "effect/Redactable"
 import type * as Schema from "effect/Schema"
 import type * as Socket from "effect/socket/Socket"
 import * as Stream from "effect/Stream"
-import { type Names, shownHeader, withSecretNames } from "../secrets/hiddenUrl.ts"
+import { shownHeader, type UrlSecrets, urlSecrets } from "../secrets/hiddenUrl.ts"
 
 type Failure = HttpClientError.HttpClientError
 
@@ -191,17 +191,16 @@ export abstract class BodyResponse extends Inspectable.Class implements HttpClie
       request: this.request.toJSON(),
       status: this.status
     })
-    const names = withSecretNames(Fiber.getCurrent()?.getRef(UrlParams.CurrentRedactedNames) ?? defaultNames)
-    return { ...shown, headers: this.shownHeaders(names) }
+    return { ...shown, headers: this.shownHeaders(urlSecrets(Fiber.getCurrent())) }
   }
 
   /** The headers, as a log may have them. */
-  shownHeaders(names: Names): Readonly<Record<string, unknown>> {
+  shownHeaders(secrets: UrlSecrets): Readonly<Record<string, unknown>> {
     const headers = redact(this.headers) as Readonly<Record<string, unknown>>
     return Object.fromEntries(
       Object.entries(headers).map((
         [name, value]
-      ) => [name, typeof value === "string" ? shownHeader(name, value, names) : value])
+      ) => [name, typeof value === "string" ? shownHeader(name, value, secrets) : value])
     )
   }
 
@@ -278,8 +277,6 @@ export const concat = (chunks: ReadonlyArray<Uint8Array>, length: number): Uint8
   }
   return bytes
 }
-
-const defaultNames = UrlParams.CurrentRedactedNames.defaultValue()
 
 const decoder = new TextDecoder()
 const formDecoder = new TextDecoder("utf-8", { ignoreBOM: true })

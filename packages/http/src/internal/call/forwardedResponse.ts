@@ -7,7 +7,7 @@ import type * as Effect from "effect/Effect"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Stream from "effect/Stream"
-import type { Names } from "../secrets/hiddenUrl.ts"
+import type { UrlSecrets } from "../secrets/hiddenUrl.ts"
 import { BodyResponse } from "./bodyResponse.ts"
 
 type Failure = HttpClientError.HttpClientError
@@ -73,8 +73,8 @@ export abstract class ForwardedResponse extends BodyResponse {
     return this.inner.upgrade
   }
 
-  override shownHeaders(names: Names): Readonly<Record<string, unknown>> {
-    return this.inner.shownHeaders(names)
+  override shownHeaders(secrets: UrlSecrets): Readonly<Record<string, unknown>> {
+    return this.inner.shownHeaders(secrets)
   }
 
   get isComplete(): boolean {

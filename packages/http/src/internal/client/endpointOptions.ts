@@ -5,9 +5,8 @@
  */
 import * as Arguments from "@holdfast/core/Arguments"
 import { all as allMethods } from "effect/http/HttpMethod"
-import * as UrlParams from "effect/http/UrlParams"
 import * as HttpPolicy from "../../HttpPolicy.ts"
-import { hiddenUrl, withSecretNames } from "../secrets/hiddenUrl.ts"
+import { hiddenUrl, urlSecrets } from "../secrets/hiddenUrl.ts"
 
 type Place = Arguments.Place
 
@@ -17,8 +16,7 @@ type UrlPattern = new(init: { readonly pathname: string }) => { readonly test: (
 export type PathMatch = (url: URL) => boolean
 
 /** A URL of the options, as a message may have it. */
-export const shownUrl = (url: string): string =>
-  Arguments.show(hiddenUrl(url, withSecretNames(UrlParams.CurrentRedactedNames.defaultValue())))
+export const shownUrl = (url: string): string => Arguments.show(hiddenUrl(url, urlSecrets(undefined)))
 
 /** An origin as the platform's `URL` writes it. */
 export const originOption: Arguments.Check<string> = (value, place) => {

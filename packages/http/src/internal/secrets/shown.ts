@@ -17,10 +17,11 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { CurrentRedactedPaths } from "../../RedactedPaths.ts"
 import type { BodyResponse } from "../call/bodyResponse.ts"
 import { StreamResponse } from "../call/streamResponse.ts"
 import { unescaped } from "./escapes.ts"
-import { hiddenUrl, isPlain, isSecret, type Names, withSecretNames } from "./hiddenUrl.ts"
+import { hiddenUrl, isPlain, isSecret, type Names, type UrlSecrets, urlSecrets, withNames } from "./hiddenUrl.ts"
 import { tokensOf } from "./pathTokens.ts"
 import { scrub } from "./scrub.ts"
 import { ShownResponse } from "./shownResponse.ts"
@@ -32,17 +33,17 @@ type Request = HttpClientRequest.HttpClientRequest
 const noNames: ReadonlyArray<string> = []
 
 /** By what a secret is known. */
-type Known = Pick<Shown, "headerNames" | "names" | "secretHeaders">
+type Known = Pick<Shown, "headerNames" | "urlSecrets" | "secretHeaders">
 
 const knownBy = (fiber: AnyFiber, secretHeaders: ReadonlyArray<string>): Known => ({
-  names: withSecretNames(fiber.getRef(UrlParams.CurrentRedactedNames)),
+  urlSecrets: urlSecrets(fiber),
   headerNames: fiber.getRef(Headers.CurrentRedactedNames),
   secretHeaders
 })
 
 export class Shown {
-  /** The names of parameters that are secrets. */
-  readonly names: Names
+  /** What is secret in URLs. */
+  readonly urlSecrets: UrlSecrets
   readonly headerNames: Names
   /** The names of headers that the program gave as `Redacted`. */
   readonly secretHeaders: ReadonlyArray<string>
@@ -56,7 +57,7 @@ export class Shown {
 
   private constructor(actual: Request, known: Known, above?: Shown) {
     this.actual = actual
-    this.names = known.names
+    this.urlSecrets = known.urlSecrets
     this.headerNames = known.headerNames
     this.secretHeaders = known.secretHeaders
     this.above = above
@@ -70,7 +71,7 @@ export class Shown {
   static of(fiber: AnyFiber, request: Request, secretHeaders = noNames): Shown | undefined {
     if (
       secretHeaders.length === 0 && request.urlParams.params.length === 0 && Option.isNone(request.hash) &&
-      isPlain(request.url)
+      isPlain(request.url) && fiber.getRef(CurrentRedactedPaths).length === 0
     ) return undefined
     const shown = new Shown(request, knownBy(fiber, secretHeaders))
     return shown.hasSecrets ? shown : undefined
@@ -156,20 +157,20 @@ export class Shown {
 
   private holdsSecrets(): boolean {
     const { hash, url, urlParams } = this.actual
-    return this.secretHeaders.length > 0 || hiddenUrl(url, this.names) !== url ||
+    return this.secretHeaders.length > 0 || hiddenUrl(url, this.urlSecrets) !== url ||
       this.hash(hash) !== Option.getOrUndefined(hash) ||
-      urlParams.params.some(([name, value]) => Redacted.isRedacted(value) || isSecret(name, value, this.names))
+      urlParams.params.some(([name, value]) => Redacted.isRedacted(value) || isSecret(name, value, this.urlSecrets))
   }
 
   private made(): Request {
     const { body, hash, headers, method, url, urlParams } = this.actual
     const params = urlParams.params.map(([name, value]): [string, string | Redacted.Redacted<string>] => [
       name,
-      typeof value === "string" && isSecret(name, value, this.names) ? Redacted.make(value) : value
+      typeof value === "string" && isSecret(name, value, this.urlSecrets) ? Redacted.make(value) : value
     ])
     const copy = HttpClientRequest.makeWith(
       method,
-      hiddenUrl(url, this.names),
+      hiddenUrl(url, this.urlSecrets),
       UrlParams.make(params),
       Option.fromUndefinedOr(this.hash(hash)),
       headers,
@@ -185,7 +186,7 @@ export class Shown {
   }
 
   private hash(hash: Option.Option<string>): string | undefined {
-    return Option.isNone(hash) ? undefined : hiddenUrl(`#${hash.value}`, this.names).slice(1)
+    return Option.isNone(hash) ? undefined : hiddenUrl(`#${hash.value}`, this.urlSecrets).slice(1)
   }
 
   /** The texts that may not be shown, each with what stands for it, the longest first. */
@@ -205,9 +206,9 @@ export class Shown {
       }
     }
     for (const [name, text] of [...(href?.searchParams ?? []), ...(withoutParams?.searchParams ?? [])]) {
-      if (isSecret(name, text, this.names)) value(text)
+      if (isSecret(name, text, this.urlSecrets)) value(text)
     }
-    tokensOf(url).forEach(value)
+    tokensOf(url, this.urlSecrets.paths).forEach(value)
     for (const [, text] of urlParams.params) if (Redacted.isRedacted(text)) value(Redacted.value(text))
     for (const text of [withoutParams?.username, withoutParams?.password]) {
       if (text !== undefined) [text, unescaped(text)].forEach(value)
@@ -223,7 +224,7 @@ export class Shown {
   /** A whole URL, with parameters that are `Redacted` behind it. */
   private whole(href: string): string {
     const hidden = this.actual.urlParams.params.filter(([, value]) => Redacted.isRedacted(value)).map(([name]) => name)
-    return hiddenUrl(href, hidden.length === 0 ? this.names : [...this.names, ...hidden])
+    return hiddenUrl(href, withNames(this.urlSecrets, hidden))
   }
 }
 

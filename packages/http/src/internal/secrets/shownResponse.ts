@@ -11,7 +11,7 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Stream from "effect/Stream"
 import type { BodyResponse } from "../call/bodyResponse.ts"
 import { ForwardedResponse } from "../call/forwardedResponse.ts"
-import type { Names } from "./hiddenUrl.ts"
+import type { UrlSecrets } from "./hiddenUrl.ts"
 
 type Failure = HttpClientError.HttpClientError
 
@@ -41,8 +41,8 @@ export class ShownResponse extends ForwardedResponse {
       : Headers.set(headers, "location", actual.href)
   }
 
-  override shownHeaders(names: Names): Readonly<Record<string, unknown>> {
-    return this.shown.hideHeaders(super.shownHeaders(names))
+  override shownHeaders(secrets: UrlSecrets): Readonly<Record<string, unknown>> {
+    return this.shown.hideHeaders(super.shownHeaders(secrets))
   }
 
   protected override reading<A>(read: Effect.Effect<A, Failure>): Effect.Effect<A, Failure> {

@@ -13,7 +13,7 @@ import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Tracer from "effect/Tracer"
-import { hiddenUrl, type Names, shownHeader, withSecretNames } from "../secrets/hiddenUrl.ts"
+import { hiddenUrl, shownHeader, type UrlSecrets, urlSecrets } from "../secrets/hiddenUrl.ts"
 import { Shown } from "../secrets/shown.ts"
 import { addTold, isTraced, type Told } from "./span.ts"
 
@@ -63,9 +63,9 @@ const withPolicySpan = <A, E, R>(
   const { shown } = told
   const named = shown === undefined
     ? sending
-    : Effect.provideService(sending, UrlParams.CurrentRedactedNames, shown.names)
+    : Effect.provideService(sending, UrlParams.CurrentRedactedNames, shown.urlSecrets.names)
   if (!isTraced(fiber, request)) return named
-  const names = shown?.names ?? withSecretNames(fiber.getRef(UrlParams.CurrentRedactedNames))
+  const secrets = shown?.urlSecrets ?? urlSecrets(fiber)
   const tracer = fiber.getRef(Tracer.Tracer)
   let isOpen = false
   const own = Tracer.make({
@@ -73,7 +73,7 @@ const withPolicySpan = <A, E, R>(
       const span = tracer.span(options)
       if (options.kind !== "client" || isOpen) return span
       isOpen = true
-      complete(span, told, names, () => shown ?? Shown.always(fiber, request))
+      complete(span, told, secrets, () => shown ?? Shown.always(fiber, request))
       return span
     },
     ...(tracer.context !== undefined && { context: tracer.context.bind(tracer) })
@@ -81,12 +81,12 @@ const withPolicySpan = <A, E, R>(
   return Effect.provideService(named, Tracer.Tracer, own)
 }
 
-const complete = (span: Tracer.Span, told: Told, names: Names, shown: () => Shown): void => {
+const complete = (span: Tracer.Span, told: Told, secrets: UrlSecrets, shown: () => Shown): void => {
   const { attribute, end } = span
   addTold(span, told)
   // Read by a client that has the span, and by no exporter: these are not enumerable, as the methods are not.
   define(span, "attribute", (key: string, value: unknown) => {
-    attribute.call(span, key, typeof value === "string" ? shownValue(key, value, names) : value)
+    attribute.call(span, key, typeof value === "string" ? shownValue(key, value, secrets) : value)
   })
   define(span, "end", (time: bigint, exit: Parameters<typeof end>[1]) => {
     end.call(span, time, Exit.isSuccess(exit) ? exit : Exit.failCause(shown().failure(exit.cause)))
@@ -97,14 +97,14 @@ const define = (span: Tracer.Span, name: "attribute" | "end", value: unknown): v
   Reflect.defineProperty(span, name, { value, configurable: true, writable: true })
 }
 
-const shownValue = (key: string, value: string, names: Names): string => {
+const shownValue = (key: string, value: string, secrets: UrlSecrets): string => {
   switch (key) {
     case "url.full":
     case "url.path":
-      return hiddenUrl(value, names)
+      return hiddenUrl(value, secrets)
     case "url.query":
-      return hiddenUrl(`?${value}`, names).slice(1)
+      return hiddenUrl(`?${value}`, secrets).slice(1)
     default:
-      return key.startsWith("http.re") ? shownHeader(key.slice(key.lastIndexOf(".") + 1), value, names) : value
+      return key.startsWith("http.re") ? shownHeader(key.slice(key.lastIndexOf(".") + 1), value, secrets) : value
   }
 }

@@ -15,11 +15,10 @@ import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as HttpTraceContext from "effect/http/HttpTraceContext"
-import * as UrlParams from "effect/http/UrlParams"
 import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
-import { hiddenUrl, type Names, shownHeader, withSecretNames } from "../secrets/hiddenUrl.ts"
+import { hiddenUrl, shownHeader, type UrlSecrets, urlSecrets, withNames } from "../secrets/hiddenUrl.ts"
 import { Shown } from "../secrets/shown.ts"
 import type { Target } from "../undici/target.ts"
 
@@ -54,11 +53,11 @@ export const traced = (
   send: (headers: Readonly<Record<string, string>>, span: Tracer.Span) => Effect.Effect<Response, Failure>
 ): Effect.Effect<Response, Failure> =>
   Effect.useSpan(fiber.getRef(HttpClient.SpanNameGenerator)(request), clientSpan, (span) => {
-    const names = redactedParams(fiber, request)
+    const secrets = redactedParams(fiber, request)
     if (told !== undefined) addTold(span, told)
     span.attribute("http.request.method", request.method)
-    addTarget(span, target, names)
-    addHeaders(fiber, span, "request", request.headers, names)
+    addTarget(span, target, secrets)
+    addHeaders(fiber, span, "request", request.headers, secrets)
     const headers = fiber.getRef(HttpClient.TracerPropagationEnabled)
       ? { ...request.headers, ...HttpTraceContext.toHeaders(span) }
       : request.headers
@@ -72,7 +71,7 @@ export const traced = (
     }
     const answered = Effect.map(send(headers, span), (response) => {
       span.attribute("http.response.status_code", response.status)
-      addHeaders(fiber, span, "response", response.headers, names)
+      addHeaders(fiber, span, "response", response.headers, secrets)
       // The response succeeds, and its span fails: OpenTelemetry counts 4xx and 5xx as errors of a client span.
       if (response.status >= 400) {
         span.attribute("error.type", String(response.status))
@@ -89,21 +88,20 @@ export const traced = (
 
 const clientSpan = { kind: "client" } as const
 
-const redactedParams = (fiber: Fiber.Fiber<unknown, unknown>, request: Request): Names => {
-  const names = withSecretNames(fiber.getRef(UrlParams.CurrentRedactedNames))
+const redactedParams = (fiber: Fiber.Fiber<unknown, unknown>, request: Request): UrlSecrets => {
   const secret = request.urlParams.params.filter(([, value]) => Redacted.isRedacted(value)).map(([name]) => name)
-  return secret.length === 0 ? names : [...names, ...secret]
+  return withNames(urlSecrets(fiber), secret)
 }
 
-const addTarget = (span: Tracer.Span, { origin, path }: Target, names: Names): void => {
+const addTarget = (span: Tracer.Span, { origin, path }: Target, secrets: UrlSecrets): void => {
   const question = path.indexOf("?")
   if (question === -1) {
-    const name = hiddenUrl(path, names)
+    const name = hiddenUrl(path, secrets)
     span.attribute("url.full", origin.url + name)
     span.attribute("url.path", name)
   } else {
-    const query = hiddenUrl(path.slice(question), names)
-    const name = hiddenUrl(path.slice(0, question), names)
+    const query = hiddenUrl(path.slice(question), secrets)
+    const name = hiddenUrl(path.slice(0, question), secrets)
     span.attribute("url.full", origin.url + name + query)
     span.attribute("url.path", name)
     if (query !== "?") span.attribute("url.query", query.slice(1))
@@ -118,14 +116,16 @@ const addHeaders = (
   span: Tracer.Span,
   phase: "request" | "response",
   headers: Headers.Headers,
-  params: Names
+  secrets: UrlSecrets
 ): void => {
   const filter = fiber.getRef(HttpClient.TracerHeaderFilter)
   if (filter === noHeaders) return
   const redacted = fiber.getRef(Headers.CurrentRedactedNames)
   for (const name in headers) {
     if (!filter(name, phase)) continue
-    const value = Headers.isRedactedName(name, redacted) ? "<redacted>" : shownHeader(name, headers[name] ?? "", params)
+    const value = Headers.isRedactedName(name, redacted)
+      ? "<redacted>"
+      : shownHeader(name, headers[name] ?? "", secrets)
     span.attribute(attributeOf(phase, name), value)
   }
 }
