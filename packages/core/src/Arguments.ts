@@ -163,7 +163,9 @@ export const struct = <const F extends Fields>(fields: F): Check<Checked<F>> => 
         place,
         value === undefined
           ? `is required: an object with ${known.join(", ")}`
-          : `must be an object, got ${show(value)}${hint("", known)}`
+          : `must be an object, got ${show(value)}${value === null ? ": in a file, indent its keys below it" : ""}${
+            hint("", known)
+          }`
       )
     }
     const checked: Record<string, unknown> = {}

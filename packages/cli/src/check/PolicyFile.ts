@@ -18,7 +18,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as FailureWords from "../terminal/FailureWords.ts"
 import * as HttpPolicyWords from "./HttpPolicyWords.ts"
-import { at, type Issue, issuesOf } from "./issues.ts"
+import { at, hintOf, type Issue, issuesOf } from "./issues.ts"
 import type { Kind } from "./kind.ts"
 
 /** The file cannot be read as YAML or JSON, or has nothing there; `message` is the line for stderr. */
@@ -71,6 +71,13 @@ const textOf = (file: string): Effect.Effect<string, Unreadable, FileSystem.File
         })
     )
 
+/** Which key of a path is missing, and which there are. */
+const missing = (value: unknown, keys: ReadonlyArray<string>): string => {
+  const last = keys.findIndex((_, index) => at(value, keys.slice(0, index + 1)) === undefined)
+  const parent = at(value, keys.slice(0, last))
+  return Predicate.isObject(parent) ? hintOf(keys[last] ?? "", Object.keys(parent)) : ""
+}
+
 /** Reads what a file says at a path of keys, `policies.stock`; the empty path is the whole of it. */
 const read = Effect.fnUntraced(function*(
   file: string,
@@ -86,10 +93,13 @@ const read = Effect.fnUntraced(function*(
         }`
       })
   )
-  const found = at(value, path.split(".").filter((key) => key !== ""))
+  const keys = path.split(".").filter((key) => key !== "")
+  const found = at(value, keys)
   return found === undefined || found === null
     ? yield* new Unreadable({
-      message: path === "" ? `${file === "-" ? "stdin" : file} is empty` : `${file} has nothing at ${path}`
+      message: path === ""
+        ? `${file === "-" ? "stdin" : file} is empty`
+        : `${file} has nothing at ${path}${missing(value, keys)}`
     })
     : found
 })
@@ -110,10 +120,31 @@ const decode = (kind: Kind, input: unknown): Effect.Effect<Meaning, Schema.Schem
       notes: HttpPolicyWords.notes(data)
     }))
 
+const ofHttp = "belongs to a policy for HTTP: add `--as http`"
+const ofSystem = "belongs to a system: `holdfast simulate` plays it"
+
+/** Keys of a file of another kind, and what reads them. */
+const elsewhere: Readonly<Record<string, string>> = {
+  llm: "belongs to a chain: add `--as llm`, or `--at llm.http --as http` for the policy of its clients",
+  services: ofSystem,
+  callers: ofSystem,
+  timeouts: ofHttp,
+  endpoints: ofHttp,
+  transport: ofHttp,
+  timeout: ofHttp,
+  max_retries: ofHttp,
+  max_connections: ofHttp
+}
+
+const redirected = (issue: Issue): Issue => {
+  const reader = issue.reason.startsWith("is not an option") ? elsewhere[issue.path] : undefined
+  return reader === undefined ? issue : { ...issue, reason: reader }
+}
+
 const meaningOf = (input: unknown, file: string, path: string, kind: Kind): Effect.Effect<Meaning, Refused> =>
   Effect.mapError(
     decode(kind, input),
-    (error) => new Refused({ file, at: path, as: kind, issues: issuesOf(input, error) })
+    (error) => new Refused({ file, at: path, as: kind, issues: issuesOf(input, error).map(redirected) })
   )
 
 /** Reads what a file means at a path of keys. */

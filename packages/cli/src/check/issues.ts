@@ -39,6 +39,10 @@ const notAnOption = (key: string, known: ReadonlyArray<string>): string => {
   return Arguments.faults(check, { [key]: undefined })[0]?.message ?? "is not an option"
 }
 
+/** What follows a key that a file does not have: the one that was probably meant, or those that it has. */
+export const hintOf = (key: string, known: ReadonlyArray<string>): string =>
+  notAnOption(key, known).replace("is not an option", "").replace(/the (?:only )?options? (?:is|are)/u, "it has")
+
 /** What to write, by the name that a schema has for it. */
 const words: Readonly<Record<string, string>> = {
   object: "a map of keys to values, such as `{ key: value }`",

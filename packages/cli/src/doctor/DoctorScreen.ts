@@ -151,13 +151,19 @@ const verdict = ({ order, providers, refused }: Diagnosis): string => {
     : "No provider is configured. For one of those above, do what its last line says."
 }
 
-const settings = ({ settings }: Diagnosis, { style, width }: Screen): ReadonlyArray<string> => {
-  const missing = settings.filter(({ state }) => state === "not set").map(({ name }) => name)
+const settings = (diagnosis: Diagnosis, { style, width }: Screen): ReadonlyArray<string> => {
+  const { settings } = diagnosis
+  // Other providers without any setting are listed with their variables above.
+  const others = unsetPresets(diagnosis)
+  const listed = Object.values(ProviderChain.servers).filter((server) => !others.includes(server))
+  const isListed = (name: string) =>
+    listed.some((server) => isOneOf(name, server)) || !others.some((server) => isOneOf(name, server))
+  const missing = new Set(settings.flatMap(({ name, state }) => state === "not set" && isListed(name) ? [name] : []))
   return [
     ...settings.filter(({ state }) => state !== "not set").map(({ name, state, value }) =>
       `  ${name.padEnd(24)} ${value ?? state}`
     ),
-    ...wrapped(`not set: ${missing.join(", ")}`, width - 2).map((line) => `  ${style.paint("quiet", line)}`)
+    ...wrapped(`not set: ${[...missing].join(", ")}`, width - 2).map((line) => `  ${style.paint("quiet", line)}`)
   ]
 }
 
@@ -176,11 +182,10 @@ const isOneOf = (setting: string, { variables: { address, key, model, others } }
 
 const unsetWords = (unset: ReturnType<typeof unsetPresets>, style: Style): ReadonlyArray<string> => {
   if (unset.length === 0) return []
-  const names = unset.map(({ name }) => name).join(", ")
-  const variables = unset.map(({ settings: [first] }) => first)
+  const variables = unset.map(({ name, settings: [first] }) => `${name} (${first})`)
   return [
-    `    ${style.paint("quiet", "·")} ${style.paint("strong", names)}  none of their settings is set`,
-    `      ${style.paint("quiet", `Set ${variables.join(", ")}`)}`
+    `    ${style.paint("quiet", "·")} ${style.paint("strong", plural(unset.length, "other provider"))}  not configured`,
+    `      ${style.paint("quiet", `To use one, set its variable: ${variables.join(", ")}`)}`
   ]
 }
 
@@ -195,12 +200,12 @@ export const report = (diagnosis: Diagnosis, screen: Screen): ReadonlyArray<stri
   )
   return [
     ...(chosen.length === 0 ? [] : [
-      title("Who is asked, in this order"),
+      title("Providers that are asked, in this order"),
       ...chosen.flatMap((one, index) => provider(one, `${index + 1}`, screen)),
       ""
     ]),
     ...(left.length + unset.length === 0 ? [] : [
-      title("Who is left out, and why"),
+      title("Providers that are left out, and why"),
       ...left.flatMap((one) => provider(one, " ", screen)),
       ...unsetWords(unset, style),
       ""

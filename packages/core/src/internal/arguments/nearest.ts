@@ -32,7 +32,7 @@ const synonyms = [
   "openfor resettimeout halfopenafter breakduration recoverytimeout",
   "limit concurrency maxconcurrent capacity",
   "window interval per period",
-  "retry times attempts maxattempts retries maxretries numretries",
+  "retry attempts maxattempts retries maxretries numretries",
   "whileresult retryifresult",
   "while retryif shouldretry retryon",
   "deadline total totaltimeout"
