@@ -75,6 +75,22 @@ process.stdout.write(JSON.stringify(${all(JSON.stringify(server))}), () => proce
     )
   )
 
+const thread: Runtime = async (bundle, server) =>
+  JSON.parse(
+    await output(
+      commands["Node.js"],
+      `import { Worker } from "node:worker_threads"
+const thread = new Worker(new URL("./thread.mjs", import.meta.url))
+thread.once("message", (results) => process.stdout.write(JSON.stringify(results), () => process.exit(0)))`,
+      {
+        "scenarios.mjs": bundle,
+        "thread.mjs": `import { parentPort } from "node:worker_threads"
+import { names, run } from "./scenarios.mjs"
+parentPort.postMessage(${all(JSON.stringify(server))})`
+      }
+    )
+  )
+
 const { resolve } = createRequire(import.meta.url)
 
 /** Bun's own package puts its program in place by a script after the install; the program is in the package of its platform. */
@@ -119,7 +135,8 @@ export default {
   }
 }
 
-const browser: Runtime = async (_, server) => {
+/** Runs a script in a page of a browser's own. */
+const inBrowser = (script: (server: string) => string): Runtime => async (_, server) => {
   const executablePath = locate("chromium")
   if (executablePath === undefined) throw new Error("Chromium is not installed")
   const instance = await chromium.launch({ executablePath, args: ["--no-sandbox"] })
@@ -127,13 +144,29 @@ const browser: Runtime = async (_, server) => {
     const page = await instance.newPage()
     const base = server.slice(0, server.lastIndexOf("/"))
     await page.goto(`${base}/page`)
-    return await page.evaluate(
-      `import("/scenarios.js").then(async ({ names, run }) => ${all(JSON.stringify(server))})`
-    )
+    return await page.evaluate(script(JSON.stringify(server)))
   } finally {
     await instance.close()
   }
 }
+
+const page = inBrowser((server) => `import("/scenarios.js").then(async ({ names, run }) => ${all(server)})`)
+
+const webWorker = inBrowser((server) =>
+  `new Promise((resolve, reject) => {
+  const source = ${
+    JSON.stringify(
+      `import { names, run } from "ORIGIN/scenarios.js"
+onmessage = async ({ data: server }) => postMessage(${all("server")})`
+    )
+  }.replace("ORIGIN", location.origin)
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }))
+  const worker = new Worker(url, { type: "module" })
+  worker.onmessage = ({ data }) => resolve(data)
+  worker.onerror = ({ message }) => reject(new Error(message))
+  worker.postMessage(${server})
+})`
+)
 
 /** Runtimes with a command line, which have the modules of Node. */
 export const commands: Readonly<Record<"Node.js" | "Bun" | "Deno", Command>> = {
@@ -142,9 +175,12 @@ export const commands: Readonly<Record<"Node.js" | "Bun" | "Deno", Command>> = {
   Deno: () => [process.execPath, [resolve("deno/bin.cjs"), "run", "--no-lock", "--allow-all"]]
 }
 
-const withNode: Readonly<Record<string, Runtime>> = Object.fromEntries(
-  Object.entries(commands).map(([name, command]) => [name, commandLine(command)])
-)
+const withNode: Readonly<Record<string, Runtime>> = {
+  "Node.js": commandLine(commands["Node.js"]),
+  "Node.js thread": thread,
+  Bun: commandLine(commands.Bun),
+  Deno: commandLine(commands.Deno)
+}
 
 /** What runs where, Node first: the other runtimes are held to it. */
 export const suites: ReadonlyArray<Suite> = [
@@ -156,7 +192,9 @@ export const suites: ReadonlyArray<Suite> = [
       ...withNode,
       workerd,
       // Where it is not installed, the end of the run says so; in CI it must be.
-      ...(process.env["CI"] === undefined && locate("chromium") === undefined ? undefined : { Chromium: browser })
+      ...(process.env["CI"] === undefined && locate("chromium") === undefined
+        ? undefined
+        : { Chromium: page, "Chromium worker": webWorker })
     }
   },
   {
