@@ -59,7 +59,19 @@ export default defineConfig({
   themeConfig: {
     search: {
       provider: "local",
-      options: { translations: { button: { buttonText: "Search", buttonAriaLabel: "Search Ctrl K" } } }
+      options: {
+        translations: { button: { buttonText: "Search", buttonAriaLabel: "Search Ctrl K" } },
+        // The index holds words alone. Colours of code would take as long again as those of the pages.
+        _render: (text, env, md) => {
+          const { highlight } = md.options
+          md.set({ highlight: null })
+          try {
+            return md.render(text, env)
+          } finally {
+            md.set({ highlight: highlight ?? null })
+          }
+        }
+      }
     },
     outline: { level: [2, 3] },
     nav: [
