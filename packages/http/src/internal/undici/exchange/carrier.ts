@@ -14,6 +14,6 @@ export interface Carrier<in Exchange> {
   /** A request is about to be written. */
   expectResponse(onInterim?: OnInterim): void
   dispatch(exchange: Exchange): void
-  release(isWhole: boolean): void
+  release(): void
   giveUp(): void
 }

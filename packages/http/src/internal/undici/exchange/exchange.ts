@@ -239,7 +239,7 @@ export class Exchange extends IncomingBody implements Dispatcher.DispatchHandler
     // may be the response.
     if (this.scope !== undefined) Scope.closeUnsafe(this.scope, Exit.void)
     this.scope = undefined
-    this.connection?.release(this.state === ended)
+    this.connection?.release()
   }
 
   /** Whether a kept connection turned out to be closed before anything was written on it. */

@@ -14,7 +14,7 @@ import { InterimResponses, type OnInterim } from "../exchange/interim.ts"
 export interface Owner {
   connected(connection: Connection): void
   lost(connection: Connection): void
-  released(connection: Connection, isWhole: boolean): void
+  released(connection: Connection): void
   rested(connection: Connection): void
   pumpSoon(): void
 }
@@ -95,12 +95,12 @@ export class Connection implements Carrier<Exchange> {
   }
 
   /** An exchange is over and releases the connection. */
-  release(isWhole: boolean): void {
+  release(): void {
     this.running--
     this.isSettled = true
-    this.isResting = isWhole && this.isOpen && !this.isShared
+    this.isResting = !this.isShared
     if (this.isResting) restUntilRead(this)
-    this.pool.released(this, isWhole)
+    this.pool.released(this)
   }
 
   /** Everything that arrived on the socket with the end of the last exchange has been read. */

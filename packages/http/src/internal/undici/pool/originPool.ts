@@ -148,15 +148,14 @@ export class OriginPool implements Owner {
     this.pumpSoon()
   }
 
-  /** An exchange has left a connection. If it did not end whole, the connection is probably closing: use it last. */
-  released(connection: Connection, isWhole: boolean): void {
+  /** An exchange has left a connection. It rests, and is used last: if the exchange was cut, the connection is closing. */
+  released(connection: Connection): void {
     this.running--
     if (connection.running === 0) {
       if (!connection.isOpen) this.remove(connection)
       else if (this.pools.wants(this)) this.retireSoon(connection)
       else if (connection.isResting) this.resting.add(connection)
-      else if (isWhole) this.idle.push(connection)
-      else this.idle.unshift(connection)
+      else this.idle.push(connection)
     }
     this.pools.changed()
     if (this.queue.size > 0) this.pumpSoon()
