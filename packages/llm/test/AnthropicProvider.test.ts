@@ -125,9 +125,10 @@ describe("AnthropicProvider", () => {
         yield* Deferred.await(server.abandoned)
       }).pipe(Effect.scoped))
 
-    it.live("takes message_stop for no proof without a start, a stop_reason, or the end of every block", () =>
+    it.live("takes message_stop for no proof without a start, a stop_reason, or the end of a half-written call", () =>
       Effect.gen(function*() {
-        const open = block(0, { type: "text", text: "a" })
+        const open = block(0, { type: "tool_use", id: "t", name: "weather", input: {} }) +
+          event({ type: "content_block_delta", index: 0, delta: { type: "input_json_delta", partial_json: "{\"a" } })
         for (
           const pieces of [[start(), say(0, "a"), stop], [end("end_turn"), stop], [
             start(),

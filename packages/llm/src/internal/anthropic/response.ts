@@ -17,7 +17,7 @@ import type { Part } from "../protocol/answer/writer.ts"
 import type { Fields } from "../protocol/field.ts"
 import { count, fields, isFields, isPresent, list, text } from "../protocol/field.ts"
 import { parse } from "../protocol/json.ts"
-import { toParams } from "../protocol/tools/toolParams.ts"
+import { isWhole, toParams } from "../protocol/tools/toolParams.ts"
 import * as Thinking from "./thinking.ts"
 import { counted, latest, toFinishReason } from "./usage.ts"
 
@@ -40,12 +40,22 @@ const refusal = (details: Fields): string =>
 
 const string = (value: unknown): string => typeof value === "string" ? value : ""
 
+/** What a delta says, and into a block of which type. */
+const saidOf = (delta: Fields): { readonly type: Open["type"]; readonly text: string } | undefined => {
+  if (typeof delta["text"] === "string") return { type: "text", text: delta["text"] }
+  if (typeof delta["thinking"] === "string") return { type: "thinking", text: delta["thinking"] }
+  return typeof delta["partial_json"] === "string" ? { type: "tool_use", text: delta["partial_json"] } : undefined
+}
+
 /** Reads one answer. It is done at `message_stop` after a `stop_reason`, or after a whole message. */
 class MessageReader extends Reader {
   readonly terminator = "a stop_reason and message_stop"
   private readonly origin: Origin
   private readonly open = new Map<number, Open>()
   private readonly sources = new Map<string, string>()
+  /** How many blocks have begun, and the index of the last one. */
+  private blocks = 0
+  private last = -1
   private messageId: string | undefined
   private started = false
   private hasContent = false
@@ -64,22 +74,26 @@ class MessageReader extends Reader {
 
   private startBlock(index: number, block: Fields): void {
     this.hasContent = true
+    // Gateways leave out where a block ends, and give all blocks one index.
+    this.stopBlock(index)
+    this.last = index
+    const number = this.blocks++
     switch (block["type"]) {
       case "text": {
-        const id = `text-${index}`
+        const id = `text-${number}`
         this.open.set(index, { type: "text", id })
         this.writer.part({ type: "text-start", id })
         for (const citation of list(block["citations"])) this.cite(fields(citation))
         return this.say(index, string(block["text"]))
       }
       case "thinking": {
-        const id = `reasoning-${index}`
+        const id = `reasoning-${number}`
         this.open.set(index, { type: "thinking", id, signature: text(block["signature"]) })
         this.writer.part({ type: "reasoning-start", id })
         return this.say(index, string(block["thinking"]))
       }
       case "redacted_thinking": {
-        const id = `reasoning-${index}`
+        const id = `reasoning-${number}`
         const info: Thinking.Info = { type: "redacted_thinking", redactedData: string(block["data"]) }
         this.writer.part({ type: "reasoning-start", id })
         return this.writer.part({
@@ -89,7 +103,7 @@ class MessageReader extends Reader {
         })
       }
       case "tool_use": {
-        const id = text(block["id"]) ?? this.newId()
+        const id = this.callIds.take(block["id"])
         const name = string(block["name"])
         this.open.set(index, { type: "tool_use", id, name, params: "", input: block["input"] })
         return this.writer.part({ type: "tool-params-start", id, name })
@@ -114,16 +128,20 @@ class MessageReader extends Reader {
   }
 
   private onDelta(index: number, delta: Fields): void {
-    const type = delta["type"]
+    const said = saidOf(delta)
     // Gateways leave out where a block begins.
-    if (!this.open.has(index) && (type === "text_delta" || type === "thinking_delta")) {
-      this.startBlock(index, { type: type === "text_delta" ? "text" : "thinking" })
+    if (said !== undefined && said.type !== "tool_use" && this.open.get(index)?.type !== said.type) {
+      this.startBlock(index, { type: said.type })
     }
-    if (type === "citations_delta") this.cite(fields(delta["citation"]))
+    if (delta["type"] === "citations_delta") this.cite(fields(delta["citation"]))
     const block = this.open.get(index)
     const signature = text(delta["signature"])
-    if (block?.type === "thinking" && signature !== undefined) block.signature = (block.signature ?? "") + signature
-    this.say(index, string(delta["text"] ?? delta["thinking"] ?? delta["partial_json"]))
+    if (block?.type === "thinking" && signature !== undefined) {
+      // One piece has it all, which some say where the block begins too.
+      const known = block.signature ?? ""
+      block.signature = signature.startsWith(known) ? signature : known + signature
+    }
+    if (block?.type === said?.type) this.say(index, said?.text ?? "")
   }
 
   /** A page that a search of the API's found. Places in the caller's own documents have no address. */
@@ -150,7 +168,12 @@ class MessageReader extends Reader {
         const whole = isEmpty ? JSON.stringify(input ?? {}) : params
         if (isEmpty) this.writer.part({ type: "tool-params-delta", id, delta: whole })
         this.writer.part({ type: "tool-params-end", id })
-        this.calls.push({ id, name, params: isEmpty && isPresent(input) ? input : toParams(whole) })
+        this.calls.push({
+          id,
+          name,
+          params: isEmpty && isPresent(input) ? input : toParams(whole),
+          ...(isEmpty && Object.keys(fields(input)).length > 0 ? {} : { written: params })
+        })
       }
     }
   }
@@ -178,13 +201,17 @@ class MessageReader extends Reader {
 
   private complete(): Step {
     const { stopDetails, stopReason } = this
-    if (!this.started || stopReason === undefined || this.open.size > 0) {
-      return failed(this.errors.cut(this.terminator))
+    if (!this.started || stopReason === undefined) return failed(this.errors.cut(this.terminator))
+    const reason = toFinishReason(stopReason)
+    for (const [index, block] of this.open) {
+      const isHalf = block.type === "tool_use" && block.params !== "" && !isWhole(block.params)
+      if (isHalf && reason !== "length") return failed(this.errors.cut(this.terminator))
+      this.stopBlock(index)
     }
     for (const [url, title] of this.sources) {
       this.writer.part({ type: "source", sourceType: "url", id: this.newId(), url, title })
     }
-    return this.end({ reason: toFinishReason(stopReason), explanation: refusal(stopDetails) })
+    return this.end({ reason, explanation: refusal(stopDetails) })
   }
 
   /** A message in one piece. */
@@ -209,8 +236,10 @@ class MessageReader extends Reader {
     const event = parse(data)?.json
     if (!isFields(event)) return failed(this.errors.unreadable("a piece of it is not the Messages API's"))
     if (isPresent(event["error"])) return failed(this.errors.inBand(event, now))
-    const index = count(event["index"]) ?? 0
-    switch (event["type"] ?? name) {
+    const type = event["type"] ?? name
+    // Without an index a piece belongs to the last block.
+    const index = count(event["index"]) ?? Math.max(0, this.last + (type === "content_block_start" ? 1 : 0))
+    switch (type) {
       case "error":
         return failed(this.errors.inBand(event, now))
       case "message_start":

@@ -5,6 +5,8 @@
  * Guarded by `test/bedrock/BedrockProvider.test.ts`.
  */
 import type * as Response from "effect/ai/Response"
+import * as Base64 from "effect/encoding/Base64"
+import * as Result from "effect/Result"
 import type { Make, Step } from "../protocol/answer/answer.ts"
 import { failed, more } from "../protocol/answer/answer.ts"
 import type { Item } from "../protocol/answer/decoder.ts"
@@ -14,7 +16,7 @@ import type { Part } from "../protocol/answer/writer.ts"
 import type { Fields } from "../protocol/field.ts"
 import { count, fields, isFields, isPresent, list, text } from "../protocol/field.ts"
 import { parse } from "../protocol/json.ts"
-import { toParams } from "../protocol/tools/toolParams.ts"
+import { isWhole, toParams } from "../protocol/tools/toolParams.ts"
 import { brokenKey } from "./frames.ts"
 import * as Kept from "./kept.ts"
 import { counted } from "./usage.ts"
@@ -31,6 +33,16 @@ const finishReasons: Readonly<Record<string, Response.FinishReason>> = {
 
 const string = (value: unknown): string => typeof value === "string" ? value : ""
 
+/** Pieces of bytes in Base64, as one. */
+const joined = (known: string | undefined, more: string): string => {
+  const [a, b] = [Base64.decode(known ?? ""), Base64.decode(more)]
+  if (Result.isFailure(a) || Result.isFailure(b)) return more
+  const all = new Uint8Array(a.success.length + b.success.length)
+  all.set(a.success)
+  all.set(b.success, a.success.length)
+  return Base64.encode(all)
+}
+
 interface OpenCall {
   readonly id: string
   readonly name: string
@@ -45,14 +57,15 @@ class ConverseReader extends Reader {
   private signature: string | undefined
   private redacted: string | undefined
   private stopReason: string | undefined
-  private metadata: Fields = {}
+  private metadata: Fields | undefined
+  private last = -1
 
   constructor(reading: Reading, out: (part: Part) => void) {
     super(reading, out, (type) => this.keptOf(type))
   }
 
   protected counted() {
-    return counted(this.metadata)
+    return counted(this.metadata ?? {})
   }
 
   /** A thought goes back to its author, with its signature where it has one. */
@@ -65,7 +78,10 @@ class ConverseReader extends Reader {
   }
 
   private startCall(index: number, call: Fields): void {
-    const id = text(call["toolUseId"]) ?? this.newId()
+    this.onStop(index)
+    // A tool that runs at the vendor's is not for the caller.
+    if (call["type"] === "server_tool_use") return
+    const id = this.callIds.take(call["toolUseId"])
     const name = string(call["name"])
     this.open.set(index, { id, name, params: "" })
     this.writer.part({ type: "tool-params-start", id, name })
@@ -77,7 +93,7 @@ class ConverseReader extends Reader {
     const signature = text(content["signature"] ?? said["signature"])
     if (signature !== undefined) this.signature = (this.signature ?? "") + signature
     const redacted = text(content["redactedContent"])
-    if (redacted !== undefined) this.redacted = redacted
+    if (redacted !== undefined) this.redacted = joined(this.redacted, redacted)
   }
 
   private onDelta(index: number, delta: Fields): void {
@@ -95,7 +111,7 @@ class ConverseReader extends Reader {
     this.open.delete(index)
     if (call !== undefined) {
       this.writer.part({ type: "tool-params-end", id: call.id })
-      this.calls.push({ id: call.id, name: call.name, params: toParams(call.params) })
+      this.calls.push({ id: call.id, name: call.name, params: toParams(call.params), written: call.params })
       return
     }
     const isSilent = this.redacted !== undefined
@@ -104,18 +120,22 @@ class ConverseReader extends Reader {
     if (isSilent && this.redacted !== undefined) this.writer.silent()
   }
 
-  /** What comes with the usage is the last. */
-  private complete(metadata: Fields, now: number): Step {
-    this.metadata = metadata
+  /** The reason and the usage have come. */
+  private complete(now: number): Step {
     this.isWhole = true
     const { errors, stopReason } = this
-    if (stopReason === undefined || this.open.size > 0) return failed(errors.cut(this.terminator))
+    if (stopReason === undefined) return failed(errors.cut(this.terminator))
+    const reason = finishReasons[stopReason] ?? "other"
+    for (const [index, { params }] of this.open) {
+      if (params !== "" && !isWhole(params) && reason !== "length") return failed(errors.cut(this.terminator))
+      this.onStop(index)
+    }
     if (stopReason.startsWith("malformed_")) {
       const message = `the answer ended with stopReason ${stopReason}`
       return failed(errors.inBand({ error: { message, code: stopReason } }, now))
     }
     return this.end({
-      reason: finishReasons[stopReason] ?? "other",
+      reason,
       explanation: `the answer ended with stopReason ${stopReason}`
     })
   }
@@ -130,11 +150,14 @@ class ConverseReader extends Reader {
       const call = block["toolUse"]
       if (isFields(call)) {
         this.startCall(index, call)
-        this.onDelta(index, { toolUse: { input: JSON.stringify(call["input"] ?? {}) } })
+        const input = fields(call["input"])
+        // Without arguments it may be the beginning of a call with some.
+        this.onDelta(index, { toolUse: { input: Object.keys(input).length === 0 ? "" : JSON.stringify(input) } })
       } else this.onDelta(index, block)
       this.onStop(index)
     }
-    return this.complete(answer, now)
+    this.metadata = answer
+    return this.complete(now)
   }
 
   onItem({ data }: Item, now: number): Step {
@@ -148,9 +171,11 @@ class ConverseReader extends Reader {
     if (isPresent(event["output"])) return this.onWhole(event, now)
     const [[type, value] = ["", {}]] = Object.entries(event)
     const body = fields(value)
-    const index = count(body["contentBlockIndex"]) ?? 0
+    // Without an index a piece belongs to the last block.
+    const index = count(body["contentBlockIndex"]) ?? Math.max(0, this.last + (type === "contentBlockStart" ? 1 : 0))
     switch (type) {
       case "contentBlockStart": {
+        this.last = index
         const call = fields(body["start"])["toolUse"]
         if (isFields(call)) this.startCall(index, call)
         return more
@@ -163,9 +188,10 @@ class ConverseReader extends Reader {
         return more
       case "messageStop":
         this.stopReason = text(body["stopReason"])
-        return more
+        return this.metadata === undefined ? more : this.complete(now)
       case "metadata":
-        return this.complete(body, now)
+        this.metadata = body
+        return this.stopReason === undefined ? more : this.complete(now)
       case "message":
         return failed(this.errors.inBand(event, now))
       default:

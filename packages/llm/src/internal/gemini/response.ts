@@ -17,7 +17,9 @@ import type { Part } from "../protocol/answer/writer.ts"
 import type { Fields } from "../protocol/field.ts"
 import { fields, isFields, isPresent, list, text } from "../protocol/field.ts"
 import { parse } from "../protocol/json.ts"
+import { toParams } from "../protocol/tools/toolParams.ts"
 import * as Kept from "./kept.ts"
+import { PartialCall } from "./partialCall.ts"
 import { counted, isGivenUp, toFinishReason } from "./usage.ts"
 
 const unspecified = "FINISH_REASON_UNSPECIFIED"
@@ -26,6 +28,10 @@ const unspecified = "FINISH_REASON_UNSPECIFIED"
 class ContentReader extends Reader {
   readonly terminator = "a finishReason and the end of the body"
   private readonly sources: Array<Fields> = []
+  /** A call whose arguments are still coming. */
+  private partial: PartialCall | undefined
+  /** The signature of that call. */
+  private signed: string | undefined
   private signature: string | undefined
   private isIntroduced = false
   private finish: string | undefined
@@ -63,19 +69,41 @@ class ContentReader extends Reader {
 
   private onCall(call: Fields, signature: string | undefined): void {
     const given = text(call["id"])
-    const id = given ?? this.newId()
+    const id = this.callIds.take(given)
     const name = text(call["name"]) ?? ""
-    const params = fields(call["args"])
+    const { args } = call
+    const params = typeof args === "string" ? toParams(args) : fields(args)
     this.writer.part({ type: "tool-params-start", id, name })
     this.writer.part({ type: "tool-params-delta", id, delta: JSON.stringify(params) })
     this.writer.part({ type: "tool-params-end", id })
-    this.calls.push({ id, name, params, metadata: Kept.metadata({ id: given, signature }) })
+    this.calls.push({ id, name, params, metadata: Kept.metadata({ id: id === given ? id : undefined, signature }) })
+  }
+
+  private onPiece(call: Fields, signature: string | undefined): void {
+    const { partial } = this
+    // Another call begins: the last piece of the one before was left out.
+    if (partial === undefined || text(call["name"]) !== undefined) {
+      this.endPartial()
+      if (!PartialCall.begins(call)) return this.onCall(call, signature)
+      this.partial = new PartialCall(call)
+      this.signed = signature
+      return
+    }
+    this.signed ??= signature
+    if (partial.add(call)) this.endPartial()
+  }
+
+  private endPartial(): void {
+    const { partial, signed } = this
+    this.partial = undefined
+    this.signed = undefined
+    if (partial !== undefined) this.onCall(partial.whole(), signed)
   }
 
   private onPart(part: Fields): void {
     const signature = text(part["thoughtSignature"])
     const call = part["functionCall"]
-    if (isFields(call)) return this.onCall(call, signature)
+    if (isFields(call)) return this.onPiece(call, signature)
     const { data, mimeType } = fields(part["inlineData"])
     if (typeof data === "string" && typeof mimeType === "string") {
       const metadata = signature === undefined ? {} : { metadata: Kept.metadata({ signature }) }
@@ -114,6 +142,10 @@ class ContentReader extends Reader {
     if (isGivenUp(finish)) {
       const why = `the answer ended with finishReason ${finish}${message === undefined ? "" : `: ${message}`}`
       return failed(errors.inBand({ error: { message: why, reason: finish } }, now))
+    }
+    // A call that the longest length has cut is not run.
+    if (this.partial !== undefined && toFinishReason(finish) !== "length") {
+      return failed(errors.cut("the last piece of a function call"))
     }
     for (const { title, uri } of this.sources) {
       this.writer.part({

@@ -63,8 +63,8 @@ class ChatReader extends Reader {
     return usage.inputTokens.total === undefined && usage.outputTokens.total === undefined ? undefined : { usage }
   }
 
-  private call(id: string | undefined, name: string, params: unknown): void {
-    const call = { id: id ?? this.newId(), name, params }
+  private call(given: unknown, name: string, params: unknown): void {
+    const call = { id: this.callIds.take(given), name, params }
     this.calls.push(call)
     this.writer.part({ type: "tool-params-start", id: call.id, name })
     this.writer.part({ type: "tool-params-delta", id: call.id, delta: JSON.stringify(params) })
@@ -106,11 +106,10 @@ class ChatReader extends Reader {
     this.lastToken = token
     this.writer.reasoning(thinking)
     this.content.text(content)
-    for (const value of list(message["tool_calls"])) {
-      const call = fields(value)
+    for (const call of list(message["tool_calls"]).filter(isFields)) {
       const inner = fields(call["function"])
       const params = inner["arguments"] ?? {}
-      this.call(text(call["id"]), text(inner["name"]) ?? "", typeof params === "string" ? toParams(params) : params)
+      this.call(call["id"], text(inner["name"]) ?? "", typeof params === "string" ? toParams(params) : params)
     }
     const isDone = line["done"] === true
     return isDone ? this.complete(line) : more

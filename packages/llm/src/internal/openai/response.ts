@@ -81,7 +81,7 @@ class CompletionReader extends Reader {
     super(reading, out, (type) => this.keptOf(type))
     this.out = out
     this.content = new Content(this.writer, habits, this.tools, reading.request)
-    this.toolCalls = new ToolCalls(this.writer, reading.newId)
+    this.toolCalls = new ToolCalls(this.writer, this.callIds)
   }
 
   protected counted() {
@@ -163,7 +163,10 @@ class CompletionReader extends Reader {
     }
     const legacy = message["function_call"]
     for (
-      const call of [...list(message["tool_calls"]), ...(isFields(legacy) ? [{ index: 0, function: legacy }] : [])]
+      const call of [
+        ...list(message["tool_calls"]).filter(isFields),
+        ...(isFields(legacy) ? [{ index: 0, function: legacy }] : [])
+      ]
     ) {
       this.present()
       this.toolCalls.add(call)

@@ -6,6 +6,7 @@
  * Guarded by `test/openai/presets.test.ts` and `test/OpenAiProvider.test.ts`.
  */
 import type * as Schema from "effect/Schema"
+import type { CallIds } from "../protocol/answer/callIds.ts"
 import type { Call } from "../protocol/answer/ending.ts"
 import type { Writer } from "../protocol/answer/writer.ts"
 import type { Fields } from "../protocol/field.ts"
@@ -71,13 +72,12 @@ const continues = (known: Pending, { id, name, params }: Delta): boolean => {
 
 export class ToolCalls {
   private readonly calls: Array<Pending> = []
-  private readonly taken = new Set<string>()
   private readonly writer: Writer
-  private readonly newId: () => string
+  private readonly ids: CallIds
 
-  constructor(writer: Writer, newId: () => string) {
+  constructor(writer: Writer, ids: CallIds) {
     this.writer = writer
-    this.newId = newId
+    this.ids = ids
   }
 
   /** Takes in a delta, or a whole call. */
@@ -105,8 +105,7 @@ export class ToolCalls {
   private announce(call: Pending): string {
     const { name, params } = call
     if (call.announced === undefined) {
-      const id = call.id === "" || this.taken.has(call.id) ? this.newId() : call.id
-      this.taken.add(id)
+      const id = this.ids.take(call.id)
       call.announced = { id, length: 0 }
       this.writer.part({ type: "tool-params-start", id, name })
     }
@@ -123,7 +122,8 @@ export class ToolCalls {
     return this.calls.map((call) => {
       const id = this.announce(call)
       this.writer.part({ type: "tool-params-end", id })
-      return { id, name: call.name, params: toParams(call.params), ...Kept.metadata({ call: call.kept }) }
+      const { kept, name, params } = call
+      return { id, name, params: toParams(params), written: params, ...Kept.metadata({ call: kept }) }
     })
   }
 }

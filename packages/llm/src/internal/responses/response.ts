@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import { counted } from "../openai/usage.ts"
 import type { Make, Step } from "../protocol/answer/answer.ts"
 import { failed, isTerminator, more } from "../protocol/answer/answer.ts"
-import type { Item } from "../protocol/answer/decoder.ts"
+import type { Item as Received } from "../protocol/answer/decoder.ts"
 import type { Reading } from "../protocol/answer/reader.ts"
 import { Reader } from "../protocol/answer/reader.ts"
 import type { Part } from "../protocol/answer/writer.ts"
@@ -16,6 +16,8 @@ import type { Fields } from "../protocol/field.ts"
 import { count, fields, isFields, isPresent, list, text } from "../protocol/field.ts"
 import { parse } from "../protocol/json.ts"
 import { toParams } from "../protocol/tools/toolParams.ts"
+import type { Item } from "./items.ts"
+import { Items } from "./items.ts"
 import * as Kept from "./kept.ts"
 
 /** Why an answer is incomplete. An end of unknown kind is `other`. */
@@ -27,19 +29,11 @@ const finishReasons: Readonly<Record<string, Response.FinishReason>> = {
 
 const string = (value: unknown): string => typeof value === "string" ? value : ""
 
-/** An item that has begun: what of it has been said. */
-interface Open {
-  said: string
-  /** The parts of a summary, or of a message's content, that have begun. */
-  part: number | undefined
-}
-
 /** Reads one answer. */
 class ResponseReader extends Reader {
   readonly terminator = "response.completed"
   private readonly onId: (id: string) => void
-  private readonly open = new Map<number, Open>()
-  private readonly ended = new Set<number>()
+  private readonly items = new Items()
   private readonly sources = new Map<string, string>()
   private kept: Kept.Item | undefined
   private isIntroduced = false
@@ -80,17 +74,9 @@ class ResponseReader extends Reader {
     })
   }
 
-  private itemAt(index: number): Open {
-    const known = this.open.get(index)
-    if (known !== undefined) return known
-    const item: Open = { said: "", part: undefined }
-    this.open.set(index, item)
-    return item
-  }
-
   /** More of an item's words. Between the parts of a summary is a blank line. */
   private say(type: "text" | "reasoning", event: Fields, delta: string): void {
-    const item = this.itemAt(count(event["output_index"]) ?? 0)
+    const item = this.items.at(event)
     const part = count(event["summary_index"]) ?? count(event["content_index"]) ?? 0
     const lead = type === "reasoning" && item.part !== undefined && item.part !== part ? "\n\n" : ""
     item.part = part
@@ -135,44 +121,43 @@ class ResponseReader extends Reader {
     if (this.kept !== undefined) this.writer.silent()
   }
 
-  private endCall(index: number, item: Fields): void {
-    const id = text(item["call_id"]) ?? this.newId()
-    const name = string(item["name"])
-    const params = string(item["arguments"])
-    const { said } = this.itemAt(index)
-    if (said === "") this.beginCall(index, { ...item, call_id: id })
-    if (params.length > said.length) {
-      this.writer.part({ type: "tool-params-delta", id, delta: params.slice(said.length) })
+  private beginCall(item: Item): string {
+    if (item.call !== undefined) return item.call
+    const id = item.call = this.callIds.take(item.fields["call_id"])
+    this.writer.part({ type: "tool-params-start", id, name: string(item.fields["name"]) })
+    return id
+  }
+
+  private endCall(item: Item): void {
+    const { fields, said } = item
+    const id = this.beginCall(item)
+    const args = fields["arguments"]
+    // Gateways leave the arguments out at the end, or give them as an object.
+    const written = isFields(args) ? JSON.stringify(args) : string(args) || said
+    if (written.length > said.length) {
+      this.writer.part({ type: "tool-params-delta", id, delta: written.slice(said.length) })
     }
     this.writer.part({ type: "tool-params-end", id })
     this.calls.push({
       id,
-      name,
-      params: toParams(params),
-      metadata: Kept.metadata(Kept.beside(item, ["id", "namespace"]))
+      name: string(fields["name"]),
+      params: toParams(written),
+      written,
+      metadata: Kept.metadata(Kept.beside(fields, ["id", "namespace"]))
     })
   }
 
-  private readonly begun = new Map<number, string>()
-
-  private beginCall(index: number, item: Fields): void {
-    if (this.begun.has(index)) return
-    const id = text(item["call_id"]) ?? this.newId()
-    this.begun.set(index, id)
-    this.writer.part({ type: "tool-params-start", id, name: string(item["name"]) })
-  }
-
-  private endItem(index: number, item: Fields): void {
-    if (this.ended.has(index)) return
-    this.ended.add(index)
-    const { said } = this.itemAt(index)
-    switch (item["type"]) {
+  private endItem(item: Item | undefined): void {
+    if (item === undefined || item.ended) return
+    item.ended = true
+    const { fields, said } = item
+    switch (fields["type"]) {
       case "message":
-        return this.endMessage(item, said)
+        return this.endMessage(fields, said)
       case "reasoning":
-        return this.endReasoning(item, said)
+        return this.endReasoning(fields, said)
       case "function_call":
-        return this.endCall(index, item)
+        return this.endCall(item)
       // Items of tools that run at the vendor's are not for the caller.
       default:
     }
@@ -187,7 +172,8 @@ class ResponseReader extends Reader {
     if (status !== undefined && status !== "completed" && status !== "incomplete") {
       return failed(errors.inBand(`the response ended as ${status}`, now))
     }
-    for (const [index, item] of list(response["output"]).entries()) this.endItem(index, fields(item))
+    for (const item of this.items.rest(list(response["output"]).map(fields))) this.endItem(item)
+    for (const item of this.items.all) if (item.call !== undefined) this.endItem(item)
     const id = text(response["id"])
     if (id !== undefined && status === "completed") this.onId(id)
     for (const [url, title] of this.sources) {
@@ -195,15 +181,20 @@ class ResponseReader extends Reader {
     }
     const why = string(fields(response["incomplete_details"])["reason"])
     return this.end({
-      // The call of an answer that broke off may lack a part of its arguments.
-      calls: status === "incomplete" ? [] : calls,
+      calls,
       reason: status === "incomplete" ? finishReasons[why] ?? "other" : "stop",
       explanation: "a content filter ended the answer"
     })
   }
 
+  private onAdded(event: Fields): Step {
+    const { item, left } = this.items.added(event, fields(event["item"]))
+    this.endItem(left)
+    if (item.fields["type"] === "function_call") this.beginCall(item)
+    return more
+  }
+
   private onEvent(type: unknown, event: Fields, now: number): Step {
-    const index = count(event["output_index"]) ?? 0
     switch (type) {
       case "error":
         return failed(this.errors.inBand(isPresent(event["error"]) ? event : { error: event }, now))
@@ -213,8 +204,7 @@ class ResponseReader extends Reader {
         this.introduce(fields(event["response"]))
         return more
       case "response.output_item.added":
-        if (fields(event["item"])["type"] === "function_call") this.beginCall(index, fields(event["item"]))
-        return more
+        return this.onAdded(event)
       case "response.output_text.delta":
       case "response.refusal.delta":
         this.say("text", event, string(event["delta"]))
@@ -224,18 +214,18 @@ class ResponseReader extends Reader {
         this.say("reasoning", event, string(event["delta"]))
         return more
       case "response.function_call_arguments.delta": {
-        const id = this.begun.get(index)
-        if (id === undefined) return more
+        const item = this.items.at(event)
         const delta = string(event["delta"])
-        this.itemAt(index).said += delta
-        this.writer.part({ type: "tool-params-delta", id, delta })
+        if (item.call === undefined || item.ended || delta === "") return more
+        item.said += delta
+        this.writer.part({ type: "tool-params-delta", id: item.call, delta })
         return more
       }
       case "response.output_text.annotation.added":
         this.source(fields(event["annotation"]))
         return more
       case "response.output_item.done":
-        this.endItem(index, fields(event["item"]))
+        this.endItem(this.items.done(event, fields(event["item"])))
         return more
       case "response.completed":
       case "response.incomplete":
@@ -247,7 +237,7 @@ class ResponseReader extends Reader {
     }
   }
 
-  onItem({ data, event: name }: Item, now: number): Step {
+  onItem({ data, event: name }: Received, now: number): Step {
     if (data.trim() === "") return more
     if (isTerminator(data)) return failed(this.errors.cut(this.terminator))
     const event = parse(data)?.json

@@ -24,6 +24,7 @@ import { answers as oddEnds } from "./oddEnds.ts"
 import { answers as openai } from "./openai.ts"
 import { answers as others } from "./others.ts"
 import { answers as seldom } from "./seldom.ts"
+import { answers as toolCalls } from "./toolCalls.ts"
 
 const Weather = Tool.make("weather", { parameters: Schema.Struct({ city: Schema.String }), success: Schema.String })
 
@@ -92,7 +93,17 @@ const chunkings = (body: Answer["body"]): ReadonlyArray<ReadonlyArray<Uint8Array
   return [[bytes], by(1), by(7), by(Math.ceil(bytes.length / 3))]
 }
 
-const corpus = [...openai, ...clouds, ...local, ...others, ...endings, ...oddEnds, ...seldom, ...recordedAnswers]
+const corpus = [
+  ...openai,
+  ...clouds,
+  ...local,
+  ...others,
+  ...endings,
+  ...oddEnds,
+  ...seldom,
+  ...toolCalls,
+  ...recordedAnswers
+]
 
 describe(`answers of ${new Set(corpus.map(({ vendor }) => vendor)).size} vendors (${corpus.length} answers)`, () => {
   it.effect.each(corpus.map((answer) => [`${answer.vendor}: ${answer.what} (${answer.asked})`, answer] as const))(

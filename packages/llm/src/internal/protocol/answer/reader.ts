@@ -9,6 +9,7 @@ import type { Counts } from "../../usage/reported.ts"
 import type { Errors } from "../request/providerRequest.ts"
 import { RequestTools } from "../tools/tools.ts"
 import type { Protocol, Step } from "./answer.ts"
+import { CallIds } from "./callIds.ts"
 import type { Framing, Item } from "./decoder.ts"
 import type { Call, Ending } from "./ending.ts"
 import { end } from "./ending.ts"
@@ -35,6 +36,7 @@ export abstract class Reader implements Protocol {
   readonly framing: Framing = "events"
   readonly errors: Errors
   protected readonly newId: () => string
+  protected readonly callIds: CallIds
   protected readonly writer: Writer
   protected readonly tools: RequestTools
   protected readonly calls: Array<Call> = []
@@ -44,6 +46,7 @@ export abstract class Reader implements Protocol {
   constructor({ errors, newId, request }: Reading, out: (part: Part) => void, metadataOf?: MetadataOf) {
     this.errors = errors
     this.newId = newId
+    this.callIds = new CallIds(request, newId)
     this.tools = new RequestTools(request)
     this.writer = new Writer(out, metadataOf)
   }
