@@ -196,7 +196,7 @@ export const answers: ReadonlyArray<Answer> = [
     "stream",
     start() + begin(use("a"), 0) + begin(use("b"), 1) + piece(json("{\"city\""), 1) + piece(json("{\"city\":\"Os"), 0) +
       piece(json(":\"Rome\"}"), 1) + piece(json("lo\"}"), 0) + close(1) + close(0) + used,
-    counted({ ...both, calls: [...twice].reverse() })
+    counted({ ...both, calls: twice.toReversed() })
   ),
   bedrock("two calls at once", "stream", [
     opened,

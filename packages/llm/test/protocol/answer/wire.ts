@@ -43,7 +43,7 @@ const name = "weather"
 const piecesOf = ({ calls }: Turn, { at, interleaved }: Cuts): Pieces => {
   const each = calls.map((params, call) => {
     const text = JSON.stringify(params)
-    const places = [0, ...at.map((place) => place % (text.length + 1)).sort((a, b) => a - b), text.length]
+    const places = [0, ...at.map((place) => place % (text.length + 1)).toSorted((a, b) => a - b), text.length]
     return places.slice(1).map((end, i) => [call, text.slice(places[i], end)] as const)
   })
   if (!interleaved) return each.flat()
