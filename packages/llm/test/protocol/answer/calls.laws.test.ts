@@ -77,7 +77,10 @@ const inputs = {
     text: Schema.Union([Schema.Literal(""), words]),
     calls: Schema.Union([Schema.Tuple([params, params]), Schema.Array(params).check(Schema.isMaxLength(3))])
   }),
-  at: Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 60 }))).check(Schema.isMinLength(1), Schema.isMaxLength(4)),
+  at: Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 60 }))).check(
+    Schema.isMinLength(1),
+    Schema.isMaxLength(4)
+  ),
   interleaved: Schema.Boolean,
   dress: Schema.Literals(["plain", "crlf", "cr", "mark", "comments", "fields", "lines", "tight"]),
   size: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 200 }))
