@@ -5,11 +5,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Backoff from "@holdfast/core/Backoff"
 import * as Jitter from "@holdfast/core/Jitter"
+import * as Retry from "@holdfast/core/Retry"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/testing/TestClock"
 import { readFileSync } from "node:fs"
 
 const read = (name: string): unknown => JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"))
 const page = readFileSync(new URL("../../../../docs/from-tenacity-and-httpx.md", import.meta.url), "utf8")
-const { waits } = read("tenacity.json") as {
+const { starts, waits } = read("tenacity.json") as {
+  readonly starts: Readonly<Record<string, ReadonlyArray<number>>>
   readonly waits: Readonly<Record<string, ReadonlyArray<readonly [least: number, greatest: number]>>>
 }
 
@@ -53,7 +59,35 @@ const assertNear = (actual: ReadonlyArray<readonly [number, number]>, expected: 
     assert.closeTo(greatest, to, 0.02 * Math.max(1, to))
   })
 
+/** When attempts start, in seconds, of a call that always fails. */
+const startsOf = (options: Retry.Options) =>
+  Effect.gen(function*() {
+    const starts: Array<number> = []
+    const began = yield* Clock.currentTimeMillis
+    const attempt = Effect.flatMap(Clock.currentTimeMillis, (at) => Effect.fail(starts.push((at - began) / 1000)))
+    const call = yield* Effect.forkChild(Effect.ignore(Retry.retry(attempt, options)))
+    yield* TestClock.adjust("1 minute")
+    yield* Fiber.join(call)
+    return starts
+  })
+
 describe("from tenacity", () => {
+  it.effect("starts attempts as stop_before_delay does, and where stop_after_delay starts another says so", () =>
+    Effect.gen(function*() {
+      const wait = (seconds: number) => ({
+        times: 100,
+        maxElapsed: "10 seconds" as const,
+        backoff: Backoff.constant({ delay: seconds * 1000, jitter: Jitter.none })
+      })
+      assert.deepStrictEqual(yield* startsOf(wait(4)), starts["stop_before_delay(10), wait_fixed(4)"])
+      assert.deepStrictEqual(starts["stop_after_delay(10), wait_fixed(4)"], [0, 4, 8, 12])
+      // An attempt that would start at the very bound does here, and does not in tenacity's.
+      assert.deepStrictEqual(yield* startsOf(wait(5)), starts["stop_after_delay(10), wait_fixed(5)"])
+      assert.deepStrictEqual(starts["stop_before_delay(10), wait_fixed(5)"], [0, 5])
+      assert.match(page, /tenacity sleeps the last delay to its end and tries once more/u)
+      assert.match(page, /at the very bound/u)
+    }))
+
   for (
     const wait of [
       "wait_fixed(2)",

@@ -92,7 +92,9 @@ export class BodyCut extends Data.TaggedError("BodyCut")<{ readonly code: string
 export class ProtocolError extends Data.TaggedError("ProtocolError")<{ readonly code: string }> {
   readonly isRetryable = false
   override get message(): string {
-    return `The response broke the protocol (${this.code}): check that the port speaks the HTTP version expected`
+    return this.code.startsWith("Z_")
+      ? `The body is not what its content-encoding says (${this.code})`
+      : `The response broke the protocol (${this.code}): check that the port speaks the HTTP version expected`
   }
 }
 
