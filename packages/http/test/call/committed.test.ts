@@ -11,14 +11,18 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 
-/** Responses whose bodies break before their first byte, and how often one was asked for. */
-const cutBodies = () => {
+/** Responses whose bodies break after some pieces of a kilobyte, and how often one was asked for. */
+const cutBodies = (length = 100_000, pieces = 0) => {
   let sent = 0
   const fetch: typeof globalThis.fetch = () => {
     sent++
-    const error = Object.assign(new Error("reset"), { code: "ECONNRESET" })
-    const body = new ReadableStream({ pull: (controller) => controller.error(error) }, { highWaterMark: 0 })
-    return Promise.resolve(new Response(body, { headers: { "content-length": "100000" } }))
+    let left = pieces
+    const pull = (controller: ReadableStreamDefaultController<Uint8Array>) =>
+      left-- > 0
+        ? controller.enqueue(new Uint8Array(1024))
+        : controller.error(Object.assign(new Error("reset"), { code: "ECONNRESET" }))
+    const body = new ReadableStream({ pull }, { highWaterMark: 0 })
+    return Promise.resolve(new Response(body, { headers: { "content-length": String(length) } }))
   }
   return { fetch, sent: () => sent }
 }
@@ -50,4 +54,16 @@ describe("a body that is cut before its first byte", () => {
       yield* Effect.flip(response.text)
       assert.strictEqual(sent(), 1)
     }))
+})
+
+describe("a body that is cut in the middle", () => {
+  it.effect.each([["up to 64 KiB is retried", 65_536, 3], ["beyond is the program's", 65_537, 1]] as const)(
+    "%s",
+    ([, length, times]) =>
+      Effect.gen(function*() {
+        const { fetch, sent } = cutBodies(length, 40)
+        yield* Effect.flip(Effect.flatMap(get(fetch, {}), (response) => response.text))
+        assert.strictEqual(sent(), times)
+      })
+  )
 })

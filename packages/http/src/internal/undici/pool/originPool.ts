@@ -113,16 +113,14 @@ export class OriginPool implements Owner {
   }
 
   /** Removes a waiting exchange from the queue. */
-  forget(exchange: Exchange): boolean {
-    const waited = this.queue.delete(exchange)
-    if (!waited) return false
+  forget(exchange: Exchange): void {
+    if (!this.queue.delete(exchange)) return
     if (this.queue.size === 0 && this.watcher !== undefined) {
       this.watcher.interruptUnsafe()
       this.watcher = undefined
     }
     this.pools.changed()
     this.forgetIfUnused()
-    return true
   }
 
   /** Fails all waiting exchanges. */
