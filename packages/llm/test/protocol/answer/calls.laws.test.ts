@@ -118,7 +118,7 @@ describe("an answer says what the vendor's own SDK reads", () => {
         assert.deepStrictEqual(got, {
           thoughts: turn.thoughts,
           text: turn.text,
-          calls: turn.calls.map((call) => ["weather", call])
+          calls: turn.calls.map((call) => ["weather", call] as const)
         })
         // The SDKs differ in which dresses they can read; in plain bytes they are the judge.
         assert.deepStrictEqual(got, yield* oracle(bytesOf(plain)))

@@ -18,6 +18,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { law } from "../../../../../vitest.law.ts"
+import { patience } from "../../../src/internal/protocol/answer/rest.ts"
 import { type Endable, type Sink, webBody, WebReader } from "../../../src/internal/protocol/answer/webBody.ts"
 
 /** How a client hands on the response of `fetch`. */
@@ -102,6 +103,9 @@ const play = (script: Script, hand: Hand) =>
       if (at === script.interruptedAt) fiber.interruptUnsafe()
       yield* TestClock.adjust("10 millis")
     }
+    yield* settled
+    // The rest of a whole answer is read for a while.
+    yield* TestClock.adjust(patience)
     yield* settled
     const exit = yield* Fiber.await(fiber)
     const end = Exit.isSuccess(exit) ? "whole" : exit.cause.reasons.map((reason) =>

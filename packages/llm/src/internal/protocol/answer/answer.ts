@@ -28,6 +28,8 @@ import type { Errors, ProviderRequest } from "../request/providerRequest.ts"
 import { SignOfLife } from "../signOfLife.ts"
 import type { Framing, Item } from "./decoder.ts"
 import * as Decoder from "./decoder.ts"
+import type { Leaving } from "./rest.ts"
+import * as Rest from "./rest.ts"
 import type { Body, Endable } from "./webBody.ts"
 import { endable, WebReader } from "./webBody.ts"
 import type { Part } from "./writer.ts"
@@ -135,6 +137,7 @@ const drive = (
   isWhole: boolean,
   limit: number,
   scope: Scope.Scope,
+  leaving: Leaving,
   self: Endable = { end: undefined, watch: undefined }
 ): Effect.Effect<() => Parts> =>
   Effect.contextWith((context: Context.Context<never>) => {
@@ -161,14 +164,21 @@ const drive = (
         if (last._tag !== "More") break
       }
     }
+    let isOver = false
+    const leaves = (rest: Effect.Effect<void>) => {
+      leaving.rest = () => last._tag === "Done" && !isOver ? rest : undefined
+    }
     const end = (): void => {
+      isOver = true
       last = machine.end(clock.currentTimeMillisUnsafe())
     }
     if (!Stream.isStream(body)) {
       const reader = new WebReader(body, { ready, take, end, isDone: () => last._tag === "Done" }, self)
+      leaves(reader.rest)
       return Effect.as(Scope.addFinalizer(scope, reader.release), () => reader.pull)
     }
     return Effect.map(Channel.toPullScoped(Stream.toChannel(body), scope), (pull) => {
+      leaves(Rest.drain(pull))
       const next = (): Parts => ready() ?? advance
       // Made once: the machine takes a chunk in without an effect of its own.
       const advance: Parts = Pull.matchEffect(pull, {
@@ -202,18 +212,22 @@ export const methods = (
   open: Open
 ): Pick<Provider, "generateText" | "streamText"> => ({
   generateText: (request) =>
-    Effect.scopedWith((scope) =>
-      open(callOf("generateText"), request, false).pipe(
-        Scope.provide(scope),
-        Effect.flatMap((answer) => Stream.runCollect(onDemand((scope) => drive(answer, true, wholeLimit, scope)))),
-        Effect.map(toWhole)
-      )
-    ),
+    Effect.scopedWith((scope) => {
+      const leaving: Leaving = { rest: undefined }
+      return Effect.flatMap(Rest.leaving(scope, leaving), (own) =>
+        open(callOf("generateText"), request, false).pipe(
+          Scope.provide(own),
+          Effect.flatMap((answer) => Stream.runCollect(onDemand(() => drive(answer, true, wholeLimit, own, leaving)))),
+          Effect.map(toWhole)
+        ))
+    }),
   streamText: (request) =>
-    endable((scope, self) =>
-      open(callOf("streamText"), request, true).pipe(
-        Scope.provide(scope),
-        Effect.flatMap((answer) => drive(answer, false, Decoder.defaultLimit, scope, self))
-      )
-    )
+    endable((scope, self) => {
+      const leaving: Leaving = { rest: undefined }
+      return Effect.flatMap(Rest.leaving(scope, leaving), (own) =>
+        open(callOf("streamText"), request, true).pipe(
+          Scope.provide(own),
+          Effect.flatMap((answer) => drive(answer, false, Decoder.defaultLimit, own, leaving, self))
+        ))
+    })
 })

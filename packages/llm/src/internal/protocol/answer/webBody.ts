@@ -23,6 +23,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Next } from "../../onDemand.ts"
 import { opened } from "../../onDemand.ts"
+import { enough } from "./rest.ts"
 
 /** How the reads of a stream are ended, and who wants to know when they begin and end. */
 export interface Endable {
@@ -167,6 +168,15 @@ export class WebReader<A> {
     this.over = Exit.interrupt()
     this.resume = undefined
     this.self.watch?.ends()
+  })
+
+  /** Reads the rest of the body of an answer that is whole, as far as that is worth it. */
+  readonly rest: Effect.Effect<void> = Effect.callback((resume) => {
+    const isEnough = enough()
+    const over = () => resume(Effect.void)
+    const read = (): void =>
+      void this.reader.read().then(({ value }) => value === undefined || isEnough(value) ? over() : read(), over)
+    read()
   })
 
   /** Cancels what was not read. Of an answer that is whole, the rest of the body is nothing to wait for. */
