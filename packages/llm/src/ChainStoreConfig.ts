@@ -8,7 +8,7 @@
  * **Details**
  *
  * - `LLM_STORE_URL` is the URL of a Redis, a Valkey or a cluster, as `RedisClient` reads it; `LLM_STORE_PASSWORD` is its password, where
- *   the URL has none. `llm.store.redis` may name other variables, a prefix, and more.
+ *   the URL has none, and `LLM_STORE_CA` the certificate, in PEM, of the authority that signed its own. `llm.store.redis` may name other variables, a prefix, and more.
  * - Under `ProviderChain.layerReloadingConfig` the store follows the file. One that the file does not change keeps its connection and its
  *   state. A change is refused as a whole if its variable is not set.
  * - Without a store, each process is on its own.
@@ -40,8 +40,8 @@ import * as RedisClient from "./RedisClient.ts"
 
 const storeOf = ({ prefix, timeout }: Settings) => ChainStoreRedis.layer({ prefix, timeout })
 
-const clientOf = ({ cluster, password, tls, url }: Parameters<OpenStore>[0]) =>
-  RedisClient.layer({ url, password, cluster, tls })
+const clientOf = ({ ca, cluster, password, tls, url }: Parameters<OpenStore>[0]) =>
+  RedisClient.layer({ url, password, cluster, tls, ca })
 
 const open: OpenStore = (settings) =>
   Effect.map(

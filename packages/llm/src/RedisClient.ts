@@ -17,7 +17,7 @@
  *
  * - This module needs Node and the npm package `redis`, and is not part of the index: import it from `@holdfast/llm/RedisClient`.
  * - It sends commands and scripts. It neither subscribes nor reserves connections.
- * - TLS trusts the certificates that Node trusts: set `NODE_EXTRA_CA_CERTS` for one of your own.
+ * - TLS trusts the certificates that Node trusts: set `ca`, or `NODE_EXTRA_CA_CERTS`, for one of your own.
  *
  * **Example**
  *
@@ -52,20 +52,13 @@ export interface Options {
   readonly ca?: string | undefined
 }
 
-/** A value in its place may be a secret, so it is not shown. */
-const certificate: Arguments.Check<string | undefined> = (value, place) => {
-  if (typeof value === "string" && /-----BEGIN CERTIFICATE-----[^]+-----END CERTIFICATE-----/u.test(value)) return value
-  place.fault("must be a certificate in PEM (the value is not shown)")
-  return undefined
-}
-
 const fields = Arguments.struct({
   // Checked with the others, which say how it is meant.
   url: (value) => value,
   password: Arguments.optional(Arguments.instance(Redacted.isRedacted, "a `Redacted`")),
   cluster: Arguments.optional(Arguments.boolean),
   tls: Arguments.optional(Arguments.boolean),
-  ca: Arguments.optional(certificate)
+  ca: Arguments.optional(Target.certificate)
 })
 
 const optionsCheck: Arguments.Check<Target.Target | undefined> = (value, place) => {
@@ -77,7 +70,7 @@ const optionsCheck: Arguments.Check<Target.Target | undefined> = (value, place) 
     url,
     place.at("url")
   )
-  if (ca !== undefined && target?.tls === false) place.at("ca").fault("has no meaning without TLS: use rediss://")
+  if (ca !== undefined && target?.tls === false) place.at("ca").fault(Target.withoutTls)
   return target
 }
 

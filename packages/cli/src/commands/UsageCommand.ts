@@ -13,7 +13,7 @@ export const command = Command.make(
       Argument.optional
     ),
     by: Flag.String("by").pipe(
-      Flag.withDescription("day, provider, model, or tag:NAME. Default: day"),
+      Flag.withDescription("day, provider, model, operation, or tag:NAME. Default: day"),
       Flag.withDefault("day")
     ),
     since: Flag.String("since").pipe(
@@ -35,7 +35,7 @@ export const command = Command.make(
   },
   (input) => Effect.flatMap(Effect.promise(() => import("../usage/usage.ts")), ({ usage }) => usage(input))
 ).pipe(
-  Command.withShortDescription("Tells what was spent, by day, provider, model or tag"),
+  Command.withShortDescription("Tells what was spent, by day, provider, model, operation or tag"),
   Command.withDescription(paragraph(
     "Sums up a ledger: attempts, tokens and cost, as a table and a plot. A ledger",
     "is what UsageSql.layer writes into SQLite or PostgreSQL, or a file of",

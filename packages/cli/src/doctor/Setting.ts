@@ -37,6 +37,7 @@ const kinds: ReadonlyArray<Row> = [
   ["LLM_MAX_TOOL_ITERATIONS", "text"],
   ["LLM_STORE_URL", "address"],
   ["LLM_STORE_PASSWORD", "secret"],
+  ["LLM_STORE_CA", "secret"],
   ["HTTP_PROXY", "address"],
   ["HTTPS_PROXY", "address"],
   ["NO_PROXY", "text"]

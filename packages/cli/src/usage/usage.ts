@@ -25,10 +25,10 @@ const wrongUsage = (message: string) =>
   Effect.fail(Object.assign(new UsageRefused({ message }), { [Runtime.errorExitCode]: 2 }))
 
 const byOf = (text: string): Effect.Effect<Usage.By, UsageRefused> => {
-  if (text === "day" || text === "provider" || text === "model") return Effect.succeed(text)
+  if (text === "day" || text === "provider" || text === "model" || text === "operation") return Effect.succeed(text)
   const tag = text.startsWith("tag:") ? text.slice("tag:".length) : ""
   return tag === ""
-    ? wrongUsage(`--by must be day, provider, model, or tag:NAME as tag:user, got ${JSON.stringify(text)}`)
+    ? wrongUsage(`--by must be day, provider, model, operation, or tag:NAME as tag:user, got ${JSON.stringify(text)}`)
     : Effect.succeed({ tag })
 }
 

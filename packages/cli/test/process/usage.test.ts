@@ -126,7 +126,7 @@ describe("holdfast usage", { timeout: 60_000 }, () => {
           `${JSON.stringify(entry)}\n`
         ).join("")
       )
-      for (const by of ["day", "tag:user"]) {
+      for (const by of ["day", "operation", "tag:user"]) {
         const fromDatabase = yield* Holdfast.run(["usage", filename, "--by", by, "--json"])
         const fromLines = yield* Holdfast.run(["usage", asLines, "--by", by, "--json"])
         assert.deepStrictEqual([fromDatabase.code, fromDatabase.stderr], [0, ""])
@@ -154,7 +154,7 @@ describe("holdfast usage", { timeout: 60_000 }, () => {
         [[url], 1, "Give the URL in HOLDFAST_LEDGER"],
         [[], 1, "The database of HOLDFAST_LEDGER cannot be read", { HOLDFAST_LEDGER: url }],
         [[], 2, "Name a ledger", { HOLDFAST_LEDGER: " " }],
-        [["x", "--by", "user"], 2, "--by must be day, provider, model, or tag:NAME"],
+        [["x", "--by", "user"], 2, "--by must be day, provider, model, operation, or tag:NAME"],
         [["x", "--by", "tag:"], 2, "--by must be"],
         [["x", "--since", "yesterday"], 2, "--since must be a day"],
         [["x", "--top", "0"], 2, "--top must be 1 or more"]

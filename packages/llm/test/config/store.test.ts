@@ -50,6 +50,7 @@ describe("the store of a file", () => {
           password: "hunter2!",
           cluster: "yes",
           tls: 1,
+          ca: "-----BEGIN CERTIFICATE-----hunter2",
           prefx: "a",
           prefix: "",
           timeout: 0
@@ -62,6 +63,7 @@ describe("the store of a file", () => {
         ["llm.store.redis.password", /must be the name of an environment variable that has the password/u],
         ["llm.store.redis.cluster", /true or false/u],
         ["llm.store.redis.tls", /true or false/u],
+        ["llm.store.redis.ca", /must be the name of an environment variable that has the certificate/u],
         ["llm.store.redis.prefx", /did you mean `prefix`/u],
         ["llm.store.redis.prefix", /not empty/u],
         ["llm.store.redis.timeout", /longer than zero/u]
@@ -113,6 +115,26 @@ describe("the store of a file", () => {
       )
       assert.match(wrong.message, /LLM_STORE_URL: asks for TLS|LLM_STORE_URL asks for TLS/u)
       assert.notInclude(String(wrong), "hunter2")
+    }))
+
+  it.effect("trusts the authority whose certificate a variable has", () =>
+    Effect.gen(function*() {
+      const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
+      const store = { redis: { ca: "SHOP_CA" } }
+      const url = { LLM_STORE_URL: "rediss://redis.test" }
+      assert.strictEqual((yield* settings({}, { ...url, LLM_STORE_CA: `${pem}\n` }))?.ca, pem)
+      assert.strictEqual((yield* settings({ store }, { ...url, SHOP_CA: pem, LLM_STORE_CA: "" }))?.ca, pem)
+      assert.isUndefined((yield* settings({}, url))?.ca)
+      const refused: ReadonlyArray<readonly [llm: object, variables: Record<string, string>, says: string]> = [
+        [{ store }, url, "llm.store.redis.ca needs a certificate: set SHOP_CA to it, in PEM, or leave ca out"],
+        [{ store }, { ...url, SHOP_CA: "hunter2" }, "must be a certificate in PEM (the value is not shown)"],
+        [{}, { LLM_STORE_URL: "redis://redis.test", LLM_STORE_CA: pem }, "LLM_STORE_CA has no meaning without TLS"]
+      ]
+      for (const [llm, variables, says] of refused) {
+        const { message } = yield* Effect.flip(settings(llm, variables))
+        assert.include(message, says)
+        assert.notInclude(message, "hunter2")
+      }
     }))
 
   it.effect("is refused where the program provides none, and names the chain", () =>

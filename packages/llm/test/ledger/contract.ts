@@ -68,7 +68,7 @@ export const Entries = Schema.Array(
   })
 )
 
-const groupings: ReadonlyArray<Usage.By> = ["day", "provider", "model", ...tags.map((tag) => ({ tag }))]
+const groupings: ReadonlyArray<Usage.By> = ["day", "provider", "model", "operation", ...tags.map((tag) => ({ tag }))]
 
 const near = (a: Usage.Total, b: Usage.Total) => {
   assert.closeTo(a.cost, b.cost, 1e-9)
@@ -161,8 +161,14 @@ export const contract = (name: string, fresh: Layer.Layer<SqlClient, SqlError>) 
           (sums) => [sums.get("cloud")?.attempts, sums.get("cloud")?.partial]
         )
         assert.deepStrictEqual(yield* attempts, [1, 0])
+        const byOperation = Effect.map(
+          UsageSql.sumBy("operation", { table: "older" }),
+          (sums) => Array.from(sums, ([operation, { attempts }]) => [operation, attempts])
+        )
+        assert.deepStrictEqual(yield* byOperation, [["chat", 1]])
         yield* run(ask, { table: "older" })
         assert.deepStrictEqual(yield* attempts, [2, 0])
+        assert.deepStrictEqual(yield* byOperation, [["chat", 2]])
       }))
 
     test("writes an entry once that is written again", () =>

@@ -1,8 +1,10 @@
 /** TLS to a real Redis, whose certificate an authority of our own has signed. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as ChainStore from "@holdfast/llm/ChainStore"
+import * as ChainStoreConfig from "@holdfast/llm/ChainStoreConfig"
 import * as ChainStoreRedis from "@holdfast/llm/ChainStoreRedis"
 import * as RedisClient from "@holdfast/llm/RedisClient"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -68,6 +70,16 @@ describe("Redis over TLS", () => {
       )
       assert.strictEqual(sum, 0)
     }).pipe(Effect.scoped))
+
+  it.live("is reached by a file, with the certificate in a variable", () =>
+    Effect.gen(function*() {
+      const variables = { LLM_STORE_URL: `rediss://127.0.0.1:${port}`, LLM_STORE_CA: ca }
+      const found = yield* Effect.provide(
+        ChainStoreConfig.inspect,
+        ConfigProvider.layer(ConfigProvider.fromUnknown(variables))
+      )
+      assert.deepInclude(found, { server: "redis", tls: true })
+    }))
 
   it.live.each<readonly [string, () => RedisClient.Options, RegExp]>([
     ["an unknown authority", () => ({ url: `rediss://127.0.0.1:${port}` }), /self-signed certificate/u],

@@ -10,7 +10,7 @@ import * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Entry } from "../usage/entry.ts"
 import type { By, Total } from "../usage/totals.ts"
-import { dayOf } from "../usage/totals.ts"
+import { chat, dayOf } from "../usage/totals.ts"
 
 /** An entry with an id, so that what is written again is not there twice. */
 export interface Identified {
@@ -127,11 +127,15 @@ export const insert = (
 
 const dayMillis = 86_400_000
 
+/** The operation of an entry that names none, as SQL. */
+const quoted = `'${chat}'`
+
 /** What a group of entries has in common, as SQL. */
-const groupOf = (sql: SqlClient.SqlClient, by: By) => {
+const groupOf = (sql: SqlClient.SqlClient, by: By, knowsOperations: boolean) => {
   if (by === "day") return sql`at / ${sql.literal(`${dayMillis}`)}`
   if (by === "provider") return sql`provider`
   if (by === "model") return sql`provider || '/' || model`
+  if (by === "operation") return knowsOperations ? sql`COALESCE(operation, ${sql.literal(quoted)})` : sql.literal(quoted)
   const { tag } = by
   return sql.onDialectOrElse({
     pg: () => sql`(tags::jsonb) ->> ${tag}`,
@@ -180,18 +184,23 @@ const totalOf = (row: Row): Total => ({
 })
 
 /**
- * Sums the table up by group, in the database. A table that no writer has brought up to date knows of no answer that broke off. A reader of
- * it may lack the right to change it.
+ * Sums the table up by group, in the database. A table that no writer has brought up to date knows of no answer that broke off, and of no
+ * operation but chats. A reader of it may lack the right to change it.
  */
 export const sumBy = (
   table: string,
   by: By,
   range: Range
 ): Effect.Effect<ReadonlyMap<string | undefined, Total>, SqlError, SqlClient.SqlClient> =>
-  Effect.catchIf(
-    query(table, by, range, sums),
-    (error) => describe(error).includes("is_partial"),
-    () => query(table, by, range, { ...sums, partial: "0" })
+  query(table, by, range, { sums, knowsOperations: true }).pipe(
+    Effect.catchIf(
+      (error) => describe(error).includes("operation"),
+      () => query(table, by, range, { sums, knowsOperations: false })
+    ),
+    Effect.catchIf(
+      (error) => describe(error).includes("is_partial"),
+      () => query(table, by, range, { sums: { ...sums, partial: "0" }, knowsOperations: false })
+    )
   )
 
 /** The messages of an error and of its causes. */
@@ -202,7 +211,7 @@ const query = (
   table: string,
   by: By,
   { since, until }: Range,
-  sums: Readonly<Record<string, string>>
+  { knowsOperations, sums }: { readonly sums: Readonly<Record<string, string>>; readonly knowsOperations: boolean }
 ): Effect.Effect<ReadonlyMap<string | undefined, Total>, SqlError, SqlClient.SqlClient> =>
   Effect.gen(function*() {
     const sql = yield* plain
@@ -211,7 +220,7 @@ const query = (
       ...(since === undefined ? [] : [sql`at >= ${since}`]),
       ...(until === undefined ? [] : [sql`at < ${until}`])
     ]
-    const rows = yield* sql<Row>`SELECT ${groupOf(sql, by)} AS group_key, ${sql.literal(columns)} FROM ${sql(table)}
+    const rows = yield* sql<Row>`SELECT ${groupOf(sql, by, knowsOperations)} AS group_key, ${sql.literal(columns)} FROM ${sql(table)}
       ${bounds.length === 0 ? sql.literal("") : sql`WHERE ${sql.and(bounds)}`} GROUP BY 1 ORDER BY 1`
     return new Map(
       rows.map((row) => {

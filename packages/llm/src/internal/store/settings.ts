@@ -27,6 +27,8 @@ export interface Settings {
   readonly password: Redacted.Redacted | undefined
   readonly cluster: boolean
   readonly tls: boolean
+  /** The authority that signed the server's certificate, in PEM; `undefined` for those that Node.js trusts. */
+  readonly ca: string | undefined
   readonly prefix: string
   /** How long a step waits for the store. */
   readonly timeout: Duration.Duration
@@ -39,13 +41,23 @@ const optional = (name: string): Effect.Effect<Redacted.Redacted | undefined, Co
 export const settingsOf = Effect.fnUntraced(function*(
   store: StoreData | undefined
 ): Effect.fn.Return<Settings | undefined, Config.ConfigError> {
-  const { cluster, password: passwordVariable = "LLM_STORE_PASSWORD", prefix, timeout, tls, url: variable } =
+  const { ca: caVariable = "LLM_STORE_CA", cluster, prefix, timeout, tls, url: name = "LLM_STORE_URL" } =
     store?.redis ?? {}
-  const name = variable ?? "LLM_STORE_URL"
+  const passwordVariable = store?.redis.password ?? "LLM_STORE_PASSWORD"
   const url = yield* optional(name)
   const password = yield* optional(passwordVariable)
   if (store === undefined && url === undefined) return undefined
+  const pem = yield* optional(caVariable)
+  if (pem === undefined && store?.redis.ca !== undefined) {
+    return yield* Effect.fail(
+      Setting.fail(`llm.store.redis.ca needs a certificate: set ${caVariable} to it, in PEM, or leave ca out`)
+    )
+  }
+  const ca = pem === undefined
+    ? undefined
+    : yield* Setting.check(() => Arguments.check(caVariable, Target.certificate, Redacted.value(pem)))
   const common = {
+    ca,
     variable: name,
     url,
     passwordVariable,
@@ -56,7 +68,10 @@ export const settingsOf = Effect.fnUntraced(function*(
   if (url === undefined) {
     return { ...common, shown: undefined, cluster: cluster ?? false, tls: tls ?? false }
   }
-  const target = yield* Setting.check(() => Arguments.check(name, Target.check({ cluster, tls, password }), url))
+  const target = yield* Setting.check(() => Arguments.check(name, Target.check({ ca, cluster, tls, password }), url))
+  if (ca !== undefined && target?.tls === false) {
+    return yield* Effect.fail(Setting.fail(`${caVariable} ${Target.withoutTls} in ${name}, or set tls`))
+  }
   return target === undefined
     ? yield* Effect.fail(Setting.fail(`${name} is not a URL of Redis`))
     : { ...common, shown: Target.show(target), cluster: target.cluster, tls: target.tls }

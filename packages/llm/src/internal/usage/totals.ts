@@ -94,8 +94,14 @@ export const add = (a: Total, b: Total): Total => ({
   partial: a.partial + b.partial
 })
 
-/** How entries are grouped: by the day in UTC as `YYYY-MM-DD`, the provider, `provider/model`, or the value of a tag. */
-export type By = "day" | "provider" | "model" | { readonly tag: string }
+/**
+ * How entries are grouped: by the day in UTC as `YYYY-MM-DD`, the provider, `provider/model`, the operation (`chat` or
+ * `embeddings`), or the value of a tag.
+ */
+export type By = "day" | "provider" | "model" | "operation" | { readonly tag: string }
+
+/** The operation of an entry that names none. */
+export const chat = "chat"
 
 export const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10)
 
@@ -108,6 +114,8 @@ const groupOf = (entry: Entry, by: By): string | undefined => {
       return entry.provider
     case "model":
       return `${entry.provider}/${entry.model}`
+    case "operation":
+      return entry.operation ?? chat
   }
 }
 

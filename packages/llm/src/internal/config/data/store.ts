@@ -19,6 +19,11 @@ const RedisData = Schema.Struct({
   cluster: key(Schema.Boolean),
   /** Whether the connection is encrypted. Default: as the scheme of the URL says. */
   tls: key(Schema.Boolean),
+  /**
+   * The name of the variable that has the certificate, in PEM, of the authority that signed that of the server. Default:
+   * `LLM_STORE_CA`, or those that Node.js trusts.
+   */
+  ca: key(Schema.NonEmptyString),
   /** As `prefix` of `ChainStoreRedis.Options`. */
   prefix: key(Schema.NonEmptyString),
   /** As `timeout` of `ChainStoreRedis.Options`. */
@@ -51,6 +56,7 @@ export const storeCheck: Arguments.Check<unknown> = settings("{ redis: { url: LL
     password: optional(variable("password", "LLM_STORE_PASSWORD")),
     cluster: optional(boolean),
     tls: optional(boolean),
+    ca: optional(variable("certificate", "LLM_STORE_CA")),
     prefix: optional(text),
     timeout: optional(positiveTimeCheck)
   })

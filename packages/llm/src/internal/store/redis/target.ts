@@ -112,6 +112,16 @@ export const show = ({ cluster, database, nodes, tls }: Target): string => {
   return named.join(",") + (database > 0 && !cluster ? `/${database}` : "")
 }
 
+/** The check of the certificate of an authority, in PEM. A value in its place may be a secret, so it is not shown. */
+export const certificate: Arguments.Check<string | undefined> = (value, place) => {
+  if (typeof value === "string" && /-----BEGIN CERTIFICATE-----[^]+-----END CERTIFICATE-----/u.test(value)) return value
+  place.fault("must be a certificate in PEM (the value is not shown)")
+  return undefined
+}
+
+/** What is wrong with a certificate where the connection is not encrypted. */
+export const withoutTls = "has no meaning without TLS: use rediss://"
+
 /** The check of a URL, for options and settings. */
 export const check = (beside: Beside): Arguments.Check<Target | undefined> => (value, place) => {
   const text = Redacted.isRedacted(value) ? Redacted.value(value) : value
