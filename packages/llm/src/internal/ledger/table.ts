@@ -135,7 +135,11 @@ const groupOf = (sql: SqlClient.SqlClient, by: By, knowsOperations: boolean) => 
   if (by === "day") return sql`at / ${sql.literal(`${dayMillis}`)}`
   if (by === "provider") return sql`provider`
   if (by === "model") return sql`provider || '/' || model`
-  if (by === "operation") return knowsOperations ? sql`COALESCE(operation, ${sql.literal(quoted)})` : sql.literal(quoted)
+  if (by === "operation") {
+    return knowsOperations
+      ? sql`COALESCE(operation, ${sql.literal(quoted)})`
+      : sql.literal(quoted)
+  }
   const { tag } = by
   return sql.onDialectOrElse({
     pg: () => sql`(tags::jsonb) ->> ${tag}`,
@@ -220,7 +224,9 @@ const query = (
       ...(since === undefined ? [] : [sql`at >= ${since}`]),
       ...(until === undefined ? [] : [sql`at < ${until}`])
     ]
-    const rows = yield* sql<Row>`SELECT ${groupOf(sql, by, knowsOperations)} AS group_key, ${sql.literal(columns)} FROM ${sql(table)}
+    const rows = yield* sql<Row>`SELECT ${groupOf(sql, by, knowsOperations)} AS group_key, ${
+      sql.literal(columns)
+    } FROM ${sql(table)}
       ${bounds.length === 0 ? sql.literal("") : sql`WHERE ${sql.and(bounds)}`} GROUP BY 1 ORDER BY 1`
     return new Map(
       rows.map((row) => {
