@@ -12,6 +12,7 @@ import {
   arrivals,
   duration,
   fate,
+  quick,
   rate,
   script,
   starts,
@@ -20,6 +21,7 @@ import {
 import { now, start } from "../benchmark/load/processes.ts"
 import type { Orders, Seen } from "../benchmark/load/server.ts"
 import { evaluate, percentiles, type Result } from "../benchmark/load/statistics.ts"
+import { explanation } from "../benchmark/load/table.ts"
 
 const well = { errors: 0, silence: 0, resets: 0, desks: 1 }
 
@@ -117,6 +119,39 @@ describe("the server", () => {
     const { end, outcome } = await ask({ silence: 1 })
     await end()
     strictEqual(await outcome, "connection lost")
+  })
+})
+
+describe("the explanation", () => {
+  /** A run in which every call of an act ends in the same way. */
+  const played = (client: string, ends: ReadonlyArray<readonly [good: number, wait: number, requests: number]>) => {
+    const calls = arrivals(quick).map((due) => ends[actAt(quick, due)]!)
+    return evaluate(client, quick, 7500, {
+      waits: Float64Array.from(calls, ([, wait]) => wait),
+      good: Uint8Array.from(calls, ([good]) => good),
+      memory: quick.map(() => ({ heap: 1, resident: 1 }))
+    }, { byCall: calls.map(([, , requests]) => requests), byBucket: [1], sockets: quick.map(() => 1) })
+  }
+
+  it("says what the calls of the outage and of the recovery came to", () => {
+    const text = explanation(quick, [
+      played("patient", [[1, 20, 1], [1, 3000, 3.5], [1, 900, 1]]),
+      played("quick", [[1, 20, 1], [0, 1, 0.25], [1, 30, 1]])
+    ])
+    for (
+      const line of [
+        "Requests per call: patient 3.50, quick 0.25.",
+        "Good calls: patient 100 %, quick 0 %.",
+        "Median time in ms: patient 3000, quick 1.",
+        "Good calls: patient 100 %, quick 100 %.",
+        "p99 in ms: patient 900, quick 30."
+      ]
+    ) assertTrue(text.includes(line), `${line} is not in ${text}`)
+    assertTrue(!text.includes("too busy"))
+  })
+
+  it("says when the machine was too busy for any of it", () => {
+    assertTrue(explanation(quick, [played("one", [[0, 20, 1], [0, 1, 1], [1, 1, 1]])]).includes("Run it again alone"))
   })
 })
 

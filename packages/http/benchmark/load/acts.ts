@@ -44,9 +44,9 @@ export const script = (scale: number): ReadonlyArray<Act> =>
   ] as const).map(([name, seconds, trouble]) => ({ name, millis: seconds * 1000 * scale, trouble }))
 
 /**
- * The acts for a first look: 7.5 seconds, so that all clients are through in less than a minute. The outage lasts eight times
- * as long as a breaker stays open and longer than the delays of all retries, or it would show what a breaker costs and not
- * what it is for.
+ * The acts for a first look: 7.5 seconds, so that all clients are through in about a minute. The outage lasts eight times as
+ * long as a breaker stays open, and longer than the retries of every client but got take, whose delays add up to 7 seconds:
+ * a shorter one would show what a breaker costs and not what it is for.
  */
 export const quick: ReadonlyArray<Act> = [
   { name: "healthy", millis: 1000, trouble: well },

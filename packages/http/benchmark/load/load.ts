@@ -22,8 +22,8 @@ or not those before have ended, and their time counts from then, so that no clie
 
   --quick          only an outage of ${quick[1]!.millis / 1000} s between ${quick[0]!.millis / 1000} s of health and ${
   quick[2]!.millis / 1000
-} s of recovery, and what is to see in it:
-                   less than a minute in all
+} s of recovery, and how to read it:
+                   about a minute in all
   --scale <n>      how long the acts are, of the 42 seconds that they take together (default 1: about 5 minutes in all).
                    Timeouts and delays stay as they are, so below 1 retries outlast more of the trouble
   --clients <a,b>  only these, of ${candidates.map(({ name }) => name).join(", ")} (default all)

@@ -49,7 +49,7 @@ const line = ([client = "", ...figures]: ReadonlyArray<string>): string =>
 export const table = (results: ReadonlyArray<Result>): string =>
   blocks(results).map(({ act, rows }) => [[act, ...columns], ...rows].map(line).join("\n")).join("\n\n")
 
-/** What is to see in the outage and after it, in sentences with the figures of this run. */
+/** How to read the outage and what follows it, in sentences with the figures of this run. */
 export const explanation = (acts: ReadonlyArray<Act>, results: ReadonlyArray<Result>): string => {
   const outage = acts.findIndex(({ name }) => name === "outage")
   const told = (of: (result: Result) => string) => results.map((result) => `${result.client} ${of(result)}`).join(", ")
@@ -59,23 +59,33 @@ export const explanation = (acts: ReadonlyArray<Act>, results: ReadonlyArray<Res
   const warning = isBusy
     ? "The machine was too busy: calls failed while the server was healthy, so these figures say nothing. Run it again alone.\n\n"
     : ""
-  return `${warning}What is to see:
+  const during = (of: (summary: Summary) => string) => told(({ acts }) => of(acts[outage]!))
+  const after = (of: (summary: Summary) => string) => told(({ acts }) => of(acts[outage + 1]!))
+  return `${warning}How to read it:
+
+A call counts in the act in which it begins, and may end in a later one.
 
 In the outage (${
     acts[outage]!.millis / 1000
-  } s) every request is answered with 503, so no client can give good answers. The question is what
-the clients ask of a server that is down. Requests a call: ${
-    told(({ acts }) => acts[outage]!.amplification.toFixed(2))
-  }.
-A retry multiplies the load: with 3 retries nearly 4 requests come for each call. Holdfast's circuit breaker opens once half
-of the attempts within 2 s have failed, and lets one call through every 500 ms to probe; the other calls fail at once and
+  } s) every request is answered with 503. What does each client ask of a server that is down?
+Requests per call: ${during(({ amplification }) => amplification.toFixed(2))}.
+Retries multiply the load: with 3 retries, a call becomes nearly 4 requests. Holdfast's circuit breaker opens once half of
+the attempts within 2 s have failed. Then it lets one call through every 500 ms as a probe; the other calls fail at once and
 send nothing.
 
-In the recovery the server is well again. Good calls: ${told(({ acts }) => share(acts[outage + 1]!.success))}.
-p99 in ms: ${told(({ acts }) => acts[outage + 1]!.p99.toFixed(0))}.
-A client that kept retrying brings waiting calls of the outage over, which may then succeed; a client with a breaker has
-failed those at once, and loses up to half a second of calls until the next probe. That is its price, and it is the same
-however long the outage was.
+A call of the outage can succeed only if it waits until the outage is over. So "good" shows there how long a client lets its
+callers wait, and most of the difference in "whole run" is that choice too.
+Good calls: ${during(({ success }) => share(success))}.
+Median time in ms: ${during(({ p50 }) => p50.toFixed(0))}.
+A client that waits answers more calls of a short outage, and none of a long one. A client that fails at once lets its
+caller do something else. Holdfast waits too, if you leave out the circuit breaker and choose longer delays.
 
-"healthy" shows how far the clients differ without trouble: not by what they answer, and by memory.`
+In the recovery the server is well again.
+Good calls: ${after(({ success }) => share(success))}.
+p99 in ms: ${after(({ p99 }) => p99.toFixed(0))}.
+Clients that kept retrying bring the waiting calls of the outage along, and new calls queue behind them. Behind a circuit
+breaker nothing waits, but calls fail until the next probe, for up to half a second. That is the breaker's price, however
+long the outage was.
+
+In "healthy" nothing goes wrong: there the clients differ in memory, and in their last calls, which the outage meets.`
 }

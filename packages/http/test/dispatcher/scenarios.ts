@@ -278,6 +278,8 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   "a method that is not one": { answer: echo, options: () => ({ method: "a b" }) },
   "no method": { answer: echo, options: () => ({ method: undefined as never }) },
   "a path with a space": { answer: echo, options: () => ({ path: "/a b" }) },
+  "an origin with a path": { answer: echo, options: () => ({ origin: "http://127.0.0.1:1/a" }) },
+  "an origin with a query": { answer: echo, options: () => ({ origin: "http://127.0.0.1:1/?a" }) },
   "a path without a slash": { answer: echo, options: () => ({ path: "a" }) },
   "a query in two places": {
     answer: echo,

@@ -23,6 +23,9 @@ export const targetOf = ({ origin, path, query }: Dispatcher.DispatchOptions): T
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
     throw new errors.InvalidArgumentError("opts.origin must be a URL with http or https")
   }
+  if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
+    throw new errors.InvalidArgumentError("opts.origin must end after the host and port: the rest belongs in opts.path")
+  }
   if (typeof path !== "string" || !path.startsWith("/")) {
     throw new errors.InvalidArgumentError("opts.path must be a string that begins with a slash")
   }
