@@ -59,6 +59,15 @@ describe("Simulation.run", () => {
       assert.notDeepEqual((yield* live(Candidates.all[3]!, { seed: 2 })).outcome, outcome)
     }))
 
+  it.effect("has no figure for a time without calls", () =>
+    Effect.gen(function*() {
+      const candidate = Candidates.all[0]!
+      const { summary } = yield* live(candidate, { downFrom: 0, downTo: 20 })
+      const [, row = ""] = SimulationScreen.table([summary], plain)
+      assert.match(row, / - +1\.00 x/u)
+      assert.notInclude(row, "NaN")
+    }))
+
   it.effect("reports calls that never end", () =>
     Effect.gen(function*() {
       const { summary } = yield* live({ name: "none", options: {} }, { hang: 1 })

@@ -151,7 +151,7 @@ describe("durations", () => {
     [{ seconds: NaN }, "{\"seconds\":\"NaN\"}"],
     [{ seconds: -Infinity }, "{\"seconds\":\"-Infinity\"}"],
     [[NaN, 0], "[\"NaN\",0]"],
-    [{ seconds: 1n }, "{\"seconds\":\"1\"}"],
+    [{ seconds: 1n }, "{\"seconds\":\"1n\"}"],
     [{ seconds: Symbol.iterator }, "{\"seconds\":\"Symbol(Symbol.iterator)\"}"]
   ])("refuses %o and shows it", (input, shown) => {
     const [fault] = Arguments.faults(Arguments.duration({ above: 0 }), input)
@@ -190,4 +190,30 @@ describe("makeFrom", () => {
       deepStrictEqual(through, [1, 2])
       yield* Fiber.joinAll(waiting)
     }))
+})
+
+describe("show", () => {
+  const held: ReadonlyArray<readonly [unknown, string]> = [
+    [3n, "3n"],
+    [{ limit: 3n }, "{\"limit\":\"3n\"}"],
+    [-0, "-0"],
+    [new Map([["limit", 1]]), "a Map"],
+    [new Set([1]), "a Set"],
+    [/a/u, "a RegExp"],
+    [new Error("down"), "an Error"],
+    [new Date(NaN), "a Date"],
+    [{}, "{}"],
+    [Object.create(null), "{}"],
+    [null, "null"],
+    [
+      new (class Gate {
+        readonly limit = 1
+      })(),
+      "{\"limit\":1}"
+    ]
+  ]
+  it.each(held)(
+    "names a value that JSON does not hold (%#)",
+    (value, words) => strictEqual(Arguments.show(value), words)
+  )
 })

@@ -227,7 +227,7 @@ describe("arguments", () => {
     [Infinity, "Infinity"],
     [-Infinity, "-Infinity"],
     ["-1 seconds", "\"-1 seconds\""],
-    [-5n, "-5"],
+    [-5n, "-5n"],
     [Duration.infinity, "Infinity"],
     [Duration.seconds(-1), "-1000 millis"]
   ]

@@ -48,6 +48,11 @@ export const parse = (text: string, path: ReadonlyArray<string> = []): Effect.Ef
     try: () => {
       const document = parseDocument(text, { merge: true })
       const [error] = document.errors
+      if (error?.code === "MULTIPLE_DOCS") {
+        throw new Error(
+          `the text holds several documents: keep one (another begins at line ${error.linePos?.[0].line ?? 1})`
+        )
+      }
       if (error !== undefined) throw error
       // The parser reports too many nested aliases only here.
       return path.reduce<unknown>(

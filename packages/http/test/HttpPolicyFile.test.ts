@@ -196,6 +196,8 @@ describe("changes", () => {
       assert.strictEqual((yield* build)._tag, "SchemaError")
       file.text = "a: ["
       assert.strictEqual((yield* build)._tag, "ConfigTextError")
+      file.text = "retry: { times: 1 }\n---\nretry: { times: 2 }"
+      assert.include((yield* build).message, "several documents: keep one (another begins at line 2)")
       file.missing = true
       assert.strictEqual((yield* build)._tag, "PlatformError")
     }))

@@ -15,7 +15,7 @@ export const lines = (
     : parts.flatMap(({ part, text }) => wrapped(text, width, `  ${style.paint("strong", part.padEnd(15))} `))),
   "",
   `  A call is executed ${attempts === 1 ? "once" : `at most ${plural(attempts, "time")}`}, ` +
-  `and takes ${Duration.isFinite(duration) ? `at most ${Duration.format(duration)}` : "any time"}.`
+  (Duration.isFinite(duration) ? `and takes at most ${Duration.format(duration)}.` : "with no bound on its time.")
 ]
 
 /** The same as data. */

@@ -5,7 +5,8 @@ import { columns as inColumns, fitted, wrapped } from "../terminal/paragraph.ts"
 import { type Screen, seconds, type Style } from "../terminal/style.ts"
 import type { Outcome, Scenario, Summary } from "./Simulation.ts"
 
-const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
+/** A share of calls, unless there were no calls. */
+const percent = (share: number): string => Number.isNaN(share) ? "-" : `${(share * 100).toFixed(1)} %`
 
 /** A time as a person reads it, of milliseconds. */
 const time = (millis: number): string =>
@@ -28,7 +29,7 @@ export const header = (scenario: Scenario, { style, width }: Screen): ReadonlyAr
 export const columns: ReadonlyArray<readonly [title: string, cell: (summary: Summary) => string]> = [
   ["succeed", ({ succeeded }) => percent(succeeded)],
   ["while up", ({ succeededOutside }) => percent(succeededOutside)],
-  ["load*", ({ amplification }) => `${amplification.toFixed(2)} x`],
+  ["load*", ({ amplification }) => Number.isNaN(amplification) ? "-" : `${amplification.toFixed(2)} x`],
   ["at once", ({ peak }) => String(peak)],
   ["median", ({ median }) => time(median)],
   ["p99", ({ p99 }) => time(p99)]

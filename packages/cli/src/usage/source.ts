@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
@@ -18,6 +19,10 @@ import { inOneLine } from "../terminal/paragraph.ts"
 export class UsageRefused extends Data.TaggedError("UsageRefused")<{ readonly message: string }> {}
 
 const refuse = (message: string) => Effect.fail(new UsageRefused({ message }))
+
+/** A ledger, or a flag, that is not there or is not one. */
+export const wrongUsage = (message: string) =>
+  Effect.fail(Object.assign(new UsageRefused({ message }), { [Runtime.errorExitCode]: 2 }))
 
 /** What is asked of a ledger. */
 export interface Question {
@@ -127,23 +132,24 @@ export const sumsOf = Effect.fnUntraced(function*(
   if (isUrl(place)) {
     return fromEnvironment
       ? yield* ofPostgres(place, question)
-      : yield* refuse("Give the URL in HOLDFAST_LEDGER: every user of a machine sees the arguments of a program")
+      : yield* wrongUsage("Give the URL in HOLDFAST_LEDGER: every user of a machine sees the arguments of a program")
   }
   if (place === "-") return yield* ofLines("stdin", yield* stdin, question)
   const files = yield* FileSystem.FileSystem
   // A database may be larger than memory: its beginning tells what it is.
   const textOf = (options?: { readonly bytesToRead: number }) =>
-    Effect.catch(Stream.mkString(Stream.decodeText(files.stream(place, options))), (error) =>
-      refuse(
+    Effect.catch(
+      Stream.mkString(Stream.decodeText(files.stream(place, options))),
+      (error) =>
         error.reason._tag === "NotFound"
-          ? `There is no ledger at ${place}. UsageSql.layer over SqliteClient.layer({ filename }) makes one`
-          : `${place} cannot be read: ${FailureWords.ofFile(error)}`
-      ))
+          ? wrongUsage(`There is no ledger at ${place}. UsageSql.layer over SqliteClient.layer({ filename }) makes one`)
+          : refuse(`${place} cannot be read: ${FailureWords.ofFile(error)}`)
+    )
   const isFolder = yield* Effect.orElseSucceed(
     Effect.map(files.stat(place), ({ type }) => type === "Directory"),
     () => false
   )
-  if (isFolder) return yield* refuse(`${place} cannot be read: it is a folder. Name a file in it`)
+  if (isFolder) return yield* wrongUsage(`${place} cannot be read: it is a folder. Name a file in it`)
   return (yield* textOf({ bytesToRead: magic.length })) === magic
     ? yield* ofSqlite(place, question)
     : yield* ofLines(place, yield* textOf(), question)

@@ -6,9 +6,8 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as Runtime from "effect/Runtime"
 import { screen } from "../terminal/style.ts"
-import { sumsOf, UsageRefused } from "./source.ts"
+import { sumsOf, type UsageRefused, wrongUsage } from "./source.ts"
 import type { Row } from "./UsageScreen.ts"
 import * as UsageScreen from "./UsageScreen.ts"
 
@@ -20,9 +19,6 @@ interface Input {
   readonly table: string
   readonly json: boolean
 }
-
-const wrongUsage = (message: string) =>
-  Effect.fail(Object.assign(new UsageRefused({ message }), { [Runtime.errorExitCode]: 2 }))
 
 const byOf = (text: string): Effect.Effect<Usage.By, UsageRefused> => {
   if (text === "day" || text === "provider" || text === "model" || text === "operation") return Effect.succeed(text)

@@ -147,11 +147,11 @@ describe("holdfast usage", { timeout: 60_000 }, () => {
         readonly [args: ReadonlyArray<string>, code: number, says: string, env?: Record<string, string>]
       > = [
         [[join(place, "empty.jsonl")], 0, "The ledger has no entry"],
-        [[join(place, "missing.db")], 1, "There is no ledger at"],
-        [[place], 1, "cannot be read"],
+        [[join(place, "missing.db")], 2, "There is no ledger at"],
+        [[place], 2, "cannot be read"],
         [[join(place, "wrong.jsonl")], 1, "line 2, is not an entry"],
         [[join(place, "bare.db")], 1, "has no table holdfast_usage"],
-        [[url], 1, "Give the URL in HOLDFAST_LEDGER"],
+        [[url], 2, "Give the URL in HOLDFAST_LEDGER"],
         [[], 1, "The database of HOLDFAST_LEDGER cannot be read", { HOLDFAST_LEDGER: url }],
         [[], 2, "Name a ledger", { HOLDFAST_LEDGER: " " }],
         [["x", "--by", "user"], 2, "--by must be day, provider, model, operation, or tag:NAME"],

@@ -68,7 +68,9 @@ export const invalidNumber = (place: Place, message: string): number => {
 
 /** JSON has no numbers that are not finite, nor the other values that a mistake may bring. */
 const shown = (_key: string, value: unknown): unknown =>
-  typeof value === "bigint" || typeof value === "symbol" || (typeof value === "number" && !Number.isFinite(value))
+  typeof value === "bigint"
+    ? `${value}n`
+    : typeof value === "symbol" || (typeof value === "number" && !Number.isFinite(value))
     ? String(value)
     : typeof value === "function"
     ? "a function"
@@ -79,6 +81,13 @@ export const forgottenStep = (value: unknown): string | undefined => {
   if (Effect.isEffect(value)) return "an Effect: yield* it first"
   if (Layer.isLayer(value)) return "a Layer"
   return value instanceof Promise ? "a Promise: await it first" : undefined
+}
+
+/** The class of an object that JSON writes without what it holds, such as a `Map`. */
+const classOf = (value: unknown, text: string): string | undefined => {
+  if ((text !== "{}" && text !== "null") || typeof value !== "object" || value === null) return undefined
+  const { name } = Object.getPrototypeOf(value)?.constructor ?? Object
+  return name === "Object" ? undefined : `${/^[AEIOU]/u.test(name) ? "an" : "a"} ${name}`
 }
 
 /**
@@ -97,9 +106,11 @@ export const show = (value: unknown): string => {
     if (typeof value === "function") return "a function"
     const forgotten = forgottenStep(value)
     if (forgotten !== undefined) return forgotten
+    if (typeof value === "bigint") return `${value}n`
+    if (Object.is(value, -0)) return "-0"
     const plain = typeof value === "string" || (typeof value === "object" && !Duration.isDuration(value))
     const text = plain ? JSON.stringify(value, shown) : String(value)
-    return text.length > 80 ? `${text.slice(0, 77)}...` : text
+    return classOf(value, text) ?? (text.length > 80 ? `${text.slice(0, 77)}...` : text)
   } catch {
     return "an unprintable value"
   }
