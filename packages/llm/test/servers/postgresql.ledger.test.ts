@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as UsageSql from "@holdfast/llm/UsageSql"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import { afterAll, beforeAll } from "vitest"
 import type { Server } from "../../../../vitest.postgresql.ts"
@@ -52,6 +54,37 @@ describe("The ledger in PostgreSQL, when the server goes away", () => {
       )
       assert.isBelow(slowest, 1000)
       assert.strictEqual(yield* attempts(table), 42)
+    }).pipe(Effect.provide(client)))
+
+  it.live("tells an outage once, and its end once", () =>
+    Effect.gen(function*() {
+      const told: Array<string> = []
+      const away = yield* Deferred.make<void>()
+      const logger = Logger.make<unknown, void>(({ message }) => {
+        const text = String(Array.isArray(message) ? message[0] : message)
+        if (!text.startsWith("llm: the ledger")) return
+        told.push(text)
+        if (text.includes("cannot write")) Deferred.doneUnsafe(away, Effect.void)
+      })
+      const table = "told"
+      yield* run(
+        Effect.gen(function*() {
+          for (let outage = 0; outage < 2; outage++) {
+            yield* ask
+            while ((yield* attempts(table)) === outage * 2) yield* Effect.sleep("10 millis")
+            yield* postgres.kill
+            yield* ask
+            if (outage === 0) yield* Deferred.await(away)
+            yield* postgres.start
+            while ((yield* attempts(table)) < outage * 2 + 2) yield* Effect.sleep("10 millis")
+          }
+        }),
+        { table, flushEvery: 10 }
+      ).pipe(Effect.provide(Logger.layer([logger])))
+      // The second one is over before it is worth a word, unless the machine is busy; it is told as a whole or not at all.
+      assert.match(told[0] ?? "", /cannot write to its database: entries wait until it can$/u)
+      assert.match(told[1] ?? "", /writes to its database again$/u)
+      assert.include([2, 4], told.length)
     }).pipe(Effect.provide(client)))
 
   it.live("makes the table once, when many processes start together", () =>

@@ -7,6 +7,8 @@
  * accept. An id that some vendor rejects, or that an earlier call already has, is renamed in the call and in its results, to
  * the same name in every request.
  *
+ * A file that was uploaded to several accounts has an id at each. A provider gets its own, by its name.
+ *
  * Parts without a mark come from the program or another library, and are sent unchanged.
  *
  * Guarded by `test/authorship/projection.test.ts` and `test/protocol/authorship.test.ts`.
@@ -17,6 +19,7 @@ import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Provider } from "../../Provider.ts"
+import { ofAccount } from "../protocol/request/fileId.ts"
 
 type Author = Pick<Provider, "name" | "model">
 
@@ -95,6 +98,8 @@ class Projection {
   vendorData = 0
   hostedTools = 0
   renamedCalls = 0
+  /** Whether a file of several accounts has the id of this one. */
+  hasOwnIds = false
 
   constructor(prompt: Prompt.Prompt, reader: Author) {
     this.reader = reader
@@ -160,11 +165,21 @@ class Projection {
     return id === part.id ? part : { ...part, id }
   }
 
+  private userPart(part: Prompt.UserMessagePart): Prompt.UserMessagePart {
+    if (part.type !== "file") return part
+    const own = ofAccount(part, this.reader.name)
+    if (own !== part) this.hasOwnIds = true
+    return own
+  }
+
   message(message: Prompt.Message): ReadonlyArray<Prompt.Message> {
     switch (message.role) {
       case "system":
-      case "user":
         return [message]
+      case "user": {
+        const content = message.content.map((part) => this.userPart(part))
+        return [content.some((part, i) => part !== message.content[i]) ? { ...message, content } : message]
+      }
       case "assistant": {
         const content = message.content.flatMap((part) => this.assistantPart(part))
         return content.length === 0 && message.content.length > 0 ? [] : [{ ...message, content }]
@@ -189,6 +204,6 @@ export const project = (
 ): { readonly prompt: Prompt.Prompt; readonly losses: Losses | undefined } => {
   const projection = new Projection(prompt, reader)
   const messages = prompt.content.flatMap((message) => projection.message(message))
-  const { losses } = projection
-  return losses === undefined ? { prompt, losses } : { prompt: Prompt.fromMessages(messages), losses }
+  const { hasOwnIds, losses } = projection
+  return losses === undefined && !hasOwnIds ? { prompt, losses } : { prompt: Prompt.fromMessages(messages), losses }
 }

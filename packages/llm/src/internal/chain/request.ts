@@ -83,7 +83,7 @@ export class ChainRequest {
     const known = this.projected.get(member)
     if (known !== undefined) return known
     const { losses, prompt } = Projection.project(this.options.prompt, member.provider)
-    const options = losses === undefined ? this.options : { ...this.options, prompt }
+    const options = prompt === this.options.prompt ? this.options : { ...this.options, prompt }
     this.projected.set(member, options)
     if (losses !== undefined) this.log.emit(member, attempt, { _tag: "PromptProjected", ...losses })
     for (const parameter of dropsOf(member, this.parameters)) {

@@ -19,6 +19,7 @@ import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Redacted from "effect/Redacted"
+import type * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
 
 const apiKey = Redacted.make("sk-files-1234")
@@ -126,6 +127,40 @@ describe("files", () => {
         )
       })
   )
+
+  it.effect("have the id of the account that is asked, and their data where that account has none", () =>
+    Effect.gen(function*() {
+      const sent: Array<string> = []
+      const client = HttpClient.make((request) =>
+        Effect.sync(() => {
+          sent.push(request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : "?")
+          return HttpClientResponse.fromWeb(request, new Response("{}", { status: 401 }))
+        })
+      )
+      const data = bytes["application/pdf"]
+      const fileIds = { "key-a": "file-1", "key-b": "file-2", constructor: "file-3" }
+      const ask = (openai: Record<string, Schema.Json>) =>
+        Effect.gen(function*() {
+          sent.length = 0
+          const content = [{ type: "file" as const, mediaType: "application/pdf", data, options: { openai } }]
+          const providers = (["key-a", "key-b", "key-c", "toString"] as const).map((name) =>
+            OpenAiProvider.make({ name, apiKey, model: "m" })
+          )
+          const [first, ...others] = yield* Effect.provideService(Effect.all(providers), HttpClient.HttpClient, client)
+          if (first === undefined) return assert.fail("no provider")
+          yield* Effect.exit(
+            LanguageModel.generateText({ prompt: Prompt.make([{ role: "user", content }]) }).pipe(
+              Effect.provide(ProviderChain.layer({ providers: [first, ...others] }))
+            )
+          )
+          return sent.map((body) =>
+            /"file_id":"([^"]*)"/u.exec(body)?.[1] ?? (body.includes(data) ? "data" : "nothing")
+          )
+        })
+      assert.deepStrictEqual(yield* ask({ fileIds }), ["file-1", "file-2", "data", "data"])
+      assert.deepStrictEqual(yield* ask({ fileIds, fileId: "any" }), ["file-1", "file-2", "any", "any"])
+      assert.deepStrictEqual(yield* ask({ fileId: "any" }), ["any", "any", "any", "any"])
+    }))
 
   it.effect("go to the next provider where one takes none of their type, and nothing is sent to the first", () =>
     Effect.gen(function*() {
