@@ -135,7 +135,7 @@ export interface Summary {
 /** Sums up. */
 export const summarise = (outcome: Outcome): Summary => {
   const { edges, figures: { after, before, during, whole } } = outcome.simulated
-  const outside = [before, after].filter((part) => part !== undefined && part.calls > 0)
+  const outside = [before, after].filter((part) => part !== undefined).filter(({ calls }) => calls > 0)
   const calls = outside.reduce((sum, part) => sum + part.calls, 0)
   return {
     name: outcome.name,
