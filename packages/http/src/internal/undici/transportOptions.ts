@@ -126,16 +126,24 @@ const proxyFields = Arguments.refine(
   }
 )
 
+const isProxy = (value: unknown): value is ReturnType<typeof proxyFields> => isObject(value) && !isText(value)
+
+/** A URL in place of `{ url }` may have a password in it, so that no message shows it. Were it read as options, it would have none. */
+const oneProxy: typeof proxyFields = (value, place) => {
+  const given = Arguments.secret(Arguments.instance(isProxy, "{ url: \"http://...\" }"))(value, place)
+  return given === undefined ? given : proxyFields(given, place)
+}
+
 const ruleFields = struct({
-  http: optional(proxyFields),
-  https: optional(proxyFields),
+  http: optional(oneProxy),
+  https: optional(oneProxy),
   except: optional(string)
 })
 
 /** One proxy for both schemes, or one for each. */
 const proxy: Check<ProxyRules> = (value, place) => {
-  if (!isObject(value) || !("url" in value)) return ruleFields(value, place)
-  const one = proxyFields(value, place)
+  if (isProxy(value) && !("url" in value)) return ruleFields(value, place)
+  const one = oneProxy(value, place)
   return { http: one, https: one }
 }
 

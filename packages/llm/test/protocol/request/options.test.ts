@@ -54,6 +54,12 @@ describe.each(makers)("%s", (name, make, needed) => {
     assert.notInclude(message, "sk-secret")
   })
 
+  it("takes no key that is empty", () => {
+    for (const empty of ["", " "]) {
+      assert.include(faults(make, { ...needed, apiKey: Redacted.make(empty) }), "apiKey must not be empty")
+    }
+  })
+
   it("takes what it knows", () => {
     assert.strictEqual(
       faults(make, { ...needed, name: "n", headers: { a: "b" }, parameters: { a: [1, null, { b: "c" }] } }),

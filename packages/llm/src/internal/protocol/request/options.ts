@@ -35,8 +35,16 @@ const url: Check = (value, place) => {
   return value
 }
 
+const redacted = secret(instance(Redacted.isRedacted, "a Redacted string, as Redacted.make makes one"))
+
 /** A key or another secret. */
-export const key: Check = secret(instance(Redacted.isRedacted, "a Redacted string, as Redacted.make makes one"))
+export const key: Check = (value, place) => {
+  const given = redacted(value, place)
+  if (given !== undefined && String(Redacted.value(given)).trim() === "") {
+    place.fault("must not be empty, as that of a variable which is not set: leave it out where none is needed")
+  }
+  return given
+}
 
 const feature = optional(boolean)
 
