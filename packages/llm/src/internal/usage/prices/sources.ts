@@ -31,9 +31,8 @@ const agreed: Readonly<Record<string, Agreed>> = {
     ln: "gpt-6.1-sol gpt-6-astra gpt-6-sol gpt-6-luna gpt-5.6 gpt-5.6-sol",
     lpd: "gpt-4o-2024-05-13",
     lpn: "gpt-5.6-terra gpt-5.6-luna",
-    vr: "text-embedding-3-large",
-    v: "text-embedding-3-small",
-    r: "text-embedding-ada-002"
+    vlr: "text-embedding-3-large text-embedding-3-small",
+    lrw: "text-embedding-ada-002"
   },
   anthropic: {
     n: "claude-fable-5-2",
@@ -64,7 +63,7 @@ const agreed: Readonly<Record<string, Agreed>> = {
     ln: "mistral-large-4",
     lp: "ministral-14b-latest ministral-8b-latest ministral-3b-latest",
     lpd: "mistral-large-latest devstral-latest",
-    c: "mistral-embed"
+    lc: "mistral-embed"
   },
   deepseek: {
     vl: "deepseek-flash deepseek-v4-flash deepseek-v4-pro"
@@ -78,7 +77,7 @@ const agreed: Readonly<Record<string, Agreed>> = {
   },
   cohere: {
     lgd: "command-a-03-2025 command-r-plus-08-2024 command-r-08-2024 command-r7b-12-2024",
-    b: "embed-v4.0"
+    lb: "embed-v4.0"
   },
   perplexity: {
     lgpd: "sonar sonar-pro sonar-reasoning-pro sonar-deep-research"
