@@ -59,6 +59,36 @@ describe("LlmConfig.decode", () => {
       for (const [path, says] of expected) assert.match(faults.get(path) ?? `no fault at ${path}`, says)
     }))
 
+  it.effect("says what a value has to be, and not what a schema expected", () =>
+    Effect.gen(function*() {
+      const faults = yield* faultsOf({
+        llm: {
+          http: {
+            timeout: "soon",
+            timeouts: { total: null },
+            retry: { backoff: { initial: "1 second" } },
+            bulkhead: { limit: "many" },
+            circuitBreaker: 3
+          },
+          providers: { anthropic: null, ollama: [] },
+          cooldown: { seconds: "x" },
+          retry: { min_wait: null, max_wait: "10 parsecs" }
+        }
+      })
+      const time = "must be a duration such as \"30 seconds\", or a number of seconds"
+      assert.strictEqual(faults.get("llm.http.timeout"), time)
+      assert.strictEqual(faults.get("llm.retry.max_wait"), `${time}, got "10 parsecs"`)
+      assert.strictEqual(
+        faults.get("llm.http.retry.backoff"),
+        "must be an object with a type, one of constant, linear, exponential, decorrelated"
+      )
+      assert.strictEqual(
+        faults.get("llm.providers.anthropic"),
+        "must be an object: in a file, indent its keys below it"
+      )
+      for (const [path, says] of faults) assert.match(says, /^must be /u, path)
+    }))
+
   it.effect("has the settings of every provider that are impossible on top of those of all", () =>
     Effect.gen(function*() {
       const slow = { timeouts: { attempt: 100 } }

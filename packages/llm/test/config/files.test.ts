@@ -111,7 +111,7 @@ describe("a file of a chain", () => {
     ],
     ["an address that is blank", "llm: { base_urls: { ollama: \" \" } }", /not empty/u],
     ["a list", "- llm", /must be an object/u],
-    ["two documents", "llm: {}\n---\nllm: {}", /multiple documents/u]
+    ["two documents", "llm: {}\n---\nllm: {}", /several documents/u]
   ])("is refused with %s", async (_, yaml, says) => {
     const config = await read(yaml)
     const message = config._tag === "Success" ? "it was read" : config.failure.message

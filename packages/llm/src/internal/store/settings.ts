@@ -46,8 +46,8 @@ export const settingsOf = Effect.fnUntraced(function*(
   const passwordVariable = store?.redis.password ?? "LLM_STORE_PASSWORD"
   const url = yield* optional(name)
   const password = yield* optional(passwordVariable)
-  if (store === undefined && url === undefined) return undefined
   const pem = yield* optional(caVariable)
+  if (store === undefined && url === undefined) return undefined
   if (pem === undefined && store?.redis.ca !== undefined) {
     return yield* Effect.fail(
       Setting.fail(`llm.store.redis.ca needs a certificate: set ${caVariable} to it, in PEM, or leave ca out`)

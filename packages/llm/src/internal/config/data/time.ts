@@ -19,6 +19,18 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()
 const isSame = (one: ReadonlyArray<string>, other: ReadonlyArray<string>): boolean =>
   one.length === other.length && one.every((key, i) => key === other[i])
 
+/** The rule of a schema, as a fault says it. */
+const ruleOf = (message: string): string => {
+  if (/^Expected (?:a valid Duration|.*\bDuration\b)/u.test(message)) {
+    return "must be a duration such as \"30 seconds\", or a number of seconds"
+  }
+  if (/^Expected object\b/u.test(message)) return "must be an object: in a file, indent its keys below it"
+  const types = Array.from(message.matchAll(/readonly "type": "(\w+)", \.\.\./gu), ([, type]) => type)
+  return types.length > 0
+    ? `must be an object with a type, one of ${types.join(", ")}`
+    : message.replace(/^Expected (?=a |an |one |array|boolean|string|number|false|true)/u, "must be ")
+}
+
 /** Reports the issues of a schema below a place; one of a path that has a fault already adds nothing. */
 export const report = (exit: Exit.Exit<unknown, Schema.SchemaError>, place: Arguments.Place): void => {
   if (Exit.isSuccess(exit)) return
@@ -26,7 +38,7 @@ export const report = (exit: Exit.Exit<unknown, Schema.SchemaError>, place: Argu
     if (reason._tag !== "Fail") continue
     for (const { message, path = [] } of format(reason.error.issue).issues) {
       const at = path.reduce((at: Arguments.Place, key) => at.at(String(isObject(key) ? key.key : key)), place)
-      if (!place.faults.some((fault) => isSame(fault.path, at.path))) at.fault(message)
+      if (!place.faults.some((fault) => isSame(fault.path, at.path))) at.fault(ruleOf(message))
     }
   }
 }
@@ -34,8 +46,9 @@ export const report = (exit: Exit.Exit<unknown, Schema.SchemaError>, place: Argu
 const timeOf =
   (least: string, isValid: (time: Duration.Duration) => boolean): Arguments.Check<unknown> => (value, place) => {
     const exit = Schema.decodeUnknownExit(Time)(value)
-    report(exit, place)
-    if (Exit.isSuccess(exit) && !isValid(exit.value)) place.fault(`must be ${least}, got ${Arguments.show(value)}`)
+    if (Exit.isFailure(exit)) {
+      place.fault(`must be a duration such as "30 seconds", or a number of seconds, got ${Arguments.show(value)}`)
+    } else if (!isValid(exit.value)) place.fault(`must be ${least}, got ${Arguments.show(value)}`)
   }
 
 export const timeCheck = timeOf("zero or longer", (time) => !Duration.isNegative(time))
