@@ -147,12 +147,28 @@ export type Fields = { readonly [key: string]: Check<unknown> }
 /** What {@link struct} returns. */
 export type Checked<F extends Fields> = { readonly [K in keyof F]: F[K] extends Check<infer A> ? A : never }
 
+/** The name of an object of the platform, of Effect or of ours, such as a `Date` or a `Schedule`, in place of options. */
+const kindOf = (value: object): string | undefined => {
+  const tag = Object.prototype.toString.call(value).slice(8, -1)
+  if (tag !== "Object" && tag !== "Module") return tag
+  for (const key in value) if (key.startsWith("~")) return key.slice(key.lastIndexOf("/") + 1)
+  return undefined
+}
+
 /**
  * An object with properties. Values that are iterated over (arrays, a `Map`, the platform's `Headers`) have others or none, and an
  * effect or a promise only stands for its value.
  */
 const isObject = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !(Symbol.iterator in value) && forgottenStep(value) === undefined
+  typeof value === "object" && value !== null && !(Symbol.iterator in value) && forgottenStep(value) === undefined &&
+  kindOf(value) === undefined
+
+/** What was given in place of an object. */
+const shown = (value: unknown): string => {
+  const isKind = typeof value === "object" && value !== null && !(Symbol.iterator in value)
+  const kind = isKind && forgottenStep(value) === undefined ? kindOf(value) : undefined
+  return kind === undefined ? show(value) : `a value of ${kind}`
+}
 
 /** An object of options. An unknown key is a fault, whose message suggests the closest known option. */
 export const struct = <const F extends Fields>(fields: F): Check<Checked<F>> => {
@@ -163,7 +179,7 @@ export const struct = <const F extends Fields>(fields: F): Check<Checked<F>> => 
         place,
         value === undefined
           ? `is required: an object with ${known.join(", ")}`
-          : `must be an object, got ${show(value)}${value === null ? ": in a file, indent its keys below it" : ""}${
+          : `must be an object, got ${shown(value)}${value === null ? ": in a file, indent its keys below it" : ""}${
             hint("", known)
           }`
       )
@@ -191,7 +207,7 @@ export const record = <A>(check: Check<A>): Check<Readonly<Record<string, A>>> =
     ? Object.fromEntries(
       Object.keys(value).map((key) => [key, run(check, () => value[key as keyof typeof value], place.at(key))])
     )
-    : invalid(place, `must be an object, got ${show(value)}`)
+    : invalid(place, `must be an object, got ${shown(value)}`)
 
 /** An array whose items all pass the same check. */
 export const array = <A>(check: Check<A>): Check<ReadonlyArray<A>> => (value, place) =>

@@ -5,11 +5,15 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Arguments from "@holdfast/core/Arguments"
+import * as Backoff from "@holdfast/core/Backoff"
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
 import * as Policy from "@holdfast/core/Policy"
 import * as RetryBudget from "@holdfast/core/RetryBudget"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 
 const refused = (options: object): string => {
   try {
@@ -52,6 +56,33 @@ describe("an effect, a promise or a layer in place of its value", () => {
       assert.include(message, `Policy.make: ${path} must be `)
       assert.include(message, remedy)
     }
+  })
+
+  it("names an object that is not options, in place of a part or of a part of it", () => {
+    const others: ReadonlyArray<readonly [value: object, name: string]> = [
+      [Schedule.recurs(3), "Schedule"],
+      [Backoff.exponential(), "Backoff"],
+      [Effect.runSync(RetryBudget.make()), "RetryBudget"],
+      [Duration.seconds(3), "Duration"],
+      [Redacted.make("hunter2"), "Redacted"],
+      [new Date(), "Date"],
+      [new URL("http://localhost"), "URL"],
+      [new Error("hunter2"), "Error"],
+      [/x/u, "RegExp"],
+      [new WeakMap(), "WeakMap"]
+    ]
+    for (const [value, name] of others) {
+      for (const part of ["bulkhead", "rateLimit", "retry", "circuitBreaker", "hedge"]) {
+        const message = refused({ [part]: value })
+        assert.match(message, new RegExp(`Policy\\.make: ${part} must be an object, got a value of ${name}\\b`, "u"))
+        assert.notInclude(message, "hunter2")
+      }
+    }
+    class Mine {
+      readonly times = 3
+    }
+    assert.strictEqual(refused({ retry: new Mine() }), "accepted")
+    assert.strictEqual(refused({ retry: Object.assign(Object.create(null), { times: 3 }) }), "accepted")
   })
 
   it("names what turns the data of a file into a backoff", () => {
