@@ -22,7 +22,7 @@ const long = [
   "packages/core/test/outage.test.ts",
   "packages/http/test/ResumableDownload.test.ts",
   "packages/http/test/contract/contract.test.ts",
-  "packages/http/test/dispatcher/dispatcher.agent.test.ts",
+  "packages/http/test/dispatcher/dispatcher.{agent,apis}.test.ts",
   "packages/llm/test/faults.test.ts",
   "packages/llm/test/protocol/answer/webBody.test.ts",
   "packages/llm/test/protocol/authorship.test.ts",
