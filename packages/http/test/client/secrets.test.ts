@@ -9,6 +9,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { inspect } from "node:util"
 import { law } from "../../../../vitest.law.ts"
 
 /** Each home with spellings of its host, and with what looks like it and is another. */
@@ -215,6 +216,27 @@ describe("secrets", () => {
         TestTransport.respond(200)
       ])
     ))))
+
+  it.effect("are hidden from a client below that logs the headers it is given", () =>
+    Effect.gen(function*() {
+      const logged: Array<string> = []
+      const below = HttpClient.mapRequest(yield* HttpClient.HttpClient, (request) => {
+        logged.push(JSON.stringify(request), inspect(request.headers))
+        return request
+      })
+      const client = yield* Effect.provideService(
+        ResilientHttpClient.make({ baseUrl: "http://home/", headers: { "x-odd": Redacted.make(secret) } }),
+        HttpClient.HttpClient,
+        below
+      )
+      yield* client.get("/")
+      const { sent } = yield* TestTransport.TestTransport
+      assert.deepStrictEqual((yield* sent).map(({ request: { headers } }) => headers["x-odd"]), [secret])
+      assert.deepStrictEqual(logged.map((line) => [line.includes("x-odd"), line.includes(secret)]), [
+        [true, false],
+        [true, false]
+      ])
+    }).pipe(Effect.provide(TestTransport.layer([TestTransport.respond(200)]))))
 
   it.effect("keep fetch from following a redirect by itself, and only they do", () =>
     Effect.gen(function*() {

@@ -10,6 +10,7 @@ import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import { all as allMethods } from "effect/http/HttpMethod"
 import * as Metric from "effect/Metric"
 import type { Recorder } from "../call/bodyResponse.ts"
+import { serverOf } from "./serverAttributes.ts"
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
@@ -89,7 +90,7 @@ const learn = (
   if (series.size >= maxSeries) return overflow
   const histogram = durations({
     "http.request.method": methods.has(method) ? method : "_OTHER",
-    ...(origin !== undefined && addressOf(new URL(origin))),
+    ...(origin !== undefined && serverOf(origin)),
     ...(template !== undefined && { "url.template": template }),
     ...(typeof outcome === "number" && { "http.response.status_code": String(outcome) }),
     ...((typeof outcome === "string" || outcome >= 400) && { "error.type": String(outcome) })
@@ -97,12 +98,6 @@ const learn = (
   series.set(key, histogram)
   return histogram
 }
-
-const addressOf = ({ hostname, port, protocol }: URL) => ({
-  "server.address": hostname.replace(/^\[|\]$/g, ""),
-  "server.port": port === "" ? (protocol === "https:" ? "443" : "80") : port,
-  "url.scheme": protocol.slice(0, -1)
-})
 
 const durations = (attributes: Readonly<Record<string, string>>): Metric.Histogram<number> =>
   Metric.histogram("http.client.request.duration", {

@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
+import { serverOf } from "../../telemetry/serverAttributes.ts"
 import type { OriginStats, Stats } from "../options.ts"
 
 const openConnections = Metric.gauge("http.client.open_connections", {
@@ -34,12 +35,7 @@ export class PoolMetrics {
     this.before = now
     return Effect.forEach([...now, ...gone], (origin) => {
       const { connected, free, pending, running } = origins[origin] ?? nothing
-      const { hostname, port, protocol } = new URL(origin)
-      const server = {
-        "url.scheme": protocol.slice(0, -1),
-        "server.address": hostname.replace(/^\[|\]$/g, ""),
-        "server.port": port === "" ? (protocol === "https:" ? "443" : "80") : port
-      }
+      const server = serverOf(origin)
       const connections = (state: string) =>
         Metric.withAttributes(openConnections, { ...server, "http.connection.state": state })
       return Effect.all([
