@@ -94,6 +94,28 @@ describe("over several attempts", () => {
       ])
     }))
 
+  it.live("interim responses without end are told, and end by `headersTimeout`", () =>
+    Effect.gen(function*() {
+      const { url: origin } = yield* Server.raw((socket) => {
+        const timer = setInterval(() => socket.write("HTTP/1.1 103 Early Hints\r\n\r\n"), 20)
+        socket.on("close", () => clearInterval(timer))
+      })
+      const events = yield* dispatching({ retry: false }, (dispatcher) =>
+        recording(dispatcher, { origin, path: "/", method: "GET", headersTimeout: 200 }))
+      assert.isAbove(
+        events.filter(([, status]) =>
+          status === 103
+        ).length,
+        2
+      )
+      assert.deepStrictEqual(events.at(-1), [
+        "error",
+        ["HeadersTimeoutError", "UND_ERR_HEADERS_TIMEOUT", "Headers Timeout Error"],
+        false,
+        undefined
+      ])
+    }))
+
   it.live("an abort between two attempts ends the call", () =>
     Effect.gen(function*() {
       const server = yield* Server.raw((socket) => socket.write(Server.response(503, "busy", { "retry-after": "30" })))
@@ -102,7 +124,7 @@ describe("over several attempts", () => {
         recording(dispatcher, options, () => ({
           onRequestSent: (controller) => void setTimeout(() => controller.abort(new Error("enough")), 50)
         })))
-      assert.deepStrictEqual(events.at(-1), ["error", ["Error", undefined, "enough"], true])
+      assert.deepStrictEqual(events.at(-1), ["error", ["Error", undefined, "enough"], true, "enough"])
       assert.strictEqual(events.filter(([event]) => event === "request sent").length, 1)
     }))
 })

@@ -83,7 +83,7 @@ export const recording = async (
         act("onResponseEnd", controller)
       },
       onResponseError: (controller: Controller | null, error) => {
-        record("error", told(error), controller?.aborted ?? false)
+        record("error", told(error), controller?.aborted ?? false, controller?.reason?.message)
         end()
       }
     })
