@@ -198,13 +198,16 @@ export class Gate {
         coolFor,
         unasked
       }
-      return Effect.matchEager(store.report(report), {
+      const untold = () => {
+        this.owe(now(), { coolFor, ...unasked })
+        if (told.settled !== undefined) this.owe(now(), { tokens: Math.max(0, told.settled.more) })
+      }
+      const reported = Effect.matchEager(store.report(report), {
         onSuccess: (state) => this.follow(now(), state, unasked),
-        onFailure: () => {
-          this.owe(now(), { coolFor, ...unasked })
-          if (told.settled !== undefined) this.owe(now(), { tokens: Math.max(0, told.settled.more) })
-        }
+        onFailure: untold
       })
+      // A request that ends while it tells: what it was about to tell is told by the next one, rather twice than never.
+      return Effect.onInterrupt(reported, () => Effect.sync(untold))
     })
   }
 }

@@ -113,8 +113,11 @@ export class Purse {
       if (this.untold.size === 0) return Effect.void
       const owed = [...this.untold]
       this.untold.clear()
-      return Effect.forEach(owed, ([, account], i) =>
-        store.reserve({ ...account, limit: Infinity }).pipe(
+      return Effect.forEach(owed, ([, account], i) => {
+        const owesRest = Effect.sync(() => {
+          for (const [, { amount, key, window }] of owed.slice(i)) this.owe({ key, window }, amount)
+        })
+        return store.reserve({ ...account, limit: Infinity }).pipe(
           Effect.tap(({ madeAt }) =>
             Effect.map(Clock.currentTimeMillis, (now) => {
               const lost = this.local.follow(now, inMillis(account), madeAt)
@@ -122,12 +125,11 @@ export class Purse {
               this.owe(account, Math.max(0, lost - account.amount))
             })
           ),
-          Effect.tapError(() =>
-            Effect.sync(() => {
-              for (const [, { amount, key, window }] of owed.slice(i)) this.owe({ key, window }, amount)
-            })
-          )
-        ), { discard: true })
+          Effect.tapError(() => owesRest),
+          // Rather told twice than never.
+          Effect.onInterrupt(() => owesRest)
+        )
+      }, { discard: true })
     })
   }
 }

@@ -75,7 +75,7 @@ export const priceCheck: Arguments.Check<Price> = Arguments.struct({
 const million = 1_000_000
 
 /** As many of the tokens as there are. */
-const within = (tokens: number | undefined, all: number): number => Math.min(tokens ?? 0, all)
+const within = (tokens: number | undefined, all: number): number => Math.max(0, Math.min(tokens ?? 0, all))
 
 /** What an attempt costs; `undefined` without a price, or without usage. Each token is billed once, by its most special price. */
 export const costOf = (

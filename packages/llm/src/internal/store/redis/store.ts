@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Redis from "effect/persistence/Redis"
 import type { Account, Address, Admission, ChainStore, MemberState, Report, Reserved } from "../store.ts"
 import { ChainStoreError } from "../store.ts"
+import * as Answer from "./answer.ts"
 import * as Scripts from "./scripts.ts"
 
 /** What a script is sent: its keys, and its arguments after the instant at which it was sent. */
@@ -20,41 +21,27 @@ interface Sent {
   readonly late: number
 }
 
-/** The tag and the time, and what the script says beyond. */
-type Answer = readonly [tag: string, now: string, ...ReadonlyArray<unknown>]
-
 const scriptOf = (lua: string) =>
   Redis.script(({ args, keys, late, sentAt }: Sent) => [...keys, sentAt ?? "", late, ...args], {
     lua,
     numberOfKeys: ({ keys }) => keys.length
-  }).withReturnType<Answer>()
+  }).withReturnType<unknown>()
 
 /** An infinite limit or cool-down, as Lua reads it. */
 const finite = (number: number): number => Math.min(number, 1e15)
 
-type State = readonly [
-  isDown: number,
-  coolingFor: string,
-  isProbed: number,
-  inFlight: number,
-  processes: number,
-  requests: number,
-  tokens: string,
-  madeAt: string
-]
+/** What a script tells about a member; `undefined` for anything else. */
+const stateOf = (known: unknown): MemberState | undefined => {
+  const told = Answer.numbers(known, 8)
+  if (told === undefined) return undefined
+  const [isDown, coolingFor = 0, isProbed, inFlight = 0, processes = 0, requests = 0, tokens = 0, madeAt = 0] = told
+  return { isDown: isDown === 1, coolingFor, isProbed: isProbed === 1, inFlight, processes, requests, tokens, madeAt }
+}
 
-const stateOf = (
-  [isDown, coolingFor, isProbed, inFlight, processes, requests, tokens, madeAt]: State
-): MemberState => ({
-  isDown: isDown === 1,
-  coolingFor: Number(coolingFor),
-  isProbed: isProbed === 1,
-  inFlight,
-  processes,
-  requests,
-  tokens: Number(tokens),
-  madeAt: Number(madeAt)
-})
+const allOf = (states: unknown, count: number): ReadonlyArray<MemberState> | undefined => {
+  const told = Array.isArray(states) ? states.flatMap((state) => stateOf(state) ?? []) : []
+  return told.length === count ? told : undefined
+}
 
 /** The steps in Redis. A step that came later than `late` milliseconds has failed, and changed nothing. */
 export const makeRedis = (
@@ -79,18 +66,25 @@ export const makeRedis = (
       name: keyof typeof scripts,
       keys: ReadonlyArray<string>,
       args: ReadonlyArray<string | number>,
-      read: (tag: string, answer: ReadonlyArray<unknown>) => A
+      read: (tag: string, answer: ReadonlyArray<unknown>) => A | undefined
     ): Effect.Effect<A, ChainStoreError> =>
       Effect.flatMap(Clock.Clock, (clock) => {
         const sentAt = ahead === undefined ? undefined : clock.currentTimeMillisUnsafe() + ahead
         return Effect.matchEffect(scripts[name]({ keys, args, sentAt, late }), {
           onFailure: ({ cause }) =>
             Effect.fail(new ChainStoreError({ message: "Redis did not run a script of the chain store", cause })),
-          onSuccess: ([tag, now, ...answer]) => {
-            ahead = Number(now) - clock.currentTimeMillisUnsafe()
-            return tag === "late"
-              ? Effect.fail(new ChainStoreError({ message: "Redis was asked too late" }))
-              : Effect.succeed(read(tag, answer))
+          onSuccess: (reply) => {
+            const answer = Answer.of(reply)
+            const told = answer === undefined || answer.tag === Answer.late ? undefined : read(answer.tag, answer.rest)
+            if (answer?.tag === Answer.late) {
+              ahead = answer.now - clock.currentTimeMillisUnsafe()
+              return Effect.fail(new ChainStoreError({ message: "Redis was asked too late" }))
+            }
+            if (answer === undefined || told === undefined) {
+              return Effect.fail(new ChainStoreError({ message: Answer.odd }))
+            }
+            ahead = answer.now - clock.currentTimeMillisUnsafe()
+            return Effect.succeed(told)
           }
         })
       })
@@ -117,15 +111,22 @@ export const makeRedis = (
             anyway ? 1 : 0,
             isLimited ? 1 : 0
           ],
-          (tag, answer) => {
-            const [known, isProbe, slot, wait] = answer as readonly [State, number, number, number]
+          (tag, answer): Admission | undefined => {
+            const [known, ...rest] = answer
             const state = stateOf(known)
-            const admission: Admission = tag === "Admitted"
-              ? { _tag: tag, isProbe: isProbe === 1, slot, state }
-              : tag === "Full"
-              ? { _tag: tag, wait, state }
-              : { _tag: "CoolingDown", state }
-            return admission
+            const told = Answer.numbers(rest, 3)
+            if (state === undefined || told === undefined) return undefined
+            const [isProbe, slot = 0, wait = 0] = told
+            switch (tag) {
+              case "Admitted":
+                return { _tag: tag, isProbe: isProbe === 1, slot, state }
+              case "Full":
+                return { _tag: tag, wait, state }
+              case "CoolingDown":
+                return { _tag: tag, state }
+              default:
+                return undefined
+            }
           }
         )
       },
@@ -144,7 +145,7 @@ export const makeRedis = (
             unasked.requests,
             unasked.tokens
           ],
-          (_, [known]) => stateOf(known as State)
+          (_, [known]) => stateOf(known)
         )
       },
       look: (chain, members) =>
@@ -154,22 +155,29 @@ export const makeRedis = (
             "look",
             members.map((member) => keyOf({ chain, member })),
             [],
-            (_, [states]) => (states as ReadonlyArray<State>).map(stateOf)
+            (_, [states]) => allOf(states, members.length)
           ),
       reserve: (spending) => {
         const { amount, limit, window } = spending
         const args = ["reserve", Duration.toMillis(window), amount, limit === Infinity ? 1e300 : limit, 0]
-        return run("sum", [sumOf(spending)], args, (tag, answer): Reserved => {
-          const [sum = 0, slot = 0, wait = 0, madeAt = 0] = answer.map(Number)
-          return tag === "Refused" ? { _tag: tag, sum, wait, madeAt } : { _tag: "Reserved", slot, sum, madeAt }
+        return run("sum", [sumOf(spending)], args, (tag, answer): Reserved | undefined => {
+          const told = Answer.numbers(answer, 4)
+          if (told === undefined) return undefined
+          const [sum = 0, slot = 0, wait = 0, madeAt = 0] = told
+          return tag === "Refused"
+            ? { _tag: tag, sum, wait, madeAt }
+            : tag === "Reserved"
+            ? { _tag: tag, slot, sum, madeAt }
+            : undefined
         })
       },
       settle: (settlement) => {
         const { more, slot, window } = settlement
         const args = ["settle", Duration.toMillis(window), more, 0, slot]
-        return run("sum", [sumOf(settlement)], args, (_, [sum]) => Number(sum))
+        return run("sum", [sumOf(settlement)], args, (_, answer) => Answer.numbers(answer, 1)?.[0])
       },
       spent: (account) =>
-        run("sum", [sumOf(account)], ["spent", Duration.toMillis(account.window), 0, 0, 0], (_, [sum]) => Number(sum))
+        run("sum", [sumOf(account)], ["spent", Duration.toMillis(account.window), 0, 0, 0], (_, answer) =>
+          Answer.numbers(answer, 1)?.[0])
     }
   })

@@ -1,0 +1,98 @@
+/** What a gate has to tell its fleet reaches the store, whatever becomes of the request that tells it. */
+import { assert, describe, it } from "@effect/vitest"
+import type { MemberState } from "@holdfast/llm/ChainStore"
+import { ChainStoreError } from "@holdfast/llm/ChainStore"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { Gate } from "../../src/internal/store/gate.ts"
+import { Purse } from "../../src/internal/store/purse.ts"
+import type { ChainStore, Report } from "../../src/internal/store/store.ts"
+
+const state: MemberState = {
+  isDown: false,
+  coolingFor: 0,
+  isProbed: false,
+  inFlight: 0,
+  processes: 1,
+  requests: 0,
+  tokens: 0,
+  madeAt: 1
+}
+
+/** A store that takes reports as `report` says. */
+const storeThat = (report: (report: Report) => Effect.Effect<MemberState, ChainStoreError>) => {
+  const unused = () => Effect.die(new Error("not asked"))
+  const store: ChainStore["Service"] = {
+    enter: unused,
+    look: unused,
+    reserve: unused,
+    settle: unused,
+    spent: unused,
+    report
+  }
+  return { store, chain: "c", member: "m", process: "p" }
+}
+
+describe("a purse", () => {
+  it.effect("tells what was spent while the store was away, though a look at it is given up meanwhile", () =>
+    Effect.gen(function*() {
+      const told: Array<number> = []
+      let how: "away" | "silent" | "there" = "away"
+      const { store } = storeThat(() => Effect.succeed(state))
+      const purse = new Purse({
+        ...store,
+        spent: () => Effect.succeed(0),
+        reserve: ({ amount }) =>
+          Effect.suspend(() => {
+            if (how === "away") return Effect.fail(new ChainStoreError({ message: "away" }))
+            if (how === "silent") return Effect.never
+            told.push(amount)
+            return Effect.succeed({ _tag: "Reserved" as const, slot: 1, sum: amount, madeAt: 1 })
+          })
+      })
+      const account = { key: "user:1", window: Duration.hours(1) }
+      yield* purse.reserve({ ...account, amount: 3, limit: 10 })
+      how = "silent"
+      const fiber = yield* Effect.forkChild(purse.spent(account), { startImmediately: true })
+      yield* Fiber.interrupt(fiber)
+      how = "there"
+      yield* purse.spent(account)
+      assert.deepStrictEqual(told, [3])
+    }))
+})
+
+describe("a gate", () => {
+  it.effect.each(["fails", "never comes, and is interrupted"] as const)(
+    "tells with the next report what was owed when a report %s",
+    (how) =>
+      Effect.gen(function*() {
+        const now = () => 1_000
+        const gate = new Gate()
+        gate.limit({ requestsPerMinute: 10, tokensPerMinute: 100 })
+        gate.owe(now(), { coolFor: 500, requests: 2, tokens: 30 })
+        const silent = storeThat(() =>
+          how === "fails" ? Effect.fail(new ChainStoreError({ message: "away" })) : Effect.never
+        )
+        const fiber = yield* Effect.forkChild(
+          gate.tell(silent, now, { settled: { slot: 1, more: 5 } }),
+          { startImmediately: true }
+        )
+        yield* Fiber.interrupt(fiber)
+        assert.isTrue(gate.owes)
+        const told: Array<Report> = []
+        yield* gate.tell(
+          storeThat((report) => {
+            told.push(report)
+            return Effect.succeed(state)
+          }),
+          now,
+          {}
+        )
+        assert.deepStrictEqual(told.map(({ coolFor, unasked }) => ({ coolFor, unasked })), [
+          { coolFor: 500, unasked: { requests: 2, tokens: 35 } }
+        ])
+        assert.isFalse(gate.owes)
+      })
+  )
+})
