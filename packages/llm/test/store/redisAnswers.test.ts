@@ -65,7 +65,7 @@ describe("a Redis with odd answers", () => {
       assert.deepStrictEqual(said.filter((text) => text.startsWith("The chain store is away")).length, 1)
     }))
 
-  it.effect("is no store of sums that are no numbers", () =>
+  it.effect("gives no sum that is not a number", () =>
     Effect.gen(function*() {
       for (const [what, reply] of odd) {
         const store = yield* Effect.provide(

@@ -1,6 +1,6 @@
 /**
  * What a script of the store answers. Whatever is between this process and Redis may answer otherwise: a proxy, another version's
- * script, a client that reads numbers as texts. An odd answer is a failure of the store, and never a number that is none.
+ * script, a client that reads numbers as texts. An odd answer is a failure of the store, and never NaN.
  *
  * Guarded by `test/store/ChainStore.test.ts`.
  */
@@ -32,7 +32,7 @@ export const of = (reply: unknown): Answer | undefined => {
   return typeof tag === "string" && now !== undefined ? { tag, now, rest } : undefined
 }
 
-/** The first `count` values as numbers; `undefined` where one of them is none. */
+/** The first `count` values as numbers; `undefined` where one of them is not a number. */
 export const numbers = (values: unknown, count: number): ReadonlyArray<number> | undefined => {
   if (!Array.isArray(values) || values.length < count) return undefined
   const read = values.slice(0, count).flatMap((value) => finite(value) ?? [])
