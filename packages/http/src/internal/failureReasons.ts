@@ -8,6 +8,9 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import { transientStatuses } from "../ServerHints.ts"
 
+/** The code of an answer that came from the proxy, and not from the server. */
+const isProxy = (code: string): boolean => code.startsWith("PROXY_")
+
 /** The host name did not resolve. Nothing was sent. */
 export class DnsFailure extends Data.TaggedError("DnsFailure")<{ readonly code: string }> {
   readonly isRetryable = true
@@ -20,7 +23,9 @@ export class DnsFailure extends Data.TaggedError("DnsFailure")<{ readonly code: 
 export class ConnectRefused extends Data.TaggedError("ConnectRefused")<{ readonly code: string }> {
   readonly isRetryable = true
   override get message(): string {
-    return `The connection was refused (${this.code}): check that the server is up and the port is right`
+    return isProxy(this.code)
+      ? `The proxy could not reach the server (${this.code}): check that the server is up, and that the proxy may connect to it`
+      : `The connection was refused (${this.code}): check that the server is up and the port is right`
   }
 }
 
@@ -92,6 +97,10 @@ export class BodyCut extends Data.TaggedError("BodyCut")<{ readonly code: string
 export class ProtocolError extends Data.TaggedError("ProtocolError")<{ readonly code: string }> {
   readonly isRetryable = false
   override get message(): string {
+    if (isProxy(this.code)) {
+      return `The proxy rejected the request (${this.code}): ` +
+        (this.code === "PROXY_407" ? "give its username and password, or a token" : "check what it lets through")
+    }
     return this.code.startsWith("Z_")
       ? `The body is not what its content-encoding says (${this.code})`
       : `The response broke the protocol (${this.code}): check that the port speaks the HTTP version expected`
