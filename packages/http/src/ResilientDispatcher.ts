@@ -48,7 +48,8 @@ import type { Dispatcher } from "undici"
 import type * as HttpPolicy from "./HttpPolicy.ts"
 import { CurrentDispatch, ResilientDispatcher } from "./internal/dispatcher/dispatcher.ts"
 import { upgrading } from "./internal/dispatcher/upgrades.ts"
-import { read, withoutEffect } from "./internal/fetch/create.ts"
+import { withoutEffect } from "./internal/fetch/create.ts"
+import { bothOptions } from "./internal/undici/bothOptions.ts"
 import { Connector } from "./internal/undici/connect/connector.ts"
 import { closing, Pools } from "./internal/undici/pool/pools.ts"
 import { send } from "./internal/undici/send.ts"
@@ -110,13 +111,15 @@ export const createDispatcher = (options: Options = {}): Dispatcher =>
 
 const inScope = (options: Options, scope: Scope.Closeable): Effect.Effect<Dispatcher> =>
   Effect.gen(function*() {
-    const { transport = {}, ...policy } = read("ResilientDispatcher.make", options)
+    const { policy, transport = {} } = bothOptions<UndiciTransport.Options, Options>(
+      "ResilientDispatcher.make",
+      options,
+      (transport, place) => {
+        if (!("maxDecodedSize" in transport)) return
+        place.at("maxDecodedSize").fault("must be left out: a dispatcher hands bodies on as they come")
+      }
+    )
     const { bounds, client, dialing, gracePeriod, limits, maxConnections } = settingsOf(transport)
-    if ("maxDecodedSize" in transport) {
-      throw new RangeError(
-        "ResilientDispatcher.make: transport.maxDecodedSize must be left out: a dispatcher hands bodies on as they come"
-      )
-    }
     const connector = new Connector(dialing)
     const pools = yield* Scope.provide(
       Effect.acquireRelease(

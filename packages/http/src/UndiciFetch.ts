@@ -25,7 +25,8 @@ import * as Exit from "effect/Exit"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Scope from "effect/Scope"
 import type * as HttpPolicy from "./HttpPolicy.ts"
-import { closable, fetcher, read, withoutEffect } from "./internal/fetch/create.ts"
+import { closable, fetcher, withoutEffect } from "./internal/fetch/create.ts"
+import { bothOptions } from "./internal/undici/bothOptions.ts"
 import type { ClosableFetch } from "./ResilientFetch.ts"
 import * as ResilientHttpClient from "./ResilientHttpClient.ts"
 import * as UndiciTransport from "./UndiciTransport.ts"
@@ -52,7 +53,7 @@ export interface Options extends HttpPolicy.Options {
  * ```
  */
 export const createFetch = (options: Options = {}): ClosableFetch => {
-  const { transport, ...policy } = read("UndiciFetch.createFetch", options)
+  const { policy, transport } = bothOptions<UndiciTransport.Options, Options>("UndiciFetch.createFetch", options)
   const scope = Scope.makeUnsafe()
   const made = Effect.gen(function*() {
     const { client } = yield* Scope.provide(UndiciTransport.make(transport), scope)
