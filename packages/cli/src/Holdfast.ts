@@ -120,6 +120,9 @@ const isBrokenPipe = (cause: Cause.Cause<unknown>): boolean => {
 /** The message of an error. The system's own reason, such as a full disk, is in the cause of a `PlatformError`. */
 const words = (error: unknown): string => {
   if (!Predicate.isError(error)) return String(error)
+  if (error instanceof PlatformError && error.reason.module === "Terminal" && Predicate.isError(error.reason.cause)) {
+    return `stdout cannot be written: ${error.reason.cause.message}`
+  }
   return error instanceof PlatformError && Predicate.isError(error.reason.cause)
     ? `${error.message}: ${error.reason.cause.message}`
     : error.message

@@ -17,11 +17,13 @@ process.once("SIGTERM", () => {
   terminated = true
 })
 
-// `holdfast demo | head` closes the pipe early. Then there is no reader left, and nothing to report.
+// `holdfast demo | head` closes the pipe early. Then there is no reader left, and nothing to report. A full disk is reported
+// on the other stream: the program may have written without waiting for the result.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error
-    process.exit(0)
+    if (error.code === "EPIPE") process.exit(0)
+    if (stream === process.stdout) process.stderr.write(`holdfast: stdout cannot be written: ${error.message}\n`)
+    process.exit(1)
   })
 }
 
