@@ -1,4 +1,4 @@
-/** What the program does when its output goes nowhere: a reader that has left is no failure, and a full disk is one, in a line. */
+/** What the program does when its output goes nowhere: it ends well when its reader has left, and reports a full disk in a line. */
 import { assert, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -26,7 +26,7 @@ const shell = (args: string, to: string) => {
 const commands = ["--help", "check policy.yaml"]
 
 it.each(commands)("holdfast %s ends well when its reader has left", (args) => {
-  assert.deepStrictEqual(shell(args, "| head -c 1 >/dev/null"), { status: 0, stderr: "" })
+  assert.deepStrictEqual(shell(args, "| true"), { status: 0, stderr: "" })
   assert.deepStrictEqual(shell(args, ">&-"), { status: 0, stderr: "" })
 }, 60_000)
 
