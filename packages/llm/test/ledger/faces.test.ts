@@ -106,7 +106,10 @@ describe("a ledger in SQLite", () => {
       assert.include(told, away)
       const written = yield* Effect.provide(attempts, SqliteClient.layer({ filename, readonly: true }))
       const [, left = "0"] = /ends with (\d+) entries/u.exec(told) ?? []
-      const lost = [...told.matchAll(/has lost (\d+) entr(?:y|ies)/gu)].reduce((sum, [, count]) => sum + Number(count), 0)
+      const lost = [...told.matchAll(/has lost (\d+) entr(?:y|ies)/gu)].reduce(
+        (sum, [, count]) => sum + Number(count),
+        0
+      )
       // Each of the 901 is in the table, or told as lost.
       assert.strictEqual(written + Number(left) + lost, 901, told)
     }).pipe(Effect.scoped))
