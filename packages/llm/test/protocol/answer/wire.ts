@@ -31,7 +31,7 @@ export interface Read {
 }
 
 /** How the arguments of calls are cut, and whether the pieces of two calls alternate. */
-export interface Cuts {
+interface Cuts {
   readonly at: ReadonlyArray<number>
   readonly interleaved: boolean
 }
