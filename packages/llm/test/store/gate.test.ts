@@ -5,7 +5,9 @@ import { ChainStoreError } from "@holdfast/llm/ChainStore"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/testing/TestClock"
 import { Gate } from "../../src/internal/store/gate.ts"
+import { guarded } from "../../src/internal/store/guard.ts"
 import { Purse } from "../../src/internal/store/purse.ts"
 import type { ChainStore, Report } from "../../src/internal/store/store.ts"
 
@@ -59,6 +61,44 @@ describe("a purse", () => {
       how = "there"
       yield* purse.spent(account)
       assert.deepStrictEqual(told, [3])
+    }))
+})
+
+describe("a guarded store", () => {
+  it.effect("that takes no writes is not taken to be back by what it lets read", () =>
+    Effect.gen(function*() {
+      let looks = 0
+      let reports = 0
+      const { store } = storeThat(() =>
+        Effect.suspend(() =>
+          ++reports < 3 ? Effect.fail(new ChainStoreError({ message: "READONLY" })) : Effect.succeed(state)
+        )
+      )
+      const look = () => Effect.sync(() => [++looks, []][1] as ReadonlyArray<MemberState>)
+      const { look: read, report: write } = guarded({ ...store, look }, 250)
+      const report: Report = {
+        chain: "c",
+        member: "m",
+        process: "p",
+        inFlight: 0,
+        lease: Duration.seconds(10),
+        token: "",
+        probe: "none",
+        answered: false,
+        settled: undefined,
+        coolFor: 0,
+        unasked: { requests: 0, tokens: 0 }
+      }
+      yield* read("c", [])
+      yield* Effect.flip(write(report))
+      yield* TestClock.adjust("2 seconds")
+      yield* Effect.flip(read("c", []))
+      assert.strictEqual(looks, 1)
+      yield* Effect.flip(write(report))
+      yield* TestClock.adjust("2 seconds")
+      yield* write(report)
+      yield* read("c", [])
+      assert.deepStrictEqual([looks, reports], [2, 3])
     }))
 })
 

@@ -159,6 +159,15 @@ describe("The cost of an attempt", () => {
     assert.closeTo(costOf(sonnet, million, { cacheWriteHour: 100_000 }) ?? 0, 0.9 + 0.12 + 0.75 + 0.6 + 1.5, 1e-9)
   })
 
+  it("bills no token twice and none below zero, whatever a vendor reports of its kinds", () => {
+    const tokens = usage({ total: 100, cacheRead: 60 }, { total: 10 })
+    const price = { input: 1, output: 1, cacheRead: 1, inputAudio: 10, cacheReadAudio: 1 }
+    const plain = costOf(price, tokens) ?? NaN
+    // Sound that a cache had, and less sound in all than that.
+    assert.strictEqual(costOf(price, tokens, { cacheReadAudio: 50, inputAudio: 20 }), plain)
+    assert.isAtLeast(costOf(price, tokens, { cacheReadAudio: 500, inputAudio: 500, outputAudio: 50 }) ?? -1, plain)
+  })
+
   it("bills all tokens of a long prompt at the higher price, from the first token beyond", () => {
     const pro = find("gemini", "gemini-2.5-pro")
     const at = (total: number) => costOf(pro, usage({ total }, { total: 1000 })) ?? 0
