@@ -1,7 +1,7 @@
 /**
  * What circuits go by: the length of a row of failures, or the share of failures and slow calls in a window.
  *
- * Guarded by `test/breaker/observed.test.ts` and `test/peers/breakers.test.ts`.
+ * Guarded by `test/breaker/window.test.ts`, `test/breaker/observed.test.ts` and `test/peers/breakers.test.ts`.
  */
 import type { Trip } from "./trip.ts"
 
