@@ -160,7 +160,8 @@ describe.concurrent("over the dispatcher as over an Agent works", () => {
       const agent = new Agent()
       const wanted = yield* seen(agent)
       yield* Effect.promise(() => agent.destroy())
-      const ours = yield* dispatching({ retry: false }, (dispatcher) => Effect.runPromise(seen(dispatcher)))
+      const run = Effect.runPromiseWith(yield* Effect.context<never>())
+      const ours = yield* dispatching({ retry: false }, (dispatcher) => run(seen(dispatcher)))
       assert.strictEqual(ours, wanted)
       assert.strictEqual(
         /UND_ERR/.test(wanted),
