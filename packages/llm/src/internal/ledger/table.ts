@@ -198,18 +198,24 @@ export const sumBy = (
 ): Effect.Effect<ReadonlyMap<string | undefined, Total>, SqlError, SqlClient.SqlClient> =>
   query(table, by, range, { sums, knowsOperations: true }).pipe(
     Effect.catchIf(
-      (error) => describe(error).includes("operation"),
+      (error) => lacks(error, "operation"),
       () => query(table, by, range, { sums, knowsOperations: false })
     ),
     Effect.catchIf(
-      (error) => describe(error).includes("is_partial"),
+      (error) => lacks(error, "is_partial"),
       () => query(table, by, range, { sums: { ...sums, partial: "0" }, knowsOperations: false })
     )
   )
 
-/** The messages of an error and of its causes. */
-const describe = (error: unknown, depth = 0): string =>
-  error instanceof Error && depth < 4 ? `${error.message} ${describe(error.cause, depth + 1)}` : ""
+/**
+ * Whether a table has no such column: SQLite says so in these words, and PostgreSQL by code 42703 in the words of its own language,
+ * which have the column's name.
+ */
+const lacks = (error: unknown, column: string, depth = 0): boolean => {
+  if (!(error instanceof Error) || depth > 4) return false
+  const isUnknown = error.message.includes("no such column") || Reflect.get(error, "code") === "42703"
+  return isUnknown && error.message.includes(column) || lacks(error.cause, column, depth + 1)
+}
 
 const query = (
   table: string,
