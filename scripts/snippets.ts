@@ -40,7 +40,7 @@ export const programs = (assertions: string): ReadonlyArray<Snippet> => [
   )
 ]
 
-/** Every file in YAML, by its name. */
+/** Every file in YAML, by its name. One of another program has that program's name after its language: ```yaml litellm. */
 export const files = (): ReadonlyMap<string, Snippet> =>
   new Map(
     blocks("yaml").map((snippet) => [

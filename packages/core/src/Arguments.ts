@@ -151,7 +151,8 @@ export type Checked<F extends Fields> = { readonly [K in keyof F]: F[K] extends 
 const kindOf = (value: object): string | undefined => {
   const tag = Object.prototype.toString.call(value).slice(8, -1)
   if (tag !== "Object" && tag !== "Module") return tag
-  for (const key in value) if (key.startsWith("~")) return key.slice(key.lastIndexOf("/") + 1)
+  // Effect and Holdfast write what a value is as `~effect/Schedule`.
+  for (const key in value) if (/^~@?\w+\//u.test(key)) return key.slice(key.lastIndexOf("/") + 1)
   return undefined
 }
 

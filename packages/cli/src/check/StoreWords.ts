@@ -19,7 +19,7 @@ export const lines = (
   { style, width }: Screen
 ): ReadonlyArray<string> => {
   if (settings === undefined) return []
-  const { cluster, password, passwordVariable, prefix, shown, timeout, tls, variable } = settings
+  const { ca, caVariable, cluster, password, passwordVariable, prefix, shown, timeout, tls, variable } = settings
   const line = (head: string, text: string) => wrapped(text, width, `    ${style.paint("strong", head.padEnd(15))} `)
   const kind = `${cluster ? "a cluster" : "a Redis or Valkey"}${tls ? ", over TLS" : ""}`
   return [
@@ -33,6 +33,12 @@ export const lines = (
           password === undefined ? "" : `, with the password in ${passwordVariable}`
         }`
     ),
+    ...(caVariable === undefined ? [] : line(
+      "trusted",
+      ca === undefined
+        ? `the certificate in ${caVariable}, which is not set: the chain does not start until it is`
+        : `the certificate in ${caVariable}`
+    )),
     ...line(
       "shared",
       `cool-downs, probes, limits and budgets, by all chains named "${nameOf(config)}" under the keys ${prefix}*`
@@ -47,6 +53,8 @@ export const toJson = (config: LlmConfig.LlmConfig, settings: ChainStore.Setting
     name: nameOf(config),
     variable: settings.variable,
     isSet: settings.shown !== undefined,
+    certificate: settings.caVariable ?? null,
+    isCertificateSet: settings.ca !== undefined,
     url: settings.shown ?? null,
     cluster: settings.cluster,
     tls: settings.tls,

@@ -78,7 +78,13 @@ llm:
       assert.match(data.store.because, /WRONGPASS/u)
       assert.deepStrictEqual(
         data.settings.filter(({ name }) => /SHOP|STORE/u.test(name)).map(({ name, state }) => [name, state]),
-        [["SHOP_URL", "set"], ["SHOP_PASSWORD", "set"], ["LLM_STORE_URL", "not set"], ["LLM_STORE_PASSWORD", "not set"]]
+        [
+          ["SHOP_URL", "set"],
+          ["SHOP_PASSWORD", "set"],
+          ["LLM_STORE_URL", "not set"],
+          ["LLM_STORE_PASSWORD", "not set"],
+          ["LLM_STORE_CA", "not set"]
+        ]
       )
       const missing = yield* run(["doctor", "--config", file], {})
       assert.strictEqual(missing.code, 2)

@@ -19,6 +19,7 @@ import * as Stream from "effect/Stream"
 import type { OpenStore } from "../../src/internal/store/configured.ts"
 import { makeConfigured } from "../../src/internal/store/configured.ts"
 import { makeMemory } from "../../src/internal/store/memory.ts"
+import { withUrl } from "../../src/internal/store/settings.ts"
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
@@ -125,8 +126,13 @@ describe("the store of a file", () => {
       assert.strictEqual((yield* settings({}, { ...url, LLM_STORE_CA: `${pem}\n` }))?.ca, pem)
       assert.strictEqual((yield* settings({ store }, { ...url, SHOP_CA: pem, LLM_STORE_CA: "" }))?.ca, pem)
       assert.isUndefined((yield* settings({}, url))?.ca)
+      const unset = yield* settings({ store }, url)
+      assert.deepInclude(unset, { caVariable: "SHOP_CA", ca: undefined })
+      assert.include(
+        (yield* Effect.flip(withUrl(unset!))).message,
+        "llm.store.redis.ca needs a certificate: set SHOP_CA to it, in PEM, or leave ca out"
+      )
       const refused: ReadonlyArray<readonly [llm: object, variables: Record<string, string>, says: string]> = [
-        [{ store }, url, "llm.store.redis.ca needs a certificate: set SHOP_CA to it, in PEM, or leave ca out"],
         [{ store }, { ...url, SHOP_CA: "hunter2" }, "must be a certificate in PEM (the value is not shown)"],
         [{}, { LLM_STORE_URL: "redis://redis.test", LLM_STORE_CA: pem }, "LLM_STORE_CA has no meaning without TLS"]
       ]

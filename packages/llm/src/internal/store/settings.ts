@@ -27,7 +27,9 @@ export interface Settings {
   readonly password: Redacted.Redacted | undefined
   readonly cluster: boolean
   readonly tls: boolean
-  /** The authority that signed the server's certificate, in PEM; `undefined` for those that Node.js trusts. */
+  /** The variable that has the certificate of the server's authority; `undefined` where the authorities that Node.js trusts do. */
+  readonly caVariable: string | undefined
+  /** That certificate, in PEM; `undefined` where its variable is not set or blank. */
   readonly ca: string | undefined
   readonly prefix: string
   /** How long a step waits for the store. */
@@ -41,23 +43,19 @@ const optional = (name: string): Effect.Effect<Redacted.Redacted | undefined, Co
 export const settingsOf = Effect.fnUntraced(function*(
   store: StoreData | undefined
 ): Effect.fn.Return<Settings | undefined, Config.ConfigError> {
-  const { ca: caVariable = "LLM_STORE_CA", cluster, prefix, timeout, tls, url: name = "LLM_STORE_URL" } =
-    store?.redis ?? {}
+  const { ca: caName, cluster, prefix, timeout, tls, url: name = "LLM_STORE_URL" } = store?.redis ?? {}
+  const caVariable = caName ?? "LLM_STORE_CA"
   const passwordVariable = store?.redis.password ?? "LLM_STORE_PASSWORD"
   const url = yield* optional(name)
   const password = yield* optional(passwordVariable)
   const pem = yield* optional(caVariable)
   if (store === undefined && url === undefined) return undefined
-  if (pem === undefined && store?.redis.ca !== undefined) {
-    return yield* Effect.fail(
-      Setting.fail(`llm.store.redis.ca needs a certificate: set ${caVariable} to it, in PEM, or leave ca out`)
-    )
-  }
   const ca = pem === undefined
     ? undefined
     : yield* Setting.check(() => Arguments.check(caVariable, Target.certificate, Redacted.value(pem)))
   const common = {
     ca,
+    caVariable: pem === undefined ? caName : caVariable,
     variable: name,
     url,
     passwordVariable,
@@ -77,16 +75,21 @@ export const settingsOf = Effect.fnUntraced(function*(
     : { ...common, shown: Target.show(target), cluster: target.cluster, tls: target.tls }
 })
 
-/** Fails where the variable that has the URL is not set. */
+/** Fails where the variable that has the URL, or the certificate that the file wants, is not set. */
 export const withUrl = (
   settings: Settings
 ): Effect.Effect<Settings & { readonly url: Redacted.Redacted }, Config.ConfigError> => {
-  const { url, variable } = settings
-  return url === undefined
-    ? Effect.fail(
+  const { ca, caVariable, url, variable } = settings
+  if (url === undefined) {
+    return Effect.fail(
       Setting.fail(
         `llm.store needs a server: set ${variable} to its URL, such as redis://host:6379, or leave llm.store out`
       )
+    )
+  }
+  return caVariable !== undefined && ca === undefined
+    ? Effect.fail(
+      Setting.fail(`llm.store.redis.ca needs a certificate: set ${caVariable} to it, in PEM, or leave ca out`)
     )
     : Effect.succeed({ ...settings, url })
 }
