@@ -6,6 +6,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Backoff from "@holdfast/core/Backoff"
 import * as CircuitBreaker from "@holdfast/core/CircuitBreaker"
+import { monitorEventLoopDelay } from "node:perf_hooks"
 import { beforeAll } from "vitest"
 import type * as System from "../../src/System.ts"
 import { measure, type Side, simulate } from "./servers.ts"
@@ -66,13 +67,27 @@ describe("the same system on real sockets", () => {
   >
 
   beforeAll(async () => {
-    await Promise.all((Object.keys(systems) as Array<keyof typeof systems>).map(async (name) => {
-      const [measured, simulated] = [await measure(systems[name]), simulate(systems[name])]
-      const text = `${name}\n${JSON.stringify({ measured, simulated }, null, 1)}`
-      sides[name] = { measured, simulated, text }
-      console.log(text)
-    }))
-  }, 120_000)
+    const names = Object.keys(systems) as Array<keyof typeof systems>
+    const simulated = names.map((name) => simulate(systems[name]))
+    // A machine that stands still measures that: of three turns at most, the one in which it stood still the least counts.
+    const delay = monitorEventLoopDelay({ resolution: 20 })
+    let least = Infinity
+    for (let turn = 1; turn <= 3 && least > 200; turn++) {
+      delay.reset()
+      delay.enable()
+      const all = await Promise.all(names.map((name) => measure(systems[name])))
+      delay.disable()
+      const stood = delay.max / 1e6
+      console.log(`turn ${turn}: the event loop stood still for ${stood.toFixed(0)} ms at most`)
+      if (stood >= least) continue
+      least = stood
+      for (const [i, name] of names.entries()) {
+        const side = { measured: all[i]!, simulated: simulated[i]! }
+        sides[name] = { ...side, text: `${name}\n${JSON.stringify(side, null, 1)}` }
+      }
+    }
+    for (const { text } of Object.values(sides)) console.log(text)
+  }, 150_000)
 
   it.each(Object.keys(systems) as Array<keyof typeof systems>)(
     "%s: the calls are the same, and take as long",
