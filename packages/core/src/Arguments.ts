@@ -160,14 +160,15 @@ const kindOf = (value: object): string | undefined => {
  * An object with properties. Values that are iterated over (arrays, a `Map`, the platform's `Headers`) have others or none, and an
  * effect or a promise only stands for its value.
  */
-const isObject = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !(Symbol.iterator in value) && forgottenStep(value) === undefined &&
-  kindOf(value) === undefined
+const isObject = (value: unknown): value is object => isOfItself(value) && kindOf(value) === undefined
+
+/** An object that neither is iterated over nor stands for a value to come. */
+const isOfItself = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !(Symbol.iterator in value) && forgottenStep(value) === undefined
 
 /** What was given in place of an object. */
 const shown = (value: unknown): string => {
-  const isKind = typeof value === "object" && value !== null && !(Symbol.iterator in value)
-  const kind = isKind && forgottenStep(value) === undefined ? kindOf(value) : undefined
+  const kind = isOfItself(value) ? kindOf(value) : undefined
   return kind === undefined ? show(value) : `a value of ${kind}`
 }
 

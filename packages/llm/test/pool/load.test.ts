@@ -1,12 +1,12 @@
 /** What a pool knows of a member, as closed formulas: its cost, its room, its warmth, and what another load hands on. */
 import { assert, describe, it } from "@effect/vitest"
-import type { MemberState } from "@holdfast/llm/ChainStore"
 import * as Headers from "effect/http/Headers"
 import { MemberLoad } from "../../src/internal/pool/load.ts"
 import { remainingOf } from "../../src/internal/pool/remaining.ts"
 import type { Candidate } from "../../src/internal/pool/strategy.ts"
 import { order } from "../../src/internal/pool/strategy.ts"
 import { SlidingWindow } from "../../src/internal/store/window.ts"
+import { untroubled as state } from "../store/storeContract.ts"
 
 const unlimited = { requestsPerMinute: undefined, tokensPerMinute: undefined }
 const load = (limits: ConstructorParameters<typeof MemberLoad>[0] = unlimited) => new MemberLoad(limits, 30_000, 60_000)
@@ -22,17 +22,6 @@ const candidate = (name: string, own: Partial<Candidate> = {}): Candidate => ({
 const names = (members: ReadonlyArray<Candidate>, strategy: Parameters<typeof order>[0], chance = 0.5) =>
   order(strategy, members, { now: 0, method: "streamText", input: 100, session: undefined, random: () => chance })
     .map(({ name }) => name)
-
-const state: MemberState = {
-  isDown: false,
-  coolingFor: 0,
-  isProbed: false,
-  inFlight: 0,
-  processes: 1,
-  requests: 0,
-  tokens: 0,
-  madeAt: 1
-}
 
 describe("the cost of a member", () => {
   it("is a decayed mean of its durations, times the requests in flight and this one", () => {

@@ -10,17 +10,7 @@ import { Gate } from "../../src/internal/store/gate.ts"
 import { guarded } from "../../src/internal/store/guard.ts"
 import { Purse } from "../../src/internal/store/purse.ts"
 import type { ChainStore, Report } from "../../src/internal/store/store.ts"
-
-const state: MemberState = {
-  isDown: false,
-  coolingFor: 0,
-  isProbed: false,
-  inFlight: 0,
-  processes: 1,
-  requests: 0,
-  tokens: 0,
-  madeAt: 1
-}
+import { untroubled as state } from "./storeContract.ts"
 
 /** A store that takes reports as `report` says. */
 const storeThat = (report: (report: Report) => Effect.Effect<MemberState, ChainStoreError>) => {

@@ -38,6 +38,18 @@ export const report = (change: Partial<ChainStore.Report> = {}): ChainStore.Repo
   ...change
 })
 
+/** A member of which a store knows nothing bad. */
+export const untroubled: ChainStore.MemberState = {
+  isDown: false,
+  coolingFor: 0,
+  isProbed: false,
+  inFlight: 0,
+  processes: 1,
+  requests: 0,
+  tokens: 0,
+  madeAt: 1
+}
+
 const ask = <A, E>(use: (store: ChainStore.ChainStore["Service"]) => Effect.Effect<A, E>) =>
   Effect.flatMap(ChainStore.ChainStore, use)
 

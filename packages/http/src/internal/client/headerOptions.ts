@@ -37,14 +37,13 @@ export const headersOption: Arguments.Check<unknown> = (value, place) => {
   return headers
 }
 
+const redacted = Arguments.secret(Arguments.instance(Redacted.isRedacted, "a Redacted, as Redacted.make makes one"))
+
 /** A secret that becomes the value of a header. */
 export const secretOption: Arguments.Check<unknown> = (value, place) => {
   if (Redacted.isRedacted(value)) {
     headerSecret(value, place)
     if (Redacted.value(value) === "") place.fault("must not be empty, as that of a variable which is not set")
-  } else {Arguments.secret(Arguments.instance(Redacted.isRedacted, "a Redacted, as Redacted.make makes one"))(
-      value,
-      place
-    )}
+  } else redacted(value, place)
   return value
 }

@@ -109,7 +109,7 @@ const exchange = (
     }
     const one = known === undefined
       ? new Exchange(request, options, target, limits, scope, resume)
-      : new WatchedExchange(request, options, target, limits, scope, resume, known.watch)
+      : new WatchedExchange(known.watch, request, options, target, limits, scope, resume)
     one.track(Context.get(context, CurrentProgress))
     pool.send(one, context)
     return Effect.sync(() => {

@@ -15,6 +15,7 @@ import {
   event,
   hi,
   line,
+  of,
   oslo,
   said,
   say,
@@ -25,37 +26,25 @@ import {
   weather
 } from "./forms.ts"
 
-const shape =
-  (protocol: Answer["protocol"], preset?: Answer["preset"]) =>
-  (vendor: string, source: string) =>
-  (what: string, asked: Answer["asked"], body: string, means: Meaning): Answer => ({
-    vendor,
-    what,
-    source,
-    protocol,
-    ...(preset === undefined ? {} : { preset }),
-    asked,
-    body,
-    means
-  })
-
-const openai = shape("openai")("OpenAI", "https://platform.openai.com/docs/api-reference/chat-streaming")
-const azure = shape("openai")("Azure", "https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter")
-const gemini = shape("openai")("Gemini", "https://ai.google.dev/gemini-api/docs/openai")
-const router = shape("openai", "openrouter")("OpenRouter", "https://openrouter.ai/docs/api/reference/streaming")
-const proxy = shape("openai")("a proxy", "https://www.rfc-editor.org/rfc/rfc9112#section-8")
-const sse = shape("openai")("any server", "https://html.spec.whatwg.org/multipage/server-sent-events.html")
-const qwen = shape("openai")("Alibaba", "https://help.aliyun.com/zh/model-studio/error-code")
-const zhipu = shape("openai")("Zhipu", "https://docs.bigmodel.cn/cn/api/api-code")
-const minimax = shape("openai")("MiniMax", "https://platform.minimax.io/docs/api-reference/text-post")
-const mistral = shape("openai")("Mistral", "https://docs.mistral.ai/api")
-const llamacpp = shape("openai", "llamacpp")(
+const openai = of("OpenAI", "openai", "https://platform.openai.com/docs/api-reference/chat-streaming")
+const azure = of("Azure", "openai", "https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter")
+const gemini = of("Gemini", "openai", "https://ai.google.dev/gemini-api/docs/openai")
+const router = of("OpenRouter", "openai", "https://openrouter.ai/docs/api/reference/streaming", "openrouter")
+const proxy = of("a proxy", "openai", "https://www.rfc-editor.org/rfc/rfc9112#section-8")
+const sse = of("any server", "openai", "https://html.spec.whatwg.org/multipage/server-sent-events.html")
+const qwen = of("Alibaba", "openai", "https://help.aliyun.com/zh/model-studio/error-code")
+const zhipu = of("Zhipu", "openai", "https://docs.bigmodel.cn/cn/api/api-code")
+const minimax = of("MiniMax", "openai", "https://platform.minimax.io/docs/api-reference/text-post")
+const mistral = of("Mistral", "openai", "https://docs.mistral.ai/api")
+const llamacpp = of(
   "llama.cpp",
-  "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"
+  "openai",
+  "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
+  "llamacpp"
 )
-const vllm = shape("openai", "vllm")("vLLM", "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html")
-const anthropic = shape("anthropic")("Anthropic", "https://docs.claude.com/en/docs/build-with-claude/streaming")
-const ollama = shape("ollama")("Ollama", "https://github.com/ollama/ollama/blob/main/docs/api.md")
+const vllm = of("vLLM", "openai", "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html", "vllm")
+const anthropic = of("Anthropic", "anthropic", "https://docs.claude.com/en/docs/build-with-claude/streaming")
+const ollama = of("Ollama", "ollama", "https://github.com/ollama/ollama/blob/main/docs/api.md")
 
 const word = event({ ...at, choices: [{ index: 0, delta: { content: "Hi there" }, finish_reason: null }] })
 const stopped = event({ ...at, choices: [{ index: 0, delta: {}, finish_reason: "stop" }] })

@@ -30,6 +30,26 @@ export interface Answer {
   readonly required?: boolean
 }
 
+/** An answer as a source shows it. `preset` is of the provider that is asked. */
+export const of = (vendor: string, protocol: Answer["protocol"], source: string, preset?: Answer["preset"]) =>
+(
+  what: string,
+  asked: Answer["asked"],
+  body: Answer["body"],
+  means: Meaning,
+  asks: Pick<Answer, "required"> = {}
+): Answer => ({
+  vendor,
+  what,
+  source,
+  protocol,
+  ...(preset === undefined ? {} : { preset }),
+  asked,
+  body,
+  means,
+  ...asks
+})
+
 /** A frame of Amazon's event streams. */
 type Frame = readonly [type: string, payload: object, kind?: "event" | "exception"]
 

@@ -14,6 +14,7 @@ import {
   ended,
   event,
   line,
+  of,
   oslo,
   said,
   say,
@@ -21,21 +22,6 @@ import {
   stop,
   weather
 } from "./forms.ts"
-
-type Body = Answer["body"]
-const of =
-  (vendor: string, protocol: Answer["protocol"], source: string, preset?: Answer["preset"]) =>
-  (what: string, asked: Answer["asked"], body: Body, means: Meaning, asks: Pick<Answer, "required"> = {}): Answer => ({
-    vendor,
-    what,
-    source,
-    protocol,
-    ...(preset === undefined ? {} : { preset }),
-    asked,
-    body,
-    means,
-    ...asks
-  })
 
 const openai = of("OpenAI", "openai", "https://platform.openai.com/docs/api-reference/chat/object")
 const azure = of("Azure", "openai", "https://github.com/experientiallabs/experiential/pull/962")

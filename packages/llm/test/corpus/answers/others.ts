@@ -1,25 +1,13 @@
 /** Answers in the words of the Messages API and of Ollama, as documents and public reports show them, written down here. */
 import type { Answer, Meaning } from "./forms.ts"
-import { block, ended, event, line, said, start, stop } from "./forms.ts"
+import { block, ended, event, line, of, said, start, stop } from "./forms.ts"
 
-const seen =
-  (vendor: string, source: string, protocol: Answer["protocol"]) =>
-  (what: string, asked: Answer["asked"], body: string, means: Meaning): Answer => ({
-    vendor,
-    what,
-    source,
-    protocol,
-    asked,
-    body,
-    means
-  })
-
-const anthropic = seen("Anthropic", "https://docs.claude.com/en/docs/build-with-claude/streaming", "anthropic")
-const ends = seen("Anthropic", "https://docs.claude.com/en/docs/build-with-claude/handling-stop-reasons", "anthropic")
-const bedrock = seen("Bedrock", "https://docs.claude.com/en/api/claude-on-amazon-bedrock", "anthropic")
-const gateway = seen("a gateway", "https://github.com/vercel/ai/issues", "anthropic")
-const ollama = seen("Ollama", "https://github.com/ollama/ollama/blob/main/docs/api.md", "ollama")
-const reports = seen("Ollama", "https://github.com/ollama/ollama/issues/13519", "ollama")
+const anthropic = of("Anthropic", "anthropic", "https://docs.claude.com/en/docs/build-with-claude/streaming")
+const ends = of("Anthropic", "anthropic", "https://docs.claude.com/en/docs/build-with-claude/handling-stop-reasons")
+const bedrock = of("Bedrock", "anthropic", "https://docs.claude.com/en/api/claude-on-amazon-bedrock")
+const gateway = of("a gateway", "anthropic", "https://github.com/vercel/ai/issues")
+const ollama = of("Ollama", "ollama", "https://github.com/ollama/ollama/blob/main/docs/api.md")
+const reports = of("Ollama", "ollama", "https://github.com/ollama/ollama/issues/13519")
 
 const hi: Meaning = { text: "Hi there", finish: "stop", input: 12, output: 3 }
 const text = block(0, { type: "text", text: "" }, { type: "text_delta", text: "Hi " }, {

@@ -1,21 +1,8 @@
 /** The vendors of chat completions, and where each shows its answers. */
-import type { Answer, Meaning } from "./forms.ts"
+import type { Answer } from "./forms.ts"
+import { of } from "./forms.ts"
 
-const seen = (
-  vendor: string,
-  source: string,
-  preset?: Answer["preset"]
-) =>
-(what: string, asked: Answer["asked"], body: string, means: Meaning): Answer => ({
-  vendor,
-  what,
-  source,
-  protocol: "openai",
-  ...(preset === undefined ? {} : { preset }),
-  asked,
-  body,
-  means
-})
+const seen = (vendor: string, source: string, preset?: Answer["preset"]) => of(vendor, "openai", source, preset)
 
 export const openai = seen("OpenAI", "https://platform.openai.com/docs/api-reference/chat-streaming")
 export const azure = seen("Azure", "https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-streaming")

@@ -12,6 +12,7 @@ import {
   ended,
   event,
   line,
+  of,
   oslo,
   rome,
   said,
@@ -21,19 +22,6 @@ import {
   twice,
   weather
 } from "./forms.ts"
-
-type Body = Answer["body"]
-const of =
-  (vendor: string, protocol: Answer["protocol"], source: string) =>
-  (what: string, asked: Answer["asked"], body: Body, means: Meaning): Answer => ({
-    vendor,
-    what,
-    source,
-    protocol,
-    asked,
-    body,
-    means
-  })
 
 const openai = of("OpenAI", "openai", "https://platform.openai.com/docs/api-reference/chat-streaming")
 const anthropic = of("Anthropic", "anthropic", "https://docs.claude.com/en/docs/build-with-claude/streaming")

@@ -11,6 +11,7 @@ import { Readable } from "node:stream"
 import { Ollama } from "ollama"
 import OpenAI from "openai"
 import { frame } from "../../bedrock/BedrockServer.ts"
+import { line } from "../../corpus/answers/forms.ts"
 import * as LoopbackServer from "../../LoopbackServer.ts"
 
 type Json = string | number | boolean | null | ReadonlyArray<Json> | { readonly [key: string]: Json }
@@ -192,15 +193,6 @@ const contents = (turn: Turn): string => {
 }
 
 const lines = (turn: Turn): string => {
-  const line = (message: object, rest: object = { done: false }) =>
-    `${
-      JSON.stringify({
-        model: "m",
-        created_at: "2026-11-26T12:00:00Z",
-        message: { role: "assistant", content: "", ...message },
-        ...rest
-      })
-    }\n`
   return [
     ...turn.thoughts === "" ? [] : [line({ thinking: turn.thoughts })],
     ...Array.from(turn.text, (content) => line({ content })),

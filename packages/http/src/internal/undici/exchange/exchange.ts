@@ -32,7 +32,7 @@ import { UploadFailure } from "./requestBody.ts"
 import { type Raw, UndiciResponse } from "./response.ts"
 
 type Failure = HttpClientError.HttpClientError
-export type Resume = (effect: Effect.Effect<HttpClientResponse.HttpClientResponse, Failure>) => void
+type Resume = (effect: Effect.Effect<HttpClientResponse.HttpClientResponse, Failure>) => void
 
 /** undici wants a reason, and nothing reads it. */
 export const cancelled = new Error("The exchange was cancelled by the caller")

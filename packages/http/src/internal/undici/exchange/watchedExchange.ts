@@ -4,12 +4,9 @@
  *
  * Guarded by `test/dispatcher/dispatcher.agent.test.ts`.
  */
-import type * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as Scope from "effect/Scope"
 import type { IncomingHttpHeaders } from "node:http"
 import type { Dispatcher } from "undici"
-import type { Target } from "../target.ts"
-import { Exchange, type Limits, type Resume } from "./exchange.ts"
+import { Exchange } from "./exchange.ts"
 import { waiting } from "./incomingBody.ts"
 import type { OnInterim } from "./interim.ts"
 
@@ -24,16 +21,8 @@ export interface Watch {
 export class WatchedExchange extends Exchange {
   private readonly watch: Watch
 
-  constructor(
-    request: HttpClientRequest.HttpClientRequest,
-    options: Dispatcher.DispatchOptions,
-    target: Target,
-    limits: Limits,
-    parent: Scope.Scope | undefined,
-    resume: Resume,
-    watch: Watch
-  ) {
-    super(request, options, target, limits, parent, resume)
+  constructor(watch: Watch, ...exchange: ConstructorParameters<typeof Exchange>) {
+    super(...exchange)
     this.watch = watch
   }
 
